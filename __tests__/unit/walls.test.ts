@@ -1,0 +1,256 @@
+import { readFileSync, globSync } from 'node:fs';
+import { join, posix } from 'node:path';
+import { ESLint } from 'eslint';
+import ts from 'typescript';
+import tseslint from 'typescript-eslint';
+
+/** The rules of eslint.config.js that keep a promise of this project; the rest is good taste. */
+const HOUSE_RULES = new Set([
+  'no-restricted-imports',
+  'no-restricted-properties',
+  'no-restricted-syntax',
+  '@typescript-eslint/ban-ts-comment',
+  '@typescript-eslint/no-explicit-any',
+  '@typescript-eslint/no-non-null-assertion',
+  '@eslint-community/eslint-comments/no-restricted-disable',
+  '@eslint-community/eslint-comments/no-unlimited-disable',
+  '@eslint-community/eslint-comments/require-description',
+]);
+
+const ROOT = join(import.meta.dirname, '..', '..');
+
+// The samples are no files, so there is no type information; no rule above needs it.
+const eslint = new ESLint({
+  cwd: ROOT,
+  overrideConfig: [tseslint.configs.disableTypeChecked],
+  ruleFilter: ({ ruleId }) => HOUSE_RULES.has(ruleId),
+});
+
+/** Lints `code` as if it stood in the file `filePath`; returns the rules that it breaks. */
+async function rulesBrokenBy(code: string, filePath: string): Promise<(string | null)[]> {
+  const [result] = await eslint.lintText(code, { filePath });
+  return (result?.messages ?? []).map((message) => message.ruleId ?? message.message);
+}
+
+// The first run loads the linter, which takes a slow machine longer than one test may take.
+beforeAll(async () => {
+  await eslint.lintText('', { filePath: 'src/main.ts' });
+}, 60_000);
+
+const importOf = (specifier: string): string => `import { x } from '${specifier}';\nx();\n`;
+
+/** [the wall, the file, an import that is refused there, its twin that is accepted] */
+const IMPORTS: [wall: string, file: string, refused: string, accepted: string][] = [
+  ['errors is the ground', 'src/errors.ts', './transfer/http.js', 'node:util'],
+  ['transfer is the ground', 'src/transfer/http.ts', '../inputs.js', '../errors.js'],
+  [
+    'transfer knows no release',
+    'src/transfer/http.ts',
+    '../kubernetes/release.js',
+    './download.js',
+  ],
+  ['transfer knows no signature', 'src/transfer/http.ts', '../sigstore/verify.js', 'undici'],
+  ['no release below a signature', 'src/sigstore/rekor.ts', '../kubernetes/sbom.js', './bundle.js'],
+  [
+    'no signature below a release',
+    'src/kubernetes/sbom.ts',
+    '../sigstore/rekor.js',
+    './release.js',
+  ],
+  [
+    'kubernetes stands on transfer',
+    'src/kubernetes/sbom.ts',
+    '../install/obtain.js',
+    '../transfer/http.js',
+  ],
+  [
+    'sigstore stands on transfer',
+    'src/sigstore/rekor.ts',
+    '../install/obtain.js',
+    '../transfer/http.js',
+  ],
+  ['install is below the top', 'src/install/obtain.ts', '../report.js', '../sigstore/verify.js'],
+  ['inputs are read before the rest', 'src/inputs.ts', './report.js', './kubernetes/version.js'],
+  ['a report starts nothing', 'src/report.ts', './main.js', './inputs.js'],
+  ['main is not the entry point', 'src/main.ts', './index.js', './report.js'],
+  ['the entry point only runs', 'src/index.ts', './report.js', './main.js'],
+  ['a new file has no rights yet', 'src/new.ts', './inputs.js', 'node:path'],
+  ['nothing leaves src', 'src/main.ts', '../__tests__/support/world.js', './inputs.js'],
+  ['no detour out of a folder', 'src/sigstore/rekor.ts', './../kubernetes/sbom.js', './bundle.js'],
+  [
+    'no detour by a folder',
+    'src/install/obtain.ts',
+    '../sigstore/../main.js',
+    '../sigstore/verify.js',
+  ],
+  ['tool-cache in one file', 'src/install/obtain.ts', '@actions/tool-cache', './tool-cache.js'],
+  ['nothing that only tests use', 'src/sigstore/verify.ts', 'sigstore', '@sigstore/verify'],
+  ['the environment by import', 'src/main.ts', 'node:process', 'node:os'],
+];
+
+describe.each(IMPORTS)('%s: %s', (_wall, file, refused, accepted) => {
+  it(`refuses ${refused}`, async () => {
+    expect(await rulesBrokenBy(importOf(refused), file)).toContain('no-restricted-imports');
+  });
+
+  it(`accepts ${accepted}`, async () => {
+    expect(await rulesBrokenBy(importOf(accepted), file)).toEqual([]);
+  });
+});
+
+describe('a wall holds for every way to import', () => {
+  it.each([
+    ['a type', "import type { X } from '$';\nexport type Y = X;\n", 'no-restricted-imports'],
+    ['a re-export', "export { x } from '$';\n", 'no-restricted-imports'],
+    ['everything', "export * from '$';\n", 'no-restricted-imports'],
+    ['a side effect', "import '$';\n", 'no-restricted-imports'],
+    ['a dynamic import', "export const x = await import('$');\n", 'no-restricted-syntax'],
+    ['an import type', "export type X = import('$').X;\n", 'no-restricted-syntax'],
+    ['a typeof import', "export type X = typeof import('$');\n", 'no-restricted-syntax'],
+  ])('%s', async (_way, template, rule) => {
+    const across = template.replace('$', '../kubernetes/sbom.js');
+    const within = template.replace('$', './bundle.js');
+
+    expect(await rulesBrokenBy(across, 'src/sigstore/rekor.ts')).toContain(rule);
+    expect(await rulesBrokenBy(within, 'src/sigstore/rekor.ts')).toEqual([]);
+  });
+
+  it('refuses an import whose module cannot be read off', async () => {
+    const code = 'export const load = (name: string) => import(name);\n';
+
+    expect(await rulesBrokenBy(code, 'src/sigstore/rekor.ts')).toContain('no-restricted-syntax');
+  });
+});
+
+describe('packages that only some files may import', () => {
+  it.each(['src/main.ts', 'src/inputs.ts', 'src/report.ts'])('%s: @actions/core', async (file) => {
+    expect(await rulesBrokenBy(importOf('@actions/core'), file)).toEqual([]);
+  });
+
+  it.each(['src/index.ts', 'src/errors.ts', 'src/transfer/http.ts', 'src/install/tool-cache.ts'])(
+    '%s: no @actions/core',
+    async (file) => {
+      const broken = await rulesBrokenBy(importOf('@actions/core'), file);
+
+      expect(broken).toContain('no-restricted-imports');
+    },
+  );
+
+  it('src/install/tool-cache.ts: @actions/tool-cache', async () => {
+    const code = importOf('@actions/tool-cache');
+
+    expect(await rulesBrokenBy(code, 'src/install/tool-cache.ts')).toEqual([]);
+  });
+});
+
+describe('the environment', () => {
+  it.each([
+    ['export const x = process.env;\n', 'no-restricted-properties'],
+    ["export const x = process['env'];\n", 'no-restricted-properties'],
+    ['export const x = globalThis.process.platform;\n', 'no-restricted-properties'],
+    ['const { env } = process;\nenv();\n', 'no-restricted-properties'],
+    ['const p = process;\np.exit();\n', 'no-restricted-syntax'],
+    ["import { env } from 'node:process';\nenv();\n", 'no-restricted-imports'],
+    ["import { env } from 'process';\nenv();\n", 'no-restricted-imports'],
+  ])('%j', async (code, rule) => {
+    expect(await rulesBrokenBy(code, 'src/main.ts')).toContain(rule);
+  });
+
+  it('is read in inputs.ts', async () => {
+    const code = "import { env } from 'node:process';\nexport const x = [env, process.env];\n";
+
+    expect(await rulesBrokenBy(code, 'src/inputs.ts')).toEqual([]);
+  });
+
+  it('is not the whole of `process`', async () => {
+    expect(await rulesBrokenBy('export const x = process.platform;\n', 'src/main.ts')).toEqual([]);
+  });
+});
+
+describe('errors', () => {
+  it.each([
+    'try { f(); } catch {}\n',
+    'try { f(); } catch { /* never mind */ }\n',
+    'promise.catch(() => {});\n',
+    'promise.catch(function () { /* never mind */ });\n',
+  ])('are not swallowed: %j', async (code) => {
+    expect(await rulesBrokenBy(code, 'src/main.ts')).toContain('no-restricted-syntax');
+    expect(await rulesBrokenBy(code, '__tests__/unit/x.test.ts')).toContain('no-restricted-syntax');
+  });
+
+  it('are handled', async () => {
+    const code = 'try { f(); } catch (error) { g(error); }\npromise.catch((error) => g(error));\n';
+
+    expect(await rulesBrokenBy(code, 'src/main.ts')).toEqual([]);
+  });
+});
+
+describe('a way around the linter or the type checker', () => {
+  it.each([
+    ['any', 'export const x: any = 1;\n', 'no-explicit-any'],
+    ['an assertion', 'export const x = y!;\n', 'no-non-null-assertion'],
+    ['a type error ignored', '// @ts-ignore: wrong\nexport const x = 1;\n', 'ban-ts-comment'],
+    ['a rule off, no reason', '/* eslint-disable no-empty */\n', 'require-description'],
+    ['every rule off', '/* eslint-disable -- today only */\n', 'no-unlimited-disable'],
+    ['a wall off', '/* eslint-disable no-restricted-imports -- x */\n', 'no-restricted-disable'],
+  ])('%s is refused', async (_way, code, rule) => {
+    const broken = await rulesBrokenBy(code, 'src/main.ts');
+
+    expect(broken).toContainEqual(expect.stringContaining(rule));
+  });
+
+  it('that says why is accepted', async () => {
+    const code =
+      '// eslint-disable-next-line no-control-regex -- the log is cleaned of exactly these\n' +
+      'export const x = /\\x00/;\n';
+
+    expect(await rulesBrokenBy(code, 'src/main.ts')).toEqual([]);
+  });
+});
+
+describe('no circle of imports', () => {
+  it('in a toy that has one', () => {
+    const toy = { 'a.ts': ['b.ts'], 'b.ts': ['c.ts'], 'c.ts': ['b.ts'] };
+
+    expect(circleIn(toy)).toEqual(['b.ts', 'c.ts', 'b.ts']);
+    expect(circleIn({ ...toy, 'c.ts': [] })).toBeUndefined();
+  });
+
+  it('in src', () => {
+    expect(circleIn(importsOfSources())).toBeUndefined();
+  });
+});
+
+/** Maps each file of src/ to the files of src/ that it imports, all relative to the repository. */
+function importsOfSources(): Record<string, string[]> {
+  const files = globSync('src/**/*.ts', { cwd: ROOT }).map((file) => file.replaceAll('\\', '/'));
+  return Object.fromEntries(
+    files.map((file) => {
+      const { importedFiles } = ts.preProcessFile(readFileSync(join(ROOT, file), 'utf8'));
+      const targets = importedFiles
+        .filter(({ fileName }) => fileName.startsWith('.'))
+        .map(({ fileName }) => posix.join(posix.dirname(file), fileName.replace(/\.js$/, '.ts')));
+      return [file, targets];
+    }),
+  );
+}
+
+/** The first circle found, as the way round it from a file back to the same file. */
+function circleIn(imports: Record<string, string[]>): string[] | undefined {
+  const finished = new Set<string>();
+  const visit = (file: string, way: string[]): string[] | undefined => {
+    if (way.includes(file)) return [...way.slice(way.indexOf(file)), file];
+    if (finished.has(file)) return undefined;
+    for (const target of imports[file] ?? []) {
+      const circle = visit(target, [...way, file]);
+      if (circle) return circle;
+    }
+    finished.add(file);
+    return undefined;
+  };
+  for (const file of Object.keys(imports)) {
+    const circle = visit(file, []);
+    if (circle) return circle;
+  }
+  return undefined;
+}
