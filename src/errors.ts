@@ -1,0 +1,68 @@
+/** One code per thing a user can act on. docs/troubleshooting.md explains each. */
+export const ERROR_CODES = [
+  'INVALID_INPUT',
+  'VERSION_NOT_FOUND',
+  'PLATFORM_NOT_PUBLISHED',
+  'RELEASE_NOT_SIGNED',
+  'DOWNLOAD_FAILED',
+  'SIGNATURE_MALFORMED',
+  'SIGNATURE_MISMATCH',
+  'CERTIFICATE_UNTRUSTED',
+  'IDENTITY_MISMATCH',
+  'LOG_ENTRY_NOT_FOUND',
+  'LOG_ENTRY_INVALID',
+  'LOG_UNAVAILABLE',
+  'TRUST_ROOT_UNAVAILABLE',
+  'RELEASE_MISMATCH',
+  'CHECKSUM_MISMATCH',
+  'RELEASE_TOO_NEW',
+  'INSTALL_FAILED',
+] as const;
+
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+/**
+ * A failure that a user can act on.
+ *
+ * `message` names the operation and the object; `hint` says what to do next; `cause` is the error
+ * underneath, where there is one.
+ */
+export class SetupError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string;
+
+  constructor(code: ErrorCode, message: string, hint: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'SetupError';
+    this.code = code;
+    this.hint = hint;
+  }
+}
+
+/**
+ * The messages of an error and of its causes, outermost first, joined with `: `.
+ *
+ * A message that only repeats the one before it is left out.
+ */
+export function explain(error: unknown): string {
+  const messages: string[] = [];
+  let current: unknown = error;
+  for (let depth = 0; current !== undefined && current !== null && depth < 8; depth++) {
+    const message = messageOf(current);
+    if (message !== '' && !messages.some((earlier) => earlier.includes(message))) {
+      messages.push(message);
+    }
+    current = current instanceof Error ? current.cause : undefined;
+  }
+  return messages.join(': ');
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') {
+    return error.errors.map(messageOf).join(', ');
+  }
+  if (error instanceof Error) {
+    return error.message === '' ? error.name : error.message;
+  }
+  return typeof error === 'string' ? error : JSON.stringify(error);
+}

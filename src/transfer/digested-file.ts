@@ -1,0 +1,114 @@
+import { createHash, createVerify, type KeyObject } from 'node:crypto';
+import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
+import { FinalError, TooLargeError } from './transfer-error.js';
+
+const PIECE = 1 << 20;
+
+/**
+ * A file whose bytes were hashed once while they passed by, on their way to the disk or from it.
+ *
+ * Made by {@link Digester}; the signature check has been fed in the same pass.
+ */
+export class DigestedFile {
+  readonly path: string;
+  /** In bytes. */
+  readonly size: number;
+  /** SHA-256, 32 bytes. */
+  readonly sha256: Buffer;
+  #fed: ReturnType<typeof createVerify> | undefined;
+  readonly #checked = new Map<string, boolean>();
+
+  constructor(path: string, size: number, sha256: Buffer, fed: ReturnType<typeof createVerify>) {
+    this.path = path;
+    this.size = size;
+    this.sha256 = sha256;
+    this.#fed = fed;
+  }
+
+  /**
+   * Whether `signature` is an ECDSA signature with SHA-256 over the file's bytes by `key`.
+   *
+   * The first question is answered from what was fed while streaming; a question about another
+   * key or signature reads the file again and refuses if it is no longer the same.
+   *
+   * @param signature DER (RFC 3279 §2.2.3)
+   */
+  isSignedBy(key: KeyObject, signature: Buffer): boolean {
+    const question = `${key.export({ type: 'spki', format: 'der' }).toString('hex')} ${signature.toString('hex')}`;
+    const known = this.#checked.get(question);
+    if (known !== undefined) {
+      return known;
+    }
+    const check = this.#fed ?? this.#readAgain();
+    this.#fed = undefined;
+    const isSigned = check.verify(key, signature);
+    this.#checked.set(question, isSigned);
+    return isSigned;
+  }
+
+  #readAgain(): ReturnType<typeof createVerify> {
+    const digester = new Digester();
+    const piece = Buffer.allocUnsafe(PIECE);
+    const file = openSync(this.path, 'r');
+    try {
+      for (let read = -1; read !== 0;) {
+        read = readSync(file, piece, 0, PIECE, null);
+        digester.update(piece.subarray(0, read));
+      }
+    } finally {
+      closeSync(file);
+    }
+    const { sha256, check } = digester.end();
+    if (!sha256.equals(this.sha256)) {
+      throw new FinalError(`${this.path} was changed by another process`);
+    }
+    return check;
+  }
+}
+
+/** Takes the bytes of a file as they come: one SHA-256 and one ECDSA-with-SHA-256 check. */
+export class Digester {
+  readonly #hash = createHash('sha256');
+  readonly #check = createVerify('sha256');
+  #size = 0;
+
+  update(piece: Buffer): void {
+    this.#size += piece.length;
+    this.#hash.update(piece);
+    this.#check.update(piece);
+  }
+
+  /** In bytes. */
+  get size(): number {
+    return this.#size;
+  }
+
+  end(): { readonly sha256: Buffer; readonly check: ReturnType<typeof createVerify> } {
+    return { sha256: this.#hash.digest(), check: this.#check };
+  }
+
+  /** @param path where the bytes are */
+  toFile(path: string): DigestedFile {
+    const { sha256, check } = this.end();
+    return new DigestedFile(path, this.#size, sha256, check);
+  }
+}
+
+/**
+ * Reads a file that is already on this machine.
+ *
+ * @param maxBytes a larger file is refused, unread
+ * @throws {TooLargeError} for a file larger than `maxBytes`; or the error of the file system
+ */
+export async function digestFile(path: string, maxBytes: number): Promise<DigestedFile> {
+  const digester = new Digester();
+  for await (const piece of createReadStream(path, {
+    highWaterMark: PIECE,
+  }) as AsyncIterable<Buffer>) {
+    digester.update(piece);
+    if (digester.size > maxBytes) {
+      throw new TooLargeError(maxBytes);
+    }
+  }
+  return digester.toFile(path);
+}

@@ -1,0 +1,263 @@
+import { createReadStream } from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+import type { Readable } from 'node:stream';
+import type { Patience } from './patience.js';
+import { withoutSecrets, withRetries } from './retry.js';
+import { FinalError, StatusError, TooLargeError, TransferError } from './transfer-error.js';
+
+const MAX_REDIRECTS = 5;
+
+/** The environment variables that Node's agent reads proxies from. */
+export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
+
+/** One request as it went, for the debug log. */
+export interface RequestRecord {
+  readonly method: string;
+  readonly url: string;
+  /** HTTP status, or what went wrong. */
+  readonly outcome: string;
+  /** Until the answer's headers were here, in milliseconds. */
+  readonly duration: number;
+}
+
+export interface HttpOptions {
+  readonly userAgent: string;
+  readonly proxyEnvironment: ProxyEnvironment;
+  readonly patience: Patience;
+  /** A bearer token, sent to that one origin and to no other. */
+  readonly token?: { readonly origin: string; readonly value: string } | undefined;
+  /** Ends every transfer when it is aborted. */
+  readonly signal: AbortSignal;
+  readonly onRequest: (record: RequestRecord) => void;
+}
+
+export interface RequestOptions {
+  readonly method?: 'GET' | 'POST';
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A JSON value for the body. */
+  readonly json?: unknown;
+}
+
+/** An answer with status 2xx, its body unread. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly body: Readable;
+}
+
+/**
+ * The one HTTP client. It honours `https_proxy`, `http_proxy` and `no_proxy`, keeps connections
+ * alive, follows a bounded number of redirects and never from https to http, and refuses
+ * compressed bodies, so that a bound in bytes is a bound.
+ */
+export class HttpClient {
+  readonly patience: Patience;
+  readonly signal: AbortSignal;
+  readonly #options: HttpOptions;
+  readonly #agents: { readonly 'https:': https.Agent; readonly 'http:': http.Agent };
+
+  constructor(options: HttpOptions) {
+    this.#options = options;
+    this.patience = options.patience;
+    this.signal = options.signal;
+    const agentOptions = { keepAlive: true, proxyEnv: { ...options.proxyEnvironment } };
+    this.#agents = {
+      'https:': new https.Agent(agentOptions),
+      'http:': new http.Agent(agentOptions),
+    };
+  }
+
+  /**
+   * Reads a small object whole, with retries.
+   *
+   * @param url https, http on loopback, or file
+   * @param maxBytes more than these are never read: the transfer fails
+   * @throws {TransferError}
+   */
+  async read(url: URL, maxBytes: number, options: RequestOptions = {}): Promise<Buffer> {
+    const method = options.method ?? 'GET';
+    const { patience, signal } = this;
+    return withRetries(method, url, patience.small, patience, signal, async (trySignal) => {
+      const answer = await this.open(url, options, trySignal);
+      const pieces: Buffer[] = [];
+      let size = 0;
+      for await (const piece of answer.body as AsyncIterable<Buffer>) {
+        size += piece.length;
+        if (size > maxBytes) {
+          throw new TooLargeError(maxBytes);
+        }
+        pieces.push(piece);
+      }
+      return Buffer.concat(pieces, size);
+    });
+  }
+
+  /**
+   * Like {@link read}, but undefined where the other side says that there is no such object.
+   *
+   * @throws {TransferError}
+   */
+  async readIfPresent(url: URL, maxBytes: number): Promise<Buffer | undefined> {
+    try {
+      return await this.read(url, maxBytes);
+    } catch (error) {
+      if (error instanceof TransferError && error.absent) {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  /**
+   * One request, redirects followed, no retries.
+   *
+   * @throws {StatusError} for a status other than 2xx
+   * @throws {FinalError} for what a retry cannot mend
+   */
+  async open(url: URL, options: RequestOptions, signal: AbortSignal): Promise<Answer> {
+    if (url.protocol === 'file:') {
+      return openFile(url, signal);
+    }
+    let target = url;
+    let withToken = true;
+    for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+      assertTransport(target);
+      // Once a redirect has left the token's origin, nobody further along the way gets to see it.
+      withToken &&= target.origin === this.#options.token?.origin;
+      const answer = await this.#request(target, options, withToken, signal);
+      const location = redirectTarget(answer, target);
+      if (location === undefined) {
+        return accepted(answer);
+      }
+      answer.destroy();
+      if (target.protocol === 'https:' && location.protocol !== 'https:') {
+        throw new FinalError(`redirected from https to ${withoutSecrets(location)}`);
+      }
+      target = location;
+    }
+    throw new FinalError(`more than ${String(MAX_REDIRECTS)} redirects`);
+  }
+
+  #request(
+    url: URL,
+    options: RequestOptions,
+    withToken: boolean,
+    signal: AbortSignal,
+  ): Promise<http.IncomingMessage> {
+    const started = performance.now();
+    const method = options.method ?? 'GET';
+    const record = (outcome: string): void => {
+      const duration = performance.now() - started;
+      this.#options.onRequest({ method, url: withoutSecrets(url), outcome, duration });
+    };
+    const body = options.json === undefined ? undefined : JSON.stringify(options.json);
+    const headers = {
+      'user-agent': this.#options.userAgent,
+      'accept-encoding': 'identity',
+      accept: body === undefined ? '*/*' : 'application/json',
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
+      ...(withToken ? { authorization: `Bearer ${this.#options.token?.value ?? ''}` } : {}),
+      ...options.headers,
+    };
+    return new Promise((resolve, reject) => {
+      const isSecure = url.protocol === 'https:';
+      const agent = this.#agents[isSecure ? 'https:' : 'http:'];
+      const request = (isSecure ? https : http).request(url, { method, headers, agent, signal });
+      // One clock for connection and headers; afterwards one that every received byte sets back.
+      const answerTimer = setTimeout(() => {
+        request.destroy(new Error(`no answer within ${seconds(this.patience.answer)}`));
+      }, this.patience.answer);
+      request.on('response', (answer) => {
+        clearTimeout(answerTimer);
+        record(String(answer.statusCode));
+        request.setTimeout(this.patience.stall, () => {
+          answer.destroy(new Error(`no data for ${seconds(this.patience.stall)}`));
+        });
+        resolve(answer);
+      });
+      request.on('error', (error) => {
+        clearTimeout(answerTimer);
+        record(error.message);
+        reject(error);
+      });
+      request.end(body);
+    });
+  }
+}
+
+/**
+ * Whether bytes may travel this way: https anywhere, http on this machine only.
+ */
+export function isTransportAllowed(url: URL): boolean {
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
+}
+
+function assertTransport(url: URL): void {
+  if (!isTransportAllowed(url)) {
+    throw new FinalError(`${withoutSecrets(url)} is neither https nor http on loopback`);
+  }
+}
+
+function redirectTarget(answer: http.IncomingMessage, from: URL): URL | undefined {
+  const status = answer.statusCode ?? 0;
+  const { location } = answer.headers;
+  if (![301, 302, 303, 307, 308].includes(status) || location === undefined) {
+    return undefined;
+  }
+  const target = URL.parse(location, from.href);
+  if (target === null) {
+    throw new FinalError('redirected to something that is not a URL');
+  }
+  return target;
+}
+
+function accepted(answer: http.IncomingMessage): Answer {
+  const status = answer.statusCode ?? 0;
+  if (status < 200 || status > 299) {
+    answer.destroy();
+    throw new StatusError(status, retryAfter(answer.headers['retry-after']));
+  }
+  const encoding = answer.headers['content-encoding'];
+  if (encoding !== undefined && encoding !== 'identity') {
+    answer.destroy();
+    throw new FinalError('the answer is compressed, which was not asked for');
+  }
+  return { status, headers: answer.headers, body: answer };
+}
+
+/** RFC 9110 §10.2.3: seconds, or a date. */
+function retryAfter(header: string | undefined): number | undefined {
+  if (header === undefined) {
+    return undefined;
+  }
+  const milliseconds = /^\d{1,9}$/.test(header)
+    ? Number(header) * 1000
+    : Date.parse(header) - Date.now();
+  return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
+}
+
+function openFile(url: URL, signal: AbortSignal): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const body = createReadStream(url, { signal, highWaterMark: 1 << 20 });
+    body.once('ready', () => {
+      resolve({ status: 200, headers: {}, body });
+    });
+    body.once('error', (error: NodeJS.ErrnoException) => {
+      reject(error.code === 'ENOENT' ? new StatusError(404, undefined) : fileError(url, error));
+    });
+  });
+}
+
+function fileError(url: URL, cause: NodeJS.ErrnoException): FinalError {
+  return new FinalError(`cannot read ${url.pathname}`, cause);
+}
+
+function seconds(milliseconds: number): string {
+  return `${String(milliseconds / 1000)} s`;
+}
