@@ -1,0 +1,146 @@
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { SetupError } from '../errors.js';
+
+/** The SBOM of a release has a few MiB at most. */
+export const MAX_SBOM_BYTES = 64 << 20;
+
+/** What a release's SBOM says about itself and its files. */
+export interface ReleaseSbom {
+  /** SPDX 2.3 §6.5: `https://sbom.k8s.io/v1.31.9/release`. */
+  readonly documentNamespace: string | undefined;
+  /** SHA-256 in hex by file name (SPDX 2.3 §8.1, §8.4), every one that is stated. */
+  readonly digests: ReadonlyMap<string, readonly string[]>;
+}
+
+/**
+ * Requires the SBOM to be that of the release, and to list the file with this digest.
+ *
+ * The SBOM itself must have been verified before.
+ *
+ * @param file path inside the release: `bin/linux/amd64/kubectl`
+ * @param sha256 of the file, hex
+ * @throws {SetupError} RELEASE_MISMATCH, naming what was asked for and what was found
+ */
+export function checkRelease(
+  sbom: ReleaseSbom,
+  version: string,
+  file: string,
+  sha256: string,
+): void {
+  const namespace = `https://sbom.k8s.io/${version}/release`;
+  if (sbom.documentNamespace !== namespace) {
+    throw mismatch(
+      `asked for ${file} of ${version}, but the SBOM served for it is that of ${describe(sbom)}`,
+    );
+  }
+  const stated = sbom.digests.get(file) ?? [];
+  if (stated.length !== 1 || stated[0] !== sha256) {
+    const other = fileWithDigest(sbom, sha256);
+    throw mismatch(
+      other === undefined
+        ? `asked for ${file} of ${version}, but that release lists ${stated.length === 0 ? 'no such file' : 'it with another SHA-256'}: these bytes (SHA-256 ${sha256}) belong to another release`
+        : `asked for ${file} of ${version}, but these bytes are ${other} of ${version}`,
+    );
+  }
+}
+
+/**
+ * Reads SPDX 2.3 in its tag-value form, as a stream.
+ *
+ * @param path of a file whose size is bounded already
+ */
+export async function readSbom(path: string): Promise<ReleaseSbom> {
+  const reader = new TagValueReader();
+  const input = createReadStream(path, { encoding: 'utf8', highWaterMark: 1 << 20 });
+  for await (const line of createInterface({ input, crlfDelay: Infinity })) {
+    reader.line(line);
+  }
+  return reader.end();
+}
+
+/** A value may span lines: `<text>` to `</text>` (SPDX 2.3 §6.1 ff.), and hold anything between. */
+class TagValueReader {
+  readonly #digests = new Map<string, string[]>();
+  readonly #namespaces: string[] = [];
+  #file: string | undefined;
+  #insideText = false;
+
+  line(line: string): void {
+    if (this.#insideText) {
+      this.#insideText = !line.includes('</text>');
+      return;
+    }
+    const [, tag, value] = /^([A-Za-z]+):[ \t]*(.*?)[ \t]*$/.exec(line) ?? [];
+    if (tag === undefined || value === undefined) {
+      return; // A comment, or an empty line.
+    }
+    if (value.startsWith('<text>')) {
+      this.#insideText = !value.includes('</text>');
+      return;
+    }
+    this.#field(tag, value);
+  }
+
+  end(): ReleaseSbom {
+    const [documentNamespace, ...more] = this.#namespaces;
+    return {
+      documentNamespace: more.length === 0 ? documentNamespace : undefined,
+      digests: this.#digests,
+    };
+  }
+
+  #field(tag: string, value: string): void {
+    switch (tag) {
+      case 'DocumentNamespace':
+        this.#namespaces.push(value);
+        break;
+      case 'FileName':
+        this.#file = value.replace(/^\.\//, '');
+        break;
+      case 'PackageName':
+      case 'SnippetSPDXID':
+        this.#file = undefined; // The fields of another element follow.
+        break;
+      case 'FileChecksum':
+        this.#checksum(value);
+        break;
+    }
+  }
+
+  #checksum(value: string): void {
+    const digest = /^SHA256:[ \t]*([0-9a-f]{64})$/.exec(value)?.[1];
+    if (this.#file !== undefined && digest !== undefined) {
+      const known = this.#digests.get(this.#file);
+      if (known === undefined) {
+        this.#digests.set(this.#file, [digest]);
+      } else {
+        known.push(digest);
+      }
+    }
+  }
+}
+
+function describe(sbom: ReleaseSbom): string {
+  const version = /^https:\/\/sbom\.k8s\.io\/(v[0-9A-Za-z.-]{1,40})\/release$/.exec(
+    sbom.documentNamespace ?? '',
+  )?.[1];
+  return version ?? 'no Kubernetes release';
+}
+
+function fileWithDigest(sbom: ReleaseSbom, sha256: string): string | undefined {
+  for (const [file, digests] of sbom.digests) {
+    if (digests.includes(sha256)) {
+      return file;
+    }
+  }
+  return undefined;
+}
+
+function mismatch(message: string): SetupError {
+  return new SetupError(
+    'RELEASE_MISMATCH',
+    message,
+    'The bytes are signed by Kubernetes, but are not the ones you asked for. Do not use them: a mirror, a CDN or somebody in between serves another file under this name.',
+  );
+}

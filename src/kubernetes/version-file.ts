@@ -1,0 +1,256 @@
+import { readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { parse as parseToml } from 'smol-toml';
+import { SetupError, explain } from '../errors.js';
+
+/** A version as it stands in a file, not yet looked at. */
+export interface PinnedVersion {
+  readonly version: string;
+  /** Counted from 1. */
+  readonly line: number;
+}
+
+const MAX_FILE_BYTES = 1 << 20;
+
+/**
+ * Reads the version that a repository pins in a file of its own: `.tool-versions` (asdf),
+ * `mise.toml`, `go.mod`, or plain text such as `.kubectl-version`.
+ *
+ * @param file where it is
+ * @param shown the path as the user wrote it, for messages
+ * @throws {SetupError} INVALID_INPUT, naming file and line
+ */
+export function readVersionFile(file: string, shown: string): PinnedVersion {
+  return parseVersionFile(path.basename(file), readText(file, shown), shown);
+}
+
+/**
+ * @param name of the file, by which its format is known
+ * @throws {SetupError} INVALID_INPUT
+ */
+export function parseVersionFile(name: string, text: string, shown: string): PinnedVersion {
+  const lines = text.split(/\r?\n/);
+  const pinned = parserFor(name)(lines, shown);
+  if (pinned === undefined) {
+    throw invalid(shown, lines.length, `names no version of kubectl, ${expectationFor(name)}`);
+  }
+  return pinned;
+}
+
+type Parser = (lines: readonly string[], shown: string) => PinnedVersion | undefined;
+
+function parserFor(name: string): Parser {
+  if (name === '.tool-versions') {
+    return parseToolVersions;
+  }
+  if (name === 'go.mod') {
+    return parseGoMod;
+  }
+  return isMise(name) ? parseMise : parsePlain;
+}
+
+function expectationFor(name: string): string {
+  if (name === 'go.mod') {
+    return `a requirement of one of ${STAGING_MODULES.slice(0, 3).join(', ')} … at v0.N.P`;
+  }
+  if (name === '.tool-versions') {
+    return 'a line "kubectl 1.31.9"';
+  }
+  return isMise(name) ? 'kubectl = "1.31.9" under [tools]' : 'a line "1.31.9"';
+}
+
+function isMise(name: string): boolean {
+  return /^\.?mise(\..+)?\.toml$/.test(name);
+}
+
+/** One version; `#` begins a comment. */
+function parsePlain(lines: readonly string[]): PinnedVersion | undefined {
+  return firstOf(lines, (line) => {
+    const version = line.replace(/#.*/, '').trim();
+    return version === '' ? undefined : version;
+  });
+}
+
+/** asdf: a tool and its versions in order of preference. */
+function parseToolVersions(lines: readonly string[]): PinnedVersion | undefined {
+  return firstOf(lines, (line) => {
+    const [tool, version] = line.replace(/#.*/, '').trim().split(/\s+/);
+    return tool === 'kubectl' ? version : undefined;
+  });
+}
+
+/** Names under which mise knows kubectl. */
+const MISE_NAMES = [
+  'kubectl',
+  'core:kubectl',
+  'aqua:kubernetes/kubectl',
+  'aqua:kubernetes/kubernetes/kubectl',
+  'asdf:kubectl',
+  'asdf:asdf-community/asdf-kubectl',
+  'ubi:kubernetes/kubectl',
+  'vfox:kubectl',
+];
+
+/** mise: `[tools]`, each a version, a list of them, or a table with one. */
+function parseMise(lines: readonly string[], shown: string): PinnedVersion | undefined {
+  const tools = tableOf(parseTomlText(lines, shown)['tools']);
+  const name = MISE_NAMES.find((candidate) => Object.hasOwn(tools, candidate));
+  if (name === undefined) {
+    return undefined;
+  }
+  const value = tools[name];
+  const first: unknown = Array.isArray(value) ? value[0] : value;
+  const version = typeof first === 'string' ? first : tableOf(first)['version'];
+  const line = lines.findIndex((text) => text.includes(name)) + 1;
+  if (typeof version !== 'string' || version === '') {
+    throw invalid(shown, line, `gives ${name} no version`);
+  }
+  return { version, line };
+}
+
+function parseTomlText(lines: readonly string[], shown: string): Record<string, unknown> {
+  try {
+    return parseToml(lines.join('\n'));
+  } catch (error) {
+    throw invalid(shown, lineOf(error), `is not TOML: ${explain(error).split('\n', 1).join('')}`);
+  }
+}
+
+function lineOf(error: unknown): number {
+  return error instanceof Error && 'line' in error ? Number(error.line) : 1;
+}
+
+function tableOf(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+/** Modules that Kubernetes publishes from its own repository: v0.N.P belongs to v1.N.P. */
+const STAGING_MODULES = [
+  'k8s.io/client-go',
+  'k8s.io/api',
+  'k8s.io/apimachinery',
+  'k8s.io/kubectl',
+  'k8s.io/cli-runtime',
+  'k8s.io/apiextensions-apiserver',
+  'k8s.io/apiserver',
+  'k8s.io/component-base',
+  'k8s.io/controller-manager',
+  'k8s.io/kubelet',
+  'k8s.io/metrics',
+  'k8s.io/code-generator',
+  'k8s.io/kubernetes',
+];
+
+/** Go modules reference, §go.mod files: `require` and `replace`, alone or in a block. */
+function parseGoMod(lines: readonly string[], shown: string): PinnedVersion | undefined {
+  const statements = goModStatements(lines);
+  const required = statements
+    .filter(({ verb }) => verb === 'require')
+    .map(({ words: [module = '', version = ''], line }) => ({ module, version, line }));
+  for (const name of STAGING_MODULES) {
+    const requirement = required.find(({ module }) => module === name);
+    if (requirement !== undefined) {
+      return kubernetesVersion(replaced(requirement, statements), shown);
+    }
+  }
+  return undefined;
+}
+
+interface Statement {
+  readonly verb: string;
+  readonly words: readonly string[];
+  readonly line: number;
+}
+
+interface Requirement {
+  readonly module: string;
+  readonly version: string;
+  readonly line: number;
+}
+
+function goModStatements(lines: readonly string[]): Statement[] {
+  const statements: Statement[] = [];
+  let block: string | undefined;
+  lines.forEach((text, index) => {
+    const words = text
+      .replace(/\/\/.*/, '')
+      .trim()
+      .split(/\s+/);
+    const [first = ''] = words;
+    if (block === undefined && words[1] === '(') {
+      block = first;
+    } else if (first === ')') {
+      block = undefined;
+    } else if (first !== '') {
+      const isAlone = block === undefined;
+      const verb = block ?? first;
+      statements.push({ verb, words: isAlone ? words.slice(1) : words, line: index + 1 });
+    }
+  });
+  return statements;
+}
+
+/** `replace old [version] => new [version]`; a path has no version. */
+function replaced(requirement: Requirement, statements: readonly Statement[]): Requirement {
+  for (const { verb, words, line } of statements) {
+    const arrow = words.indexOf('=>');
+    const [module, version] = words.slice(0, arrow);
+    const isMeant =
+      verb === 'replace' &&
+      arrow > 0 &&
+      module === requirement.module &&
+      (version === undefined || version === requirement.version);
+    if (isMeant) {
+      const [target = '', targetVersion = ''] = words.slice(arrow + 1);
+      return { module: target, version: targetVersion, line };
+    }
+  }
+  return requirement;
+}
+
+function kubernetesVersion({ module, version, line }: Requirement, shown: string): PinnedVersion {
+  const [, major, rest] = /^v([01])\.(\d+\.\d+(?:-(?:alpha|beta|rc)\.\d+)?)$/.exec(version) ?? [];
+  const isRelease = rest !== undefined && (major === '1' || !rest.startsWith('0.'));
+  if (!isRelease) {
+    const found = version === '' ? 'no version' : JSON.stringify(version);
+    throw invalid(shown, line, `has ${module} at ${found}, which belongs to no Kubernetes release`);
+  }
+  return { version: `1.${rest}`, line };
+}
+
+function firstOf(
+  lines: readonly string[],
+  versionOf: (line: string) => string | undefined,
+): PinnedVersion | undefined {
+  for (const [index, text] of lines.entries()) {
+    const version = versionOf(text);
+    if (version !== undefined) {
+      return { version, line: index + 1 };
+    }
+  }
+  return undefined;
+}
+
+function readText(file: string, shown: string): string {
+  try {
+    if (statSync(file).size > MAX_FILE_BYTES) {
+      throw new Error(`it is larger than ${String(MAX_FILE_BYTES)} bytes`);
+    }
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new SetupError(
+      'INVALID_INPUT',
+      `input "version-file": ${JSON.stringify(shown)} cannot be read: ${explain(error)}`,
+      'Accepted is the path of a file in the repository, and the repository must be checked out before this step.',
+      error,
+    );
+  }
+}
+
+function invalid(shown: string, line: number, problem: string): SetupError {
+  return new SetupError(
+    'INVALID_INPUT',
+    `input "version-file": ${JSON.stringify(shown)}, line ${String(line)}, ${problem}`,
+    'Accepted are .tool-versions, mise.toml, go.mod, and plain text files with a version.',
+  );
+}

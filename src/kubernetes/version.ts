@@ -1,0 +1,255 @@
+import type SemVer from 'semver';
+import { SetupError } from '../errors.js';
+import { downloadFailed } from '../transfer/download-failed.js';
+import type { HttpClient } from '../transfer/http.js';
+import { TooLargeError, TransferError } from '../transfer/transfer-error.js';
+import { Release, pointerUrl } from './release.js';
+
+/** What a user asked for. Versions are written with `v`, minors without. */
+export type VersionRequest =
+  | { readonly kind: 'exact'; readonly version: string }
+  | { readonly kind: 'stable'; readonly minor?: string }
+  | { readonly kind: 'prerelease'; readonly minor?: string }
+  | { readonly kind: 'range'; readonly range: string };
+
+export const ACCEPTED_VERSIONS =
+  'an exact version (1.31.9, v1.31.9, 1.36.0-rc.1), a minor (1.31), a semver range (1.31.x, ~1.31.2, ">=1.30 <1.32"), stable, latest, stable-1.31, prerelease or prerelease-1.36';
+
+const NUMBER = '(?:0|[1-9]\\d{0,3})';
+const EXACT = new RegExp(`^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-(?:alpha|beta|rc)\\.${NUMBER})?$`);
+const MINOR = new RegExp(`^${NUMBER}\\.${NUMBER}$`);
+const RANGE = /^[\dvVxX*.\s<>=~^|a-z-]{1,100}$/;
+
+/** A pointer holds about ten bytes. */
+const MAX_POINTER_BYTES = 256;
+
+/** @returns undefined for text that asks for no version */
+export async function parseVersionRequest(text: string): Promise<VersionRequest | undefined> {
+  const request = parseSimpleRequest(text);
+  return request ?? (await parseRange(text));
+}
+
+function parseSimpleRequest(text: string): VersionRequest | undefined {
+  const plain = text.replace(/^v/i, '');
+  if (EXACT.test(plain)) {
+    return { kind: 'exact', version: `v${plain}` };
+  }
+  if (MINOR.test(plain)) {
+    return { kind: 'stable', minor: plain };
+  }
+  const word = text.toLowerCase();
+  if (word === 'stable' || word === 'latest') {
+    return { kind: 'stable' };
+  }
+  if (word === 'prerelease') {
+    return { kind: 'prerelease' };
+  }
+  const [, channel, minor] = /^(stable|prerelease)-v?(.+)$/.exec(word) ?? [];
+  if (channel !== undefined && minor !== undefined && MINOR.test(minor)) {
+    return channel === 'stable' ? { kind: 'stable', minor } : { kind: 'prerelease', minor };
+  }
+  return undefined;
+}
+
+async function parseRange(text: string): Promise<VersionRequest | undefined> {
+  if (!RANGE.test(text) || !/\d/.test(text)) {
+    return undefined;
+  }
+  const range = (await semver()).validRange(text);
+  return range === null ? undefined : { kind: 'range', range };
+}
+
+/** Loaded only when a range was asked for: it costs more than a whole look-up by pointer. */
+async function semver(): Promise<typeof SemVer> {
+  return (await import(/* webpackMode: "eager" */ 'semver')).default;
+}
+
+/**
+ * Whether a version is one that the request asks for.
+ *
+ * @param version with `v`
+ */
+export async function satisfies(version: string, request: VersionRequest): Promise<boolean> {
+  switch (request.kind) {
+    case 'exact':
+      return version === request.version;
+    case 'stable':
+      return !isPrerelease(version) && isOfMinor(version, request.minor);
+    case 'prerelease':
+      return isOfMinor(version, request.minor);
+    case 'range':
+      return (await semver()).satisfies(version, request.range);
+  }
+}
+
+/**
+ * The newest of some versions that a request asks for.
+ *
+ * @param versions with `v`
+ */
+export async function newestSatisfying(
+  versions: readonly string[],
+  request: VersionRequest,
+): Promise<string | undefined> {
+  if (versions.length === 0) {
+    return undefined;
+  }
+  const { rcompare } = await semver();
+  const asked = await Promise.all(versions.map((version) => satisfies(version, request)));
+  return versions.filter((_, index) => asked[index]).sort(rcompare)[0];
+}
+
+/** @param version with `v` */
+export function isPrerelease(version: string): boolean {
+  return version.includes('-');
+}
+
+/** `1.31` of `v1.31.9` */
+export function minorOf(version: string): string {
+  return version.slice(1).split('.', 2).join('.');
+}
+
+function isOfMinor(version: string, minor: string | undefined): boolean {
+  return minor === undefined || minorOf(version) === minor;
+}
+
+/**
+ * Finds the exact version that a request means, by the pointers of the release host.
+ *
+ * @param base where `release/` is, ending in a slash
+ * @returns with `v`
+ * @throws {SetupError} VERSION_NOT_FOUND when the host has no such version or its pointer holds
+ *   something else, DOWNLOAD_FAILED when it cannot be reached
+ */
+export async function resolveVersion(
+  request: VersionRequest,
+  http: HttpClient,
+  base: URL,
+): Promise<string> {
+  switch (request.kind) {
+    case 'exact':
+      return request.version;
+    case 'stable':
+      return readPointer(http, base, 'stable', request.minor);
+    case 'prerelease':
+      return readPointer(http, base, 'latest', request.minor);
+    case 'range':
+      return newestInRange(request.range, http, base);
+  }
+}
+
+/** Pointers are unsigned text: nothing but a version ever leaves this function. */
+async function readPointer(
+  http: HttpClient,
+  base: URL,
+  channel: 'stable' | 'latest',
+  minor?: string,
+): Promise<string> {
+  const url = pointerUrl(base, channel, minor);
+  const text = await readPointerText(http, url);
+  const version = text.trim();
+  const isVersion = version.startsWith('v') && EXACT.test(version.slice(1));
+  const isAsked = isOfMinor(version, minor) && (channel === 'latest' || !isPrerelease(version));
+  if (!isVersion || !isAsked) {
+    throw new SetupError(
+      'VERSION_NOT_FOUND',
+      `${url.href} does not name a ${channel === 'stable' ? 'stable ' : ''}version${minor === undefined ? '' : ` of ${minor}`}: ${JSON.stringify(text.slice(0, 60))}`,
+      'The release host, a mirror or something in between answered with something else. Pin an exact version, or check "download-base-url".',
+    );
+  }
+  return version;
+}
+
+async function readPointerText(http: HttpClient, url: URL): Promise<string> {
+  try {
+    return (await http.read(url, MAX_POINTER_BYTES)).toString('utf8');
+  } catch (error) {
+    if (error instanceof TransferError && error.absent) {
+      throw new SetupError(
+        'VERSION_NOT_FOUND',
+        `the release host knows no such version: ${url.href} does not exist`,
+        'See https://kubernetes.io/releases/ for the versions that exist.',
+        error,
+      );
+    }
+    if (error instanceof TransferError && error.cause instanceof TooLargeError) {
+      throw new SetupError(
+        'VERSION_NOT_FOUND',
+        `${url.href} does not name a version: it is larger than ${String(MAX_POINTER_BYTES)} bytes`,
+        'The release host, a mirror or something in between answered with something else. Pin an exact version, or check "download-base-url".',
+        error,
+      );
+    }
+    throw downloadFailed(error, 'which version to install');
+  }
+}
+
+/**
+ * The newest version in a range. The pointers name the newest patch of each minor; they are
+ * asked from the newest minor downwards, and only for minors that the range touches.
+ */
+async function newestInRange(range: string, http: HttpClient, base: URL): Promise<string> {
+  const { intersects, minVersion, satisfies: isIn } = await semver();
+  const newest = await readPointer(http, base, 'stable');
+  const [major = 1, newestMinor = 0] = minorOf(newest).split('.').map(Number);
+  const oldestMinor = minVersion(range)?.minor ?? 0;
+  for (let minor = newestMinor; minor >= oldestMinor; minor--) {
+    const name = `${String(major)}.${String(minor)}`;
+    if (!intersects(range, `${name}.x`)) {
+      continue;
+    }
+    const newestPatch =
+      minor === newestMinor ? newest : await readPointer(http, base, 'stable', name);
+    if (isIn(newestPatch, range)) {
+      return newestPatch;
+    }
+    const older = await newestOlderPatch(
+      newestPatch,
+      (version) => isIn(version, range),
+      http,
+      base,
+    );
+    if (older !== undefined) {
+      return older;
+    }
+  }
+  throw new SetupError(
+    'VERSION_NOT_FOUND',
+    `no stable release is in the range "${range}"; the newest one is ${newest}`,
+    'Widen the range. Pre-releases are not found by a range: ask for "prerelease" or an exact version.',
+  );
+}
+
+/** Patches are numbered without gaps, but for the rare one that was withdrawn: so each is asked for. */
+async function newestOlderPatch(
+  newestPatch: string,
+  isWanted: (version: string) => boolean,
+  http: HttpClient,
+  base: URL,
+): Promise<string | undefined> {
+  const minor = minorOf(newestPatch);
+  for (let patch = Number(newestPatch.split('.')[2]) - 1; patch >= 0; patch--) {
+    const version = `v${minor}.${String(patch)}`;
+    if (isWanted(version) && (await isPublished(version, http, base))) {
+      return version;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Whether the host has a release, by the digest file of the one binary that every release has.
+ *
+ * @throws {SetupError} DOWNLOAD_FAILED
+ */
+export async function isPublished(version: string, http: HttpClient, base: URL): Promise<boolean> {
+  const { digestUrl } = new Release(version, base).binary('kubectl', {
+    os: 'linux',
+    arch: 'amd64',
+  });
+  try {
+    return (await http.readIfPresent(digestUrl, MAX_POINTER_BYTES)) !== undefined;
+  } catch (error) {
+    throw downloadFailed(error, `whether ${version} exists`);
+  }
+}
