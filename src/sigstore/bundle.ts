@@ -1,0 +1,66 @@
+import {
+  bundleFromJSON,
+  bundleToJSON,
+  toMessageSignatureBundle,
+  type Bundle,
+} from '@sigstore/bundle';
+import { SetupError, explain } from '../errors.js';
+import type { DetachedSignature } from './detached.js';
+import { KIND, VERSION_V1 } from './hashedrekord.js';
+import type { LogEntry } from './rekor.js';
+
+/** A bundle with one entry is about 6 KiB. */
+export const MAX_BUNDLE_BYTES = 256 << 10;
+
+/**
+ * Puts a detached signature and its log entry together: a Sigstore bundle v0.3.
+ *
+ * @param sha256 digest of the artifact, 32 bytes
+ */
+export function toBundle(sha256: Buffer, detached: DetachedSignature, entry: LogEntry): Bundle {
+  const bundle = toMessageSignatureBundle({
+    digest: sha256,
+    signature: detached.signature,
+    certificate: detached.certificate,
+    certificateChain: false,
+  });
+  const { inclusionProof } = entry;
+  bundle.verificationMaterial.tlogEntries.push({
+    logIndex: String(entry.logIndex),
+    logId: { keyId: entry.logId },
+    kindVersion: { kind: KIND, version: VERSION_V1 },
+    integratedTime: String(entry.integratedTime),
+    inclusionPromise: { signedEntryTimestamp: entry.signedEntryTimestamp },
+    inclusionProof: {
+      logIndex: String(inclusionProof.logIndex),
+      treeSize: String(inclusionProof.treeSize),
+      rootHash: inclusionProof.rootHash,
+      hashes: [...inclusionProof.hashes],
+      checkpoint: { envelope: inclusionProof.checkpoint },
+    },
+    canonicalizedBody: entry.body,
+  });
+  return bundle;
+}
+
+/**
+ * @param json a Sigstore bundle of any version that `@sigstore/bundle` reads
+ * @throws {SetupError} SIGNATURE_MALFORMED
+ */
+export function parseBundle(json: Buffer): Bundle {
+  try {
+    return bundleFromJSON(JSON.parse(json.toString('utf8')));
+  } catch (error) {
+    throw new SetupError(
+      'SIGNATURE_MALFORMED',
+      `the Sigstore bundle cannot be read: ${explain(error)}`,
+      'The publication is damaged, or a proxy or mirror answers with something else. Look at the file beside the artifact whose name ends in .sigstore.json.',
+      error,
+    );
+  }
+}
+
+/** Sigstore bundle as JSON, UTF-8, ending in a newline. */
+export function serializeBundle(bundle: Bundle): Buffer {
+  return Buffer.from(`${JSON.stringify(bundleToJSON(bundle), undefined, 2)}\n`);
+}

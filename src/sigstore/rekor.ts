@@ -1,0 +1,241 @@
+import { SetupError, explain } from '../errors.js';
+import type { HttpClient } from '../transfer/http.js';
+import { TransferError } from '../transfer/transfer-error.js';
+import { decodeBase64 } from './base64.js';
+import { leafHash } from './hashedrekord.js';
+
+/** An answer about one entry is a few KiB; a proof in a log of 2^64 entries would be 8 KiB. */
+const MAX_ENTRY_BYTES = 256 << 10;
+/** An answer names each entry with 80 hex digits. */
+const MAX_INDEX_BYTES = 256 << 10;
+/** Rekor returns at most this many entries per request. */
+const ENTRIES_PER_REQUEST = 10;
+/** Anybody may log an entry for a digest; so many of them are looked at. */
+const MAX_CANDIDATES = 30;
+/** RFC 6962: a tree of 2^64 leaves. */
+const MAX_PROOF_HASHES = 64;
+
+const ENTRY_ID = /^(?:[0-9a-f]{16})?([0-9a-f]{64})$/;
+const HASH = /^[0-9a-f]{64}$/;
+
+/** One entry as the log returned it: well-formed, and nothing of it verified yet. */
+export interface LogEntry {
+  /** Leaf hash of the body, 64 hex digits, with the 16 of the tree id in front where known. */
+  readonly uuid: string;
+  /** Canonical JSON. */
+  readonly body: Buffer;
+  /** Seconds since the epoch. */
+  readonly integratedTime: number;
+  /** SHA-256 of the log's public key, 32 bytes. */
+  readonly logId: Buffer;
+  /** Counted over all shards of the log. */
+  readonly logIndex: number;
+  /** ECDSA, DER. */
+  readonly signedEntryTimestamp: Buffer;
+  readonly inclusionProof: InclusionProof;
+}
+
+/** RFC 6962 §2.1.1, inside one shard of the log. */
+export interface InclusionProof {
+  readonly logIndex: number;
+  readonly treeSize: number;
+  readonly rootHash: Buffer;
+  readonly hashes: readonly Buffer[];
+  /** A signed note: origin, tree size, root hash, signatures. */
+  readonly checkpoint: string;
+}
+
+/** A client for the HTTP API of Rekor v1. */
+export class TransparencyLog {
+  readonly #http: HttpClient;
+  readonly #base: URL;
+
+  /** @param base for example https://rekor.sigstore.dev/ */
+  constructor(http: HttpClient, base: URL) {
+    this.#http = http;
+    this.#base = base;
+  }
+
+  /**
+   * The entry whose body has this leaf hash.
+   *
+   * @param hash RFC 6962 leaf hash, 64 hex digits
+   * @throws {SetupError} LOG_ENTRY_INVALID, LOG_UNAVAILABLE
+   */
+  async entryByLeafHash(hash: string): Promise<LogEntry | undefined> {
+    const url = new URL(`api/v1/log/entries/${hash}`, this.#base);
+    const answer = await this.#ask(() => this.#http.read(url, MAX_ENTRY_BYTES));
+    const entry = answer === undefined ? undefined : parseLogEntries(answer)[0];
+    if (entry !== undefined && !entry.uuid.endsWith(hash)) {
+      throw invalid(`the log was asked for entry ${hash} and returned ${entry.uuid}`);
+    }
+    return entry;
+  }
+
+  /**
+   * The entries for an artifact, earliest first; at most thirty are looked at.
+   *
+   * @param sha256 digest of the artifact, 64 hex digits
+   * @throws {SetupError} LOG_ENTRY_INVALID, LOG_UNAVAILABLE
+   */
+  async entriesByDigest(sha256: string): Promise<LogEntry[]> {
+    const uuids = (await this.#uuidsByDigest(sha256)).slice(0, MAX_CANDIDATES);
+    const entries: LogEntry[] = [];
+    const url = new URL('api/v1/log/entries/retrieve', this.#base);
+    for (let i = 0; i < uuids.length; i += ENTRIES_PER_REQUEST) {
+      const entryUUIDs = uuids.slice(i, i + ENTRIES_PER_REQUEST);
+      const answer = await this.#ask(() =>
+        this.#http.read(url, MAX_ENTRY_BYTES, { method: 'POST', json: { entryUUIDs } }),
+      );
+      entries.push(...(answer === undefined ? [] : parseLogEntries(answer)));
+    }
+    return entries.sort((a, b) => a.integratedTime - b.integratedTime);
+  }
+
+  async #uuidsByDigest(sha256: string): Promise<string[]> {
+    const url = new URL('api/v1/index/retrieve', this.#base);
+    const json = { hash: `sha256:${sha256}` };
+    const answer = await this.#ask(() =>
+      this.#http.read(url, MAX_INDEX_BYTES, { method: 'POST', json }),
+    );
+    const uuids = answer === undefined ? [] : parseJson(answer);
+    if (
+      !Array.isArray(uuids) ||
+      !uuids.every((id) => typeof id === 'string' && ENTRY_ID.test(id))
+    ) {
+      throw invalid('the index of the log returned something else than entry ids');
+    }
+    return uuids as string[];
+  }
+
+  /** @returns undefined where the log answers that it holds no such entry */
+  async #ask(request: () => Promise<Buffer>): Promise<Buffer | undefined> {
+    try {
+      return await request();
+    } catch (error) {
+      if (!(error instanceof TransferError)) {
+        throw error;
+      }
+      if (error.status === 404) {
+        return undefined;
+      }
+      throw new SetupError(
+        'LOG_UNAVAILABLE',
+        `the transparency log cannot be asked: ${error.message}`,
+        'See https://status.sigstore.dev, and run the job again. A version that is in the tool cache needs no log.',
+        error,
+      );
+    }
+  }
+}
+
+/**
+ * Reads an answer of Rekor v1: an object that maps entry ids to entries.
+ *
+ * @throws {SetupError} LOG_ENTRY_INVALID for anything malformed, or an id that is not the leaf
+ *   hash of the body beneath it
+ */
+export function parseLogEntries(answer: Buffer): LogEntry[] {
+  const parsed = parseJson(answer);
+  const maps = Array.isArray(parsed) ? parsed : [parsed];
+  try {
+    return maps.flatMap((map) =>
+      Object.entries(object(map)).map(([id, entry]) => parseLogEntry(id, object(entry))),
+    );
+  } catch (error) {
+    throw error instanceof SetupError
+      ? error
+      : invalid('the log returned a malformed entry', error);
+  }
+}
+
+function parseLogEntry(id: string, entry: Record<string, unknown>): LogEntry {
+  const verification = object(entry['verification']);
+  const proof = object(verification['inclusionProof']);
+  const body = base64(entry['body']);
+  checkEntryId(id, body);
+  return {
+    uuid: id,
+    body,
+    integratedTime: whole(entry['integratedTime']),
+    logId: hash(entry['logID']),
+    logIndex: whole(entry['logIndex']),
+    signedEntryTimestamp: base64(verification['signedEntryTimestamp']),
+    inclusionProof: {
+      logIndex: whole(proof['logIndex']),
+      treeSize: whole(proof['treeSize']),
+      rootHash: hash(proof['rootHash']),
+      hashes: list(proof['hashes']).map(hash),
+      checkpoint: text(proof['checkpoint']),
+    },
+  };
+}
+
+/** The UUID of an entry is the leaf hash of its body (RFC 6962 §2.1). */
+export function checkEntryId(id: string, body: Buffer): void {
+  if (ENTRY_ID.exec(id)?.[1] !== leafHash(body)) {
+    throw invalid(`the log returned another body than the one that entry ${id} stands for`);
+  }
+}
+
+function parseJson(answer: Buffer): unknown {
+  try {
+    return JSON.parse(answer.toString('utf8'));
+  } catch (error) {
+    throw invalid('the log returned something else than JSON', error);
+  }
+}
+
+function object(value: unknown): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new TypeError('not an object');
+  }
+  return value as Record<string, unknown>;
+}
+
+function list(value: unknown): unknown[] {
+  if (!Array.isArray(value) || value.length > MAX_PROOF_HASHES) {
+    throw new TypeError(`not a list of at most ${String(MAX_PROOF_HASHES)} hashes`);
+  }
+  return value;
+}
+
+function text(value: unknown): string {
+  if (typeof value !== 'string' || value === '') {
+    throw new TypeError('not a text');
+  }
+  return value;
+}
+
+function whole(value: unknown): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+    throw new TypeError('not a whole number');
+  }
+  return value;
+}
+
+/** @param value 64 hex digits */
+function hash(value: unknown): Buffer {
+  if (!HASH.test(text(value))) {
+    throw new TypeError('not a SHA-256 hash');
+  }
+  return Buffer.from(text(value), 'hex');
+}
+
+function base64(value: unknown): Buffer {
+  const bytes = decodeBase64(text(value));
+  if (bytes === undefined) {
+    throw new TypeError('not base64');
+  }
+  return bytes;
+}
+
+function invalid(message: string, cause?: unknown): SetupError {
+  const reason = cause === undefined ? '' : `: ${explain(cause)}`;
+  return new SetupError(
+    'LOG_ENTRY_INVALID',
+    `${message}${reason}`,
+    'The answer of the transparency log does not prove what it should. Check "rekor-url"; if it is right, report this: something may be tampering with the log or with the connection to it.',
+    cause,
+  );
+}

@@ -1,0 +1,344 @@
+import { createPublicKey } from 'node:crypto';
+import type { Bundle, TransparencyLogEntry } from '@sigstore/bundle';
+import { X509Certificate } from '@sigstore/core';
+import {
+  VerificationError,
+  Verifier,
+  toSignedEntity,
+  type SignedEntity,
+  type TrustMaterial,
+} from '@sigstore/verify';
+import { SetupError, explain } from '../errors.js';
+import type { DigestedFile } from '../transfer/digested-file.js';
+import { KIND, VERSION_V1, VERSION_V2, leafHash, parseHashedRekord } from './hashedrekord.js';
+import { checkIdentity, type ExpectedIdentity } from './identity.js';
+
+/** RFC 5280 §4.2.1.12: id-kp-codeSigning. */
+const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
+const DECIMAL = /^\d{1,19}$/;
+
+/** Only this module holds the seal, so only {@link verify} can make a {@link Verified}. */
+const seal = Symbol('verified');
+
+/** A file whose signature, certificate, identity and log entry were all verified in this run. */
+class Verified {
+  readonly file: DigestedFile;
+  readonly bundle: Bundle;
+  readonly identity: ExpectedIdentity;
+  /** Of the log entry: RFC 6962 leaf hash, 64 hex digits. */
+  readonly uuid: string;
+  /** Of the log entry, counted over all shards of the log. */
+  readonly logIndex: string;
+  /** When the log, or a timestamp authority, saw the signature. */
+  readonly signedAt: Date;
+
+  constructor(
+    key: typeof seal,
+    file: DigestedFile,
+    bundle: Bundle,
+    identity: ExpectedIdentity,
+    entry: TransparencyLogEntry,
+    signedAt: Date,
+  ) {
+    if (key !== seal) {
+      throw new TypeError('only verify() can say that a file is verified');
+    }
+    this.file = file;
+    this.bundle = bundle;
+    this.identity = identity;
+    this.uuid = leafHash(entry.canonicalizedBody);
+    this.logIndex = entry.logIndex;
+    this.signedAt = signedAt;
+  }
+}
+
+export type { Verified };
+
+/**
+ * Steps 3 to 6 of the verification: signature, certificate, identity, transparency log.
+ *
+ * @param bundle what was published, or put together from a detached signature and its log entry
+ * @throws {SetupError} SIGNATURE_MALFORMED, SIGNATURE_MISMATCH, CERTIFICATE_UNTRUSTED,
+ *   IDENTITY_MISMATCH, LOG_ENTRY_INVALID
+ */
+export function verify(
+  file: DigestedFile,
+  bundle: Bundle,
+  trust: TrustMaterial,
+  expected: ExpectedIdentity,
+): Verified {
+  const { signature, digest, certificate } = signedContent(bundle);
+  const leaf = parseLeaf(certificate);
+  checkDigest(file, digest);
+  checkSignature(file, signature, certificate);
+  checkCodeSigningLeaf(leaf);
+  checkIdentity(leaf, expected);
+  const [entry, ...more] = bundle.verificationMaterial.tlogEntries;
+  if (entry === undefined || more.length > 0) {
+    throw invalidEntry(`expected one log entry, found ${String(more.length + (entry ? 1 : 0))}`);
+  }
+  checkEntryKind(entry);
+  checkEntryBody(entry, { digest: file.sha256, signature, certificate });
+  checkInclusionProofPresent(entry);
+  checkInclusionProofMatchesCheckpoint(entry);
+  checkLogIndex(entry);
+  checkIntegratedTime(entry, leaf);
+  const signedAt = checkAgainstTrustRoot(file, bundle, trust);
+  return new Verified(seal, file, bundle, expected, entry, signedAt);
+}
+
+interface SignedContent {
+  /** ECDSA, DER. */
+  readonly signature: Buffer;
+  /** SHA-256, 32 bytes. */
+  readonly digest: Buffer;
+  /** X.509, DER. */
+  readonly certificate: Buffer;
+}
+
+/** A signature over the file itself, made with the key of a certificate. */
+function signedContent(bundle: Bundle): SignedContent {
+  const { content, verificationMaterial } = bundle;
+  const key = verificationMaterial.content;
+  const certificate =
+    key.$case === 'certificate'
+      ? key.certificate
+      : key.$case === 'x509CertificateChain'
+        ? key.x509CertificateChain.certificates[0]
+        : undefined;
+  if (content.$case !== 'messageSignature' || certificate === undefined) {
+    throw new SetupError(
+      'SIGNATURE_MALFORMED',
+      'the Sigstore bundle holds no signature over the file made with a certificate',
+      'A bundle for a blob is needed, as "cosign sign-blob --bundle" writes it; attestations and plain keys are not accepted.',
+    );
+  }
+  return {
+    signature: content.messageSignature.signature,
+    digest: content.messageSignature.messageDigest.digest,
+    certificate: certificate.rawBytes,
+  };
+}
+
+function parseLeaf(certificate: Buffer): X509Certificate {
+  try {
+    const leaf = X509Certificate.parse(Buffer.from(certificate));
+    createPublicKey({ key: leaf.publicKey, format: 'der', type: 'spki' });
+    return leaf;
+  } catch (error) {
+    throw untrusted(`the certificate cannot be read: ${explain(error)}`, error);
+  }
+}
+
+/** The digest that the bundle states is the file's. */
+export function checkDigest(file: DigestedFile, digest: Buffer): void {
+  if (!file.sha256.equals(digest)) {
+    throw mismatch(`the signature is for a file with SHA-256 ${digest.toString('hex')}`);
+  }
+}
+
+/**
+ * ECDSA with SHA-256 over the file, with the certificate's key.
+ *
+ * @param signature DER
+ * @param certificate X.509, DER
+ */
+export function checkSignature(file: DigestedFile, signature: Buffer, certificate: Buffer): void {
+  const key = createPublicKey({
+    key: X509Certificate.parse(Buffer.from(certificate)).publicKey,
+    format: 'der',
+    type: 'spki',
+  });
+  if (key.asymmetricKeyType !== 'ec') {
+    throw untrusted(
+      `the certificate holds a key of type ${key.asymmetricKeyType ?? 'unknown'}, not ECDSA`,
+    );
+  }
+  if (!file.isSignedBy(key, signature)) {
+    throw mismatch('the signature does not verify over the file');
+  }
+}
+
+/** The certificate may sign code, and is not an authority itself (RFC 5280 §4.2.1). */
+export function checkCodeSigningLeaf(leaf: X509Certificate): void {
+  if (leaf.extBasicConstraints?.isCA === true || leaf.extKeyUsage?.keyCertSign === true) {
+    throw untrusted('the certificate is that of an authority, not of a signer');
+  }
+  if (leaf.extKeyUsage?.digitalSignature !== true) {
+    throw untrusted('the certificate is not for digital signatures');
+  }
+  if (!extendedKeyUsages(leaf).includes(CODE_SIGNING)) {
+    throw untrusted('the certificate is not for code signing');
+  }
+}
+
+function extendedKeyUsages(leaf: X509Certificate): string[] {
+  const extension = leaf.extension('2.5.29.37');
+  return (extension?.valueObj.subs[0]?.subs ?? []).map((usage) => usage.toOID());
+}
+
+function checkEntryKind(entry: TransparencyLogEntry): void {
+  const { kind, version } = entry.kindVersion;
+  if (kind !== KIND || (version !== VERSION_V1 && version !== VERSION_V2)) {
+    throw invalidEntry(`it is of kind ${JSON.stringify(`${kind} ${version}`)}`);
+  }
+}
+
+/** The logged digest, signature and certificate are the file's, byte for byte. */
+export function checkEntryBody(entry: TransparencyLogEntry, expected: SignedContent): void {
+  const logged = parseHashedRekord(entry.canonicalizedBody);
+  if (logged === undefined) {
+    throw invalidEntry('its body is not a well-formed hashedrekord');
+  }
+  if (logged.digest !== expected.digest.toString('hex')) {
+    throw invalidEntry('it was made for another file');
+  }
+  if (!logged.signature.equals(expected.signature)) {
+    throw invalidEntry('it was made for another signature');
+  }
+  if (!logged.certificate.equals(expected.certificate)) {
+    throw invalidEntry('it was made for another certificate');
+  }
+}
+
+/** `@sigstore/verify` is content with either; Rekor v1 gives both, and v2 has no timestamp. */
+function checkInclusionProofPresent(entry: TransparencyLogEntry): void {
+  if (entry.inclusionProof?.checkpoint === undefined) {
+    throw invalidEntry('it has no inclusion proof with a checkpoint');
+  }
+}
+
+/**
+ * Tree size and root hash that the proof states are those of the signed checkpoint.
+ *
+ * `@sigstore/verify` computes with the checkpoint's; other readers of the bundle take the proof's.
+ */
+export function checkInclusionProofMatchesCheckpoint(entry: TransparencyLogEntry): void {
+  const proof = entry.inclusionProof;
+  const [, size, root] = proof?.checkpoint?.envelope.split('\n', 3) ?? [];
+  if (proof?.treeSize !== size || proof?.rootHash.toString('base64') !== root) {
+    throw invalidEntry('its inclusion proof ends in another tree than its checkpoint');
+  }
+}
+
+/** The log saw the signature while the certificate was valid. */
+export function checkIntegratedTime(entry: TransparencyLogEntry, leaf: X509Certificate): void {
+  if (entry.inclusionPromise === undefined) {
+    return; // Without a promise nobody signed the time, and nothing here relies on it.
+  }
+  const integrated = new Date(Number(entry.integratedTime) * 1000);
+  if (!leaf.validForDate(integrated)) {
+    throw invalidEntry(
+      `its time ${isoDate(integrated)} is outside of the certificate's validity, ${isoDate(leaf.notBefore)} to ${isoDate(leaf.notAfter)}`,
+    );
+  }
+}
+
+/** Without a promise the position in the whole log is signed by nobody: it must be the proof's. */
+export function checkLogIndex(entry: TransparencyLogEntry): void {
+  const { logIndex, inclusionPromise, inclusionProof } = entry;
+  if (!DECIMAL.test(logIndex) || !DECIMAL.test(entry.integratedTime)) {
+    throw invalidEntry('its log index or time is not a number');
+  }
+  if (inclusionPromise === undefined && logIndex !== inclusionProof?.logIndex) {
+    throw invalidEntry('its log index is not that of its inclusion proof');
+  }
+}
+
+/**
+ * What `@sigstore/verify` checks: certificate chain and certificate timestamp, entry timestamp or
+ * RFC 3161 timestamp, inclusion proof, checkpoint; all against the keys of the trust root.
+ *
+ * @returns the earliest verified time of the signature
+ */
+function checkAgainstTrustRoot(file: DigestedFile, bundle: Bundle, trust: TrustMaterial): Date {
+  const entity = signedEntity(file, bundle);
+  const verifier = new Verifier(trust, {
+    ctlogThreshold: 1,
+    tlogThreshold: 1,
+    timestampThreshold: 1,
+  });
+  try {
+    verifier.verify(entity);
+  } catch (error) {
+    throw translated(error);
+  }
+  return earliestTime(entity);
+}
+
+/** The library's view of the bundle, but with the signature check that was fed while streaming. */
+function signedEntity(file: DigestedFile, bundle: Bundle): SignedEntity {
+  let entity: SignedEntity;
+  try {
+    entity = toSignedEntity(bundle, Buffer.alloc(0));
+  } catch (error) {
+    throw new SetupError(
+      'SIGNATURE_MALFORMED',
+      `the timestamp of the signature cannot be read: ${explain(error)}`,
+      'The publication is damaged. Look at the file beside the artifact whose name ends in .sigstore.json.',
+      error,
+    );
+  }
+  const { signature } = entity.signature;
+  return {
+    ...entity,
+    signature: {
+      signature,
+      compareSignature: (other) => signature.equals(other),
+      compareDigest: (other) => file.sha256.equals(other),
+      compareSignedDigest: (other) => file.sha256.equals(other),
+      verifySignature: (key) => file.isSignedBy(key, signature),
+    },
+  };
+}
+
+/** Only times that were verified: an entry without a promise tells none. */
+function earliestTime({ timestamps }: SignedEntity): Date {
+  const times = timestamps.flatMap((timestamp) => {
+    if (timestamp.$case === 'timestamp-authority') {
+      return [timestamp.timestamp.signingTime.getTime()];
+    }
+    const { inclusionPromise, integratedTime } = timestamp.tlogEntry;
+    return inclusionPromise === undefined ? [] : [Number(integratedTime) * 1000];
+  });
+  return new Date(Math.min(...times));
+}
+
+/** The library's codes that speak of the log; its others speak of the certificate. */
+const LOG_CODES = /^(?:TLOG|TIMESTAMP)_/;
+
+function translated(error: unknown): SetupError {
+  const reason = explain(error);
+  const code = error instanceof VerificationError ? error.code : '';
+  return LOG_CODES.test(code) ? invalidEntry(reason, error) : untrusted(reason, error);
+}
+
+function mismatch(reason: string): SetupError {
+  return new SetupError(
+    'SIGNATURE_MISMATCH',
+    reason,
+    'The file is damaged or was replaced, or it was published with the signature of another one. Do not use it. Run the job again; if it stays so, report it at https://github.com/kubernetes/release/issues.',
+  );
+}
+
+function untrusted(reason: string, cause?: unknown): SetupError {
+  return new SetupError(
+    'CERTIFICATE_UNTRUSTED',
+    `the signing certificate is not trusted: ${reason}`,
+    'The certificate was not issued by an authority of the trust root in the way that Sigstore issues them. Do not use the file. With a Sigstore instance of your own, name its trust root in "trusted-root", or in "tuf-mirror-url" and "tuf-root".',
+    cause,
+  );
+}
+
+function invalidEntry(reason: string, cause?: unknown): SetupError {
+  return new SetupError(
+    'LOG_ENTRY_INVALID',
+    `the transparency-log entry does not prove this signature: ${reason}`,
+    'Do not use the file. With a Sigstore instance of your own, check that "rekor-url" and the trust root belong together; else report this: something may be tampering with the log or with the connection to it.',
+    cause,
+  );
+}
+
+function isoDate(date: Date): string {
+  return Number.isNaN(date.getTime()) ? 'unknown' : date.toISOString();
+}
