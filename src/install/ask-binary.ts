@@ -1,0 +1,61 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { explain } from '../errors.js';
+import { platformName, type Platform, type Tool } from '../kubernetes/platform.js';
+
+/** What a binary says of itself. */
+export interface SelfDescription {
+  /** With `v`. */
+  readonly version: string | undefined;
+  /** `linux/amd64` */
+  readonly platform: string | undefined;
+  readonly isTool: boolean;
+}
+
+const run = promisify(execFile);
+const LIMITS = { timeout: 20_000, maxBuffer: 1 << 20, env: {}, windowsHide: true } as const;
+
+/** How each kind of binary tells its version and platform. */
+const VERSION_ARGUMENTS: Readonly<Partial<Record<Tool, readonly string[]>>> = {
+  kubectl: ['version', '--client', '--output=json'],
+  kubeadm: ['version', '--output=json'],
+};
+/** component-base's `--version=raw` prints Go's form of version.Info, platform included. */
+const COMPONENT_VERSION = ['--version=raw'];
+
+/**
+ * Asks a binary for its version, its platform and its name. It must have been verified before:
+ * it is executed.
+ *
+ * @throws {Error} where it cannot be executed or does not answer
+ */
+export async function askBinary(file: string, tool: Tool): Promise<SelfDescription> {
+  const version = await run(file, VERSION_ARGUMENTS[tool] ?? COMPONENT_VERSION, LIMITS);
+  const help = await run(file, ['--help'], LIMITS);
+  return {
+    version: /gitVersion"?:\s*"(v[^"]{1,40})"/i.exec(version.stdout)?.[1],
+    platform: /platform"?:\s*"([^"]{1,40})"/i.exec(version.stdout)?.[1],
+    isTool: new RegExp(`(?:^|\\s)${tool}\\s`).test(help.stdout),
+  };
+}
+
+/**
+ * @returns undefined when the binary says it is the one that was asked for; else what is wrong
+ */
+export async function complaintOfBinary(
+  file: string,
+  tool: Tool,
+  version: string,
+  platform: Platform,
+): Promise<string | undefined> {
+  try {
+    const self = await askBinary(file, tool);
+    const isAsked =
+      self.isTool && self.version === version && self.platform === platformName(platform);
+    return isAsked
+      ? undefined
+      : `asked for ${tool} ${version} for ${platformName(platform)}, but the binary says it is ${self.isTool ? tool : 'another tool'} ${self.version ?? 'of no version'} for ${self.platform ?? 'no platform'}`;
+  } catch (error) {
+    return `the binary could not be asked: ${explain(error)}`;
+  }
+}

@@ -1,0 +1,11 @@
+/** Where the work below tells what it does; `report.ts` shows it to the user. */
+export interface Journal {
+  /** A line of the log. */
+  info(message: string): void;
+  /** A line that only appears when the runner is asked for debug output. */
+  debug(message: string): void;
+  /** An annotation: something a person should look at, though the run goes on. */
+  warning(title: string, message: string): void;
+  /** How far a download has come. Called often; `total` is undefined where nobody told it. */
+  progress(what: string, received: number, total: number | undefined): void;
+}

@@ -1,0 +1,315 @@
+import { randomUUID } from 'node:crypto';
+import { chmod, copyFile, mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { SetupError, explain } from '../errors.js';
+import {
+  platformName,
+  platformNotPublished,
+  type Platform,
+  type Tool,
+} from '../kubernetes/platform.js';
+import { fileName, type Artifact, type Release } from '../kubernetes/release.js';
+import { isPublished } from '../kubernetes/version.js';
+import { serializeBundle } from '../sigstore/bundle.js';
+import {
+  prove,
+  proveWithBundle,
+  type MaterialSource,
+  type Proof,
+  type Prover,
+} from '../sigstore/prove.js';
+import type { Verified } from '../sigstore/verify.js';
+import { digestFile, type DigestedFile } from '../transfer/digested-file.js';
+import { download } from '../transfer/download.js';
+import { downloadFailed } from '../transfer/download-failed.js';
+import { TransferError } from '../transfer/transfer-error.js';
+import { checkAge, checkChecksum, type Conditions } from './conditions.js';
+import type { Journal } from './journal.js';
+import { preinstalledCopies, type Surroundings } from './preinstalled.js';
+import { readEvidence, type ReleaseProof, type ReleaseProver } from './release-proof.js';
+import { Slot, installFailed } from './tool-cache.js';
+
+/** The largest binary of a release has 130 MB; a server tarball, which is none, 400 MB. */
+const MAX_BINARY_BYTES = 1 << 30;
+/** 64 hex digits, perhaps with a newline. */
+const MAX_DIGEST_BYTES = 256;
+/** How often another run may get in between before this one gives up. */
+const MAX_COMMITS = 5;
+
+/** Everything that obtaining a tool needs to know and to use. */
+export interface Workshop {
+  readonly release: Release;
+  readonly base: URL;
+  readonly platform: Platform;
+  /** Whether binaries of that platform run on this machine. */
+  readonly isNative: boolean;
+  readonly prover: Prover;
+  /** Undefined for `bind-release: false`. */
+  readonly releaseProver: ReleaseProver | undefined;
+  readonly conditions: Conditions;
+  readonly surroundings: Surroundings;
+  /** A folder that goes with this run, if possible on the file system of the tool cache. */
+  readonly scratch: string;
+  readonly journal: Journal;
+}
+
+export type Origin = 'download' | 'cache' | 'preinstalled';
+
+/** A tool that passed every check in this run, and where it is now. */
+export interface Proven {
+  readonly tool: Tool;
+  readonly slot: Slot;
+  /** The slot's own folder, or one that {@link install} moves there. */
+  readonly folder: string;
+  readonly origin: Origin;
+  readonly verified: Verified;
+  readonly source: MaterialSource;
+  /** Why the published material was not used, if so. */
+  readonly recovered: string | undefined;
+  readonly releaseProof: ReleaseProof;
+}
+
+/** A {@link Proven} whose folder is the slot's. */
+export interface Installed extends Proven {
+  readonly directory: string;
+}
+
+/**
+ * Step by step, the cheapest way to a proven copy: the one in the tool cache, one that somebody
+ * else left on this machine, or a download. Nothing is installed yet.
+ *
+ * @throws {SetupError}
+ */
+export async function obtain(shop: Workshop, tool: Tool): Promise<Proven> {
+  const slot = new Slot(shop.surroundings.toolCache, tool, shop.release.version, shop.platform);
+  const cached = await reuse(shop, slot);
+  if (cached !== undefined) {
+    return cached;
+  }
+  shop.releaseProver?.start();
+  return (await adopt(shop, slot)) ?? (await fetch(shop, slot));
+}
+
+/**
+ * Puts proven tools into their slots. When another run has filled a slot meanwhile, its copy is
+ * verified like any other, and used.
+ *
+ * @throws {SetupError} INSTALL_FAILED
+ */
+export async function install(shop: Workshop, proven: Proven): Promise<Installed> {
+  const { slot } = proven;
+  let current: Proven | undefined = proven;
+  for (let tries = 0; tries < MAX_COMMITS; tries++) {
+    if (current.folder === slot.folder) {
+      return { ...current, directory: slot.folder };
+    }
+    if (await slot.fill(current.folder)) {
+      return { ...current, folder: slot.folder, directory: slot.folder };
+    }
+    current = (await reuse(shop, slot)) ?? proven;
+  }
+  throw installFailed(`other runs keep changing ${slot.folder}`);
+}
+
+/** Undefined when there is no copy in the slot that passes; a copy that fails is removed. */
+async function reuse(shop: Workshop, slot: Slot): Promise<Proven | undefined> {
+  if (!(await slot.isOccupied())) {
+    return undefined;
+  }
+  try {
+    await slot.assertOwned();
+    return await proveCached(shop, slot);
+  } catch (error) {
+    if (shop.prover.http.signal.aborted || !isFaultOfCopy(error)) {
+      throw error;
+    }
+    shop.journal.warning(
+      'Cached copy refused',
+      `${slot.folder} is removed and fetched anew: ${explain(error)}`,
+    );
+    await slot.empty();
+    return undefined;
+  }
+}
+
+/** Codes that say something of this run or of the network, and nothing of the copy. */
+const NOT_OF_THE_COPY = new Set([
+  'TRUST_ROOT_UNAVAILABLE',
+  'CHECKSUM_MISMATCH',
+  'RELEASE_TOO_NEW',
+  'DOWNLOAD_FAILED',
+  'LOG_UNAVAILABLE',
+]);
+
+function isFaultOfCopy(error: unknown): boolean {
+  return !(error instanceof SetupError && NOT_OF_THE_COPY.has(error.code));
+}
+
+async function proveCached(shop: Workshop, slot: Slot): Promise<Proven> {
+  const files = slot.files();
+  const [bundle, file] = await Promise.all([
+    readEvidence(files.bundle),
+    digestFile(files.binary, MAX_BINARY_BYTES),
+  ]);
+  const verified = await proveWithBundle(shop.prover, file, bundle);
+  const proof: Proof = { verified, source: 'bundle' };
+  const releaseProof = await bindCached(shop, slot, verified);
+  checkConditions(shop, slot.tool, verified);
+  return proven(slot, slot.folder, 'cache', proof, releaseProof);
+}
+
+async function bindCached(shop: Workshop, slot: Slot, verified: Verified): Promise<ReleaseProof> {
+  if (shop.releaseProver === undefined) {
+    return { kind: 'skipped' };
+  }
+  const { release, platform, isNative } = shop;
+  const files = slot.files();
+  const executable = isNative ? files.binary : undefined;
+  const artifact = release.binary(slot.tool, platform);
+  return shop.releaseProver.bindCached(slot.tool, artifact, platform, verified, files, executable);
+}
+
+/** Undefined when no copy on this machine is the published file, or the one that is fails. */
+async function adopt(shop: Workshop, slot: Slot): Promise<Proven | undefined> {
+  const { release, platform, journal } = shop;
+  const artifact = release.binary(slot.tool, platform);
+  const copies = await preinstalledCopies(shop.surroundings, slot.tool, release.version, platform);
+  const expected = copies.length === 0 ? undefined : await publishedDigest(shop, artifact);
+  for (const copy of expected === undefined ? [] : copies) {
+    try {
+      const file = await digestFile(copy, MAX_BINARY_BYTES);
+      if (file.sha256.toString('hex') === expected) {
+        return await proveCopy(shop, slot, artifact, copy);
+      }
+    } catch (error) {
+      if (shop.prover.http.signal.aborted) {
+        throw error;
+      }
+      journal.info(`${copy} is not used: ${explain(error)}`);
+    }
+  }
+  return undefined;
+}
+
+async function proveCopy(
+  shop: Workshop,
+  slot: Slot,
+  artifact: Artifact,
+  copy: string,
+): Promise<Proven> {
+  const { folder, binary } = await newFolder(shop, slot);
+  await copyFile(copy, binary);
+  const file = digestFile(binary, MAX_BINARY_BYTES);
+  return finish(shop, slot, artifact, folder, file, Promise.resolve(undefined), 'preinstalled');
+}
+
+async function fetch(shop: Workshop, slot: Slot): Promise<Proven> {
+  const artifact = shop.release.binary(slot.tool, shop.platform);
+  const hint = publishedDigest(shop, artifact);
+  const { folder, binary } = await newFolder(shop, slot);
+  const file = download(shop.prover.http, artifact.url, binary, {
+    maxBytes: MAX_BINARY_BYTES,
+    onProgress: (received, total) => {
+      shop.journal.progress(slot.tool, received, total);
+    },
+  }).catch(async (error: unknown) => {
+    throw await whyNotDownloaded(shop, slot.tool, error);
+  });
+  return finish(shop, slot, artifact, folder, file, hint, 'download');
+}
+
+/** Every check on a file in a folder of this run, and its evidence written beside it. */
+async function finish(
+  shop: Workshop,
+  slot: Slot,
+  artifact: Artifact,
+  folder: string,
+  file: Promise<DigestedFile>,
+  hint: Promise<string | undefined>,
+  origin: Origin,
+): Promise<Proven> {
+  const proof = await prove(shop.prover, artifact, file, hint);
+  const { verified, recovered } = proof;
+  if (recovered !== undefined) {
+    shop.journal.warning('Broken publication', `${artifact.name}: ${recovered}`);
+  }
+  const files = slot.files(folder);
+  await chmod(files.binary, 0o755);
+  const releaseProof: ReleaseProof =
+    shop.releaseProver === undefined
+      ? { kind: 'skipped' }
+      : await shop.releaseProver.bind(
+          slot.tool,
+          artifact,
+          shop.platform,
+          verified,
+          shop.isNative ? files.binary : undefined,
+        );
+  checkConditions(shop, slot.tool, verified);
+  await writeFile(files.bundle, serializeBundle(verified.bundle), { flag: 'wx', mode: 0o644 });
+  if (releaseProof.kind === 'sbom') {
+    const sbom = releaseProof.sbom.verified;
+    await copyFile(sbom.file.path, files.sbom);
+    await writeFile(files.sbomBundle, serializeBundle(sbom.bundle), { flag: 'wx', mode: 0o644 });
+  }
+  return proven(slot, folder, origin, proof, releaseProof);
+}
+
+function proven(
+  slot: Slot,
+  folder: string,
+  origin: Origin,
+  { verified, source, recovered }: Proof,
+  releaseProof: ReleaseProof,
+): Proven {
+  return { tool: slot.tool, slot, folder, origin, verified, source, recovered, releaseProof };
+}
+
+function checkConditions(shop: Workshop, tool: Tool, verified: Verified): void {
+  checkChecksum(tool, verified, shop.conditions);
+  checkAge(tool, verified, shop.conditions, Date.now());
+}
+
+async function newFolder(
+  shop: Workshop,
+  slot: Slot,
+): Promise<{ readonly folder: string; readonly binary: string }> {
+  const folder = path.join(shop.scratch, randomUUID());
+  try {
+    await mkdir(folder, { mode: 0o700 });
+  } catch (error) {
+    throw installFailed(`cannot make ${folder}`, error);
+  }
+  return { folder, binary: path.join(folder, fileName(slot.tool, shop.platform)) };
+}
+
+/**
+ * The SHA-256 (hex) that stands beside an artifact. Nobody signs it: it only lets the log be
+ * asked early, and says which copy on this machine is worth a look.
+ */
+async function publishedDigest(shop: Workshop, artifact: Artifact): Promise<string | undefined> {
+  try {
+    const text = await shop.prover.http.readIfPresent(artifact.digestUrl, MAX_DIGEST_BYTES);
+    return /^([0-9a-f]{64})\s*$/.exec(text?.toString('latin1') ?? '')?.[1];
+  } catch (error) {
+    shop.journal.debug(`no digest to begin with: ${explain(error)}`);
+    return undefined;
+  }
+}
+
+async function whyNotDownloaded(shop: Workshop, tool: Tool, error: unknown): Promise<unknown> {
+  const { release, platform, base, prover } = shop;
+  const { version } = release;
+  if (!(error instanceof TransferError && error.absent)) {
+    return downloadFailed(error, `${tool} ${version}`);
+  }
+  if (await isPublished(version, prover.http, base)) {
+    return platformNotPublished(tool, platformName(platform), version);
+  }
+  return new SetupError(
+    'VERSION_NOT_FOUND',
+    `Kubernetes ${version} is not at ${base.href}`,
+    'See https://kubernetes.io/releases/ for the versions that exist. A version that was announced minutes ago may not be everywhere yet.',
+    error,
+  );
+}

@@ -1,0 +1,49 @@
+import { access } from 'node:fs/promises';
+import path from 'node:path';
+import { fileName } from '../kubernetes/release.js';
+import type { Platform, Tool } from '../kubernetes/platform.js';
+
+/** Names that other actions give to the architecture in the tool cache. */
+const CACHE_NAMES: Readonly<Record<string, readonly string[]>> = {
+  amd64: ['x64', 'amd64'],
+  '386': ['ia32', '386'],
+  ppc64le: ['ppc64', 'ppc64le'],
+};
+
+/** Where a copy that somebody else installed may be found. */
+export interface Surroundings {
+  readonly toolCache: string;
+  /** Folders of `PATH`. */
+  readonly path: readonly string[];
+}
+
+/**
+ * Copies of a tool that are on this machine already: in the tool cache of another action, under
+ * this version, or on `PATH`, of whatever version. None of them is trusted, nor executed.
+ *
+ * @param version with `v`
+ */
+export async function preinstalledCopies(
+  { toolCache, path: folders }: Surroundings,
+  tool: Tool,
+  version: string,
+  platform: Platform,
+): Promise<string[]> {
+  const name = fileName(tool, platform);
+  const names = CACHE_NAMES[platform.arch] ?? [platform.arch];
+  const places = [
+    ...names.map((arch) => path.join(toolCache, tool, version.slice(1), arch, name)),
+    ...folders.map((folder) => path.join(folder, name)),
+  ];
+  const found = await Promise.all(places.map(isReadable));
+  return places.filter((_, index) => found[index]);
+}
+
+async function isReadable(file: string): Promise<boolean> {
+  try {
+    await access(file);
+    return true;
+  } catch {
+    return false; // Not there, or not for us: then it is downloaded.
+  }
+}

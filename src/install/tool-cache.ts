@@ -1,0 +1,209 @@
+import { randomUUID } from 'node:crypto';
+import type { Stats } from 'node:fs';
+import { chmod, cp, lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { SetupError, explain } from '../errors.js';
+import { fileName } from '../kubernetes/release.js';
+import type { Platform, Tool } from '../kubernetes/platform.js';
+
+/** Copies that were being made when their run ended; older ones are swept away, in milliseconds. */
+const STALE_AFTER = 60 * 60_000;
+const PARTIAL_PREFIX = '.partial-';
+
+/**
+ * Where one verified copy lives: `<tool cache>/verified-<tool>/<version>/<os>-<arch>/`.
+ *
+ * The layout is that of `@actions/tool-cache`, its marker file included. What that library does
+ * is not used here: it trusts the marker, copies where a move will do, and empties a folder that
+ * another run may be using before it begins to fill it.
+ */
+export class Slot {
+  readonly tool: Tool;
+  /** With `v`. */
+  readonly version: string;
+  readonly folder: string;
+  readonly #fileName: string;
+
+  constructor(toolCache: string, tool: Tool, version: string, platform: Platform) {
+    this.tool = tool;
+    this.version = version;
+    this.folder = path.join(
+      toolFolder(toolCache, tool),
+      version.slice(1),
+      `${platform.os}-${platform.arch}`,
+    );
+    this.#fileName = fileName(tool, platform);
+  }
+
+  /** The files of a copy, in this slot or in a folder that is to become it. */
+  files(folder = this.folder): SlotFiles {
+    return {
+      binary: path.join(folder, this.#fileName),
+      bundle: path.join(folder, `${this.#fileName}.sigstore.json`),
+      sbom: path.join(folder, 'kubernetes-release.spdx'),
+      sbomBundle: path.join(folder, 'kubernetes-release.spdx.sigstore.json'),
+    };
+  }
+
+  /** @throws {SetupError} INSTALL_FAILED */
+  async isOccupied(): Promise<boolean> {
+    return (await entry(this.folder)) !== undefined;
+  }
+
+  /**
+   * Requires what lies in the slot to be plain files in a plain folder that nobody but this user
+   * (and root) can write to: else it could be another file by the time it is executed.
+   *
+   * @throws {SetupError} INSTALL_FAILED
+   */
+  async assertOwned(): Promise<void> {
+    await assertPrivate(this.folder, 'folder');
+    for (const name of await readdir(this.folder)) {
+      await assertPrivate(path.join(this.folder, name), 'file');
+    }
+  }
+
+  /**
+   * Moves a finished folder into the slot, in one step.
+   *
+   * @returns false when another run was faster; the folder then stays where it is
+   * @throws {SetupError} INSTALL_FAILED
+   */
+  async fill(folder: string): Promise<boolean> {
+    const parent = path.dirname(this.folder);
+    try {
+      await mkdir(parent, { recursive: true });
+      await chmod(this.files(folder).binary, 0o755);
+      await chmod(folder, 0o755);
+      await sweep(parent);
+      const isFilled = await moveInto(folder, this.folder);
+      await writeFile(`${this.folder}.complete`, '');
+      return isFilled;
+    } catch (error) {
+      throw installFailed(`cannot put ${this.tool} into the tool cache`, error);
+    }
+  }
+
+  /** @throws {SetupError} INSTALL_FAILED */
+  async empty(): Promise<void> {
+    try {
+      await rm(`${this.folder}.complete`, { force: true });
+      await rm(this.folder, { force: true, recursive: true, maxRetries: 3 });
+    } catch (error) {
+      throw installFailed(`cannot remove ${this.folder} from the tool cache`, error);
+    }
+  }
+}
+
+export interface SlotFiles {
+  readonly binary: string;
+  /** The evidence for the binary. */
+  readonly bundle: string;
+  readonly sbom: string;
+  /** The evidence for the SBOM. */
+  readonly sbomBundle: string;
+}
+
+/**
+ * The versions of a tool that the tool cache claims to hold; each is verified before it is used.
+ *
+ * @returns with `v`, in no particular order
+ */
+export async function cachedVersions(
+  toolCache: string,
+  tool: Tool,
+  platform: Platform,
+): Promise<string[]> {
+  const names = await readdir(toolFolder(toolCache, tool)).catch(() => []);
+  const versions = names.filter((name) => /^\d+\.\d+\.\d+(-[a-z]+\.\d+)?$/.test(name));
+  const occupied = await Promise.all(
+    versions.map((version) => new Slot(toolCache, tool, `v${version}`, platform).isOccupied()),
+  );
+  return versions.filter((_, index) => occupied[index]).map((version) => `v${version}`);
+}
+
+function toolFolder(toolCache: string, tool: Tool): string {
+  return path.join(toolCache, `verified-${tool}`);
+}
+
+async function moveInto(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    switch (codeOf(error)) {
+      case 'ENOTEMPTY':
+      case 'EEXIST':
+      case 'EPERM': // Windows says so for a folder that exists.
+        if ((await entry(to)) !== undefined) {
+          return false;
+        }
+        throw error;
+      case 'EXDEV':
+        return copyInto(from, to);
+      default:
+        throw error;
+    }
+  }
+}
+
+/** The temporary folder is on another file system: copy first, then move in one step. */
+async function copyInto(from: string, to: string): Promise<boolean> {
+  const partial = path.join(path.dirname(to), `${PARTIAL_PREFIX}${randomUUID()}`);
+  try {
+    await cp(from, partial, { recursive: true, errorOnExist: true });
+    return await moveInto(partial, to);
+  } finally {
+    await rm(partial, { force: true, recursive: true });
+  }
+}
+
+async function sweep(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const stale = path.join(folder, name);
+    if (name.startsWith(PARTIAL_PREFIX)) {
+      const modified = (await entry(stale))?.mtimeMs ?? Infinity;
+      if (modified < Date.now() - STALE_AFTER) {
+        await rm(stale, { force: true, recursive: true });
+      }
+    }
+  }
+}
+
+async function assertPrivate(file: string, kind: 'file' | 'folder'): Promise<void> {
+  const found = await entry(file);
+  const isKind = kind === 'file' ? found?.isFile() : found?.isDirectory();
+  if (found === undefined || isKind !== true) {
+    throw installFailed(`${file} is not a plain ${kind}`);
+  }
+  // Windows has no such modes, and no uid.
+  const uid = process.getuid?.();
+  if (uid !== undefined && ((found.mode & 0o022) !== 0 || ![uid, 0].includes(found.uid))) {
+    throw installFailed(`${file} can be changed by other users of this machine`);
+  }
+}
+
+async function entry(file: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(file);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') {
+      return undefined;
+    }
+    throw installFailed(`cannot look at ${file}`, error);
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+/** What the runner's own disk would not do. */
+export function installFailed(message: string, cause?: unknown): SetupError {
+  return new SetupError(
+    'INSTALL_FAILED',
+    cause === undefined ? message : `${message}: ${explain(cause)}`,
+    'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.',
+    cause,
+  );
+}
