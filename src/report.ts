@@ -1,0 +1,206 @@
+import * as core from '@actions/core';
+import { SetupError, explain } from './errors.js';
+import type { Inputs } from './inputs.js';
+import type { Journal } from './install/journal.js';
+import type { Installed } from './install/obtain.js';
+import { describeReleaseProof } from './install/release-proof.js';
+import { platformName } from './kubernetes/platform.js';
+import type { RequestRecord } from './transfer/http.js';
+import { html, line } from './escape.js';
+
+/** A line of progress at most this often, in milliseconds. */
+const PROGRESS_INTERVAL = 5_000;
+const PUBLIC_LOG = 'https://rekor.sigstore.dev/';
+
+/** What is said of one tool; the input `report` is a list of these. */
+export interface ToolReport {
+  readonly tool: string;
+  /** With `v`. */
+  readonly version: string;
+  readonly platform: string;
+  readonly path: string;
+  readonly 'bundle-path': string;
+  /** Hex. */
+  readonly sha256: string;
+  /** In bytes. */
+  readonly size: number;
+  readonly source: string;
+  readonly 'certificate-identity': string;
+  readonly 'certificate-oidc-issuer': string;
+  /** 64 hex digits. */
+  readonly 'log-entry-uuid': string;
+  readonly 'log-index': string;
+  /** ISO 8601. */
+  readonly 'integrated-time': string;
+  readonly 'release-proof': string;
+  /** Why the published signature or certificate was not used; null when they were. */
+  readonly recovered: string | null;
+}
+
+/** Everything that a run shows. Whatever comes from outside is escaped here, and only here. */
+export class Report implements Journal {
+  readonly #lastProgress = new Map<string, number>();
+
+  info(message: string): void {
+    core.info(line(message));
+  }
+
+  debug(message: string): void {
+    core.debug(line(message));
+  }
+
+  notice(title: string, message: string): void {
+    core.notice(line(message), { title });
+  }
+
+  warning(title: string, message: string): void {
+    core.warning(line(message), { title });
+  }
+
+  progress(what: string, received: number, total: number | undefined): void {
+    const now = performance.now();
+    const last = this.#lastProgress.get(what);
+    if (last === undefined) {
+      this.#lastProgress.set(what, now);
+    } else if (now - last >= PROGRESS_INTERVAL) {
+      this.#lastProgress.set(what, now);
+      const percent =
+        total === undefined ? '' : ` (${String(Math.floor((received / total) * 100))} %)`;
+      this.info(`${what}: ${megabytes(received)} downloaded${percent}`);
+    }
+  }
+
+  request({ method, url, outcome, duration }: RequestRecord): void {
+    this.debug(`${method} ${url}: ${outcome} after ${String(Math.round(duration))} ms`);
+  }
+
+  secret(value: string): void {
+    core.setSecret(value);
+  }
+
+  /** One annotation, and a paragraph in the summary: code, cause, next step. */
+  failure(error: unknown): void {
+    const known = error instanceof SetupError ? error : undefined;
+    const code = known?.code ?? 'UNEXPECTED';
+    const hint =
+      known?.hint ?? 'This is a defect of the action: please report it with the log of this run.';
+    const message = known?.message ?? explain(error);
+    process.exitCode = core.ExitCode.Failure;
+    core.error(`${line(message)}\n${line(hint)}`, { title: `setup-verified-kubectl: ${code}` });
+    if (error instanceof Error && error.stack !== undefined) {
+      core.debug(error.stack.split('\n').map(line).join('\n'));
+    }
+  }
+
+  /** The log of one tool, in the words of cosign. */
+  tool(installed: Installed, report: ToolReport): void {
+    core.startGroup(line(`${report.tool} ${report.version} (${report.platform})`));
+    this.info(
+      `tlog entry verified with uuid: ${report['log-entry-uuid']} index: ${report['log-index']}`,
+    );
+    this.info('Verified OK');
+    this.info(`Signed by: ${report['certificate-identity']}`);
+    this.info(`Issuer: ${report['certificate-oidc-issuer']}`);
+    this.info(`Signed at: ${report['integrated-time']}`);
+    this.info(`Release: ${report['release-proof']}`);
+    this.info(`SHA-256: ${report.sha256} (${megabytes(report.size)})`);
+    this.info(`Source: ${report.source}`);
+    this.info(`Path: ${report.path}`);
+    this.info(`Evidence: ${installed.slot.files().bundle}`);
+    core.endGroup();
+  }
+
+  /** `PATH`, outputs and summary: the last thing that a successful run does. */
+  async success(inputs: Inputs, installed: readonly Installed[]): Promise<void> {
+    const reports = installed.map((one) => toolReport(one, inputs));
+    installed.forEach((one, index) => {
+      const report = reports[index];
+      if (report !== undefined) {
+        this.tool(one, report);
+      }
+    });
+    for (const { directory } of installed) {
+      core.addPath(directory);
+    }
+    setOutputs(reports);
+    await writeSummary(reports, inputs);
+  }
+}
+
+function toolReport({ tool, slot, verified, ...one }: Installed, inputs: Inputs): ToolReport {
+  const files = slot.files();
+  return {
+    tool,
+    version: slot.version,
+    platform: platformName(inputs.platform),
+    path: files.binary,
+    'bundle-path': files.bundle,
+    sha256: verified.file.sha256.toString('hex'),
+    size: verified.file.size,
+    source: one.origin,
+    'certificate-identity': verified.identity.subjectAlternativeName,
+    'certificate-oidc-issuer': verified.identity.issuer,
+    'log-entry-uuid': verified.uuid,
+    'log-index': verified.logIndex,
+    'integrated-time': verified.signedAt.toISOString(),
+    'release-proof': describeReleaseProof(one.releaseProof),
+    recovered: one.recovered ?? null,
+  };
+}
+
+function setOutputs(reports: readonly ToolReport[]): void {
+  const main = reports.find(({ tool }) => tool === 'kubectl') ?? reports[0];
+  if (main === undefined) {
+    return;
+  }
+  for (const { tool, path } of reports) {
+    core.setOutput(`${tool}-path`, path);
+  }
+  core.setOutput('version', main.version);
+  core.setOutput('cache-hit', String(reports.every(({ source }) => source === 'cache')));
+  for (const name of [
+    'sha256',
+    'certificate-identity',
+    'certificate-oidc-issuer',
+    'log-index',
+    'log-entry-uuid',
+    'integrated-time',
+    'bundle-path',
+  ] as const) {
+    core.setOutput(name, main[name]);
+  }
+  core.setOutput('report', JSON.stringify(reports));
+}
+
+async function writeSummary(reports: readonly ToolReport[], inputs: Inputs): Promise<void> {
+  core.summary.addHeading('Verified Kubernetes tools', 3);
+  for (const report of reports) {
+    const rows: [string, string][] = [
+      ['Tool', `<b>${html(`${report.tool} ${report.version}`)}</b> for ${html(report.platform)}`],
+      ['SHA-256', `<code>${html(report.sha256)}</code>`],
+      ['Signed by', html(report['certificate-identity'])],
+      ['Issuer', html(report['certificate-oidc-issuer'])],
+      ['Signed at', html(report['integrated-time'])],
+      ['Log entry', logEntry(report, inputs)],
+      ['Release', html(report['release-proof'])],
+      ['Source', html(report.source)],
+      ...(report.recovered === null
+        ? []
+        : [['Broken publication', html(report.recovered)] satisfies [string, string]]),
+    ];
+    core.summary.addTable(rows.map(([name, value]) => [{ data: name, header: true }, value]));
+  }
+  await core.summary.write();
+}
+
+function logEntry(report: ToolReport, inputs: Inputs): string {
+  const index = html(report['log-index']);
+  const uuid = `<code>${html(report['log-entry-uuid'])}</code>`;
+  return inputs.rekorUrl.href === PUBLIC_LOG
+    ? `<a href="https://search.sigstore.dev/?logIndex=${index}">${index}</a>, ${uuid}`
+    : `${index}, ${uuid}`;
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
