@@ -147,7 +147,7 @@ function forbiddenImports(imports, packages) {
     },
     ...guarded.map(([name, message]) => ({ regex: packageRegex([name]), message })),
     {
-      regex: packageRegex(Object.keys(devDependencies)),
+      regex: packageRegex(Object.keys(devDependencies).filter((name) => !packages.includes(name))),
       message: 'A development dependency: the action must not ship it.',
     },
   ];

@@ -1,5 +1,5 @@
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
 import {
@@ -150,9 +150,10 @@ export const fault = {
     (): FaultAction =>
     async ({ response }) => {
       response.writeHead(200, { 'content-type': 'application/octet-stream' });
+      const end = closed(response);
       const chunk = Buffer.alloc(CHUNK, 0x41);
       while (!response.destroyed) {
-        if (!response.write(chunk)) await Promise.race([once(response, 'drain'), closed(response)]);
+        if (!response.write(chunk)) await Promise.race([drained(response), end]);
       }
     },
 
@@ -163,9 +164,10 @@ export const fault = {
       response.writeHead(200, { 'content-encoding': 'gzip' });
       const gzip = createGzip({ level: 9 });
       gzip.pipe(response);
+      const end = closed(response);
       const chunk = Buffer.alloc(CHUNK);
       for (let sent = 0; sent < unpackedBytes && !response.destroyed; sent += CHUNK) {
-        if (!gzip.write(chunk)) await Promise.race([once(gzip, 'drain'), closed(response)]);
+        if (!gzip.write(chunk)) await Promise.race([drained(gzip), end]);
       }
       gzip.end();
     },
@@ -197,9 +199,12 @@ async function begin(
   if (part.length > 0) await new Promise((resolve) => response.write(part, resolve));
 }
 
+const drained = (stream: Writable): Promise<unknown> =>
+  new Promise((resolve) => stream.once('drain', resolve));
+
 /** When the client has gone, or the server was stopped. */
 async function closed(response: ServerResponse): Promise<void> {
-  if (!response.destroyed) await once(response, 'close');
+  if (!response.destroyed) await new Promise((resolve) => response.once('close', resolve));
 }
 
 const withoutLength = (headers: Readonly<Record<string, string>>): Record<string, string> =>

@@ -49,7 +49,7 @@ const IMPORTS: [wall: string, file: string, refused: string, accepted: string][]
     '../kubernetes/release.js',
     './download.js',
   ],
-  ['transfer knows no signature', 'src/transfer/http.ts', '../sigstore/verify.js', 'undici'],
+  ['transfer knows no signature', 'src/transfer/http.ts', '../sigstore/verify.js', 'node:http'],
   ['no release below a signature', 'src/sigstore/rekor.ts', '../kubernetes/sbom.js', './bundle.js'],
   [
     'no signature below a release',
