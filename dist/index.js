@@ -9106,7 +9106,7 @@ const Range = __nccwpck_require__(6782)
 const satisfies = __nccwpck_require__(8011)
 const toComparators = __nccwpck_require__(4750)
 const maxSatisfying = __nccwpck_require__(3193)
-const minSatisfying = __nccwpck_require__(8595)
+const minSatisfying = __nccwpck_require__(976)
 const minVersion = __nccwpck_require__(1866)
 const validRange = __nccwpck_require__(4737)
 const outside = __nccwpck_require__(280)
@@ -10119,7 +10119,7 @@ module.exports = maxSatisfying
 
 /***/ }),
 
-/***/ 8595:
+/***/ 976:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -11026,7 +11026,7 @@ var __webpack_unused_export__;
 
 __webpack_unused_export__ = ({ value: true });
 exports.Sx = __webpack_unused_export__ = __webpack_unused_export__ = void 0;
-var models_1 = __nccwpck_require__(8445);
+var models_1 = __nccwpck_require__(826);
 __webpack_unused_export__ = ({ enumerable: true, get: function () { return models_1.TargetFile; } });
 var fetcher_1 = __nccwpck_require__(6337);
 __webpack_unused_export__ = ({ enumerable: true, get: function () { return fetcher_1.BaseFetcher; } });
@@ -11042,7 +11042,7 @@ Object.defineProperty(exports, "Sx", ({ enumerable: true, get: function () { ret
 
 Object.defineProperty(exports, "__esModule", ({ value: true }));
 exports.TrustedMetadataStore = void 0;
-const models_1 = __nccwpck_require__(8445);
+const models_1 = __nccwpck_require__(826);
 const error_1 = __nccwpck_require__(6376);
 class TrustedMetadataStore {
     trustedSet = {};
@@ -11304,7 +11304,7 @@ var __importDefault = (this && this.__importDefault) || function (mod) {
 };
 Object.defineProperty(exports, "__esModule", ({ value: true }));
 exports.Updater = void 0;
-const models_1 = __nccwpck_require__(8445);
+const models_1 = __nccwpck_require__(826);
 const debug_1 = __importDefault(__nccwpck_require__(2830));
 const fs = __importStar(__nccwpck_require__(9896));
 const path = __importStar(__nccwpck_require__(6928));
@@ -12167,7 +12167,7 @@ function validateLength(length) {
 
 /***/ }),
 
-/***/ 8445:
+/***/ 826:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
@@ -13517,11 +13517,85 @@ exports.verifySignature = verifySignature;
 
 /***/ }),
 
+/***/ 3916:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   WE: () => (/* binding */ explain),
+/* harmony export */   w3: () => (/* binding */ SetupError)
+/* harmony export */ });
+/* unused harmony export ERROR_CODES */
+/** One code per thing a user can act on. docs/troubleshooting.md explains each. */
+const ERROR_CODES = (/* unused pure expression or super */ null && ([
+    'INVALID_INPUT',
+    'VERSION_NOT_FOUND',
+    'PLATFORM_NOT_PUBLISHED',
+    'RELEASE_NOT_SIGNED',
+    'DOWNLOAD_FAILED',
+    'SIGNATURE_MALFORMED',
+    'SIGNATURE_MISMATCH',
+    'CERTIFICATE_UNTRUSTED',
+    'IDENTITY_MISMATCH',
+    'LOG_ENTRY_NOT_FOUND',
+    'LOG_ENTRY_INVALID',
+    'LOG_UNAVAILABLE',
+    'TRUST_ROOT_UNAVAILABLE',
+    'RELEASE_MISMATCH',
+    'CHECKSUM_MISMATCH',
+    'RELEASE_TOO_NEW',
+    'INSTALL_FAILED',
+]));
+/**
+ * A failure that a user can act on.
+ *
+ * `message` names the operation and the object; `hint` says what to do next; `cause` is the error
+ * underneath, where there is one.
+ */
+class SetupError extends Error {
+    code;
+    hint;
+    constructor(code, message, hint, cause) {
+        super(message, cause === undefined ? undefined : { cause });
+        this.name = 'SetupError';
+        this.code = code;
+        this.hint = hint;
+    }
+}
+/**
+ * The messages of an error and of its causes, outermost first, joined with `: `.
+ *
+ * A message that only repeats the one before it is left out.
+ */
+function explain(error) {
+    const messages = [];
+    let current = error;
+    for (let depth = 0; current !== undefined && current !== null && depth < 8; depth++) {
+        const message = messageOf(current);
+        if (message !== '' && !messages.some((earlier) => earlier.includes(message))) {
+            messages.push(message);
+        }
+        current = current instanceof Error ? current.cause : undefined;
+    }
+    return messages.join(': ');
+}
+function messageOf(error) {
+    if (error instanceof AggregateError && error.message === '') {
+        return error.errors.map(messageOf).join(', ');
+    }
+    if (error instanceof Error) {
+        return error.message === '' ? error.name : error.message;
+    }
+    return typeof error === 'string' ? error : JSON.stringify(error);
+}
+
+
+/***/ }),
+
 /***/ 9407:
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(94);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2182);
 
 await (0,_main_js__WEBPACK_IMPORTED_MODULE_0__/* .run */ .e)();
 
@@ -13530,22 +13604,1325 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 94:
+/***/ 7174:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Oi: () => (/* binding */ beginIfNeeded),
+/* harmony export */   Rh: () => (/* binding */ MAX_BINARY_BYTES),
+/* harmony export */   lC: () => (/* binding */ newFolder),
+/* harmony export */   qN: () => (/* binding */ begin)
+/* harmony export */ });
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1455);
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_1__);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6760);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_2__);
+/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3916);
+/* harmony import */ var _kubernetes_platform_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(9065);
+/* harmony import */ var _kubernetes_release_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(6861);
+/* harmony import */ var _kubernetes_version_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(304);
+/* harmony import */ var _transfer_download_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(4507);
+/* harmony import */ var _transfer_download_failed_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(8445);
+/* harmony import */ var _transfer_transfer_error_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(8595);
+/* harmony import */ var _preinstalled_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(122);
+/* harmony import */ var _tool_cache_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(3814);
+
+
+
+
+
+
+
+
+
+
+
+
+/** The largest binary of a release has 130 MB; a server tarball, which is none, 400 MB. */
+const MAX_BINARY_BYTES = 1 << 30;
+/**
+ * Begins the download of a tool, unless a copy of it may be on this machine already.
+ *
+ * Whether that copy is any good is found out later; then the download begins later, too.
+ */
+async function beginIfNeeded(sources, tool) {
+    const { surroundings, release, platform } = sources;
+    const slot = new _tool_cache_js__WEBPACK_IMPORTED_MODULE_11__/* .Slot */ .DX(surroundings.toolCache, tool, release.version, platform);
+    const copies = await (0,_preinstalled_js__WEBPACK_IMPORTED_MODULE_10__/* .preinstalledCopies */ .x)(surroundings, tool, release.version, platform);
+    const isNeeded = copies.length === 0 && !(await slot.isOccupied());
+    return isNeeded ? begin(sources, tool) : undefined;
+}
+/** Begins the download of a tool into a new folder. */
+async function begin(sources, tool) {
+    const { http, release, platform, journal } = sources;
+    const { folder, binary } = await newFolder(sources, tool);
+    const file = (0,_transfer_download_js__WEBPACK_IMPORTED_MODULE_7__/* .download */ .R)(http, release.binary(tool, platform).url, binary, {
+        maxBytes: MAX_BINARY_BYTES,
+        onProgress: (received, total) => {
+            journal.progress(tool, received, total);
+        },
+    }).catch(async (error) => {
+        throw await whyNotDownloaded(sources, tool, error);
+    });
+    file.catch(() => undefined); // Awaited later: until then a failure has no other listener.
+    return { folder, file };
+}
+/** @throws {SetupError} INSTALL_FAILED */
+async function newFolder({ scratch, platform }, tool) {
+    const folder = node_path__WEBPACK_IMPORTED_MODULE_2___default().join(scratch, (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomUUID)());
+    try {
+        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.mkdir)(folder, { mode: 0o700 });
+    }
+    catch (error) {
+        throw (0,_tool_cache_js__WEBPACK_IMPORTED_MODULE_11__/* .installFailed */ .Pr)(`cannot make ${folder}`, error);
+    }
+    return { folder, binary: node_path__WEBPACK_IMPORTED_MODULE_2___default().join(folder, (0,_kubernetes_release_js__WEBPACK_IMPORTED_MODULE_5__/* .fileName */ .Md)(tool, platform)) };
+}
+async function whyNotDownloaded(sources, tool, error) {
+    const { http, release, platform, base } = sources;
+    const { version } = release;
+    if (!(error instanceof _transfer_transfer_error_js__WEBPACK_IMPORTED_MODULE_9__/* .TransferError */ .aG && error.absent)) {
+        return (0,_transfer_download_failed_js__WEBPACK_IMPORTED_MODULE_8__/* .downloadFailed */ .O)(error, `${tool} ${version}`);
+    }
+    if (await (0,_kubernetes_version_js__WEBPACK_IMPORTED_MODULE_6__/* .isPublished */ .HF)(version, http, base)) {
+        return (0,_kubernetes_platform_js__WEBPACK_IMPORTED_MODULE_4__/* .platformNotPublished */ .Te)(tool, (0,_kubernetes_platform_js__WEBPACK_IMPORTED_MODULE_4__/* .platformName */ .$r)(platform), version);
+    }
+    return new _errors_js__WEBPACK_IMPORTED_MODULE_3__/* .SetupError */ .w3('VERSION_NOT_FOUND', `Kubernetes ${version} is not at ${base.href}`, 'See https://kubernetes.io/releases/ for the versions that exist. A version that was announced minutes ago may not be everywhere yet.', error);
+}
+
+
+/***/ }),
+
+/***/ 7865:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+// ESM COMPAT FLAG
+__nccwpck_require__.r(__webpack_exports__);
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  install: () => (/* binding */ install),
+  obtain: () => (/* binding */ obtain)
+});
+
+// EXTERNAL MODULE: external "node:fs/promises"
+var promises_ = __nccwpck_require__(1455);
+// EXTERNAL MODULE: ./src/errors.ts
+var errors = __nccwpck_require__(3916);
+// EXTERNAL MODULE: ./src/sigstore/bundle.ts
+var bundle = __nccwpck_require__(2432);
+// EXTERNAL MODULE: ./src/sigstore/prove.ts + 2 modules
+var prove = __nccwpck_require__(9357);
+// EXTERNAL MODULE: ./src/transfer/digested-file.ts
+var digested_file = __nccwpck_require__(9133);
+// EXTERNAL MODULE: ./src/install/begin.ts
+var begin = __nccwpck_require__(7174);
+;// CONCATENATED MODULE: ./src/install/conditions.ts
+
+/** @throws {SetupError} CHECKSUM_MISMATCH */
+function checkChecksum(tool, verified, conditions) {
+    const expected = conditions.checksums[tool];
+    const found = verified.file.sha256.toString('hex');
+    if (expected !== undefined && expected !== found) {
+        throw new errors/* SetupError */.w3('CHECKSUM_MISMATCH', `${tool}: expected SHA-256 ${expected}, found ${found}`, 'The file is signed by Kubernetes, but is not the one that the input "checksum" names. If you changed the version, change the checksum too.');
+    }
+}
+/**
+ * The age is counted from the time that the log signed, not from anything the publisher says.
+ *
+ * @param now milliseconds since the epoch
+ * @throws {SetupError} RELEASE_TOO_NEW
+ */
+function checkAge(tool, verified, conditions, now) {
+    const { minimumAge } = conditions;
+    const signedAt = verified.signedAt.getTime();
+    if (minimumAge !== undefined && now - signedAt < minimumAge) {
+        throw new errors/* SetupError */.w3('RELEASE_TOO_NEW', `${tool} was signed at ${verified.signedAt.toISOString()}, and "minimum-release-age" asks to wait until ${new Date(signedAt + minimumAge).toISOString()}`, 'Choose an older version, or run the job again later.');
+    }
+}
+
+// EXTERNAL MODULE: ./src/install/preinstalled.ts
+var preinstalled = __nccwpck_require__(122);
+// EXTERNAL MODULE: ./src/install/release-proof.ts + 5 modules
+var release_proof = __nccwpck_require__(5042);
+// EXTERNAL MODULE: ./src/install/tool-cache.ts
+var tool_cache = __nccwpck_require__(3814);
+;// CONCATENATED MODULE: ./src/install/obtain.ts
+
+
+
+
+
+
+
+
+
+
+/** 64 hex digits, perhaps with a newline. */
+const MAX_DIGEST_BYTES = 256;
+/** How often another run may get in between before this one gives up. */
+const MAX_COMMITS = 5;
+/**
+ * Step by step, the cheapest way to a proven copy: the one in the tool cache, one that somebody
+ * else left on this machine, or a download. Nothing is installed yet.
+ *
+ * @throws {SetupError}
+ */
+async function obtain(shop, tool) {
+    const slot = new tool_cache/* Slot */.DX(shop.surroundings.toolCache, tool, shop.release.version, shop.platform);
+    const cached = await reuse(shop, slot);
+    if (cached !== undefined) {
+        return cached;
+    }
+    shop.releaseProver?.start();
+    return (await adopt(shop, slot)) ?? (await fetch(shop, slot));
+}
+/**
+ * Puts proven tools into their slots. When another run has filled a slot meanwhile, its copy is
+ * verified like any other, and used.
+ *
+ * @throws {SetupError} INSTALL_FAILED
+ */
+async function install(shop, proven) {
+    const { slot } = proven;
+    let current = proven;
+    for (let tries = 0; tries < MAX_COMMITS; tries++) {
+        if (current.folder === slot.folder) {
+            return { ...current, directory: slot.folder };
+        }
+        if (await slot.fill(current.folder)) {
+            return { ...current, folder: slot.folder, directory: slot.folder };
+        }
+        current = (await reuse(shop, slot)) ?? proven;
+    }
+    throw (0,tool_cache/* installFailed */.Pr)(`other runs keep changing ${slot.folder}`);
+}
+/** Undefined when there is no copy in the slot that passes; a copy that fails is removed. */
+async function reuse(shop, slot) {
+    if (!(await slot.isOccupied())) {
+        return undefined;
+    }
+    try {
+        await slot.assertOwned();
+        return await proveCached(shop, slot);
+    }
+    catch (error) {
+        if (shop.http.signal.aborted || !isFaultOfCopy(error)) {
+            throw error;
+        }
+        shop.journal.warning('Cached copy refused', `${slot.folder} is removed and fetched anew: ${(0,errors/* explain */.WE)(error)}`);
+        await slot.empty();
+        return undefined;
+    }
+}
+/** Codes that say something of this run or of the network, and nothing of the copy. */
+const NOT_OF_THE_COPY = new Set([
+    'TRUST_ROOT_UNAVAILABLE',
+    'CHECKSUM_MISMATCH',
+    'RELEASE_TOO_NEW',
+    'DOWNLOAD_FAILED',
+    'LOG_UNAVAILABLE',
+]);
+function isFaultOfCopy(error) {
+    return !(error instanceof errors/* SetupError */.w3 && NOT_OF_THE_COPY.has(error.code));
+}
+async function proveCached(shop, slot) {
+    const files = slot.files();
+    const [bundle, file] = await Promise.all([
+        (0,release_proof.readEvidence)(files.bundle),
+        (0,digested_file/* digestFile */.TM)(files.binary, begin/* MAX_BINARY_BYTES */.Rh),
+    ]);
+    const verified = await (0,prove/* proveWithBundle */.r)(shop.prover, file, bundle);
+    const proof = { verified, source: 'bundle' };
+    const releaseProof = await bindCached(shop, slot, verified);
+    checkConditions(shop, slot.tool, verified);
+    return proven(slot, slot.folder, 'cache', proof, releaseProof);
+}
+async function bindCached(shop, slot, verified) {
+    if (shop.releaseProver === undefined) {
+        return { kind: 'skipped' };
+    }
+    const { release, platform, isNative } = shop;
+    const files = slot.files();
+    const executable = isNative ? files.binary : undefined;
+    const artifact = release.binary(slot.tool, platform);
+    return shop.releaseProver.bindCached(slot.tool, artifact, platform, verified, files, executable);
+}
+/** Undefined when no copy on this machine is the published file, or the one that is fails. */
+async function adopt(shop, slot) {
+    const { release, platform, journal } = shop;
+    const artifact = release.binary(slot.tool, platform);
+    const copies = await (0,preinstalled/* preinstalledCopies */.x)(shop.surroundings, slot.tool, release.version, platform);
+    const expected = copies.length === 0 ? undefined : await publishedDigest(shop, artifact);
+    for (const copy of expected === undefined ? [] : copies) {
+        try {
+            const file = await (0,digested_file/* digestFile */.TM)(copy, begin/* MAX_BINARY_BYTES */.Rh);
+            if (file.sha256.toString('hex') === expected) {
+                return await proveCopy(shop, slot, artifact, copy);
+            }
+        }
+        catch (error) {
+            if (shop.http.signal.aborted) {
+                throw error;
+            }
+            journal.info(`${copy} is not used: ${(0,errors/* explain */.WE)(error)}`);
+        }
+    }
+    return undefined;
+}
+async function proveCopy(shop, slot, artifact, copy) {
+    const { folder, binary } = await (0,begin/* newFolder */.lC)(shop, slot.tool);
+    await (0,promises_.copyFile)(copy, binary);
+    const arrival = { folder, file: (0,digested_file/* digestFile */.TM)(binary, begin/* MAX_BINARY_BYTES */.Rh) };
+    return finish(shop, slot, artifact, arrival, Promise.resolve(undefined), 'preinstalled');
+}
+async function fetch(shop, slot) {
+    const artifact = shop.release.binary(slot.tool, shop.platform);
+    const hint = publishedDigest(shop, artifact);
+    const arrival = shop.begun.get(slot.tool) ?? (await (0,begin/* begin */.qN)(shop, slot.tool));
+    return finish(shop, slot, artifact, arrival, hint, 'download');
+}
+/** Every check on a file in a folder of this run, and its evidence written beside it. */
+async function finish(shop, slot, artifact, { folder, file }, hint, origin) {
+    const proof = await (0,prove/* prove */.z)(shop.prover, artifact, file, hint);
+    const { verified, recovered } = proof;
+    if (recovered !== undefined) {
+        shop.journal.warning('Broken publication', `${artifact.name}: ${recovered}`);
+    }
+    const files = slot.files(folder);
+    await (0,promises_.chmod)(files.binary, 0o755);
+    const releaseProof = shop.releaseProver === undefined
+        ? { kind: 'skipped' }
+        : await shop.releaseProver.bind(slot.tool, artifact, shop.platform, verified, shop.isNative ? files.binary : undefined);
+    checkConditions(shop, slot.tool, verified);
+    await (0,promises_.writeFile)(files.bundle, (0,bundle/* serializeBundle */.fP)(verified.bundle), { flag: 'wx', mode: 0o644 });
+    if (releaseProof.kind === 'sbom') {
+        const sbom = releaseProof.sbom.verified;
+        await (0,promises_.copyFile)(sbom.file.path, files.sbom);
+        await (0,promises_.writeFile)(files.sbomBundle, (0,bundle/* serializeBundle */.fP)(sbom.bundle), { flag: 'wx', mode: 0o644 });
+    }
+    return proven(slot, folder, origin, proof, releaseProof);
+}
+function proven(slot, folder, origin, { verified, source, recovered }, releaseProof) {
+    return { tool: slot.tool, slot, folder, origin, verified, source, recovered, releaseProof };
+}
+function checkConditions(shop, tool, verified) {
+    checkChecksum(tool, verified, shop.conditions);
+    checkAge(tool, verified, shop.conditions, Date.now());
+}
+/**
+ * The SHA-256 (hex) that stands beside an artifact. Nobody signs it: it only lets the log be
+ * asked early, and says which copy on this machine is worth a look.
+ */
+async function publishedDigest(shop, artifact) {
+    try {
+        const text = await shop.http.readIfPresent(artifact.digestUrl, MAX_DIGEST_BYTES);
+        return /^([0-9a-f]{64})\s*$/.exec(text?.toString('latin1') ?? '')?.[1];
+    }
+    catch (error) {
+        shop.journal.debug(`no digest to begin with: ${(0,errors/* explain */.WE)(error)}`);
+        return undefined;
+    }
+}
+
+
+/***/ }),
+
+/***/ 122:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   x: () => (/* binding */ preinstalledCopies)
+/* harmony export */ });
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1455);
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_0__);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6760);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_1__);
+/* harmony import */ var _kubernetes_release_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6861);
+
+
+
+/** Names that other actions give to the architecture in the tool cache. */
+const CACHE_NAMES = {
+    amd64: ['x64', 'amd64'],
+    '386': ['ia32', '386'],
+    ppc64le: ['ppc64', 'ppc64le'],
+};
+/**
+ * Copies of a tool that are on this machine already: in the tool cache of another action, under
+ * this version, or on `PATH`, of whatever version. None of them is trusted, nor executed.
+ *
+ * @param version with `v`
+ */
+async function preinstalledCopies({ toolCache, path: folders }, tool, version, platform) {
+    const name = (0,_kubernetes_release_js__WEBPACK_IMPORTED_MODULE_2__/* .fileName */ .Md)(tool, platform);
+    const names = CACHE_NAMES[platform.arch] ?? [platform.arch];
+    const places = [
+        ...names.map((arch) => node_path__WEBPACK_IMPORTED_MODULE_1___default().join(toolCache, tool, version.slice(1), arch, name)),
+        ...folders.map((folder) => node_path__WEBPACK_IMPORTED_MODULE_1___default().join(folder, name)),
+    ];
+    const found = await Promise.all(places.map(isReadable));
+    return places.filter((_, index) => found[index]);
+}
+async function isReadable(file) {
+    try {
+        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_0__.access)(file);
+        return true;
+    }
+    catch {
+        return false; // Not there, or not for us: then it is downloaded.
+    }
+}
+
+
+/***/ }),
+
+/***/ 5042:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+// ESM COMPAT FLAG
+__nccwpck_require__.r(__webpack_exports__);
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  ReleaseProver: () => (/* binding */ ReleaseProver),
+  describeReleaseProof: () => (/* binding */ describeReleaseProof),
+  readEvidence: () => (/* binding */ readEvidence)
+});
+
+// EXTERNAL MODULE: external "node:fs"
+var external_node_fs_ = __nccwpck_require__(3024);
+// EXTERNAL MODULE: external "node:fs/promises"
+var promises_ = __nccwpck_require__(1455);
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
+var external_node_path_default = /*#__PURE__*/__nccwpck_require__.n(external_node_path_);
+// EXTERNAL MODULE: ./src/errors.ts
+var errors = __nccwpck_require__(3916);
+// EXTERNAL MODULE: ./src/kubernetes/platform.ts
+var kubernetes_platform = __nccwpck_require__(9065);
+;// CONCATENATED MODULE: external "node:readline"
+const external_node_readline_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:readline");
+;// CONCATENATED MODULE: ./src/kubernetes/sbom.ts
+
+
+
+/** The SBOM of a release has a few MiB at most. */
+const MAX_SBOM_BYTES = 64 << 20;
+/**
+ * Requires the SBOM to be that of the release, and to list the file with this digest.
+ *
+ * The SBOM itself must have been verified before.
+ *
+ * @param file path inside the release: `bin/linux/amd64/kubectl`
+ * @param sha256 of the file, hex
+ * @throws {SetupError} RELEASE_MISMATCH, naming what was asked for and what was found
+ */
+function checkRelease(sbom, version, file, sha256) {
+    const namespace = `https://sbom.k8s.io/${version}/release`;
+    if (sbom.documentNamespace !== namespace) {
+        throw mismatch(`asked for ${file} of ${version}, but the SBOM served for it is that of ${describe(sbom)}`);
+    }
+    const stated = sbom.digests.get(file) ?? [];
+    if (stated.length !== 1 || stated[0] !== sha256) {
+        const other = fileWithDigest(sbom, sha256);
+        throw mismatch(other === undefined
+            ? `asked for ${file} of ${version}, but that release lists ${stated.length === 0 ? 'no such file' : 'it with another SHA-256'}: these bytes (SHA-256 ${sha256}) belong to another release`
+            : `asked for ${file} of ${version}, but these bytes are ${other} of ${version}`);
+    }
+}
+/**
+ * Reads SPDX 2.3 in its tag-value form, as a stream.
+ *
+ * @param path of a file whose size is bounded already
+ */
+async function readSbom(path) {
+    const reader = new TagValueReader();
+    const input = (0,external_node_fs_.createReadStream)(path, { encoding: 'utf8', highWaterMark: 1 << 20 });
+    for await (const line of (0,external_node_readline_namespaceObject.createInterface)({ input, crlfDelay: Infinity })) {
+        reader.line(line);
+    }
+    return reader.end();
+}
+/** A value may span lines: `<text>` to `</text>` (SPDX 2.3 §6.1 ff.), and hold anything between. */
+class TagValueReader {
+    #digests = new Map();
+    #namespaces = [];
+    #file;
+    #insideText = false;
+    line(line) {
+        if (this.#insideText) {
+            this.#insideText = !line.includes('</text>');
+            return;
+        }
+        const [, tag, value] = /^([A-Za-z]+):[ \t]*(.*?)[ \t]*$/.exec(line) ?? [];
+        if (tag === undefined || value === undefined) {
+            return; // A comment, or an empty line.
+        }
+        if (value.startsWith('<text>')) {
+            this.#insideText = !value.includes('</text>');
+            return;
+        }
+        this.#field(tag, value);
+    }
+    end() {
+        const [documentNamespace, ...more] = this.#namespaces;
+        return {
+            documentNamespace: more.length === 0 ? documentNamespace : undefined,
+            digests: this.#digests,
+        };
+    }
+    #field(tag, value) {
+        switch (tag) {
+            case 'DocumentNamespace':
+                this.#namespaces.push(value);
+                break;
+            case 'FileName':
+                this.#file = value.replace(/^\.\//, '');
+                break;
+            case 'PackageName':
+            case 'SnippetSPDXID':
+                this.#file = undefined; // The fields of another element follow.
+                break;
+            case 'FileChecksum':
+                this.#checksum(value);
+                break;
+        }
+    }
+    #checksum(value) {
+        const digest = /^SHA256:[ \t]*([0-9a-f]{64})$/.exec(value)?.[1];
+        if (this.#file !== undefined && digest !== undefined) {
+            const known = this.#digests.get(this.#file);
+            if (known === undefined) {
+                this.#digests.set(this.#file, [digest]);
+            }
+            else {
+                known.push(digest);
+            }
+        }
+    }
+}
+function describe(sbom) {
+    const version = /^https:\/\/sbom\.k8s\.io\/(v[0-9A-Za-z.-]{1,40})\/release$/.exec(sbom.documentNamespace ?? '')?.[1];
+    return version ?? 'no Kubernetes release';
+}
+function fileWithDigest(sbom, sha256) {
+    for (const [file, digests] of sbom.digests) {
+        if (digests.includes(sha256)) {
+            return file;
+        }
+    }
+    return undefined;
+}
+function mismatch(message) {
+    return new errors/* SetupError */.w3('RELEASE_MISMATCH', message, 'The bytes are signed by Kubernetes, but are not the ones you asked for. Do not use them: a mirror, a CDN or somebody in between serves another file under this name.');
+}
+
+// EXTERNAL MODULE: ./src/sigstore/bundle.ts
+var sigstore_bundle = __nccwpck_require__(2432);
+// EXTERNAL MODULE: ./src/sigstore/prove.ts + 2 modules
+var prove = __nccwpck_require__(9357);
+// EXTERNAL MODULE: ./src/transfer/digested-file.ts
+var digested_file = __nccwpck_require__(9133);
+// EXTERNAL MODULE: ./src/transfer/download.ts
+var download = __nccwpck_require__(4507);
+// EXTERNAL MODULE: ./src/transfer/download-failed.ts
+var download_failed = __nccwpck_require__(8445);
+// EXTERNAL MODULE: ./src/transfer/transfer-error.ts
+var transfer_error = __nccwpck_require__(8595);
+;// CONCATENATED MODULE: external "node:child_process"
+const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+;// CONCATENATED MODULE: external "node:util"
+const external_node_util_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:util");
+;// CONCATENATED MODULE: ./src/install/ask-binary.ts
+
+
+
+
+const run = (0,external_node_util_namespaceObject.promisify)(external_node_child_process_namespaceObject.execFile);
+const LIMITS = { timeout: 20_000, maxBuffer: 1 << 20, env: {}, windowsHide: true };
+/** How each kind of binary tells its version and platform. */
+const VERSION_ARGUMENTS = {
+    kubectl: ['version', '--client', '--output=json'],
+    kubeadm: ['version', '--output=json'],
+};
+/** component-base's `--version=raw` prints Go's form of version.Info, platform included. */
+const COMPONENT_VERSION = ['--version=raw'];
+/**
+ * Asks a binary for its version, its platform and its name. It must have been verified before:
+ * it is executed.
+ *
+ * @throws {Error} where it cannot be executed or does not answer
+ */
+async function askBinary(file, tool) {
+    const version = await run(file, VERSION_ARGUMENTS[tool] ?? COMPONENT_VERSION, LIMITS);
+    const help = await run(file, ['--help'], LIMITS);
+    return {
+        version: /gitVersion"?:\s*"(v[^"]{1,40})"/i.exec(version.stdout)?.[1],
+        platform: /platform"?:\s*"([^"]{1,40})"/i.exec(version.stdout)?.[1],
+        isTool: new RegExp(`(?:^|\\s)${tool}\\s`).test(help.stdout),
+    };
+}
+/**
+ * @returns undefined when the binary says it is the one that was asked for; else what is wrong
+ */
+async function complaintOfBinary(file, tool, version, platform) {
+    try {
+        const self = await askBinary(file, tool);
+        const isAsked = self.isTool && self.version === version && self.platform === (0,kubernetes_platform/* platformName */.$r)(platform);
+        return isAsked
+            ? undefined
+            : `asked for ${tool} ${version} for ${(0,kubernetes_platform/* platformName */.$r)(platform)}, but the binary says it is ${self.isTool ? tool : 'another tool'} ${self.version ?? 'of no version'} for ${self.platform ?? 'no platform'}`;
+    }
+    catch (error) {
+        return `the binary could not be asked: ${(0,errors/* explain */.WE)(error)}`;
+    }
+}
+
+;// CONCATENATED MODULE: ./src/install/release-proof.ts
+
+
+
+
+
+
+
+
+
+
+
+
+
+/** Step 7 for the binaries of one release. The SBOM is fetched and verified once. */
+class ReleaseProver {
+    #prover;
+    #release;
+    #scratch;
+    #journal;
+    #published;
+    /** @param scratch a folder that goes with this run */
+    constructor(prover, release, scratch, journal) {
+        this.#prover = prover;
+        this.#release = release;
+        this.#scratch = scratch;
+        this.#journal = journal;
+    }
+    /** Begins to fetch the SBOM, so that it is here when the binary is. */
+    start() {
+        this.#sbom().catch(() => undefined); // Whoever needs it hears of the failure.
+    }
+    /**
+     * Binds a verified file to the release by the published SBOM, or else by asking the file.
+     *
+     * @param executable the file, if it may be executed on this machine
+     * @throws {SetupError} RELEASE_MISMATCH, and every code of the verification for the SBOM
+     */
+    async bind(tool, artifact, platform, verified, executable) {
+        const sbom = await this.#sbom();
+        if (!(sbom instanceof errors/* SetupError */.w3)) {
+            this.#check(sbom, artifact, verified);
+            return { kind: 'sbom', sbom };
+        }
+        return this.#askBinary(tool, platform, executable, sbom);
+    }
+    /**
+     * Binds a cached file by the SBOM that was kept beside it, without any request; where none was,
+     * by the published one; and where that cannot be reached either, by asking the file.
+     *
+     * @throws {SetupError} RELEASE_MISMATCH, and every code of the verification for the SBOM
+     */
+    async bindCached(tool, artifact, platform, verified, files, executable) {
+        if (!(0,external_node_fs_.existsSync)(files.sbom)) {
+            return this.#bindWithoutKeptSbom(tool, artifact, platform, verified, executable);
+        }
+        const bundle = await readEvidence(files.sbomBundle);
+        const file = await (0,digested_file/* digestFile */.TM)(files.sbom, MAX_SBOM_BYTES);
+        const sbom = {
+            verified: await (0,prove/* proveWithBundle */.r)(this.#prover, file, bundle),
+            content: await readSbom(files.sbom),
+        };
+        this.#check(sbom, artifact, verified);
+        return { kind: 'sbom', sbom };
+    }
+    async #bindWithoutKeptSbom(tool, artifact, platform, verified, executable) {
+        try {
+            return await this.bind(tool, artifact, platform, verified, executable);
+        }
+        catch (error) {
+            const unreachable = ['DOWNLOAD_FAILED', 'LOG_UNAVAILABLE'];
+            if (error instanceof errors/* SetupError */.w3 && unreachable.includes(error.code)) {
+                return this.#askBinary(tool, platform, executable, error);
+            }
+            throw error;
+        }
+    }
+    #check(sbom, artifact, verified) {
+        const digest = verified.file.sha256.toString('hex');
+        checkRelease(sbom.content, this.#release.version, artifact.name, digest);
+    }
+    /** @returns an error where the release has no signed SBOM; everything else is thrown */
+    #sbom() {
+        this.#published ??= this.#fetchSbom();
+        return this.#published;
+    }
+    async #fetchSbom() {
+        const artifact = this.#release.sbom();
+        const folder = external_node_path_default().join(this.#scratch, 'release');
+        await (0,promises_.mkdir)(folder, { recursive: true });
+        const arriving = (0,download/* download */.R)(this.#prover.http, artifact.url, external_node_path_default().join(folder, artifact.name), {
+            maxBytes: MAX_SBOM_BYTES,
+        });
+        try {
+            const noHint = Promise.resolve(undefined);
+            const { verified, recovered } = await (0,prove/* prove */.z)(this.#prover, artifact, arriving, noHint);
+            if (recovered !== undefined) {
+                this.#journal.warning('Broken publication', `${artifact.name}: ${recovered}`);
+            }
+            return { verified, content: await readSbom(verified.file.path) };
+        }
+        catch (error) {
+            return this.#sbomMissing(error);
+        }
+    }
+    #sbomMissing(error) {
+        if (error instanceof transfer_error/* TransferError */.aG && error.absent) {
+            return missing(`Kubernetes ${this.#release.version} has no SBOM at ${error.url}`, error);
+        }
+        if (error instanceof errors/* SetupError */.w3 && error.code === 'RELEASE_NOT_SIGNED') {
+            return missing(`the SBOM of Kubernetes ${this.#release.version} is not signed`, error);
+        }
+        throw (0,download_failed/* downloadFailed */.O)(error, 'the SBOM of the release');
+    }
+    async #askBinary(tool, platform, executable, why) {
+        const { version } = this.#release;
+        const complaint = executable === undefined
+            ? `${tool} for ${(0,kubernetes_platform/* platformName */.$r)(platform)} cannot be executed here to be asked`
+            : await complaintOfBinary(executable, tool, version, platform);
+        if (complaint !== undefined) {
+            throw new errors/* SetupError */.w3('RELEASE_MISMATCH', `cannot prove that this is ${tool} ${version}: ${why.message}, and ${complaint}`, 'If you accept bytes that Kubernetes signed for some release and platform, without proof for which, set "bind-release: false".', why);
+        }
+        this.#journal.warning('Release proven without SBOM', `${why.message}. The signed binary itself says that it is ${tool} ${version} for ${(0,kubernetes_platform/* platformName */.$r)(platform)}.`);
+        return { kind: 'binary' };
+    }
+}
+function missing(message, cause) {
+    return new errors/* SetupError */.w3('RELEASE_MISMATCH', message, '', cause);
+}
+/**
+ * Evidence that this action wrote. It must be written exactly as the action writes it, so that
+ * nothing in it can be changed without being noticed.
+ *
+ * @throws {SetupError} SIGNATURE_MALFORMED
+ */
+async function readEvidence(file) {
+    const json = await (0,promises_.readFile)(file);
+    const bundle = (0,sigstore_bundle/* parseBundle */.QN)(json);
+    if (!(0,sigstore_bundle/* serializeBundle */.fP)(bundle).equals(json)) {
+        throw new errors/* SetupError */.w3('SIGNATURE_MALFORMED', `${file} is not as it was written`, 'Somebody changed the tool cache of this runner. The copy is fetched anew.');
+    }
+    return bundle;
+}
+/** For the report. */
+function describeReleaseProof(proof) {
+    switch (proof.kind) {
+        case 'sbom':
+            return 'signed SBOM of the release';
+        case 'binary':
+            return 'asked the signed binary (the release has no signed SBOM)';
+        case 'skipped':
+            return 'not proven (bind-release: false)';
+    }
+}
+
+
+/***/ }),
+
+/***/ 3814:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   DX: () => (/* binding */ Slot),
+/* harmony export */   Pr: () => (/* binding */ installFailed),
+/* harmony export */   W1: () => (/* binding */ cachedVersions)
+/* harmony export */ });
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1455);
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_1__);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6760);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_2__);
+/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3916);
+/* harmony import */ var _kubernetes_release_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6861);
+
+
+
+
+
+/** Copies that were being made when their run ended; older ones are swept away, in milliseconds. */
+const STALE_AFTER = 60 * 60_000;
+const PARTIAL_PREFIX = '.partial-';
+/**
+ * Where one verified copy lives: `<tool cache>/verified-<tool>/<version>/<os>-<arch>/`.
+ *
+ * The layout is that of `@actions/tool-cache`, its marker file included. What that library does
+ * is not used here: it trusts the marker, copies where a move will do, and empties a folder that
+ * another run may be using before it begins to fill it.
+ */
+class Slot {
+    tool;
+    /** With `v`. */
+    version;
+    folder;
+    #fileName;
+    constructor(toolCache, tool, version, platform) {
+        this.tool = tool;
+        this.version = version;
+        this.folder = node_path__WEBPACK_IMPORTED_MODULE_2___default().join(toolFolder(toolCache, tool), version.slice(1), `${platform.os}-${platform.arch}`);
+        this.#fileName = (0,_kubernetes_release_js__WEBPACK_IMPORTED_MODULE_4__/* .fileName */ .Md)(tool, platform);
+    }
+    /** The files of a copy, in this slot or in a folder that is to become it. */
+    files(folder = this.folder) {
+        return {
+            binary: node_path__WEBPACK_IMPORTED_MODULE_2___default().join(folder, this.#fileName),
+            bundle: node_path__WEBPACK_IMPORTED_MODULE_2___default().join(folder, `${this.#fileName}.sigstore.json`),
+            sbom: node_path__WEBPACK_IMPORTED_MODULE_2___default().join(folder, 'kubernetes-release.spdx'),
+            sbomBundle: node_path__WEBPACK_IMPORTED_MODULE_2___default().join(folder, 'kubernetes-release.spdx.sigstore.json'),
+        };
+    }
+    /** @throws {SetupError} INSTALL_FAILED */
+    async isOccupied() {
+        return (await entry(this.folder)) !== undefined;
+    }
+    /**
+     * Requires what lies in the slot to be plain files in a plain folder that nobody but this user
+     * (and root) can write to: else it could be another file by the time it is executed.
+     *
+     * @throws {SetupError} INSTALL_FAILED
+     */
+    async assertOwned() {
+        await assertPrivate(this.folder, 'folder');
+        for (const name of await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.readdir)(this.folder)) {
+            await assertPrivate(node_path__WEBPACK_IMPORTED_MODULE_2___default().join(this.folder, name), 'file');
+        }
+    }
+    /**
+     * Moves a finished folder into the slot, in one step.
+     *
+     * @returns false when another run was faster; the folder then stays where it is
+     * @throws {SetupError} INSTALL_FAILED
+     */
+    async fill(folder) {
+        const parent = node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(this.folder);
+        try {
+            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.mkdir)(parent, { recursive: true });
+            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.chmod)(this.files(folder).binary, 0o755);
+            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.chmod)(folder, 0o755);
+            await sweep(parent);
+            const isFilled = await moveInto(folder, this.folder);
+            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.writeFile)(`${this.folder}.complete`, '');
+            return isFilled;
+        }
+        catch (error) {
+            throw installFailed(`cannot put ${this.tool} into the tool cache`, error);
+        }
+    }
+    /** @throws {SetupError} INSTALL_FAILED */
+    async empty() {
+        try {
+            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(`${this.folder}.complete`, { force: true });
+            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(this.folder, { force: true, recursive: true, maxRetries: 3 });
+        }
+        catch (error) {
+            throw installFailed(`cannot remove ${this.folder} from the tool cache`, error);
+        }
+    }
+}
+/**
+ * The versions of a tool that the tool cache claims to hold; each is verified before it is used.
+ *
+ * @returns with `v`, in no particular order
+ */
+async function cachedVersions(toolCache, tool, platform) {
+    const names = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.readdir)(toolFolder(toolCache, tool)).catch(() => []);
+    const versions = names.filter((name) => /^\d+\.\d+\.\d+(-[a-z]+\.\d+)?$/.test(name));
+    const occupied = await Promise.all(versions.map((version) => new Slot(toolCache, tool, `v${version}`, platform).isOccupied()));
+    return versions.filter((_, index) => occupied[index]).map((version) => `v${version}`);
+}
+function toolFolder(toolCache, tool) {
+    return node_path__WEBPACK_IMPORTED_MODULE_2___default().join(toolCache, `verified-${tool}`);
+}
+async function moveInto(from, to) {
+    try {
+        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rename)(from, to);
+        return true;
+    }
+    catch (error) {
+        switch (codeOf(error)) {
+            case 'ENOTEMPTY':
+            case 'EEXIST':
+            case 'EPERM': // Windows says so for a folder that exists.
+                if ((await entry(to)) !== undefined) {
+                    return false;
+                }
+                throw error;
+            case 'EXDEV':
+                return copyInto(from, to);
+            default:
+                throw error;
+        }
+    }
+}
+/** The temporary folder is on another file system: copy first, then move in one step. */
+async function copyInto(from, to) {
+    const partial = node_path__WEBPACK_IMPORTED_MODULE_2___default().join(node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(to), `${PARTIAL_PREFIX}${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomUUID)()}`);
+    try {
+        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.cp)(from, partial, { recursive: true, errorOnExist: true });
+        return await moveInto(partial, to);
+    }
+    finally {
+        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(partial, { force: true, recursive: true });
+    }
+}
+async function sweep(folder) {
+    for (const name of await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.readdir)(folder)) {
+        const stale = node_path__WEBPACK_IMPORTED_MODULE_2___default().join(folder, name);
+        if (name.startsWith(PARTIAL_PREFIX)) {
+            const modified = (await entry(stale))?.mtimeMs ?? Infinity;
+            if (modified < Date.now() - STALE_AFTER) {
+                await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(stale, { force: true, recursive: true });
+            }
+        }
+    }
+}
+async function assertPrivate(file, kind) {
+    const found = await entry(file);
+    const isKind = kind === 'file' ? found?.isFile() : found?.isDirectory();
+    if (found === undefined || isKind !== true) {
+        throw installFailed(`${file} is not a plain ${kind}`);
+    }
+    // Windows has no such modes, and no uid.
+    const uid = process.getuid?.();
+    if (uid !== undefined && ((found.mode & 0o022) !== 0 || ![uid, 0].includes(found.uid))) {
+        throw installFailed(`${file} can be changed by other users of this machine`);
+    }
+}
+async function entry(file) {
+    try {
+        return await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.lstat)(file);
+    }
+    catch (error) {
+        if (codeOf(error) === 'ENOENT') {
+            return undefined;
+        }
+        throw installFailed(`cannot look at ${file}`, error);
+    }
+}
+function codeOf(error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+/** What the runner's own disk would not do. */
+function installFailed(message, cause) {
+    return new _errors_js__WEBPACK_IMPORTED_MODULE_3__/* .SetupError */ .w3('INSTALL_FAILED', cause === undefined ? message : `${message}: ${(0,_errors_js__WEBPACK_IMPORTED_MODULE_3__/* .explain */ .WE)(cause)}`, 'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.', cause);
+}
+
+
+/***/ }),
+
+/***/ 9065:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   $r: () => (/* binding */ platformName),
+/* harmony export */   DS: () => (/* binding */ isTool),
+/* harmony export */   It: () => (/* binding */ TOOLS),
+/* harmony export */   Te: () => (/* binding */ platformNotPublished),
+/* harmony export */   UO: () => (/* binding */ parseOperatingSystem),
+/* harmony export */   ZN: () => (/* binding */ parseArchitecture),
+/* harmony export */   bq: () => (/* binding */ assertPublished),
+/* harmony export */   nh: () => (/* binding */ OPERATING_SYSTEMS)
+/* harmony export */ });
+/* unused harmony exports ARCHITECTURES, publishedPlatforms */
+/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3916);
+
+const OPERATING_SYSTEMS = ['linux', 'darwin', 'windows'];
+const ARCHITECTURES = (/* unused pure expression or super */ null && (['amd64', 'arm64', 'arm', '386', 'ppc64le', 's390x']));
+/** `linux/amd64` */
+function platformName(platform) {
+    return `${platform.os}/${platform.arch}`;
+}
+/** Names of Node (`x64`, `ia32`, `ppc64`), of GitHub (`X64`, `ARM64`) and of Go, lower case. */
+const ARCHITECTURE_NAMES = {
+    amd64: 'amd64',
+    x64: 'amd64',
+    x86_64: 'amd64',
+    arm64: 'arm64',
+    aarch64: 'arm64',
+    arm: 'arm',
+    armv7l: 'arm',
+    '386': '386',
+    x86: '386',
+    ia32: '386',
+    i386: '386',
+    ppc64le: 'ppc64le',
+    ppc64: 'ppc64le',
+    s390x: 's390x',
+};
+/** @returns undefined for a name that no release knows */
+function parseArchitecture(name) {
+    const key = name.toLowerCase();
+    return Object.hasOwn(ARCHITECTURE_NAMES, key) ? ARCHITECTURE_NAMES[key] : undefined;
+}
+/** @param nodePlatform `process.platform` */
+function parseOperatingSystem(nodePlatform) {
+    switch (nodePlatform) {
+        case 'linux':
+        case 'darwin':
+            return nodePlatform;
+        case 'win32':
+            return 'windows';
+        default:
+            return undefined;
+    }
+}
+const CLIENT = [
+    'linux/amd64',
+    'linux/386',
+    'linux/arm',
+    'linux/arm64',
+    'linux/ppc64le',
+    'linux/s390x',
+    'darwin/amd64',
+    'darwin/arm64',
+    'windows/amd64',
+    'windows/386',
+    'windows/arm64',
+];
+const SERVER = ['linux/amd64', 'linux/arm64', 'linux/ppc64le', 'linux/s390x', 'linux/arm'];
+const NODE = [...SERVER, 'windows/amd64'];
+/**
+ * Which platforms each binary is published for. A pair that is here need not exist in every
+ * release (linux/arm servers ended with 1.26): the release host has the last word.
+ */
+const PUBLISHED = {
+    kubectl: CLIENT,
+    'kubectl-convert': CLIENT,
+    kubeadm: NODE,
+    kubelet: NODE,
+    'kube-proxy': NODE,
+    'kube-log-runner': NODE,
+    'kube-apiserver': SERVER,
+    'kube-controller-manager': SERVER,
+    'kube-scheduler': SERVER,
+    'kube-aggregator': SERVER,
+    'apiextensions-apiserver': SERVER,
+    mounter: SERVER,
+};
+const TOOLS = Object.keys(PUBLISHED);
+function isTool(name) {
+    return Object.hasOwn(PUBLISHED, name);
+}
+/** The platforms that a tool is published for, as `<os>/<arch>`. */
+function publishedPlatforms(tool) {
+    return PUBLISHED[tool];
+}
+/** @throws {SetupError} PLATFORM_NOT_PUBLISHED */
+function assertPublished(tool, platform) {
+    const name = platformName(platform);
+    if (!publishedPlatforms(tool).includes(name)) {
+        throw platformNotPublished(tool, name);
+    }
+}
+function platformNotPublished(tool, platform, version) {
+    const release = version === undefined ? 'Kubernetes' : `Kubernetes ${version}`;
+    const others = publishedPlatforms(tool).filter((other) => other !== platform);
+    return new _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SetupError */ .w3('PLATFORM_NOT_PUBLISHED', `${release} publishes no ${tool} for ${platform}`, `${tool} is published for ${others.join(', ')}. Set the input "architecture", or run the job on one of these.`);
+}
+
+
+/***/ }),
+
+/***/ 6861:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Kz: () => (/* binding */ Release),
+/* harmony export */   Md: () => (/* binding */ fileName),
+/* harmony export */   tj: () => (/* binding */ pointerUrl)
+/* harmony export */ });
+/* harmony import */ var _platform_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9065);
+
+/** One Kubernetes release at dl.k8s.io, or at a mirror with the same layout. */
+class Release {
+    /** With `v`: `v1.31.9`. */
+    version;
+    #base;
+    /** @param base where `release/` is, ending in a slash */
+    constructor(version, base) {
+        this.version = version;
+        this.#base = base;
+    }
+    binary(tool, platform) {
+        return this.#artifact(`bin/${(0,_platform_js__WEBPACK_IMPORTED_MODULE_0__/* .platformName */ .$r)(platform)}/${fileName(tool, platform)}`);
+    }
+    /** The release's SBOM: SPDX 2.3, tag-value. */
+    sbom() {
+        return this.#artifact('kubernetes-release.spdx');
+    }
+    #artifact(name) {
+        const path = `release/${this.version}/${name}`;
+        const at = (suffix) => new URL(`${path}${suffix}`, this.#base);
+        return {
+            name,
+            url: at(''),
+            signatureUrl: at('.sig'),
+            certificateUrl: at('.cert'),
+            bundleUrl: at('.sigstore.json'),
+            digestUrl: at('.sha256'),
+        };
+    }
+}
+/** `kubectl`, or `kubectl.exe` on Windows. */
+function fileName(tool, platform) {
+    return platform.os === 'windows' ? `${tool}.exe` : tool;
+}
+/**
+ * A pointer to a version: a small, unsigned text file.
+ *
+ * @param channel `stable` releases, or `latest`: the newest pre-release
+ * @param minor `1.31` for the newest of that minor
+ */
+function pointerUrl(base, channel, minor) {
+    return new URL(`release/${channel}${minor === undefined ? '' : `-${minor}`}.txt`, base);
+}
+
+
+/***/ }),
+
+/***/ 304:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   CW: () => (/* binding */ ACCEPTED_VERSIONS),
+/* harmony export */   HF: () => (/* binding */ isPublished),
+/* harmony export */   Hd: () => (/* binding */ parseVersionRequest),
+/* harmony export */   W4: () => (/* binding */ newestSatisfying),
+/* harmony export */   x: () => (/* binding */ resolveVersion)
+/* harmony export */ });
+/* unused harmony exports satisfies, isPrerelease, minorOf */
+/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3916);
+/* harmony import */ var _transfer_download_failed_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8445);
+/* harmony import */ var _transfer_transfer_error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8595);
+/* harmony import */ var _release_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6861);
+
+
+
+
+const ACCEPTED_VERSIONS = 'an exact version (1.31.9, v1.31.9, 1.36.0-rc.1), a minor (1.31), a semver range (1.31.x, ~1.31.2, ">=1.30 <1.32"), stable, latest, stable-1.31, prerelease or prerelease-1.36';
+const NUMBER = '(?:0|[1-9]\\d{0,3})';
+const EXACT = new RegExp(`^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-(?:alpha|beta|rc)\\.${NUMBER})?$`);
+const MINOR = new RegExp(`^${NUMBER}\\.${NUMBER}$`);
+const RANGE = /^[\dvVxX*.\s<>=~^|a-z-]{1,100}$/;
+/** A pointer holds about ten bytes. */
+const MAX_POINTER_BYTES = 256;
+/** @returns undefined for text that asks for no version */
+async function parseVersionRequest(text) {
+    const request = parseSimpleRequest(text);
+    return request ?? (await parseRange(text));
+}
+function parseSimpleRequest(text) {
+    const plain = text.replace(/^v/i, '');
+    if (EXACT.test(plain)) {
+        return { kind: 'exact', version: `v${plain}` };
+    }
+    if (MINOR.test(plain)) {
+        return { kind: 'stable', minor: plain };
+    }
+    const word = text.toLowerCase();
+    if (word === 'stable' || word === 'latest') {
+        return { kind: 'stable' };
+    }
+    if (word === 'prerelease') {
+        return { kind: 'prerelease' };
+    }
+    const [, channel, minor] = /^(stable|prerelease)-v?(.+)$/.exec(word) ?? [];
+    if (channel !== undefined && minor !== undefined && MINOR.test(minor)) {
+        return channel === 'stable' ? { kind: 'stable', minor } : { kind: 'prerelease', minor };
+    }
+    return undefined;
+}
+async function parseRange(text) {
+    if (!RANGE.test(text) || !/\d/.test(text)) {
+        return undefined;
+    }
+    const range = (await semver()).validRange(text);
+    return range === null ? undefined : { kind: 'range', range };
+}
+/** Loaded only when a range was asked for: it costs more than a whole look-up by pointer. */
+async function semver() {
+    return (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.t.bind(__nccwpck_require__, 2088, 23))).default;
+}
+/**
+ * Whether a version is one that the request asks for.
+ *
+ * @param version with `v`
+ */
+async function satisfies(version, request) {
+    switch (request.kind) {
+        case 'exact':
+            return version === request.version;
+        case 'stable':
+            return !isPrerelease(version) && isOfMinor(version, request.minor);
+        case 'prerelease':
+            return isOfMinor(version, request.minor);
+        case 'range':
+            return (await semver()).satisfies(version, request.range);
+    }
+}
+/**
+ * The newest of some versions that a request asks for.
+ *
+ * @param versions with `v`
+ */
+async function newestSatisfying(versions, request) {
+    if (versions.length === 0) {
+        return undefined;
+    }
+    const { rcompare } = await semver();
+    const asked = await Promise.all(versions.map((version) => satisfies(version, request)));
+    return versions.filter((_, index) => asked[index]).sort(rcompare)[0];
+}
+/** @param version with `v` */
+function isPrerelease(version) {
+    return version.includes('-');
+}
+/** `1.31` of `v1.31.9` */
+function minorOf(version) {
+    return version.slice(1).split('.', 2).join('.');
+}
+function isOfMinor(version, minor) {
+    return minor === undefined || minorOf(version) === minor;
+}
+/**
+ * Finds the exact version that a request means, by the pointers of the release host.
+ *
+ * @param base where `release/` is, ending in a slash
+ * @returns with `v`
+ * @throws {SetupError} VERSION_NOT_FOUND when the host has no such version or its pointer holds
+ *   something else, DOWNLOAD_FAILED when it cannot be reached
+ */
+async function resolveVersion(request, http, base) {
+    switch (request.kind) {
+        case 'exact':
+            return request.version;
+        case 'stable':
+            return readPointer(http, base, 'stable', request.minor);
+        case 'prerelease':
+            return readPointer(http, base, 'latest', request.minor);
+        case 'range':
+            return newestInRange(request.range, http, base);
+    }
+}
+/** Pointers are unsigned text: nothing but a version ever leaves this function. */
+async function readPointer(http, base, channel, minor) {
+    const url = (0,_release_js__WEBPACK_IMPORTED_MODULE_3__/* .pointerUrl */ .tj)(base, channel, minor);
+    const text = await readPointerText(http, url);
+    const version = text.trim();
+    const isVersion = version.startsWith('v') && EXACT.test(version.slice(1));
+    const isAsked = isOfMinor(version, minor) && (channel === 'latest' || !isPrerelease(version));
+    if (!isVersion || !isAsked) {
+        throw new _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SetupError */ .w3('VERSION_NOT_FOUND', `${url.href} does not name a ${channel === 'stable' ? 'stable ' : ''}version${minor === undefined ? '' : ` of ${minor}`}: ${JSON.stringify(text.slice(0, 60))}`, 'The release host, a mirror or something in between answered with something else. Pin an exact version, or check "download-base-url".');
+    }
+    return version;
+}
+async function readPointerText(http, url) {
+    try {
+        return (await http.read(url, MAX_POINTER_BYTES)).toString('utf8');
+    }
+    catch (error) {
+        if (error instanceof _transfer_transfer_error_js__WEBPACK_IMPORTED_MODULE_2__/* .TransferError */ .aG && error.absent) {
+            throw new _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SetupError */ .w3('VERSION_NOT_FOUND', `the release host knows no such version: ${url.href} does not exist`, 'See https://kubernetes.io/releases/ for the versions that exist.', error);
+        }
+        if (error instanceof _transfer_transfer_error_js__WEBPACK_IMPORTED_MODULE_2__/* .TransferError */ .aG && error.cause instanceof _transfer_transfer_error_js__WEBPACK_IMPORTED_MODULE_2__/* .TooLargeError */ .qB) {
+            throw new _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SetupError */ .w3('VERSION_NOT_FOUND', `${url.href} does not name a version: it is larger than ${String(MAX_POINTER_BYTES)} bytes`, 'The release host, a mirror or something in between answered with something else. Pin an exact version, or check "download-base-url".', error);
+        }
+        throw (0,_transfer_download_failed_js__WEBPACK_IMPORTED_MODULE_1__/* .downloadFailed */ .O)(error, 'which version to install');
+    }
+}
+/**
+ * The newest version in a range. The pointers name the newest patch of each minor; they are
+ * asked from the newest minor downwards, and only for minors that the range touches.
+ */
+async function newestInRange(range, http, base) {
+    const { intersects, minVersion, satisfies: isIn } = await semver();
+    const newest = await readPointer(http, base, 'stable');
+    const [major = 1, newestMinor = 0] = minorOf(newest).split('.').map(Number);
+    const oldestMinor = minVersion(range)?.minor ?? 0;
+    for (let minor = newestMinor; minor >= oldestMinor; minor--) {
+        const name = `${String(major)}.${String(minor)}`;
+        if (!intersects(range, `${name}.x`)) {
+            continue;
+        }
+        const newestPatch = minor === newestMinor ? newest : await readPointer(http, base, 'stable', name);
+        if (isIn(newestPatch, range)) {
+            return newestPatch;
+        }
+        const older = await newestOlderPatch(newestPatch, (version) => isIn(version, range), http, base);
+        if (older !== undefined) {
+            return older;
+        }
+    }
+    throw new _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SetupError */ .w3('VERSION_NOT_FOUND', `no stable release is in the range "${range}"; the newest one is ${newest}`, 'Widen the range. Pre-releases are not found by a range: ask for "prerelease" or an exact version.');
+}
+/** Patches are numbered without gaps, but for the rare one that was withdrawn: so each is asked for. */
+async function newestOlderPatch(newestPatch, isWanted, http, base) {
+    const minor = minorOf(newestPatch);
+    for (let patch = Number(newestPatch.split('.')[2]) - 1; patch >= 0; patch--) {
+        const version = `v${minor}.${String(patch)}`;
+        if (isWanted(version) && (await isPublished(version, http, base))) {
+            return version;
+        }
+    }
+    return undefined;
+}
+/**
+ * Whether the host has a release, by the digest file of the one binary that every release has.
+ *
+ * @throws {SetupError} DOWNLOAD_FAILED
+ */
+async function isPublished(version, http, base) {
+    const { digestUrl } = new _release_js__WEBPACK_IMPORTED_MODULE_3__/* .Release */ .Kz(version, base).binary('kubectl', {
+        os: 'linux',
+        arch: 'amd64',
+    });
+    try {
+        return (await http.readIfPresent(digestUrl, MAX_POINTER_BYTES)) !== undefined;
+    }
+    catch (error) {
+        throw (0,_transfer_download_failed_js__WEBPACK_IMPORTED_MODULE_1__/* .downloadFailed */ .O)(error, `whether ${version} exists`);
+    }
+}
+
+
+/***/ }),
+
+/***/ 2182:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  e: () => (/* binding */ main_run)
+  e: () => (/* binding */ run)
 });
 
-;// CONCATENATED MODULE: external "node:fs"
-const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
-;// CONCATENATED MODULE: external "node:fs/promises"
-const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs/promises");
-;// CONCATENATED MODULE: external "node:path"
-const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
-var external_node_path_default = /*#__PURE__*/__nccwpck_require__.n(external_node_path_namespaceObject);
+// EXTERNAL MODULE: external "node:fs"
+var external_node_fs_ = __nccwpck_require__(3024);
+// EXTERNAL MODULE: external "node:fs/promises"
+var promises_ = __nccwpck_require__(1455);
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
+var external_node_path_default = /*#__PURE__*/__nccwpck_require__.n(external_node_path_);
 ;// CONCATENATED MODULE: ./node_modules/yocto-queue/index.js
 /*
 How it works:
@@ -13788,485 +15165,14 @@ function validateConcurrency(concurrency) {
 	}
 }
 
-;// CONCATENATED MODULE: external "node:url"
-const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
-;// CONCATENATED MODULE: ./src/errors.ts
-/** One code per thing a user can act on. docs/troubleshooting.md explains each. */
-const ERROR_CODES = (/* unused pure expression or super */ null && ([
-    'INVALID_INPUT',
-    'VERSION_NOT_FOUND',
-    'PLATFORM_NOT_PUBLISHED',
-    'RELEASE_NOT_SIGNED',
-    'DOWNLOAD_FAILED',
-    'SIGNATURE_MALFORMED',
-    'SIGNATURE_MISMATCH',
-    'CERTIFICATE_UNTRUSTED',
-    'IDENTITY_MISMATCH',
-    'LOG_ENTRY_NOT_FOUND',
-    'LOG_ENTRY_INVALID',
-    'LOG_UNAVAILABLE',
-    'TRUST_ROOT_UNAVAILABLE',
-    'RELEASE_MISMATCH',
-    'CHECKSUM_MISMATCH',
-    'RELEASE_TOO_NEW',
-    'INSTALL_FAILED',
-]));
-/**
- * A failure that a user can act on.
- *
- * `message` names the operation and the object; `hint` says what to do next; `cause` is the error
- * underneath, where there is one.
- */
-class SetupError extends Error {
-    code;
-    hint;
-    constructor(code, message, hint, cause) {
-        super(message, cause === undefined ? undefined : { cause });
-        this.name = 'SetupError';
-        this.code = code;
-        this.hint = hint;
-    }
-}
-/**
- * The messages of an error and of its causes, outermost first, joined with `: `.
- *
- * A message that only repeats the one before it is left out.
- */
-function explain(error) {
-    const messages = [];
-    let current = error;
-    for (let depth = 0; current !== undefined && current !== null && depth < 8; depth++) {
-        const message = messageOf(current);
-        if (message !== '' && !messages.some((earlier) => earlier.includes(message))) {
-            messages.push(message);
-        }
-        current = current instanceof Error ? current.cause : undefined;
-    }
-    return messages.join(': ');
-}
-function messageOf(error) {
-    if (error instanceof AggregateError && error.message === '') {
-        return error.errors.map(messageOf).join(', ');
-    }
-    if (error instanceof Error) {
-        return error.message === '' ? error.name : error.message;
-    }
-    return typeof error === 'string' ? error : JSON.stringify(error);
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/platform.ts
-
-const OPERATING_SYSTEMS = ['linux', 'darwin', 'windows'];
-const ARCHITECTURES = (/* unused pure expression or super */ null && (['amd64', 'arm64', 'arm', '386', 'ppc64le', 's390x']));
-/** `linux/amd64` */
-function platformName(platform) {
-    return `${platform.os}/${platform.arch}`;
-}
-/** Names of Node (`x64`, `ia32`, `ppc64`), of GitHub (`X64`, `ARM64`) and of Go, lower case. */
-const ARCHITECTURE_NAMES = {
-    amd64: 'amd64',
-    x64: 'amd64',
-    x86_64: 'amd64',
-    arm64: 'arm64',
-    aarch64: 'arm64',
-    arm: 'arm',
-    armv7l: 'arm',
-    '386': '386',
-    x86: '386',
-    ia32: '386',
-    i386: '386',
-    ppc64le: 'ppc64le',
-    ppc64: 'ppc64le',
-    s390x: 's390x',
-};
-/** @returns undefined for a name that no release knows */
-function parseArchitecture(name) {
-    const key = name.toLowerCase();
-    return Object.hasOwn(ARCHITECTURE_NAMES, key) ? ARCHITECTURE_NAMES[key] : undefined;
-}
-/** @param nodePlatform `process.platform` */
-function parseOperatingSystem(nodePlatform) {
-    switch (nodePlatform) {
-        case 'linux':
-        case 'darwin':
-            return nodePlatform;
-        case 'win32':
-            return 'windows';
-        default:
-            return undefined;
-    }
-}
-const CLIENT = [
-    'linux/amd64',
-    'linux/386',
-    'linux/arm',
-    'linux/arm64',
-    'linux/ppc64le',
-    'linux/s390x',
-    'darwin/amd64',
-    'darwin/arm64',
-    'windows/amd64',
-    'windows/386',
-    'windows/arm64',
-];
-const SERVER = ['linux/amd64', 'linux/arm64', 'linux/ppc64le', 'linux/s390x', 'linux/arm'];
-const NODE = [...SERVER, 'windows/amd64'];
-/**
- * Which platforms each binary is published for. A pair that is here need not exist in every
- * release (linux/arm servers ended with 1.26): the release host has the last word.
- */
-const PUBLISHED = {
-    kubectl: CLIENT,
-    'kubectl-convert': CLIENT,
-    kubeadm: NODE,
-    kubelet: NODE,
-    'kube-proxy': NODE,
-    'kube-log-runner': NODE,
-    'kube-apiserver': SERVER,
-    'kube-controller-manager': SERVER,
-    'kube-scheduler': SERVER,
-    'kube-aggregator': SERVER,
-    'apiextensions-apiserver': SERVER,
-    mounter: SERVER,
-};
-const TOOLS = Object.keys(PUBLISHED);
-function isTool(name) {
-    return Object.hasOwn(PUBLISHED, name);
-}
-/** The platforms that a tool is published for, as `<os>/<arch>`. */
-function publishedPlatforms(tool) {
-    return PUBLISHED[tool];
-}
-/** @throws {SetupError} PLATFORM_NOT_PUBLISHED */
-function assertPublished(tool, platform) {
-    const name = platformName(platform);
-    if (!publishedPlatforms(tool).includes(name)) {
-        throw platformNotPublished(tool, name);
-    }
-}
-function platformNotPublished(tool, platform, version) {
-    const release = version === undefined ? 'Kubernetes' : `Kubernetes ${version}`;
-    const others = publishedPlatforms(tool).filter((other) => other !== platform);
-    return new SetupError('PLATFORM_NOT_PUBLISHED', `${release} publishes no ${tool} for ${platform}`, `${tool} is published for ${others.join(', ')}. Set the input "architecture", or run the job on one of these.`);
-}
-
-;// CONCATENATED MODULE: ./src/transfer/transfer-error.ts
-/**
- * A transfer that failed: the operation, the object and the cause, in that order.
- *
- * What it means (no such release, log unavailable …) is for the caller to say.
- */
-class TransferError extends Error {
-    /** The URL that was asked for, without query or credentials. */
-    url;
-    /** HTTP status of the last answer; 404 for a `file:` that does not exist. */
-    status;
-    /** How many requests were made. */
-    tries;
-    /** Whether the failure is the machine's own (disk full, no permission), not the other side's. */
-    local;
-    constructor(message, details) {
-        super(message, details.cause === undefined ? undefined : { cause: details.cause });
-        this.name = 'TransferError';
-        this.url = details.url;
-        this.status = details.status;
-        this.tries = details.tries ?? 1;
-        this.local = details.local ?? false;
-    }
-    /** Whether the other side answered that there is no such object. */
-    get absent() {
-        // dl.k8s.io answers 403 with an XML body for objects that do not exist.
-        return this.status === 404 || this.status === 403 || this.status === 410;
-    }
-}
-/** One answer with a status other than 2xx. */
-class StatusError extends Error {
-    status;
-    /** The pause that the server asked for, in milliseconds. */
-    retryAfter;
-    constructor(status, retryAfter) {
-        super(`HTTP status ${String(status)}`);
-        this.name = 'StatusError';
-        this.status = status;
-        this.retryAfter = retryAfter;
-    }
-}
-/** A failure that another try cannot mend: a forbidden redirect, a bound that was exceeded. */
-class FinalError extends Error {
-    constructor(message, cause) {
-        super(message, cause === undefined ? undefined : { cause });
-        this.name = 'FinalError';
-    }
-}
-/** More bytes than allowed. */
-class TooLargeError extends FinalError {
-    constructor(maxBytes) {
-        super(`larger than ${String(maxBytes)} bytes`);
-        this.name = 'TooLargeError';
-    }
-}
-/** A failure of this machine's own file system. */
-class StorageError extends FinalError {
-    constructor(message, cause) {
-        super(message, cause);
-        this.name = 'StorageError';
-    }
-}
-
-;// CONCATENATED MODULE: ./src/transfer/download-failed.ts
-
-
-/**
- * What a failed transfer from the release host means for the user; any other error unchanged.
- *
- * @param what could not be learned or fetched
- */
-function downloadFailed(error, what) {
-    if (!(error instanceof TransferError)) {
-        return error;
-    }
-    if (error.local) {
-        return new SetupError('INSTALL_FAILED', `cannot store ${what}: ${explain(error.cause)}`, 'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.', error);
-    }
-    return new SetupError('DOWNLOAD_FAILED', `cannot fetch ${what}: ${error.message}`, 'Check that this runner reaches the host (proxy, firewall, "download-base-url", "download-token"), or run the job again: the host may be down for a moment.', error);
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/release.ts
-
-/** One Kubernetes release at dl.k8s.io, or at a mirror with the same layout. */
-class Release {
-    /** With `v`: `v1.31.9`. */
-    version;
-    #base;
-    /** @param base where `release/` is, ending in a slash */
-    constructor(version, base) {
-        this.version = version;
-        this.#base = base;
-    }
-    binary(tool, platform) {
-        return this.#artifact(`bin/${platformName(platform)}/${fileName(tool, platform)}`);
-    }
-    /** The release's SBOM: SPDX 2.3, tag-value. */
-    sbom() {
-        return this.#artifact('kubernetes-release.spdx');
-    }
-    #artifact(name) {
-        const path = `release/${this.version}/${name}`;
-        const at = (suffix) => new URL(`${path}${suffix}`, this.#base);
-        return {
-            name,
-            url: at(''),
-            signatureUrl: at('.sig'),
-            certificateUrl: at('.cert'),
-            bundleUrl: at('.sigstore.json'),
-            digestUrl: at('.sha256'),
-        };
-    }
-}
-/** `kubectl`, or `kubectl.exe` on Windows. */
-function fileName(tool, platform) {
-    return platform.os === 'windows' ? `${tool}.exe` : tool;
-}
-/**
- * A pointer to a version: a small, unsigned text file.
- *
- * @param channel `stable` releases, or `latest`: the newest pre-release
- * @param minor `1.31` for the newest of that minor
- */
-function pointerUrl(base, channel, minor) {
-    return new URL(`release/${channel}${minor === undefined ? '' : `-${minor}`}.txt`, base);
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/version.ts
-
-
-
-
-const ACCEPTED_VERSIONS = 'an exact version (1.31.9, v1.31.9, 1.36.0-rc.1), a minor (1.31), a semver range (1.31.x, ~1.31.2, ">=1.30 <1.32"), stable, latest, stable-1.31, prerelease or prerelease-1.36';
-const NUMBER = '(?:0|[1-9]\\d{0,3})';
-const EXACT = new RegExp(`^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-(?:alpha|beta|rc)\\.${NUMBER})?$`);
-const MINOR = new RegExp(`^${NUMBER}\\.${NUMBER}$`);
-const RANGE = /^[\dvVxX*.\s<>=~^|a-z-]{1,100}$/;
-/** A pointer holds about ten bytes. */
-const MAX_POINTER_BYTES = 256;
-/** @returns undefined for text that asks for no version */
-async function parseVersionRequest(text) {
-    const request = parseSimpleRequest(text);
-    return request ?? (await parseRange(text));
-}
-function parseSimpleRequest(text) {
-    const plain = text.replace(/^v/i, '');
-    if (EXACT.test(plain)) {
-        return { kind: 'exact', version: `v${plain}` };
-    }
-    if (MINOR.test(plain)) {
-        return { kind: 'stable', minor: plain };
-    }
-    const word = text.toLowerCase();
-    if (word === 'stable' || word === 'latest') {
-        return { kind: 'stable' };
-    }
-    if (word === 'prerelease') {
-        return { kind: 'prerelease' };
-    }
-    const [, channel, minor] = /^(stable|prerelease)-v?(.+)$/.exec(word) ?? [];
-    if (channel !== undefined && minor !== undefined && MINOR.test(minor)) {
-        return channel === 'stable' ? { kind: 'stable', minor } : { kind: 'prerelease', minor };
-    }
-    return undefined;
-}
-async function parseRange(text) {
-    if (!RANGE.test(text) || !/\d/.test(text)) {
-        return undefined;
-    }
-    const range = (await semver()).validRange(text);
-    return range === null ? undefined : { kind: 'range', range };
-}
-/** Loaded only when a range was asked for: it costs more than a whole look-up by pointer. */
-async function semver() {
-    return (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.t.bind(__nccwpck_require__, 2088, 23))).default;
-}
-/**
- * Whether a version is one that the request asks for.
- *
- * @param version with `v`
- */
-async function satisfies(version, request) {
-    switch (request.kind) {
-        case 'exact':
-            return version === request.version;
-        case 'stable':
-            return !isPrerelease(version) && isOfMinor(version, request.minor);
-        case 'prerelease':
-            return isOfMinor(version, request.minor);
-        case 'range':
-            return (await semver()).satisfies(version, request.range);
-    }
-}
-/**
- * The newest of some versions that a request asks for.
- *
- * @param versions with `v`
- */
-async function newestSatisfying(versions, request) {
-    if (versions.length === 0) {
-        return undefined;
-    }
-    const { rcompare } = await semver();
-    const asked = await Promise.all(versions.map((version) => satisfies(version, request)));
-    return versions.filter((_, index) => asked[index]).sort(rcompare)[0];
-}
-/** @param version with `v` */
-function isPrerelease(version) {
-    return version.includes('-');
-}
-/** `1.31` of `v1.31.9` */
-function minorOf(version) {
-    return version.slice(1).split('.', 2).join('.');
-}
-function isOfMinor(version, minor) {
-    return minor === undefined || minorOf(version) === minor;
-}
-/**
- * Finds the exact version that a request means, by the pointers of the release host.
- *
- * @param base where `release/` is, ending in a slash
- * @returns with `v`
- * @throws {SetupError} VERSION_NOT_FOUND when the host has no such version or its pointer holds
- *   something else, DOWNLOAD_FAILED when it cannot be reached
- */
-async function resolveVersion(request, http, base) {
-    switch (request.kind) {
-        case 'exact':
-            return request.version;
-        case 'stable':
-            return readPointer(http, base, 'stable', request.minor);
-        case 'prerelease':
-            return readPointer(http, base, 'latest', request.minor);
-        case 'range':
-            return newestInRange(request.range, http, base);
-    }
-}
-/** Pointers are unsigned text: nothing but a version ever leaves this function. */
-async function readPointer(http, base, channel, minor) {
-    const url = pointerUrl(base, channel, minor);
-    const text = await readPointerText(http, url);
-    const version = text.trim();
-    const isVersion = version.startsWith('v') && EXACT.test(version.slice(1));
-    const isAsked = isOfMinor(version, minor) && (channel === 'latest' || !isPrerelease(version));
-    if (!isVersion || !isAsked) {
-        throw new SetupError('VERSION_NOT_FOUND', `${url.href} does not name a ${channel === 'stable' ? 'stable ' : ''}version${minor === undefined ? '' : ` of ${minor}`}: ${JSON.stringify(text.slice(0, 60))}`, 'The release host, a mirror or something in between answered with something else. Pin an exact version, or check "download-base-url".');
-    }
-    return version;
-}
-async function readPointerText(http, url) {
-    try {
-        return (await http.read(url, MAX_POINTER_BYTES)).toString('utf8');
-    }
-    catch (error) {
-        if (error instanceof TransferError && error.absent) {
-            throw new SetupError('VERSION_NOT_FOUND', `the release host knows no such version: ${url.href} does not exist`, 'See https://kubernetes.io/releases/ for the versions that exist.', error);
-        }
-        if (error instanceof TransferError && error.cause instanceof TooLargeError) {
-            throw new SetupError('VERSION_NOT_FOUND', `${url.href} does not name a version: it is larger than ${String(MAX_POINTER_BYTES)} bytes`, 'The release host, a mirror or something in between answered with something else. Pin an exact version, or check "download-base-url".', error);
-        }
-        throw downloadFailed(error, 'which version to install');
-    }
-}
-/**
- * The newest version in a range. The pointers name the newest patch of each minor; they are
- * asked from the newest minor downwards, and only for minors that the range touches.
- */
-async function newestInRange(range, http, base) {
-    const { intersects, minVersion, satisfies: isIn } = await semver();
-    const newest = await readPointer(http, base, 'stable');
-    const [major = 1, newestMinor = 0] = minorOf(newest).split('.').map(Number);
-    const oldestMinor = minVersion(range)?.minor ?? 0;
-    for (let minor = newestMinor; minor >= oldestMinor; minor--) {
-        const name = `${String(major)}.${String(minor)}`;
-        if (!intersects(range, `${name}.x`)) {
-            continue;
-        }
-        const newestPatch = minor === newestMinor ? newest : await readPointer(http, base, 'stable', name);
-        if (isIn(newestPatch, range)) {
-            return newestPatch;
-        }
-        const older = await newestOlderPatch(newestPatch, (version) => isIn(version, range), http, base);
-        if (older !== undefined) {
-            return older;
-        }
-    }
-    throw new SetupError('VERSION_NOT_FOUND', `no stable release is in the range "${range}"; the newest one is ${newest}`, 'Widen the range. Pre-releases are not found by a range: ask for "prerelease" or an exact version.');
-}
-/** Patches are numbered without gaps, but for the rare one that was withdrawn: so each is asked for. */
-async function newestOlderPatch(newestPatch, isWanted, http, base) {
-    const minor = minorOf(newestPatch);
-    for (let patch = Number(newestPatch.split('.')[2]) - 1; patch >= 0; patch--) {
-        const version = `v${minor}.${String(patch)}`;
-        if (isWanted(version) && (await isPublished(version, http, base))) {
-            return version;
-        }
-    }
-    return undefined;
-}
-/**
- * Whether the host has a release, by the digest file of the one binary that every release has.
- *
- * @throws {SetupError} DOWNLOAD_FAILED
- */
-async function isPublished(version, http, base) {
-    const { digestUrl } = new Release(version, base).binary('kubectl', {
-        os: 'linux',
-        arch: 'amd64',
-    });
-    try {
-        return (await http.readIfPresent(digestUrl, MAX_POINTER_BYTES)) !== undefined;
-    }
-    catch (error) {
-        throw downloadFailed(error, `whether ${version} exists`);
-    }
-}
-
+// EXTERNAL MODULE: external "node:url"
+var external_node_url_ = __nccwpck_require__(3136);
+// EXTERNAL MODULE: ./src/errors.ts
+var errors = __nccwpck_require__(3916);
+// EXTERNAL MODULE: ./src/kubernetes/platform.ts
+var kubernetes_platform = __nccwpck_require__(9065);
+// EXTERNAL MODULE: ./src/kubernetes/version.ts
+var kubernetes_version = __nccwpck_require__(304);
 ;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/error.js
 /*!
  * Copyright (c) Squirrel Chat et al., All rights reserved.
@@ -15678,7 +16584,7 @@ function parseTomlText(lines, shown) {
         return parse(lines.join('\n'));
     }
     catch (error) {
-        throw invalid(shown, lineOf(error), `is not TOML: ${explain(error).split('\n', 1).join('')}`);
+        throw invalid(shown, lineOf(error), `is not TOML: ${(0,errors/* explain */.WE)(error).split('\n', 1).join('')}`);
     }
 }
 function lineOf(error) {
@@ -15776,478 +16682,31 @@ function firstOf(lines, versionOf) {
 }
 function readText(file, shown) {
     try {
-        if ((0,external_node_fs_namespaceObject.statSync)(file).size > MAX_FILE_BYTES) {
+        if ((0,external_node_fs_.statSync)(file).size > MAX_FILE_BYTES) {
             throw new Error(`it is larger than ${String(MAX_FILE_BYTES)} bytes`);
         }
-        return (0,external_node_fs_namespaceObject.readFileSync)(file, 'utf8');
+        return (0,external_node_fs_.readFileSync)(file, 'utf8');
     }
     catch (error) {
-        throw new SetupError('INVALID_INPUT', `input "version-file": ${JSON.stringify(shown)} cannot be read: ${explain(error)}`, 'Accepted is the path of a file in the repository, and the repository must be checked out before this step.', error);
+        throw new errors/* SetupError */.w3('INVALID_INPUT', `input "version-file": ${JSON.stringify(shown)} cannot be read: ${(0,errors/* explain */.WE)(error)}`, 'Accepted is the path of a file in the repository, and the repository must be checked out before this step.', error);
     }
 }
 function invalid(shown, line, problem) {
-    return new SetupError('INVALID_INPUT', `input "version-file": ${JSON.stringify(shown)}, line ${String(line)}, ${problem}`, 'Accepted are .tool-versions, mise.toml, go.mod, and plain text files with a version.');
+    return new errors/* SetupError */.w3('INVALID_INPUT', `input "version-file": ${JSON.stringify(shown)}, line ${String(line)}, ${problem}`, 'Accepted are .tool-versions, mise.toml, go.mod, and plain text files with a version.');
 }
 
-;// CONCATENATED MODULE: ./src/sigstore/public-instance.ts
-/** The TUF repository of Sigstore's public instance, and its seed in `@sigstore/tuf`. */
-const PUBLIC_MIRROR = 'https://tuf-repo-cdn.sigstore.dev';
-
+// EXTERNAL MODULE: ./src/sigstore/public-instance.ts
+var public_instance = __nccwpck_require__(2161);
 ;// CONCATENATED MODULE: external "node:http"
 const external_node_http_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:http");
 var external_node_http_default = /*#__PURE__*/__nccwpck_require__.n(external_node_http_namespaceObject);
 ;// CONCATENATED MODULE: external "node:https"
 const external_node_https_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
 var external_node_https_default = /*#__PURE__*/__nccwpck_require__.n(external_node_https_namespaceObject);
-;// CONCATENATED MODULE: external "node:timers/promises"
-const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
-;// CONCATENATED MODULE: ./node_modules/is-network-error/index.js
-const objectToString = Object.prototype.toString;
-
-const isError = value => objectToString.call(value) === '[object Error]';
-
-const errorMessages = new Set([
-	'network error', // Chrome
-	'NetworkError when attempting to fetch resource.', // Firefox
-	'The Internet connection appears to be offline.', // Safari 16
-	'Network request failed', // `cross-fetch`
-	'fetch failed', // Undici (Node.js)
-	'terminated', // Undici (Node.js)
-	' A network error occurred.', // Bun (WebKit)
-	'Network connection lost', // Cloudflare Workers (fetch)
-]);
-
-function isNetworkError(error) {
-	const isValid = error
-		&& isError(error)
-		&& error.name === 'TypeError'
-		&& typeof error.message === 'string';
-
-	if (!isValid) {
-		return false;
-	}
-
-	const {message, stack} = error;
-
-	// Safari 17+ has generic message but no stack for network errors
-	if (message === 'Load failed' || (message.startsWith('Load failed (') && message.endsWith(')'))) {
-		return stack === undefined
-			// Sentry adds its own stack trace to the fetch error, so also check for that
-			|| '__sentry_captured__' in error;
-	}
-
-	// Deno network errors start with specific text
-	if (message.startsWith('error sending request for url')) {
-		return true;
-	}
-
-	// Chrome: exact "Failed to fetch" or with hostname: "Failed to fetch (example.com)"
-	if (message === 'Failed to fetch' || (message.startsWith('Failed to fetch (') && message.endsWith(')'))) {
-		return true;
-	}
-
-	// Standard network error messages
-	return errorMessages.has(message);
-}
-
-;// CONCATENATED MODULE: ./node_modules/p-retry/index.js
-
-
-function validateRetries(retries) {
-	if (typeof retries === 'number') {
-		if (retries < 0) {
-			throw new TypeError('Expected `retries` to be a non-negative number.');
-		}
-
-		if (Number.isNaN(retries)) {
-			throw new TypeError('Expected `retries` to be a valid number or Infinity, got NaN.');
-		}
-
-		// Not `Number.isSafeInteger`, which would reject a huge `retries`. That is accepted on purpose and behaves as effectively forever.
-		// eslint-disable-next-line unicorn/prefer-number-is-safe-integer
-		if (Number.isFinite(retries) && !Number.isInteger(retries)) {
-			throw new TypeError('Expected `retries` to be a non-negative integer or Infinity.');
-		}
-	} else if (retries !== undefined) {
-		throw new TypeError('Expected `retries` to be a number or Infinity.');
-	}
-}
-
-function validateNumberOption(name, value, {allowInfinity = false} = {}) {
-	if (typeof value !== 'number' || Number.isNaN(value)) {
-		throw new TypeError(`Expected \`${name}\` to be a number${allowInfinity ? ' or Infinity' : ''}.`);
-	}
-
-	if (!allowInfinity && !Number.isFinite(value)) {
-		throw new TypeError(`Expected \`${name}\` to be a finite number.`);
-	}
-
-	if (value < 0) {
-		throw new TypeError(`Expected \`${name}\` to be \u{2265} 0.`);
-	}
-}
-
-function validateOption(name, value, type) {
-	// `null` means "not provided", as it does for the other options. `unref` needs this because it is the one option with no default of its own.
-	if (value === undefined || value === null) {
-		return;
-	}
-
-	if (typeof value !== type) {
-		throw new TypeError(`Expected \`${name}\` to be a ${type}.`);
-	}
-}
-
-function validateSignal(value) {
-	// `null` means "not provided", as it does for the other options.
-	if (value === undefined || value === null) {
-		return;
-	}
-
-	// Duck typed rather than `instanceof`, so a signal from another realm still works. All three methods are checked because `removeEventListener` is called from inside a timer callback, where a `TypeError` would be an uncaught exception rather than a rejection the caller could catch.
-	if (typeof value.throwIfAborted !== 'function'
-		|| typeof value.addEventListener !== 'function'
-		|| typeof value.removeEventListener !== 'function') {
-		throw new TypeError('Expected `signal` to be an AbortSignal.');
-	}
-}
-
-class AbortError extends Error {
-	constructor(message) {
-		super(typeof message === 'string' ? message : undefined);
-
-		this.name = 'AbortError';
-
-		if (message instanceof Error) {
-			this.originalError = message;
-			({message} = message);
-		} else {
-			// Created here, so it already captures every caller frame. Copying `this.stack` instead would only rewrite the header, which is rendered lazily from `name` and `message` at read time. It also stringifies a non-string message, so reuse its result below.
-			this.originalError = new Error(message);
-			({message} = this.originalError);
-
-			// The caller sees this error, so the frame for this constructor is dropped where the runtime supports it. Left in, the top frame blames p-retry for an error the caller threw. An error the caller passed keeps its own stack, which points at their throw site already. V8-only, hence the lint exception, and the optional call leaves the stack as it is where it is missing.
-			// eslint-disable-next-line unicorn/no-nonstandard-builtin-properties
-			Error.captureStackTrace?.(this.originalError, AbortError);
-		}
-
-		this.message = message;
-	}
-}
-
-// `setTimeout` cannot represent a longer delay and fires it right away instead, which turns a long backoff into a tight retry loop. Cap at the largest value it can still hold.
-const maximumDelay = (2 ** 31) - 1;
-
-function calculateDelay(retriesConsumed, options) {
-	// Nothing to wait for, and multiplying by a factor that has grown to `Infinity` would give `NaN`.
-	if (options.minTimeout === 0) {
-		return 0;
-	}
-
-	// `retriesConsumed` starts at 0 and only ever counts up, so the first retry is already attempt 1.
-	const attempt = retriesConsumed + 1;
-	const random = options.randomize ? (Math.random() + 1) : 1;
-
-	const timeout = Math.round(random * options.minTimeout * (options.factor ** (attempt - 1)));
-
-	// `maxTimeout` rounds up, so a fractional cap still gives a whole number of milliseconds. Rounding down would turn a cap below 1 into no timer at all, which never yields to the event loop. `Math.ceil(Infinity)` is `Infinity`.
-	return Math.min(timeout, Math.ceil(options.maxTimeout), maximumDelay);
-}
-
-function calculateRemainingTime(start, max) {
-	return Number.isFinite(max) ? max - (performance.now() - start) : max;
-}
-
-async function delayForRetry(delay, options) {
-	if (delay <= 0) {
-		return;
-	}
-
-	await new Promise((resolve, reject) => {
-		// Registered with `once`, so it removes itself when it fires.
-		const onAbort = () => {
-			clearTimeout(timeoutToken);
-			reject(options.signal.reason);
-		};
-
-		const timeoutToken = setTimeout(() => {
-			options.signal?.removeEventListener('abort', onAbort);
-			resolve();
-		}, delay);
-
-		if (options.unref) {
-			timeoutToken.unref?.();
-		}
-
-		options.signal?.addEventListener('abort', onAbort, {once: true});
-	});
-}
-
-// Stringifying a thrown value can itself throw, for an object with no usable `toString`. That must never be allowed to replace the failure the caller is actually dealing with.
-//
-// A thrown value whose own accessors or proxy traps throw is not supported, here or anywhere else. It comes from the caller's own code, so it is not something to defend against.
-function stringifyThrownValue(value) {
-	try {
-		return String(value);
-	} catch {
-		return Object.prototype.toString.call(value);
-	}
-}
-
-// `AbortError` wraps the error the caller actually wants, and the wrappers can be nested, so keep unwrapping until the cause is reached. Otherwise an `AbortError` would escape `pRetry` and a `catch` doing `error instanceof AbortError` would read a real failure as a cancellation.
-//
-// Two wrappers whose `originalError` points at each other are not supported, like the thrown values above.
-function unwrapAbortError(error) {
-	let cause = error;
-
-	// A wrapper with no error to unwrap to is the cause as far as it goes.
-	while (cause instanceof AbortError && cause.originalError instanceof Error) {
-		cause = cause.originalError;
-	}
-
-	return cause;
-}
-
-async function onAttemptFailure({error, attemptNumber, retriesConsumed, startTime, options}) {
-	// The signal is checked after the operation and after every callback, so a cancellation is never reported as an operation failure or a callback's decision, and no callback runs after it. The last check also guards the delay, whose abort listener never fires on a signal that is already aborted.
-	const abortIfNeeded = () => {
-		options.signal?.throwIfAborted();
-	};
-
-	const normalizedError = error instanceof Error
-		? error
-		: new TypeError(`Non-error was thrown: "${stringifyThrownValue(error)}". You should only throw errors.`);
-
-	// Checked before unwrapping an `AbortError`, because the reason a caller aborted with is final. Unwrapping it would replace the reason they chose with whatever is inside it, and it would also let an `AbortError` from the operation outrank a cancellation the caller asked for.
-	abortIfNeeded();
-
-	if (normalizedError instanceof AbortError) {
-		throw unwrapAbortError(normalizedError);
-	}
-
-	// `retriesConsumed` only ever advances while `retriesLeft` is above 0, so this is never negative. `Infinity` minus a finite count is `Infinity`, so an unlimited budget needs no special case.
-	const retriesLeft = options.retries - retriesConsumed;
-
-	// A `TypeError` normally means the operation itself is broken rather than the thing it was trying to reach, so retrying it does not help. A network `TypeError` is the exception, and its message differs per runtime, so it has to be recognised rather than assumed.
-	const isRetriableError = !(normalizedError instanceof TypeError) || isNetworkError(normalizedError);
-
-	// Out of time already, out of retries, or a failure that is never retried, so the delay is 0 and the callbacks are told that no retry follows. Only computed when a retry can still follow, so a randomized delay does not draw from `Math.random` for a wait that is never taken.
-	const timeLeft = calculateRemainingTime(startTime, options.maxRetryTime);
-	const delayTime = isRetriableError && timeLeft > 0 && retriesLeft > 0 ? calculateDelay(retriesConsumed, options) : 0;
-
-	const consumeRetryContext = Object.freeze({
-		error: normalizedError,
-		attemptNumber,
-		retriesLeft,
-		retriesConsumed,
-		retryDelay: delayTime,
-	});
-
-	// No answer means no opinion, so fall back to the default. Treating it as `false` instead would leave `retries` uncounted and let the loop run forever.
-	const consumeRetry = (await options.shouldConsumeRetry(consumeRetryContext)) ?? true;
-
-	abortIfNeeded();
-
-	const effectiveDelay = consumeRetry ? delayTime : 0;
-	const context = Object.freeze({
-		error: normalizedError,
-		attemptNumber,
-		retriesLeft,
-		retriesConsumed,
-		retryDelay: effectiveDelay,
-	});
-
-	await options.onFailedAttempt(context);
-
-	abortIfNeeded();
-
-	const remainingTime = calculateRemainingTime(startTime, options.maxRetryTime);
-
-	// No time or budget left, or a failure that retrying cannot help with.
-	if (
-		!isRetriableError
-		|| remainingTime <= 0
-		|| retriesLeft <= 0
-	) {
-		throw normalizedError;
-	}
-
-	const shouldRetry = await options.shouldRetry(context);
-
-	abortIfNeeded();
-
-	if (!shouldRetry) {
-		throw normalizedError;
-	}
-
-	const remainingTimeAfterShouldRetry = calculateRemainingTime(startTime, options.maxRetryTime);
-
-	if (remainingTimeAfterShouldRetry <= 0) {
-		throw normalizedError;
-	}
-
-	if (!consumeRetry) {
-		return false;
-	}
-
-	await delayForRetry(Math.min(effectiveDelay, remainingTimeAfterShouldRetry), options);
-
-	return true;
-}
-
-async function pRetry(input, options = {}) {
-	options = {...options};
-
-	// Applied before validating, so that `null` means "not provided" here as it does for every other option.
-	options.retries ??= 10;
-
-	validateRetries(options.retries);
-
-	if (Object.hasOwn(options, 'forever')) {
-		throw new Error('The `forever` option is no longer supported. For many use-cases, you can set `retries: Infinity` instead.');
-	}
-
-	options.factor ??= 2;
-	options.minTimeout ??= 1000;
-	options.maxTimeout ??= Infinity;
-	options.maxRetryTime ??= Infinity;
-	options.randomize ??= false;
-	options.onFailedAttempt ??= () => {};
-	options.shouldRetry ??= () => true;
-	options.shouldConsumeRetry ??= () => true;
-
-	// Validate the options that have a runtime type to check.
-	validateOption('onFailedAttempt', options.onFailedAttempt, 'function');
-	validateOption('shouldRetry', options.shouldRetry, 'function');
-	validateOption('shouldConsumeRetry', options.shouldConsumeRetry, 'function');
-	validateOption('randomize', options.randomize, 'boolean');
-	validateOption('unref', options.unref, 'boolean');
-	validateSignal(options.signal);
-	validateNumberOption('factor', options.factor);
-	validateNumberOption('minTimeout', options.minTimeout);
-	validateNumberOption('maxTimeout', options.maxTimeout, {allowInfinity: true});
-	validateNumberOption('maxRetryTime', options.maxRetryTime, {allowInfinity: true});
-
-	// A negative factor is rejected above, so this only catches `0`. Treat it as `1` to keep the delay constant instead of dropping to zero after the first retry.
-	if (options.factor === 0) {
-		options.factor = 1;
-	}
-
-	options.signal?.throwIfAborted();
-
-	let attemptNumber = 0;
-	let retriesConsumed = 0;
-	const startTime = performance.now();
-
-	// A consumed count is always finite, so `Infinity` keeps this true and needs no special case.
-	while (retriesConsumed <= options.retries) {
-		attemptNumber++;
-
-		try {
-			options.signal?.throwIfAborted();
-
-			const result = await input(attemptNumber);
-
-			options.signal?.throwIfAborted();
-
-			return result;
-		} catch (error) {
-			if (await onAttemptFailure({
-				error,
-				attemptNumber,
-				retriesConsumed,
-				startTime,
-				options,
-			})) {
-				retriesConsumed++;
-			}
-		}
-	}
-
-	// Unreachable: `onAttemptFailure` throws once `retriesLeft` reaches 0, which is the same state the loop condition tests, so the loop is always left by a throw. Kept as a guard against a future change to either side breaking that pairing.
-	throw new Error('Retry attempts exhausted without throwing an error.');
-}
-
-function makeRetriable(function_, options) {
-	return function (...arguments_) {
-		return pRetry(() => function_.apply(this, arguments_), options);
-	};
-}
-
-;// CONCATENATED MODULE: ./src/transfer/retry.ts
-
-
-
-
-/** Statuses that a later request may change: time-outs, throttling, trouble at the server. */
-const PASSING_STATUSES = new Set([408, 425, 429, 500, 502, 503, 504]);
-/**
- * Runs one transfer, again after a passing fault: exponential backoff with jitter, `Retry-After`
- * respected, the number of tries and the total time bounded.
- *
- * @param url what is being transferred, for the error
- * @param total bound on the time of all tries together, in milliseconds
- * @param attempt one try; it must stop when its signal is aborted
- * @throws {TransferError} after the last try, naming host, tries and the last cause; or the
- *   reason of `signal` when that was aborted
- */
-async function withRetries(method, url, total, patience, signal, attempt) {
-    const deadline = AbortSignal.timeout(Math.ceil(total));
-    const either = AbortSignal.any([signal, deadline]);
-    let tries = 0;
-    try {
-        return await pRetry(() => {
-            tries += 1;
-            return attempt(either);
-        }, {
-            retries: patience.retries,
-            minTimeout: patience.pause,
-            maxTimeout: patience.longestPause,
-            randomize: true,
-            maxRetryTime: total,
-            signal: either,
-            shouldRetry: ({ error }) => isPassing(error),
-            onFailedAttempt: async ({ error, retriesLeft, retryDelay }) => {
-                if (retriesLeft > 0 && error instanceof StatusError && error.retryAfter !== undefined) {
-                    const asked = Math.min(error.retryAfter, patience.longestPause);
-                    await (0,external_node_timers_promises_namespaceObject.setTimeout)(Math.max(0, asked - retryDelay), undefined, { signal: either });
-                }
-            },
-        });
-    }
-    catch (error) {
-        if (signal.aborted) {
-            throw signal.reason;
-        }
-        const cause = deadline.aborted
-            ? new FinalError(`gave up after ${String(Math.round(total / 1000))} s`, error)
-            : error;
-        throw transferError(method, url, tries, cause);
-    }
-}
-function isPassing(error) {
-    if (error instanceof FinalError) {
-        return false;
-    }
-    return error instanceof StatusError ? PASSING_STATUSES.has(error.status) : true;
-}
-function transferError(method, url, tries, cause) {
-    const shown = withoutSecrets(url);
-    const times = tries === 1 ? '1 try' : `${String(tries)} tries`;
-    const where = url.protocol === 'file:' ? '' : ` (${url.host}, ${times})`;
-    return new TransferError(`${method} ${shown}${where}: ${explain(cause)}`, {
-        url: shown,
-        tries,
-        local: cause instanceof StorageError,
-        cause,
-        ...(cause instanceof StatusError ? { status: cause.status } : {}),
-    });
-}
-/** The URL as it may be shown: no credentials, no query (a mirror's may hold a signature). */
-function withoutSecrets(url) {
-    return url.protocol === 'file:' ? url.href : `${url.protocol}//${url.host}${url.pathname}`;
-}
-
+// EXTERNAL MODULE: ./src/transfer/retry.ts + 3 modules
+var retry = __nccwpck_require__(7284);
+// EXTERNAL MODULE: ./src/transfer/transfer-error.ts
+var transfer_error = __nccwpck_require__(8595);
 ;// CONCATENATED MODULE: ./src/transfer/http.ts
 
 
@@ -16260,7 +16719,7 @@ const MAX_REDIRECTS = 5;
  * alive, follows a bounded number of redirects and never from https to http, and refuses
  * compressed bodies, so that a bound in bytes is a bound.
  */
-class http_HttpClient {
+class HttpClient {
     patience;
     signal;
     #options;
@@ -16285,14 +16744,14 @@ class http_HttpClient {
     async read(url, maxBytes, options = {}) {
         const method = options.method ?? 'GET';
         const { patience, signal } = this;
-        return withRetries(method, url, patience.small, patience, signal, async (trySignal) => {
+        return (0,retry/* withRetries */.L)(method, url, patience.small, patience, signal, async (trySignal) => {
             const answer = await this.open(url, options, trySignal);
             const pieces = [];
             let size = 0;
             for await (const piece of answer.body) {
                 size += piece.length;
                 if (size > maxBytes) {
-                    throw new TooLargeError(maxBytes);
+                    throw new transfer_error/* TooLargeError */.qB(maxBytes);
                 }
                 pieces.push(piece);
             }
@@ -16309,7 +16768,7 @@ class http_HttpClient {
             return await this.read(url, maxBytes);
         }
         catch (error) {
-            if (error instanceof TransferError && error.absent) {
+            if (error instanceof transfer_error/* TransferError */.aG && error.absent) {
                 return undefined;
             }
             throw error;
@@ -16338,18 +16797,18 @@ class http_HttpClient {
             }
             answer.destroy();
             if (target.protocol === 'https:' && location.protocol !== 'https:') {
-                throw new FinalError(`redirected from https to ${withoutSecrets(location)}`);
+                throw new transfer_error/* FinalError */.f4(`redirected from https to ${(0,retry/* withoutSecrets */.c)(location)}`);
             }
             target = location;
         }
-        throw new FinalError(`more than ${String(MAX_REDIRECTS)} redirects`);
+        throw new transfer_error/* FinalError */.f4(`more than ${String(MAX_REDIRECTS)} redirects`);
     }
     #request(url, options, withToken, signal) {
         const started = performance.now();
         const method = options.method ?? 'GET';
         const record = (outcome) => {
             const duration = performance.now() - started;
-            this.#options.onRequest({ method, url: withoutSecrets(url), outcome, duration });
+            this.#options.onRequest({ method, url: (0,retry/* withoutSecrets */.c)(url), outcome, duration });
         };
         const body = options.json === undefined ? undefined : JSON.stringify(options.json);
         const headers = {
@@ -16397,7 +16856,7 @@ function isLoopback(hostname) {
 }
 function assertTransport(url) {
     if (!isTransportAllowed(url)) {
-        throw new FinalError(`${withoutSecrets(url)} is neither https nor http on loopback`);
+        throw new transfer_error/* FinalError */.f4(`${(0,retry/* withoutSecrets */.c)(url)} is neither https nor http on loopback`);
     }
 }
 function redirectTarget(answer, from) {
@@ -16408,7 +16867,7 @@ function redirectTarget(answer, from) {
     }
     const target = URL.parse(location, from.href);
     if (target === null) {
-        throw new FinalError('redirected to something that is not a URL');
+        throw new transfer_error/* FinalError */.f4('redirected to something that is not a URL');
     }
     return target;
 }
@@ -16416,12 +16875,12 @@ function accepted(answer) {
     const status = answer.statusCode ?? 0;
     if (status < 200 || status > 299) {
         answer.destroy();
-        throw new StatusError(status, retryAfter(answer.headers['retry-after']));
+        throw new transfer_error/* StatusError */.Xs(status, retryAfter(answer.headers['retry-after']));
     }
     const encoding = answer.headers['content-encoding'];
     if (encoding !== undefined && encoding !== 'identity') {
         answer.destroy();
-        throw new FinalError('the answer is compressed, which was not asked for');
+        throw new transfer_error/* FinalError */.f4('the answer is compressed, which was not asked for');
     }
     return { status, headers: answer.headers, body: answer };
 }
@@ -16437,17 +16896,17 @@ function retryAfter(header) {
 }
 function openFile(url, signal) {
     return new Promise((resolve, reject) => {
-        const body = (0,external_node_fs_namespaceObject.createReadStream)(url, { signal, highWaterMark: 1 << 20 });
+        const body = (0,external_node_fs_.createReadStream)(url, { signal, highWaterMark: 1 << 20 });
         body.once('ready', () => {
             resolve({ status: 200, headers: {}, body });
         });
         body.once('error', (error) => {
-            reject(error.code === 'ENOENT' ? new StatusError(404, undefined) : fileError(url, error));
+            reject(error.code === 'ENOENT' ? new transfer_error/* StatusError */.Xs(404, undefined) : fileError(url, error));
         });
     });
 }
 function fileError(url, cause) {
-    return new FinalError(`cannot read ${url.pathname}`, cause);
+    return new transfer_error/* FinalError */.f4(`cannot read ${url.pathname}`, cause);
 }
 function seconds(milliseconds) {
     return `${String(milliseconds / 1000)} s`;
@@ -16508,7 +16967,7 @@ async function loadInputs(environment) {
     const { platform, isNative } = readPlatform(inputs, environment);
     const tools = readTools(inputs);
     for (const tool of tools) {
-        assertPublished(tool, platform);
+        (0,kubernetes_platform/* assertPublished */.bq)(tool, platform);
     }
     const downloadBaseUrl = readUrl(inputs, 'download-base-url', DEFAULT_BASE_URL, true);
     return {
@@ -16548,13 +17007,13 @@ class RawInputs {
     }
 }
 function readPlatform(inputs, environment) {
-    const os = parseOperatingSystem(environment.platform);
+    const os = (0,kubernetes_platform/* parseOperatingSystem */.UO)(environment.platform);
     if (os === undefined) {
-        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes publishes nothing for ${environment.platform}`, `Run the job on one of ${OPERATING_SYSTEMS.join(', ')}.`);
+        throw new errors/* SetupError */.w3('PLATFORM_NOT_PUBLISHED', `Kubernetes publishes nothing for ${environment.platform}`, `Run the job on one of ${kubernetes_platform/* OPERATING_SYSTEMS */.nh.join(', ')}.`);
     }
-    const native = parseArchitecture(environment.arch);
+    const native = (0,kubernetes_platform/* parseArchitecture */.ZN)(environment.arch);
     const given = inputs.get('architecture');
-    const arch = given === '' ? native : parseArchitecture(given);
+    const arch = given === '' ? native : (0,kubernetes_platform/* parseArchitecture */.ZN)(given);
     if (arch === undefined) {
         throw inputs_invalid('architecture', given === '' ? environment.arch : given, 'amd64 (x64), arm64, arm, 386 (x86), ppc64le or s390x');
     }
@@ -16566,8 +17025,8 @@ function readTools(inputs) {
         .split(/[\s,]+/)
         .filter((name) => name !== ''));
     const tools = [...names].map((name) => {
-        if (!isTool(name)) {
-            throw inputs_invalid('tools', name, `one or more of ${TOOLS.join(', ')}, separated by commas, spaces or lines`);
+        if (!(0,kubernetes_platform/* isTool */.DS)(name)) {
+            throw inputs_invalid('tools', name, `one or more of ${kubernetes_platform/* TOOLS */.It.join(', ')}, separated by commas, spaces or lines`);
         }
         return name;
     });
@@ -16578,9 +17037,9 @@ async function readVersion(inputs) {
     const file = inputs.get('version-file');
     if (given === '' && file !== '') {
         const { version, line } = readVersionFile(inputs.path('version-file'), file);
-        const request = await parseVersionRequest(version);
+        const request = await (0,kubernetes_version/* parseVersionRequest */.Hd)(version);
         if (request === undefined) {
-            throw inputs_invalid('version-file', version, `${ACCEPTED_VERSIONS}; it stands in ${file}, line ${String(line)}`);
+            throw inputs_invalid('version-file', version, `${kubernetes_version/* ACCEPTED_VERSIONS */.CW}; it stands in ${file}, line ${String(line)}`);
         }
         return {
             version: request,
@@ -16589,9 +17048,9 @@ async function readVersion(inputs) {
         };
     }
     const text = given === '' ? 'stable' : given;
-    const request = await parseVersionRequest(text);
+    const request = await (0,kubernetes_version/* parseVersionRequest */.Hd)(text);
     if (request === undefined) {
-        throw inputs_invalid('version', text, ACCEPTED_VERSIONS);
+        throw inputs_invalid('version', text, kubernetes_version/* ACCEPTED_VERSIONS */.CW);
     }
     return {
         version: request,
@@ -16617,7 +17076,7 @@ function readUrl(inputs, name, otherwise, mayBeFile = false) {
         throw inputs_invalid(name, given, accepted);
     }
     if (url.protocol === 'file:') {
-        return (0,external_node_url_namespaceObject.pathToFileURL)(`${(0,external_node_url_namespaceObject.fileURLToPath)(url)}${(external_node_path_default()).sep}`);
+        return (0,external_node_url_.pathToFileURL)(`${(0,external_node_url_.fileURLToPath)(url)}${(external_node_path_default()).sep}`);
     }
     url.pathname = url.pathname.replace(/\/*$/, '/');
     return url;
@@ -16640,7 +17099,7 @@ function readChecksums(inputs, tools) {
         .filter((text) => text !== '')) {
         const [, name, hex] = /^(?:([a-z-]+)=)?(?:sha256:)?([0-9a-fA-F]{64})$/.exec(item) ?? [];
         const tool = name ?? (tools.length === 1 ? tools[0] : undefined);
-        if (hex === undefined || tool === undefined || !isTool(tool) || !tools.includes(tool)) {
+        if (hex === undefined || tool === undefined || !(0,kubernetes_platform/* isTool */.DS)(tool) || !tools.includes(tool)) {
             throw inputs_invalid('checksum', item, `a SHA-256 of 64 hex digits, or <tool>=<SHA-256> for each of ${tools.join(', ')}`);
         }
         if (checksums[tool] !== undefined) {
@@ -16679,7 +17138,7 @@ function readRequired(inputs, name) {
 }
 function readTrustRoot(inputs) {
     const trustedRoot = inputs.get('trusted-root');
-    const mirror = readUrl(inputs, 'tuf-mirror-url', PUBLIC_MIRROR);
+    const mirror = readUrl(inputs, 'tuf-mirror-url', public_instance/* PUBLIC_MIRROR */.w);
     const root = inputs.get('tuf-root');
     if (trustedRoot !== '') {
         if (root !== '') {
@@ -16692,14 +17151,14 @@ function readTrustRoot(inputs) {
     if (root !== '') {
         return { kind: 'tuf', mirror, root: existing(inputs, 'tuf-root') };
     }
-    if (mirror.origin !== PUBLIC_MIRROR || mirror.pathname !== '/') {
+    if (mirror.origin !== public_instance/* PUBLIC_MIRROR */.w || mirror.pathname !== '/') {
         throw inputs_invalid('tuf-mirror-url', mirror.href, 'another mirror than Sigstore\'s only together with "tuf-root", the path of its initial root.json');
     }
     return { kind: 'tuf', mirror };
 }
 function existing(inputs, name, otherwise = '') {
     const file = inputs.path(name);
-    if (!(0,external_node_fs_namespaceObject.existsSync)(file)) {
+    if (!(0,external_node_fs_.existsSync)(file)) {
         throw inputs_invalid(name, inputs.get(name), `the path of a file that exists ${otherwise}`.trim());
     }
     return file;
@@ -16719,7 +17178,7 @@ function readRunner({ variables, platform }) {
     const temp = variables['RUNNER_TEMP'] ?? '';
     const toolCache = variables['RUNNER_TOOL_CACHE'] ?? '';
     if (temp === '' || toolCache === '') {
-        throw new SetupError('INSTALL_FAILED', 'RUNNER_TEMP and RUNNER_TOOL_CACHE are not set', 'The runner sets them for every action. To try the action by hand, see "npm run action" in CONTRIBUTING.md.');
+        throw new errors/* SetupError */.w3('INSTALL_FAILED', 'RUNNER_TEMP and RUNNER_TOOL_CACHE are not set', 'The runner sets them for every action. To try the action by hand, see "npm run action" in CONTRIBUTING.md.');
     }
     const separator = platform === 'win32' ? ';' : ':';
     const search = variables['PATH'] ?? variables['Path'] ?? '';
@@ -16731,1804 +17190,263 @@ function readPatience(variables) {
     return factor > 0 && factor < 1 ? scaled(PATIENCE, factor) : PATIENCE;
 }
 function inputs_invalid(name, given, accepted) {
-    return new SetupError('INVALID_INPUT', `input "${name}": ${given === '' ? 'nothing' : JSON.stringify(given)} was given`, `Accepted is ${accepted}.`);
+    return new errors/* SetupError */.w3('INVALID_INPUT', `input "${name}": ${given === '' ? 'nothing' : JSON.stringify(given)} was given`, `Accepted is ${accepted}.`);
 }
 
-;// CONCATENATED MODULE: external "node:crypto"
-const external_node_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
-// EXTERNAL MODULE: ./node_modules/@sigstore/bundle/dist/index.js
-var bundle_dist = __nccwpck_require__(1040);
-;// CONCATENATED MODULE: ./src/sigstore/base64.ts
-/**
- * Decodes base64 (RFC 4648 §4) that is written in the one canonical way.
- *
- * Node's decoder skips what it does not know and ignores the unused bits of the last character,
- * so that several texts would stand for the same bytes.
- *
- * @returns undefined for anything else
- */
-function decodeBase64(text) {
-    const bytes = Buffer.from(text, 'base64');
-    return bytes.length > 0 && bytes.toString('base64') === text ? bytes : undefined;
-}
-
-// EXTERNAL MODULE: ./node_modules/@sigstore/core/dist/index.js
-var core_dist = __nccwpck_require__(3917);
-;// CONCATENATED MODULE: ./src/sigstore/detached.ts
-
-
-
-
-/** A published `.sig` is about 100 bytes, a `.cert` about 1.5 KiB. */
-const MAX_SIGNATURE_BYTES = 1 << 10;
-const MAX_CERTIFICATE_BYTES = 16 << 10;
-const ONE_PEM_CERTIFICATE = /^-----BEGIN CERTIFICATE-----\r?\n((?:[A-Za-z0-9+/=]{1,76}\r?\n)+)-----END CERTIFICATE-----(?:\r?\n)?$/;
-/**
- * @param signatureFile base64 of a DER ECDSA signature
- * @param certificateFile base64 of one PEM certificate, or the PEM itself
- * @throws {SetupError} SIGNATURE_MALFORMED
- */
-function parseDetached(signatureFile, certificateFile) {
-    return {
-        signature: parseSignature(signatureFile),
-        certificate: parseCertificate(certificateFile),
-    };
-}
-/** @returns DER */
-function parseSignature(file) {
-    const der = decodeBase64(withoutFinalNewline(file.toString('latin1')));
-    if (der === undefined) {
-        throw malformed('.sig', 'it is not base64');
-    }
-    if (!isEcdsaSignature(der)) {
-        throw malformed('.sig', 'it is not a DER-encoded ECDSA signature');
-    }
-    return der;
-}
-/** @returns DER */
-function parseCertificate(file) {
-    const text = file.toString('latin1');
-    const pem = text.startsWith('-----BEGIN')
-        ? text
-        : decodeBase64(withoutFinalNewline(text))?.toString('latin1');
-    const body = ONE_PEM_CERTIFICATE.exec(pem ?? '')?.[1];
-    const der = body === undefined ? undefined : decodeBase64(body.replaceAll(/\r?\n/g, ''));
-    if (der === undefined) {
-        throw malformed('.cert', 'it is not one PEM certificate, nor base64 of one');
-    }
-    assertOneCertificate(der);
-    return der;
-}
-/**
- * PEM (RFC 7468) as Go's encoding/pem writes it: lines of 64, and a newline at the end.
- *
- * @param der X.509
- */
-function toPem(der) {
-    const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
-    return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
-}
-/** SEQUENCE of two INTEGERs, with nothing behind it. */
-function isEcdsaSignature(der) {
-    try {
-        const sequence = core_dist.ASN1Obj.parseBuffer(Buffer.from(der));
-        const [r, s, ...more] = sequence.subs;
-        const isPair = r?.tag.number === 0x02 && s?.tag.number === 0x02 && more.length === 0;
-        return isPair && sequence.toDER().equals(der);
-    }
-    catch {
-        return false; // Not ASN.1 at all.
-    }
-}
-function assertOneCertificate(der) {
-    let parsed;
-    try {
-        parsed = new external_node_crypto_namespaceObject.X509Certificate(der);
-    }
-    catch (error) {
-        throw malformed('.cert', 'it is not an X.509 certificate', error);
-    }
-    if (!parsed.raw.equals(der)) {
-        throw malformed('.cert', 'something stands behind the certificate');
-    }
-}
-function withoutFinalNewline(text) {
-    return text.replace(/\r?\n$/, '');
-}
-function malformed(suffix, reason, cause) {
-    return new SetupError('SIGNATURE_MALFORMED', `the ${suffix} file cannot be read: ${reason}`, 'The publication is damaged, or a proxy or mirror answers with something else. Look at the file at the URL beside the artifact.', cause);
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/hashedrekord.ts
-
-
-
-/** Rekor v1 (`0.0.1`) holds base64 of a PEM, Rekor v2 (`0.0.2`) base64 of DER. */
-const KIND = 'hashedrekord';
-const VERSION_V1 = '0.0.1';
-const VERSION_V2 = '0.0.2';
-/**
- * The body that Rekor v1 makes of a detached signature: canonical JSON (RFC 8785).
- *
- * The names below are in the order that RFC 8785 §3.2.3 asks for, and no value needs escaping.
- *
- * @param digest SHA-256, hex
- */
-function hashedRekordBody(digest, { signature, certificate }) {
-    return Buffer.from(JSON.stringify({
-        apiVersion: VERSION_V1,
-        kind: KIND,
-        spec: {
-            data: { hash: { algorithm: 'sha256', value: digest } },
-            signature: {
-                content: signature.toString('base64'),
-                publicKey: { content: Buffer.from(toPem(certificate)).toString('base64') },
-            },
-        },
-    }));
-}
-/** RFC 6962 §2.1: SHA-256(0x00 ‖ leaf). Hex; the last 64 digits of an entry's id. */
-function leafHash(body) {
-    return (0,external_node_crypto_namespaceObject.createHash)('sha256').update(Buffer.of(0)).update(body).digest('hex');
-}
-/**
- * @param body of an entry with kind `hashedrekord`
- * @returns undefined for anything but a well-formed entry of version 0.0.1 or 0.0.2
- */
-function parseHashedRekord(body) {
-    try {
-        const entry = object(JSON.parse(body.toString('utf8')));
-        const spec = object(entry['spec']);
-        if (entry['kind'] !== KIND) {
-            return undefined;
+// EXTERNAL MODULE: ./src/install/begin.ts
+var begin = __nccwpck_require__(7174);
+;// CONCATENATED MODULE: ./src/install/journal.ts
+/** Keeps what is told before the journal proper is loaded, and passes it on from then on. */
+class EarlyJournal {
+    #journal;
+    #waiting = [];
+    continueIn(journal) {
+        this.#journal = journal;
+        for (const entry of this.#waiting) {
+            entry(journal);
         }
-        switch (entry['apiVersion']) {
-            case VERSION_V1:
-                return parseV1(spec);
-            case VERSION_V2:
-                return parseV2(object(spec['hashedRekordV002']));
-            default:
-                return undefined;
-        }
+        this.#waiting = [];
     }
-    catch {
-        return undefined; // No such entry can be compared with anything: the caller refuses it.
-    }
-}
-function parseV1(spec) {
-    const hash = object(object(spec['data'])['hash']);
-    const signature = object(spec['signature']);
-    if (hash['algorithm'] !== 'sha256') {
-        throw new TypeError('not a SHA-256 digest');
-    }
-    return {
-        digest: hashedrekord_text(hash['value']),
-        signature: bytes(signature['content']),
-        certificate: parseCertificate(bytes(object(signature['publicKey'])['content'])),
-    };
-}
-function parseV2(spec) {
-    const signature = object(spec['signature']);
-    const verifier = object(signature['verifier']);
-    return {
-        digest: bytes(object(spec['data'])['digest']).toString('hex'),
-        signature: bytes(signature['content']),
-        certificate: bytes(object(verifier['x509Certificate'])['rawBytes']),
-    };
-}
-function object(value) {
-    if (typeof value !== 'object' || value === null) {
-        throw new TypeError('not an object');
-    }
-    return value;
-}
-function hashedrekord_text(value) {
-    if (typeof value !== 'string') {
-        throw new TypeError('not a string');
-    }
-    return value;
-}
-function bytes(value) {
-    const decoded = decodeBase64(hashedrekord_text(value));
-    if (decoded === undefined) {
-        throw new TypeError('not base64');
-    }
-    return decoded;
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/bundle.ts
-
-
-
-/** A bundle with one entry is about 6 KiB. */
-const MAX_BUNDLE_BYTES = 256 << 10;
-/**
- * Puts a detached signature and its log entry together: a Sigstore bundle v0.3.
- *
- * @param sha256 digest of the artifact, 32 bytes
- */
-function toBundle(sha256, detached, entry) {
-    const bundle = (0,bundle_dist/* toMessageSignatureBundle */.hj)({
-        digest: sha256,
-        signature: detached.signature,
-        certificate: detached.certificate,
-        certificateChain: false,
-    });
-    const { inclusionProof } = entry;
-    bundle.verificationMaterial.tlogEntries.push({
-        logIndex: String(entry.logIndex),
-        logId: { keyId: entry.logId },
-        kindVersion: { kind: KIND, version: VERSION_V1 },
-        integratedTime: String(entry.integratedTime),
-        inclusionPromise: { signedEntryTimestamp: entry.signedEntryTimestamp },
-        inclusionProof: {
-            logIndex: String(inclusionProof.logIndex),
-            treeSize: String(inclusionProof.treeSize),
-            rootHash: inclusionProof.rootHash,
-            hashes: [...inclusionProof.hashes],
-            checkpoint: { envelope: inclusionProof.checkpoint },
-        },
-        canonicalizedBody: entry.body,
-    });
-    return bundle;
-}
-/**
- * @param json a Sigstore bundle of any version that `@sigstore/bundle` reads
- * @throws {SetupError} SIGNATURE_MALFORMED
- */
-function parseBundle(json) {
-    try {
-        return (0,bundle_dist/* bundleFromJSON */.vw)(JSON.parse(json.toString('utf8')));
-    }
-    catch (error) {
-        throw new SetupError('SIGNATURE_MALFORMED', `the Sigstore bundle cannot be read: ${explain(error)}`, 'The publication is damaged, or a proxy or mirror answers with something else. Look at the file beside the artifact whose name ends in .sigstore.json.', error);
-    }
-}
-/** Sigstore bundle as JSON, UTF-8, ending in a newline. */
-function serializeBundle(bundle) {
-    return Buffer.from(`${JSON.stringify((0,bundle_dist/* bundleToJSON */.ev)(bundle), undefined, 2)}\n`);
-}
-
-// EXTERNAL MODULE: ./node_modules/@sigstore/verify/dist/index.js
-var verify_dist = __nccwpck_require__(4187);
-;// CONCATENATED MODULE: ./src/sigstore/identity.ts
-
-
-/** Fulcio's extensions for the OIDC issuer: a raw string, and a DER UTF8String. */
-const OID_ISSUER_V1 = '1.3.6.1.4.1.57264.1.1';
-const OID_ISSUER_V2 = '1.3.6.1.4.1.57264.1.8';
-const OID_SUBJECT_ALTERNATIVE_NAME = '2.5.29.17';
-const TAG_UTF8_STRING = 0x0c;
-/** RFC 5280 §4.2.1.6: rfc822Name [1] and uniformResourceIdentifier [6]. */
-const TAG_RFC822_NAME = 1;
-const TAG_URI = 6;
-/**
- * Requires the certificate's subject alternative name and issuer to equal the expected ones.
- *
- * `@sigstore/verify` can compare them too, but takes a string for an unanchored regular
- * expression, skips an empty one, and looks at the first of several names.
- *
- * @throws {SetupError} IDENTITY_MISMATCH
- */
-function checkIdentity(certificate, expected) {
-    const names = subjectAlternativeNames(certificate);
-    const issuers = oidcIssuers(certificate);
-    if (names.length !== 1 || names[0] !== expected.subjectAlternativeName) {
-        throw mismatch('certificate identity', expected.subjectAlternativeName, names);
-    }
-    if (issuers.length === 0 || !issuers.every((issuer) => issuer === expected.issuer)) {
-        throw mismatch('certificate OIDC issuer', expected.issuer, issuers);
-    }
-}
-/** Every name, of any kind; those that are neither e-mail address nor URI without their value. */
-function subjectAlternativeNames(certificate) {
-    const extension = certificate.extension(OID_SUBJECT_ALTERNATIVE_NAME);
-    return (extension?.valueObj.subs[0]?.subs ?? []).map((name) => name.tag.isContextSpecific(TAG_RFC822_NAME) || name.tag.isContextSpecific(TAG_URI)
-        ? name.value.toString('utf8')
-        : `(a name of type ${String(name.tag.number)})`);
-}
-function oidcIssuers(certificate) {
-    const v1 = certificate.extension(OID_ISSUER_V1);
-    const v2 = certificate.extension(OID_ISSUER_V2);
-    return [
-        ...(v1 === undefined ? [] : [v1.value.toString('utf8')]),
-        ...(v2 === undefined ? [] : [utf8String(v2.value)]),
-    ];
-}
-function utf8String(der) {
-    const parsed = core_dist.ASN1Obj.parseBuffer(Buffer.from(der));
-    return parsed.tag.number === TAG_UTF8_STRING ? parsed.value.toString('utf8') : '(no UTF8String)';
-}
-function mismatch(what, expected, found) {
-    const shown = found.length === 0 ? 'none' : found.map((name) => JSON.stringify(name)).join(', ');
-    return new SetupError('IDENTITY_MISMATCH', `${what}: expected ${JSON.stringify(expected)}, found ${shown}`, 'Somebody else signed this file. Do not use it. If you run your own release process, name its identity in "certificate-identity" and "certificate-oidc-issuer".');
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/verify.ts
-
-
-
-
-
-
-/** RFC 5280 §4.2.1.12: id-kp-codeSigning. */
-const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
-const DECIMAL = /^\d{1,19}$/;
-/** Only this module holds the seal, so only {@link verify} can make a {@link Verified}. */
-const seal = Symbol('verified');
-/** A file whose signature, certificate, identity and log entry were all verified in this run. */
-class Verified {
-    file;
-    bundle;
-    identity;
-    /** Of the log entry: RFC 6962 leaf hash, 64 hex digits. */
-    uuid;
-    /** Of the log entry, counted over all shards of the log. */
-    logIndex;
-    /** When the log, or a timestamp authority, saw the signature. */
-    signedAt;
-    constructor(key, file, bundle, identity, entry, signedAt) {
-        if (key !== seal) {
-            throw new TypeError('only verify() can say that a file is verified');
-        }
-        this.file = file;
-        this.bundle = bundle;
-        this.identity = identity;
-        this.uuid = leafHash(entry.canonicalizedBody);
-        this.logIndex = entry.logIndex;
-        this.signedAt = signedAt;
-    }
-}
-/**
- * Steps 3 to 6 of the verification: signature, certificate, identity, transparency log.
- *
- * @param bundle what was published, or put together from a detached signature and its log entry
- * @throws {SetupError} SIGNATURE_MALFORMED, SIGNATURE_MISMATCH, CERTIFICATE_UNTRUSTED,
- *   IDENTITY_MISMATCH, LOG_ENTRY_INVALID
- */
-function verify(file, bundle, trust, expected) {
-    const { signature, digest, certificate } = signedContent(bundle);
-    const leaf = parseLeaf(certificate);
-    checkDigest(file, digest);
-    checkSignature(file, signature, certificate);
-    checkCodeSigningLeaf(leaf);
-    checkIdentity(leaf, expected);
-    const [entry, ...more] = bundle.verificationMaterial.tlogEntries;
-    if (entry === undefined || more.length > 0) {
-        throw invalidEntry(`expected one log entry, found ${String(more.length + (entry ? 1 : 0))}`);
-    }
-    checkEntryKind(entry);
-    checkEntryBody(entry, { digest: file.sha256, signature, certificate });
-    checkInclusionProofPresent(entry);
-    checkInclusionProofMatchesCheckpoint(entry);
-    checkLogIndex(entry);
-    checkIntegratedTime(entry, leaf);
-    const signedAt = checkAgainstTrustRoot(file, bundle, trust);
-    return new Verified(seal, file, bundle, expected, entry, signedAt);
-}
-/** A signature over the file itself, made with the key of a certificate. */
-function signedContent(bundle) {
-    const { content, verificationMaterial } = bundle;
-    const key = verificationMaterial.content;
-    const certificate = key.$case === 'certificate'
-        ? key.certificate
-        : key.$case === 'x509CertificateChain'
-            ? key.x509CertificateChain.certificates[0]
-            : undefined;
-    if (content.$case !== 'messageSignature' || certificate === undefined) {
-        throw new SetupError('SIGNATURE_MALFORMED', 'the Sigstore bundle holds no signature over the file made with a certificate', 'A bundle for a blob is needed, as "cosign sign-blob --bundle" writes it; attestations and plain keys are not accepted.');
-    }
-    return {
-        signature: content.messageSignature.signature,
-        digest: content.messageSignature.messageDigest.digest,
-        certificate: certificate.rawBytes,
-    };
-}
-function parseLeaf(certificate) {
-    try {
-        const leaf = core_dist.X509Certificate.parse(Buffer.from(certificate));
-        (0,external_node_crypto_namespaceObject.createPublicKey)({ key: leaf.publicKey, format: 'der', type: 'spki' });
-        return leaf;
-    }
-    catch (error) {
-        throw untrusted(`the certificate cannot be read: ${explain(error)}`, error);
-    }
-}
-/** The digest that the bundle states is the file's. */
-function checkDigest(file, digest) {
-    if (!file.sha256.equals(digest)) {
-        throw verify_mismatch(`the signature is for a file with SHA-256 ${digest.toString('hex')}`);
-    }
-}
-/**
- * ECDSA with SHA-256 over the file, with the certificate's key.
- *
- * @param signature DER
- * @param certificate X.509, DER
- */
-function checkSignature(file, signature, certificate) {
-    const key = (0,external_node_crypto_namespaceObject.createPublicKey)({
-        key: core_dist.X509Certificate.parse(Buffer.from(certificate)).publicKey,
-        format: 'der',
-        type: 'spki',
-    });
-    if (key.asymmetricKeyType !== 'ec') {
-        throw untrusted(`the certificate holds a key of type ${key.asymmetricKeyType ?? 'unknown'}, not ECDSA`);
-    }
-    if (!file.isSignedBy(key, signature)) {
-        throw verify_mismatch('the signature does not verify over the file');
-    }
-}
-/** The certificate may sign code, and is not an authority itself (RFC 5280 §4.2.1). */
-function checkCodeSigningLeaf(leaf) {
-    if (leaf.extBasicConstraints?.isCA === true || leaf.extKeyUsage?.keyCertSign === true) {
-        throw untrusted('the certificate is that of an authority, not of a signer');
-    }
-    if (leaf.extKeyUsage?.digitalSignature !== true) {
-        throw untrusted('the certificate is not for digital signatures');
-    }
-    if (!extendedKeyUsages(leaf).includes(CODE_SIGNING)) {
-        throw untrusted('the certificate is not for code signing');
-    }
-}
-function extendedKeyUsages(leaf) {
-    const extension = leaf.extension('2.5.29.37');
-    return (extension?.valueObj.subs[0]?.subs ?? []).map((usage) => usage.toOID());
-}
-function checkEntryKind(entry) {
-    const { kind, version } = entry.kindVersion;
-    if (kind !== KIND || (version !== VERSION_V1 && version !== VERSION_V2)) {
-        throw invalidEntry(`it is of kind ${JSON.stringify(`${kind} ${version}`)}`);
-    }
-}
-/** The logged digest, signature and certificate are the file's, byte for byte. */
-function checkEntryBody(entry, expected) {
-    const logged = parseHashedRekord(entry.canonicalizedBody);
-    if (logged === undefined) {
-        throw invalidEntry('its body is not a well-formed hashedrekord');
-    }
-    if (logged.digest !== expected.digest.toString('hex')) {
-        throw invalidEntry('it was made for another file');
-    }
-    if (!logged.signature.equals(expected.signature)) {
-        throw invalidEntry('it was made for another signature');
-    }
-    if (!logged.certificate.equals(expected.certificate)) {
-        throw invalidEntry('it was made for another certificate');
-    }
-}
-/** `@sigstore/verify` is content with either; Rekor v1 gives both, and v2 has no timestamp. */
-function checkInclusionProofPresent(entry) {
-    if (entry.inclusionProof?.checkpoint === undefined) {
-        throw invalidEntry('it has no inclusion proof with a checkpoint');
-    }
-}
-/**
- * Tree size and root hash that the proof states are those of the signed checkpoint.
- *
- * `@sigstore/verify` computes with the checkpoint's; other readers of the bundle take the proof's.
- */
-function checkInclusionProofMatchesCheckpoint(entry) {
-    const proof = entry.inclusionProof;
-    const [, size, root] = proof?.checkpoint?.envelope.split('\n', 3) ?? [];
-    if (proof?.treeSize !== size || proof?.rootHash.toString('base64') !== root) {
-        throw invalidEntry('its inclusion proof ends in another tree than its checkpoint');
-    }
-}
-/** The log saw the signature while the certificate was valid. */
-function checkIntegratedTime(entry, leaf) {
-    if (entry.inclusionPromise === undefined) {
-        return; // Without a promise nobody signed the time, and nothing here relies on it.
-    }
-    const integrated = new Date(Number(entry.integratedTime) * 1000);
-    if (!leaf.validForDate(integrated)) {
-        throw invalidEntry(`its time ${isoDate(integrated)} is outside of the certificate's validity, ${isoDate(leaf.notBefore)} to ${isoDate(leaf.notAfter)}`);
-    }
-}
-/** Without a promise the position in the whole log is signed by nobody: it must be the proof's. */
-function checkLogIndex(entry) {
-    const { logIndex, inclusionPromise, inclusionProof } = entry;
-    if (!DECIMAL.test(logIndex) || !DECIMAL.test(entry.integratedTime)) {
-        throw invalidEntry('its log index or time is not a number');
-    }
-    if (inclusionPromise === undefined && logIndex !== inclusionProof?.logIndex) {
-        throw invalidEntry('its log index is not that of its inclusion proof');
-    }
-}
-/**
- * What `@sigstore/verify` checks: certificate chain and certificate timestamp, entry timestamp or
- * RFC 3161 timestamp, inclusion proof, checkpoint; all against the keys of the trust root.
- *
- * @returns the earliest verified time of the signature
- */
-function checkAgainstTrustRoot(file, bundle, trust) {
-    const entity = signedEntity(file, bundle);
-    const verifier = new verify_dist/* Verifier */.BL(trust, {
-        ctlogThreshold: 1,
-        tlogThreshold: 1,
-        timestampThreshold: 1,
-    });
-    try {
-        verifier.verify(entity);
-    }
-    catch (error) {
-        throw translated(error);
-    }
-    return earliestTime(entity);
-}
-/** The library's view of the bundle, but with the signature check that was fed while streaming. */
-function signedEntity(file, bundle) {
-    let entity;
-    try {
-        entity = (0,verify_dist/* toSignedEntity */.DC)(bundle, Buffer.alloc(0));
-    }
-    catch (error) {
-        throw new SetupError('SIGNATURE_MALFORMED', `the timestamp of the signature cannot be read: ${explain(error)}`, 'The publication is damaged. Look at the file beside the artifact whose name ends in .sigstore.json.', error);
-    }
-    const { signature } = entity.signature;
-    return {
-        ...entity,
-        signature: {
-            signature,
-            compareSignature: (other) => signature.equals(other),
-            compareDigest: (other) => file.sha256.equals(other),
-            compareSignedDigest: (other) => file.sha256.equals(other),
-            verifySignature: (key) => file.isSignedBy(key, signature),
-        },
-    };
-}
-/** Only times that were verified: an entry without a promise tells none. */
-function earliestTime({ timestamps }) {
-    const times = timestamps.flatMap((timestamp) => {
-        if (timestamp.$case === 'timestamp-authority') {
-            return [timestamp.timestamp.signingTime.getTime()];
-        }
-        const { inclusionPromise, integratedTime } = timestamp.tlogEntry;
-        return inclusionPromise === undefined ? [] : [Number(integratedTime) * 1000];
-    });
-    return new Date(Math.min(...times));
-}
-/** The library's codes that speak of the log; its others speak of the certificate. */
-const LOG_CODES = /^(?:TLOG|TIMESTAMP)_/;
-function translated(error) {
-    const reason = explain(error);
-    const code = error instanceof verify_dist/* VerificationError */.mk ? error.code : '';
-    return LOG_CODES.test(code) ? invalidEntry(reason, error) : untrusted(reason, error);
-}
-function verify_mismatch(reason) {
-    return new SetupError('SIGNATURE_MISMATCH', reason, 'The file is damaged or was replaced, or it was published with the signature of another one. Do not use it. Run the job again; if it stays so, report it at https://github.com/kubernetes/release/issues.');
-}
-function untrusted(reason, cause) {
-    return new SetupError('CERTIFICATE_UNTRUSTED', `the signing certificate is not trusted: ${reason}`, 'The certificate was not issued by an authority of the trust root in the way that Sigstore issues them. Do not use the file. With a Sigstore instance of your own, name its trust root in "trusted-root", or in "tuf-mirror-url" and "tuf-root".', cause);
-}
-function invalidEntry(reason, cause) {
-    return new SetupError('LOG_ENTRY_INVALID', `the transparency-log entry does not prove this signature: ${reason}`, 'Do not use the file. With a Sigstore instance of your own, check that "rekor-url" and the trust root belong together; else report this: something may be tampering with the log or with the connection to it.', cause);
-}
-function isoDate(date) {
-    return Number.isNaN(date.getTime()) ? 'unknown' : date.toISOString();
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/prove.ts
-
-
-
-
-
-
-/**
- * Steps 2 to 6 of the verification for one file, with what is published beside it.
- *
- * Runs while the file is still being downloaded: what the log holds for the digest that
- * `hint` tells is asked for early, and asked again if the hint turns out to be wrong.
- *
- * @param file the bytes, when they have arrived
- * @param hint SHA-256 of the file as hex, as an unsigned file beside it tells; undefined if none
- * @throws {SetupError} every code of the verification
- */
-async function prove(prover, urls, file, hint) {
-    file.catch(() => undefined); // Awaited below; until then a failed download has no other listener.
-    const published = await fetchDetached(prover.http, urls);
-    if (published.kind === 'absent') {
-        return proveWithoutDetached(prover, urls, await file, published.reason);
-    }
-    if (published.kind === 'malformed') {
-        return recover(prover, await file, published.error);
-    }
-    const { detached } = published;
-    const early = lookUpEarly(prover.log, detached, hint);
-    const arrived = await file;
-    const complaint = complaintAbout(arrived, detached);
-    if (complaint !== undefined) {
-        return proveWithFreshPair(prover, urls, arrived, complaint);
-    }
-    const entry = await lookUp(prover.log, arrived, detached, early);
-    return entry === undefined
-        ? recover(prover, arrived, entryNotFound(urls.name, arrived))
-        : proof(prover, arrived, toBundle(arrived.sha256, detached, entry), 'detached');
-}
-/**
- * Steps 3 to 6 for a file whose bundle is already at hand.
- *
- * @throws {SetupError}
- */
-async function proveWithBundle(prover, file, bundle) {
-    return verify(file, bundle, await prover.trust, prover.expected);
-}
-async function proof(prover, file, bundle, source, recovered) {
-    const verified = await proveWithBundle(prover, file, bundle);
-    return { verified, source, ...(recovered === undefined ? {} : { recovered }) };
-}
-/** Signature and certificate belong together, so they are always fetched together. */
-async function fetchDetached(http, urls) {
-    const [signature, certificate] = await Promise.all([
-        readMaterial(http, urls.signatureUrl, MAX_SIGNATURE_BYTES),
-        readMaterial(http, urls.certificateUrl, MAX_CERTIFICATE_BYTES),
-    ]);
-    if (signature === undefined || certificate === undefined) {
-        const missing = [
-            ...(signature === undefined ? ['.sig'] : []),
-            ...(certificate === undefined ? ['.cert'] : []),
-        ];
-        return { kind: 'absent', reason: `${urls.name} has no ${missing.join(' and no ')} beside it` };
-    }
-    try {
-        return { kind: 'pair', detached: parseDetached(signature, certificate) };
-    }
-    catch (error) {
-        if (error instanceof SetupError) {
-            return { kind: 'malformed', error };
-        }
-        throw error;
-    }
-}
-async function readMaterial(http, url, maxBytes) {
-    try {
-        return await http.readIfPresent(url, maxBytes);
-    }
-    catch (error) {
-        throw downloadFailed(error, 'the signature');
-    }
-}
-/** Undefined when the signature verifies over the file. */
-function complaintAbout(file, detached) {
-    try {
-        checkSignature(file, detached.signature, detached.certificate);
-        return undefined;
-    }
-    catch (error) {
-        if (error instanceof SetupError && error.code === 'SIGNATURE_MISMATCH') {
-            return error;
-        }
-        throw error;
-    }
-}
-/** Asks while the file is on its way. What fails here is asked again, with the true digest. */
-function lookUpEarly(log, detached, hint) {
-    const early = hint.then((digest) => digest === undefined
-        ? undefined
-        : log.entryByLeafHash(leafHash(hashedRekordBody(digest, detached))));
-    early.catch(() => undefined); // Awaited later, perhaps never: no unhandled rejection meanwhile.
-    return early;
-}
-/** By the UUID that follows from digest, signature and certificate; then by the digest. */
-async function lookUp(log, file, detached, early) {
-    const uuid = leafHash(hashedRekordBody(file.sha256.toString('hex'), detached));
-    const hinted = await early.catch(() => undefined);
-    if (hinted?.uuid.endsWith(uuid) === true) {
-        return hinted;
-    }
-    const entry = await log.entryByLeafHash(uuid);
-    if (entry !== undefined) {
-        return entry;
-    }
-    // The same pair, written down in another way (line breaks in the PEM), has another UUID.
-    const entries = await log.entriesByDigest(file.sha256.toString('hex'));
-    return entries.find(({ body }) => {
-        const logged = parseHashedRekord(body);
-        return (logged?.signature.equals(detached.signature) === true &&
-            logged.certificate.equals(detached.certificate));
-    });
-}
-/** A signing job that is run again replaces both files, and a reader may meet it half-way. */
-async function proveWithFreshPair(prover, urls, file, complaint) {
-    const published = await fetchDetached(prover.http, urls);
-    if (published.kind === 'pair' && complaintAbout(file, published.detached) === undefined) {
-        const { detached } = published;
-        const entry = await lookUp(prover.log, file, detached, Promise.resolve(undefined));
-        if (entry !== undefined) {
-            const bundle = toBundle(file.sha256, detached, entry);
-            const recovered = `${complaint.message}; verified with the pair that was published a moment later`;
-            return proof(prover, file, bundle, 'detached', recovered);
-        }
-    }
-    return recover(prover, file, complaint);
-}
-async function proveWithoutDetached(prover, urls, file, reason) {
-    const json = await readMaterial(prover.http, urls.bundleUrl, MAX_BUNDLE_BYTES);
-    return json === undefined
-        ? recover(prover, file, notSigned(reason))
-        : proof(prover, file, parseBundle(json), 'bundle');
-}
-/**
- * The publication is broken. The log may hold what should have been published: signature and
- * certificate of an entry for this digest, and every check applies to them. The earliest entry
- * that passes wins.
- *
- * @throws the complaint, when no entry passes
- */
-async function recover(prover, file, complaint) {
-    for (const entry of await candidates(prover.log, file, complaint)) {
-        const logged = parseHashedRekord(entry.body);
-        if (logged === undefined) {
-            continue;
-        }
-        try {
-            const recovered = `${complaint.message}; verified with the signature and certificate in log entry ${entry.uuid}`;
-            return await proof(prover, file, toBundle(file.sha256, logged, entry), 'log', recovered);
-        }
-        catch (error) {
-            if (!(error instanceof SetupError) || error.code === 'TRUST_ROOT_UNAVAILABLE') {
-                throw error;
-            }
-        }
-    }
-    throw complaint;
-}
-async function candidates(log, file, complaint) {
-    try {
-        return await log.entriesByDigest(file.sha256.toString('hex'));
-    }
-    catch (error) {
-        // A signature that is there and wrong is the worse news, whatever the log would have said.
-        const isWrong = ['SIGNATURE_MISMATCH', 'SIGNATURE_MALFORMED'].includes(complaint.code);
-        throw isWrong && error instanceof SetupError ? complaint : error;
-    }
-}
-function notSigned(reason) {
-    return new SetupError('RELEASE_NOT_SIGNED', `${reason}, no Sigstore bundle, and the transparency log holds no valid entry for it`, 'Kubernetes signs its releases since v1.26.0 (and the last patches of 1.22 to 1.25). Choose a signed one. With "download-base-url", check that the mirror carries .sig and .cert too.');
-}
-function entryNotFound(name, file) {
-    return new SetupError('LOG_ENTRY_NOT_FOUND', `the transparency log holds no entry for the signature of ${name} (SHA-256 ${file.sha256.toString('hex')})`, 'The signature was never made public, which Kubernetes always does. Do not use the file. With a Sigstore instance of your own, check "rekor-url".');
-}
-
-;// CONCATENATED MODULE: ./src/transfer/digested-file.ts
-
-
-
-const PIECE = 1 << 20;
-/**
- * A file whose bytes were hashed once while they passed by, on their way to the disk or from it.
- *
- * Made by {@link Digester}; the signature check has been fed in the same pass.
- */
-class DigestedFile {
-    path;
-    /** In bytes. */
-    size;
-    /** SHA-256, 32 bytes. */
-    sha256;
-    #fed;
-    #checked = new Map();
-    constructor(path, size, sha256, fed) {
-        this.path = path;
-        this.size = size;
-        this.sha256 = sha256;
-        this.#fed = fed;
-    }
-    /**
-     * Whether `signature` is an ECDSA signature with SHA-256 over the file's bytes by `key`.
-     *
-     * The first question is answered from what was fed while streaming; a question about another
-     * key or signature reads the file again and refuses if it is no longer the same.
-     *
-     * @param signature DER (RFC 3279 §2.2.3)
-     */
-    isSignedBy(key, signature) {
-        const question = `${key.export({ type: 'spki', format: 'der' }).toString('hex')} ${signature.toString('hex')}`;
-        const known = this.#checked.get(question);
-        if (known !== undefined) {
-            return known;
-        }
-        const check = this.#fed ?? this.#readAgain();
-        this.#fed = undefined;
-        const isSigned = check.verify(key, signature);
-        this.#checked.set(question, isSigned);
-        return isSigned;
-    }
-    #readAgain() {
-        const digester = new Digester();
-        const piece = Buffer.allocUnsafe(PIECE);
-        const file = (0,external_node_fs_namespaceObject.openSync)(this.path, 'r');
-        try {
-            for (let read = -1; read !== 0;) {
-                read = (0,external_node_fs_namespaceObject.readSync)(file, piece, 0, PIECE, null);
-                digester.update(piece.subarray(0, read));
-            }
-        }
-        finally {
-            (0,external_node_fs_namespaceObject.closeSync)(file);
-        }
-        const { sha256, check } = digester.end();
-        if (!sha256.equals(this.sha256)) {
-            throw new FinalError(`${this.path} was changed by another process`);
-        }
-        return check;
-    }
-}
-/** Takes the bytes of a file as they come: one SHA-256 and one ECDSA-with-SHA-256 check. */
-class Digester {
-    #hash = (0,external_node_crypto_namespaceObject.createHash)('sha256');
-    #check = (0,external_node_crypto_namespaceObject.createVerify)('sha256');
-    #size = 0;
-    update(piece) {
-        this.#size += piece.length;
-        this.#hash.update(piece);
-        this.#check.update(piece);
-    }
-    /** In bytes. */
-    get size() {
-        return this.#size;
-    }
-    end() {
-        return { sha256: this.#hash.digest(), check: this.#check };
-    }
-    /** @param path where the bytes are */
-    toFile(path) {
-        const { sha256, check } = this.end();
-        return new DigestedFile(path, this.#size, sha256, check);
-    }
-}
-/**
- * Reads a file that is already on this machine.
- *
- * @param maxBytes a larger file is refused, unread
- * @throws {TooLargeError} for a file larger than `maxBytes`; or the error of the file system
- */
-async function digestFile(path, maxBytes) {
-    const digester = new Digester();
-    for await (const piece of (0,external_node_fs_namespaceObject.createReadStream)(path, {
-        highWaterMark: PIECE,
-    })) {
-        digester.update(piece);
-        if (digester.size > maxBytes) {
-            throw new TooLargeError(maxBytes);
-        }
-    }
-    return digester.toFile(path);
-}
-
-;// CONCATENATED MODULE: ./src/transfer/download.ts
-
-
-
-
-
-/** Pieces that may wait for the disk before the network is asked to pause, in bytes. */
-const WRITE_AHEAD = 4 << 20;
-/**
- * Streams an object to a new file while it is being hashed.
- *
- * A connection that breaks is taken up again where it broke, when the server supports ranges and
- * its entity tag shows that the object is still the same; else from the start. What is left of a
- * failed transfer is removed.
- *
- * @param path must not exist: it is never followed if it is a link, nor overwritten
- * @throws {TransferError}
- */
-async function download(http, url, path, options) {
-    const { patience, signal } = http;
-    const partial = new PartialFile(path);
-    try {
-        await withRetries('GET', url, patience.artifact, patience, signal, async (trySignal) => {
-            const answer = await http.open(url, { headers: partial.rangeHeaders() }, trySignal);
-            await partial.continueWith(answer, options);
+    info(message) {
+        this.#tell((journal) => {
+            journal.info(message);
         });
-        await partial.close();
-        return partial.digested();
     }
-    catch (error) {
-        await partial.discard();
-        throw error;
+    debug(message) {
+        this.#tell((journal) => {
+            journal.debug(message);
+        });
     }
-}
-/** A file that grows, together with the digest of what it holds so far. */
-class PartialFile {
-    #path;
-    #file;
-    #storageError;
-    #digester = new Digester();
-    /** The strong entity tag (RFC 9110 §8.8.3) of the object that the bytes so far belong to. */
-    #entityTag;
-    constructor(path) {
-        this.#path = path;
+    warning(title, message) {
+        this.#tell((journal) => {
+            journal.warning(title, message);
+        });
     }
-    rangeHeaders() {
-        if (this.#digester.size === 0 || this.#entityTag === undefined) {
-            return {};
-        }
-        return { range: `bytes=${String(this.#digester.size)}-`, 'if-range': this.#entityTag };
+    progress(what, received, total) {
+        this.#journal?.progress(what, received, total);
     }
-    async continueWith(answer, options) {
-        if (answer.status === 206) {
-            this.#assertContinues(answer);
+    #tell(entry) {
+        if (this.#journal === undefined) {
+            this.#waiting.push(entry);
         }
         else {
-            await this.#startOver();
+            entry(this.#journal);
         }
-        this.#entityTag = strongEntityTag(answer);
-        const announced = contentLength(answer);
-        const total = announced === undefined ? undefined : this.#digester.size + announced;
-        if (total !== undefined && total > options.maxBytes) {
-            answer.body.destroy();
-            throw new TooLargeError(options.maxBytes);
-        }
-        const file = this.#open();
-        for await (const piece of answer.body) {
-            if (this.#digester.size + piece.length > options.maxBytes) {
-                throw new TooLargeError(options.maxBytes);
-            }
-            this.#digester.update(piece);
-            if (!file.write(piece)) {
-                await eitherEvent(file, 'drain', 'close');
-                this.#assertStored();
-            }
-            options.onProgress?.(this.#digester.size, total);
-        }
-        if (total !== undefined && this.#digester.size !== total) {
-            throw new Error(`${String(this.#digester.size)} of ${String(total)} bytes arrived`);
-        }
-    }
-    async close() {
-        const file = this.#open();
-        file.end();
-        await eitherEvent(file, 'close');
-        this.#assertStored();
-    }
-    digested() {
-        return this.#digester.toFile(this.#path);
-    }
-    async discard() {
-        const file = this.#file;
-        this.#file = undefined;
-        if (file !== undefined) {
-            file.destroy();
-            await eitherEvent(file, 'close');
-            await (0,promises_namespaceObject.rm)(this.#path, { force: true });
-        }
-    }
-    async #startOver() {
-        if (this.#digester.size > 0) {
-            await this.discard();
-            this.#digester = new Digester();
-        }
-    }
-    #open() {
-        if (this.#file === undefined) {
-            this.#file = (0,external_node_fs_namespaceObject.createWriteStream)(this.#path, {
-                flags: 'wx',
-                mode: 0o600,
-                highWaterMark: WRITE_AHEAD,
-            });
-            this.#file.on('error', (error) => {
-                this.#storageError = error;
-            });
-        }
-        this.#assertStored();
-        return this.#file;
-    }
-    #assertStored() {
-        if (this.#storageError !== undefined) {
-            throw new StorageError(`cannot write ${this.#path}`, this.#storageError);
-        }
-    }
-    /** RFC 9110 §14.4: the answer must begin at the missing byte of the same object. */
-    #assertContinues(answer) {
-        const start = /^bytes (\d{1,15})-/.exec(answer.headers['content-range'] ?? '')?.[1];
-        const isSameObject = answer.headers.etag === this.#entityTag;
-        if (start === undefined || Number(start) !== this.#digester.size || !isSameObject) {
-            answer.body.destroy();
-            this.#entityTag = undefined;
-            throw new Error('the server continued with other bytes than the ones asked for');
-        }
-    }
-}
-/** Waits until one of the events has come; a file that is closed sends none any more. */
-function eitherEvent(file, ...events) {
-    if (file.closed) {
-        return Promise.resolve();
-    }
-    return new Promise((resolve) => {
-        const done = () => {
-            for (const event of events) {
-                file.off(event, done);
-            }
-            resolve();
-        };
-        for (const event of events) {
-            file.once(event, done);
-        }
-    });
-}
-function strongEntityTag(answer) {
-    const { etag } = answer.headers;
-    return answer.headers['accept-ranges'] === 'bytes' && etag?.startsWith('"') === true
-        ? etag
-        : undefined;
-}
-function contentLength(answer) {
-    const length = answer.headers['content-length'];
-    return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined;
-}
-
-;// CONCATENATED MODULE: ./src/install/conditions.ts
-
-/** @throws {SetupError} CHECKSUM_MISMATCH */
-function checkChecksum(tool, verified, conditions) {
-    const expected = conditions.checksums[tool];
-    const found = verified.file.sha256.toString('hex');
-    if (expected !== undefined && expected !== found) {
-        throw new SetupError('CHECKSUM_MISMATCH', `${tool}: expected SHA-256 ${expected}, found ${found}`, 'The file is signed by Kubernetes, but is not the one that the input "checksum" names. If you changed the version, change the checksum too.');
-    }
-}
-/**
- * The age is counted from the time that the log signed, not from anything the publisher says.
- *
- * @param now milliseconds since the epoch
- * @throws {SetupError} RELEASE_TOO_NEW
- */
-function checkAge(tool, verified, conditions, now) {
-    const { minimumAge } = conditions;
-    const signedAt = verified.signedAt.getTime();
-    if (minimumAge !== undefined && now - signedAt < minimumAge) {
-        throw new SetupError('RELEASE_TOO_NEW', `${tool} was signed at ${verified.signedAt.toISOString()}, and "minimum-release-age" asks to wait until ${new Date(signedAt + minimumAge).toISOString()}`, 'Choose an older version, or run the job again later.');
     }
 }
 
-;// CONCATENATED MODULE: ./src/install/preinstalled.ts
+// EXTERNAL MODULE: ./src/install/tool-cache.ts
+var tool_cache = __nccwpck_require__(3814);
+// EXTERNAL MODULE: ./src/kubernetes/release.ts
+var release = __nccwpck_require__(6861);
+;// CONCATENATED MODULE: ./src/main.ts
 
 
 
-/** Names that other actions give to the architecture in the tool cache. */
-const CACHE_NAMES = {
-    amd64: ['x64', 'amd64'],
-    '386': ['ia32', '386'],
-    ppc64le: ['ppc64', 'ppc64le'],
-};
-/**
- * Copies of a tool that are on this machine already: in the tool cache of another action, under
- * this version, or on `PATH`, of whatever version. None of them is trusted, nor executed.
- *
- * @param version with `v`
- */
-async function preinstalledCopies({ toolCache, path: folders }, tool, version, platform) {
-    const name = fileName(tool, platform);
-    const names = CACHE_NAMES[platform.arch] ?? [platform.arch];
-    const places = [
-        ...names.map((arch) => external_node_path_default().join(toolCache, tool, version.slice(1), arch, name)),
-        ...folders.map((folder) => external_node_path_default().join(folder, name)),
-    ];
-    const found = await Promise.all(places.map(isReadable));
-    return places.filter((_, index) => found[index]);
-}
-async function isReadable(file) {
+
+
+
+
+
+
+
+
+/** So many tools at once: more would share the same line anyway. */
+const CONCURRENT_TOOLS = 4;
+/** The whole story: inputs; version and downloads; proof of every tool; installation; report. */
+async function run() {
     try {
-        await (0,promises_namespaceObject.access)(file);
-        return true;
-    }
-    catch {
-        return false; // Not there, or not for us: then it is downloaded.
-    }
-}
-
-;// CONCATENATED MODULE: external "node:readline"
-const external_node_readline_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:readline");
-;// CONCATENATED MODULE: ./src/kubernetes/sbom.ts
-
-
-
-/** The SBOM of a release has a few MiB at most. */
-const MAX_SBOM_BYTES = 64 << 20;
-/**
- * Requires the SBOM to be that of the release, and to list the file with this digest.
- *
- * The SBOM itself must have been verified before.
- *
- * @param file path inside the release: `bin/linux/amd64/kubectl`
- * @param sha256 of the file, hex
- * @throws {SetupError} RELEASE_MISMATCH, naming what was asked for and what was found
- */
-function checkRelease(sbom, version, file, sha256) {
-    const namespace = `https://sbom.k8s.io/${version}/release`;
-    if (sbom.documentNamespace !== namespace) {
-        throw sbom_mismatch(`asked for ${file} of ${version}, but the SBOM served for it is that of ${describe(sbom)}`);
-    }
-    const stated = sbom.digests.get(file) ?? [];
-    if (stated.length !== 1 || stated[0] !== sha256) {
-        const other = fileWithDigest(sbom, sha256);
-        throw sbom_mismatch(other === undefined
-            ? `asked for ${file} of ${version}, but that release lists ${stated.length === 0 ? 'no such file' : 'it with another SHA-256'}: these bytes (SHA-256 ${sha256}) belong to another release`
-            : `asked for ${file} of ${version}, but these bytes are ${other} of ${version}`);
-    }
-}
-/**
- * Reads SPDX 2.3 in its tag-value form, as a stream.
- *
- * @param path of a file whose size is bounded already
- */
-async function readSbom(path) {
-    const reader = new TagValueReader();
-    const input = (0,external_node_fs_namespaceObject.createReadStream)(path, { encoding: 'utf8', highWaterMark: 1 << 20 });
-    for await (const line of (0,external_node_readline_namespaceObject.createInterface)({ input, crlfDelay: Infinity })) {
-        reader.line(line);
-    }
-    return reader.end();
-}
-/** A value may span lines: `<text>` to `</text>` (SPDX 2.3 §6.1 ff.), and hold anything between. */
-class TagValueReader {
-    #digests = new Map();
-    #namespaces = [];
-    #file;
-    #insideText = false;
-    line(line) {
-        if (this.#insideText) {
-            this.#insideText = !line.includes('</text>');
-            return;
-        }
-        const [, tag, value] = /^([A-Za-z]+):[ \t]*(.*?)[ \t]*$/.exec(line) ?? [];
-        if (tag === undefined || value === undefined) {
-            return; // A comment, or an empty line.
-        }
-        if (value.startsWith('<text>')) {
-            this.#insideText = !value.includes('</text>');
-            return;
-        }
-        this.#field(tag, value);
-    }
-    end() {
-        const [documentNamespace, ...more] = this.#namespaces;
-        return {
-            documentNamespace: more.length === 0 ? documentNamespace : undefined,
-            digests: this.#digests,
-        };
-    }
-    #field(tag, value) {
-        switch (tag) {
-            case 'DocumentNamespace':
-                this.#namespaces.push(value);
-                break;
-            case 'FileName':
-                this.#file = value.replace(/^\.\//, '');
-                break;
-            case 'PackageName':
-            case 'SnippetSPDXID':
-                this.#file = undefined; // The fields of another element follow.
-                break;
-            case 'FileChecksum':
-                this.#checksum(value);
-                break;
-        }
-    }
-    #checksum(value) {
-        const digest = /^SHA256:[ \t]*([0-9a-f]{64})$/.exec(value)?.[1];
-        if (this.#file !== undefined && digest !== undefined) {
-            const known = this.#digests.get(this.#file);
-            if (known === undefined) {
-                this.#digests.set(this.#file, [digest]);
-            }
-            else {
-                known.push(digest);
-            }
-        }
-    }
-}
-function describe(sbom) {
-    const version = /^https:\/\/sbom\.k8s\.io\/(v[0-9A-Za-z.-]{1,40})\/release$/.exec(sbom.documentNamespace ?? '')?.[1];
-    return version ?? 'no Kubernetes release';
-}
-function fileWithDigest(sbom, sha256) {
-    for (const [file, digests] of sbom.digests) {
-        if (digests.includes(sha256)) {
-            return file;
-        }
-    }
-    return undefined;
-}
-function sbom_mismatch(message) {
-    return new SetupError('RELEASE_MISMATCH', message, 'The bytes are signed by Kubernetes, but are not the ones you asked for. Do not use them: a mirror, a CDN or somebody in between serves another file under this name.');
-}
-
-;// CONCATENATED MODULE: external "node:child_process"
-const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
-;// CONCATENATED MODULE: external "node:util"
-const external_node_util_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:util");
-;// CONCATENATED MODULE: ./src/install/ask-binary.ts
-
-
-
-
-const run = (0,external_node_util_namespaceObject.promisify)(external_node_child_process_namespaceObject.execFile);
-const LIMITS = { timeout: 20_000, maxBuffer: 1 << 20, env: {}, windowsHide: true };
-/** How each kind of binary tells its version and platform. */
-const VERSION_ARGUMENTS = {
-    kubectl: ['version', '--client', '--output=json'],
-    kubeadm: ['version', '--output=json'],
-};
-/** component-base's `--version=raw` prints Go's form of version.Info, platform included. */
-const COMPONENT_VERSION = ['--version=raw'];
-/**
- * Asks a binary for its version, its platform and its name. It must have been verified before:
- * it is executed.
- *
- * @throws {Error} where it cannot be executed or does not answer
- */
-async function askBinary(file, tool) {
-    const version = await run(file, VERSION_ARGUMENTS[tool] ?? COMPONENT_VERSION, LIMITS);
-    const help = await run(file, ['--help'], LIMITS);
-    return {
-        version: /gitVersion"?:\s*"(v[^"]{1,40})"/i.exec(version.stdout)?.[1],
-        platform: /platform"?:\s*"([^"]{1,40})"/i.exec(version.stdout)?.[1],
-        isTool: new RegExp(`(?:^|\\s)${tool}\\s`).test(help.stdout),
-    };
-}
-/**
- * @returns undefined when the binary says it is the one that was asked for; else what is wrong
- */
-async function complaintOfBinary(file, tool, version, platform) {
-    try {
-        const self = await askBinary(file, tool);
-        const isAsked = self.isTool && self.version === version && self.platform === platformName(platform);
-        return isAsked
-            ? undefined
-            : `asked for ${tool} ${version} for ${platformName(platform)}, but the binary says it is ${self.isTool ? tool : 'another tool'} ${self.version ?? 'of no version'} for ${self.platform ?? 'no platform'}`;
+        const inputs = await loadInputs(currentEnvironment());
+        await withScratch(inputs.runner.temp, (scratch) => setUp(inputs, scratch));
     }
     catch (error) {
-        return `the binary could not be asked: ${explain(error)}`;
+        const { Report } = await loadReport();
+        new Report().failure(error);
     }
 }
-
-;// CONCATENATED MODULE: ./src/install/release-proof.ts
-
-
-
-
-
-
-
-
-
-
-
-
-
-/** Step 7 for the binaries of one release. The SBOM is fetched and verified once. */
-class ReleaseProver {
-    #prover;
-    #release;
-    #scratch;
-    #journal;
-    #published;
-    /** @param scratch a folder that goes with this run */
-    constructor(prover, release, scratch, journal) {
-        this.#prover = prover;
-        this.#release = release;
-        this.#scratch = scratch;
-        this.#journal = journal;
-    }
-    /** Begins to fetch the SBOM, so that it is here when the binary is. */
-    start() {
-        this.#sbom().catch(() => undefined); // Whoever needs it hears of the failure.
-    }
-    /**
-     * Binds a verified file to the release by the published SBOM, or else by asking the file.
-     *
-     * @param executable the file, if it may be executed on this machine
-     * @throws {SetupError} RELEASE_MISMATCH, and every code of the verification for the SBOM
-     */
-    async bind(tool, artifact, platform, verified, executable) {
-        const sbom = await this.#sbom();
-        if (!(sbom instanceof SetupError)) {
-            this.#check(sbom, artifact, verified);
-            return { kind: 'sbom', sbom };
-        }
-        return this.#askBinary(tool, platform, executable, sbom);
-    }
-    /**
-     * Binds a cached file by the SBOM that was kept beside it, without any request; where none was,
-     * by the published one; and where that cannot be reached either, by asking the file.
-     *
-     * @throws {SetupError} RELEASE_MISMATCH, and every code of the verification for the SBOM
-     */
-    async bindCached(tool, artifact, platform, verified, files, executable) {
-        if (!(0,external_node_fs_namespaceObject.existsSync)(files.sbom)) {
-            return this.#bindWithoutKeptSbom(tool, artifact, platform, verified, executable);
-        }
-        const bundle = await readEvidence(files.sbomBundle);
-        const file = await digestFile(files.sbom, MAX_SBOM_BYTES);
-        const sbom = {
-            verified: await proveWithBundle(this.#prover, file, bundle),
-            content: await readSbom(files.sbom),
-        };
-        this.#check(sbom, artifact, verified);
-        return { kind: 'sbom', sbom };
-    }
-    async #bindWithoutKeptSbom(tool, artifact, platform, verified, executable) {
-        try {
-            return await this.bind(tool, artifact, platform, verified, executable);
-        }
-        catch (error) {
-            const unreachable = ['DOWNLOAD_FAILED', 'LOG_UNAVAILABLE'];
-            if (error instanceof SetupError && unreachable.includes(error.code)) {
-                return this.#askBinary(tool, platform, executable, error);
-            }
-            throw error;
-        }
-    }
-    #check(sbom, artifact, verified) {
-        const digest = verified.file.sha256.toString('hex');
-        checkRelease(sbom.content, this.#release.version, artifact.name, digest);
-    }
-    /** @returns an error where the release has no signed SBOM; everything else is thrown */
-    #sbom() {
-        this.#published ??= this.#fetchSbom();
-        return this.#published;
-    }
-    async #fetchSbom() {
-        const artifact = this.#release.sbom();
-        const folder = external_node_path_default().join(this.#scratch, 'release');
-        await (0,promises_namespaceObject.mkdir)(folder, { recursive: true });
-        const arriving = download(this.#prover.http, artifact.url, external_node_path_default().join(folder, artifact.name), {
-            maxBytes: MAX_SBOM_BYTES,
-        });
-        try {
-            const noHint = Promise.resolve(undefined);
-            const { verified, recovered } = await prove(this.#prover, artifact, arriving, noHint);
-            if (recovered !== undefined) {
-                this.#journal.warning('Broken publication', `${artifact.name}: ${recovered}`);
-            }
-            return { verified, content: await readSbom(verified.file.path) };
-        }
-        catch (error) {
-            return this.#sbomMissing(error);
-        }
-    }
-    #sbomMissing(error) {
-        if (error instanceof TransferError && error.absent) {
-            return missing(`Kubernetes ${this.#release.version} has no SBOM at ${error.url}`, error);
-        }
-        if (error instanceof SetupError && error.code === 'RELEASE_NOT_SIGNED') {
-            return missing(`the SBOM of Kubernetes ${this.#release.version} is not signed`, error);
-        }
-        throw downloadFailed(error, 'the SBOM of the release');
-    }
-    async #askBinary(tool, platform, executable, why) {
-        const { version } = this.#release;
-        const complaint = executable === undefined
-            ? `${tool} for ${platformName(platform)} cannot be executed here to be asked`
-            : await complaintOfBinary(executable, tool, version, platform);
-        if (complaint !== undefined) {
-            throw new SetupError('RELEASE_MISMATCH', `cannot prove that this is ${tool} ${version}: ${why.message}, and ${complaint}`, 'If you accept bytes that Kubernetes signed for some release and platform, without proof for which, set "bind-release: false".', why);
-        }
-        this.#journal.warning('Release proven without SBOM', `${why.message}. The signed binary itself says that it is ${tool} ${version} for ${platformName(platform)}.`);
-        return { kind: 'binary' };
-    }
-}
-function missing(message, cause) {
-    return new SetupError('RELEASE_MISMATCH', message, '', cause);
-}
-/**
- * Evidence that this action wrote. It must be written exactly as the action writes it, so that
- * nothing in it can be changed without being noticed.
- *
- * @throws {SetupError} SIGNATURE_MALFORMED
- */
-async function readEvidence(file) {
-    const json = await (0,promises_namespaceObject.readFile)(file);
-    const bundle = parseBundle(json);
-    if (!serializeBundle(bundle).equals(json)) {
-        throw new SetupError('SIGNATURE_MALFORMED', `${file} is not as it was written`, 'Somebody changed the tool cache of this runner. The copy is fetched anew.');
-    }
-    return bundle;
-}
-/** For the report. */
-function describeReleaseProof(proof) {
-    switch (proof.kind) {
-        case 'sbom':
-            return 'signed SBOM of the release';
-        case 'binary':
-            return 'asked the signed binary (the release has no signed SBOM)';
-        case 'skipped':
-            return 'not proven (bind-release: false)';
-    }
-}
-
-;// CONCATENATED MODULE: ./src/install/tool-cache.ts
-
-
-
-
-
-/** Copies that were being made when their run ended; older ones are swept away, in milliseconds. */
-const STALE_AFTER = 60 * 60_000;
-const PARTIAL_PREFIX = '.partial-';
-/**
- * Where one verified copy lives: `<tool cache>/verified-<tool>/<version>/<os>-<arch>/`.
- *
- * The layout is that of `@actions/tool-cache`, its marker file included. What that library does
- * is not used here: it trusts the marker, copies where a move will do, and empties a folder that
- * another run may be using before it begins to fill it.
- */
-class Slot {
-    tool;
-    /** With `v`. */
-    version;
-    folder;
-    #fileName;
-    constructor(toolCache, tool, version, platform) {
-        this.tool = tool;
-        this.version = version;
-        this.folder = external_node_path_default().join(toolFolder(toolCache, tool), version.slice(1), `${platform.os}-${platform.arch}`);
-        this.#fileName = fileName(tool, platform);
-    }
-    /** The files of a copy, in this slot or in a folder that is to become it. */
-    files(folder = this.folder) {
-        return {
-            binary: external_node_path_default().join(folder, this.#fileName),
-            bundle: external_node_path_default().join(folder, `${this.#fileName}.sigstore.json`),
-            sbom: external_node_path_default().join(folder, 'kubernetes-release.spdx'),
-            sbomBundle: external_node_path_default().join(folder, 'kubernetes-release.spdx.sigstore.json'),
-        };
-    }
-    /** @throws {SetupError} INSTALL_FAILED */
-    async isOccupied() {
-        return (await entry(this.folder)) !== undefined;
-    }
-    /**
-     * Requires what lies in the slot to be plain files in a plain folder that nobody but this user
-     * (and root) can write to: else it could be another file by the time it is executed.
-     *
-     * @throws {SetupError} INSTALL_FAILED
-     */
-    async assertOwned() {
-        await assertPrivate(this.folder, 'folder');
-        for (const name of await (0,promises_namespaceObject.readdir)(this.folder)) {
-            await assertPrivate(external_node_path_default().join(this.folder, name), 'file');
-        }
-    }
-    /**
-     * Moves a finished folder into the slot, in one step.
-     *
-     * @returns false when another run was faster; the folder then stays where it is
-     * @throws {SetupError} INSTALL_FAILED
-     */
-    async fill(folder) {
-        const parent = external_node_path_default().dirname(this.folder);
-        try {
-            await (0,promises_namespaceObject.mkdir)(parent, { recursive: true });
-            await (0,promises_namespaceObject.chmod)(this.files(folder).binary, 0o755);
-            await (0,promises_namespaceObject.chmod)(folder, 0o755);
-            await sweep(parent);
-            const isFilled = await moveInto(folder, this.folder);
-            await (0,promises_namespaceObject.writeFile)(`${this.folder}.complete`, '');
-            return isFilled;
-        }
-        catch (error) {
-            throw installFailed(`cannot put ${this.tool} into the tool cache`, error);
-        }
-    }
-    /** @throws {SetupError} INSTALL_FAILED */
-    async empty() {
-        try {
-            await (0,promises_namespaceObject.rm)(`${this.folder}.complete`, { force: true });
-            await (0,promises_namespaceObject.rm)(this.folder, { force: true, recursive: true, maxRetries: 3 });
-        }
-        catch (error) {
-            throw installFailed(`cannot remove ${this.folder} from the tool cache`, error);
-        }
-    }
-}
-/**
- * The versions of a tool that the tool cache claims to hold; each is verified before it is used.
- *
- * @returns with `v`, in no particular order
- */
-async function cachedVersions(toolCache, tool, platform) {
-    const names = await (0,promises_namespaceObject.readdir)(toolFolder(toolCache, tool)).catch(() => []);
-    const versions = names.filter((name) => /^\d+\.\d+\.\d+(-[a-z]+\.\d+)?$/.test(name));
-    const occupied = await Promise.all(versions.map((version) => new Slot(toolCache, tool, `v${version}`, platform).isOccupied()));
-    return versions.filter((_, index) => occupied[index]).map((version) => `v${version}`);
-}
-function toolFolder(toolCache, tool) {
-    return external_node_path_default().join(toolCache, `verified-${tool}`);
-}
-async function moveInto(from, to) {
+async function setUp(inputs, scratch) {
+    const abort = new AbortController();
+    const journal = new EarlyJournal();
+    const http = httpClient(inputs, abort.signal, journal);
+    const tasks = [];
     try {
-        await (0,promises_namespaceObject.rename)(from, to);
-        return true;
-    }
-    catch (error) {
-        switch (codeOf(error)) {
-            case 'ENOTEMPTY':
-            case 'EEXIST':
-            case 'EPERM': // Windows says so for a folder that exists.
-                if ((await entry(to)) !== undefined) {
-                    return false;
-                }
-                throw error;
-            case 'EXDEV':
-                return copyInto(from, to);
-            default:
-                throw error;
-        }
-    }
-}
-/** The temporary folder is on another file system: copy first, then move in one step. */
-async function copyInto(from, to) {
-    const partial = external_node_path_default().join(external_node_path_default().dirname(to), `${PARTIAL_PREFIX}${(0,external_node_crypto_namespaceObject.randomUUID)()}`);
-    try {
-        await (0,promises_namespaceObject.cp)(from, partial, { recursive: true, errorOnExist: true });
-        return await moveInto(partial, to);
+        const beginning = main_begin(inputs, http, scratch, journal);
+        tasks.push(beginning.then(({ arrivals }) => Promise.allSettled(filesOf(arrivals))));
+        const verification = await loadVerification();
+        const trust = verification.loadTrustRoot(trustRootSource(inputs, scratch), http);
+        tasks.push(trust);
+        const { Report } = await loadReport();
+        const report = new Report();
+        report.begin(inputs, journal);
+        const shop = workshop(inputs, await beginning, trust, verification);
+        const limit = pLimit(CONCURRENT_TOOLS);
+        const obtained = inputs.tools.map((tool) => limit(() => verification.obtain(shop, tool)));
+        tasks.push(...obtained);
+        const proven = await Promise.all(obtained);
+        const installed = await installAll(shop, proven, verification);
+        await keepTrustRoot(await trust, journal);
+        await report.success(inputs, installed);
     }
     finally {
-        await (0,promises_namespaceObject.rm)(partial, { force: true, recursive: true });
+        // Nothing may still write to the scratch folder when it is removed.
+        abort.abort();
+        await Promise.allSettled(tasks);
     }
-}
-async function sweep(folder) {
-    for (const name of await (0,promises_namespaceObject.readdir)(folder)) {
-        const stale = external_node_path_default().join(folder, name);
-        if (name.startsWith(PARTIAL_PREFIX)) {
-            const modified = (await entry(stale))?.mtimeMs ?? Infinity;
-            if (modified < Date.now() - STALE_AFTER) {
-                await (0,promises_namespaceObject.rm)(stale, { force: true, recursive: true });
-            }
-        }
-    }
-}
-async function assertPrivate(file, kind) {
-    const found = await entry(file);
-    const isKind = kind === 'file' ? found?.isFile() : found?.isDirectory();
-    if (found === undefined || isKind !== true) {
-        throw installFailed(`${file} is not a plain ${kind}`);
-    }
-    // Windows has no such modes, and no uid.
-    const uid = process.getuid?.();
-    if (uid !== undefined && ((found.mode & 0o022) !== 0 || ![uid, 0].includes(found.uid))) {
-        throw installFailed(`${file} can be changed by other users of this machine`);
-    }
-}
-async function entry(file) {
-    try {
-        return await (0,promises_namespaceObject.lstat)(file);
-    }
-    catch (error) {
-        if (codeOf(error) === 'ENOENT') {
-            return undefined;
-        }
-        throw installFailed(`cannot look at ${file}`, error);
-    }
-}
-function codeOf(error) {
-    return error instanceof Error && 'code' in error ? String(error.code) : '';
-}
-/** What the runner's own disk would not do. */
-function installFailed(message, cause) {
-    return new SetupError('INSTALL_FAILED', cause === undefined ? message : `${message}: ${explain(cause)}`, 'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.', cause);
-}
-
-;// CONCATENATED MODULE: ./src/install/obtain.ts
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-/** The largest binary of a release has 130 MB; a server tarball, which is none, 400 MB. */
-const MAX_BINARY_BYTES = 1 << 30;
-/** 64 hex digits, perhaps with a newline. */
-const MAX_DIGEST_BYTES = 256;
-/** How often another run may get in between before this one gives up. */
-const MAX_COMMITS = 5;
-/**
- * Step by step, the cheapest way to a proven copy: the one in the tool cache, one that somebody
- * else left on this machine, or a download. Nothing is installed yet.
- *
- * @throws {SetupError}
- */
-async function obtain(shop, tool) {
-    const slot = new Slot(shop.surroundings.toolCache, tool, shop.release.version, shop.platform);
-    const cached = await reuse(shop, slot);
-    if (cached !== undefined) {
-        return cached;
-    }
-    shop.releaseProver?.start();
-    return (await adopt(shop, slot)) ?? (await fetch(shop, slot));
 }
 /**
- * Puts proven tools into their slots. When another run has filled a slot meanwhile, its copy is
- * verified like any other, and used.
- *
- * @throws {SetupError} INSTALL_FAILED
+ * What verifies and reports is most of the code. It is loaded while the first bytes are on their
+ * way: evaluating it takes about as long as opening the connection.
  */
-async function install(shop, proven) {
-    const { slot } = proven;
-    let current = proven;
-    for (let tries = 0; tries < MAX_COMMITS; tries++) {
-        if (current.folder === slot.folder) {
-            return { ...current, directory: slot.folder };
-        }
-        if (await slot.fill(current.folder)) {
-            return { ...current, folder: slot.folder, directory: slot.folder };
-        }
-        current = (await reuse(shop, slot)) ?? proven;
-    }
-    throw installFailed(`other runs keep changing ${slot.folder}`);
-}
-/** Undefined when there is no copy in the slot that passes; a copy that fails is removed. */
-async function reuse(shop, slot) {
-    if (!(await slot.isOccupied())) {
-        return undefined;
-    }
-    try {
-        await slot.assertOwned();
-        return await proveCached(shop, slot);
-    }
-    catch (error) {
-        if (shop.prover.http.signal.aborted || !isFaultOfCopy(error)) {
-            throw error;
-        }
-        shop.journal.warning('Cached copy refused', `${slot.folder} is removed and fetched anew: ${explain(error)}`);
-        await slot.empty();
-        return undefined;
-    }
-}
-/** Codes that say something of this run or of the network, and nothing of the copy. */
-const NOT_OF_THE_COPY = new Set([
-    'TRUST_ROOT_UNAVAILABLE',
-    'CHECKSUM_MISMATCH',
-    'RELEASE_TOO_NEW',
-    'DOWNLOAD_FAILED',
-    'LOG_UNAVAILABLE',
-]);
-function isFaultOfCopy(error) {
-    return !(error instanceof SetupError && NOT_OF_THE_COPY.has(error.code));
-}
-async function proveCached(shop, slot) {
-    const files = slot.files();
-    const [bundle, file] = await Promise.all([
-        readEvidence(files.bundle),
-        digestFile(files.binary, MAX_BINARY_BYTES),
+async function loadVerification() {
+    const [{ install, obtain }, { ReleaseProver }, { TransparencyLog }, { loadTrustRoot }] = await Promise.all([
+        Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 7865)),
+        Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 5042)),
+        Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 9885)),
+        Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 6265)),
     ]);
-    const verified = await proveWithBundle(shop.prover, file, bundle);
-    const proof = { verified, source: 'bundle' };
-    const releaseProof = await bindCached(shop, slot, verified);
-    checkConditions(shop, slot.tool, verified);
-    return proven(slot, slot.folder, 'cache', proof, releaseProof);
+    return { install, obtain, ReleaseProver, TransparencyLog, loadTrustRoot };
 }
-async function bindCached(shop, slot, verified) {
-    if (shop.releaseProver === undefined) {
-        return { kind: 'skipped' };
-    }
-    const { release, platform, isNative } = shop;
-    const files = slot.files();
-    const executable = isNative ? files.binary : undefined;
-    const artifact = release.binary(slot.tool, platform);
-    return shop.releaseProver.bindCached(slot.tool, artifact, platform, verified, files, executable);
+function loadReport() {
+    return Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 8931));
 }
-/** Undefined when no copy on this machine is the published file, or the one that is fails. */
-async function adopt(shop, slot) {
-    const { release, platform, journal } = shop;
-    const artifact = release.binary(slot.tool, platform);
-    const copies = await preinstalledCopies(shop.surroundings, slot.tool, release.version, platform);
-    const expected = copies.length === 0 ? undefined : await publishedDigest(shop, artifact);
-    for (const copy of expected === undefined ? [] : copies) {
-        try {
-            const file = await digestFile(copy, MAX_BINARY_BYTES);
-            if (file.sha256.toString('hex') === expected) {
-                return await proveCopy(shop, slot, artifact, copy);
-            }
-        }
-        catch (error) {
-            if (shop.prover.http.signal.aborted) {
-                throw error;
-            }
-            journal.info(`${copy} is not used: ${explain(error)}`);
+/** Finds the version, and begins the downloads that are sure to be needed. */
+async function main_begin(inputs, http, scratch, journal) {
+    const version = await chooseVersion(inputs, http, journal);
+    journal.info(`Version: ${version} (asked for: ${inputs.versionSource})`);
+    const sources = {
+        http,
+        release: new release/* Release */.Kz(version, inputs.downloadBaseUrl),
+        base: inputs.downloadBaseUrl,
+        platform: inputs.platform,
+        surroundings: inputs.runner,
+        scratch,
+        journal,
+    };
+    const arrivals = new Map();
+    for (const tool of inputs.tools.slice(0, CONCURRENT_TOOLS)) {
+        const arrival = await (0,begin/* beginIfNeeded */.Oi)(sources, tool);
+        if (arrival !== undefined) {
+            arrivals.set(tool, arrival);
         }
     }
-    return undefined;
+    return { sources, arrivals };
 }
-async function proveCopy(shop, slot, artifact, copy) {
-    const { folder, binary } = await newFolder(shop, slot);
-    await (0,promises_namespaceObject.copyFile)(copy, binary);
-    const file = digestFile(binary, MAX_BINARY_BYTES);
-    return finish(shop, slot, artifact, folder, file, Promise.resolve(undefined), 'preinstalled');
+function filesOf(arrivals) {
+    return [...arrivals.values()].map(({ file }) => file);
 }
-async function fetch(shop, slot) {
-    const artifact = shop.release.binary(slot.tool, shop.platform);
-    const hint = publishedDigest(shop, artifact);
-    const { folder, binary } = await newFolder(shop, slot);
-    const file = download(shop.prover.http, artifact.url, binary, {
-        maxBytes: MAX_BINARY_BYTES,
-        onProgress: (received, total) => {
-            shop.journal.progress(slot.tool, received, total);
+/** A version that is not exact may be answered from the tool cache, unless `check-latest` is set. */
+async function chooseVersion(inputs, http, journal) {
+    const { version: request, checkLatest, tools, platform, runner } = inputs;
+    const isAlwaysAsked = (request.kind === 'stable' || request.kind === 'prerelease') && request.minor === undefined;
+    if (request.kind !== 'exact' && !isAlwaysAsked && !checkLatest) {
+        const cached = await Promise.all(tools.map((tool) => (0,tool_cache/* cachedVersions */.W1)(runner.toolCache, tool, platform)));
+        const inAll = cached.reduce((some, more) => some.filter((version) => more.includes(version)));
+        const newest = await (0,kubernetes_version/* newestSatisfying */.W4)(inAll, request);
+        if (newest !== undefined) {
+            journal.info(`${newest} is in the tool cache; "check-latest: true" would ask for a newer one`);
+            return newest;
+        }
+    }
+    return (0,kubernetes_version/* resolveVersion */.x)(request, http, inputs.downloadBaseUrl);
+}
+function workshop(inputs, { sources, arrivals }, trust, { ReleaseProver, TransparencyLog }) {
+    const { http, release, scratch, journal } = sources;
+    const material = trust.then(({ material: keys }) => keys);
+    material.catch(() => undefined); // Whoever needs it hears of the failure.
+    const prover = {
+        http,
+        log: new TransparencyLog(http, inputs.rekorUrl),
+        trust: material,
+        expected: inputs.identity,
+    };
+    return {
+        ...sources,
+        begun: arrivals,
+        isNative: inputs.isNative,
+        prover,
+        releaseProver: inputs.bindRelease
+            ? new ReleaseProver(prover, release, scratch, journal)
+            : undefined,
+        conditions: inputs.conditions,
+    };
+}
+/** Every tool was proven before the first one is installed: all or nothing. */
+async function installAll(shop, proven, { install }) {
+    const installed = [];
+    for (const tool of proven) {
+        installed.push(await install(shop, tool));
+    }
+    return installed;
+}
+function httpClient(inputs, signal, journal) {
+    const { downloadToken, downloadBaseUrl } = inputs;
+    return new HttpClient({
+        userAgent: 'setup-verified-kubectl',
+        proxyEnvironment: inputs.proxyEnvironment,
+        patience: inputs.patience,
+        token: downloadToken === undefined
+            ? undefined
+            : { origin: downloadBaseUrl.origin, value: downloadToken },
+        signal,
+        onRequest: ({ method, url, outcome, duration }) => {
+            journal.debug(`${method} ${url}: ${outcome} after ${String(Math.round(duration))} ms`);
         },
-    }).catch(async (error) => {
-        throw await whyNotDownloaded(shop, slot.tool, error);
     });
-    return finish(shop, slot, artifact, folder, file, hint, 'download');
 }
-/** Every check on a file in a folder of this run, and its evidence written beside it. */
-async function finish(shop, slot, artifact, folder, file, hint, origin) {
-    const proof = await prove(shop.prover, artifact, file, hint);
-    const { verified, recovered } = proof;
-    if (recovered !== undefined) {
-        shop.journal.warning('Broken publication', `${artifact.name}: ${recovered}`);
+function trustRootSource({ trustRoot, runner }, scratch) {
+    if (trustRoot.kind !== 'tuf') {
+        return trustRoot;
     }
-    const files = slot.files(folder);
-    await (0,promises_namespaceObject.chmod)(files.binary, 0o755);
-    const releaseProof = shop.releaseProver === undefined
-        ? { kind: 'skipped' }
-        : await shop.releaseProver.bind(slot.tool, artifact, shop.platform, verified, shop.isNative ? files.binary : undefined);
-    checkConditions(shop, slot.tool, verified);
-    await (0,promises_namespaceObject.writeFile)(files.bundle, serializeBundle(verified.bundle), { flag: 'wx', mode: 0o644 });
-    if (releaseProof.kind === 'sbom') {
-        const sbom = releaseProof.sbom.verified;
-        await (0,promises_namespaceObject.copyFile)(sbom.file.path, files.sbom);
-        await (0,promises_namespaceObject.writeFile)(files.sbomBundle, serializeBundle(sbom.bundle), { flag: 'wx', mode: 0o644 });
-    }
-    return proven(slot, folder, origin, proof, releaseProof);
+    return { ...trustRoot, cache: external_node_path_default().join(runner.toolCache, 'verified-trust-root'), scratch };
 }
-function proven(slot, folder, origin, { verified, source, recovered }, releaseProof) {
-    return { tool: slot.tool, slot, folder, origin, verified, source, recovered, releaseProof };
-}
-function checkConditions(shop, tool, verified) {
-    checkChecksum(tool, verified, shop.conditions);
-    checkAge(tool, verified, shop.conditions, Date.now());
-}
-async function newFolder(shop, slot) {
-    const folder = external_node_path_default().join(shop.scratch, (0,external_node_crypto_namespaceObject.randomUUID)());
+/** Without it the next run asks the network again; this one has succeeded all the same. */
+async function keepTrustRoot(trust, journal) {
+    journal.info(`Trust root: ${trust.origin}`);
     try {
-        await (0,promises_namespaceObject.mkdir)(folder, { mode: 0o700 });
+        await trust.keep();
     }
     catch (error) {
-        throw installFailed(`cannot make ${folder}`, error);
+        journal.debug(`the trust root is not kept for later runs: ${String(error)}`);
     }
-    return { folder, binary: external_node_path_default().join(folder, fileName(slot.tool, shop.platform)) };
 }
-/**
- * The SHA-256 (hex) that stands beside an artifact. Nobody signs it: it only lets the log be
- * asked early, and says which copy on this machine is worth a look.
- */
-async function publishedDigest(shop, artifact) {
+/** A folder that goes when the work ends, however it ends. */
+async function withScratch(temp, work) {
+    const scratch = await makeScratch(temp);
+    const end = () => {
+        (0,external_node_fs_.rmSync)(scratch, { force: true, recursive: true });
+        process.exit(143);
+    };
+    process.once('SIGTERM', end).once('SIGINT', end);
     try {
-        const text = await shop.prover.http.readIfPresent(artifact.digestUrl, MAX_DIGEST_BYTES);
-        return /^([0-9a-f]{64})\s*$/.exec(text?.toString('latin1') ?? '')?.[1];
+        await work(scratch);
+    }
+    finally {
+        await (0,promises_.rm)(scratch, { force: true, recursive: true, maxRetries: 3 });
+    }
+}
+async function makeScratch(temp) {
+    try {
+        await (0,promises_.mkdir)(temp, { recursive: true });
+        return await (0,promises_.mkdtemp)(external_node_path_default().join(temp, 'setup-verified-kubectl-'));
     }
     catch (error) {
-        shop.journal.debug(`no digest to begin with: ${explain(error)}`);
-        return undefined;
+        throw (0,tool_cache/* installFailed */.Pr)(`cannot make a temporary folder in ${temp}`, error);
     }
 }
-async function whyNotDownloaded(shop, tool, error) {
-    const { release, platform, base, prover } = shop;
-    const { version } = release;
-    if (!(error instanceof TransferError && error.absent)) {
-        return downloadFailed(error, `${tool} ${version}`);
-    }
-    if (await isPublished(version, prover.http, base)) {
-        return platformNotPublished(tool, platformName(platform), version);
-    }
-    return new SetupError('VERSION_NOT_FOUND', `Kubernetes ${version} is not at ${base.href}`, 'See https://kubernetes.io/releases/ for the versions that exist. A version that was announced minutes ago may not be everywhere yet.', error);
-}
+
+
+/***/ }),
+
+/***/ 8931:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+// ESM COMPAT FLAG
+__nccwpck_require__.r(__webpack_exports__);
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  Report: () => (/* binding */ Report)
+});
 
 // EXTERNAL MODULE: external "os"
 var external_os_ = __nccwpck_require__(857);
@@ -20603,6 +19521,12 @@ function getIDToken(aud) {
  */
 
 //# sourceMappingURL=core.js.map
+// EXTERNAL MODULE: ./src/errors.ts
+var errors = __nccwpck_require__(3916);
+// EXTERNAL MODULE: ./src/install/release-proof.ts + 5 modules
+var release_proof = __nccwpck_require__(5042);
+// EXTERNAL MODULE: ./src/kubernetes/platform.ts
+var kubernetes_platform = __nccwpck_require__(9065);
 ;// CONCATENATED MODULE: ./src/escape.ts
 /**
  * C0 and C1 controls, line and paragraph separators, and the characters that reorder text:
@@ -20660,18 +19584,22 @@ class Report {
             this.info(`${what}: ${megabytes(received)} downloaded${percent}`);
         }
     }
-    request({ method, url, outcome, duration }) {
-        this.debug(`${method} ${url}: ${outcome} after ${String(Math.round(duration))} ms`);
-    }
-    secret(value) {
-        core_setSecret(value);
+    /** Takes over from the early journal, and hides and says what must be hidden and said first. */
+    begin(inputs, early) {
+        if (inputs.downloadToken !== undefined) {
+            core_setSecret(inputs.downloadToken);
+        }
+        early.continueIn(this);
+        if (inputs.ignoredVersionFile !== undefined) {
+            this.notice('version-file is not read', `"version" is given, so ${inputs.ignoredVersionFile} does not count.`);
+        }
     }
     /** One annotation, and a paragraph in the summary: code, cause, next step. */
     failure(error) {
-        const known = error instanceof SetupError ? error : undefined;
+        const known = error instanceof errors/* SetupError */.w3 ? error : undefined;
         const code = known?.code ?? 'UNEXPECTED';
         const hint = known?.hint ?? 'This is a defect of the action: please report it with the log of this run.';
-        const message = known?.message ?? explain(error);
+        const message = known?.message ?? (0,errors/* explain */.WE)(error);
         process.exitCode = ExitCode.Failure;
         core_error(`${line(message)}\n${line(hint)}`, { title: `setup-verified-kubectl: ${code}` });
         if (error instanceof Error && error.stack !== undefined) {
@@ -20714,7 +19642,7 @@ function toolReport({ tool, slot, verified, ...one }, inputs) {
     return {
         tool,
         version: slot.version,
-        platform: platformName(inputs.platform),
+        platform: (0,kubernetes_platform/* platformName */.$r)(inputs.platform),
         path: files.binary,
         'bundle-path': files.bundle,
         sha256: verified.file.sha256.toString('hex'),
@@ -20725,7 +19653,7 @@ function toolReport({ tool, slot, verified, ...one }, inputs) {
         'log-entry-uuid': verified.uuid,
         'log-index': verified.logIndex,
         'integrated-time': verified.signedAt.toISOString(),
-        'release-proof': describeReleaseProof(one.releaseProof),
+        'release-proof': (0,release_proof.describeReleaseProof)(one.releaseProof),
         recovered: one.recovered ?? null,
     };
 }
@@ -20783,7 +19711,870 @@ function megabytes(bytes) {
     return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-;// CONCATENATED MODULE: ./src/sigstore/rekor.ts
+
+/***/ }),
+
+/***/ 2967:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   y: () => (/* binding */ decodeBase64)
+/* harmony export */ });
+/**
+ * Decodes base64 (RFC 4648 §4) that is written in the one canonical way.
+ *
+ * Node's decoder skips what it does not know and ignores the unused bits of the last character,
+ * so that several texts would stand for the same bytes.
+ *
+ * @returns undefined for anything else
+ */
+function decodeBase64(text) {
+    const bytes = Buffer.from(text, 'base64');
+    return bytes.length > 0 && bytes.toString('base64') === text ? bytes : undefined;
+}
+
+
+/***/ }),
+
+/***/ 2432:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Me: () => (/* binding */ MAX_BUNDLE_BYTES),
+/* harmony export */   QN: () => (/* binding */ parseBundle),
+/* harmony export */   fP: () => (/* binding */ serializeBundle),
+/* harmony export */   mW: () => (/* binding */ toBundle)
+/* harmony export */ });
+/* harmony import */ var _sigstore_bundle__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1040);
+/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3916);
+/* harmony import */ var _hashedrekord_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9536);
+
+
+
+/** A bundle with one entry is about 6 KiB. */
+const MAX_BUNDLE_BYTES = 256 << 10;
+/**
+ * Puts a detached signature and its log entry together: a Sigstore bundle v0.3.
+ *
+ * @param sha256 digest of the artifact, 32 bytes
+ */
+function toBundle(sha256, detached, entry) {
+    const bundle = (0,_sigstore_bundle__WEBPACK_IMPORTED_MODULE_0__/* .toMessageSignatureBundle */ .hj)({
+        digest: sha256,
+        signature: detached.signature,
+        certificate: detached.certificate,
+        certificateChain: false,
+    });
+    const { inclusionProof } = entry;
+    bundle.verificationMaterial.tlogEntries.push({
+        logIndex: String(entry.logIndex),
+        logId: { keyId: entry.logId },
+        kindVersion: { kind: _hashedrekord_js__WEBPACK_IMPORTED_MODULE_2__/* .KIND */ .Nd, version: _hashedrekord_js__WEBPACK_IMPORTED_MODULE_2__/* .VERSION_V1 */ .TH },
+        integratedTime: String(entry.integratedTime),
+        inclusionPromise: { signedEntryTimestamp: entry.signedEntryTimestamp },
+        inclusionProof: {
+            logIndex: String(inclusionProof.logIndex),
+            treeSize: String(inclusionProof.treeSize),
+            rootHash: inclusionProof.rootHash,
+            hashes: [...inclusionProof.hashes],
+            checkpoint: { envelope: inclusionProof.checkpoint },
+        },
+        canonicalizedBody: entry.body,
+    });
+    return bundle;
+}
+/**
+ * @param json a Sigstore bundle of any version that `@sigstore/bundle` reads
+ * @throws {SetupError} SIGNATURE_MALFORMED
+ */
+function parseBundle(json) {
+    try {
+        return (0,_sigstore_bundle__WEBPACK_IMPORTED_MODULE_0__/* .bundleFromJSON */ .vw)(JSON.parse(json.toString('utf8')));
+    }
+    catch (error) {
+        throw new _errors_js__WEBPACK_IMPORTED_MODULE_1__/* .SetupError */ .w3('SIGNATURE_MALFORMED', `the Sigstore bundle cannot be read: ${(0,_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .explain */ .WE)(error)}`, 'The publication is damaged, or a proxy or mirror answers with something else. Look at the file beside the artifact whose name ends in .sigstore.json.', error);
+    }
+}
+/** Sigstore bundle as JSON, UTF-8, ending in a newline. */
+function serializeBundle(bundle) {
+    return Buffer.from(`${JSON.stringify((0,_sigstore_bundle__WEBPACK_IMPORTED_MODULE_0__/* .bundleToJSON */ .ev)(bundle), undefined, 2)}\n`);
+}
+
+
+/***/ }),
+
+/***/ 5822:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   _h: () => (/* binding */ parseDetached),
+/* harmony export */   hB: () => (/* binding */ parseCertificate),
+/* harmony export */   my: () => (/* binding */ MAX_SIGNATURE_BYTES),
+/* harmony export */   sg: () => (/* binding */ toPem),
+/* harmony export */   to: () => (/* binding */ MAX_CERTIFICATE_BYTES)
+/* harmony export */ });
+/* unused harmony export parseSignature */
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
+/* harmony import */ var _sigstore_core__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3917);
+/* harmony import */ var _sigstore_core__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(_sigstore_core__WEBPACK_IMPORTED_MODULE_1__);
+/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3916);
+/* harmony import */ var _base64_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2967);
+
+
+
+
+/** A published `.sig` is about 100 bytes, a `.cert` about 1.5 KiB. */
+const MAX_SIGNATURE_BYTES = 1 << 10;
+const MAX_CERTIFICATE_BYTES = 16 << 10;
+const ONE_PEM_CERTIFICATE = /^-----BEGIN CERTIFICATE-----\r?\n((?:[A-Za-z0-9+/=]{1,76}\r?\n)+)-----END CERTIFICATE-----(?:\r?\n)?$/;
+/**
+ * @param signatureFile base64 of a DER ECDSA signature
+ * @param certificateFile base64 of one PEM certificate, or the PEM itself
+ * @throws {SetupError} SIGNATURE_MALFORMED
+ */
+function parseDetached(signatureFile, certificateFile) {
+    return {
+        signature: parseSignature(signatureFile),
+        certificate: parseCertificate(certificateFile),
+    };
+}
+/** @returns DER */
+function parseSignature(file) {
+    const der = (0,_base64_js__WEBPACK_IMPORTED_MODULE_3__/* .decodeBase64 */ .y)(withoutFinalNewline(file.toString('latin1')));
+    if (der === undefined) {
+        throw malformed('.sig', 'it is not base64');
+    }
+    if (!isEcdsaSignature(der)) {
+        throw malformed('.sig', 'it is not a DER-encoded ECDSA signature');
+    }
+    return der;
+}
+/** @returns DER */
+function parseCertificate(file) {
+    const text = file.toString('latin1');
+    const pem = text.startsWith('-----BEGIN')
+        ? text
+        : (0,_base64_js__WEBPACK_IMPORTED_MODULE_3__/* .decodeBase64 */ .y)(withoutFinalNewline(text))?.toString('latin1');
+    const body = ONE_PEM_CERTIFICATE.exec(pem ?? '')?.[1];
+    const der = body === undefined ? undefined : (0,_base64_js__WEBPACK_IMPORTED_MODULE_3__/* .decodeBase64 */ .y)(body.replaceAll(/\r?\n/g, ''));
+    if (der === undefined) {
+        throw malformed('.cert', 'it is not one PEM certificate, nor base64 of one');
+    }
+    assertOneCertificate(der);
+    return der;
+}
+/**
+ * PEM (RFC 7468) as Go's encoding/pem writes it: lines of 64, and a newline at the end.
+ *
+ * @param der X.509
+ */
+function toPem(der) {
+    const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
+    return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
+}
+/** SEQUENCE of two INTEGERs, with nothing behind it. */
+function isEcdsaSignature(der) {
+    try {
+        const sequence = _sigstore_core__WEBPACK_IMPORTED_MODULE_1__.ASN1Obj.parseBuffer(Buffer.from(der));
+        const [r, s, ...more] = sequence.subs;
+        const isPair = r?.tag.number === 0x02 && s?.tag.number === 0x02 && more.length === 0;
+        return isPair && sequence.toDER().equals(der);
+    }
+    catch {
+        return false; // Not ASN.1 at all.
+    }
+}
+function assertOneCertificate(der) {
+    let parsed;
+    try {
+        parsed = new node_crypto__WEBPACK_IMPORTED_MODULE_0__.X509Certificate(der);
+    }
+    catch (error) {
+        throw malformed('.cert', 'it is not an X.509 certificate', error);
+    }
+    if (!parsed.raw.equals(der)) {
+        throw malformed('.cert', 'something stands behind the certificate');
+    }
+}
+function withoutFinalNewline(text) {
+    return text.replace(/\r?\n$/, '');
+}
+function malformed(suffix, reason, cause) {
+    return new _errors_js__WEBPACK_IMPORTED_MODULE_2__/* .SetupError */ .w3('SIGNATURE_MALFORMED', `the ${suffix} file cannot be read: ${reason}`, 'The publication is damaged, or a proxy or mirror answers with something else. Look at the file at the URL beside the artifact.', cause);
+}
+
+
+/***/ }),
+
+/***/ 9536:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   IZ: () => (/* binding */ parseHashedRekord),
+/* harmony export */   Jq: () => (/* binding */ leafHash),
+/* harmony export */   MZ: () => (/* binding */ VERSION_V2),
+/* harmony export */   Nd: () => (/* binding */ KIND),
+/* harmony export */   TH: () => (/* binding */ VERSION_V1),
+/* harmony export */   ds: () => (/* binding */ hashedRekordBody)
+/* harmony export */ });
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
+/* harmony import */ var _base64_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2967);
+/* harmony import */ var _detached_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5822);
+
+
+
+/** Rekor v1 (`0.0.1`) holds base64 of a PEM, Rekor v2 (`0.0.2`) base64 of DER. */
+const KIND = 'hashedrekord';
+const VERSION_V1 = '0.0.1';
+const VERSION_V2 = '0.0.2';
+/**
+ * The body that Rekor v1 makes of a detached signature: canonical JSON (RFC 8785).
+ *
+ * The names below are in the order that RFC 8785 §3.2.3 asks for, and no value needs escaping.
+ *
+ * @param digest SHA-256, hex
+ */
+function hashedRekordBody(digest, { signature, certificate }) {
+    return Buffer.from(JSON.stringify({
+        apiVersion: VERSION_V1,
+        kind: KIND,
+        spec: {
+            data: { hash: { algorithm: 'sha256', value: digest } },
+            signature: {
+                content: signature.toString('base64'),
+                publicKey: { content: Buffer.from((0,_detached_js__WEBPACK_IMPORTED_MODULE_1__/* .toPem */ .sg)(certificate)).toString('base64') },
+            },
+        },
+    }));
+}
+/** RFC 6962 §2.1: SHA-256(0x00 ‖ leaf). Hex; the last 64 digits of an entry's id. */
+function leafHash(body) {
+    return (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)('sha256').update(Buffer.of(0)).update(body).digest('hex');
+}
+/**
+ * @param body of an entry with kind `hashedrekord`
+ * @returns undefined for anything but a well-formed entry of version 0.0.1 or 0.0.2
+ */
+function parseHashedRekord(body) {
+    try {
+        const entry = object(JSON.parse(body.toString('utf8')));
+        const spec = object(entry['spec']);
+        if (entry['kind'] !== KIND) {
+            return undefined;
+        }
+        switch (entry['apiVersion']) {
+            case VERSION_V1:
+                return parseV1(spec);
+            case VERSION_V2:
+                return parseV2(object(spec['hashedRekordV002']));
+            default:
+                return undefined;
+        }
+    }
+    catch {
+        return undefined; // No such entry can be compared with anything: the caller refuses it.
+    }
+}
+function parseV1(spec) {
+    const hash = object(object(spec['data'])['hash']);
+    const signature = object(spec['signature']);
+    if (hash['algorithm'] !== 'sha256') {
+        throw new TypeError('not a SHA-256 digest');
+    }
+    return {
+        digest: text(hash['value']),
+        signature: bytes(signature['content']),
+        certificate: (0,_detached_js__WEBPACK_IMPORTED_MODULE_1__/* .parseCertificate */ .hB)(bytes(object(signature['publicKey'])['content'])),
+    };
+}
+function parseV2(spec) {
+    const signature = object(spec['signature']);
+    const verifier = object(signature['verifier']);
+    return {
+        digest: bytes(object(spec['data'])['digest']).toString('hex'),
+        signature: bytes(signature['content']),
+        certificate: bytes(object(verifier['x509Certificate'])['rawBytes']),
+    };
+}
+function object(value) {
+    if (typeof value !== 'object' || value === null) {
+        throw new TypeError('not an object');
+    }
+    return value;
+}
+function text(value) {
+    if (typeof value !== 'string') {
+        throw new TypeError('not a string');
+    }
+    return value;
+}
+function bytes(value) {
+    const decoded = (0,_base64_js__WEBPACK_IMPORTED_MODULE_2__/* .decodeBase64 */ .y)(text(value));
+    if (decoded === undefined) {
+        throw new TypeError('not base64');
+    }
+    return decoded;
+}
+
+
+/***/ }),
+
+/***/ 9357:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  z: () => (/* binding */ prove),
+  r: () => (/* binding */ proveWithBundle)
+});
+
+// EXTERNAL MODULE: ./src/errors.ts
+var errors = __nccwpck_require__(3916);
+// EXTERNAL MODULE: ./src/transfer/download-failed.ts
+var download_failed = __nccwpck_require__(8445);
+// EXTERNAL MODULE: ./src/sigstore/bundle.ts
+var sigstore_bundle = __nccwpck_require__(2432);
+// EXTERNAL MODULE: ./src/sigstore/detached.ts
+var detached = __nccwpck_require__(5822);
+// EXTERNAL MODULE: ./src/sigstore/hashedrekord.ts
+var hashedrekord = __nccwpck_require__(9536);
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+// EXTERNAL MODULE: ./node_modules/@sigstore/core/dist/index.js
+var dist = __nccwpck_require__(3917);
+// EXTERNAL MODULE: ./node_modules/@sigstore/verify/dist/index.js
+var verify_dist = __nccwpck_require__(4187);
+;// CONCATENATED MODULE: ./src/sigstore/identity.ts
+
+
+/** Fulcio's extensions for the OIDC issuer: a raw string, and a DER UTF8String. */
+const OID_ISSUER_V1 = '1.3.6.1.4.1.57264.1.1';
+const OID_ISSUER_V2 = '1.3.6.1.4.1.57264.1.8';
+const OID_SUBJECT_ALTERNATIVE_NAME = '2.5.29.17';
+const TAG_UTF8_STRING = 0x0c;
+/** RFC 5280 §4.2.1.6: rfc822Name [1] and uniformResourceIdentifier [6]. */
+const TAG_RFC822_NAME = 1;
+const TAG_URI = 6;
+/**
+ * Requires the certificate's subject alternative name and issuer to equal the expected ones.
+ *
+ * `@sigstore/verify` can compare them too, but takes a string for an unanchored regular
+ * expression, skips an empty one, and looks at the first of several names.
+ *
+ * @throws {SetupError} IDENTITY_MISMATCH
+ */
+function checkIdentity(certificate, expected) {
+    const names = subjectAlternativeNames(certificate);
+    const issuers = oidcIssuers(certificate);
+    if (names.length !== 1 || names[0] !== expected.subjectAlternativeName) {
+        throw mismatch('certificate identity', expected.subjectAlternativeName, names);
+    }
+    if (issuers.length === 0 || !issuers.every((issuer) => issuer === expected.issuer)) {
+        throw mismatch('certificate OIDC issuer', expected.issuer, issuers);
+    }
+}
+/** Every name, of any kind; those that are neither e-mail address nor URI without their value. */
+function subjectAlternativeNames(certificate) {
+    const extension = certificate.extension(OID_SUBJECT_ALTERNATIVE_NAME);
+    return (extension?.valueObj.subs[0]?.subs ?? []).map((name) => name.tag.isContextSpecific(TAG_RFC822_NAME) || name.tag.isContextSpecific(TAG_URI)
+        ? name.value.toString('utf8')
+        : `(a name of type ${String(name.tag.number)})`);
+}
+function oidcIssuers(certificate) {
+    const v1 = certificate.extension(OID_ISSUER_V1);
+    const v2 = certificate.extension(OID_ISSUER_V2);
+    return [
+        ...(v1 === undefined ? [] : [v1.value.toString('utf8')]),
+        ...(v2 === undefined ? [] : [utf8String(v2.value)]),
+    ];
+}
+function utf8String(der) {
+    const parsed = dist.ASN1Obj.parseBuffer(Buffer.from(der));
+    return parsed.tag.number === TAG_UTF8_STRING ? parsed.value.toString('utf8') : '(no UTF8String)';
+}
+function mismatch(what, expected, found) {
+    const shown = found.length === 0 ? 'none' : found.map((name) => JSON.stringify(name)).join(', ');
+    return new errors/* SetupError */.w3('IDENTITY_MISMATCH', `${what}: expected ${JSON.stringify(expected)}, found ${shown}`, 'Somebody else signed this file. Do not use it. If you run your own release process, name its identity in "certificate-identity" and "certificate-oidc-issuer".');
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/verify.ts
+
+
+
+
+
+
+/** RFC 5280 §4.2.1.12: id-kp-codeSigning. */
+const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
+const DECIMAL = /^\d{1,19}$/;
+/** Only this module holds the seal, so only {@link verify} can make a {@link Verified}. */
+const seal = Symbol('verified');
+/** A file whose signature, certificate, identity and log entry were all verified in this run. */
+class Verified {
+    file;
+    bundle;
+    identity;
+    /** Of the log entry: RFC 6962 leaf hash, 64 hex digits. */
+    uuid;
+    /** Of the log entry, counted over all shards of the log. */
+    logIndex;
+    /** When the log, or a timestamp authority, saw the signature. */
+    signedAt;
+    constructor(key, file, bundle, identity, entry, signedAt) {
+        if (key !== seal) {
+            throw new TypeError('only verify() can say that a file is verified');
+        }
+        this.file = file;
+        this.bundle = bundle;
+        this.identity = identity;
+        this.uuid = (0,hashedrekord/* leafHash */.Jq)(entry.canonicalizedBody);
+        this.logIndex = entry.logIndex;
+        this.signedAt = signedAt;
+    }
+}
+/**
+ * Steps 3 to 6 of the verification: signature, certificate, identity, transparency log.
+ *
+ * @param bundle what was published, or put together from a detached signature and its log entry
+ * @throws {SetupError} SIGNATURE_MALFORMED, SIGNATURE_MISMATCH, CERTIFICATE_UNTRUSTED,
+ *   IDENTITY_MISMATCH, LOG_ENTRY_INVALID
+ */
+function verify(file, bundle, trust, expected) {
+    const { signature, digest, certificate } = signedContent(bundle);
+    const leaf = parseLeaf(certificate);
+    checkDigest(file, digest);
+    checkSignature(file, signature, certificate);
+    checkCodeSigningLeaf(leaf);
+    checkIdentity(leaf, expected);
+    const [entry, ...more] = bundle.verificationMaterial.tlogEntries;
+    if (entry === undefined || more.length > 0) {
+        throw invalidEntry(`expected one log entry, found ${String(more.length + (entry ? 1 : 0))}`);
+    }
+    checkEntryKind(entry);
+    checkEntryBody(entry, { digest: file.sha256, signature, certificate });
+    checkInclusionProofPresent(entry);
+    checkInclusionProofMatchesCheckpoint(entry);
+    checkLogIndex(entry);
+    checkIntegratedTime(entry, leaf);
+    const signedAt = checkAgainstTrustRoot(file, bundle, trust);
+    return new Verified(seal, file, bundle, expected, entry, signedAt);
+}
+/** A signature over the file itself, made with the key of a certificate. */
+function signedContent(bundle) {
+    const { content, verificationMaterial } = bundle;
+    const key = verificationMaterial.content;
+    const certificate = key.$case === 'certificate'
+        ? key.certificate
+        : key.$case === 'x509CertificateChain'
+            ? key.x509CertificateChain.certificates[0]
+            : undefined;
+    if (content.$case !== 'messageSignature' || certificate === undefined) {
+        throw new errors/* SetupError */.w3('SIGNATURE_MALFORMED', 'the Sigstore bundle holds no signature over the file made with a certificate', 'A bundle for a blob is needed, as "cosign sign-blob --bundle" writes it; attestations and plain keys are not accepted.');
+    }
+    return {
+        signature: content.messageSignature.signature,
+        digest: content.messageSignature.messageDigest.digest,
+        certificate: certificate.rawBytes,
+    };
+}
+function parseLeaf(certificate) {
+    try {
+        const leaf = dist.X509Certificate.parse(Buffer.from(certificate));
+        (0,external_node_crypto_.createPublicKey)({ key: leaf.publicKey, format: 'der', type: 'spki' });
+        return leaf;
+    }
+    catch (error) {
+        throw untrusted(`the certificate cannot be read: ${(0,errors/* explain */.WE)(error)}`, error);
+    }
+}
+/** The digest that the bundle states is the file's. */
+function checkDigest(file, digest) {
+    if (!file.sha256.equals(digest)) {
+        throw verify_mismatch(`the signature is for a file with SHA-256 ${digest.toString('hex')}`);
+    }
+}
+/**
+ * ECDSA with SHA-256 over the file, with the certificate's key.
+ *
+ * @param signature DER
+ * @param certificate X.509, DER
+ */
+function checkSignature(file, signature, certificate) {
+    const key = (0,external_node_crypto_.createPublicKey)({
+        key: dist.X509Certificate.parse(Buffer.from(certificate)).publicKey,
+        format: 'der',
+        type: 'spki',
+    });
+    if (key.asymmetricKeyType !== 'ec') {
+        throw untrusted(`the certificate holds a key of type ${key.asymmetricKeyType ?? 'unknown'}, not ECDSA`);
+    }
+    if (!file.isSignedBy(key, signature)) {
+        throw verify_mismatch('the signature does not verify over the file');
+    }
+}
+/** The certificate may sign code, and is not an authority itself (RFC 5280 §4.2.1). */
+function checkCodeSigningLeaf(leaf) {
+    if (leaf.extBasicConstraints?.isCA === true || leaf.extKeyUsage?.keyCertSign === true) {
+        throw untrusted('the certificate is that of an authority, not of a signer');
+    }
+    if (leaf.extKeyUsage?.digitalSignature !== true) {
+        throw untrusted('the certificate is not for digital signatures');
+    }
+    if (!extendedKeyUsages(leaf).includes(CODE_SIGNING)) {
+        throw untrusted('the certificate is not for code signing');
+    }
+}
+function extendedKeyUsages(leaf) {
+    const extension = leaf.extension('2.5.29.37');
+    return (extension?.valueObj.subs[0]?.subs ?? []).map((usage) => usage.toOID());
+}
+function checkEntryKind(entry) {
+    const { kind, version } = entry.kindVersion;
+    if (kind !== hashedrekord/* KIND */.Nd || (version !== hashedrekord/* VERSION_V1 */.TH && version !== hashedrekord/* VERSION_V2 */.MZ)) {
+        throw invalidEntry(`it is of kind ${JSON.stringify(`${kind} ${version}`)}`);
+    }
+}
+/** The logged digest, signature and certificate are the file's, byte for byte. */
+function checkEntryBody(entry, expected) {
+    const logged = (0,hashedrekord/* parseHashedRekord */.IZ)(entry.canonicalizedBody);
+    if (logged === undefined) {
+        throw invalidEntry('its body is not a well-formed hashedrekord');
+    }
+    if (logged.digest !== expected.digest.toString('hex')) {
+        throw invalidEntry('it was made for another file');
+    }
+    if (!logged.signature.equals(expected.signature)) {
+        throw invalidEntry('it was made for another signature');
+    }
+    if (!logged.certificate.equals(expected.certificate)) {
+        throw invalidEntry('it was made for another certificate');
+    }
+}
+/** `@sigstore/verify` is content with either; Rekor v1 gives both, and v2 has no timestamp. */
+function checkInclusionProofPresent(entry) {
+    if (entry.inclusionProof?.checkpoint === undefined) {
+        throw invalidEntry('it has no inclusion proof with a checkpoint');
+    }
+}
+/**
+ * Tree size and root hash that the proof states are those of the signed checkpoint.
+ *
+ * `@sigstore/verify` computes with the checkpoint's; other readers of the bundle take the proof's.
+ */
+function checkInclusionProofMatchesCheckpoint(entry) {
+    const proof = entry.inclusionProof;
+    const [, size, root] = proof?.checkpoint?.envelope.split('\n', 3) ?? [];
+    if (proof?.treeSize !== size || proof?.rootHash.toString('base64') !== root) {
+        throw invalidEntry('its inclusion proof ends in another tree than its checkpoint');
+    }
+}
+/** The log saw the signature while the certificate was valid. */
+function checkIntegratedTime(entry, leaf) {
+    if (entry.inclusionPromise === undefined) {
+        return; // Without a promise nobody signed the time, and nothing here relies on it.
+    }
+    const integrated = new Date(Number(entry.integratedTime) * 1000);
+    if (!leaf.validForDate(integrated)) {
+        throw invalidEntry(`its time ${isoDate(integrated)} is outside of the certificate's validity, ${isoDate(leaf.notBefore)} to ${isoDate(leaf.notAfter)}`);
+    }
+}
+/** Without a promise the position in the whole log is signed by nobody: it must be the proof's. */
+function checkLogIndex(entry) {
+    const { logIndex, inclusionPromise, inclusionProof } = entry;
+    if (!DECIMAL.test(logIndex) || !DECIMAL.test(entry.integratedTime)) {
+        throw invalidEntry('its log index or time is not a number');
+    }
+    if (inclusionPromise === undefined && logIndex !== inclusionProof?.logIndex) {
+        throw invalidEntry('its log index is not that of its inclusion proof');
+    }
+}
+/**
+ * What `@sigstore/verify` checks: certificate chain and certificate timestamp, entry timestamp or
+ * RFC 3161 timestamp, inclusion proof, checkpoint; all against the keys of the trust root.
+ *
+ * @returns the earliest verified time of the signature
+ */
+function checkAgainstTrustRoot(file, bundle, trust) {
+    const entity = signedEntity(file, bundle);
+    const verifier = new verify_dist/* Verifier */.BL(trust, {
+        ctlogThreshold: 1,
+        tlogThreshold: 1,
+        timestampThreshold: 1,
+    });
+    try {
+        verifier.verify(entity);
+    }
+    catch (error) {
+        throw translated(error);
+    }
+    return earliestTime(entity);
+}
+/** The library's view of the bundle, but with the signature check that was fed while streaming. */
+function signedEntity(file, bundle) {
+    let entity;
+    try {
+        entity = (0,verify_dist/* toSignedEntity */.DC)(bundle, Buffer.alloc(0));
+    }
+    catch (error) {
+        throw new errors/* SetupError */.w3('SIGNATURE_MALFORMED', `the timestamp of the signature cannot be read: ${(0,errors/* explain */.WE)(error)}`, 'The publication is damaged. Look at the file beside the artifact whose name ends in .sigstore.json.', error);
+    }
+    const { signature } = entity.signature;
+    return {
+        ...entity,
+        signature: {
+            signature,
+            compareSignature: (other) => signature.equals(other),
+            compareDigest: (other) => file.sha256.equals(other),
+            compareSignedDigest: (other) => file.sha256.equals(other),
+            verifySignature: (key) => file.isSignedBy(key, signature),
+        },
+    };
+}
+/** Only times that were verified: an entry without a promise tells none. */
+function earliestTime({ timestamps }) {
+    const times = timestamps.flatMap((timestamp) => {
+        if (timestamp.$case === 'timestamp-authority') {
+            return [timestamp.timestamp.signingTime.getTime()];
+        }
+        const { inclusionPromise, integratedTime } = timestamp.tlogEntry;
+        return inclusionPromise === undefined ? [] : [Number(integratedTime) * 1000];
+    });
+    return new Date(Math.min(...times));
+}
+/** The library's codes that speak of the log; its others speak of the certificate. */
+const LOG_CODES = /^(?:TLOG|TIMESTAMP)_/;
+function translated(error) {
+    const reason = (0,errors/* explain */.WE)(error);
+    const code = error instanceof verify_dist/* VerificationError */.mk ? error.code : '';
+    return LOG_CODES.test(code) ? invalidEntry(reason, error) : untrusted(reason, error);
+}
+function verify_mismatch(reason) {
+    return new errors/* SetupError */.w3('SIGNATURE_MISMATCH', reason, 'The file is damaged or was replaced, or it was published with the signature of another one. Do not use it. Run the job again; if it stays so, report it at https://github.com/kubernetes/release/issues.');
+}
+function untrusted(reason, cause) {
+    return new errors/* SetupError */.w3('CERTIFICATE_UNTRUSTED', `the signing certificate is not trusted: ${reason}`, 'The certificate was not issued by an authority of the trust root in the way that Sigstore issues them. Do not use the file. With a Sigstore instance of your own, name its trust root in "trusted-root", or in "tuf-mirror-url" and "tuf-root".', cause);
+}
+function invalidEntry(reason, cause) {
+    return new errors/* SetupError */.w3('LOG_ENTRY_INVALID', `the transparency-log entry does not prove this signature: ${reason}`, 'Do not use the file. With a Sigstore instance of your own, check that "rekor-url" and the trust root belong together; else report this: something may be tampering with the log or with the connection to it.', cause);
+}
+function isoDate(date) {
+    return Number.isNaN(date.getTime()) ? 'unknown' : date.toISOString();
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/prove.ts
+
+
+
+
+
+
+/**
+ * Steps 2 to 6 of the verification for one file, with what is published beside it.
+ *
+ * Runs while the file is still being downloaded: what the log holds for the digest that
+ * `hint` tells is asked for early, and asked again if the hint turns out to be wrong.
+ *
+ * @param file the bytes, when they have arrived
+ * @param hint SHA-256 of the file as hex, as an unsigned file beside it tells; undefined if none
+ * @throws {SetupError} every code of the verification
+ */
+async function prove(prover, urls, file, hint) {
+    file.catch(() => undefined); // Awaited below; until then a failed download has no other listener.
+    const published = await fetchDetached(prover.http, urls);
+    if (published.kind === 'absent') {
+        return proveWithoutDetached(prover, urls, await file, published.reason);
+    }
+    if (published.kind === 'malformed') {
+        return recover(prover, await file, published.error);
+    }
+    const { detached } = published;
+    const early = lookUpEarly(prover.log, detached, hint);
+    const arrived = await file;
+    const complaint = complaintAbout(arrived, detached);
+    if (complaint !== undefined) {
+        return proveWithFreshPair(prover, urls, arrived, complaint);
+    }
+    const entry = await lookUp(prover.log, arrived, detached, early);
+    return entry === undefined
+        ? recover(prover, arrived, entryNotFound(urls.name, arrived))
+        : proof(prover, arrived, (0,sigstore_bundle/* toBundle */.mW)(arrived.sha256, detached, entry), 'detached');
+}
+/**
+ * Steps 3 to 6 for a file whose bundle is already at hand.
+ *
+ * @throws {SetupError}
+ */
+async function proveWithBundle(prover, file, bundle) {
+    return verify(file, bundle, await prover.trust, prover.expected);
+}
+async function proof(prover, file, bundle, source, recovered) {
+    const verified = await proveWithBundle(prover, file, bundle);
+    return { verified, source, ...(recovered === undefined ? {} : { recovered }) };
+}
+/** Signature and certificate belong together, so they are always fetched together. */
+async function fetchDetached(http, urls) {
+    const [signature, certificate] = await Promise.all([
+        readMaterial(http, urls.signatureUrl, detached/* MAX_SIGNATURE_BYTES */.my),
+        readMaterial(http, urls.certificateUrl, detached/* MAX_CERTIFICATE_BYTES */.to),
+    ]);
+    if (signature === undefined || certificate === undefined) {
+        const missing = [
+            ...(signature === undefined ? ['.sig'] : []),
+            ...(certificate === undefined ? ['.cert'] : []),
+        ];
+        return { kind: 'absent', reason: `${urls.name} has no ${missing.join(' and no ')} beside it` };
+    }
+    try {
+        return { kind: 'pair', detached: (0,detached/* parseDetached */._h)(signature, certificate) };
+    }
+    catch (error) {
+        if (error instanceof errors/* SetupError */.w3) {
+            return { kind: 'malformed', error };
+        }
+        throw error;
+    }
+}
+async function readMaterial(http, url, maxBytes) {
+    try {
+        return await http.readIfPresent(url, maxBytes);
+    }
+    catch (error) {
+        throw (0,download_failed/* downloadFailed */.O)(error, 'the signature');
+    }
+}
+/** Undefined when the signature verifies over the file. */
+function complaintAbout(file, detached) {
+    try {
+        checkSignature(file, detached.signature, detached.certificate);
+        return undefined;
+    }
+    catch (error) {
+        if (error instanceof errors/* SetupError */.w3 && error.code === 'SIGNATURE_MISMATCH') {
+            return error;
+        }
+        throw error;
+    }
+}
+/** Asks while the file is on its way. What fails here is asked again, with the true digest. */
+function lookUpEarly(log, detached, hint) {
+    const early = hint.then((digest) => digest === undefined
+        ? undefined
+        : log.entryByLeafHash((0,hashedrekord/* leafHash */.Jq)((0,hashedrekord/* hashedRekordBody */.ds)(digest, detached))));
+    early.catch(() => undefined); // Awaited later, perhaps never: no unhandled rejection meanwhile.
+    return early;
+}
+/** By the UUID that follows from digest, signature and certificate; then by the digest. */
+async function lookUp(log, file, detached, early) {
+    const uuid = (0,hashedrekord/* leafHash */.Jq)((0,hashedrekord/* hashedRekordBody */.ds)(file.sha256.toString('hex'), detached));
+    const hinted = await early.catch(() => undefined);
+    if (hinted?.uuid.endsWith(uuid) === true) {
+        return hinted;
+    }
+    const entry = await log.entryByLeafHash(uuid);
+    if (entry !== undefined) {
+        return entry;
+    }
+    // The same pair, written down in another way (line breaks in the PEM), has another UUID.
+    const entries = await log.entriesByDigest(file.sha256.toString('hex'));
+    return entries.find(({ body }) => {
+        const logged = (0,hashedrekord/* parseHashedRekord */.IZ)(body);
+        return (logged?.signature.equals(detached.signature) === true &&
+            logged.certificate.equals(detached.certificate));
+    });
+}
+/** A signing job that is run again replaces both files, and a reader may meet it half-way. */
+async function proveWithFreshPair(prover, urls, file, complaint) {
+    const published = await fetchDetached(prover.http, urls);
+    if (published.kind === 'pair' && complaintAbout(file, published.detached) === undefined) {
+        const { detached } = published;
+        const entry = await lookUp(prover.log, file, detached, Promise.resolve(undefined));
+        if (entry !== undefined) {
+            const bundle = (0,sigstore_bundle/* toBundle */.mW)(file.sha256, detached, entry);
+            const recovered = `${complaint.message}; verified with the pair that was published a moment later`;
+            return proof(prover, file, bundle, 'detached', recovered);
+        }
+    }
+    return recover(prover, file, complaint);
+}
+async function proveWithoutDetached(prover, urls, file, reason) {
+    const json = await readMaterial(prover.http, urls.bundleUrl, sigstore_bundle/* MAX_BUNDLE_BYTES */.Me);
+    return json === undefined
+        ? recover(prover, file, notSigned(reason))
+        : proof(prover, file, (0,sigstore_bundle/* parseBundle */.QN)(json), 'bundle');
+}
+/**
+ * The publication is broken. The log may hold what should have been published: signature and
+ * certificate of an entry for this digest, and every check applies to them. The earliest entry
+ * that passes wins.
+ *
+ * @throws the complaint, when no entry passes
+ */
+async function recover(prover, file, complaint) {
+    for (const entry of await candidates(prover.log, file, complaint)) {
+        const logged = (0,hashedrekord/* parseHashedRekord */.IZ)(entry.body);
+        if (logged === undefined) {
+            continue;
+        }
+        try {
+            const recovered = `${complaint.message}; verified with the signature and certificate in log entry ${entry.uuid}`;
+            return await proof(prover, file, (0,sigstore_bundle/* toBundle */.mW)(file.sha256, logged, entry), 'log', recovered);
+        }
+        catch (error) {
+            if (!(error instanceof errors/* SetupError */.w3) || error.code === 'TRUST_ROOT_UNAVAILABLE') {
+                throw error;
+            }
+        }
+    }
+    throw complaint;
+}
+async function candidates(log, file, complaint) {
+    try {
+        return await log.entriesByDigest(file.sha256.toString('hex'));
+    }
+    catch (error) {
+        // A signature that is there and wrong is the worse news, whatever the log would have said.
+        const isWrong = ['SIGNATURE_MISMATCH', 'SIGNATURE_MALFORMED'].includes(complaint.code);
+        throw isWrong && error instanceof errors/* SetupError */.w3 ? complaint : error;
+    }
+}
+function notSigned(reason) {
+    return new errors/* SetupError */.w3('RELEASE_NOT_SIGNED', `${reason}, no Sigstore bundle, and the transparency log holds no valid entry for it`, 'Kubernetes signs its releases since v1.26.0 (and the last patches of 1.22 to 1.25). Choose a signed one. With "download-base-url", check that the mirror carries .sig and .cert too.');
+}
+function entryNotFound(name, file) {
+    return new errors/* SetupError */.w3('LOG_ENTRY_NOT_FOUND', `the transparency log holds no entry for the signature of ${name} (SHA-256 ${file.sha256.toString('hex')})`, 'The signature was never made public, which Kubernetes always does. Do not use the file. With a Sigstore instance of your own, check "rekor-url".');
+}
+
+
+/***/ }),
+
+/***/ 2161:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   w: () => (/* binding */ PUBLIC_MIRROR)
+/* harmony export */ });
+/** The TUF repository of Sigstore's public instance, and its seed in `@sigstore/tuf`. */
+const PUBLIC_MIRROR = 'https://tuf-repo-cdn.sigstore.dev';
+
+
+/***/ }),
+
+/***/ 9885:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.r(__webpack_exports__);
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   TransparencyLog: () => (/* binding */ TransparencyLog),
+/* harmony export */   checkEntryId: () => (/* binding */ checkEntryId),
+/* harmony export */   parseLogEntries: () => (/* binding */ parseLogEntries)
+/* harmony export */ });
+/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3916);
+/* harmony import */ var _transfer_transfer_error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8595);
+/* harmony import */ var _base64_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2967);
+/* harmony import */ var _hashedrekord_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9536);
 
 
 
@@ -20820,7 +20611,7 @@ class TransparencyLog {
         const answer = await this.#ask(() => this.#http.read(url, MAX_ENTRY_BYTES));
         const entry = answer === undefined ? undefined : parseLogEntries(answer)[0];
         if (entry !== undefined && !entry.uuid.endsWith(hash)) {
-            throw rekor_invalid(`the log was asked for entry ${hash} and returned ${entry.uuid}`);
+            throw invalid(`the log was asked for entry ${hash} and returned ${entry.uuid}`);
         }
         return entry;
     }
@@ -20848,7 +20639,7 @@ class TransparencyLog {
         const uuids = answer === undefined ? [] : parseJson(answer);
         if (!Array.isArray(uuids) ||
             !uuids.every((id) => typeof id === 'string' && ENTRY_ID.test(id))) {
-            throw rekor_invalid('the index of the log returned something else than entry ids');
+            throw invalid('the index of the log returned something else than entry ids');
         }
         return uuids;
     }
@@ -20858,13 +20649,13 @@ class TransparencyLog {
             return await request();
         }
         catch (error) {
-            if (!(error instanceof TransferError)) {
+            if (!(error instanceof _transfer_transfer_error_js__WEBPACK_IMPORTED_MODULE_1__/* .TransferError */ .aG)) {
                 throw error;
             }
             if (error.status === 404) {
                 return undefined;
             }
-            throw new SetupError('LOG_UNAVAILABLE', `the transparency log cannot be asked: ${error.message}`, 'See https://status.sigstore.dev, and run the job again. A version that is in the tool cache needs no log.', error);
+            throw new _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SetupError */ .w3('LOG_UNAVAILABLE', `the transparency log cannot be asked: ${error.message}`, 'See https://status.sigstore.dev, and run the job again. A version that is in the tool cache needs no log.', error);
         }
     }
 }
@@ -20878,17 +20669,17 @@ function parseLogEntries(answer) {
     const parsed = parseJson(answer);
     const maps = Array.isArray(parsed) ? parsed : [parsed];
     try {
-        return maps.flatMap((map) => Object.entries(rekor_object(map)).map(([id, entry]) => parseLogEntry(id, rekor_object(entry))));
+        return maps.flatMap((map) => Object.entries(object(map)).map(([id, entry]) => parseLogEntry(id, object(entry))));
     }
     catch (error) {
-        throw error instanceof SetupError
+        throw error instanceof _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SetupError */ .w3
             ? error
-            : rekor_invalid('the log returned a malformed entry', error);
+            : invalid('the log returned a malformed entry', error);
     }
 }
 function parseLogEntry(id, entry) {
-    const verification = rekor_object(entry['verification']);
-    const proof = rekor_object(verification['inclusionProof']);
+    const verification = object(entry['verification']);
+    const proof = object(verification['inclusionProof']);
     const body = base64(entry['body']);
     checkEntryId(id, body);
     return {
@@ -20903,14 +20694,14 @@ function parseLogEntry(id, entry) {
             treeSize: whole(proof['treeSize']),
             rootHash: hash(proof['rootHash']),
             hashes: list(proof['hashes']).map(hash),
-            checkpoint: rekor_text(proof['checkpoint']),
+            checkpoint: text(proof['checkpoint']),
         },
     };
 }
 /** The UUID of an entry is the leaf hash of its body (RFC 6962 §2.1). */
 function checkEntryId(id, body) {
-    if (ENTRY_ID.exec(id)?.[1] !== leafHash(body)) {
-        throw rekor_invalid(`the log returned another body than the one that entry ${id} stands for`);
+    if (ENTRY_ID.exec(id)?.[1] !== (0,_hashedrekord_js__WEBPACK_IMPORTED_MODULE_2__/* .leafHash */ .Jq)(body)) {
+        throw invalid(`the log returned another body than the one that entry ${id} stands for`);
     }
 }
 function parseJson(answer) {
@@ -20918,10 +20709,10 @@ function parseJson(answer) {
         return JSON.parse(answer.toString('utf8'));
     }
     catch (error) {
-        throw rekor_invalid('the log returned something else than JSON', error);
+        throw invalid('the log returned something else than JSON', error);
     }
 }
-function rekor_object(value) {
+function object(value) {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
         throw new TypeError('not an object');
     }
@@ -20933,7 +20724,7 @@ function list(value) {
     }
     return value;
 }
-function rekor_text(value) {
+function text(value) {
     if (typeof value !== 'string' || value === '') {
         throw new TypeError('not a text');
     }
@@ -20947,31 +20738,63 @@ function whole(value) {
 }
 /** @param value 64 hex digits */
 function hash(value) {
-    if (!HASH.test(rekor_text(value))) {
+    if (!HASH.test(text(value))) {
         throw new TypeError('not a SHA-256 hash');
     }
-    return Buffer.from(rekor_text(value), 'hex');
+    return Buffer.from(text(value), 'hex');
 }
 function base64(value) {
-    const bytes = decodeBase64(rekor_text(value));
+    const bytes = (0,_base64_js__WEBPACK_IMPORTED_MODULE_3__/* .decodeBase64 */ .y)(text(value));
     if (bytes === undefined) {
         throw new TypeError('not base64');
     }
     return bytes;
 }
-function rekor_invalid(message, cause) {
-    const reason = cause === undefined ? '' : `: ${explain(cause)}`;
-    return new SetupError('LOG_ENTRY_INVALID', `${message}${reason}`, 'The answer of the transparency log does not prove what it should. Check "rekor-url"; if it is right, report this: something may be tampering with the log or with the connection to it.', cause);
+function invalid(message, cause) {
+    const reason = cause === undefined ? '' : `: ${(0,_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .explain */ .WE)(cause)}`;
+    return new _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SetupError */ .w3('LOG_ENTRY_INVALID', `${message}${reason}`, 'The answer of the transparency log does not prove what it should. Check "rekor-url"; if it is right, report this: something may be tampering with the log or with the connection to it.', cause);
 }
 
+
+/***/ }),
+
+/***/ 6265:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+// ESM COMPAT FLAG
+__nccwpck_require__.r(__webpack_exports__);
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  loadTrustRoot: () => (/* binding */ loadTrustRoot),
+  parseTrustedRoot: () => (/* binding */ parseTrustedRoot)
+});
+
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+// EXTERNAL MODULE: external "node:fs/promises"
+var promises_ = __nccwpck_require__(1455);
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
+var external_node_path_default = /*#__PURE__*/__nccwpck_require__.n(external_node_path_);
+// EXTERNAL MODULE: external "node:url"
+var external_node_url_ = __nccwpck_require__(3136);
 // EXTERNAL MODULE: ./node_modules/@sigstore/protobuf-specs/dist/index.js
-var protobuf_specs_dist = __nccwpck_require__(9654);
+var dist = __nccwpck_require__(9654);
 ;// CONCATENATED MODULE: ./node_modules/@sigstore/tuf/seeds.json
 const seeds_namespaceObject = /*#__PURE__*/JSON.parse('{"https://tuf-repo-cdn.sigstore.dev":{"root.json":"ewogInNpZ25hdHVyZXMiOiBbCiAgewogICAia2V5aWQiOiAiZTcxYTU0ZDU0MzgzNWJhODZhZGFkOTQ2MDM3OWM3NjQxZmI4NzI2ZDE2NGVhNzY2ODAxYTFjNTIyYWJhN2VhMiIsCiAgICJzaWciOiAiMzA0NTAyMjA2NWM2OGYyOGViZTQ0ZDBhNGUwNDdhNmUyODdmOTY2OWM4ZTNiMzFlMDg1MzYzOTZjNjdhMTQ4MzMyNmJlOGM2MDIyMTAwZTc1MjRhODg5ZTQwZGUwZGY4NDIzMWRkNDBlMWZjYzU3ZmJiYmY2MjA1NWMxNzA3NjU2ODMwN2RiYzUwOTA0NiIKICB9LAogIHsKICAgImtleWlkIjogIjIyZjRjYWVjNmQ4ZTZmOTU1NWFmNjZiM2Q0YzNjYjA2YTNiYjIzZmRjN2UzOWM5MTZjNjFmNDYyZTZmNTJiMDYiLAogICAic2lnIjogIjMwNDUwMjIwNmZlZGM0YTM4MmEwYzUxNTVlODEyYzliNzQ2MWZlMzg4ZWY3MDRmZWY5ZTA5M2M1YzIzNmUyMGFiYmY4ZTY2MjAyMjEwMDhiYmVjMzZiNjNiZjliYWViYzAzYTgzYzc3MGNmOTM4N2VmYzkwOTA3ZWI4MzA3MGI3YTg3NTEyOTUxMmQ2ODciCiAgfSwKICB7CiAgICJrZXlpZCI6ICI2MTY0MzgzODEyNWI0NDBiNDBkYjY5NDJmNWNiNWEzMWMwZGMwNDM2ODMxNmViMmFhYTU4Yjk1OTA0YTU4MjIyIiwKICAgInNpZyI6ICIzMDQ1MDIyMDQ2OGY0MjE5ZGI1MWM3ZTgxNWUxZTNkMzNkOTk4Nzg3OGFhMTJhZWFmMzMxNjA0ZDUxODBkZDYwYjE5ZGZiMzUwMjIxMDA5Zjc3OGVmNWU5NjY0N2MwOGJkMjNkNjNmNjljMGNjZTZmYzM1M2Q3NDdiOWQ1MWYzNWRjMGY4Njc4ZGU5ZmVmIgogIH0sCiAgewogICAia2V5aWQiOiAiYTY4N2U1YmY0ZmFiODJiMGVlNThkNDZlMDVjOTUzNTE0NWEyYzlhZmI0NThmNDNkNDJiNDVjYTBmZGNlMmE3MCIsCiAgICJzaWciOiAiMzA0NTAyMjAyOWUyNTE4YTdiY2FjMDVlYzBiMjI3ODA5Y2UwYzk2OTQwNjc0MzQxMmY5MGRjNTI1NTQwMWFmYjEzMzYzZjQ2MDIyMTAwODdhNjQxODIyNDllNDFkZDExZGU5MWM5ZjM4NWEzMzY1OWJkNjAxNDdhOTNkMTNjODZiN2E2NGU0NDdmOTgyNiIKICB9LAogIHsKICAgImtleWlkIjogIjE4M2U2NGYzNzY3MGRjMTNjYTBkMjg5OTVhMzA1M2YzNzQwOTU0ZGRjZTQ0MzIxYTQxZTQ2NTM0Y2Y0NGU2MzIiLAogICAic2lnIjogIjMwNDUwMjIxMDA4MDUxYzQ1NmVkMmJmNDhhYTVmYzU3NDI5MjhhYjA5MDQyNjZjMWQ2YmRkZTVmYzc1YWUyMGYxMmQwOThhOTU1MDIyMDNjYzY4M2JkODY3OTM4MDhlNmM5Zjg5ZTJjYTkzZjgwYjAwYzZlYTY0ODgwYWM0ZTM3ZGI2OWUyZTg2YjI0ZTMiCiAgfQogXSwKICJzaWduZWQiOiB7CiAgIl90eXBlIjogInJvb3QiLAogICJjb25zaXN0ZW50X3NuYXBzaG90IjogdHJ1ZSwKICAiZXhwaXJlcyI6ICIyMDI3LTA0LTIyVDE5OjI3OjMxWiIsCiAgImtleXMiOiB7CiAgICIwYzg3NDMyYzNiZjA5ZmQ5OTE4OWZkYzMyZmE1ZWFlZGY0ZTRhNWZhYzdiYWI3M2ZhMDRhMmUwZmM2NGFmNmY1IjogewogICAgImtleWlkX2hhc2hfYWxnb3JpdGhtcyI6IFsKICAgICAic2hhMjU2IiwKICAgICAic2hhNTEyIgogICAgXSwKICAgICJrZXl0eXBlIjogImVjZHNhIiwKICAgICJrZXl2YWwiOiB7CiAgICAgInB1YmxpYyI6ICItLS0tLUJFR0lOIFBVQkxJQyBLRVktLS0tLVxuTUZrd0V3WUhLb1pJemowQ0FRWUlLb1pJemowREFRY0RRZ0FFV1JpR3I1K2orM0o1U3NIK1p0cjVuRTJIMndPN1xuQlYrbk8zczkzZ0xjYTE4cVRPekhZMW9XeUFHRHlrTVNzR1RVQlN0OUQrQW4wS2ZLc0QybWZTTTQyUT09XG4tLS0tLUVORCBQVUJMSUMgS0VZLS0tLS1cbiIKICAgIH0sCiAgICAic2NoZW1lIjogImVjZHNhLXNoYTItbmlzdHAyNTYiLAogICAgIngtdHVmLW9uLWNpLW9ubGluZS11cmkiOiAiZ2Nwa21zOnByb2plY3RzL3NpZ3N0b3JlLXJvb3Qtc2lnbmluZy9sb2NhdGlvbnMvZ2xvYmFsL2tleVJpbmdzL3Jvb3QvY3J5cHRvS2V5cy90aW1lc3RhbXAvY3J5cHRvS2V5VmVyc2lvbnMvMSIKICAgfSwKICAgIjE4M2U2NGYzNzY3MGRjMTNjYTBkMjg5OTVhMzA1M2YzNzQwOTU0ZGRjZTQ0MzIxYTQxZTQ2NTM0Y2Y0NGU2MzIiOiB7CiAgICAia2V5dHlwZSI6ICJlY2RzYSIsCiAgICAia2V5dmFsIjogewogICAgICJwdWJsaWMiOiAiLS0tLS1CRUdJTiBQVUJMSUMgS0VZLS0tLS1cbk1Ga3dFd1lIS29aSXpqMENBUVlJS29aSXpqMERBUWNEUWdBRU14cFBPSkNJWjVvdEc0MTA2ZkdKc2VFUWkzVjlcbnBrTVlRNHV5VjlUajFNN1dIWEl5TEcramtmdnVHMGdsUTFKWmJSWlpCVjNnQVI0c29qZEdISVNlb3c9PVxuLS0tLS1FTkQgUFVCTElDIEtFWS0tLS0tXG4iCiAgICB9LAogICAgInNjaGVtZSI6ICJlY2RzYS1zaGEyLW5pc3RwMjU2IiwKICAgICJ4LXR1Zi1vbi1jaS1rZXlvd25lciI6ICJAbGFuY2UiCiAgIH0sCiAgICIyMmY0Y2FlYzZkOGU2Zjk1NTVhZjY2YjNkNGMzY2IwNmEzYmIyM2ZkYzdlMzljOTE2YzYxZjQ2MmU2ZjUyYjA2IjogewogICAgImtleWlkX2hhc2hfYWxnb3JpdGhtcyI6IFsKICAgICAic2hhMjU2IiwKICAgICAic2hhNTEyIgogICAgXSwKICAgICJrZXl0eXBlIjogImVjZHNhIiwKICAgICJrZXl2YWwiOiB7CiAgICAgInB1YmxpYyI6ICItLS0tLUJFR0lOIFBVQkxJQyBLRVktLS0tLVxuTUZrd0V3WUhLb1pJemowQ0FRWUlLb1pJemowREFRY0RRZ0FFekJ6Vk9tSENQb2pNVkxTSTM2NFdpaVY4TlByRFxuNklnUnhWbGlza3ovdit5M0pFUjVtY1ZHY09ObGlEY1dNQzVKMmxmSG1qUE5QaGI0SDd4bThMemZTQT09XG4tLS0tLUVORCBQVUJMSUMgS0VZLS0tLS1cbiIKICAgIH0sCiAgICAic2NoZW1lIjogImVjZHNhLXNoYTItbmlzdHAyNTYiLAogICAgIngtdHVmLW9uLWNpLWtleW93bmVyIjogIkBzYW50aWFnb3RvcnJlcyIKICAgfSwKICAgIjYxNjQzODM4MTI1YjQ0MGI0MGRiNjk0MmY1Y2I1YTMxYzBkYzA0MzY4MzE2ZWIyYWFhNThiOTU5MDRhNTgyMjIiOiB7CiAgICAia2V5aWRfaGFzaF9hbGdvcml0aG1zIjogWwogICAgICJzaGEyNTYiLAogICAgICJzaGE1MTIiCiAgICBdLAogICAgImtleXR5cGUiOiAiZWNkc2EiLAogICAgImtleXZhbCI6IHsKICAgICAicHVibGljIjogIi0tLS0tQkVHSU4gUFVCTElDIEtFWS0tLS0tXG5NRmt3RXdZSEtvWkl6ajBDQVFZSUtvWkl6ajBEQVFjRFFnQUVpbmlrU3NBUW1Za05lSDVlWXEvQ25JekxhYWNPXG54bFNhYXdRRE93cUt5L3RDcXhxNXh4UFNKYzIxSzRXSWhzOUd5T2tLZnp1ZVkzR0lMemNNSlo0Y1d3PT1cbi0tLS0tRU5EIFBVQkxJQyBLRVktLS0tLVxuIgogICAgfSwKICAgICJzY2hlbWUiOiAiZWNkc2Etc2hhMi1uaXN0cDI1NiIsCiAgICAieC10dWYtb24tY2kta2V5b3duZXIiOiAiQGJvYmNhbGxhd2F5IgogICB9LAogICAiYTY4N2U1YmY0ZmFiODJiMGVlNThkNDZlMDVjOTUzNTE0NWEyYzlhZmI0NThmNDNkNDJiNDVjYTBmZGNlMmE3MCI6IHsKICAgICJrZXlpZF9oYXNoX2FsZ29yaXRobXMiOiBbCiAgICAgInNoYTI1NiIsCiAgICAgInNoYTUxMiIKICAgIF0sCiAgICAia2V5dHlwZSI6ICJlY2RzYSIsCiAgICAia2V5dmFsIjogewogICAgICJwdWJsaWMiOiAiLS0tLS1CRUdJTiBQVUJMSUMgS0VZLS0tLS1cbk1Ga3dFd1lIS29aSXpqMENBUVlJS29aSXpqMERBUWNEUWdBRTBnaHJoOTJMdzFZcjNpZEdWNVdxQ3RNREI4Q3hcbitEOGhkQzR3MlpMTklwbFZSb1ZHTHNrWWEzZ2hlTXlPamlKOGtQaTE1YVEyLy83UCtvajdVdkpQR3c9PVxuLS0tLS1FTkQgUFVCTElDIEtFWS0tLS0tXG4iCiAgICB9LAogICAgInNjaGVtZSI6ICJlY2RzYS1zaGEyLW5pc3RwMjU2IiwKICAgICJ4LXR1Zi1vbi1jaS1rZXlvd25lciI6ICJAam9zaHVhZ2wiCiAgIH0sCiAgICJlNzFhNTRkNTQzODM1YmE4NmFkYWQ5NDYwMzc5Yzc2NDFmYjg3MjZkMTY0ZWE3NjY4MDFhMWM1MjJhYmE3ZWEyIjogewogICAgImtleWlkX2hhc2hfYWxnb3JpdGhtcyI6IFsKICAgICAic2hhMjU2IiwKICAgICAic2hhNTEyIgogICAgXSwKICAgICJrZXl0eXBlIjogImVjZHNhIiwKICAgICJrZXl2YWwiOiB7CiAgICAgInB1YmxpYyI6ICItLS0tLUJFR0lOIFBVQkxJQyBLRVktLS0tLVxuTUZrd0V3WUhLb1pJemowQ0FRWUlLb1pJemowREFRY0RRZ0FFRVhzejNTWlhGYjhqTVY0Mmo2cEpseWpialI4S1xuTjNCd29jZXhxNkxNSWI1cXNXS09RdkxOMTZOVWVmTGM0SHN3T291bVJzVlZhYWpTcFFTNmZvYmtSdz09XG4tLS0tLUVORCBQVUJMSUMgS0VZLS0tLS1cbiIKICAgIH0sCiAgICAic2NoZW1lIjogImVjZHNhLXNoYTItbmlzdHAyNTYiLAogICAgIngtdHVmLW9uLWNpLWtleW93bmVyIjogIkBtbm02NzgiCiAgIH0KICB9LAogICJyb2xlcyI6IHsKICAgInJvb3QiOiB7CiAgICAia2V5aWRzIjogWwogICAgICJlNzFhNTRkNTQzODM1YmE4NmFkYWQ5NDYwMzc5Yzc2NDFmYjg3MjZkMTY0ZWE3NjY4MDFhMWM1MjJhYmE3ZWEyIiwKICAgICAiMjJmNGNhZWM2ZDhlNmY5NTU1YWY2NmIzZDRjM2NiMDZhM2JiMjNmZGM3ZTM5YzkxNmM2MWY0NjJlNmY1MmIwNiIsCiAgICAgIjYxNjQzODM4MTI1YjQ0MGI0MGRiNjk0MmY1Y2I1YTMxYzBkYzA0MzY4MzE2ZWIyYWFhNThiOTU5MDRhNTgyMjIiLAogICAgICJhNjg3ZTViZjRmYWI4MmIwZWU1OGQ0NmUwNWM5NTM1MTQ1YTJjOWFmYjQ1OGY0M2Q0MmI0NWNhMGZkY2UyYTcwIiwKICAgICAiMTgzZTY0ZjM3NjcwZGMxM2NhMGQyODk5NWEzMDUzZjM3NDA5NTRkZGNlNDQzMjFhNDFlNDY1MzRjZjQ0ZTYzMiIKICAgIF0sCiAgICAidGhyZXNob2xkIjogMwogICB9LAogICAic25hcHNob3QiOiB7CiAgICAia2V5aWRzIjogWwogICAgICIwYzg3NDMyYzNiZjA5ZmQ5OTE4OWZkYzMyZmE1ZWFlZGY0ZTRhNWZhYzdiYWI3M2ZhMDRhMmUwZmM2NGFmNmY1IgogICAgXSwKICAgICJ0aHJlc2hvbGQiOiAxLAogICAgIngtdHVmLW9uLWNpLWV4cGlyeS1wZXJpb2QiOiAzNjUwLAogICAgIngtdHVmLW9uLWNpLXNpZ25pbmctcGVyaW9kIjogMzY1CiAgIH0sCiAgICJ0YXJnZXRzIjogewogICAgImtleWlkcyI6IFsKICAgICAiZTcxYTU0ZDU0MzgzNWJhODZhZGFkOTQ2MDM3OWM3NjQxZmI4NzI2ZDE2NGVhNzY2ODAxYTFjNTIyYWJhN2VhMiIsCiAgICAgIjIyZjRjYWVjNmQ4ZTZmOTU1NWFmNjZiM2Q0YzNjYjA2YTNiYjIzZmRjN2UzOWM5MTZjNjFmNDYyZTZmNTJiMDYiLAogICAgICI2MTY0MzgzODEyNWI0NDBiNDBkYjY5NDJmNWNiNWEzMWMwZGMwNDM2ODMxNmViMmFhYTU4Yjk1OTA0YTU4MjIyIiwKICAgICAiYTY4N2U1YmY0ZmFiODJiMGVlNThkNDZlMDVjOTUzNTE0NWEyYzlhZmI0NThmNDNkNDJiNDVjYTBmZGNlMmE3MCIsCiAgICAgIjE4M2U2NGYzNzY3MGRjMTNjYTBkMjg5OTVhMzA1M2YzNzQwOTU0ZGRjZTQ0MzIxYTQxZTQ2NTM0Y2Y0NGU2MzIiCiAgICBdLAogICAgInRocmVzaG9sZCI6IDMKICAgfSwKICAgInRpbWVzdGFtcCI6IHsKICAgICJrZXlpZHMiOiBbCiAgICAgIjBjODc0MzJjM2JmMDlmZDk5MTg5ZmRjMzJmYTVlYWVkZjRlNGE1ZmFjN2JhYjczZmEwNGEyZTBmYzY0YWY2ZjUiCiAgICBdLAogICAgInRocmVzaG9sZCI6IDEsCiAgICAieC10dWYtb24tY2ktZXhwaXJ5LXBlcmlvZCI6IDcsCiAgICAieC10dWYtb24tY2ktc2lnbmluZy1wZXJpb2QiOiA2CiAgIH0KICB9LAogICJzcGVjX3ZlcnNpb24iOiAiMS4wIiwKICAidmVyc2lvbiI6IDE2LAogICJ4LXR1Zi1vbi1jaS1leHBpcnktcGVyaW9kIjogMTk3LAogICJ4LXR1Zi1vbi1jaS1zaWduaW5nLXBlcmlvZCI6IDQ2CiB9Cn0=","targets":{"trusted_root.json":"ewogICJtZWRpYVR5cGUiOiAiYXBwbGljYXRpb24vdm5kLmRldi5zaWdzdG9yZS50cnVzdGVkcm9vdCtqc29uO3ZlcnNpb249MC4xIiwKICAidGxvZ3MiOiBbCiAgICB7CiAgICAgICJiYXNlVXJsIjogImh0dHBzOi8vcmVrb3Iuc2lnc3RvcmUuZGV2IiwKICAgICAgImhhc2hBbGdvcml0aG0iOiAiU0hBMl8yNTYiLAogICAgICAicHVibGljS2V5IjogewogICAgICAgICJyYXdCeXRlcyI6ICJNRmt3RXdZSEtvWkl6ajBDQVFZSUtvWkl6ajBEQVFjRFFnQUUyRzJZKzJ0YWJkVFY1QmNHaUJJeDBhOWZBRndya0JibUxTR3RrczRMM3FYNnlZWTB6dWZCbmhDOFVyL2l5NTVHaFdQLzlBL2JZMkxoQzMwTTkrUll0dz09IiwKICAgICAgICAia2V5RGV0YWlscyI6ICJQS0lYX0VDRFNBX1AyNTZfU0hBXzI1NiIsCiAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgInN0YXJ0IjogIjIwMjEtMDEtMTJUMTE6NTM6MjdaIgogICAgICAgIH0KICAgICAgfSwKICAgICAgImxvZ0lkIjogewogICAgICAgICJrZXlJZCI6ICJ3Tkk5YXRRR2x6K1ZXZk82TFJ5Z0g0UVVmWS84VzRSRndpVDVpNVdSZ0IwPSIKICAgICAgfQogICAgfSwKICAgIHsKICAgICAgImJhc2VVcmwiOiAiaHR0cHM6Ly9sb2cyMDI1LTEucmVrb3Iuc2lnc3RvcmUuZGV2IiwKICAgICAgImhhc2hBbGdvcml0aG0iOiAiU0hBMl8yNTYiLAogICAgICAicHVibGljS2V5IjogewogICAgICAgICJyYXdCeXRlcyI6ICJNQ293QlFZREsyVndBeUVBdDhybHAxa25Hd2pmYmNYQVlQWUFrbjBYaUx6MXg4TzR0MFlrRWhpZTI0ND0iLAogICAgICAgICJrZXlEZXRhaWxzIjogIlBLSVhfRUQyNTUxOSIsCiAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgInN0YXJ0IjogIjIwMjUtMDktMjNUMDA6MDA6MDBaIgogICAgICAgIH0KICAgICAgfSwKICAgICAgImxvZ0lkIjogewogICAgICAgICJrZXlJZCI6ICJ6eEdaRlZ2ZDBGRW1qUjhXckZ3TWRjQUo5dnRhWS9RWGY0NFkxd1VlUDZBPSIKICAgICAgfQogICAgfQogIF0sCiAgImNlcnRpZmljYXRlQXV0aG9yaXRpZXMiOiBbCiAgICB7CiAgICAgICJzdWJqZWN0IjogewogICAgICAgICJvcmdhbml6YXRpb24iOiAic2lnc3RvcmUuZGV2IiwKICAgICAgICAiY29tbW9uTmFtZSI6ICJzaWdzdG9yZSIKICAgICAgfSwKICAgICAgInVyaSI6ICJodHRwczovL2Z1bGNpby5zaWdzdG9yZS5kZXYiLAogICAgICAiY2VydENoYWluIjogewogICAgICAgICJjZXJ0aWZpY2F0ZXMiOiBbCiAgICAgICAgICB7CiAgICAgICAgICAgICJyYXdCeXRlcyI6ICJNSUlCK0RDQ0FYNmdBd0lCQWdJVE5Wa0Rab0Npb2ZQRHN5N2RmbTZnZUxidWh6QUtCZ2dxaGtqT1BRUURBekFxTVJVd0V3WURWUVFLRXd4emFXZHpkRzl5WlM1a1pYWXhFVEFQQmdOVkJBTVRDSE5wWjNOMGIzSmxNQjRYRFRJeE1ETXdOekF6TWpBeU9Wb1hEVE14TURJeU16QXpNakF5T1Zvd0tqRVZNQk1HQTFVRUNoTU1jMmxuYzNSdmNtVXVaR1YyTVJFd0R3WURWUVFERXdoemFXZHpkRzl5WlRCMk1CQUdCeXFHU000OUFnRUdCU3VCQkFBaUEySUFCTFN5QTdJaTVrK3BOTzhaRVdZMHlsZW1XRG93T2tOYTNrTCtHWkU1WjVHV2VoTDkvQTliUk5BM1JicnNaNWkwSmNhc3RhUkw3U3A1ZnAvakQ1ZHhxYy9VZFRWbmx2UzE2YW4rMllmc3dlL1F1TG9sUlVDcmNPRTIrMmlBNSt0emQ2Tm1NR1F3RGdZRFZSMFBBUUgvQkFRREFnRUdNQklHQTFVZEV3RUIvd1FJTUFZQkFmOENBUUV3SFFZRFZSME9CQllFRk1qRkhRQkJtaVFwTWxFazZ3MnVTdTFLQnRQc01COEdBMVVkSXdRWU1CYUFGTWpGSFFCQm1pUXBNbEVrNncydVN1MUtCdFBzTUFvR0NDcUdTTTQ5QkFNREEyZ0FNR1VDTUg4bGlXSmZNdWk2dlhYQmhqRGdZNE13c2xtTi9USnhWZS84M1dyRm9td21OZjA1NnkxWDQ4RjljNG0zYTNvelhBSXhBS2pSYXk1L2FqL2pzS0tHSWttUWF0akk4dXVwSHIvK0N4RnZhSldtcFlxTmtMREdSVSs5b3J6aDVoSTJScmN1YVE9PSIKICAgICAgICAgIH0KICAgICAgICBdCiAgICAgIH0sCiAgICAgICJ2YWxpZEZvciI6IHsKICAgICAgICAic3RhcnQiOiAiMjAyMS0wMy0wN1QwMzoyMDoyOVoiLAogICAgICAgICJlbmQiOiAiMjAyMi0xMi0zMVQyMzo1OTo1OS45OTlaIgogICAgICB9CiAgICB9LAogICAgewogICAgICAic3ViamVjdCI6IHsKICAgICAgICAib3JnYW5pemF0aW9uIjogInNpZ3N0b3JlLmRldiIsCiAgICAgICAgImNvbW1vbk5hbWUiOiAic2lnc3RvcmUiCiAgICAgIH0sCiAgICAgICJ1cmkiOiAiaHR0cHM6Ly9mdWxjaW8uc2lnc3RvcmUuZGV2IiwKICAgICAgImNlcnRDaGFpbiI6IHsKICAgICAgICAiY2VydGlmaWNhdGVzIjogWwogICAgICAgICAgewogICAgICAgICAgICAicmF3Qnl0ZXMiOiAiTUlJQ0dqQ0NBYUdnQXdJQkFnSVVBTG5WaVZmblUwYnJKYXNtUmtIcm4vVW5mYVF3Q2dZSUtvWkl6ajBFQXdNd0tqRVZNQk1HQTFVRUNoTU1jMmxuYzNSdmNtVXVaR1YyTVJFd0R3WURWUVFERXdoemFXZHpkRzl5WlRBZUZ3MHlNakEwTVRNeU1EQTJNVFZhRncwek1URXdNRFV4TXpVMk5UaGFNRGN4RlRBVEJnTlZCQW9UREhOcFozTjBiM0psTG1SbGRqRWVNQndHQTFVRUF4TVZjMmxuYzNSdmNtVXRhVzUwWlhKdFpXUnBZWFJsTUhZd0VBWUhLb1pJemowQ0FRWUZLNEVFQUNJRFlnQUU4UlZTL3lzSCtOT3Z1RFp5UEladGlsZ1VGOU5sYXJZcEFkOUhQMXZCQkgxVTVDVjc3TFNTN3MwWmlING5FN0h2N3B0UzZMdnZSL1NUazc5OExWZ016TGxKNEhlSWZGM3RIU2FleExjWXBTQVNyMWtTME4vUmdCSnovOWpXQ2lYbm8zc3dlVEFPQmdOVkhROEJBZjhFQkFNQ0FRWXdFd1lEVlIwbEJBd3dDZ1lJS3dZQkJRVUhBd013RWdZRFZSMFRBUUgvQkFnd0JnRUIvd0lCQURBZEJnTlZIUTRFRmdRVTM5UHB6MVlrRVpiNXFOanBLRldpeGk0WVpEOHdId1lEVlIwakJCZ3dGb0FVV01BZVg1RkZwV2FwZXN5UW9aTWkwQ3JGeGZvd0NnWUlLb1pJemowRUF3TURad0F3WkFJd1BDc1FLNERZaVpZRFBJYURpNUhGS25meFh4NkFTU1ZtRVJmc3luWUJpWDJYNlNKUm5aVTg0LzlEWmRuRnZ2eG1BakJPdDZRcEJsYzRKLzBEeHZrVENxcGNsdnppTDZCQ0NQbmpkbElCM1B1M0J4c1BteWdVWTdJaTJ6YmRDZGxpaW93PSIKICAgICAgICAgIH0sCiAgICAgICAgICB7CiAgICAgICAgICAgICJyYXdCeXRlcyI6ICJNSUlCOXpDQ0FYeWdBd0lCQWdJVUFMWk5BUEZkeEhQd2plRGxvRHd5WUNoQU8vNHdDZ1lJS29aSXpqMEVBd013S2pFVk1CTUdBMVVFQ2hNTWMybG5jM1J2Y21VdVpHVjJNUkV3RHdZRFZRUURFd2h6YVdkemRHOXlaVEFlRncweU1URXdNRGN4TXpVMk5UbGFGdzB6TVRFd01EVXhNelUyTlRoYU1Db3hGVEFUQmdOVkJBb1RESE5wWjNOMGIzSmxMbVJsZGpFUk1BOEdBMVVFQXhNSWMybG5jM1J2Y21Vd2RqQVFCZ2NxaGtqT1BRSUJCZ1VyZ1FRQUlnTmlBQVQ3WGVGVDRyYjNQUUd3UzRJYWp0TGszL09sbnBnYW5nYUJjbFlwc1lCcjVpKzR5bkIwN2NlYjNMUDBPSU9aZHhleFg2OWM1aVZ1eUpSUStIejA1eWkrVUYzdUJXQWxIcGlTNXNoMCtIMkdIRTdTWHJrMUVDNW0xVHIxOUw5Z2c5MmpZekJoTUE0R0ExVWREd0VCL3dRRUF3SUJCakFQQmdOVkhSTUJBZjhFQlRBREFRSC9NQjBHQTFVZERnUVdCQlJZd0I1ZmtVV2xacWw2ekpDaGt5TFFLc1hGK2pBZkJnTlZIU01FR0RBV2dCUll3QjVma1VXbFpxbDZ6SkNoa3lMUUtzWEYrakFLQmdncWhrak9QUVFEQXdOcEFEQm1BakVBajFuSGVYWnArMTNOV0JOYStFRHNEUDhHMVdXZzF0Q01XUC9XSFBxcGFWbzBqaHN3ZU5GWmdTczBlRTd3WUk0cUFqRUEyV0I5b3Q5OHNJa29GM3ZaWWRkMy9WdFdCNWI5VE5NZWE3SXgvc3RKNVRmY0xMZUFCTEU0Qk5KT3NRNHZuQkhKIgogICAgICAgICAgfQogICAgICAgIF0KICAgICAgfSwKICAgICAgInZhbGlkRm9yIjogewogICAgICAgICJzdGFydCI6ICIyMDIyLTA0LTEzVDIwOjA2OjE1WiIKICAgICAgfQogICAgfQogIF0sCiAgImN0bG9ncyI6IFsKICAgIHsKICAgICAgImJhc2VVcmwiOiAiaHR0cHM6Ly9jdGZlLnNpZ3N0b3JlLmRldi90ZXN0IiwKICAgICAgImhhc2hBbGdvcml0aG0iOiAiU0hBMl8yNTYiLAogICAgICAicHVibGljS2V5IjogewogICAgICAgICJyYXdCeXRlcyI6ICJNRmt3RXdZSEtvWkl6ajBDQVFZSUtvWkl6ajBEQVFjRFFnQUViZndSK1JKdWRYc2NnUkJScEtYMVhGRHkzUHl1ZER4ei9TZm5SaTFmVDhla3BmQmQyTzF1b3o3anIzWjhuS3p4QTY5RVVRK2VGQ0ZJM3pldWJQV1U3dz09IiwKICAgICAgICAia2V5RGV0YWlscyI6ICJQS0lYX0VDRFNBX1AyNTZfU0hBXzI1NiIsCiAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgInN0YXJ0IjogIjIwMjEtMDMtMTRUMDA6MDA6MDBaIiwKICAgICAgICAgICJlbmQiOiAiMjAyMi0xMC0zMVQyMzo1OTo1OS45OTlaIgogICAgICAgIH0KICAgICAgfSwKICAgICAgImxvZ0lkIjogewogICAgICAgICJrZXlJZCI6ICJDR0NTOENoUy8yaEYwZEZySjRTY1JXY1lyQlk5d3pqU2JlYThJZ1kyYjNJPSIKICAgICAgfQogICAgfSwKICAgIHsKICAgICAgImJhc2VVcmwiOiAiaHR0cHM6Ly9jdGZlLnNpZ3N0b3JlLmRldi8yMDIyIiwKICAgICAgImhhc2hBbGdvcml0aG0iOiAiU0hBMl8yNTYiLAogICAgICAicHVibGljS2V5IjogewogICAgICAgICJyYXdCeXRlcyI6ICJNRmt3RXdZSEtvWkl6ajBDQVFZSUtvWkl6ajBEQVFjRFFnQUVpUFNsRmkwQ21GVGZFakNVcUY5SHVDRWNZWE5LQWFZYWxJSm1CWjh5eWV6UGpUcWh4cktCcE1uYW9jVnRMSkJJMWVNM3VYblF6UUdBSmRKNGdzOUZ5dz09IiwKICAgICAgICAia2V5RGV0YWlscyI6ICJQS0lYX0VDRFNBX1AyNTZfU0hBXzI1NiIsCiAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgInN0YXJ0IjogIjIwMjItMTAtMjBUMDA6MDA6MDBaIgogICAgICAgIH0KICAgICAgfSwKICAgICAgImxvZ0lkIjogewogICAgICAgICJrZXlJZCI6ICIzVDB3YXNiSEVUSmpHUjRjbVdjM0FxSktYcmplUEszL2g0cHlnQzhwN280PSIKICAgICAgfQogICAgfQogIF0sCiAgInRpbWVzdGFtcEF1dGhvcml0aWVzIjogWwogICAgewogICAgICAic3ViamVjdCI6IHsKICAgICAgICAib3JnYW5pemF0aW9uIjogInNpZ3N0b3JlLmRldiIsCiAgICAgICAgImNvbW1vbk5hbWUiOiAic2lnc3RvcmUtdHNhLXNlbGZzaWduZWQiCiAgICAgIH0sCiAgICAgICJ1cmkiOiAiaHR0cHM6Ly90aW1lc3RhbXAuc2lnc3RvcmUuZGV2L2FwaS92MS90aW1lc3RhbXAiLAogICAgICAiY2VydENoYWluIjogewogICAgICAgICJjZXJ0aWZpY2F0ZXMiOiBbCiAgICAgICAgICB7CiAgICAgICAgICAgICJyYXdCeXRlcyI6ICJNSUlDRURDQ0FaYWdBd0lCQWdJVU9oTlVMd3lRWWU2OHdVTXZ5NHFPaXlvaml3d3dDZ1lJS29aSXpqMEVBd013T1RFVk1CTUdBMVVFQ2hNTWMybG5jM1J2Y21VdVpHVjJNU0F3SGdZRFZRUURFeGR6YVdkemRHOXlaUzEwYzJFdGMyVnNabk5wWjI1bFpEQWVGdzB5TlRBME1EZ3dOalU1TkROYUZ3MHpOVEEwTURZd05qVTVORE5hTUM0eEZUQVRCZ05WQkFvVERITnBaM04wYjNKbExtUmxkakVWTUJNR0ExVUVBeE1NYzJsbmMzUnZjbVV0ZEhOaE1IWXdFQVlIS29aSXpqMENBUVlGSzRFRUFDSURZZ0FFNHJhMlo4aEtOaWcyVDlrRmpDQVRvR0czMGpreStXUXYzQnpMK21LdmgxU0tOUi9Vd3V3c2ZOQ2c0c3J5b1lBZDhFNmlzb3ZWQTNNNGFvTmRtOVFEaTUwWjhuVEV5dnFnZkRQdFRJd1hJdGZpVy9BRmYxVjd1d2tia0FvajB4eGNvMm93YURBT0JnTlZIUThCQWY4RUJBTUNCNEF3SFFZRFZSME9CQllFRkluOWVVT0h6OUJsUnNNQ1JzY3NjMXQ5dE9zRE1COEdBMVVkSXdRWU1CYUFGSmpzQWU5L3UxSC8xSlVlYjRxSW1GTUhpYzYvTUJZR0ExVWRKUUVCL3dRTU1Bb0dDQ3NHQVFVRkJ3TUlNQW9HQ0NxR1NNNDlCQU1EQTJnQU1HVUNNRHRwc1YvNkthTzBxeUYvVU1zWDJhU1VYS1FGZG9HVHB0UUdjMGZ0cTFjc3VsSFBHRzZkc215TU5kM0pCK0czRVFJeEFPYWp2QmNqcEptS2I0TnYrMlRhb2o4VWM1K2I2aWg2RlhDQ0tyYVNxdXBlMDd6cXN3TWNYSlRlMWNFeHZIdnZsdz09IgogICAgICAgICAgfSwKICAgICAgICAgIHsKICAgICAgICAgICAgInJhd0J5dGVzIjogIk1JSUI5ekNDQVh5Z0F3SUJBZ0lVVjdmMEdMRE9vRXpJaDhMWFNXODBPSmlVcDE0d0NnWUlLb1pJemowRUF3TXdPVEVWTUJNR0ExVUVDaE1NYzJsbmMzUnZjbVV1WkdWMk1TQXdIZ1lEVlFRREV4ZHphV2R6ZEc5eVpTMTBjMkV0YzJWc1puTnBaMjVsWkRBZUZ3MHlOVEEwTURnd05qVTVORE5hRncwek5UQTBNRFl3TmpVNU5ETmFNRGt4RlRBVEJnTlZCQW9UREhOcFozTjBiM0psTG1SbGRqRWdNQjRHQTFVRUF4TVhjMmxuYzNSdmNtVXRkSE5oTFhObGJHWnphV2R1WldRd2RqQVFCZ2NxaGtqT1BRSUJCZ1VyZ1FRQUlnTmlBQVFVUU50ZlJUL291M1lBVGE2d0Iva0tUZTcwY2ZKd3lSSUJvdk1udDhSY0pwaC9DT0U4MnV5UzZGbXBwTExMMVZCUEdjUGZwUVBZSk5Yeld3aThpY3doS1E2Vy9RZTJoM29lYkJiMkZIcHdOSkRxbytUTWFDL3RkZmt2L0VsSkI3MmpSVEJETUE0R0ExVWREd0VCL3dRRUF3SUJCakFTQmdOVkhSTUJBZjhFQ0RBR0FRSC9BZ0VBTUIwR0ExVWREZ1FXQkJTWTdBSHZmN3RSLzlTVkhtK0tpSmhUQjRuT3Z6QUtCZ2dxaGtqT1BRUURBd05wQURCbUFqRUF3R0VHcmZHWlIxY2VuMVI4L0RUVk1JOTQzTHNzWm1KUnREcC9pN1NmR0htR1JQNmdSYnVqOXZPSzNiNjdaMFFRQWpFQXVUMkg2NzNMUUVhSFRjeVFTWnJrcDRtWDdXd2ttRitzVmJrWVk1bVhOK1JNSDEzS1VFSEhPcUFTYWVtWVdLL0UiCiAgICAgICAgICB9CiAgICAgICAgXQogICAgICB9LAogICAgICAidmFsaWRGb3IiOiB7CiAgICAgICAgInN0YXJ0IjogIjIwMjUtMDctMDRUMDA6MDA6MDBaIgogICAgICB9CiAgICB9CiAgXQp9Cg==","registry.npmjs.org%2Fkeys.json":"ewogICAgImtleXMiOiBbCiAgICAgICAgewogICAgICAgICAgICAia2V5SWQiOiAiU0hBMjU2OmpsM2J3c3d1ODBQampva0NnaDBvMnc1YzJVNExoUUFFNTdnajljejFrekEiLAogICAgICAgICAgICAia2V5VXNhZ2UiOiAibnBtOnNpZ25hdHVyZXMiLAogICAgICAgICAgICAicHVibGljS2V5IjogewogICAgICAgICAgICAgICAgInJhd0J5dGVzIjogIk1Ga3dFd1lIS29aSXpqMENBUVlJS29aSXpqMERBUWNEUWdBRTFPbGIzek1BRkZ4WEtIaUlrUU81Y0ozWWhsNWk2VVBwK0lodXRlQkpidUhjQTVVb2dLbzBFV3RsV3dXNktTYUtvVE5FWUw3SmxDUWlWbmtoQmt0VWdnPT0iLAogICAgICAgICAgICAgICAgImtleURldGFpbHMiOiAiUEtJWF9FQ0RTQV9QMjU2X1NIQV8yNTYiLAogICAgICAgICAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgICAgICAgICAgICJzdGFydCI6ICIxOTk5LTAxLTAxVDAwOjAwOjAwLjAwMFoiLAogICAgICAgICAgICAgICAgICAgICJlbmQiOiAiMjAyNS0wMS0yOVQwMDowMDowMC4wMDBaIgogICAgICAgICAgICAgICAgfQogICAgICAgICAgICB9CiAgICAgICAgfSwKICAgICAgICB7CiAgICAgICAgICAgICJrZXlJZCI6ICJTSEEyNTY6amwzYndzd3U4MFBqam9rQ2doMG8ydzVjMlU0TGhRQUU1N2dqOWN6MWt6QSIsCiAgICAgICAgICAgICJrZXlVc2FnZSI6ICJucG06YXR0ZXN0YXRpb25zIiwKICAgICAgICAgICAgInB1YmxpY0tleSI6IHsKICAgICAgICAgICAgICAgICJyYXdCeXRlcyI6ICJNRmt3RXdZSEtvWkl6ajBDQVFZSUtvWkl6ajBEQVFjRFFnQUUxT2xiM3pNQUZGeFhLSGlJa1FPNWNKM1lobDVpNlVQcCtJaHV0ZUJKYnVIY0E1VW9nS28wRVd0bFd3VzZLU2FLb1RORVlMN0psQ1FpVm5raEJrdFVnZz09IiwKICAgICAgICAgICAgICAgICJrZXlEZXRhaWxzIjogIlBLSVhfRUNEU0FfUDI1Nl9TSEFfMjU2IiwKICAgICAgICAgICAgICAgICJ2YWxpZEZvciI6IHsKICAgICAgICAgICAgICAgICAgICAic3RhcnQiOiAiMjAyMi0xMi0wMVQwMDowMDowMC4wMDBaIiwKICAgICAgICAgICAgICAgICAgICAiZW5kIjogIjIwMjUtMDEtMjlUMDA6MDA6MDAuMDAwWiIKICAgICAgICAgICAgICAgIH0KICAgICAgICAgICAgfQogICAgICAgIH0sCiAgICAgICAgewogICAgICAgICAgICAia2V5SWQiOiAiU0hBMjU2OkRoUTh3UjVBUEJ2RkhMRi8rVGMrQVl2UE9kVHBjSURxT2h4c0JIUndDN1UiLAogICAgICAgICAgICAia2V5VXNhZ2UiOiAibnBtOnNpZ25hdHVyZXMiLAogICAgICAgICAgICAicHVibGljS2V5IjogewogICAgICAgICAgICAgICAgInJhd0J5dGVzIjogIk1Ga3dFd1lIS29aSXpqMENBUVlJS29aSXpqMERBUWNEUWdBRVk2WWE3VysrN2FVUHp2TVRyZXpINlljeDNjK0hPS1lDY05HeWJKWlNDSnEvZmQ3UWE4dXVBS3RkSWtVUXRRaUVLRVJoQW1FNWxNTUpoUDhPa0RPYTJnPT0iLAogICAgICAgICAgICAgICAgImtleURldGFpbHMiOiAiUEtJWF9FQ0RTQV9QMjU2X1NIQV8yNTYiLAogICAgICAgICAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgICAgICAgICAgICJzdGFydCI6ICIyMDI1LTAxLTEzVDAwOjAwOjAwLjAwMFoiCiAgICAgICAgICAgICAgICB9CiAgICAgICAgICAgIH0KICAgICAgICB9LAogICAgICAgIHsKICAgICAgICAgICAgImtleUlkIjogIlNIQTI1NjpEaFE4d1I1QVBCdkZITEYvK1RjK0FZdlBPZFRwY0lEcU9oeHNCSFJ3QzdVIiwKICAgICAgICAgICAgImtleVVzYWdlIjogIm5wbTphdHRlc3RhdGlvbnMiLAogICAgICAgICAgICAicHVibGljS2V5IjogewogICAgICAgICAgICAgICAgInJhd0J5dGVzIjogIk1Ga3dFd1lIS29aSXpqMENBUVlJS29aSXpqMERBUWNEUWdBRVk2WWE3VysrN2FVUHp2TVRyZXpINlljeDNjK0hPS1lDY05HeWJKWlNDSnEvZmQ3UWE4dXVBS3RkSWtVUXRRaUVLRVJoQW1FNWxNTUpoUDhPa0RPYTJnPT0iLAogICAgICAgICAgICAgICAgImtleURldGFpbHMiOiAiUEtJWF9FQ0RTQV9QMjU2X1NIQV8yNTYiLAogICAgICAgICAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgICAgICAgICAgICJzdGFydCI6ICIyMDI1LTAxLTEzVDAwOjAwOjAwLjAwMFoiCiAgICAgICAgICAgICAgICB9CiAgICAgICAgICAgIH0KICAgICAgICB9CiAgICBdCn0K"}}}');
+// EXTERNAL MODULE: ./node_modules/@sigstore/verify/dist/index.js
+var verify_dist = __nccwpck_require__(4187);
 // EXTERNAL MODULE: ./node_modules/tuf-js/dist/index.js
 var tuf_js_dist = __nccwpck_require__(4706);
 // EXTERNAL MODULE: ./node_modules/tuf-js/dist/error.js
 var dist_error = __nccwpck_require__(6376);
+// EXTERNAL MODULE: ./src/errors.ts
+var errors = __nccwpck_require__(3916);
+// EXTERNAL MODULE: ./src/transfer/transfer-error.ts
+var transfer_error = __nccwpck_require__(8595);
+// EXTERNAL MODULE: ./src/sigstore/public-instance.ts
+var public_instance = __nccwpck_require__(2161);
 ;// CONCATENATED MODULE: ./src/sigstore/trusted-root.ts
 
 
@@ -21002,7 +20825,7 @@ async function loadTrustRoot(source, http) {
             case 'tuf':
                 return await loadThroughTuf(source, http);
             case 'file':
-                return fixed(await (0,promises_namespaceObject.readFile)(source.path), `file ${source.path}`);
+                return fixed(await (0,promises_.readFile)(source.path), `file ${source.path}`);
             case 'embedded':
                 return fixed(embedded('targets'), 'embedded copy');
         }
@@ -21019,15 +20842,15 @@ function parseTrustedRoot(json) {
     if (json.length > MAX_TRUSTED_ROOT_BYTES) {
         throw new Error(`the trusted root is larger than ${String(MAX_TRUSTED_ROOT_BYTES)} bytes`);
     }
-    return (0,verify_dist/* toTrustMaterial */.jO)(protobuf_specs_dist.TrustedRoot.fromJSON(JSON.parse(json.toString('utf8'))));
+    return (0,verify_dist/* toTrustMaterial */.jO)(dist.TrustedRoot.fromJSON(JSON.parse(json.toString('utf8'))));
 }
 function embedded(what) {
-    const seed = seeds_namespaceObject[PUBLIC_MIRROR];
+    const seed = seeds_namespaceObject[public_instance/* PUBLIC_MIRROR */.w];
     return Buffer.from(what === 'targets' ? seed.targets[TARGET] : seed['root.json'], 'base64');
 }
 async function loadThroughTuf(source, http) {
     const mirror = source.mirror.href.replace(/\/$/, '');
-    const root = source.root === undefined ? embedded('root.json') : await (0,promises_namespaceObject.readFile)(source.root);
+    const root = source.root === undefined ? embedded('root.json') : await (0,promises_.readFile)(source.root);
     const cache = external_node_path_default().join(source.cache, cacheKey(mirror, root));
     const origin = `TUF repository ${mirror}`;
     const cached = await loadFromCache(mirror, root, cache, source.scratch, http);
@@ -21041,12 +20864,12 @@ async function loadThroughTuf(source, http) {
         fetched.set(name, bytes);
         return bytes;
     });
-    fetched.set('snapshot.json', await (0,promises_namespaceObject.readFile)(external_node_path_default().join(folder, 'snapshot.json')));
+    fetched.set('snapshot.json', await (0,promises_.readFile)(external_node_path_default().join(folder, 'snapshot.json')));
     return { material: parseTrustedRoot(json), origin, keep: () => keepMetadata(cache, fetched) };
 }
 /** Another mirror, or another root to begin with, is another repository. */
 function cacheKey(mirror, root) {
-    return (0,external_node_crypto_namespaceObject.createHash)('sha256').update(mirror).update('\n').update(root).digest('hex').slice(0, 16);
+    return (0,external_node_crypto_.createHash)('sha256').update(mirror).update('\n').update(root).digest('hex').slice(0, 16);
 }
 /**
  * The whole TUF workflow with the cache in place of the network: signatures from the initial root
@@ -21058,7 +20881,7 @@ function cacheKey(mirror, root) {
 async function loadFromCache(mirror, root, cache, scratch, http) {
     const folder = external_node_path_default().join(scratch, 'tuf-cache');
     try {
-        return await runClient({ mirror, root, folder }, (name, maxLength) => http.read((0,external_node_url_namespaceObject.pathToFileURL)(external_node_path_default().join(cache, encodeURIComponent(name))), maxLength));
+        return await runClient({ mirror, root, folder }, (name, maxLength) => http.read((0,external_node_url_.pathToFileURL)(external_node_path_default().join(cache, encodeURIComponent(name))), maxLength));
     }
     catch (error) {
         if (http.signal.aborted) {
@@ -21069,8 +20892,8 @@ async function loadFromCache(mirror, root, cache, scratch, http) {
 }
 async function runClient(client, getFile) {
     const { mirror, folder } = client;
-    await (0,promises_namespaceObject.mkdir)(folder, { recursive: true });
-    await (0,promises_namespaceObject.writeFile)(external_node_path_default().join(folder, 'root.json'), client.root);
+    await (0,promises_.mkdir)(folder, { recursive: true });
+    await (0,promises_.writeFile)(external_node_path_default().join(folder, 'root.json'), client.root);
     if (client.seen !== undefined) {
         await copyIfPresent(external_node_path_default().join(client.seen, 'timestamp.json'), folder);
         await copyIfPresent(external_node_path_default().join(client.seen, 'snapshot.json'), folder);
@@ -21085,12 +20908,12 @@ async function runClient(client, getFile) {
     if (target === undefined) {
         throw new Error(`the repository has no target ${TARGET}`);
     }
-    return (0,promises_namespaceObject.readFile)(await updater.downloadTarget(target, external_node_path_default().join(folder, TARGET)));
+    return (0,promises_.readFile)(await updater.downloadTarget(target, external_node_path_default().join(folder, TARGET)));
 }
 async function copyIfPresent(file, folder) {
-    const isSmall = ((await (0,promises_namespaceObject.lstat)(file).catch(() => undefined))?.size ?? Infinity) < MAX_SEEN_BYTES;
+    const isSmall = ((await (0,promises_.lstat)(file).catch(() => undefined))?.size ?? Infinity) < MAX_SEEN_BYTES;
     if (isSmall) {
-        await (0,promises_namespaceObject.writeFile)(external_node_path_default().join(folder, external_node_path_default().basename(file)), await (0,promises_namespaceObject.readFile)(file));
+        await (0,promises_.writeFile)(external_node_path_default().join(folder, external_node_path_default().basename(file)), await (0,promises_.readFile)(file));
     }
 }
 /** Lets the TUF client read through {@link GetFile}, and so through the one HTTP client. */
@@ -21100,7 +20923,7 @@ function fetcher(mirror, folder, getFile) {
             return await getFile(url.slice(mirror.length + 1), maxLength);
         }
         catch (error) {
-            if (error instanceof TransferError && error.absent) {
+            if (error instanceof transfer_error/* TransferError */.aG && error.absent) {
                 // By this the client knows that there is no newer root (TUF specification §5.3.3).
                 throw new dist_error.DownloadHTTPError(error.message, error.status ?? 404);
             }
@@ -21110,8 +20933,8 @@ function fetcher(mirror, folder, getFile) {
     return {
         downloadBytes,
         downloadFile: async (url, maxLength, handler) => {
-            const file = external_node_path_default().join(folder, (0,external_node_crypto_namespaceObject.randomUUID)());
-            await (0,promises_namespaceObject.writeFile)(file, await downloadBytes(url, maxLength));
+            const file = external_node_path_default().join(folder, (0,external_node_crypto_.randomUUID)());
+            await (0,promises_.writeFile)(file, await downloadBytes(url, maxLength));
             return handler(file);
         },
     };
@@ -21119,16 +20942,16 @@ function fetcher(mirror, folder, getFile) {
 /** Each file is put in place whole; two runs at once leave a set of one, the other, or a mixture
  * that the next run finds not to fit together and fetches anew. */
 async function keepMetadata(cache, fetched) {
-    await (0,promises_namespaceObject.mkdir)(cache, { recursive: true });
+    await (0,promises_.mkdir)(cache, { recursive: true });
     const names = new Map([...fetched].map(([name, bytes]) => [encodeURIComponent(name), bytes]));
     for (const [name, bytes] of names) {
-        const partial = external_node_path_default().join(cache, `.${(0,external_node_crypto_namespaceObject.randomUUID)()}`);
-        await (0,promises_namespaceObject.writeFile)(partial, bytes, { flag: 'wx' });
-        await (0,promises_namespaceObject.rename)(partial, external_node_path_default().join(cache, name));
+        const partial = external_node_path_default().join(cache, `.${(0,external_node_crypto_.randomUUID)()}`);
+        await (0,promises_.writeFile)(partial, bytes, { flag: 'wx' });
+        await (0,promises_.rename)(partial, external_node_path_default().join(cache, name));
     }
-    for (const name of await (0,promises_namespaceObject.readdir)(cache)) {
+    for (const name of await (0,promises_.readdir)(cache)) {
         if (!names.has(name) && !name.startsWith('.')) {
-            await (0,promises_namespaceObject.rm)(external_node_path_default().join(cache, name), { force: true });
+            await (0,promises_.rm)(external_node_path_default().join(cache, name), { force: true });
         }
     }
 }
@@ -21141,167 +20964,874 @@ function unavailable(source, error) {
         : source.kind === 'file'
             ? [`from ${source.path}`, 'Give the path of a trusted_root.json in "trusted-root".']
             : ['from the embedded copy', 'This is a defect of the action: please report it.'];
-    return new SetupError('TRUST_ROOT_UNAVAILABLE', `cannot load the trust root ${what}: ${explain(error)}`, hint, error);
+    return new errors/* SetupError */.w3('TRUST_ROOT_UNAVAILABLE', `cannot load the trust root ${what}: ${(0,errors/* explain */.WE)(error)}`, hint, error);
 }
 
-;// CONCATENATED MODULE: ./src/main.ts
+
+/***/ }),
+
+/***/ 9133:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   TM: () => (/* binding */ digestFile),
+/* harmony export */   Y8: () => (/* binding */ Digester)
+/* harmony export */ });
+/* unused harmony export DigestedFile */
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
+/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3024);
+/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_fs__WEBPACK_IMPORTED_MODULE_1__);
+/* harmony import */ var _transfer_error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8595);
+
+
+
+const PIECE = 1 << 20;
+/**
+ * A file whose bytes were hashed once while they passed by, on their way to the disk or from it.
+ *
+ * Made by {@link Digester}; the signature check has been fed in the same pass.
+ */
+class DigestedFile {
+    path;
+    /** In bytes. */
+    size;
+    /** SHA-256, 32 bytes. */
+    sha256;
+    #fed;
+    #checked = new Map();
+    constructor(path, size, sha256, fed) {
+        this.path = path;
+        this.size = size;
+        this.sha256 = sha256;
+        this.#fed = fed;
+    }
+    /**
+     * Whether `signature` is an ECDSA signature with SHA-256 over the file's bytes by `key`.
+     *
+     * The first question is answered from what was fed while streaming; a question about another
+     * key or signature reads the file again and refuses if it is no longer the same.
+     *
+     * @param signature DER (RFC 3279 §2.2.3)
+     */
+    isSignedBy(key, signature) {
+        const question = `${key.export({ type: 'spki', format: 'der' }).toString('hex')} ${signature.toString('hex')}`;
+        const known = this.#checked.get(question);
+        if (known !== undefined) {
+            return known;
+        }
+        const check = this.#fed ?? this.#readAgain();
+        this.#fed = undefined;
+        const isSigned = check.verify(key, signature);
+        this.#checked.set(question, isSigned);
+        return isSigned;
+    }
+    #readAgain() {
+        const digester = new Digester();
+        const piece = Buffer.allocUnsafe(PIECE);
+        const file = (0,node_fs__WEBPACK_IMPORTED_MODULE_1__.openSync)(this.path, 'r');
+        try {
+            for (let read = -1; read !== 0;) {
+                read = (0,node_fs__WEBPACK_IMPORTED_MODULE_1__.readSync)(file, piece, 0, PIECE, null);
+                digester.update(piece.subarray(0, read));
+            }
+        }
+        finally {
+            (0,node_fs__WEBPACK_IMPORTED_MODULE_1__.closeSync)(file);
+        }
+        const { sha256, check } = digester.end();
+        if (!sha256.equals(this.sha256)) {
+            throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_2__/* .FinalError */ .f4(`${this.path} was changed by another process`);
+        }
+        return check;
+    }
+}
+/** Takes the bytes of a file as they come: one SHA-256 and one ECDSA-with-SHA-256 check. */
+class Digester {
+    #hash = (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)('sha256');
+    #check = (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createVerify)('sha256');
+    #size = 0;
+    update(piece) {
+        this.#size += piece.length;
+        this.#hash.update(piece);
+        this.#check.update(piece);
+    }
+    /** In bytes. */
+    get size() {
+        return this.#size;
+    }
+    end() {
+        return { sha256: this.#hash.digest(), check: this.#check };
+    }
+    /** @param path where the bytes are */
+    toFile(path) {
+        const { sha256, check } = this.end();
+        return new DigestedFile(path, this.#size, sha256, check);
+    }
+}
+/**
+ * Reads a file that is already on this machine.
+ *
+ * @param maxBytes a larger file is refused, unread
+ * @throws {TooLargeError} for a file larger than `maxBytes`; or the error of the file system
+ */
+async function digestFile(path, maxBytes) {
+    const digester = new Digester();
+    for await (const piece of (0,node_fs__WEBPACK_IMPORTED_MODULE_1__.createReadStream)(path, {
+        highWaterMark: PIECE,
+    })) {
+        digester.update(piece);
+        if (digester.size > maxBytes) {
+            throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_2__/* .TooLargeError */ .qB(maxBytes);
+        }
+    }
+    return digester.toFile(path);
+}
+
+
+/***/ }),
+
+/***/ 8445:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   O: () => (/* binding */ downloadFailed)
+/* harmony export */ });
+/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3916);
+/* harmony import */ var _transfer_error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8595);
+
+
+/**
+ * What a failed transfer from the release host means for the user; any other error unchanged.
+ *
+ * @param what could not be learned or fetched
+ */
+function downloadFailed(error, what) {
+    if (!(error instanceof _transfer_error_js__WEBPACK_IMPORTED_MODULE_1__/* .TransferError */ .aG)) {
+        return error;
+    }
+    if (error.local) {
+        return new _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SetupError */ .w3('INSTALL_FAILED', `cannot store ${what}: ${(0,_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .explain */ .WE)(error.cause)}`, 'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.', error);
+    }
+    return new _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SetupError */ .w3('DOWNLOAD_FAILED', `cannot fetch ${what}: ${error.message}`, 'Check that this runner reaches the host (proxy, firewall, "download-base-url", "download-token"), or run the job again: the host may be down for a moment.', error);
+}
+
+
+/***/ }),
+
+/***/ 4507:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   R: () => (/* binding */ download)
+/* harmony export */ });
+/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3024);
+/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_fs__WEBPACK_IMPORTED_MODULE_0__);
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1455);
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_1__);
+/* harmony import */ var _digested_file_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9133);
+/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(7284);
+/* harmony import */ var _transfer_error_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(8595);
 
 
 
 
 
-
-
-
-
-
-
-
-
-
-/** So many tools at once: more would share the same line anyway. */
-const CONCURRENT_TOOLS = 4;
-/** The whole story: inputs, version, proof of every tool, installation, report. */
-async function main_run() {
-    const report = new Report();
+/** Pieces that may wait for the disk before the network is asked to pause, in bytes. */
+const WRITE_AHEAD = 4 << 20;
+/**
+ * Streams an object to a new file while it is being hashed.
+ *
+ * A connection that breaks is taken up again where it broke, when the server supports ranges and
+ * its entity tag shows that the object is still the same; else from the start. What is left of a
+ * failed transfer is removed.
+ *
+ * @param path must not exist: it is never followed if it is a link, nor overwritten
+ * @throws {TransferError}
+ */
+async function download(http, url, path, options) {
+    const { patience, signal } = http;
+    const partial = new PartialFile(path);
     try {
-        const inputs = await loadInputs(currentEnvironment());
-        if (inputs.downloadToken !== undefined) {
-            report.secret(inputs.downloadToken);
-        }
-        if (inputs.ignoredVersionFile !== undefined) {
-            report.notice('version-file is not read', `"version" is given, so ${inputs.ignoredVersionFile} does not count.`);
-        }
-        await withScratch(inputs.runner.temp, (scratch) => setUp(inputs, scratch, report));
+        await (0,_retry_js__WEBPACK_IMPORTED_MODULE_3__/* .withRetries */ .L)('GET', url, patience.artifact, patience, signal, async (trySignal) => {
+            const answer = await http.open(url, { headers: partial.rangeHeaders() }, trySignal);
+            await partial.continueWith(answer, options);
+        });
+        await partial.close();
+        return partial.digested();
     }
     catch (error) {
-        report.failure(error);
+        await partial.discard();
+        throw error;
     }
 }
-async function setUp(inputs, scratch, report) {
-    const abort = new AbortController();
-    const http = httpClient(inputs, abort.signal, report);
-    const trust = loadTrustRoot(trustRootSource(inputs, scratch), http);
-    const tasks = [trust];
-    try {
-        const version = await chooseVersion(inputs, http, report);
-        report.info(`Version: ${version} (asked for: ${inputs.versionSource})`);
-        const shop = workshop(inputs, version, http, trust, scratch, report);
-        const limit = pLimit(CONCURRENT_TOOLS);
-        const obtained = inputs.tools.map((tool) => limit(() => obtain(shop, tool)));
-        tasks.push(...obtained);
-        const proven = await Promise.all(obtained);
-        const installed = await installAll(shop, proven);
-        await keepTrustRoot(await trust, report);
-        await report.success(inputs, installed);
+/** A file that grows, together with the digest of what it holds so far. */
+class PartialFile {
+    #path;
+    #file;
+    #storageError;
+    #digester = new _digested_file_js__WEBPACK_IMPORTED_MODULE_2__/* .Digester */ .Y8();
+    /** The strong entity tag (RFC 9110 §8.8.3) of the object that the bytes so far belong to. */
+    #entityTag;
+    constructor(path) {
+        this.#path = path;
     }
-    finally {
-        // Nothing may still write to the scratch folder when it is removed.
-        abort.abort();
-        await Promise.allSettled(tasks);
+    rangeHeaders() {
+        if (this.#digester.size === 0 || this.#entityTag === undefined) {
+            return {};
+        }
+        return { range: `bytes=${String(this.#digester.size)}-`, 'if-range': this.#entityTag };
     }
-}
-/** Every tool was proven before the first one is installed: all or nothing. */
-async function installAll(shop, proven) {
-    const installed = [];
-    for (const tool of proven) {
-        installed.push(await install(shop, tool));
-    }
-    return installed;
-}
-/** A version that is not exact may be answered from the tool cache, unless `check-latest` is set. */
-async function chooseVersion(inputs, http, report) {
-    const { version: request, checkLatest, tools, platform, runner } = inputs;
-    const isAlwaysAsked = (request.kind === 'stable' || request.kind === 'prerelease') && request.minor === undefined;
-    if (request.kind !== 'exact' && !isAlwaysAsked && !checkLatest) {
-        const cached = await Promise.all(tools.map((tool) => cachedVersions(runner.toolCache, tool, platform)));
-        const inAll = cached.reduce((some, more) => some.filter((version) => more.includes(version)));
-        const newest = await newestSatisfying(inAll, request);
-        if (newest !== undefined) {
-            report.info(`${newest} is in the tool cache; "check-latest: true" would ask for a newer one`);
-            return newest;
+    async continueWith(answer, options) {
+        if (answer.status === 206) {
+            this.#assertContinues(answer);
+        }
+        else {
+            await this.#startOver();
+        }
+        this.#entityTag = strongEntityTag(answer);
+        const announced = contentLength(answer);
+        const total = announced === undefined ? undefined : this.#digester.size + announced;
+        if (total !== undefined && total > options.maxBytes) {
+            answer.body.destroy();
+            throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_4__/* .TooLargeError */ .qB(options.maxBytes);
+        }
+        const file = this.#open();
+        for await (const piece of answer.body) {
+            if (this.#digester.size + piece.length > options.maxBytes) {
+                throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_4__/* .TooLargeError */ .qB(options.maxBytes);
+            }
+            this.#digester.update(piece);
+            if (!file.write(piece)) {
+                await eitherEvent(file, 'drain', 'close');
+                this.#assertStored();
+            }
+            options.onProgress?.(this.#digester.size, total);
+        }
+        if (total !== undefined && this.#digester.size !== total) {
+            throw new Error(`${String(this.#digester.size)} of ${String(total)} bytes arrived`);
         }
     }
-    return resolveVersion(request, http, inputs.downloadBaseUrl);
+    async close() {
+        const file = this.#open();
+        file.end();
+        await eitherEvent(file, 'close');
+        this.#assertStored();
+    }
+    digested() {
+        return this.#digester.toFile(this.#path);
+    }
+    async discard() {
+        const file = this.#file;
+        this.#file = undefined;
+        if (file !== undefined) {
+            file.destroy();
+            await eitherEvent(file, 'close');
+            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(this.#path, { force: true });
+        }
+    }
+    async #startOver() {
+        if (this.#digester.size > 0) {
+            await this.discard();
+            this.#digester = new _digested_file_js__WEBPACK_IMPORTED_MODULE_2__/* .Digester */ .Y8();
+        }
+    }
+    #open() {
+        if (this.#file === undefined) {
+            this.#file = (0,node_fs__WEBPACK_IMPORTED_MODULE_0__.createWriteStream)(this.#path, {
+                flags: 'wx',
+                mode: 0o600,
+                highWaterMark: WRITE_AHEAD,
+            });
+            this.#file.on('error', (error) => {
+                this.#storageError = error;
+            });
+        }
+        this.#assertStored();
+        return this.#file;
+    }
+    #assertStored() {
+        if (this.#storageError !== undefined) {
+            throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_4__/* .StorageError */ .aq(`cannot write ${this.#path}`, this.#storageError);
+        }
+    }
+    /** RFC 9110 §14.4: the answer must begin at the missing byte of the same object. */
+    #assertContinues(answer) {
+        const start = /^bytes (\d{1,15})-/.exec(answer.headers['content-range'] ?? '')?.[1];
+        const isSameObject = answer.headers.etag === this.#entityTag;
+        if (start === undefined || Number(start) !== this.#digester.size || !isSameObject) {
+            answer.body.destroy();
+            this.#entityTag = undefined;
+            throw new Error('the server continued with other bytes than the ones asked for');
+        }
+    }
 }
-function workshop(inputs, version, http, trust, scratch, report) {
-    const release = new Release(version, inputs.downloadBaseUrl);
-    const material = trust.then(({ material: keys }) => keys);
-    material.catch(() => undefined); // Whoever needs it hears of the failure.
-    const prover = {
-        http,
-        log: new TransparencyLog(http, inputs.rekorUrl),
-        trust: material,
-        expected: inputs.identity,
-    };
-    return {
-        release,
-        base: inputs.downloadBaseUrl,
-        platform: inputs.platform,
-        isNative: inputs.isNative,
-        prover,
-        releaseProver: inputs.bindRelease
-            ? new ReleaseProver(prover, release, scratch, report)
-            : undefined,
-        conditions: inputs.conditions,
-        surroundings: inputs.runner,
-        scratch,
-        journal: report,
-    };
-}
-function httpClient(inputs, signal, report) {
-    const { downloadToken, downloadBaseUrl } = inputs;
-    return new http_HttpClient({
-        userAgent: 'setup-verified-kubectl',
-        proxyEnvironment: inputs.proxyEnvironment,
-        patience: inputs.patience,
-        token: downloadToken === undefined
-            ? undefined
-            : { origin: downloadBaseUrl.origin, value: downloadToken },
-        signal,
-        onRequest: (record) => {
-            report.request(record);
-        },
+/** Waits until one of the events has come; a file that is closed sends none any more. */
+function eitherEvent(file, ...events) {
+    if (file.closed) {
+        return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+        const done = () => {
+            for (const event of events) {
+                file.off(event, done);
+            }
+            resolve();
+        };
+        for (const event of events) {
+            file.once(event, done);
+        }
     });
 }
-function trustRootSource({ trustRoot, runner }, scratch) {
-    if (trustRoot.kind !== 'tuf') {
-        return trustRoot;
-    }
-    return { ...trustRoot, cache: external_node_path_default().join(runner.toolCache, 'verified-trust-root'), scratch };
+function strongEntityTag(answer) {
+    const { etag } = answer.headers;
+    return answer.headers['accept-ranges'] === 'bytes' && etag?.startsWith('"') === true
+        ? etag
+        : undefined;
 }
-/** Without it the next run asks the network again; this one has succeeded all the same. */
-async function keepTrustRoot(trust, report) {
-    report.info(`Trust root: ${trust.origin}`);
+function contentLength(answer) {
+    const length = answer.headers['content-length'];
+    return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined;
+}
+
+
+/***/ }),
+
+/***/ 7284:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  L: () => (/* binding */ withRetries),
+  c: () => (/* binding */ withoutSecrets)
+});
+
+;// CONCATENATED MODULE: external "node:timers/promises"
+const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
+;// CONCATENATED MODULE: ./node_modules/is-network-error/index.js
+const objectToString = Object.prototype.toString;
+
+const isError = value => objectToString.call(value) === '[object Error]';
+
+const errorMessages = new Set([
+	'network error', // Chrome
+	'NetworkError when attempting to fetch resource.', // Firefox
+	'The Internet connection appears to be offline.', // Safari 16
+	'Network request failed', // `cross-fetch`
+	'fetch failed', // Undici (Node.js)
+	'terminated', // Undici (Node.js)
+	' A network error occurred.', // Bun (WebKit)
+	'Network connection lost', // Cloudflare Workers (fetch)
+]);
+
+function isNetworkError(error) {
+	const isValid = error
+		&& isError(error)
+		&& error.name === 'TypeError'
+		&& typeof error.message === 'string';
+
+	if (!isValid) {
+		return false;
+	}
+
+	const {message, stack} = error;
+
+	// Safari 17+ has generic message but no stack for network errors
+	if (message === 'Load failed' || (message.startsWith('Load failed (') && message.endsWith(')'))) {
+		return stack === undefined
+			// Sentry adds its own stack trace to the fetch error, so also check for that
+			|| '__sentry_captured__' in error;
+	}
+
+	// Deno network errors start with specific text
+	if (message.startsWith('error sending request for url')) {
+		return true;
+	}
+
+	// Chrome: exact "Failed to fetch" or with hostname: "Failed to fetch (example.com)"
+	if (message === 'Failed to fetch' || (message.startsWith('Failed to fetch (') && message.endsWith(')'))) {
+		return true;
+	}
+
+	// Standard network error messages
+	return errorMessages.has(message);
+}
+
+;// CONCATENATED MODULE: ./node_modules/p-retry/index.js
+
+
+function validateRetries(retries) {
+	if (typeof retries === 'number') {
+		if (retries < 0) {
+			throw new TypeError('Expected `retries` to be a non-negative number.');
+		}
+
+		if (Number.isNaN(retries)) {
+			throw new TypeError('Expected `retries` to be a valid number or Infinity, got NaN.');
+		}
+
+		// Not `Number.isSafeInteger`, which would reject a huge `retries`. That is accepted on purpose and behaves as effectively forever.
+		// eslint-disable-next-line unicorn/prefer-number-is-safe-integer
+		if (Number.isFinite(retries) && !Number.isInteger(retries)) {
+			throw new TypeError('Expected `retries` to be a non-negative integer or Infinity.');
+		}
+	} else if (retries !== undefined) {
+		throw new TypeError('Expected `retries` to be a number or Infinity.');
+	}
+}
+
+function validateNumberOption(name, value, {allowInfinity = false} = {}) {
+	if (typeof value !== 'number' || Number.isNaN(value)) {
+		throw new TypeError(`Expected \`${name}\` to be a number${allowInfinity ? ' or Infinity' : ''}.`);
+	}
+
+	if (!allowInfinity && !Number.isFinite(value)) {
+		throw new TypeError(`Expected \`${name}\` to be a finite number.`);
+	}
+
+	if (value < 0) {
+		throw new TypeError(`Expected \`${name}\` to be \u{2265} 0.`);
+	}
+}
+
+function validateOption(name, value, type) {
+	// `null` means "not provided", as it does for the other options. `unref` needs this because it is the one option with no default of its own.
+	if (value === undefined || value === null) {
+		return;
+	}
+
+	if (typeof value !== type) {
+		throw new TypeError(`Expected \`${name}\` to be a ${type}.`);
+	}
+}
+
+function validateSignal(value) {
+	// `null` means "not provided", as it does for the other options.
+	if (value === undefined || value === null) {
+		return;
+	}
+
+	// Duck typed rather than `instanceof`, so a signal from another realm still works. All three methods are checked because `removeEventListener` is called from inside a timer callback, where a `TypeError` would be an uncaught exception rather than a rejection the caller could catch.
+	if (typeof value.throwIfAborted !== 'function'
+		|| typeof value.addEventListener !== 'function'
+		|| typeof value.removeEventListener !== 'function') {
+		throw new TypeError('Expected `signal` to be an AbortSignal.');
+	}
+}
+
+class AbortError extends Error {
+	constructor(message) {
+		super(typeof message === 'string' ? message : undefined);
+
+		this.name = 'AbortError';
+
+		if (message instanceof Error) {
+			this.originalError = message;
+			({message} = message);
+		} else {
+			// Created here, so it already captures every caller frame. Copying `this.stack` instead would only rewrite the header, which is rendered lazily from `name` and `message` at read time. It also stringifies a non-string message, so reuse its result below.
+			this.originalError = new Error(message);
+			({message} = this.originalError);
+
+			// The caller sees this error, so the frame for this constructor is dropped where the runtime supports it. Left in, the top frame blames p-retry for an error the caller threw. An error the caller passed keeps its own stack, which points at their throw site already. V8-only, hence the lint exception, and the optional call leaves the stack as it is where it is missing.
+			// eslint-disable-next-line unicorn/no-nonstandard-builtin-properties
+			Error.captureStackTrace?.(this.originalError, AbortError);
+		}
+
+		this.message = message;
+	}
+}
+
+// `setTimeout` cannot represent a longer delay and fires it right away instead, which turns a long backoff into a tight retry loop. Cap at the largest value it can still hold.
+const maximumDelay = (2 ** 31) - 1;
+
+function calculateDelay(retriesConsumed, options) {
+	// Nothing to wait for, and multiplying by a factor that has grown to `Infinity` would give `NaN`.
+	if (options.minTimeout === 0) {
+		return 0;
+	}
+
+	// `retriesConsumed` starts at 0 and only ever counts up, so the first retry is already attempt 1.
+	const attempt = retriesConsumed + 1;
+	const random = options.randomize ? (Math.random() + 1) : 1;
+
+	const timeout = Math.round(random * options.minTimeout * (options.factor ** (attempt - 1)));
+
+	// `maxTimeout` rounds up, so a fractional cap still gives a whole number of milliseconds. Rounding down would turn a cap below 1 into no timer at all, which never yields to the event loop. `Math.ceil(Infinity)` is `Infinity`.
+	return Math.min(timeout, Math.ceil(options.maxTimeout), maximumDelay);
+}
+
+function calculateRemainingTime(start, max) {
+	return Number.isFinite(max) ? max - (performance.now() - start) : max;
+}
+
+async function delayForRetry(delay, options) {
+	if (delay <= 0) {
+		return;
+	}
+
+	await new Promise((resolve, reject) => {
+		// Registered with `once`, so it removes itself when it fires.
+		const onAbort = () => {
+			clearTimeout(timeoutToken);
+			reject(options.signal.reason);
+		};
+
+		const timeoutToken = setTimeout(() => {
+			options.signal?.removeEventListener('abort', onAbort);
+			resolve();
+		}, delay);
+
+		if (options.unref) {
+			timeoutToken.unref?.();
+		}
+
+		options.signal?.addEventListener('abort', onAbort, {once: true});
+	});
+}
+
+// Stringifying a thrown value can itself throw, for an object with no usable `toString`. That must never be allowed to replace the failure the caller is actually dealing with.
+//
+// A thrown value whose own accessors or proxy traps throw is not supported, here or anywhere else. It comes from the caller's own code, so it is not something to defend against.
+function stringifyThrownValue(value) {
+	try {
+		return String(value);
+	} catch {
+		return Object.prototype.toString.call(value);
+	}
+}
+
+// `AbortError` wraps the error the caller actually wants, and the wrappers can be nested, so keep unwrapping until the cause is reached. Otherwise an `AbortError` would escape `pRetry` and a `catch` doing `error instanceof AbortError` would read a real failure as a cancellation.
+//
+// Two wrappers whose `originalError` points at each other are not supported, like the thrown values above.
+function unwrapAbortError(error) {
+	let cause = error;
+
+	// A wrapper with no error to unwrap to is the cause as far as it goes.
+	while (cause instanceof AbortError && cause.originalError instanceof Error) {
+		cause = cause.originalError;
+	}
+
+	return cause;
+}
+
+async function onAttemptFailure({error, attemptNumber, retriesConsumed, startTime, options}) {
+	// The signal is checked after the operation and after every callback, so a cancellation is never reported as an operation failure or a callback's decision, and no callback runs after it. The last check also guards the delay, whose abort listener never fires on a signal that is already aborted.
+	const abortIfNeeded = () => {
+		options.signal?.throwIfAborted();
+	};
+
+	const normalizedError = error instanceof Error
+		? error
+		: new TypeError(`Non-error was thrown: "${stringifyThrownValue(error)}". You should only throw errors.`);
+
+	// Checked before unwrapping an `AbortError`, because the reason a caller aborted with is final. Unwrapping it would replace the reason they chose with whatever is inside it, and it would also let an `AbortError` from the operation outrank a cancellation the caller asked for.
+	abortIfNeeded();
+
+	if (normalizedError instanceof AbortError) {
+		throw unwrapAbortError(normalizedError);
+	}
+
+	// `retriesConsumed` only ever advances while `retriesLeft` is above 0, so this is never negative. `Infinity` minus a finite count is `Infinity`, so an unlimited budget needs no special case.
+	const retriesLeft = options.retries - retriesConsumed;
+
+	// A `TypeError` normally means the operation itself is broken rather than the thing it was trying to reach, so retrying it does not help. A network `TypeError` is the exception, and its message differs per runtime, so it has to be recognised rather than assumed.
+	const isRetriableError = !(normalizedError instanceof TypeError) || isNetworkError(normalizedError);
+
+	// Out of time already, out of retries, or a failure that is never retried, so the delay is 0 and the callbacks are told that no retry follows. Only computed when a retry can still follow, so a randomized delay does not draw from `Math.random` for a wait that is never taken.
+	const timeLeft = calculateRemainingTime(startTime, options.maxRetryTime);
+	const delayTime = isRetriableError && timeLeft > 0 && retriesLeft > 0 ? calculateDelay(retriesConsumed, options) : 0;
+
+	const consumeRetryContext = Object.freeze({
+		error: normalizedError,
+		attemptNumber,
+		retriesLeft,
+		retriesConsumed,
+		retryDelay: delayTime,
+	});
+
+	// No answer means no opinion, so fall back to the default. Treating it as `false` instead would leave `retries` uncounted and let the loop run forever.
+	const consumeRetry = (await options.shouldConsumeRetry(consumeRetryContext)) ?? true;
+
+	abortIfNeeded();
+
+	const effectiveDelay = consumeRetry ? delayTime : 0;
+	const context = Object.freeze({
+		error: normalizedError,
+		attemptNumber,
+		retriesLeft,
+		retriesConsumed,
+		retryDelay: effectiveDelay,
+	});
+
+	await options.onFailedAttempt(context);
+
+	abortIfNeeded();
+
+	const remainingTime = calculateRemainingTime(startTime, options.maxRetryTime);
+
+	// No time or budget left, or a failure that retrying cannot help with.
+	if (
+		!isRetriableError
+		|| remainingTime <= 0
+		|| retriesLeft <= 0
+	) {
+		throw normalizedError;
+	}
+
+	const shouldRetry = await options.shouldRetry(context);
+
+	abortIfNeeded();
+
+	if (!shouldRetry) {
+		throw normalizedError;
+	}
+
+	const remainingTimeAfterShouldRetry = calculateRemainingTime(startTime, options.maxRetryTime);
+
+	if (remainingTimeAfterShouldRetry <= 0) {
+		throw normalizedError;
+	}
+
+	if (!consumeRetry) {
+		return false;
+	}
+
+	await delayForRetry(Math.min(effectiveDelay, remainingTimeAfterShouldRetry), options);
+
+	return true;
+}
+
+async function pRetry(input, options = {}) {
+	options = {...options};
+
+	// Applied before validating, so that `null` means "not provided" here as it does for every other option.
+	options.retries ??= 10;
+
+	validateRetries(options.retries);
+
+	if (Object.hasOwn(options, 'forever')) {
+		throw new Error('The `forever` option is no longer supported. For many use-cases, you can set `retries: Infinity` instead.');
+	}
+
+	options.factor ??= 2;
+	options.minTimeout ??= 1000;
+	options.maxTimeout ??= Infinity;
+	options.maxRetryTime ??= Infinity;
+	options.randomize ??= false;
+	options.onFailedAttempt ??= () => {};
+	options.shouldRetry ??= () => true;
+	options.shouldConsumeRetry ??= () => true;
+
+	// Validate the options that have a runtime type to check.
+	validateOption('onFailedAttempt', options.onFailedAttempt, 'function');
+	validateOption('shouldRetry', options.shouldRetry, 'function');
+	validateOption('shouldConsumeRetry', options.shouldConsumeRetry, 'function');
+	validateOption('randomize', options.randomize, 'boolean');
+	validateOption('unref', options.unref, 'boolean');
+	validateSignal(options.signal);
+	validateNumberOption('factor', options.factor);
+	validateNumberOption('minTimeout', options.minTimeout);
+	validateNumberOption('maxTimeout', options.maxTimeout, {allowInfinity: true});
+	validateNumberOption('maxRetryTime', options.maxRetryTime, {allowInfinity: true});
+
+	// A negative factor is rejected above, so this only catches `0`. Treat it as `1` to keep the delay constant instead of dropping to zero after the first retry.
+	if (options.factor === 0) {
+		options.factor = 1;
+	}
+
+	options.signal?.throwIfAborted();
+
+	let attemptNumber = 0;
+	let retriesConsumed = 0;
+	const startTime = performance.now();
+
+	// A consumed count is always finite, so `Infinity` keeps this true and needs no special case.
+	while (retriesConsumed <= options.retries) {
+		attemptNumber++;
+
+		try {
+			options.signal?.throwIfAborted();
+
+			const result = await input(attemptNumber);
+
+			options.signal?.throwIfAborted();
+
+			return result;
+		} catch (error) {
+			if (await onAttemptFailure({
+				error,
+				attemptNumber,
+				retriesConsumed,
+				startTime,
+				options,
+			})) {
+				retriesConsumed++;
+			}
+		}
+	}
+
+	// Unreachable: `onAttemptFailure` throws once `retriesLeft` reaches 0, which is the same state the loop condition tests, so the loop is always left by a throw. Kept as a guard against a future change to either side breaking that pairing.
+	throw new Error('Retry attempts exhausted without throwing an error.');
+}
+
+function makeRetriable(function_, options) {
+	return function (...arguments_) {
+		return pRetry(() => function_.apply(this, arguments_), options);
+	};
+}
+
+// EXTERNAL MODULE: ./src/errors.ts
+var errors = __nccwpck_require__(3916);
+// EXTERNAL MODULE: ./src/transfer/transfer-error.ts
+var transfer_error = __nccwpck_require__(8595);
+;// CONCATENATED MODULE: ./src/transfer/retry.ts
+
+
+
+
+/** Statuses that a later request may change: time-outs, throttling, trouble at the server. */
+const PASSING_STATUSES = new Set([408, 425, 429, 500, 502, 503, 504]);
+/**
+ * Runs one transfer, again after a passing fault: exponential backoff with jitter, `Retry-After`
+ * respected, the number of tries and the total time bounded.
+ *
+ * @param url what is being transferred, for the error
+ * @param total bound on the time of all tries together, in milliseconds
+ * @param attempt one try; it must stop when its signal is aborted
+ * @throws {TransferError} after the last try, naming host, tries and the last cause; or the
+ *   reason of `signal` when that was aborted
+ */
+async function withRetries(method, url, total, patience, signal, attempt) {
+    const deadline = AbortSignal.timeout(Math.ceil(total));
+    const either = AbortSignal.any([signal, deadline]);
+    let tries = 0;
     try {
-        await trust.keep();
+        return await pRetry(() => {
+            tries += 1;
+            return attempt(either);
+        }, {
+            retries: patience.retries,
+            minTimeout: patience.pause,
+            maxTimeout: patience.longestPause,
+            randomize: true,
+            maxRetryTime: total,
+            signal: either,
+            shouldRetry: ({ error }) => isPassing(error),
+            onFailedAttempt: async ({ error, retriesLeft, retryDelay }) => {
+                if (retriesLeft > 0 && error instanceof transfer_error/* StatusError */.Xs && error.retryAfter !== undefined) {
+                    const asked = Math.min(error.retryAfter, patience.longestPause);
+                    await (0,promises_namespaceObject.setTimeout)(Math.max(0, asked - retryDelay), undefined, { signal: either });
+                }
+            },
+        });
     }
     catch (error) {
-        report.debug(`the trust root is not kept for later runs: ${String(error)}`);
+        if (signal.aborted) {
+            throw signal.reason;
+        }
+        const cause = deadline.aborted
+            ? new transfer_error/* FinalError */.f4(`gave up after ${String(Math.round(total / 1000))} s`, error)
+            : error;
+        throw transferError(method, url, tries, cause);
     }
 }
-/** A folder that goes when the work ends, however it ends. */
-async function withScratch(temp, work) {
-    const scratch = await makeScratch(temp);
-    const end = () => {
-        (0,external_node_fs_namespaceObject.rmSync)(scratch, { force: true, recursive: true });
-        process.exit(143);
-    };
-    process.once('SIGTERM', end).once('SIGINT', end);
-    try {
-        await work(scratch);
+function isPassing(error) {
+    if (error instanceof transfer_error/* FinalError */.f4) {
+        return false;
     }
-    finally {
-        await (0,promises_namespaceObject.rm)(scratch, { force: true, recursive: true, maxRetries: 3 });
+    return error instanceof transfer_error/* StatusError */.Xs ? PASSING_STATUSES.has(error.status) : true;
+}
+function transferError(method, url, tries, cause) {
+    const shown = withoutSecrets(url);
+    const times = tries === 1 ? '1 try' : `${String(tries)} tries`;
+    const where = url.protocol === 'file:' ? '' : ` (${url.host}, ${times})`;
+    return new transfer_error/* TransferError */.aG(`${method} ${shown}${where}: ${(0,errors/* explain */.WE)(cause)}`, {
+        url: shown,
+        tries,
+        local: cause instanceof transfer_error/* StorageError */.aq,
+        cause,
+        ...(cause instanceof transfer_error/* StatusError */.Xs ? { status: cause.status } : {}),
+    });
+}
+/** The URL as it may be shown: no credentials, no query (a mirror's may hold a signature). */
+function withoutSecrets(url) {
+    return url.protocol === 'file:' ? url.href : `${url.protocol}//${url.host}${url.pathname}`;
+}
+
+
+/***/ }),
+
+/***/ 8595:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Xs: () => (/* binding */ StatusError),
+/* harmony export */   aG: () => (/* binding */ TransferError),
+/* harmony export */   aq: () => (/* binding */ StorageError),
+/* harmony export */   f4: () => (/* binding */ FinalError),
+/* harmony export */   qB: () => (/* binding */ TooLargeError)
+/* harmony export */ });
+/**
+ * A transfer that failed: the operation, the object and the cause, in that order.
+ *
+ * What it means (no such release, log unavailable …) is for the caller to say.
+ */
+class TransferError extends Error {
+    /** The URL that was asked for, without query or credentials. */
+    url;
+    /** HTTP status of the last answer; 404 for a `file:` that does not exist. */
+    status;
+    /** How many requests were made. */
+    tries;
+    /** Whether the failure is the machine's own (disk full, no permission), not the other side's. */
+    local;
+    constructor(message, details) {
+        super(message, details.cause === undefined ? undefined : { cause: details.cause });
+        this.name = 'TransferError';
+        this.url = details.url;
+        this.status = details.status;
+        this.tries = details.tries ?? 1;
+        this.local = details.local ?? false;
+    }
+    /** Whether the other side answered that there is no such object. */
+    get absent() {
+        // dl.k8s.io answers 403 with an XML body for objects that do not exist.
+        return this.status === 404 || this.status === 403 || this.status === 410;
     }
 }
-async function makeScratch(temp) {
-    try {
-        await (0,promises_namespaceObject.mkdir)(temp, { recursive: true });
-        return await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(temp, 'setup-verified-kubectl-'));
+/** One answer with a status other than 2xx. */
+class StatusError extends Error {
+    status;
+    /** The pause that the server asked for, in milliseconds. */
+    retryAfter;
+    constructor(status, retryAfter) {
+        super(`HTTP status ${String(status)}`);
+        this.name = 'StatusError';
+        this.status = status;
+        this.retryAfter = retryAfter;
     }
-    catch (error) {
-        throw installFailed(`cannot make a temporary folder in ${temp}`, error);
+}
+/** A failure that another try cannot mend: a forbidden redirect, a bound that was exceeded. */
+class FinalError extends Error {
+    constructor(message, cause) {
+        super(message, cause === undefined ? undefined : { cause });
+        this.name = 'FinalError';
+    }
+}
+/** More bytes than allowed. */
+class TooLargeError extends FinalError {
+    constructor(maxBytes) {
+        super(`larger than ${String(maxBytes)} bytes`);
+        this.name = 'TooLargeError';
+    }
+}
+/** A failure of this machine's own file system. */
+class StorageError extends FinalError {
+    constructor(message, cause) {
+        super(message, cause);
+        this.name = 'StorageError';
     }
 }
 
@@ -21326,6 +21856,41 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("fs");
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("fs/promises");
+
+/***/ }),
+
+/***/ 7598:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
+
+/***/ }),
+
+/***/ 3024:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
+
+/***/ }),
+
+/***/ 1455:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs/promises");
+
+/***/ }),
+
+/***/ 6760:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+
+/***/ }),
+
+/***/ 3136:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
 
 /***/ }),
 

@@ -1,11 +1,10 @@
 import * as core from '@actions/core';
 import { SetupError, explain } from './errors.js';
 import type { Inputs } from './inputs.js';
-import type { Journal } from './install/journal.js';
+import type { EarlyJournal, Journal } from './install/journal.js';
 import type { Installed } from './install/obtain.js';
 import { describeReleaseProof } from './install/release-proof.js';
 import { platformName } from './kubernetes/platform.js';
-import type { RequestRecord } from './transfer/http.js';
 import { html, line } from './escape.js';
 
 /** A line of progress at most this often, in milliseconds. */
@@ -70,12 +69,18 @@ export class Report implements Journal {
     }
   }
 
-  request({ method, url, outcome, duration }: RequestRecord): void {
-    this.debug(`${method} ${url}: ${outcome} after ${String(Math.round(duration))} ms`);
-  }
-
-  secret(value: string): void {
-    core.setSecret(value);
+  /** Takes over from the early journal, and hides and says what must be hidden and said first. */
+  begin(inputs: Inputs, early: EarlyJournal): void {
+    if (inputs.downloadToken !== undefined) {
+      core.setSecret(inputs.downloadToken);
+    }
+    early.continueIn(this);
+    if (inputs.ignoredVersionFile !== undefined) {
+      this.notice(
+        'version-file is not read',
+        `"version" is given, so ${inputs.ignoredVersionFile} does not count.`,
+      );
+    }
   }
 
   /** One annotation, and a paragraph in the summary: code, cause, next step. */

@@ -25,8 +25,9 @@ export function executable({
     '#!/bin/sh',
     `# ${tool} ${version} ${platform}: a stand-in of the test world`,
     `case "$*" in`,
+    // printf is built into the shell: the script runs where PATH is empty.
     ...answersOf(tool, version, platform).map(
-      ([args, text]) => `${args}) cat <<'END'\n${text}\nEND\n;;`,
+      ([args, text]) => `${args}) printf '%s\\n' '${text.replaceAll("'", "'\\''")}';;`,
     ),
     `*) echo "${tool}: unknown arguments: $*" >&2; exit 1;;`,
     'esac',

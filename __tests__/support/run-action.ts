@@ -127,15 +127,16 @@ const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 function readAction(root: string): { main: string; defaults: Record<string, string> } {
   const path = join(root, 'action.yml');
   if (!existsSync(path)) throw new Error(`no action.yml in ${root}`);
-  const action = parse(readFileSync(path, 'utf8')) as {
-    inputs?: Record<string, { default?: unknown } | null>;
+  // As the runner reads it: every scalar is a string, so `true` arrives as the text `true`.
+  const action = parse(readFileSync(path, 'utf8'), { schema: 'failsafe' }) as {
+    inputs?: Record<string, { default?: string } | ''>;
     runs: { main: string };
   };
   const inputs = Object.entries(action.inputs ?? {});
-  const defaults = inputs.map(([name, input]): [string, string] => {
-    const value = input?.default;
-    return [name, typeof value === 'string' ? value : ''];
-  });
+  const defaults = inputs.map(([name, input]): [string, string] => [
+    name,
+    input === '' ? '' : (input.default ?? ''),
+  ]);
   return { main: action.runs.main, defaults: Object.fromEntries(defaults) };
 }
 

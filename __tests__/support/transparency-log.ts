@@ -70,7 +70,7 @@ export class RawJson {
 export type Forgery = (answer: LogEntryAnswer, log: TransparencyLog) => LogEntryAnswer | RawJson;
 
 export interface TransparencyLogOptions {
-  /** Entries of strangers that are there before ours; 1,000 or more unless given, never a power of two. */
+  /** Entries of strangers that are there before ours; 1,234 unless given. */
   readonly baseEntries?: number;
   /** Where the log says it is; its checkpoints carry the host's name. */
   readonly baseUrl?: string;

@@ -9,3 +9,47 @@ export interface Journal {
   /** How far a download has come. Called often; `total` is undefined where nobody told it. */
   progress(what: string, received: number, total: number | undefined): void;
 }
+
+/** Keeps what is told before the journal proper is loaded, and passes it on from then on. */
+export class EarlyJournal implements Journal {
+  #journal: Journal | undefined;
+  #waiting: ((journal: Journal) => void)[] = [];
+
+  continueIn(journal: Journal): void {
+    this.#journal = journal;
+    for (const entry of this.#waiting) {
+      entry(journal);
+    }
+    this.#waiting = [];
+  }
+
+  info(message: string): void {
+    this.#tell((journal) => {
+      journal.info(message);
+    });
+  }
+
+  debug(message: string): void {
+    this.#tell((journal) => {
+      journal.debug(message);
+    });
+  }
+
+  warning(title: string, message: string): void {
+    this.#tell((journal) => {
+      journal.warning(title, message);
+    });
+  }
+
+  progress(what: string, received: number, total: number | undefined): void {
+    this.#journal?.progress(what, received, total);
+  }
+
+  #tell(entry: (journal: Journal) => void): void {
+    if (this.#journal === undefined) {
+      this.#waiting.push(entry);
+    } else {
+      entry(this.#journal);
+    }
+  }
+}

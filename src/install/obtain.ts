@@ -1,15 +1,7 @@
-import { randomUUID } from 'node:crypto';
-import { chmod, copyFile, mkdir, writeFile } from 'node:fs/promises';
-import path from 'node:path';
+import { chmod, copyFile, writeFile } from 'node:fs/promises';
 import { SetupError, explain } from '../errors.js';
-import {
-  platformName,
-  platformNotPublished,
-  type Platform,
-  type Tool,
-} from '../kubernetes/platform.js';
-import { fileName, type Artifact, type Release } from '../kubernetes/release.js';
-import { isPublished } from '../kubernetes/version.js';
+import type { Tool } from '../kubernetes/platform.js';
+import type { Artifact } from '../kubernetes/release.js';
 import { serializeBundle } from '../sigstore/bundle.js';
 import {
   prove,
@@ -19,38 +11,28 @@ import {
   type Prover,
 } from '../sigstore/prove.js';
 import type { Verified } from '../sigstore/verify.js';
-import { digestFile, type DigestedFile } from '../transfer/digested-file.js';
-import { download } from '../transfer/download.js';
-import { downloadFailed } from '../transfer/download-failed.js';
-import { TransferError } from '../transfer/transfer-error.js';
+import { digestFile } from '../transfer/digested-file.js';
+import { MAX_BINARY_BYTES, begin, newFolder, type Arrival, type Sources } from './begin.js';
 import { checkAge, checkChecksum, type Conditions } from './conditions.js';
-import type { Journal } from './journal.js';
-import { preinstalledCopies, type Surroundings } from './preinstalled.js';
+import { preinstalledCopies } from './preinstalled.js';
 import { readEvidence, type ReleaseProof, type ReleaseProver } from './release-proof.js';
 import { Slot, installFailed } from './tool-cache.js';
 
-/** The largest binary of a release has 130 MB; a server tarball, which is none, 400 MB. */
-const MAX_BINARY_BYTES = 1 << 30;
 /** 64 hex digits, perhaps with a newline. */
 const MAX_DIGEST_BYTES = 256;
 /** How often another run may get in between before this one gives up. */
 const MAX_COMMITS = 5;
 
 /** Everything that obtaining a tool needs to know and to use. */
-export interface Workshop {
-  readonly release: Release;
-  readonly base: URL;
-  readonly platform: Platform;
-  /** Whether binaries of that platform run on this machine. */
+export interface Workshop extends Sources {
+  /** Whether binaries of the platform run on this machine. */
   readonly isNative: boolean;
   readonly prover: Prover;
   /** Undefined for `bind-release: false`. */
   readonly releaseProver: ReleaseProver | undefined;
   readonly conditions: Conditions;
-  readonly surroundings: Surroundings;
-  /** A folder that goes with this run, if possible on the file system of the tool cache. */
-  readonly scratch: string;
-  readonly journal: Journal;
+  /** Downloads that began before all this was loaded. */
+  readonly begun: ReadonlyMap<Tool, Arrival>;
 }
 
 export type Origin = 'download' | 'cache' | 'preinstalled';
@@ -120,7 +102,7 @@ async function reuse(shop: Workshop, slot: Slot): Promise<Proven | undefined> {
     await slot.assertOwned();
     return await proveCached(shop, slot);
   } catch (error) {
-    if (shop.prover.http.signal.aborted || !isFaultOfCopy(error)) {
+    if (shop.http.signal.aborted || !isFaultOfCopy(error)) {
       throw error;
     }
     shop.journal.warning(
@@ -182,7 +164,7 @@ async function adopt(shop: Workshop, slot: Slot): Promise<Proven | undefined> {
         return await proveCopy(shop, slot, artifact, copy);
       }
     } catch (error) {
-      if (shop.prover.http.signal.aborted) {
+      if (shop.http.signal.aborted) {
         throw error;
       }
       journal.info(`${copy} is not used: ${explain(error)}`);
@@ -197,25 +179,17 @@ async function proveCopy(
   artifact: Artifact,
   copy: string,
 ): Promise<Proven> {
-  const { folder, binary } = await newFolder(shop, slot);
+  const { folder, binary } = await newFolder(shop, slot.tool);
   await copyFile(copy, binary);
-  const file = digestFile(binary, MAX_BINARY_BYTES);
-  return finish(shop, slot, artifact, folder, file, Promise.resolve(undefined), 'preinstalled');
+  const arrival = { folder, file: digestFile(binary, MAX_BINARY_BYTES) };
+  return finish(shop, slot, artifact, arrival, Promise.resolve(undefined), 'preinstalled');
 }
 
 async function fetch(shop: Workshop, slot: Slot): Promise<Proven> {
   const artifact = shop.release.binary(slot.tool, shop.platform);
   const hint = publishedDigest(shop, artifact);
-  const { folder, binary } = await newFolder(shop, slot);
-  const file = download(shop.prover.http, artifact.url, binary, {
-    maxBytes: MAX_BINARY_BYTES,
-    onProgress: (received, total) => {
-      shop.journal.progress(slot.tool, received, total);
-    },
-  }).catch(async (error: unknown) => {
-    throw await whyNotDownloaded(shop, slot.tool, error);
-  });
-  return finish(shop, slot, artifact, folder, file, hint, 'download');
+  const arrival = shop.begun.get(slot.tool) ?? (await begin(shop, slot.tool));
+  return finish(shop, slot, artifact, arrival, hint, 'download');
 }
 
 /** Every check on a file in a folder of this run, and its evidence written beside it. */
@@ -223,8 +197,7 @@ async function finish(
   shop: Workshop,
   slot: Slot,
   artifact: Artifact,
-  folder: string,
-  file: Promise<DigestedFile>,
+  { folder, file }: Arrival,
   hint: Promise<string | undefined>,
   origin: Origin,
 ): Promise<Proven> {
@@ -270,46 +243,16 @@ function checkConditions(shop: Workshop, tool: Tool, verified: Verified): void {
   checkAge(tool, verified, shop.conditions, Date.now());
 }
 
-async function newFolder(
-  shop: Workshop,
-  slot: Slot,
-): Promise<{ readonly folder: string; readonly binary: string }> {
-  const folder = path.join(shop.scratch, randomUUID());
-  try {
-    await mkdir(folder, { mode: 0o700 });
-  } catch (error) {
-    throw installFailed(`cannot make ${folder}`, error);
-  }
-  return { folder, binary: path.join(folder, fileName(slot.tool, shop.platform)) };
-}
-
 /**
  * The SHA-256 (hex) that stands beside an artifact. Nobody signs it: it only lets the log be
  * asked early, and says which copy on this machine is worth a look.
  */
 async function publishedDigest(shop: Workshop, artifact: Artifact): Promise<string | undefined> {
   try {
-    const text = await shop.prover.http.readIfPresent(artifact.digestUrl, MAX_DIGEST_BYTES);
+    const text = await shop.http.readIfPresent(artifact.digestUrl, MAX_DIGEST_BYTES);
     return /^([0-9a-f]{64})\s*$/.exec(text?.toString('latin1') ?? '')?.[1];
   } catch (error) {
     shop.journal.debug(`no digest to begin with: ${explain(error)}`);
     return undefined;
   }
-}
-
-async function whyNotDownloaded(shop: Workshop, tool: Tool, error: unknown): Promise<unknown> {
-  const { release, platform, base, prover } = shop;
-  const { version } = release;
-  if (!(error instanceof TransferError && error.absent)) {
-    return downloadFailed(error, `${tool} ${version}`);
-  }
-  if (await isPublished(version, prover.http, base)) {
-    return platformNotPublished(tool, platformName(platform), version);
-  }
-  return new SetupError(
-    'VERSION_NOT_FOUND',
-    `Kubernetes ${version} is not at ${base.href}`,
-    'See https://kubernetes.io/releases/ for the versions that exist. A version that was announced minutes ago may not be everywhere yet.',
-    error,
-  );
 }

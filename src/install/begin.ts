@@ -1,0 +1,104 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { SetupError } from '../errors.js';
+import {
+  platformName,
+  platformNotPublished,
+  type Platform,
+  type Tool,
+} from '../kubernetes/platform.js';
+import { fileName, type Release } from '../kubernetes/release.js';
+import { isPublished } from '../kubernetes/version.js';
+import { download } from '../transfer/download.js';
+import { downloadFailed } from '../transfer/download-failed.js';
+import type { DigestedFile } from '../transfer/digested-file.js';
+import type { HttpClient } from '../transfer/http.js';
+import { TransferError } from '../transfer/transfer-error.js';
+import type { Journal } from './journal.js';
+import { preinstalledCopies, type Surroundings } from './preinstalled.js';
+import { Slot, installFailed } from './tool-cache.js';
+
+/** The largest binary of a release has 130 MB; a server tarball, which is none, 400 MB. */
+export const MAX_BINARY_BYTES = 1 << 30;
+
+/** What fetching a binary needs, and all of it can be loaded before anything that verifies. */
+export interface Sources {
+  readonly http: HttpClient;
+  readonly release: Release;
+  /** Where `release/` is, ending in a slash. */
+  readonly base: URL;
+  readonly platform: Platform;
+  readonly surroundings: Surroundings;
+  /** A folder that goes with this run, if possible on the file system of the tool cache. */
+  readonly scratch: string;
+  readonly journal: Journal;
+}
+
+/** A binary on its way. */
+export interface Arrival {
+  /** Holds the binary, and nothing else yet. */
+  readonly folder: string;
+  /** Rejects with a {@link SetupError}. */
+  readonly file: Promise<DigestedFile>;
+}
+
+/**
+ * Begins the download of a tool, unless a copy of it may be on this machine already.
+ *
+ * Whether that copy is any good is found out later; then the download begins later, too.
+ */
+export async function beginIfNeeded(sources: Sources, tool: Tool): Promise<Arrival | undefined> {
+  const { surroundings, release, platform } = sources;
+  const slot = new Slot(surroundings.toolCache, tool, release.version, platform);
+  const copies = await preinstalledCopies(surroundings, tool, release.version, platform);
+  const isNeeded = copies.length === 0 && !(await slot.isOccupied());
+  return isNeeded ? begin(sources, tool) : undefined;
+}
+
+/** Begins the download of a tool into a new folder. */
+export async function begin(sources: Sources, tool: Tool): Promise<Arrival> {
+  const { http, release, platform, journal } = sources;
+  const { folder, binary } = await newFolder(sources, tool);
+  const file = download(http, release.binary(tool, platform).url, binary, {
+    maxBytes: MAX_BINARY_BYTES,
+    onProgress: (received, total) => {
+      journal.progress(tool, received, total);
+    },
+  }).catch(async (error: unknown) => {
+    throw await whyNotDownloaded(sources, tool, error);
+  });
+  file.catch(() => undefined); // Awaited later: until then a failure has no other listener.
+  return { folder, file };
+}
+
+/** @throws {SetupError} INSTALL_FAILED */
+export async function newFolder(
+  { scratch, platform }: Sources,
+  tool: Tool,
+): Promise<{ readonly folder: string; readonly binary: string }> {
+  const folder = path.join(scratch, randomUUID());
+  try {
+    await mkdir(folder, { mode: 0o700 });
+  } catch (error) {
+    throw installFailed(`cannot make ${folder}`, error);
+  }
+  return { folder, binary: path.join(folder, fileName(tool, platform)) };
+}
+
+async function whyNotDownloaded(sources: Sources, tool: Tool, error: unknown): Promise<unknown> {
+  const { http, release, platform, base } = sources;
+  const { version } = release;
+  if (!(error instanceof TransferError && error.absent)) {
+    return downloadFailed(error, `${tool} ${version}`);
+  }
+  if (await isPublished(version, http, base)) {
+    return platformNotPublished(tool, platformName(platform), version);
+  }
+  return new SetupError(
+    'VERSION_NOT_FOUND',
+    `Kubernetes ${version} is not at ${base.href}`,
+    'See https://kubernetes.io/releases/ for the versions that exist. A version that was announced minutes ago may not be everywhere yet.',
+    error,
+  );
+}
