@@ -1,5 +1,4 @@
 import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { SetupError } from '../errors.js';
 
 /** The SBOM of a release has a few MiB at most. */
@@ -53,9 +52,16 @@ export function checkRelease(
 export async function readSbom(path: string): Promise<ReleaseSbom> {
   const reader = new TagValueReader();
   const input = createReadStream(path, { encoding: 'utf8', highWaterMark: 1 << 20 });
-  for await (const line of createInterface({ input, crlfDelay: Infinity })) {
-    reader.line(line);
+  // Not node:readline: it also ends a line at U+2028 and U+2029, which a value may hold.
+  let rest = '';
+  for await (const piece of input as AsyncIterable<string>) {
+    const lines = `${rest}${piece}`.split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) {
+      reader.line(line);
+    }
   }
+  reader.line(rest);
   return reader.end();
 }
 
@@ -71,7 +77,7 @@ class TagValueReader {
       this.#insideText = !line.includes('</text>');
       return;
     }
-    const [, tag, value] = /^([A-Za-z]+):[ \t]*(.*?)[ \t]*$/.exec(line) ?? [];
+    const [, tag, value] = /^([A-Za-z]+):[ \t]*(.*?)[ \t\r]*$/s.exec(line) ?? [];
     if (tag === undefined || value === undefined) {
       return; // A comment, or an empty line.
     }
