@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileName } from '../kubernetes/release.js';
 import type { Platform, Tool } from '../kubernetes/platform.js';
@@ -41,8 +41,8 @@ export async function preinstalledCopies(
 
 async function isReadable(file: string): Promise<boolean> {
   try {
-    await access(file);
-    return true;
+    await access(file, constants.R_OK);
+    return (await stat(file)).isFile(); // A pipe of that name would never end.
   } catch {
     return false; // Not there, or not for us: then it is downloaded.
   }
