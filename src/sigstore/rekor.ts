@@ -10,6 +10,8 @@ const MAX_ENTRY_BYTES = 256 << 10;
 const MAX_INDEX_BYTES = 256 << 10;
 /** Rekor returns at most this many entries per request. */
 const ENTRIES_PER_REQUEST = 10;
+/** Anybody may log an entry for a digest, and of a kind that is larger than ours. */
+const MAX_ENTRIES_BYTES = ENTRIES_PER_REQUEST * MAX_ENTRY_BYTES;
 /** Anybody may log an entry for a digest; so many of them are looked at. */
 const MAX_CANDIDATES = 30;
 /** RFC 6962: a tree of 2^64 leaves. */
@@ -85,7 +87,7 @@ export class TransparencyLog {
     for (let i = 0; i < uuids.length; i += ENTRIES_PER_REQUEST) {
       const entryUUIDs = uuids.slice(i, i + ENTRIES_PER_REQUEST);
       const answer = await this.#ask(() =>
-        this.#http.read(url, MAX_ENTRY_BYTES, { method: 'POST', json: { entryUUIDs } }),
+        this.#http.read(url, MAX_ENTRIES_BYTES, { method: 'POST', json: { entryUUIDs } }),
       );
       entries.push(...(answer === undefined ? [] : parseLogEntries(answer)));
     }
