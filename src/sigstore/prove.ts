@@ -65,7 +65,7 @@ export async function prove(
     return proveWithoutDetached(prover, urls, await file, published.reason);
   }
   if (published.kind === 'malformed') {
-    return recover(prover, await file, published.error);
+    return proveWithFreshPair(prover, urls, await file, published.error);
   }
   const { detached } = published;
   const early = lookUpEarly(prover.log, detached, hint);
