@@ -54,8 +54,21 @@ export async function complaintOfBinary(
       self.isTool && self.version === version && self.platform === platformName(platform);
     return isAsked
       ? undefined
-      : `asked for ${tool} ${version} for ${platformName(platform)}, but the binary says it is ${self.isTool ? tool : 'another tool'} ${self.version ?? 'of no version'} for ${self.platform ?? 'no platform'}`;
+      : `asked for ${tool} ${version} for ${platformName(platform)}, but the binary says it is ${nameOf(self, tool)}`;
   } catch (error) {
     return `the binary could not be asked: ${explain(error)}`;
   }
+}
+
+/** For messages: what a verified binary says it is; undefined when it does not answer. */
+export async function nameOfBinary(file: string, tool: Tool): Promise<string | undefined> {
+  try {
+    return nameOf(await askBinary(file, tool), tool);
+  } catch {
+    return undefined; // Another tool, or another platform's: the caller knows enough without.
+  }
+}
+
+function nameOf(self: SelfDescription, tool: Tool): string {
+  return `${self.isTool ? tool : 'another tool'} ${self.version ?? 'of no version'} for ${self.platform ?? 'no platform'}`;
 }

@@ -13,7 +13,7 @@ import { digestFile } from '../transfer/digested-file.js';
 import { download } from '../transfer/download.js';
 import { downloadFailed } from '../transfer/download-failed.js';
 import { TransferError } from '../transfer/transfer-error.js';
-import { complaintOfBinary } from './ask-binary.js';
+import { complaintOfBinary, nameOfBinary } from './ask-binary.js';
 import type { Journal } from './journal.js';
 import type { SlotFiles } from './tool-cache.js';
 
@@ -67,7 +67,7 @@ export class ReleaseProver {
   ): Promise<ReleaseProof> {
     const sbom = await this.#sbom();
     if (!(sbom instanceof SetupError)) {
-      this.#check(sbom, artifact, verified);
+      await this.#check(sbom, tool, artifact, verified, executable);
       return { kind: 'sbom', sbom };
     }
     return this.#askBinary(tool, platform, executable, sbom);
@@ -96,7 +96,7 @@ export class ReleaseProver {
       verified: await proveWithBundle(this.#prover, file, bundle),
       content: await readSbom(files.sbom),
     };
-    this.#check(sbom, artifact, verified);
+    await this.#check(sbom, tool, artifact, verified, undefined);
     return { kind: 'sbom', sbom };
   }
 
@@ -111,16 +111,27 @@ export class ReleaseProver {
       return await this.bind(tool, artifact, platform, verified, executable);
     } catch (error) {
       const unreachable = ['DOWNLOAD_FAILED', 'LOG_UNAVAILABLE'];
-      if (error instanceof SetupError && unreachable.includes(error.code)) {
+      const isUnreachable = error instanceof SetupError && unreachable.includes(error.code);
+      if (isUnreachable && executable !== undefined) {
         return this.#askBinary(tool, platform, executable, error);
       }
       throw error;
     }
   }
 
-  #check(sbom: VerifiedSbom, artifact: Artifact, verified: Verified): void {
+  async #check(
+    sbom: VerifiedSbom,
+    tool: Tool,
+    artifact: Artifact,
+    verified: Verified,
+    executable: string | undefined,
+  ): Promise<void> {
     const digest = verified.file.sha256.toString('hex');
-    checkRelease(sbom.content, this.#release.version, artifact.name, digest);
+    try {
+      checkRelease(sbom.content, this.#release.version, artifact.name, digest);
+    } catch (error) {
+      throw await withNameOfBinary(error, tool, executable);
+    }
   }
 
   /** @returns an error where the release has no signed SBOM; everything else is thrown */
@@ -183,6 +194,18 @@ export class ReleaseProver {
     );
     return { kind: 'binary' };
   }
+}
+
+/** What the wrong bytes are, in their own words where nothing else tells: they are signed too. */
+async function withNameOfBinary(
+  error: unknown,
+  tool: Tool,
+  executable: string | undefined,
+): Promise<unknown> {
+  const name = executable === undefined ? undefined : await nameOfBinary(executable, tool);
+  return error instanceof SetupError && name !== undefined
+    ? new SetupError(error.code, `${error.message}; they say that they are ${name}`, error.hint)
+    : error;
 }
 
 function missing(message: string, cause: unknown): SetupError {
