@@ -3,14 +3,5 @@ const refuse = () => {
   throw new Error('this action makes every request through src/transfer/http.ts');
 };
 
-export class HttpClient {
-  constructor() {
-    refuse();
-  }
-}
-
-export class BearerCredentialHandler {
-  constructor() {
-    refuse();
-  }
-}
+export const HttpClient = refuse;
+export const BearerCredentialHandler = refuse;
