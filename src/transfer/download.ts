@@ -3,10 +3,12 @@ import { rm } from 'node:fs/promises';
 import { Digester, type DigestedFile } from './digested-file.js';
 import type { Answer, HttpClient } from './http.js';
 import { withRetries } from './retry.js';
-import { StorageError, TooLargeError } from './transfer-error.js';
+import { StatusError, StorageError, TooLargeError } from './transfer-error.js';
 
 /** Pieces that may wait for the disk before the network is asked to pause, in bytes. */
 const WRITE_AHEAD = 4 << 20;
+/** RFC 9110 §15.5.17 */
+const RANGE_NOT_SATISFIABLE = 416;
 
 export interface DownloadOptions {
   /** More than these bytes are never written: the transfer fails. */
@@ -35,10 +37,10 @@ export async function download(
   const partial = new PartialFile(path);
   try {
     await withRetries('GET', url, patience.artifact, patience, signal, async (trySignal) => {
-      const answer = await http.open(url, { headers: partial.rangeHeaders() }, trySignal);
+      const answer = await partial.open(http, url, trySignal);
       await partial.continueWith(answer, options);
+      await partial.close();
     });
-    await partial.close();
     return partial.digested();
   } catch (error) {
     await partial.discard();
@@ -59,7 +61,20 @@ class PartialFile {
     this.#path = path;
   }
 
-  rangeHeaders(): Record<string, string> {
+  /** Asks for what is missing; for the whole object when the server cannot tell what that is. */
+  async open(http: HttpClient, url: URL, signal: AbortSignal): Promise<Answer> {
+    try {
+      return await http.open(url, { headers: this.#rangeHeaders() }, signal);
+    } catch (error) {
+      if (error instanceof StatusError && error.status === RANGE_NOT_SATISFIABLE) {
+        this.#entityTag = undefined;
+        throw new Error('the server has no bytes behind the ones that arrived', { cause: error });
+      }
+      throw error;
+    }
+  }
+
+  #rangeHeaders(): Record<string, string> {
     if (this.#digester.size === 0 || this.#entityTag === undefined) {
       return {};
     }
