@@ -28,6 +28,7 @@ export async function withRetries<T>(
   const deadline = AbortSignal.timeout(Math.ceil(total));
   const either = AbortSignal.any([signal, deadline]);
   let tries = 0;
+  let last: unknown;
   try {
     return await pRetry(
       () => {
@@ -43,6 +44,7 @@ export async function withRetries<T>(
         signal: either,
         shouldRetry: ({ error }) => isPassing(error),
         onFailedAttempt: async ({ error, retriesLeft, retryDelay }) => {
+          last = error;
           if (retriesLeft > 0 && error instanceof StatusError && error.retryAfter !== undefined) {
             const asked = Math.min(error.retryAfter, patience.longestPause);
             await sleep(Math.max(0, asked - retryDelay), undefined, { signal: either });
@@ -55,7 +57,7 @@ export async function withRetries<T>(
       throw signal.reason;
     }
     const cause = deadline.aborted
-      ? new FinalError(`gave up after ${String(Math.round(total / 1000))} s`, error)
+      ? new FinalError(`gave up after ${String(total / 1000)} s`, last ?? error)
       : error;
     throw transferError(method, url, tries, cause);
   }
