@@ -385,10 +385,15 @@ function readPatience(variables: Environment['variables']): Patience {
   return factor > 0 && factor < 1 ? scaled(PATIENCE, factor) : PATIENCE;
 }
 
+/** Characters of an input that is refused. */
+const LONGEST_SHOWN = 100;
+
 function invalid(name: string, given: string, accepted: string): SetupError {
+  // A file may be long, and a link in a repository may lead to one that is not for the log.
+  const shown = given.length > LONGEST_SHOWN ? `${given.slice(0, LONGEST_SHOWN)}…` : given;
   return new SetupError(
     'INVALID_INPUT',
-    `input "${name}": ${given === '' ? 'nothing' : JSON.stringify(given)} was given`,
+    `input "${name}": ${given === '' ? 'nothing' : JSON.stringify(shown)} was given`,
     `Accepted is ${accepted}.`,
   );
 }

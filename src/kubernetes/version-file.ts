@@ -233,7 +233,11 @@ function firstOf(
 
 function readText(file: string, shown: string): string {
   try {
-    if (statSync(file).size > MAX_FILE_BYTES) {
+    const found = statSync(file);
+    if (!found.isFile()) {
+      throw new Error('it is not a file'); // To read a pipe or a device could take for ever.
+    }
+    if (found.size > MAX_FILE_BYTES) {
       throw new Error(`it is larger than ${String(MAX_FILE_BYTES)} bytes`);
     }
     return readFileSync(file, 'utf8');

@@ -6,7 +6,7 @@ import { TrustedRoot } from '@sigstore/protobuf-specs';
 import seeds from '@sigstore/tuf/seeds.json' with { type: 'json' };
 import { toTrustMaterial, type TrustMaterial } from '@sigstore/verify';
 import { Updater, type Fetcher } from 'tuf-js';
-import { DownloadHTTPError } from 'tuf-js/dist/error.js';
+import { DownloadHTTPError, PersistError } from 'tuf-js/dist/error.js';
 import { SetupError, explain } from '../errors.js';
 import type { HttpClient } from '../transfer/http.js';
 import { TransferError } from '../transfer/transfer-error.js';
@@ -59,7 +59,7 @@ export async function loadTrustRoot(source: TrustRootSource, http: HttpClient): 
         return fixed(embedded('targets'), 'embedded copy');
     }
   } catch (error) {
-    throw http.signal.aborted ? error : unavailable(source, error);
+    throw http.signal.aborted ? error : translated(source, error);
   }
 }
 
@@ -169,8 +169,9 @@ async function runClient(client: Client, getFile: GetFile): Promise<Buffer> {
 }
 
 async function copyIfPresent(file: string, folder: string): Promise<void> {
-  const isSmall = ((await lstat(file).catch(() => undefined))?.size ?? Infinity) < MAX_SEEN_BYTES;
-  if (isSmall) {
+  const found = await lstat(file).catch(() => undefined);
+  // Neither link nor pipe nor device, as another job might have put there.
+  if (found?.isFile() === true && found.size < MAX_SEEN_BYTES) {
     await writeFile(path.join(folder, path.basename(file)), await readFile(file));
   }
 }
@@ -213,6 +214,23 @@ async function keepMetadata(cache: string, fetched: ReadonlyMap<string, Buffer>)
       await rm(path.join(cache, name), { force: true });
     }
   }
+}
+
+/** Errors of a disk that does not take any more. */
+const WRITE_ERRORS = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS']);
+
+function translated(source: TrustRootSource, error: unknown): SetupError {
+  const isOfDisk =
+    error instanceof PersistError ||
+    (error instanceof Error && 'code' in error && WRITE_ERRORS.has(String(error.code)));
+  return isOfDisk
+    ? new SetupError(
+        'INSTALL_FAILED',
+        `cannot store the trust root: ${explain(error)}`,
+        'Check the free space and the permissions of RUNNER_TEMP on this runner.',
+        error,
+      )
+    : unavailable(source, error);
 }
 
 function unavailable(source: TrustRootSource, error: unknown): SetupError {

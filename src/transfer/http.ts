@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
 import type { Readable } from 'node:stream';
@@ -242,20 +243,30 @@ function retryAfter(header: string | undefined): number | undefined {
   return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
 }
 
-function openFile(url: URL, signal: AbortSignal): Promise<Answer> {
+async function openFile(url: URL, signal: AbortSignal): Promise<Answer> {
+  await assertFile(url);
   return new Promise((resolve, reject) => {
     const body = createReadStream(url, { signal, highWaterMark: 1 << 20 });
     body.once('ready', () => {
       resolve({ status: 200, headers: {}, body });
     });
-    body.once('error', (error: NodeJS.ErrnoException) => {
-      reject(error.code === 'ENOENT' ? new StatusError(404, undefined) : fileError(url, error));
+    body.once('error', (error) => {
+      reject(new FinalError(`cannot read ${url.pathname}`, error));
     });
   });
 }
 
-function fileError(url: URL, cause: NodeJS.ErrnoException): FinalError {
-  return new FinalError(`cannot read ${url.pathname}`, cause);
+/** To open a pipe could take for ever, and a device may have no end. */
+async function assertFile(url: URL): Promise<void> {
+  const found = await stat(url).catch((error: unknown) => {
+    const isAbsent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    throw isAbsent
+      ? new StatusError(404, undefined)
+      : new FinalError(`cannot read ${url.pathname}`, error);
+  });
+  if (!found.isFile()) {
+    throw new FinalError(`${url.pathname} is not a file`);
+  }
 }
 
 function seconds(milliseconds: number): string {
