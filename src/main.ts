@@ -6,7 +6,7 @@ import { currentEnvironment, loadInputs, type Inputs } from './inputs.js';
 import { beginIfNeeded, type Arrival, type Sources } from './install/begin.js';
 import { EarlyJournal } from './install/journal.js';
 import type { Installed, Proven, Workshop } from './install/obtain.js';
-import { cachedVersions, installFailed } from './install/tool-cache.js';
+import { cachedVersions, installFailed, namedFailure } from './install/tool-cache.js';
 import type { Tool } from './kubernetes/platform.js';
 import { Release } from './kubernetes/release.js';
 import { newestSatisfying, resolveVersion } from './kubernetes/version.js';
@@ -23,7 +23,7 @@ export async function run(): Promise<void> {
     await withScratch(inputs.runner.temp, (scratch) => setUp(inputs, scratch));
   } catch (error) {
     const { Report } = await loadReport();
-    new Report().failure(error);
+    new Report().failure(namedFailure(error));
   }
 }
 

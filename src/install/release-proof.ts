@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Bundle } from '@sigstore/bundle';
 import { SetupError } from '../errors.js';
 import { platformName, type Platform, type Tool } from '../kubernetes/platform.js';
 import type { Artifact, Release } from '../kubernetes/release.js';
 import { MAX_SBOM_BYTES, checkRelease, readSbom, type ReleaseSbom } from '../kubernetes/sbom.js';
-import { parseBundle, serializeBundle } from '../sigstore/bundle.js';
+import { MAX_BUNDLE_BYTES, parseBundle, serializeBundle } from '../sigstore/bundle.js';
 import { prove, proveWithBundle, type Prover } from '../sigstore/prove.js';
 import type { Verified } from '../sigstore/verify.js';
 import { digestFile } from '../transfer/digested-file.js';
@@ -219,16 +219,23 @@ function missing(message: string, cause: unknown): SetupError {
  * @throws {SetupError} SIGNATURE_MALFORMED
  */
 export async function readEvidence(file: string): Promise<Bundle> {
+  if ((await stat(file)).size > MAX_BUNDLE_BYTES) {
+    throw changed(file);
+  }
   const json = await readFile(file);
   const bundle = parseBundle(json);
   if (!serializeBundle(bundle).equals(json)) {
-    throw new SetupError(
-      'SIGNATURE_MALFORMED',
-      `${file} is not as it was written`,
-      'Somebody changed the tool cache of this runner. The copy is fetched anew.',
-    );
+    throw changed(file);
   }
   return bundle;
+}
+
+function changed(file: string): SetupError {
+  return new SetupError(
+    'SIGNATURE_MALFORMED',
+    `${file} is not as it was written`,
+    'Somebody changed the tool cache of this runner. The copy is fetched anew.',
+  );
 }
 
 /** For the report. */

@@ -57,6 +57,7 @@ export class Slot {
    * @throws {SetupError} INSTALL_FAILED
    */
   async assertOwned(): Promise<void> {
+    await this.#assertNoLinks();
     await assertPrivate(this.folder, 'folder');
     for (const name of await readdir(this.folder)) {
       await assertPrivate(path.join(this.folder, name), 'file');
@@ -73,20 +74,43 @@ export class Slot {
     const parent = path.dirname(this.folder);
     try {
       await mkdir(parent, { recursive: true });
+      await this.#assertNoLinks();
       await chmod(this.files(folder).binary, 0o755);
       await chmod(folder, 0o755);
       await sweep(parent);
       const isFilled = await moveInto(folder, this.folder);
-      await writeFile(`${this.folder}.complete`, '');
+      await this.#mark();
       return isFilled;
     } catch (error) {
       throw installFailed(`cannot put ${this.tool} into the tool cache`, error);
     }
   }
 
+  /** For `@actions/tool-cache`. What is there already is left alone: it may be a link to elsewhere. */
+  async #mark(): Promise<void> {
+    try {
+      await writeFile(`${this.folder}.complete`, '', { flag: 'wx' });
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') {
+        throw error;
+      }
+    }
+  }
+
+  /** What is written to, or removed from, this slot must not be somewhere else. */
+  async #assertNoLinks(): Promise<void> {
+    const version = path.dirname(this.folder);
+    for (const folder of [path.dirname(version), version]) {
+      if ((await entry(folder))?.isDirectory() === false) {
+        throw installFailed(`${folder} is not a plain folder`);
+      }
+    }
+  }
+
   /** @throws {SetupError} INSTALL_FAILED */
   async empty(): Promise<void> {
     try {
+      await this.#assertNoLinks();
       await rm(`${this.folder}.complete`, { force: true });
       await rm(this.folder, { force: true, recursive: true, maxRetries: 3 });
     } catch (error) {
@@ -196,6 +220,12 @@ async function entry(file: string): Promise<Stats | undefined> {
 
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+/** An error of the file system that nobody expected, as INSTALL_FAILED; any other unchanged. */
+export function namedFailure(error: unknown): unknown {
+  const isOfFileSystem = error instanceof Error && 'syscall' in error && 'errno' in error;
+  return isOfFileSystem ? installFailed('the file system of this runner fails', error) : error;
 }
 
 /** What the runner's own disk would not do. */
