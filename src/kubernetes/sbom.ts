@@ -77,15 +77,15 @@ class TagValueReader {
       this.#insideText = !line.includes('</text>');
       return;
     }
-    const [, tag, value] = /^([A-Za-z]+):[ \t]*(.*?)[ \t\r]*$/s.exec(line) ?? [];
+    const [, tag, value] = /^([A-Za-z]+):(.*)$/s.exec(line) ?? [];
     if (tag === undefined || value === undefined) {
       return; // A comment, or an empty line.
     }
-    if (value.startsWith('<text>')) {
+    if (value.trimStart().startsWith('<text>')) {
       this.#insideText = !value.includes('</text>');
       return;
     }
-    this.#field(tag, value);
+    this.#field(tag, value.trim());
   }
 
   end(): ReleaseSbom {
