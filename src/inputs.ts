@@ -1,9 +1,10 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { SetupError } from './errors.js';
 import type { Conditions } from './install/conditions.js';
 import {
+  ARCHITECTURES,
   OPERATING_SYSTEMS,
   TOOLS,
   assertPublished,
@@ -63,6 +64,8 @@ export interface Runner {
   readonly toolCache: string;
   /** Folders of PATH. */
   readonly path: readonly string[];
+  /** Names of functions that an earlier step exported to every bash. */
+  readonly shellFunctions: readonly string[];
 }
 
 /** The environment of a run, so that everything can be tested on any platform's behalf. */
@@ -152,12 +155,15 @@ function readPlatform(
   const native = parseArchitecture(environment.arch);
   const given = inputs.get('architecture');
   const arch = given === '' ? native : parseArchitecture(given);
-  if (arch === undefined) {
-    throw invalid(
-      'architecture',
-      given === '' ? environment.arch : given,
-      'amd64 (x64), arm64, arm, 386 (x86), ppc64le or s390x',
+  if (arch === undefined && given === '') {
+    throw new SetupError(
+      'PLATFORM_NOT_PUBLISHED',
+      `Kubernetes publishes nothing for ${os}/${environment.arch}`,
+      `Run the job on one of ${ARCHITECTURES.join(', ')}, or set the input "architecture".`,
     );
+  }
+  if (arch === undefined) {
+    throw invalid('architecture', given, 'amd64 (x64), arm64, arm, 386 (x86), ppc64le or s390x');
   }
   return { platform: { os, arch }, isNative: arch === native };
 }
@@ -234,10 +240,23 @@ function readUrl(inputs: RawInputs, name: string, otherwise: string, mayBeFile =
     throw invalid(name, given, accepted);
   }
   if (url.protocol === 'file:') {
-    return pathToFileURL(`${fileURLToPath(url)}${path.sep}`);
+    const folder = folderUrl(url);
+    if (folder === undefined) {
+      throw invalid(name, given, accepted);
+    }
+    return folder;
   }
   url.pathname = url.pathname.replace(/\/*$/, '/');
   return url;
+}
+
+/** Undefined for a URL that is no path on this machine, such as one with a host name. */
+function folderUrl(url: URL): URL | undefined {
+  try {
+    return pathToFileURL(`${fileURLToPath(url)}${path.sep}`);
+  } catch {
+    return undefined; // The caller says what is wrong with it.
+  }
 }
 
 function readToken(inputs: RawInputs, base: URL): string | undefined {
@@ -346,7 +365,7 @@ function readTrustRoot(inputs: RawInputs): TrustRootChoice {
 
 function existing(inputs: RawInputs, name: string, otherwise = ''): string {
   const file = inputs.path(name);
-  if (!existsSync(file)) {
+  if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) {
     throw invalid(name, inputs.get(name), `the path of a file that exists ${otherwise}`.trim());
   }
   return file;
@@ -376,7 +395,15 @@ function readRunner({ variables, platform }: Environment): Runner {
   }
   const separator = platform === 'win32' ? ';' : ':';
   const search = variables['PATH'] ?? variables['Path'] ?? '';
-  return { temp, toolCache, path: search.split(separator).filter((folder) => folder !== '') };
+  return {
+    temp,
+    toolCache,
+    path: search.split(separator).filter((folder) => folder !== ''),
+    shellFunctions: Object.keys(variables).flatMap(
+      // `export -f kubectl` makes bash hand on BASH_FUNC_kubectl%%.
+      (name) => /^BASH_FUNC_(.+)%%$/.exec(name)?.[1] ?? [],
+    ),
+  };
 }
 
 /** For tests of slow and dead servers: every wait times a factor, which can only shorten it. */

@@ -2,7 +2,9 @@ import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import pLimit from 'p-limit';
+import { SetupError } from './errors.js';
 import { currentEnvironment, loadInputs, type Inputs } from './inputs.js';
+import { awaitRelease } from './install/await-release.js';
 import { beginIfNeeded, type Arrival, type Sources } from './install/begin.js';
 import { EarlyJournal } from './install/journal.js';
 import type { Installed, Proven, Workshop } from './install/obtain.js';
@@ -23,7 +25,7 @@ export async function run(): Promise<void> {
     await withScratch(inputs.runner.temp, (scratch) => setUp(inputs, scratch));
   } catch (error) {
     const { Report } = await loadReport();
-    new Report().failure(namedFailure(error));
+    await new Report().failure(namedFailure(error));
   }
 }
 
@@ -32,23 +34,28 @@ async function setUp(inputs: Inputs, scratch: string): Promise<void> {
   const journal = new EarlyJournal();
   const http = httpClient(inputs, abort.signal, journal);
   const tasks: Promise<unknown>[] = [];
+  const track: Track = (task) => {
+    task.catch(() => undefined); // Whoever awaits it hears of the failure, perhaps later.
+    tasks.push(task);
+  };
   try {
+    const started = performance.now();
     const beginning = begin(inputs, http, scratch, journal);
-    tasks.push(beginning.then(({ arrivals }) => Promise.allSettled(filesOf(arrivals))));
+    track(beginning.then(({ arrivals }) => Promise.allSettled(filesOf(arrivals))));
     const verification = await loadVerification();
     const trust = verification.loadTrustRoot(trustRootSource(inputs, scratch), http);
-    tasks.push(trust);
+    track(trust);
     const { Report } = await loadReport();
     const report = new Report();
     report.begin(inputs, journal);
-    const shop = workshop(inputs, await beginning, trust, verification);
-    const limit = pLimit(CONCURRENT_TOOLS);
-    const obtained = inputs.tools.map((tool) => limit(() => verification.obtain(shop, tool)));
-    tasks.push(...obtained);
-    const proven = await Promise.all(obtained);
+    const { shop, proven } = await obtainAll(inputs, await beginning, trust, verification, track);
+    const obtained = performance.now();
     const installed = await installAll(shop, proven, verification);
+    const resolve = (await beginning).resolvedAt - started;
+    const durations = { resolve, install: performance.now() - obtained };
     await keepTrustRoot(await trust, journal);
-    await report.success(inputs, installed);
+    await verification.checkPrecedence(installed, inputs.runner, report);
+    await report.success(inputs, installed, durations);
   } finally {
     // Nothing may still write to the scratch folder when it is removed.
     abort.abort();
@@ -61,14 +68,13 @@ async function setUp(inputs: Inputs, scratch: string): Promise<void> {
  * way: evaluating it takes about as long as opening the connection.
  */
 async function loadVerification() {
-  const [{ install, obtain }, { ReleaseProver }, { TransparencyLog }, { loadTrustRoot }] =
-    await Promise.all([
-      import(/* webpackMode: "eager" */ './install/obtain.js'),
-      import(/* webpackMode: "eager" */ './install/release-proof.js'),
-      import(/* webpackMode: "eager" */ './sigstore/rekor.js'),
-      import(/* webpackMode: "eager" */ './sigstore/trusted-root.js'),
-    ]);
-  return { install, obtain, ReleaseProver, TransparencyLog, loadTrustRoot };
+  return {
+    ...(await import(/* webpackMode: "eager" */ './install/obtain.js')),
+    ...(await import(/* webpackMode: "eager" */ './install/precedence.js')),
+    ...(await import(/* webpackMode: "eager" */ './install/release-proof.js')),
+    ...(await import(/* webpackMode: "eager" */ './sigstore/rekor.js')),
+    ...(await import(/* webpackMode: "eager" */ './sigstore/trusted-root.js')),
+  };
 }
 
 type Verification = Awaited<ReturnType<typeof loadVerification>>;
@@ -80,6 +86,10 @@ function loadReport() {
 interface Beginning {
   readonly sources: Sources;
   readonly arrivals: ReadonlyMap<Tool, Arrival>;
+  /** Whether the release host itself has just named the version; a folder has what it has. */
+  readonly isAnnounced: boolean;
+  /** When the version was known, on the clock of `performance.now()`. */
+  readonly resolvedAt: number;
 }
 
 /** Finds the version, and begins the downloads that are sure to be needed. */
@@ -89,7 +99,8 @@ async function begin(
   scratch: string,
   journal: EarlyJournal,
 ): Promise<Beginning> {
-  const version = await chooseVersion(inputs, http, journal);
+  const { version, isAnnounced } = await chooseVersion(inputs, http, journal);
+  const resolvedAt = performance.now();
   journal.info(`Version: ${version} (asked for: ${inputs.versionSource})`);
   const sources: Sources = {
     http,
@@ -107,11 +118,62 @@ async function begin(
       arrivals.set(tool, arrival);
     }
   }
-  return { sources, arrivals };
+  return { sources, arrivals, isAnnounced, resolvedAt };
 }
 
 function filesOf(arrivals: ReadonlyMap<Tool, Arrival>): Promise<unknown>[] {
   return [...arrivals.values()].map(({ file }) => file);
+}
+
+/** Takes note of work that must have ended before the run does. */
+type Track = (task: Promise<unknown>) => void;
+
+interface Obtained {
+  readonly shop: Workshop;
+  readonly proven: readonly Proven[];
+}
+
+/**
+ * Proves every tool. A release that was announced a moment ago is waited for.
+ *
+ * @param track gets what may still be running when another tool has failed
+ */
+async function obtainAll(
+  inputs: Inputs,
+  beginning: Beginning,
+  trust: Promise<TrustRoot>,
+  verification: Verification,
+  track: Track,
+): Promise<Obtained> {
+  const limit = pLimit(CONCURRENT_TOOLS);
+  const once = async ({ sources, arrivals }: Beginning): Promise<Obtained> => {
+    const shop = workshop(inputs, sources, arrivals, trust, verification);
+    const obtained = inputs.tools.map((tool) => limit(() => verification.obtain(shop, tool)));
+    obtained.forEach(track);
+    return { shop, proven: await Promise.all(obtained) };
+  };
+  try {
+    return await once(beginning);
+  } catch (error) {
+    if (!beginning.isAnnounced || !isNotFound(error)) {
+      throw error;
+    }
+    const { http, release, base, journal } = beginning.sources;
+    await awaitRelease(release.version, http, base, journal);
+    const scratch = await mkdtemp(path.join(beginning.sources.scratch, 'again-'));
+    const sources = { ...beginning.sources, scratch };
+    return once({ ...beginning, sources, arrivals: new Map() });
+  }
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof SetupError && error.code === 'VERSION_NOT_FOUND';
+}
+
+interface ChosenVersion {
+  /** With `v`. */
+  readonly version: string;
+  readonly isAnnounced: boolean;
 }
 
 /** A version that is not exact may be answered from the tool cache, unless `check-latest` is set. */
@@ -119,7 +181,7 @@ async function chooseVersion(
   inputs: Inputs,
   http: HttpClient,
   journal: EarlyJournal,
-): Promise<string> {
+): Promise<ChosenVersion> {
   const { version: request, checkLatest, tools, platform, runner } = inputs;
   const isAlwaysAsked =
     (request.kind === 'stable' || request.kind === 'prerelease') && request.minor === undefined;
@@ -133,15 +195,18 @@ async function chooseVersion(
       journal.info(
         `${newest} is in the tool cache; "check-latest: true" would ask for a newer one`,
       );
-      return newest;
+      return { version: newest, isAnnounced: false };
     }
   }
-  return resolveVersion(request, http, inputs.downloadBaseUrl);
+  const { downloadBaseUrl } = inputs;
+  const isAnnounced = request.kind !== 'exact' && downloadBaseUrl.protocol !== 'file:';
+  return { version: await resolveVersion(request, http, downloadBaseUrl), isAnnounced };
 }
 
 function workshop(
   inputs: Inputs,
-  { sources, arrivals }: Beginning,
+  sources: Sources,
+  arrivals: ReadonlyMap<Tool, Arrival>,
   trust: Promise<TrustRoot>,
   { ReleaseProver, TransparencyLog }: Verification,
 ): Workshop {

@@ -2,7 +2,7 @@ import * as core from '@actions/core';
 import { SetupError, explain } from './errors.js';
 import type { Inputs } from './inputs.js';
 import type { EarlyJournal, Journal } from './install/journal.js';
-import type { Installed } from './install/obtain.js';
+import type { Installed, Origin } from './install/obtain.js';
 import { describeReleaseProof } from './install/release-proof.js';
 import { platformName } from './kubernetes/platform.js';
 import { html, line } from './escape.js';
@@ -23,7 +23,7 @@ export interface ToolReport {
   readonly sha256: string;
   /** In bytes. */
   readonly size: number;
-  readonly source: string;
+  readonly source: Origin;
   readonly 'certificate-identity': string;
   readonly 'certificate-oidc-issuer': string;
   /** 64 hex digits. */
@@ -34,7 +34,23 @@ export interface ToolReport {
   readonly 'release-proof': string;
   /** Why the published signature or certificate was not used; null when they were. */
   readonly recovered: string | null;
+  readonly 'cache-hit': boolean;
+  readonly 'durations-ms': PhaseDurations;
 }
+
+/** What each phase took, in whole milliseconds. */
+export interface PhaseDurations {
+  /** To find out which version was asked for. */
+  readonly resolve: number;
+  /** Null where nothing was downloaded. */
+  readonly download: number | null;
+  readonly verify: number;
+  /** Of all tools together. */
+  readonly install: number;
+}
+
+/** The phases that all tools of a run share, in milliseconds. */
+export type SharedDurations = Readonly<Record<'resolve' | 'install', number>>;
 
 /** Everything that a run shows. Whatever comes from outside is escaped here, and only here. */
 export class Report implements Journal {
@@ -84,7 +100,7 @@ export class Report implements Journal {
   }
 
   /** One annotation, and a paragraph in the summary: code, cause, next step. */
-  failure(error: unknown): void {
+  async failure(error: unknown): Promise<void> {
     const known = error instanceof SetupError ? error : undefined;
     const code = known?.code ?? 'UNEXPECTED';
     const hint =
@@ -95,6 +111,10 @@ export class Report implements Journal {
     if (error instanceof Error && error.stack !== undefined) {
       core.debug(error.stack.split('\n').map(line).join('\n'));
     }
+    core.summary
+      .addHeading('Nothing was installed', 3)
+      .addRaw(`<p><b>${code}</b>: ${html(message)}</p><p>${html(hint)}</p>`, true);
+    await this.#writeSummary();
   }
 
   /** The log of one tool, in the words of cosign. */
@@ -109,15 +129,20 @@ export class Report implements Journal {
     this.info(`Signed at: ${report['integrated-time']}`);
     this.info(`Release: ${report['release-proof']}`);
     this.info(`SHA-256: ${report.sha256} (${megabytes(report.size)})`);
-    this.info(`Source: ${report.source}`);
+    this.info(`Source: ${SOURCES[report.source]}`);
+    this.info(`Took: ${durationsText(report['durations-ms'])}`);
     this.info(`Path: ${report.path}`);
     this.info(`Evidence: ${installed.slot.files().bundle}`);
     core.endGroup();
   }
 
   /** `PATH`, outputs and summary: the last thing that a successful run does. */
-  async success(inputs: Inputs, installed: readonly Installed[]): Promise<void> {
-    const reports = installed.map((one) => toolReport(one, inputs));
+  async success(
+    inputs: Inputs,
+    installed: readonly Installed[],
+    durations: SharedDurations,
+  ): Promise<void> {
+    const reports = installed.map((one) => toolReport(one, inputs, durations));
     installed.forEach((one, index) => {
       const report = reports[index];
       if (report !== undefined) {
@@ -128,11 +153,25 @@ export class Report implements Journal {
       core.addPath(directory);
     }
     setOutputs(reports);
-    await writeSummary(reports, inputs);
+    addToSummary(reports, inputs);
+    await this.#writeSummary();
+  }
+
+  /** A runner without job summaries must not make a run fail that has succeeded. */
+  async #writeSummary(): Promise<void> {
+    try {
+      await core.summary.write();
+    } catch (error) {
+      this.info(`There is no job summary: ${explain(error)}`);
+    }
   }
 }
 
-function toolReport({ tool, slot, verified, ...one }: Installed, inputs: Inputs): ToolReport {
+function toolReport(
+  { tool, slot, verified, ...one }: Installed,
+  inputs: Inputs,
+  { resolve, install }: SharedDurations,
+): ToolReport {
   const files = slot.files();
   return {
     tool,
@@ -150,6 +189,13 @@ function toolReport({ tool, slot, verified, ...one }: Installed, inputs: Inputs)
     'integrated-time': verified.signedAt.toISOString(),
     'release-proof': describeReleaseProof(one.releaseProof),
     recovered: one.recovered ?? null,
+    'cache-hit': one.origin === 'cache',
+    'durations-ms': {
+      resolve: Math.round(resolve),
+      download: one.durations.download === undefined ? null : Math.round(one.durations.download),
+      verify: Math.round(one.durations.verify),
+      install: Math.round(install),
+    },
   };
 }
 
@@ -162,7 +208,7 @@ function setOutputs(reports: readonly ToolReport[]): void {
     core.setOutput(`${tool}-path`, path);
   }
   core.setOutput('version', main.version);
-  core.setOutput('cache-hit', String(reports.every(({ source }) => source === 'cache')));
+  core.setOutput('cache-hit', String(reports.every((report) => report['cache-hit'])));
   for (const name of [
     'sha256',
     'certificate-identity',
@@ -177,7 +223,7 @@ function setOutputs(reports: readonly ToolReport[]): void {
   core.setOutput('report', JSON.stringify(reports));
 }
 
-async function writeSummary(reports: readonly ToolReport[], inputs: Inputs): Promise<void> {
+function addToSummary(reports: readonly ToolReport[], inputs: Inputs): void {
   core.summary.addHeading('Verified Kubernetes tools', 3);
   for (const report of reports) {
     const rows: [string, string][] = [
@@ -188,14 +234,33 @@ async function writeSummary(reports: readonly ToolReport[], inputs: Inputs): Pro
       ['Signed at', html(report['integrated-time'])],
       ['Log entry', logEntry(report, inputs)],
       ['Release', html(report['release-proof'])],
-      ['Source', html(report.source)],
+      ['Source', html(SOURCES[report.source])],
+      ['Took', html(durationsText(report['durations-ms']))],
       ...(report.recovered === null
         ? []
         : [['Broken publication', html(report.recovered)] satisfies [string, string]]),
     ];
     core.summary.addTable(rows.map(([name, value]) => [{ data: name, header: true }, value]));
   }
-  await core.summary.write();
+}
+
+const SOURCES: Readonly<Record<Origin, string>> = {
+  download: 'downloaded',
+  cache: 'tool cache, verified again',
+  preinstalled: 'a copy that was on this machine, verified',
+};
+
+function durationsText({ resolve, download, verify, install }: PhaseDurations): string {
+  return [
+    `choosing the version ${seconds(resolve)}`,
+    ...(download === null ? [] : [`download ${seconds(download)}`]),
+    `verification ${seconds(verify)}`,
+    `installation ${seconds(install)}`,
+  ].join(', ');
+}
+
+function seconds(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(2)} s`;
 }
 
 function logEntry(report: ToolReport, inputs: Inputs): string {

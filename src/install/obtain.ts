@@ -37,6 +37,14 @@ export interface Workshop extends Sources {
 
 export type Origin = 'download' | 'cache' | 'preinstalled';
 
+/** How long the parts of obtaining a tool took, in milliseconds. */
+export interface ObtainDurations {
+  /** Until the last byte was here; undefined where nothing was downloaded. */
+  readonly download: number | undefined;
+  /** From then on; checks that ran while the bytes were arriving take no time of their own. */
+  readonly verify: number;
+}
+
 /** A tool that passed every check in this run, and where it is now. */
 export interface Proven {
   readonly tool: Tool;
@@ -49,6 +57,7 @@ export interface Proven {
   /** Why the published material was not used, if so. */
   readonly recovered: string | undefined;
   readonly releaseProof: ReleaseProof;
+  readonly durations: ObtainDurations;
 }
 
 /** A {@link Proven} whose folder is the slot's. */
@@ -128,6 +137,7 @@ function isFaultOfCopy(error: unknown): boolean {
 }
 
 async function proveCached(shop: Workshop, slot: Slot): Promise<Proven> {
+  const started = performance.now();
   const files = slot.files();
   const [bundle, file] = await Promise.all([
     readEvidence(files.bundle),
@@ -137,7 +147,8 @@ async function proveCached(shop: Workshop, slot: Slot): Promise<Proven> {
   const proof: Proof = { verified, source: 'bundle' };
   const releaseProof = await bindCached(shop, slot, verified);
   checkConditions(shop, slot.tool, verified);
-  return proven(slot, slot.folder, 'cache', proof, releaseProof);
+  const durations = { download: undefined, verify: performance.now() - started };
+  return proven(slot, slot.folder, 'cache', proof, releaseProof, durations);
 }
 
 async function bindCached(shop: Workshop, slot: Slot, verified: Verified): Promise<ReleaseProof> {
@@ -201,7 +212,13 @@ async function finish(
   hint: Promise<string | undefined>,
   origin: Origin,
 ): Promise<Proven> {
-  const proof = await prove(shop.prover, artifact, file, hint);
+  const started = performance.now();
+  let arrived = started;
+  const timed = file.then((arrivedFile) => {
+    arrived = origin === 'download' ? performance.now() : started;
+    return arrivedFile;
+  });
+  const proof = await prove(shop.prover, artifact, timed, hint);
   const { verified, recovered } = proof;
   if (recovered !== undefined) {
     shop.journal.warning('Broken publication', `${artifact.name}: ${recovered}`);
@@ -225,7 +242,11 @@ async function finish(
     await copyFile(sbom.file.path, files.sbom);
     await writeFile(files.sbomBundle, serializeBundle(sbom.bundle), { flag: 'wx', mode: 0o644 });
   }
-  return proven(slot, folder, origin, proof, releaseProof);
+  const durations = {
+    download: origin === 'download' ? arrived - started : undefined,
+    verify: performance.now() - arrived,
+  };
+  return proven(slot, folder, origin, proof, releaseProof, durations);
 }
 
 function proven(
@@ -234,8 +255,10 @@ function proven(
   origin: Origin,
   { verified, source, recovered }: Proof,
   releaseProof: ReleaseProof,
+  durations: ObtainDurations,
 ): Proven {
-  return { tool: slot.tool, slot, folder, origin, verified, source, recovered, releaseProof };
+  const { tool } = slot;
+  return { tool, slot, folder, origin, verified, source, recovered, releaseProof, durations };
 }
 
 function checkConditions(shop: Workshop, tool: Tool, verified: Verified): void {

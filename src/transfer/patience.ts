@@ -14,6 +14,10 @@ export interface Patience {
   readonly pause: number;
   /** The longest pause between two tries, also when a server asks for a longer one. */
   readonly longestPause: number;
+  /** For a release that is announced but not yet at the host, all in all. */
+  readonly announced: number;
+  /** Between two questions whether it has come. */
+  readonly announcedPause: number;
 }
 
 export const PATIENCE: Patience = {
@@ -24,6 +28,8 @@ export const PATIENCE: Patience = {
   retries: 4,
   pause: 500,
   longestPause: 10_000,
+  announced: 120_000,
+  announcedPause: 10_000,
 };
 
 /**
@@ -40,5 +46,7 @@ export function scaled(patience: Patience, factor: number): Patience {
     retries: patience.retries,
     pause: patience.pause * factor,
     longestPause: patience.longestPause * factor,
+    announced: patience.announced * factor,
+    announcedPause: patience.announcedPause * factor,
   };
 }
