@@ -13595,7 +13595,7 @@ function messageOf(error) {
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2182);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6934);
 
 await (0,_main_js__WEBPACK_IMPORTED_MODULE_0__/* .run */ .e)();
 
@@ -13745,8 +13745,8 @@ function checkAge(tool, verified, conditions, now) {
 
 // EXTERNAL MODULE: ./src/install/preinstalled.ts
 var preinstalled = __nccwpck_require__(122);
-// EXTERNAL MODULE: ./src/install/release-proof.ts + 5 modules
-var release_proof = __nccwpck_require__(5042);
+// EXTERNAL MODULE: ./src/install/release-proof.ts + 4 modules
+var release_proof = __nccwpck_require__(1727);
 // EXTERNAL MODULE: ./src/install/tool-cache.ts
 var tool_cache = __nccwpck_require__(3814);
 ;// CONCATENATED MODULE: ./src/install/obtain.ts
@@ -13829,6 +13829,7 @@ function isFaultOfCopy(error) {
     return !(error instanceof errors/* SetupError */.w3 && NOT_OF_THE_COPY.has(error.code));
 }
 async function proveCached(shop, slot) {
+    const started = performance.now();
     const files = slot.files();
     const [bundle, file] = await Promise.all([
         (0,release_proof.readEvidence)(files.bundle),
@@ -13838,7 +13839,8 @@ async function proveCached(shop, slot) {
     const proof = { verified, source: 'bundle' };
     const releaseProof = await bindCached(shop, slot, verified);
     checkConditions(shop, slot.tool, verified);
-    return proven(slot, slot.folder, 'cache', proof, releaseProof);
+    const durations = { download: undefined, verify: performance.now() - started };
+    return proven(slot, slot.folder, 'cache', proof, releaseProof, durations);
 }
 async function bindCached(shop, slot, verified) {
     if (shop.releaseProver === undefined) {
@@ -13886,7 +13888,13 @@ async function fetch(shop, slot) {
 }
 /** Every check on a file in a folder of this run, and its evidence written beside it. */
 async function finish(shop, slot, artifact, { folder, file }, hint, origin) {
-    const proof = await (0,prove/* prove */.z)(shop.prover, artifact, file, hint);
+    const started = performance.now();
+    let arrived = started;
+    const timed = file.then((arrivedFile) => {
+        arrived = origin === 'download' ? performance.now() : started;
+        return arrivedFile;
+    });
+    const proof = await (0,prove/* prove */.z)(shop.prover, artifact, timed, hint);
     const { verified, recovered } = proof;
     if (recovered !== undefined) {
         shop.journal.warning('Broken publication', `${artifact.name}: ${recovered}`);
@@ -13903,10 +13911,15 @@ async function finish(shop, slot, artifact, { folder, file }, hint, origin) {
         await (0,promises_.copyFile)(sbom.file.path, files.sbom);
         await (0,promises_.writeFile)(files.sbomBundle, (0,bundle/* serializeBundle */.fP)(sbom.bundle), { flag: 'wx', mode: 0o644 });
     }
-    return proven(slot, folder, origin, proof, releaseProof);
+    const durations = {
+        download: origin === 'download' ? arrived - started : undefined,
+        verify: performance.now() - arrived,
+    };
+    return proven(slot, folder, origin, proof, releaseProof, durations);
 }
-function proven(slot, folder, origin, { verified, source, recovered }, releaseProof) {
-    return { tool: slot.tool, slot, folder, origin, verified, source, recovered, releaseProof };
+function proven(slot, folder, origin, { verified, source, recovered }, releaseProof, durations) {
+    const { tool } = slot;
+    return { tool, slot, folder, origin, verified, source, recovered, releaseProof, durations };
 }
 function checkConditions(shop, tool, verified) {
     checkChecksum(tool, verified, shop.conditions);
@@ -13924,6 +13937,66 @@ async function publishedDigest(shop, artifact) {
     catch (error) {
         shop.journal.debug(`no digest to begin with: ${(0,errors/* explain */.WE)(error)}`);
         return undefined;
+    }
+}
+
+
+/***/ }),
+
+/***/ 1895:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.r(__webpack_exports__);
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   checkPrecedence: () => (/* binding */ checkPrecedence)
+/* harmony export */ });
+/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3024);
+/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_fs__WEBPACK_IMPORTED_MODULE_0__);
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1455);
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_1__);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6760);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_2__);
+
+
+
+/**
+ * Looks whether later steps will start what was installed when they call it by name, and tells
+ * what stands in the way.
+ *
+ * The runner puts the folders of this step in front of `PATH`, the last one first, so a copy that
+ * an earlier step or the image brought stands behind. What is left is a folder that `PATH` cannot
+ * name or that nothing can be executed in, and a function exported to bash, which comes before
+ * `PATH`. What a shell's own start-up files do, or a later step, cannot be seen from here.
+ */
+async function checkPrecedence(installed, search, journal) {
+    const added = installed.map(({ directory }) => directory).reverse();
+    const folders = [...added, ...search.path].flatMap((folder) => folder.split((node_path__WEBPACK_IMPORTED_MODULE_2___default().delimiter)));
+    for (const { tool, slot } of installed) {
+        const ours = slot.files().binary;
+        const [first, ...others] = await executables(folders, node_path__WEBPACK_IMPORTED_MODULE_2___default().basename(ours));
+        if (first !== ours) {
+            journal.warning(`${tool} is not found on PATH`, `Later steps that call ${tool} start ${first ?? 'nothing'} and not ${ours}: ${node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(ours)} cannot stand in PATH, or does not allow execution. Use the output "${tool}-path".`);
+        }
+        else if (others.length > 0) {
+            journal.info(`Later steps find ${ours} before ${others.join(', ')}`);
+        }
+        if (search.shellFunctions.includes(tool)) {
+            journal.warning(`A shell function hides ${tool}`, `An earlier step exported a bash function named ${tool}, which bash prefers to every file. Remove it (unset -f ${tool}), or use the output "${tool}-path".`);
+        }
+    }
+}
+async function executables(folders, name) {
+    const files = [...new Set(folders.map((folder) => node_path__WEBPACK_IMPORTED_MODULE_2___default().join(folder, name)))];
+    const found = await Promise.all(files.map(isExecutable));
+    return files.filter((_, index) => found[index]);
+}
+async function isExecutable(file) {
+    try {
+        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.access)(file, node_fs__WEBPACK_IMPORTED_MODULE_0__.constants.X_OK);
+        return (await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.stat)(file)).isFile();
+    }
+    catch {
+        return false; // Not there, or not for us: a shell passes it over as well.
     }
 }
 
@@ -13968,8 +14041,8 @@ async function preinstalledCopies({ toolCache, path: folders }, tool, version, p
 }
 async function isReadable(file) {
     try {
-        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_0__.access)(file);
-        return true;
+        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_0__.access)(file, node_fs_promises__WEBPACK_IMPORTED_MODULE_0__.constants.R_OK);
+        return (await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_0__.stat)(file)).isFile(); // A pipe of that name would never end.
     }
     catch {
         return false; // Not there, or not for us: then it is downloaded.
@@ -13979,7 +14052,7 @@ async function isReadable(file) {
 
 /***/ }),
 
-/***/ 5042:
+/***/ 1727:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 // ESM COMPAT FLAG
@@ -14003,10 +14076,7 @@ var external_node_path_default = /*#__PURE__*/__nccwpck_require__.n(external_nod
 var errors = __nccwpck_require__(3916);
 // EXTERNAL MODULE: ./src/kubernetes/platform.ts
 var kubernetes_platform = __nccwpck_require__(9065);
-;// CONCATENATED MODULE: external "node:readline"
-const external_node_readline_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:readline");
 ;// CONCATENATED MODULE: ./src/kubernetes/sbom.ts
-
 
 
 /** The SBOM of a release has a few MiB at most. */
@@ -14041,9 +14111,16 @@ function checkRelease(sbom, version, file, sha256) {
 async function readSbom(path) {
     const reader = new TagValueReader();
     const input = (0,external_node_fs_.createReadStream)(path, { encoding: 'utf8', highWaterMark: 1 << 20 });
-    for await (const line of (0,external_node_readline_namespaceObject.createInterface)({ input, crlfDelay: Infinity })) {
-        reader.line(line);
+    // Not node:readline: it also ends a line at U+2028 and U+2029, which a value may hold.
+    let rest = '';
+    for await (const piece of input) {
+        const lines = `${rest}${piece}`.split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) {
+            reader.line(line);
+        }
     }
+    reader.line(rest);
     return reader.end();
 }
 /** A value may span lines: `<text>` to `</text>` (SPDX 2.3 §6.1 ff.), and hold anything between. */
@@ -14057,15 +14134,15 @@ class TagValueReader {
             this.#insideText = !line.includes('</text>');
             return;
         }
-        const [, tag, value] = /^([A-Za-z]+):[ \t]*(.*?)[ \t]*$/.exec(line) ?? [];
+        const [, tag, value] = /^([A-Za-z]+):(.*)$/s.exec(line) ?? [];
         if (tag === undefined || value === undefined) {
             return; // A comment, or an empty line.
         }
-        if (value.startsWith('<text>')) {
+        if (value.trimStart().startsWith('<text>')) {
             this.#insideText = !value.includes('</text>');
             return;
         }
-        this.#field(tag, value);
+        this.#field(tag, value.trim());
     }
     end() {
         const [documentNamespace, ...more] = this.#namespaces;
@@ -14174,11 +14251,23 @@ async function complaintOfBinary(file, tool, version, platform) {
         const isAsked = self.isTool && self.version === version && self.platform === (0,kubernetes_platform/* platformName */.$r)(platform);
         return isAsked
             ? undefined
-            : `asked for ${tool} ${version} for ${(0,kubernetes_platform/* platformName */.$r)(platform)}, but the binary says it is ${self.isTool ? tool : 'another tool'} ${self.version ?? 'of no version'} for ${self.platform ?? 'no platform'}`;
+            : `asked for ${tool} ${version} for ${(0,kubernetes_platform/* platformName */.$r)(platform)}, but the binary says it is ${nameOf(self, tool)}`;
     }
     catch (error) {
         return `the binary could not be asked: ${(0,errors/* explain */.WE)(error)}`;
     }
+}
+/** For messages: what a verified binary says it is; undefined when it does not answer. */
+async function nameOfBinary(file, tool) {
+    try {
+        return nameOf(await askBinary(file, tool), tool);
+    }
+    catch {
+        return undefined; // Another tool, or another platform's: the caller knows enough without.
+    }
+}
+function nameOf(self, tool) {
+    return `${self.isTool ? tool : 'another tool'} ${self.version ?? 'of no version'} for ${self.platform ?? 'no platform'}`;
 }
 
 ;// CONCATENATED MODULE: ./src/install/release-proof.ts
@@ -14222,7 +14311,7 @@ class ReleaseProver {
     async bind(tool, artifact, platform, verified, executable) {
         const sbom = await this.#sbom();
         if (!(sbom instanceof errors/* SetupError */.w3)) {
-            this.#check(sbom, artifact, verified);
+            await this.#check(sbom, tool, artifact, verified, executable);
             return { kind: 'sbom', sbom };
         }
         return this.#askBinary(tool, platform, executable, sbom);
@@ -14243,7 +14332,7 @@ class ReleaseProver {
             verified: await (0,prove/* proveWithBundle */.r)(this.#prover, file, bundle),
             content: await readSbom(files.sbom),
         };
-        this.#check(sbom, artifact, verified);
+        await this.#check(sbom, tool, artifact, verified, undefined);
         return { kind: 'sbom', sbom };
     }
     async #bindWithoutKeptSbom(tool, artifact, platform, verified, executable) {
@@ -14252,15 +14341,21 @@ class ReleaseProver {
         }
         catch (error) {
             const unreachable = ['DOWNLOAD_FAILED', 'LOG_UNAVAILABLE'];
-            if (error instanceof errors/* SetupError */.w3 && unreachable.includes(error.code)) {
+            const isUnreachable = error instanceof errors/* SetupError */.w3 && unreachable.includes(error.code);
+            if (isUnreachable && executable !== undefined) {
                 return this.#askBinary(tool, platform, executable, error);
             }
             throw error;
         }
     }
-    #check(sbom, artifact, verified) {
+    async #check(sbom, tool, artifact, verified, executable) {
         const digest = verified.file.sha256.toString('hex');
-        checkRelease(sbom.content, this.#release.version, artifact.name, digest);
+        try {
+            checkRelease(sbom.content, this.#release.version, artifact.name, digest);
+        }
+        catch (error) {
+            throw await withNameOfBinary(error, tool, executable);
+        }
     }
     /** @returns an error where the release has no signed SBOM; everything else is thrown */
     #sbom() {
@@ -14307,6 +14402,13 @@ class ReleaseProver {
         return { kind: 'binary' };
     }
 }
+/** What the wrong bytes are, in their own words where nothing else tells: they are signed too. */
+async function withNameOfBinary(error, tool, executable) {
+    const name = executable === undefined ? undefined : await nameOfBinary(executable, tool);
+    return error instanceof errors/* SetupError */.w3 && name !== undefined
+        ? new errors/* SetupError */.w3(error.code, `${error.message}; they say that they are ${name}`, error.hint)
+        : error;
+}
 function missing(message, cause) {
     return new errors/* SetupError */.w3('RELEASE_MISMATCH', message, '', cause);
 }
@@ -14317,12 +14419,18 @@ function missing(message, cause) {
  * @throws {SetupError} SIGNATURE_MALFORMED
  */
 async function readEvidence(file) {
+    if ((await (0,promises_.stat)(file)).size > sigstore_bundle/* MAX_BUNDLE_BYTES */.Me) {
+        throw changed(file);
+    }
     const json = await (0,promises_.readFile)(file);
     const bundle = (0,sigstore_bundle/* parseBundle */.QN)(json);
     if (!(0,sigstore_bundle/* serializeBundle */.fP)(bundle).equals(json)) {
-        throw new errors/* SetupError */.w3('SIGNATURE_MALFORMED', `${file} is not as it was written`, 'Somebody changed the tool cache of this runner. The copy is fetched anew.');
+        throw changed(file);
     }
     return bundle;
+}
+function changed(file) {
+    return new errors/* SetupError */.w3('SIGNATURE_MALFORMED', `${file} is not as it was written`, 'Somebody changed the tool cache of this runner. The copy is fetched anew.');
 }
 /** For the report. */
 function describeReleaseProof(proof) {
@@ -14345,6 +14453,7 @@ function describeReleaseProof(proof) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   DX: () => (/* binding */ Slot),
 /* harmony export */   Pr: () => (/* binding */ installFailed),
+/* harmony export */   Q$: () => (/* binding */ namedFailure),
 /* harmony export */   W1: () => (/* binding */ cachedVersions)
 /* harmony export */ });
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
@@ -14402,6 +14511,7 @@ class Slot {
      * @throws {SetupError} INSTALL_FAILED
      */
     async assertOwned() {
+        await this.#assertNoLinks();
         await assertPrivate(this.folder, 'folder');
         for (const name of await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.readdir)(this.folder)) {
             await assertPrivate(node_path__WEBPACK_IMPORTED_MODULE_2___default().join(this.folder, name), 'file');
@@ -14417,20 +14527,42 @@ class Slot {
         const parent = node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(this.folder);
         try {
             await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.mkdir)(parent, { recursive: true });
+            await this.#assertNoLinks();
             await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.chmod)(this.files(folder).binary, 0o755);
             await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.chmod)(folder, 0o755);
             await sweep(parent);
             const isFilled = await moveInto(folder, this.folder);
-            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.writeFile)(`${this.folder}.complete`, '');
+            await this.#mark();
             return isFilled;
         }
         catch (error) {
             throw installFailed(`cannot put ${this.tool} into the tool cache`, error);
         }
     }
+    /** For `@actions/tool-cache`. What is there already is left alone: it may be a link to elsewhere. */
+    async #mark() {
+        try {
+            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.writeFile)(`${this.folder}.complete`, '', { flag: 'wx' });
+        }
+        catch (error) {
+            if (codeOf(error) !== 'EEXIST') {
+                throw error;
+            }
+        }
+    }
+    /** What is written to, or removed from, this slot must not be somewhere else. */
+    async #assertNoLinks() {
+        const version = node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(this.folder);
+        for (const folder of [node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(version), version]) {
+            if ((await entry(folder))?.isDirectory() === false) {
+                throw installFailed(`${folder} is not a plain folder`);
+            }
+        }
+    }
     /** @throws {SetupError} INSTALL_FAILED */
     async empty() {
         try {
+            await this.#assertNoLinks();
             await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(`${this.folder}.complete`, { force: true });
             await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(this.folder, { force: true, recursive: true, maxRetries: 3 });
         }
@@ -14522,6 +14654,11 @@ async function entry(file) {
 function codeOf(error) {
     return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
+/** An error of the file system that nobody expected, as INSTALL_FAILED; any other unchanged. */
+function namedFailure(error) {
+    const isOfFileSystem = error instanceof Error && 'syscall' in error && 'errno' in error;
+    return isOfFileSystem ? installFailed('the file system of this runner fails', error) : error;
+}
 /** What the runner's own disk would not do. */
 function installFailed(message, cause) {
     return new _errors_js__WEBPACK_IMPORTED_MODULE_3__/* .SetupError */ .w3('INSTALL_FAILED', cause === undefined ? message : `${message}: ${(0,_errors_js__WEBPACK_IMPORTED_MODULE_3__/* .explain */ .WE)(cause)}`, 'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.', cause);
@@ -14539,15 +14676,16 @@ function installFailed(message, cause) {
 /* harmony export */   It: () => (/* binding */ TOOLS),
 /* harmony export */   Te: () => (/* binding */ platformNotPublished),
 /* harmony export */   UO: () => (/* binding */ parseOperatingSystem),
+/* harmony export */   Xe: () => (/* binding */ ARCHITECTURES),
 /* harmony export */   ZN: () => (/* binding */ parseArchitecture),
 /* harmony export */   bq: () => (/* binding */ assertPublished),
 /* harmony export */   nh: () => (/* binding */ OPERATING_SYSTEMS)
 /* harmony export */ });
-/* unused harmony exports ARCHITECTURES, publishedPlatforms */
+/* unused harmony export publishedPlatforms */
 /* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3916);
 
 const OPERATING_SYSTEMS = ['linux', 'darwin', 'windows'];
-const ARCHITECTURES = (/* unused pure expression or super */ null && (['amd64', 'arm64', 'arm', '386', 'ppc64le', 's390x']));
+const ARCHITECTURES = ['amd64', 'arm64', 'arm', '386', 'ppc64le', 's390x'];
 /** `linux/amd64` */
 function platformName(platform) {
     return `${platform.os}/${platform.arch}`;
@@ -14723,7 +14861,7 @@ const ACCEPTED_VERSIONS = 'an exact version (1.31.9, v1.31.9, 1.36.0-rc.1), a mi
 const NUMBER = '(?:0|[1-9]\\d{0,3})';
 const EXACT = new RegExp(`^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-(?:alpha|beta|rc)\\.${NUMBER})?$`);
 const MINOR = new RegExp(`^${NUMBER}\\.${NUMBER}$`);
-const RANGE = /^[\dvVxX*.\s<>=~^|a-z-]{1,100}$/;
+const RANGE = /^[\dvVxX*. <>=~^|a-z-]{1,100}$/;
 /** A pointer holds about ten bytes. */
 const MAX_POINTER_BYTES = 256;
 /** @returns undefined for text that asks for no version */
@@ -14756,8 +14894,10 @@ async function parseRange(text) {
     if (!RANGE.test(text) || !/\d/.test(text)) {
         return undefined;
     }
-    const range = (await semver()).validRange(text);
-    return range === null ? undefined : { kind: 'range', range };
+    const { valid, validRange } = await semver();
+    const range = validRange(text);
+    // One whole version that EXACT does not know is no range of releases either.
+    return range === null || valid(text) !== null ? undefined : { kind: 'range', range };
 }
 /** Loaded only when a range was asked for: it costs more than a whole look-up by pointer. */
 async function semver() {
@@ -14907,7 +15047,7 @@ async function isPublished(version, http, base) {
 
 /***/ }),
 
-/***/ 2182:
+/***/ 6934:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -15165,10 +15305,10 @@ function validateConcurrency(concurrency) {
 	}
 }
 
-// EXTERNAL MODULE: external "node:url"
-var external_node_url_ = __nccwpck_require__(3136);
 // EXTERNAL MODULE: ./src/errors.ts
 var errors = __nccwpck_require__(3916);
+// EXTERNAL MODULE: external "node:url"
+var external_node_url_ = __nccwpck_require__(3136);
 // EXTERNAL MODULE: ./src/kubernetes/platform.ts
 var kubernetes_platform = __nccwpck_require__(9065);
 // EXTERNAL MODULE: ./src/kubernetes/version.ts
@@ -16573,11 +16713,21 @@ function parseMise(lines, shown) {
     const value = tools[name];
     const first = Array.isArray(value) ? value[0] : value;
     const version = typeof first === 'string' ? first : tableOf(first)['version'];
-    const line = lines.findIndex((text) => text.includes(name)) + 1;
+    const line = lineOfKey(lines, name);
     if (typeof version !== 'string' || version === '') {
         throw invalid(shown, line, `gives ${name} no version`);
     }
     return { version, line };
+}
+/**
+ * Where a key stands: alone, as a table's own heading, or inside a table on one line.
+ *
+ * @param key without characters that mean something in a regular expression
+ */
+function lineOfKey(lines, key) {
+    const own = new RegExp(`^\\s*(?:\\[\\s*tools\\s*\\.\\s*)?["']?${key}["']?\\s*[.=\\]]`);
+    const index = lines.findIndex((text) => own.test(text));
+    return (index < 0 ? lines.findIndex((text) => text.includes(key)) : index) + 1;
 }
 function parseTomlText(lines, shown) {
     try {
@@ -16682,7 +16832,11 @@ function firstOf(lines, versionOf) {
 }
 function readText(file, shown) {
     try {
-        if ((0,external_node_fs_.statSync)(file).size > MAX_FILE_BYTES) {
+        const found = (0,external_node_fs_.statSync)(file);
+        if (!found.isFile()) {
+            throw new Error('it is not a file'); // To read a pipe or a device could take for ever.
+        }
+        if (found.size > MAX_FILE_BYTES) {
             throw new Error(`it is larger than ${String(MAX_FILE_BYTES)} bytes`);
         }
         return (0,external_node_fs_.readFileSync)(file, 'utf8');
@@ -16703,11 +16857,12 @@ var external_node_http_default = /*#__PURE__*/__nccwpck_require__.n(external_nod
 ;// CONCATENATED MODULE: external "node:https"
 const external_node_https_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
 var external_node_https_default = /*#__PURE__*/__nccwpck_require__.n(external_node_https_namespaceObject);
-// EXTERNAL MODULE: ./src/transfer/retry.ts + 3 modules
-var retry = __nccwpck_require__(7284);
+// EXTERNAL MODULE: ./src/transfer/retry.ts + 2 modules
+var retry = __nccwpck_require__(8280);
 // EXTERNAL MODULE: ./src/transfer/transfer-error.ts
 var transfer_error = __nccwpck_require__(8595);
 ;// CONCATENATED MODULE: ./src/transfer/http.ts
+
 
 
 
@@ -16894,19 +17049,29 @@ function retryAfter(header) {
         : Date.parse(header) - Date.now();
     return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
 }
-function openFile(url, signal) {
+async function openFile(url, signal) {
+    await assertFile(url);
     return new Promise((resolve, reject) => {
         const body = (0,external_node_fs_.createReadStream)(url, { signal, highWaterMark: 1 << 20 });
         body.once('ready', () => {
             resolve({ status: 200, headers: {}, body });
         });
         body.once('error', (error) => {
-            reject(error.code === 'ENOENT' ? new transfer_error/* StatusError */.Xs(404, undefined) : fileError(url, error));
+            reject(new transfer_error/* FinalError */.f4(`cannot read ${url.pathname}`, error));
         });
     });
 }
-function fileError(url, cause) {
-    return new transfer_error/* FinalError */.f4(`cannot read ${url.pathname}`, cause);
+/** To open a pipe could take for ever, and a device may have no end. */
+async function assertFile(url) {
+    const found = await (0,promises_.stat)(url).catch((error) => {
+        const isAbsent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+        throw isAbsent
+            ? new transfer_error/* StatusError */.Xs(404, undefined)
+            : new transfer_error/* FinalError */.f4(`cannot read ${url.pathname}`, error);
+    });
+    if (!found.isFile()) {
+        throw new transfer_error/* FinalError */.f4(`${url.pathname} is not a file`);
+    }
 }
 function seconds(milliseconds) {
     return `${String(milliseconds / 1000)} s`;
@@ -16921,6 +17086,8 @@ const PATIENCE = {
     retries: 4,
     pause: 500,
     longestPause: 10_000,
+    announced: 120_000,
+    announcedPause: 10_000,
 };
 /**
  * The same patience with every time multiplied by `factor`; the number of tries stays.
@@ -16936,6 +17103,8 @@ function scaled(patience, factor) {
         retries: patience.retries,
         pause: patience.pause * factor,
         longestPause: patience.longestPause * factor,
+        announced: patience.announced * factor,
+        announcedPause: patience.announcedPause * factor,
     };
 }
 
@@ -17014,8 +17183,11 @@ function readPlatform(inputs, environment) {
     const native = (0,kubernetes_platform/* parseArchitecture */.ZN)(environment.arch);
     const given = inputs.get('architecture');
     const arch = given === '' ? native : (0,kubernetes_platform/* parseArchitecture */.ZN)(given);
+    if (arch === undefined && given === '') {
+        throw new errors/* SetupError */.w3('PLATFORM_NOT_PUBLISHED', `Kubernetes publishes nothing for ${os}/${environment.arch}`, `Run the job on one of ${kubernetes_platform/* ARCHITECTURES */.Xe.join(', ')}, or set the input "architecture".`);
+    }
     if (arch === undefined) {
-        throw inputs_invalid('architecture', given === '' ? environment.arch : given, 'amd64 (x64), arm64, arm, 386 (x86), ppc64le or s390x');
+        throw inputs_invalid('architecture', given, 'amd64 (x64), arm64, arm, 386 (x86), ppc64le or s390x');
     }
     return { platform: { os, arch }, isNative: arch === native };
 }
@@ -17076,10 +17248,23 @@ function readUrl(inputs, name, otherwise, mayBeFile = false) {
         throw inputs_invalid(name, given, accepted);
     }
     if (url.protocol === 'file:') {
-        return (0,external_node_url_.pathToFileURL)(`${(0,external_node_url_.fileURLToPath)(url)}${(external_node_path_default()).sep}`);
+        const folder = folderUrl(url);
+        if (folder === undefined) {
+            throw inputs_invalid(name, given, accepted);
+        }
+        return folder;
     }
     url.pathname = url.pathname.replace(/\/*$/, '/');
     return url;
+}
+/** Undefined for a URL that is no path on this machine, such as one with a host name. */
+function folderUrl(url) {
+    try {
+        return (0,external_node_url_.pathToFileURL)(`${(0,external_node_url_.fileURLToPath)(url)}${(external_node_path_default()).sep}`);
+    }
+    catch {
+        return undefined; // The caller says what is wrong with it.
+    }
 }
 function readToken(inputs, base) {
     const token = inputs.get('download-token');
@@ -17158,7 +17343,7 @@ function readTrustRoot(inputs) {
 }
 function existing(inputs, name, otherwise = '') {
     const file = inputs.path(name);
-    if (!(0,external_node_fs_.existsSync)(file)) {
+    if ((0,external_node_fs_.statSync)(file, { throwIfNoEntry: false })?.isFile() !== true) {
         throw inputs_invalid(name, inputs.get(name), `the path of a file that exists ${otherwise}`.trim());
     }
     return file;
@@ -17182,15 +17367,57 @@ function readRunner({ variables, platform }) {
     }
     const separator = platform === 'win32' ? ';' : ':';
     const search = variables['PATH'] ?? variables['Path'] ?? '';
-    return { temp, toolCache, path: search.split(separator).filter((folder) => folder !== '') };
+    return {
+        temp,
+        toolCache,
+        path: search.split(separator).filter((folder) => folder !== ''),
+        shellFunctions: Object.keys(variables).flatMap(
+        // `export -f kubectl` makes bash hand on BASH_FUNC_kubectl%%.
+        (name) => /^BASH_FUNC_(.+)%%$/.exec(name)?.[1] ?? []),
+    };
 }
 /** For tests of slow and dead servers: every wait times a factor, which can only shorten it. */
 function readPatience(variables) {
     const factor = Number(variables['SETUP_VERIFIED_KUBECTL_PATIENCE'] ?? '1');
     return factor > 0 && factor < 1 ? scaled(PATIENCE, factor) : PATIENCE;
 }
+/** Characters of an input that is refused. */
+const LONGEST_SHOWN = 100;
 function inputs_invalid(name, given, accepted) {
-    return new errors/* SetupError */.w3('INVALID_INPUT', `input "${name}": ${given === '' ? 'nothing' : JSON.stringify(given)} was given`, `Accepted is ${accepted}.`);
+    // A file may be long, and a link in a repository may lead to one that is not for the log.
+    const shown = given.length > LONGEST_SHOWN ? `${given.slice(0, LONGEST_SHOWN)}…` : given;
+    return new errors/* SetupError */.w3('INVALID_INPUT', `input "${name}": ${given === '' ? 'nothing' : JSON.stringify(shown)} was given`, `Accepted is ${accepted}.`);
+}
+
+// EXTERNAL MODULE: external "node:timers/promises"
+var external_node_timers_promises_ = __nccwpck_require__(8500);
+;// CONCATENATED MODULE: ./src/install/await-release.ts
+
+
+
+/**
+ * Waits for a release that a pointer already names but that is not at the host yet: the pointer
+ * and the files travel to the host's edges separately, for minutes, once for hours.
+ *
+ * @param version with `v`
+ * @param base where `release/` is, ending in a slash
+ * @throws {SetupError} VERSION_NOT_FOUND when it does not come in time, DOWNLOAD_FAILED
+ */
+async function awaitRelease(version, http, base, journal) {
+    const { announced, announcedPause } = http.patience;
+    const rounds = Math.floor(announced / announcedPause);
+    for (let round = 1; round <= rounds; round++) {
+        const left = await_release_seconds(announced - (round - 1) * announcedPause);
+        journal.info(`${version} is announced, but not yet at ${base.href}: waiting up to ${left}`);
+        await (0,external_node_timers_promises_.setTimeout)(announcedPause, undefined, { signal: http.signal });
+        if (await (0,kubernetes_version/* isPublished */.HF)(version, http, base)) {
+            return;
+        }
+    }
+    throw new errors/* SetupError */.w3('VERSION_NOT_FOUND', `Kubernetes ${version} is announced at ${base.href}, but its files did not appear there within ${await_release_seconds(announced)}`, 'It was probably released minutes ago and has not reached every server of the release host, or your mirror has not copied it yet. Run the job again later, or pin an exact version until then.');
+}
+function await_release_seconds(milliseconds) {
+    return `${String(Math.round(milliseconds / 1000))} s`;
 }
 
 // EXTERNAL MODULE: ./src/install/begin.ts
@@ -17251,6 +17478,8 @@ var release = __nccwpck_require__(6861);
 
 
 
+
+
 /** So many tools at once: more would share the same line anyway. */
 const CONCURRENT_TOOLS = 4;
 /** The whole story: inputs; version and downloads; proof of every tool; installation; report. */
@@ -17261,7 +17490,7 @@ async function run() {
     }
     catch (error) {
         const { Report } = await loadReport();
-        new Report().failure(error);
+        await new Report().failure((0,tool_cache/* namedFailure */.Q$)(error));
     }
 }
 async function setUp(inputs, scratch) {
@@ -17269,23 +17498,28 @@ async function setUp(inputs, scratch) {
     const journal = new EarlyJournal();
     const http = httpClient(inputs, abort.signal, journal);
     const tasks = [];
+    const track = (task) => {
+        task.catch(() => undefined); // Whoever awaits it hears of the failure, perhaps later.
+        tasks.push(task);
+    };
     try {
+        const started = performance.now();
         const beginning = main_begin(inputs, http, scratch, journal);
-        tasks.push(beginning.then(({ arrivals }) => Promise.allSettled(filesOf(arrivals))));
+        track(beginning.then(({ arrivals }) => Promise.allSettled(filesOf(arrivals))));
         const verification = await loadVerification();
         const trust = verification.loadTrustRoot(trustRootSource(inputs, scratch), http);
-        tasks.push(trust);
+        track(trust);
         const { Report } = await loadReport();
         const report = new Report();
         report.begin(inputs, journal);
-        const shop = workshop(inputs, await beginning, trust, verification);
-        const limit = pLimit(CONCURRENT_TOOLS);
-        const obtained = inputs.tools.map((tool) => limit(() => verification.obtain(shop, tool)));
-        tasks.push(...obtained);
-        const proven = await Promise.all(obtained);
+        const { shop, proven } = await obtainAll(inputs, await beginning, trust, verification, track);
+        const obtained = performance.now();
         const installed = await installAll(shop, proven, verification);
+        const resolve = (await beginning).resolvedAt - started;
+        const durations = { resolve, install: performance.now() - obtained };
         await keepTrustRoot(await trust, journal);
-        await report.success(inputs, installed);
+        await verification.checkPrecedence(installed, inputs.runner, report);
+        await report.success(inputs, installed, durations);
     }
     finally {
         // Nothing may still write to the scratch folder when it is removed.
@@ -17298,20 +17532,21 @@ async function setUp(inputs, scratch) {
  * way: evaluating it takes about as long as opening the connection.
  */
 async function loadVerification() {
-    const [{ install, obtain }, { ReleaseProver }, { TransparencyLog }, { loadTrustRoot }] = await Promise.all([
-        Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 7865)),
-        Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 5042)),
-        Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 9885)),
-        Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 6265)),
-    ]);
-    return { install, obtain, ReleaseProver, TransparencyLog, loadTrustRoot };
+    return {
+        ...(await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 7865))),
+        ...(await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 1895))),
+        ...(await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 1727))),
+        ...(await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 9885))),
+        ...(await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 6265))),
+    };
 }
 function loadReport() {
     return Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 8931));
 }
 /** Finds the version, and begins the downloads that are sure to be needed. */
 async function main_begin(inputs, http, scratch, journal) {
-    const version = await chooseVersion(inputs, http, journal);
+    const { version, isAnnounced } = await chooseVersion(inputs, http, journal);
+    const resolvedAt = performance.now();
     journal.info(`Version: ${version} (asked for: ${inputs.versionSource})`);
     const sources = {
         http,
@@ -17329,10 +17564,40 @@ async function main_begin(inputs, http, scratch, journal) {
             arrivals.set(tool, arrival);
         }
     }
-    return { sources, arrivals };
+    return { sources, arrivals, isAnnounced, resolvedAt };
 }
 function filesOf(arrivals) {
     return [...arrivals.values()].map(({ file }) => file);
+}
+/**
+ * Proves every tool. A release that was announced a moment ago is waited for.
+ *
+ * @param track gets what may still be running when another tool has failed
+ */
+async function obtainAll(inputs, beginning, trust, verification, track) {
+    const limit = pLimit(CONCURRENT_TOOLS);
+    const once = async ({ sources, arrivals }) => {
+        const shop = workshop(inputs, sources, arrivals, trust, verification);
+        const obtained = inputs.tools.map((tool) => limit(() => verification.obtain(shop, tool)));
+        obtained.forEach(track);
+        return { shop, proven: await Promise.all(obtained) };
+    };
+    try {
+        return await once(beginning);
+    }
+    catch (error) {
+        if (!beginning.isAnnounced || !isNotFound(error)) {
+            throw error;
+        }
+        const { http, release, base, journal } = beginning.sources;
+        await awaitRelease(release.version, http, base, journal);
+        const scratch = await (0,promises_.mkdtemp)(external_node_path_default().join(beginning.sources.scratch, 'again-'));
+        const sources = { ...beginning.sources, scratch };
+        return once({ ...beginning, sources, arrivals: new Map() });
+    }
+}
+function isNotFound(error) {
+    return error instanceof errors/* SetupError */.w3 && error.code === 'VERSION_NOT_FOUND';
 }
 /** A version that is not exact may be answered from the tool cache, unless `check-latest` is set. */
 async function chooseVersion(inputs, http, journal) {
@@ -17344,12 +17609,14 @@ async function chooseVersion(inputs, http, journal) {
         const newest = await (0,kubernetes_version/* newestSatisfying */.W4)(inAll, request);
         if (newest !== undefined) {
             journal.info(`${newest} is in the tool cache; "check-latest: true" would ask for a newer one`);
-            return newest;
+            return { version: newest, isAnnounced: false };
         }
     }
-    return (0,kubernetes_version/* resolveVersion */.x)(request, http, inputs.downloadBaseUrl);
+    const { downloadBaseUrl } = inputs;
+    const isAnnounced = request.kind !== 'exact' && downloadBaseUrl.protocol !== 'file:';
+    return { version: await (0,kubernetes_version/* resolveVersion */.x)(request, http, downloadBaseUrl), isAnnounced };
 }
-function workshop(inputs, { sources, arrivals }, trust, { ReleaseProver, TransparencyLog }) {
+function workshop(inputs, sources, arrivals, trust, { ReleaseProver, TransparencyLog }) {
     const { http, release, scratch, journal } = sources;
     const material = trust.then(({ material: keys }) => keys);
     material.catch(() => undefined); // Whoever needs it hears of the failure.
@@ -19523,8 +19790,8 @@ function getIDToken(aud) {
 //# sourceMappingURL=core.js.map
 // EXTERNAL MODULE: ./src/errors.ts
 var errors = __nccwpck_require__(3916);
-// EXTERNAL MODULE: ./src/install/release-proof.ts + 5 modules
-var release_proof = __nccwpck_require__(5042);
+// EXTERNAL MODULE: ./src/install/release-proof.ts + 4 modules
+var release_proof = __nccwpck_require__(1727);
 // EXTERNAL MODULE: ./src/kubernetes/platform.ts
 var kubernetes_platform = __nccwpck_require__(9065);
 ;// CONCATENATED MODULE: ./src/escape.ts
@@ -19595,7 +19862,7 @@ class Report {
         }
     }
     /** One annotation, and a paragraph in the summary: code, cause, next step. */
-    failure(error) {
+    async failure(error) {
         const known = error instanceof errors/* SetupError */.w3 ? error : undefined;
         const code = known?.code ?? 'UNEXPECTED';
         const hint = known?.hint ?? 'This is a defect of the action: please report it with the log of this run.';
@@ -19605,6 +19872,10 @@ class Report {
         if (error instanceof Error && error.stack !== undefined) {
             core_debug(error.stack.split('\n').map(line).join('\n'));
         }
+        summary
+            .addHeading('Nothing was installed', 3)
+            .addRaw(`<p><b>${code}</b>: ${html(message)}</p><p>${html(hint)}</p>`, true);
+        await this.#writeSummary();
     }
     /** The log of one tool, in the words of cosign. */
     tool(installed, report) {
@@ -19616,14 +19887,15 @@ class Report {
         this.info(`Signed at: ${report['integrated-time']}`);
         this.info(`Release: ${report['release-proof']}`);
         this.info(`SHA-256: ${report.sha256} (${megabytes(report.size)})`);
-        this.info(`Source: ${report.source}`);
+        this.info(`Source: ${SOURCES[report.source]}`);
+        this.info(`Took: ${durationsText(report['durations-ms'])}`);
         this.info(`Path: ${report.path}`);
         this.info(`Evidence: ${installed.slot.files().bundle}`);
         endGroup();
     }
     /** `PATH`, outputs and summary: the last thing that a successful run does. */
-    async success(inputs, installed) {
-        const reports = installed.map((one) => toolReport(one, inputs));
+    async success(inputs, installed, durations) {
+        const reports = installed.map((one) => toolReport(one, inputs, durations));
         installed.forEach((one, index) => {
             const report = reports[index];
             if (report !== undefined) {
@@ -19634,10 +19906,20 @@ class Report {
             addPath(directory);
         }
         setOutputs(reports);
-        await writeSummary(reports, inputs);
+        addToSummary(reports, inputs);
+        await this.#writeSummary();
+    }
+    /** A runner without job summaries must not make a run fail that has succeeded. */
+    async #writeSummary() {
+        try {
+            await summary.write();
+        }
+        catch (error) {
+            this.info(`There is no job summary: ${(0,errors/* explain */.WE)(error)}`);
+        }
     }
 }
-function toolReport({ tool, slot, verified, ...one }, inputs) {
+function toolReport({ tool, slot, verified, ...one }, inputs, { resolve, install }) {
     const files = slot.files();
     return {
         tool,
@@ -19655,6 +19937,13 @@ function toolReport({ tool, slot, verified, ...one }, inputs) {
         'integrated-time': verified.signedAt.toISOString(),
         'release-proof': (0,release_proof.describeReleaseProof)(one.releaseProof),
         recovered: one.recovered ?? null,
+        'cache-hit': one.origin === 'cache',
+        'durations-ms': {
+            resolve: Math.round(resolve),
+            download: one.durations.download === undefined ? null : Math.round(one.durations.download),
+            verify: Math.round(one.durations.verify),
+            install: Math.round(install),
+        },
     };
 }
 function setOutputs(reports) {
@@ -19666,7 +19955,7 @@ function setOutputs(reports) {
         setOutput(`${tool}-path`, path);
     }
     setOutput('version', main.version);
-    setOutput('cache-hit', String(reports.every(({ source }) => source === 'cache')));
+    setOutput('cache-hit', String(reports.every((report) => report['cache-hit'])));
     for (const name of [
         'sha256',
         'certificate-identity',
@@ -19680,7 +19969,7 @@ function setOutputs(reports) {
     }
     setOutput('report', JSON.stringify(reports));
 }
-async function writeSummary(reports, inputs) {
+function addToSummary(reports, inputs) {
     summary.addHeading('Verified Kubernetes tools', 3);
     for (const report of reports) {
         const rows = [
@@ -19691,14 +19980,30 @@ async function writeSummary(reports, inputs) {
             ['Signed at', html(report['integrated-time'])],
             ['Log entry', logEntry(report, inputs)],
             ['Release', html(report['release-proof'])],
-            ['Source', html(report.source)],
+            ['Source', html(SOURCES[report.source])],
+            ['Took', html(durationsText(report['durations-ms']))],
             ...(report.recovered === null
                 ? []
                 : [['Broken publication', html(report.recovered)]]),
         ];
         summary.addTable(rows.map(([name, value]) => [{ data: name, header: true }, value]));
     }
-    await summary.write();
+}
+const SOURCES = {
+    download: 'downloaded',
+    cache: 'tool cache, verified again',
+    preinstalled: 'a copy that was on this machine, verified',
+};
+function durationsText({ resolve, download, verify, install }) {
+    return [
+        `choosing the version ${seconds(resolve)}`,
+        ...(download === null ? [] : [`download ${seconds(download)}`]),
+        `verification ${seconds(verify)}`,
+        `installation ${seconds(install)}`,
+    ].join(', ');
+}
+function seconds(milliseconds) {
+    return `${(milliseconds / 1000).toFixed(2)} s`;
 }
 function logEntry(report, inputs) {
     const index = html(report['log-index']);
@@ -20388,7 +20693,7 @@ async function prove(prover, urls, file, hint) {
         return proveWithoutDetached(prover, urls, await file, published.reason);
     }
     if (published.kind === 'malformed') {
-        return recover(prover, await file, published.error);
+        return proveWithFreshPair(prover, urls, await file, published.error);
     }
     const { detached } = published;
     const early = lookUpEarly(prover.log, detached, hint);
@@ -20585,6 +20890,8 @@ const MAX_ENTRY_BYTES = 256 << 10;
 const MAX_INDEX_BYTES = 256 << 10;
 /** Rekor returns at most this many entries per request. */
 const ENTRIES_PER_REQUEST = 10;
+/** Anybody may log an entry for a digest, and of a kind that is larger than ours. */
+const MAX_ENTRIES_BYTES = ENTRIES_PER_REQUEST * MAX_ENTRY_BYTES;
 /** Anybody may log an entry for a digest; so many of them are looked at. */
 const MAX_CANDIDATES = 30;
 /** RFC 6962: a tree of 2^64 leaves. */
@@ -20627,7 +20934,7 @@ class TransparencyLog {
         const url = new URL('api/v1/log/entries/retrieve', this.#base);
         for (let i = 0; i < uuids.length; i += ENTRIES_PER_REQUEST) {
             const entryUUIDs = uuids.slice(i, i + ENTRIES_PER_REQUEST);
-            const answer = await this.#ask(() => this.#http.read(url, MAX_ENTRY_BYTES, { method: 'POST', json: { entryUUIDs } }));
+            const answer = await this.#ask(() => this.#http.read(url, MAX_ENTRIES_BYTES, { method: 'POST', json: { entryUUIDs } }));
             entries.push(...(answer === undefined ? [] : parseLogEntries(answer)));
         }
         return entries.sort((a, b) => a.integratedTime - b.integratedTime);
@@ -20831,7 +21138,7 @@ async function loadTrustRoot(source, http) {
         }
     }
     catch (error) {
-        throw http.signal.aborted ? error : unavailable(source, error);
+        throw http.signal.aborted ? error : translated(source, error);
     }
 }
 function fixed(json, origin) {
@@ -20911,8 +21218,9 @@ async function runClient(client, getFile) {
     return (0,promises_.readFile)(await updater.downloadTarget(target, external_node_path_default().join(folder, TARGET)));
 }
 async function copyIfPresent(file, folder) {
-    const isSmall = ((await (0,promises_.lstat)(file).catch(() => undefined))?.size ?? Infinity) < MAX_SEEN_BYTES;
-    if (isSmall) {
+    const found = await (0,promises_.lstat)(file).catch(() => undefined);
+    // Neither link nor pipe nor device, as another job might have put there.
+    if (found?.isFile() === true && found.size < MAX_SEEN_BYTES) {
         await (0,promises_.writeFile)(external_node_path_default().join(folder, external_node_path_default().basename(file)), await (0,promises_.readFile)(file));
     }
 }
@@ -20954,6 +21262,15 @@ async function keepMetadata(cache, fetched) {
             await (0,promises_.rm)(external_node_path_default().join(cache, name), { force: true });
         }
     }
+}
+/** Errors of a disk that does not take any more. */
+const WRITE_ERRORS = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS']);
+function translated(source, error) {
+    const isOfDisk = error instanceof dist_error.PersistError ||
+        (error instanceof Error && 'code' in error && WRITE_ERRORS.has(String(error.code)));
+    return isOfDisk
+        ? new errors/* SetupError */.w3('INSTALL_FAILED', `cannot store the trust root: ${(0,errors/* explain */.WE)(error)}`, 'Check the free space and the permissions of RUNNER_TEMP on this runner.', error)
+        : unavailable(source, error);
 }
 function unavailable(source, error) {
     const [what, hint] = source.kind === 'tuf'
@@ -21130,7 +21447,7 @@ function downloadFailed(error, what) {
 /* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1455);
 /* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_1__);
 /* harmony import */ var _digested_file_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9133);
-/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(7284);
+/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8280);
 /* harmony import */ var _transfer_error_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(8595);
 
 
@@ -21139,6 +21456,8 @@ function downloadFailed(error, what) {
 
 /** Pieces that may wait for the disk before the network is asked to pause, in bytes. */
 const WRITE_AHEAD = 4 << 20;
+/** RFC 9110 §15.5.17 */
+const RANGE_NOT_SATISFIABLE = 416;
 /**
  * Streams an object to a new file while it is being hashed.
  *
@@ -21154,10 +21473,10 @@ async function download(http, url, path, options) {
     const partial = new PartialFile(path);
     try {
         await (0,_retry_js__WEBPACK_IMPORTED_MODULE_3__/* .withRetries */ .L)('GET', url, patience.artifact, patience, signal, async (trySignal) => {
-            const answer = await http.open(url, { headers: partial.rangeHeaders() }, trySignal);
+            const answer = await partial.open(http, url, trySignal);
             await partial.continueWith(answer, options);
+            await partial.close();
         });
-        await partial.close();
         return partial.digested();
     }
     catch (error) {
@@ -21176,7 +21495,20 @@ class PartialFile {
     constructor(path) {
         this.#path = path;
     }
-    rangeHeaders() {
+    /** Asks for what is missing; for the whole object when the server cannot tell what that is. */
+    async open(http, url, signal) {
+        try {
+            return await http.open(url, { headers: this.#rangeHeaders() }, signal);
+        }
+        catch (error) {
+            if (error instanceof _transfer_error_js__WEBPACK_IMPORTED_MODULE_4__/* .StatusError */ .Xs && error.status === RANGE_NOT_SATISFIABLE) {
+                this.#entityTag = undefined;
+                throw new Error('the server has no bytes behind the ones that arrived', { cause: error });
+            }
+            throw error;
+        }
+    }
+    #rangeHeaders() {
         if (this.#digester.size === 0 || this.#entityTag === undefined) {
             return {};
         }
@@ -21297,7 +21629,7 @@ function contentLength(answer) {
 
 /***/ }),
 
-/***/ 7284:
+/***/ 8280:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -21307,8 +21639,8 @@ __nccwpck_require__.d(__webpack_exports__, {
   c: () => (/* binding */ withoutSecrets)
 });
 
-;// CONCATENATED MODULE: external "node:timers/promises"
-const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
+// EXTERNAL MODULE: external "node:timers/promises"
+var promises_ = __nccwpck_require__(8500);
 ;// CONCATENATED MODULE: ./node_modules/is-network-error/index.js
 const objectToString = Object.prototype.toString;
 
@@ -21707,6 +22039,7 @@ async function withRetries(method, url, total, patience, signal, attempt) {
     const deadline = AbortSignal.timeout(Math.ceil(total));
     const either = AbortSignal.any([signal, deadline]);
     let tries = 0;
+    let last;
     try {
         return await pRetry(() => {
             tries += 1;
@@ -21720,9 +22053,10 @@ async function withRetries(method, url, total, patience, signal, attempt) {
             signal: either,
             shouldRetry: ({ error }) => isPassing(error),
             onFailedAttempt: async ({ error, retriesLeft, retryDelay }) => {
+                last = error;
                 if (retriesLeft > 0 && error instanceof transfer_error/* StatusError */.Xs && error.retryAfter !== undefined) {
                     const asked = Math.min(error.retryAfter, patience.longestPause);
-                    await (0,promises_namespaceObject.setTimeout)(Math.max(0, asked - retryDelay), undefined, { signal: either });
+                    await (0,promises_.setTimeout)(Math.max(0, asked - retryDelay), undefined, { signal: either });
                 }
             },
         });
@@ -21732,7 +22066,7 @@ async function withRetries(method, url, total, patience, signal, attempt) {
             throw signal.reason;
         }
         const cause = deadline.aborted
-            ? new transfer_error/* FinalError */.f4(`gave up after ${String(Math.round(total / 1000))} s`, error)
+            ? new transfer_error/* FinalError */.f4(`gave up after ${String(total / 1000)} s`, last ?? error)
             : error;
         throw transferError(method, url, tries, cause);
     }
@@ -21884,6 +22218,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs/prom
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+
+/***/ }),
+
+/***/ 8500:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 
 /***/ }),
 

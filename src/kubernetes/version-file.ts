@@ -101,11 +101,22 @@ function parseMise(lines: readonly string[], shown: string): PinnedVersion | und
   const value = tools[name];
   const first: unknown = Array.isArray(value) ? value[0] : value;
   const version = typeof first === 'string' ? first : tableOf(first)['version'];
-  const line = lines.findIndex((text) => text.includes(name)) + 1;
+  const line = lineOfKey(lines, name);
   if (typeof version !== 'string' || version === '') {
     throw invalid(shown, line, `gives ${name} no version`);
   }
   return { version, line };
+}
+
+/**
+ * Where a key stands: alone, as a table's own heading, or inside a table on one line.
+ *
+ * @param key without characters that mean something in a regular expression
+ */
+function lineOfKey(lines: readonly string[], key: string): number {
+  const own = new RegExp(`^\\s*(?:\\[\\s*tools\\s*\\.\\s*)?["']?${key}["']?\\s*[.=\\]]`);
+  const index = lines.findIndex((text) => own.test(text));
+  return (index < 0 ? lines.findIndex((text) => text.includes(key)) : index) + 1;
 }
 
 function parseTomlText(lines: readonly string[], shown: string): Record<string, unknown> {

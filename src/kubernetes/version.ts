@@ -18,7 +18,7 @@ export const ACCEPTED_VERSIONS =
 const NUMBER = '(?:0|[1-9]\\d{0,3})';
 const EXACT = new RegExp(`^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-(?:alpha|beta|rc)\\.${NUMBER})?$`);
 const MINOR = new RegExp(`^${NUMBER}\\.${NUMBER}$`);
-const RANGE = /^[\dvVxX*.\s<>=~^|a-z-]{1,100}$/;
+const RANGE = /^[\dvVxX*. <>=~^|a-z-]{1,100}$/;
 
 /** A pointer holds about ten bytes. */
 const MAX_POINTER_BYTES = 256;
@@ -55,8 +55,10 @@ async function parseRange(text: string): Promise<VersionRequest | undefined> {
   if (!RANGE.test(text) || !/\d/.test(text)) {
     return undefined;
   }
-  const range = (await semver()).validRange(text);
-  return range === null ? undefined : { kind: 'range', range };
+  const { valid, validRange } = await semver();
+  const range = validRange(text);
+  // One whole version that EXACT does not know is no range of releases either.
+  return range === null || valid(text) !== null ? undefined : { kind: 'range', range };
 }
 
 /** Loaded only when a range was asked for: it costs more than a whole look-up by pointer. */
