@@ -13595,7 +13595,7 @@ function messageOf(error) {
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6934);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3798);
 
 await (0,_main_js__WEBPACK_IMPORTED_MODULE_0__/* .run */ .e)();
 
@@ -13623,7 +13623,7 @@ __webpack_async_result__();
 /* harmony import */ var _kubernetes_platform_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(9065);
 /* harmony import */ var _kubernetes_release_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(6861);
 /* harmony import */ var _kubernetes_version_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(304);
-/* harmony import */ var _transfer_download_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(4507);
+/* harmony import */ var _transfer_download_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(4555);
 /* harmony import */ var _transfer_download_failed_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(8445);
 /* harmony import */ var _transfer_transfer_error_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(8595);
 /* harmony import */ var _preinstalled_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(122);
@@ -14203,8 +14203,8 @@ var sigstore_bundle = __nccwpck_require__(2432);
 var prove = __nccwpck_require__(9357);
 // EXTERNAL MODULE: ./src/transfer/digested-file.ts
 var digested_file = __nccwpck_require__(9133);
-// EXTERNAL MODULE: ./src/transfer/download.ts
-var download = __nccwpck_require__(4507);
+// EXTERNAL MODULE: ./src/transfer/download.ts + 3 modules
+var download = __nccwpck_require__(4555);
 // EXTERNAL MODULE: ./src/transfer/download-failed.ts
 var download_failed = __nccwpck_require__(8445);
 // EXTERNAL MODULE: ./src/transfer/transfer-error.ts
@@ -15047,7 +15047,7 @@ async function isPublished(version, http, base) {
 
 /***/ }),
 
-/***/ 6934:
+/***/ 3798:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -16857,6 +16857,8 @@ var external_node_http_default = /*#__PURE__*/__nccwpck_require__.n(external_nod
 ;// CONCATENATED MODULE: external "node:https"
 const external_node_https_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
 var external_node_https_default = /*#__PURE__*/__nccwpck_require__.n(external_node_https_namespaceObject);
+;// CONCATENATED MODULE: external "node:tls"
+const external_node_tls_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:tls");
 // EXTERNAL MODULE: ./src/transfer/retry.ts + 2 modules
 var retry = __nccwpck_require__(8280);
 // EXTERNAL MODULE: ./src/transfer/transfer-error.ts
@@ -16868,7 +16870,10 @@ var transfer_error = __nccwpck_require__(8595);
 
 
 
+
 const MAX_REDIRECTS = 5;
+/** Connections per host for small objects: a handshake costs more than waiting one's turn. */
+const SMALL_SOCKETS = 2;
 /**
  * The one HTTP client. It honours `https_proxy`, `http_proxy` and `no_proxy`, keeps connections
  * alive, follows a bounded number of redirects and never from https to http, and refuses
@@ -16883,10 +16888,16 @@ class HttpClient {
         this.#options = options;
         this.patience = options.patience;
         this.signal = options.signal;
-        const agentOptions = { keepAlive: true, proxyEnv: { ...options.proxyEnvironment } };
+        const common = { keepAlive: true, proxyEnv: { ...options.proxyEnvironment } };
+        const small = { ...common, maxSockets: SMALL_SOCKETS };
+        // Made once: it holds the certificates of all web authorities.
+        const tls = { secureContext: (0,external_node_tls_namespaceObject.createSecureContext)() };
         this.#agents = {
-            'https:': new (external_node_https_default()).Agent(agentOptions),
-            'http:': new (external_node_http_default()).Agent(agentOptions),
+            'http:': { small: new (external_node_http_default()).Agent(small), large: new (external_node_http_default()).Agent(common) },
+            'https:': {
+                small: new (external_node_https_default()).Agent({ ...small, ...tls }),
+                large: new (external_node_https_default()).Agent({ ...common, ...tls }),
+            },
         };
     }
     /**
@@ -16977,7 +16988,7 @@ class HttpClient {
         };
         return new Promise((resolve, reject) => {
             const isSecure = url.protocol === 'https:';
-            const agent = this.#agents[isSecure ? 'https:' : 'http:'];
+            const agent = this.#agents[isSecure ? 'https:' : 'http:'][options.lane ?? 'small'];
             const request = (isSecure ? (external_node_https_default()) : (external_node_http_default())).request(url, { method, headers, agent, signal });
             // One clock for connection and headers; afterwards one that every received byte sets back.
             const answerTimer = setTimeout(() => {
@@ -21436,26 +21447,153 @@ function downloadFailed(error, what) {
 
 /***/ }),
 
-/***/ 4507:
+/***/ 4555:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   R: () => (/* binding */ download)
-/* harmony export */ });
-/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3024);
-/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_fs__WEBPACK_IMPORTED_MODULE_0__);
-/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1455);
-/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_1__);
-/* harmony import */ var _digested_file_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9133);
-/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8280);
-/* harmony import */ var _transfer_error_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(8595);
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  R: () => (/* binding */ download)
+});
+
+;// CONCATENATED MODULE: external "node:stream/promises"
+const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream/promises");
+// EXTERNAL MODULE: external "node:fs/promises"
+var promises_ = __nccwpck_require__(1455);
+;// CONCATENATED MODULE: external "node:stream"
+const external_node_stream_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream");
+// EXTERNAL MODULE: ./src/transfer/digested-file.ts
+var digested_file = __nccwpck_require__(9133);
+// EXTERNAL MODULE: ./src/transfer/transfer-error.ts
+var transfer_error = __nccwpck_require__(8595);
+;// CONCATENATED MODULE: ./src/transfer/growing-file.ts
 
 
 
 
+/** Pieces from a TLS connection have 16 KiB; the disk and the hash are given pages of this size. */
+const PAGE_BYTES = 1 << 20;
+/**
+ * A file that is written and hashed as its bytes arrive, over as many connections as it takes.
+ *
+ * Memory is bounded: one page is being filled while the one before it is being written.
+ */
+class GrowingFile {
+    #path;
+    #handle;
+    #digester = new digested_file/* Digester */.Y8();
+    #page = Buffer.allocUnsafeSlow(PAGE_BYTES);
+    #otherPage = Buffer.allocUnsafeSlow(PAGE_BYTES);
+    /** Bytes of the page that are filled. */
+    #filled = 0;
+    #writing = Promise.resolve();
+    #appending = Promise.resolve();
+    constructor(path, handle) {
+        this.#path = path;
+        this.#handle = handle;
+    }
+    /**
+     * @param path must not exist: it is never followed if it is a link, nor overwritten
+     * @throws {StorageError}
+     */
+    static async create(path) {
+        return new GrowingFile(path, await stored(path, (0,promises_.open)(path, 'wx', 0o600)));
+    }
+    /** In bytes. */
+    get size() {
+        return this.#digester.size + this.#filled;
+    }
+    /**
+     * A stream that appends what is written to it, up to so many bytes in the whole file.
+     *
+     * It fails with a {@link StorageError} or {@link TooLargeError}; it may end, and another one
+     * go on where it ended.
+     *
+     * @param onPiece called after each piece that was taken
+     */
+    appender(maxBytes, onPiece) {
+        return new external_node_stream_namespaceObject.Writable({
+            write: (piece, _encoding, done) => {
+                if (this.size + piece.length > maxBytes) {
+                    done(new transfer_error/* TooLargeError */.qB(maxBytes));
+                }
+                else if (this.#filled + piece.length < PAGE_BYTES) {
+                    this.#filled += piece.copy(this.#page, this.#filled);
+                    onPiece();
+                    done();
+                }
+                else {
+                    this.#appending = this.#appendAcrossPages(piece);
+                    this.#appending.then(() => {
+                        onPiece();
+                        done();
+                    }, done);
+                }
+            },
+        });
+    }
+    /** Waits until a stream that failed has no piece in its hands any more. */
+    async settled() {
+        await this.#appending.catch(() => undefined); // The stream has thrown it already.
+    }
+    /** @throws {StorageError} */
+    async end() {
+        await this.#turnPage();
+        await this.#writing;
+        await stored(this.#path, this.#handle.close());
+        return this.#digester.toFile(this.#path);
+    }
+    /** Removes what there is. */
+    async discard() {
+        await this.#writing.catch(() => undefined);
+        await this.#handle.close().catch(() => undefined);
+        await (0,promises_.rm)(this.#path, { force: true });
+    }
+    async #appendAcrossPages(piece) {
+        for (let taken = 0; taken < piece.length;) {
+            const copied = piece.copy(this.#page, this.#filled, taken);
+            this.#filled += copied;
+            taken += copied;
+            if (this.#filled === PAGE_BYTES) {
+                await this.#turnPage();
+            }
+        }
+    }
+    /** Hashes the page and begins to write it, when the one before it is written. */
+    async #turnPage() {
+        const page = this.#page.subarray(0, this.#filled);
+        const position = this.#digester.size;
+        this.#digester.update(page);
+        this.#filled = 0;
+        await this.#writing;
+        this.#writing = this.#write(page, position);
+        this.#writing.catch(() => undefined); // Thrown by the next one who waits for it.
+        [this.#page, this.#otherPage] = [this.#otherPage, this.#page];
+    }
+    async #write(page, position) {
+        for (let written = 0; written < page.length;) {
+            const rest = page.length - written;
+            const write = this.#handle.write(page, written, rest, position + written);
+            written += (await stored(this.#path, write)).bytesWritten;
+        }
+    }
+}
+async function stored(path, operation) {
+    try {
+        return await operation;
+    }
+    catch (error) {
+        throw new transfer_error/* StorageError */.aq(`cannot write ${path}`, error);
+    }
+}
 
-/** Pieces that may wait for the disk before the network is asked to pause, in bytes. */
-const WRITE_AHEAD = 4 << 20;
+// EXTERNAL MODULE: ./src/transfer/retry.ts + 2 modules
+var retry = __nccwpck_require__(8280);
+;// CONCATENATED MODULE: ./src/transfer/download.ts
+
+
+
+
 /** RFC 9110 §15.5.17 */
 const RANGE_NOT_SATISFIABLE = 416;
 /**
@@ -21470,150 +21608,94 @@ const RANGE_NOT_SATISFIABLE = 416;
  */
 async function download(http, url, path, options) {
     const { patience, signal } = http;
-    const partial = new PartialFile(path);
+    const partial = new PartialObject(path);
     try {
-        await (0,_retry_js__WEBPACK_IMPORTED_MODULE_3__/* .withRetries */ .L)('GET', url, patience.artifact, patience, signal, async (trySignal) => {
-            const answer = await partial.open(http, url, trySignal);
-            await partial.continueWith(answer, options);
-            await partial.close();
+        return await (0,retry/* withRetries */.L)('GET', url, patience.artifact, patience, signal, async (trySignal) => {
+            const answer = await partial.ask(http, url, trySignal);
+            return partial.complete(answer, options);
         });
-        return partial.digested();
     }
     catch (error) {
         await partial.discard();
         throw error;
     }
 }
-/** A file that grows, together with the digest of what it holds so far. */
-class PartialFile {
+/** What has arrived of an object, and which one it was. */
+class PartialObject {
     #path;
     #file;
-    #storageError;
-    #digester = new _digested_file_js__WEBPACK_IMPORTED_MODULE_2__/* .Digester */ .Y8();
     /** The strong entity tag (RFC 9110 §8.8.3) of the object that the bytes so far belong to. */
     #entityTag;
     constructor(path) {
         this.#path = path;
     }
     /** Asks for what is missing; for the whole object when the server cannot tell what that is. */
-    async open(http, url, signal) {
+    async ask(http, url, signal) {
         try {
-            return await http.open(url, { headers: this.#rangeHeaders() }, signal);
+            return await http.open(url, { headers: this.#rangeHeaders(), lane: 'large' }, signal);
         }
         catch (error) {
-            if (error instanceof _transfer_error_js__WEBPACK_IMPORTED_MODULE_4__/* .StatusError */ .Xs && error.status === RANGE_NOT_SATISFIABLE) {
+            if (error instanceof transfer_error/* StatusError */.Xs && error.status === RANGE_NOT_SATISFIABLE) {
                 this.#entityTag = undefined;
                 throw new Error('the server has no bytes behind the ones that arrived', { cause: error });
             }
             throw error;
         }
     }
-    #rangeHeaders() {
-        if (this.#digester.size === 0 || this.#entityTag === undefined) {
-            return {};
-        }
-        return { range: `bytes=${String(this.#digester.size)}-`, 'if-range': this.#entityTag };
-    }
-    async continueWith(answer, options) {
-        if (answer.status === 206) {
-            this.#assertContinues(answer);
-        }
-        else {
-            await this.#startOver();
-        }
+    async complete(answer, options) {
+        const file = answer.status === 206 ? this.#continued(answer) : await this.#startedOver();
         this.#entityTag = strongEntityTag(answer);
         const announced = contentLength(answer);
-        const total = announced === undefined ? undefined : this.#digester.size + announced;
+        const total = announced === undefined ? undefined : file.size + announced;
         if (total !== undefined && total > options.maxBytes) {
             answer.body.destroy();
-            throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_4__/* .TooLargeError */ .qB(options.maxBytes);
+            throw new transfer_error/* TooLargeError */.qB(options.maxBytes);
         }
-        const file = this.#open();
-        for await (const piece of answer.body) {
-            if (this.#digester.size + piece.length > options.maxBytes) {
-                throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_4__/* .TooLargeError */ .qB(options.maxBytes);
-            }
-            this.#digester.update(piece);
-            if (!file.write(piece)) {
-                await eitherEvent(file, 'drain', 'close');
-                this.#assertStored();
-            }
-            options.onProgress?.(this.#digester.size, total);
+        const appender = file.appender(options.maxBytes, () => {
+            options.onProgress?.(file.size, total);
+        });
+        try {
+            await (0,promises_namespaceObject.pipeline)(answer.body, appender);
         }
-        if (total !== undefined && this.#digester.size !== total) {
-            throw new Error(`${String(this.#digester.size)} of ${String(total)} bytes arrived`);
+        finally {
+            await file.settled();
         }
-    }
-    async close() {
-        const file = this.#open();
-        file.end();
-        await eitherEvent(file, 'close');
-        this.#assertStored();
-    }
-    digested() {
-        return this.#digester.toFile(this.#path);
+        if (total !== undefined && file.size !== total) {
+            throw new Error(`${String(file.size)} of ${String(total)} bytes arrived`);
+        }
+        return file.end();
     }
     async discard() {
         const file = this.#file;
         this.#file = undefined;
-        if (file !== undefined) {
-            file.destroy();
-            await eitherEvent(file, 'close');
-            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(this.#path, { force: true });
-        }
+        await file?.discard();
     }
-    async #startOver() {
-        if (this.#digester.size > 0) {
+    #rangeHeaders() {
+        const size = this.#file?.size ?? 0;
+        if (size === 0 || this.#entityTag === undefined) {
+            return {};
+        }
+        return { range: `bytes=${String(size)}-`, 'if-range': this.#entityTag };
+    }
+    async #startedOver() {
+        if (this.#file === undefined || this.#file.size > 0) {
             await this.discard();
-            this.#digester = new _digested_file_js__WEBPACK_IMPORTED_MODULE_2__/* .Digester */ .Y8();
+            this.#file = await GrowingFile.create(this.#path);
         }
-    }
-    #open() {
-        if (this.#file === undefined) {
-            this.#file = (0,node_fs__WEBPACK_IMPORTED_MODULE_0__.createWriteStream)(this.#path, {
-                flags: 'wx',
-                mode: 0o600,
-                highWaterMark: WRITE_AHEAD,
-            });
-            this.#file.on('error', (error) => {
-                this.#storageError = error;
-            });
-        }
-        this.#assertStored();
         return this.#file;
     }
-    #assertStored() {
-        if (this.#storageError !== undefined) {
-            throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_4__/* .StorageError */ .aq(`cannot write ${this.#path}`, this.#storageError);
-        }
-    }
     /** RFC 9110 §14.4: the answer must begin at the missing byte of the same object. */
-    #assertContinues(answer) {
+    #continued(answer) {
         const start = /^bytes (\d{1,15})-/.exec(answer.headers['content-range'] ?? '')?.[1];
         const isSameObject = answer.headers.etag === this.#entityTag;
-        if (start === undefined || Number(start) !== this.#digester.size || !isSameObject) {
+        const file = this.#file;
+        if (file === undefined || start !== String(file.size) || !isSameObject) {
             answer.body.destroy();
             this.#entityTag = undefined;
             throw new Error('the server continued with other bytes than the ones asked for');
         }
+        return file;
     }
-}
-/** Waits until one of the events has come; a file that is closed sends none any more. */
-function eitherEvent(file, ...events) {
-    if (file.closed) {
-        return Promise.resolve();
-    }
-    return new Promise((resolve) => {
-        const done = () => {
-            for (const event of events) {
-                file.off(event, done);
-            }
-            resolve();
-        };
-        for (const event of events) {
-            file.once(event, done);
-        }
-    });
 }
 function strongEntityTag(answer) {
     const { etag } = answer.headers;

@@ -1,12 +1,10 @@
-import { createWriteStream, type WriteStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { Digester, type DigestedFile } from './digested-file.js';
+import { pipeline } from 'node:stream/promises';
+import type { DigestedFile } from './digested-file.js';
+import { GrowingFile } from './growing-file.js';
 import type { Answer, HttpClient } from './http.js';
 import { withRetries } from './retry.js';
-import { StatusError, StorageError, TooLargeError } from './transfer-error.js';
+import { StatusError, TooLargeError } from './transfer-error.js';
 
-/** Pieces that may wait for the disk before the network is asked to pause, in bytes. */
-const WRITE_AHEAD = 4 << 20;
 /** RFC 9110 §15.5.17 */
 const RANGE_NOT_SATISFIABLE = 416;
 
@@ -34,26 +32,22 @@ export async function download(
   options: DownloadOptions,
 ): Promise<DigestedFile> {
   const { patience, signal } = http;
-  const partial = new PartialFile(path);
+  const partial = new PartialObject(path);
   try {
-    await withRetries('GET', url, patience.artifact, patience, signal, async (trySignal) => {
-      const answer = await partial.open(http, url, trySignal);
-      await partial.continueWith(answer, options);
-      await partial.close();
+    return await withRetries('GET', url, patience.artifact, patience, signal, async (trySignal) => {
+      const answer = await partial.ask(http, url, trySignal);
+      return partial.complete(answer, options);
     });
-    return partial.digested();
   } catch (error) {
     await partial.discard();
     throw error;
   }
 }
 
-/** A file that grows, together with the digest of what it holds so far. */
-class PartialFile {
+/** What has arrived of an object, and which one it was. */
+class PartialObject {
   readonly #path: string;
-  #file: WriteStream | undefined;
-  #storageError: Error | undefined;
-  #digester = new Digester();
+  #file: GrowingFile | undefined;
   /** The strong entity tag (RFC 9110 §8.8.3) of the object that the bytes so far belong to. */
   #entityTag: string | undefined;
 
@@ -62,9 +56,9 @@ class PartialFile {
   }
 
   /** Asks for what is missing; for the whole object when the server cannot tell what that is. */
-  async open(http: HttpClient, url: URL, signal: AbortSignal): Promise<Answer> {
+  async ask(http: HttpClient, url: URL, signal: AbortSignal): Promise<Answer> {
     try {
-      return await http.open(url, { headers: this.#rangeHeaders() }, signal);
+      return await http.open(url, { headers: this.#rangeHeaders(), lane: 'large' }, signal);
     } catch (error) {
       if (error instanceof StatusError && error.status === RANGE_NOT_SATISFIABLE) {
         this.#entityTag = undefined;
@@ -74,120 +68,63 @@ class PartialFile {
     }
   }
 
-  #rangeHeaders(): Record<string, string> {
-    if (this.#digester.size === 0 || this.#entityTag === undefined) {
-      return {};
-    }
-    return { range: `bytes=${String(this.#digester.size)}-`, 'if-range': this.#entityTag };
-  }
-
-  async continueWith(answer: Answer, options: DownloadOptions): Promise<void> {
-    if (answer.status === 206) {
-      this.#assertContinues(answer);
-    } else {
-      await this.#startOver();
-    }
+  async complete(answer: Answer, options: DownloadOptions): Promise<DigestedFile> {
+    const file = answer.status === 206 ? this.#continued(answer) : await this.#startedOver();
     this.#entityTag = strongEntityTag(answer);
     const announced = contentLength(answer);
-    const total = announced === undefined ? undefined : this.#digester.size + announced;
+    const total = announced === undefined ? undefined : file.size + announced;
     if (total !== undefined && total > options.maxBytes) {
       answer.body.destroy();
       throw new TooLargeError(options.maxBytes);
     }
-    const file = this.#open();
-    for await (const piece of answer.body as AsyncIterable<Buffer>) {
-      if (this.#digester.size + piece.length > options.maxBytes) {
-        throw new TooLargeError(options.maxBytes);
-      }
-      this.#digester.update(piece);
-      if (!file.write(piece)) {
-        await eitherEvent(file, 'drain', 'close');
-        this.#assertStored();
-      }
-      options.onProgress?.(this.#digester.size, total);
+    const appender = file.appender(options.maxBytes, () => {
+      options.onProgress?.(file.size, total);
+    });
+    try {
+      await pipeline(answer.body, appender);
+    } finally {
+      await file.settled();
     }
-    if (total !== undefined && this.#digester.size !== total) {
-      throw new Error(`${String(this.#digester.size)} of ${String(total)} bytes arrived`);
+    if (total !== undefined && file.size !== total) {
+      throw new Error(`${String(file.size)} of ${String(total)} bytes arrived`);
     }
-  }
-
-  async close(): Promise<void> {
-    const file = this.#open();
-    file.end();
-    await eitherEvent(file, 'close');
-    this.#assertStored();
-  }
-
-  digested(): DigestedFile {
-    return this.#digester.toFile(this.#path);
+    return file.end();
   }
 
   async discard(): Promise<void> {
     const file = this.#file;
     this.#file = undefined;
-    if (file !== undefined) {
-      file.destroy();
-      await eitherEvent(file, 'close');
-      await rm(this.#path, { force: true });
-    }
+    await file?.discard();
   }
 
-  async #startOver(): Promise<void> {
-    if (this.#digester.size > 0) {
+  #rangeHeaders(): Record<string, string> {
+    const size = this.#file?.size ?? 0;
+    if (size === 0 || this.#entityTag === undefined) {
+      return {};
+    }
+    return { range: `bytes=${String(size)}-`, 'if-range': this.#entityTag };
+  }
+
+  async #startedOver(): Promise<GrowingFile> {
+    if (this.#file === undefined || this.#file.size > 0) {
       await this.discard();
-      this.#digester = new Digester();
+      this.#file = await GrowingFile.create(this.#path);
     }
-  }
-
-  #open(): WriteStream {
-    if (this.#file === undefined) {
-      this.#file = createWriteStream(this.#path, {
-        flags: 'wx',
-        mode: 0o600,
-        highWaterMark: WRITE_AHEAD,
-      });
-      this.#file.on('error', (error) => {
-        this.#storageError = error;
-      });
-    }
-    this.#assertStored();
     return this.#file;
   }
 
-  #assertStored(): void {
-    if (this.#storageError !== undefined) {
-      throw new StorageError(`cannot write ${this.#path}`, this.#storageError);
-    }
-  }
-
   /** RFC 9110 §14.4: the answer must begin at the missing byte of the same object. */
-  #assertContinues(answer: Answer): void {
+  #continued(answer: Answer): GrowingFile {
     const start = /^bytes (\d{1,15})-/.exec(answer.headers['content-range'] ?? '')?.[1];
     const isSameObject = answer.headers.etag === this.#entityTag;
-    if (start === undefined || Number(start) !== this.#digester.size || !isSameObject) {
+    const file = this.#file;
+    if (file === undefined || start !== String(file.size) || !isSameObject) {
       answer.body.destroy();
       this.#entityTag = undefined;
       throw new Error('the server continued with other bytes than the ones asked for');
     }
+    return file;
   }
-}
-
-/** Waits until one of the events has come; a file that is closed sends none any more. */
-function eitherEvent(file: WriteStream, ...events: ('drain' | 'close')[]): Promise<void> {
-  if (file.closed) {
-    return Promise.resolve();
-  }
-  return new Promise((resolve) => {
-    const done = (): void => {
-      for (const event of events) {
-        file.off(event, done);
-      }
-      resolve();
-    };
-    for (const event of events) {
-      file.once(event, done);
-    }
-  });
 }
 
 function strongEntityTag(answer: Answer): string | undefined {

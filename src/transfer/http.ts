@@ -2,12 +2,18 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
+import { createSecureContext } from 'node:tls';
 import type { Readable } from 'node:stream';
 import type { Patience } from './patience.js';
 import { withoutSecrets, withRetries } from './retry.js';
 import { FinalError, StatusError, TooLargeError, TransferError } from './transfer-error.js';
 
 const MAX_REDIRECTS = 5;
+/** Connections per host for small objects: a handshake costs more than waiting one's turn. */
+const SMALL_SOCKETS = 2;
+
+/** Large objects have connections of their own, so that nothing small waits behind them. */
+type Lane = 'small' | 'large';
 
 /** The environment variables that Node's agent reads proxies from. */
 export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
@@ -38,6 +44,7 @@ export interface RequestOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** A JSON value for the body. */
   readonly json?: unknown;
+  readonly lane?: Lane;
 }
 
 /** An answer with status 2xx, its body unread. */
@@ -56,16 +63,22 @@ export class HttpClient {
   readonly patience: Patience;
   readonly signal: AbortSignal;
   readonly #options: HttpOptions;
-  readonly #agents: { readonly 'https:': https.Agent; readonly 'http:': http.Agent };
+  readonly #agents: Readonly<Record<'http:' | 'https:', Record<Lane, http.Agent>>>;
 
   constructor(options: HttpOptions) {
     this.#options = options;
     this.patience = options.patience;
     this.signal = options.signal;
-    const agentOptions = { keepAlive: true, proxyEnv: { ...options.proxyEnvironment } };
+    const common = { keepAlive: true, proxyEnv: { ...options.proxyEnvironment } };
+    const small = { ...common, maxSockets: SMALL_SOCKETS };
+    // Made once: it holds the certificates of all web authorities.
+    const tls = { secureContext: createSecureContext() };
     this.#agents = {
-      'https:': new https.Agent(agentOptions),
-      'http:': new http.Agent(agentOptions),
+      'http:': { small: new http.Agent(small), large: new http.Agent(common) },
+      'https:': {
+        small: new https.Agent({ ...small, ...tls }),
+        large: new https.Agent({ ...common, ...tls }),
+      },
     };
   }
 
@@ -164,7 +177,7 @@ export class HttpClient {
     };
     return new Promise((resolve, reject) => {
       const isSecure = url.protocol === 'https:';
-      const agent = this.#agents[isSecure ? 'https:' : 'http:'];
+      const agent = this.#agents[isSecure ? 'https:' : 'http:'][options.lane ?? 'small'];
       const request = (isSecure ? https : http).request(url, { method, headers, agent, signal });
       // One clock for connection and headers; afterwards one that every received byte sets back.
       const answerTimer = setTimeout(() => {
