@@ -47,7 +47,7 @@ describe('npm run action', () => {
   beforeAll(async () => {
     world = await World.start();
     const platforms = [`${HOST_OS[process.platform] ?? ''}/amd64`];
-    world.release.publish({ version: 'v1.31.9', platforms, tools: ['kubectl', 'kubeadm'] });
+    world.release.publish({ version: 'v1.31.9', platforms, tools: ['kubectl', 'kubectl-convert'] });
     const inputs = { ...world.inputs(), architecture: 'amd64' };
     words = Object.entries(inputs).map(([name, value]) => `${name}=${value}`);
   });
@@ -61,10 +61,12 @@ describe('npm run action', () => {
   });
 
   test('installs what it is told into folders that go again', async () => {
-    const { exitCode, stdout } = await runScript('action.ts', ['version=1.31', ...words]);
-    expect(stdout).toContain('Verified OK');
+    const asked = ['version=1.31', 'tools=kubectl,kubectl-convert'];
+    const { exitCode, stdout } = await runScript('action.ts', [...asked, ...words]);
+    expect(stdout.match(/^Verified OK$/gm)).toHaveLength(2);
     expect(stdout).toMatch(/^ {2}version +v1\.31\.9$/m);
     expect(stdout).toMatch(/^ {2}Tool +kubectl v1\.31\.9 for /m);
+    expect(stdout).toMatch(/^ {2}Tool +kubectl-convert v1\.31\.9 for /m);
     const [, folder = ''] = /The folder (\S+) is gone again/.exec(stdout) ?? [];
     expect(folder).not.toBe('');
     expect(existsSync(folder)).toBe(false);
