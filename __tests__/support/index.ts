@@ -6,6 +6,7 @@ export * from './faults.js';
 export * from './kubernetes-release.js';
 export * from './log-forgeries.js';
 export * from './merkle-tree.js';
+export * from './native-platform.js';
 export * from './proxy.js';
 export * from './release-host.js';
 export * from './run-action.js';

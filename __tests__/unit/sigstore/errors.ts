@@ -1,0 +1,26 @@
+import { SetupError, type ErrorCode } from '../../../src/errors.js';
+
+/** The code of the SetupError that a function throws; `undefined` when it throws nothing. */
+export function codeOf(work: () => unknown): ErrorCode | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    return codeOfError(error);
+  }
+}
+
+/** The same for a promise. */
+export async function codeOfRejection(work: Promise<unknown>): Promise<ErrorCode | undefined> {
+  try {
+    await work;
+    return undefined;
+  } catch (error) {
+    return codeOfError(error);
+  }
+}
+
+function codeOfError(error: unknown): ErrorCode {
+  if (!(error instanceof SetupError)) throw error;
+  return error.code;
+}
