@@ -40,6 +40,11 @@ export class Signer {
     return { file, signed, bundle: bundleOf(file, signed, answeredEntry(log, signed)) };
   }
 
+  /** A bundle of a signature with whatever entry of the world's log is given with it. */
+  bundle(file: DigestedFile, signed: Signed): Bundle {
+    return bundleOf(file, signed, answeredEntry(this.#world.log, signed));
+  }
+
   /** The same as {@link sign}, but in a bundle of Rekor v2 with a time-stamping authority's token. */
   signV2(bytes: Buffer, options: SignOptions = {}): { file: DigestedFile; bundle: Bundle } {
     const published: PublishedFile = this.#world.release.putFile('release/file', bytes);

@@ -1,0 +1,606 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Bundle, TransparencyLogEntry } from '@sigstore/bundle';
+import { X509Certificate } from '@sigstore/core';
+import type { TrustMaterial } from '@sigstore/verify';
+import type { ErrorCode } from '../../../src/errors.js';
+import { parseTrustedRoot } from '../../../src/sigstore/trusted-root.js';
+import {
+  checkCodeSigningLeaf,
+  checkDigest,
+  checkEntryBody,
+  checkInclusionProofMatchesCheckpoint,
+  checkIntegratedTime,
+  checkLogIndex,
+  checkSignature,
+  verify,
+  type Verified,
+} from '../../../src/sigstore/verify.js';
+import type { DigestedFile } from '../../../src/transfer/digested-file.js';
+import {
+  CertificateAuthority,
+  DAY,
+  MINUTE,
+  RELEASE_IDENTITY,
+  RELEASE_ISSUER,
+  World,
+  hashedRekordBody,
+  type IssueOptions,
+  type IssuedCertificate,
+  type SignOptions,
+  type TrustedRootJson,
+} from '../../support/index.js';
+import { codeOf } from './errors.js';
+import { Signer, type SignedFile } from './signed-file.js';
+
+const artifact = Buffer.from('an artifact');
+const OID_CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
+const other = Buffer.from('another artifact');
+const expected = { subjectAlternativeName: RELEASE_IDENTITY, issuer: RELEASE_ISSUER };
+
+let world: World;
+let signer: Signer;
+let trust: TrustMaterial;
+
+beforeAll(async () => {
+  world = await World.start();
+  signer = new Signer(world);
+  trust = trustOf(world.trustedRoot());
+});
+
+afterAll(async () => {
+  signer.cleanup();
+  await world.stop();
+});
+
+const trustOf = (root: TrustedRootJson): TrustMaterial =>
+  parseTrustedRoot(Buffer.from(JSON.stringify(root)));
+
+function entryOf(bundle: Bundle): TransparencyLogEntry {
+  const [entry] = bundle.verificationMaterial.tlogEntries;
+  if (entry === undefined) throw new Error('no entry in this bundle');
+  return entry;
+}
+
+function proofOf(bundle: Bundle): NonNullable<TransparencyLogEntry['inclusionProof']> {
+  const { inclusionProof } = entryOf(bundle);
+  if (inclusionProof === undefined) throw new Error('no proof in this bundle');
+  return inclusionProof;
+}
+
+function messageOf(bundle: Bundle): { signature: Buffer; messageDigest: { digest: Buffer } } {
+  if (bundle.content.$case !== 'messageSignature') throw new Error('no message signature');
+  return bundle.content.messageSignature;
+}
+
+const flip = (bytes: Buffer): Buffer => {
+  const copy = Buffer.from(bytes);
+  copy.writeUInt8(copy.readUInt8(copy.length - 1) ^ 0x01, copy.length - 1);
+  return copy;
+};
+
+/** Signs as everybody does, changes one thing, and verifies. */
+function codeAfter(change: (signed: SignedFile) => void, options: SignOptions = {}): unknown {
+  const signed = signer.sign(artifact, options);
+  change(signed);
+  return codeOf(() => verify(signed.file, signed.bundle, trust, expected));
+}
+
+describe('verify', () => {
+  test('accepts a file with its bundle, and tells what was proven', () => {
+    const { file, bundle, signed } = signer.sign(artifact);
+    const verified = verify(file, bundle, trust, expected);
+    expect(verified).toMatchObject({
+      file,
+      bundle,
+      identity: expected,
+      uuid: signed.entry?.uuid.slice(-64),
+      logIndex: String(signed.entry?.logIndex),
+      signedAt: signed.entry?.integratedTime,
+    });
+  });
+
+  test('accepts a bundle of Rekor v2, at the time of the time-stamping authority', () => {
+    const at = new Date(Math.floor((Date.now() - DAY) / 1000) * 1000);
+    const { file, bundle } = signer.signV2(artifact, { at });
+    const verified = verify(file, bundle, trust, expected);
+    expect(verified.signedAt).toEqual(new Date(at.getTime() + 1000));
+    expect(verified.logIndex).toBe(proofOf(bundle).logIndex);
+  });
+
+  test('takes the earlier one of two times', () => {
+    const { file, bundle, signed } = signer.sign(artifact);
+    const integratedTime = signed.entry?.integratedTime.getTime() ?? 0;
+    const earlier = new Date(integratedTime - 1000);
+    const signedTimestamp = world.timestampAuthority.timestamp(signed.signature, earlier);
+    bundle.verificationMaterial.timestampVerificationData = {
+      rfc3161Timestamps: [{ signedTimestamp }],
+    };
+    expect(verify(file, bundle, trust, expected).signedAt).toEqual(earlier);
+  });
+
+  test('accepts a certificate that stands in a chain', () => {
+    const { file, bundle, signed } = signer.sign(artifact);
+    bundle.verificationMaterial.content = {
+      $case: 'x509CertificateChain',
+      x509CertificateChain: { certificates: [{ rawBytes: signed.certificate.der }] },
+    };
+    expect(codeOf(() => verify(file, bundle, trust, expected))).toBeUndefined();
+  });
+
+  test('accepts a key on P-384', () => {
+    expect(codeAfter(() => {}, { certificate: { key: 'p384' } })).toBeUndefined();
+  });
+
+  test.each<[string, ErrorCode, (signed: SignedFile) => void]>([
+    [
+      'no signature over the file',
+      'SIGNATURE_MALFORMED',
+      ({ bundle }) => {
+        bundle.content = {
+          $case: 'dsseEnvelope',
+          dsseEnvelope: { payload: artifact, payloadType: 'text/plain', signatures: [] },
+        };
+      },
+    ],
+    [
+      'a key without certificate',
+      'SIGNATURE_MALFORMED',
+      ({ bundle }) => {
+        bundle.verificationMaterial.content = { $case: 'publicKey', publicKey: { hint: 'a key' } };
+      },
+    ],
+    [
+      'an empty chain',
+      'SIGNATURE_MALFORMED',
+      ({ bundle }) => {
+        const x509CertificateChain = { certificates: [] };
+        const content = { $case: 'x509CertificateChain', x509CertificateChain } as const;
+        bundle.verificationMaterial.content = content;
+      },
+    ],
+    [
+      'a certificate that is none',
+      'CERTIFICATE_UNTRUSTED',
+      ({ bundle }) => {
+        const certificate = { rawBytes: Buffer.from('no certificate') };
+        bundle.verificationMaterial.content = { $case: 'certificate', certificate };
+      },
+    ],
+    [
+      "another file's digest",
+      'SIGNATURE_MISMATCH',
+      ({ bundle }) => {
+        messageOf(bundle).messageDigest.digest = signer.file(other).sha256;
+      },
+    ],
+    [
+      "another file's signature",
+      'SIGNATURE_MISMATCH',
+      ({ bundle }) => {
+        messageOf(bundle).signature = signer.sign(other).signed.signature;
+      },
+    ],
+    [
+      'no log entry',
+      'LOG_ENTRY_INVALID',
+      ({ bundle }) => {
+        bundle.verificationMaterial.tlogEntries = [];
+      },
+    ],
+    [
+      'two log entries, each of them genuine',
+      'LOG_ENTRY_INVALID',
+      ({ bundle, signed }) => {
+        const second = signer.sign(artifact, {
+          issued: signed.certificate,
+          log: world.decoys.log,
+        });
+        bundle.verificationMaterial.tlogEntries.push(entryOf(second.bundle));
+      },
+    ],
+    [
+      'an entry that is said to be of another kind',
+      'LOG_ENTRY_INVALID',
+      ({ bundle }) => {
+        entryOf(bundle).kindVersion.kind = 'dsse';
+      },
+    ],
+    [
+      'an entry that is said to be of another version',
+      'LOG_ENTRY_INVALID',
+      ({ bundle }) => {
+        entryOf(bundle).kindVersion.version = '0.0.3';
+      },
+    ],
+    [
+      'an entry that is said to be of the other version',
+      'LOG_ENTRY_INVALID',
+      ({ bundle }) => {
+        entryOf(bundle).kindVersion.version = '0.0.2';
+      },
+    ],
+    [
+      "another file's entry",
+      'LOG_ENTRY_INVALID',
+      ({ bundle }) => {
+        bundle.verificationMaterial.tlogEntries = [entryOf(signer.sign(other).bundle)];
+      },
+    ],
+    [
+      'an entry without promise and without other time',
+      'LOG_ENTRY_INVALID',
+      ({ bundle }) => {
+        entryOf(bundle).inclusionPromise = undefined;
+      },
+    ],
+    [
+      'an entry whose promise is by nobody',
+      'LOG_ENTRY_INVALID',
+      ({ bundle }) => {
+        const { inclusionPromise } = entryOf(bundle);
+        if (inclusionPromise === undefined) throw new Error('no promise');
+        inclusionPromise.signedEntryTimestamp = flip(inclusionPromise.signedEntryTimestamp);
+      },
+    ],
+    [
+      'an entry without proof',
+      'LOG_ENTRY_INVALID',
+      ({ bundle }) => {
+        entryOf(bundle).inclusionProof = undefined;
+      },
+    ],
+    [
+      'a proof without checkpoint',
+      'LOG_ENTRY_INVALID',
+      ({ bundle }) => {
+        proofOf(bundle).checkpoint = undefined;
+      },
+    ],
+    [
+      'a wrong proof',
+      'LOG_ENTRY_INVALID',
+      ({ bundle }) => {
+        const proof = proofOf(bundle);
+        proof.hashes = proof.hashes.map(flip);
+      },
+    ],
+    [
+      'a root hash unlike the checkpoint',
+      'LOG_ENTRY_INVALID',
+      ({ bundle }) => {
+        proofOf(bundle).rootHash = flip(proofOf(bundle).rootHash);
+      },
+    ],
+    [
+      'a tree size unlike the checkpoint',
+      'LOG_ENTRY_INVALID',
+      ({ bundle }) => {
+        proofOf(bundle).treeSize += '0';
+      },
+    ],
+    [
+      'a log index that is the same number, written in another way',
+      'LOG_ENTRY_INVALID',
+      ({ bundle }) => {
+        entryOf(bundle).logIndex = ` ${entryOf(bundle).logIndex}`;
+      },
+    ],
+    [
+      'a time that is the same number, written in another way',
+      'LOG_ENTRY_INVALID',
+      ({ bundle }) => {
+        entryOf(bundle).integratedTime += '.0';
+      },
+    ],
+    [
+      'a log index that the log did not sign',
+      'LOG_ENTRY_INVALID',
+      ({ bundle }) => {
+        entryOf(bundle).logIndex = '7';
+      },
+    ],
+    [
+      'the id of another log',
+      'LOG_ENTRY_INVALID',
+      ({ bundle }) => {
+        entryOf(bundle).logId = { keyId: world.decoys.log.logId };
+      },
+    ],
+    [
+      'a timestamp that is none',
+      'SIGNATURE_MALFORMED',
+      ({ bundle }) => {
+        bundle.verificationMaterial.timestampVerificationData = {
+          rfc3161Timestamps: [{ signedTimestamp: Buffer.from('no timestamp') }],
+        };
+      },
+    ],
+    [
+      'a timestamp over something else',
+      'LOG_ENTRY_INVALID',
+      ({ bundle, signed }) => {
+        const at = signed.entry?.integratedTime ?? new Date();
+        bundle.verificationMaterial.timestampVerificationData = {
+          rfc3161Timestamps: [
+            { signedTimestamp: world.timestampAuthority.timestamp(Buffer.from('else'), at) },
+          ],
+        };
+      },
+    ],
+  ])('refuses %s', (_, code, change) => {
+    expect(codeAfter(change)).toBe(code);
+  });
+
+  test.each<[string, ErrorCode, SignOptions]>([
+    ['another identity', 'IDENTITY_MISMATCH', { certificate: { issuer: 'https://x.example' } }],
+    ['no certificate timestamp', 'CERTIFICATE_UNTRUSTED', { certificate: { sct: 'none' } }],
+    ['an authority', 'CERTIFICATE_UNTRUSTED', { certificate: { isCA: true } }],
+    ['a server', 'CERTIFICATE_UNTRUSTED', { certificate: { extendedKeyUsages: [] } }],
+  ])('refuses a certificate of %s', (_, code, options) => {
+    expect(codeAfter(() => {}, options)).toBe(code);
+  });
+
+  test('refuses a certificate of an unknown authority', () => {
+    const { validFrom, ctLog } = world;
+    const authority = CertificateAuthority.create({ validFrom, ctLog });
+    expect(codeAfter(() => {}, { authority })).toBe('CERTIFICATE_UNTRUSTED');
+  });
+
+  test.each([-MINUTE, 11 * MINUTE])(
+    'refuses a time %i ms after the certificate began',
+    (milliseconds) => {
+      const at = new Date(Date.now() - DAY);
+      const integratedTime = new Date(at.getTime() + milliseconds);
+      expect(codeAfter(() => {}, { at, integratedTime })).toBe('LOG_ENTRY_INVALID');
+    },
+  );
+
+  test('refuses an entry in the log that names another certificate', () => {
+    const { file, signed } = signer.sign(artifact);
+    const stranger = world.authority.issue({ notBefore: signed.certificate.notBefore });
+    const body = hashedRekordBody({
+      digest: file.sha256.toString('hex'),
+      signature: signed.signature,
+      certificatePem: stranger.pem,
+    });
+    const entry = world.log.addBody(body, signed.entry?.integratedTime);
+    const withOther = signer.bundle(file, { ...signed, entry });
+    expect(codeOf(() => verify(file, withOther, trust, expected))).toBe('LOG_ENTRY_INVALID');
+    const genuine = signer.bundle(file, signed);
+    expect(codeOf(() => verify(file, genuine, trust, expected))).toBeUndefined();
+  });
+
+  test.each<[string, ErrorCode, (root: TrustedRootJson) => void]>([
+    ['the authority', 'CERTIFICATE_UNTRUSTED', (root) => root.certificateAuthorities.pop()],
+    ['the certificate log', 'CERTIFICATE_UNTRUSTED', (root) => root.ctlogs.pop()],
+    ['the log', 'LOG_ENTRY_INVALID', (root) => root.tlogs.pop()],
+  ])('refuses everything when %s is not in the trust root', (_, code, change) => {
+    const { file, bundle } = signer.sign(artifact);
+    const root = world.trustedRoot();
+    change(root);
+    expect(codeOf(() => verify(file, bundle, trustOf(root), expected))).toBe(code);
+  });
+
+  describe('of Rekor v2', () => {
+    test.each<[string, ErrorCode, (bundle: Bundle) => void]>([
+      [
+        'no timestamp',
+        'LOG_ENTRY_INVALID',
+        (bundle) => {
+          bundle.verificationMaterial.timestampVerificationData = undefined;
+        },
+      ],
+      [
+        'no timestamp, but a time that nobody signed',
+        'LOG_ENTRY_INVALID',
+        (bundle) => {
+          bundle.verificationMaterial.timestampVerificationData = undefined;
+          entryOf(bundle).integratedTime = String(Math.floor((Date.now() - 30 * DAY) / 1000) + 1);
+        },
+      ],
+      [
+        'another log index than the one of its proof',
+        'LOG_ENTRY_INVALID',
+        (bundle) => {
+          entryOf(bundle).logIndex = '7';
+        },
+      ],
+      [
+        'no proof',
+        'LOG_ENTRY_INVALID',
+        (bundle) => {
+          entryOf(bundle).inclusionProof = undefined;
+        },
+      ],
+    ])('refuses %s', (_, code, change) => {
+      const { file, bundle } = signer.signV2(artifact);
+      expect(codeOf(() => verify(file, bundle, trust, expected))).toBeUndefined();
+      change(bundle);
+      expect(codeOf(() => verify(file, bundle, trust, expected))).toBe(code);
+    });
+  });
+
+  test('is the only way to a Verified', () => {
+    const { file, bundle } = signer.sign(artifact);
+    const verified = verify(file, bundle, trust, expected);
+    const make = verified.constructor as new (...args: unknown[]) => Verified;
+    const args = [file, bundle, expected, entryOf(bundle), new Date()];
+    expect(() => new make(Symbol('verified'), ...args)).toThrow(TypeError);
+  });
+});
+
+describe('checkDigest', () => {
+  test('accepts the digest of the file, and refuses another', () => {
+    const file = signer.file(artifact);
+    expect(codeOf(() => checkDigest(file, signer.file(artifact).sha256))).toBeUndefined();
+    expect(codeOf(() => checkDigest(file, signer.file(other).sha256))).toBe('SIGNATURE_MISMATCH');
+    expect(codeOf(() => checkDigest(file, Buffer.alloc(0)))).toBe('SIGNATURE_MISMATCH');
+  });
+});
+
+describe('checkSignature', () => {
+  const check = (file: DigestedFile, signature: Buffer, by: IssuedCertificate): unknown =>
+    codeOf(() => checkSignature(file, signature, by.der));
+
+  test('accepts a signature with the key of the certificate', () => {
+    const { file, signed } = signer.sign(artifact);
+    expect(check(file, signed.signature, signed.certificate)).toBeUndefined();
+  });
+
+  test('refuses another file, another signature, another certificate', () => {
+    const { file, signed } = signer.sign(artifact);
+    const { signature, certificate } = signed;
+    const stranger = signer.sign(artifact).signed;
+    expect(check(signer.file(other), signature, certificate)).toBe('SIGNATURE_MISMATCH');
+    expect(check(file, flip(signature), certificate)).toBe('SIGNATURE_MISMATCH');
+    expect(check(file, stranger.signature, certificate)).toBe('SIGNATURE_MISMATCH');
+    expect(check(file, signature, stranger.certificate)).toBe('SIGNATURE_MISMATCH');
+    expect(check(file, Buffer.alloc(0), certificate)).toBe('SIGNATURE_MISMATCH');
+    expect(check(file, signature, certificate)).toBeUndefined();
+  });
+
+  test.each(['rsa', 'ed25519'] as const)('refuses a key of type %s', (key) => {
+    const certificate = world.authority.issue({ key });
+    const file = signer.file(artifact);
+    expect(check(file, certificate.sign(artifact), certificate)).toBe('CERTIFICATE_UNTRUSTED');
+  });
+});
+
+describe('checkCodeSigningLeaf', () => {
+  const check = (options: IssueOptions): unknown =>
+    codeOf(() =>
+      checkCodeSigningLeaf(X509Certificate.parse(Buffer.from(world.authority.issue(options).der))),
+    );
+
+  test.each<[string, IssueOptions]>([
+    ['as Fulcio issues it', {}],
+    ['for more than code signing', { extendedKeyUsages: ['1.3.6.1.5.5.7.3.1', OID_CODE_SIGNING] }],
+    ['for more than signatures', { keyUsage: ['digitalSignature', 'keyEncipherment'] }],
+  ])('accepts a certificate %s', (_, options) => {
+    expect(check(options)).toBeUndefined();
+  });
+
+  test.each<[string, IssueOptions]>([
+    ['of an authority', { isCA: true }],
+    ['that may sign certificates', { keyUsage: ['digitalSignature', 'keyCertSign'] }],
+    ['that may not make signatures', { keyUsage: ['keyEncipherment'] }],
+    ['for servers', { extendedKeyUsages: ['1.3.6.1.5.5.7.3.1'] }],
+    ['for nothing special', { extendedKeyUsages: [] }],
+    ['for any purpose', { extendedKeyUsages: ['2.5.29.37.0'] }],
+  ])('refuses a certificate %s', (_, options) => {
+    expect(check(options)).toBe('CERTIFICATE_UNTRUSTED');
+  });
+
+  test('refuses an intermediate authority', () => {
+    const leaf = X509Certificate.parse(Buffer.from(world.authority.intermediate));
+    expect(codeOf(() => checkCodeSigningLeaf(leaf))).toBe('CERTIFICATE_UNTRUSTED');
+  });
+});
+
+describe('checkEntryBody', () => {
+  function bodyAndContent(): {
+    entry: TransparencyLogEntry;
+    content: { digest: Buffer; signature: Buffer; certificate: Buffer };
+  } {
+    const { file, bundle, signed } = signer.sign(artifact);
+    const { signature, certificate } = signed;
+    const content = { digest: file.sha256, signature, certificate: certificate.der };
+    return { entry: entryOf(bundle), content };
+  }
+
+  test('accepts the body of the same digest, signature and certificate', () => {
+    const { entry, content } = bodyAndContent();
+    expect(codeOf(() => checkEntryBody(entry, content))).toBeUndefined();
+  });
+
+  test.each(['digest', 'signature', 'certificate'] as const)('refuses another %s', (name) => {
+    const { entry, content } = bodyAndContent();
+    const changed = { ...content, [name]: flip(content[name]) };
+    expect(codeOf(() => checkEntryBody(entry, changed))).toBe('LOG_ENTRY_INVALID');
+  });
+
+  test('refuses a body that is no hashedrekord', () => {
+    const { entry, content } = bodyAndContent();
+    const changed = { ...entry, canonicalizedBody: Buffer.from('{}') };
+    expect(codeOf(() => checkEntryBody(changed, content))).toBe('LOG_ENTRY_INVALID');
+  });
+});
+
+describe('checkInclusionProofMatchesCheckpoint', () => {
+  const check = (change: (bundle: Bundle) => void): unknown => {
+    const { bundle } = signer.sign(artifact);
+    change(bundle);
+    return codeOf(() => checkInclusionProofMatchesCheckpoint(entryOf(bundle)));
+  };
+
+  test('accepts size and root of the checkpoint', () => {
+    expect(check(() => {})).toBeUndefined();
+  });
+
+  test.each<[string, (bundle: Bundle) => void]>([
+    ['another size', (bundle) => (proofOf(bundle).treeSize = '7')],
+    ['a size that is written in another way', (bundle) => (proofOf(bundle).treeSize += ' ')],
+    ['another root', (bundle) => (proofOf(bundle).rootHash = Buffer.alloc(32))],
+    ['no root', (bundle) => (proofOf(bundle).rootHash = Buffer.alloc(0))],
+    ['an empty checkpoint', (bundle) => (proofOf(bundle).checkpoint = { envelope: '' })],
+  ])('refuses %s', (_, change) => {
+    expect(check(change)).toBe('LOG_ENTRY_INVALID');
+  });
+});
+
+describe('checkIntegratedTime', () => {
+  const notBefore = new Date('2025-01-01T00:00:00Z');
+  const check = (seconds: number | string, promised = true): unknown => {
+    const { bundle } = signer.sign(artifact);
+    const leaf = X509Certificate.parse(Buffer.from(world.authority.issue({ notBefore }).der));
+    const time =
+      typeof seconds === 'string' ? seconds : String(notBefore.getTime() / 1000 + seconds);
+    const { inclusionPromise, ...entry } = { ...entryOf(bundle), integratedTime: time };
+    return codeOf(() =>
+      checkIntegratedTime(promised ? { ...entry, inclusionPromise } : without(entry), leaf),
+    );
+  };
+  const without = (
+    entry: Omit<TransparencyLogEntry, 'inclusionPromise'>,
+  ): TransparencyLogEntry => ({
+    ...entry,
+    inclusionPromise: undefined,
+  });
+
+  test.each([0, 1, 599, 600])('accepts second %i of a certificate for ten minutes', (seconds) => {
+    expect(check(seconds)).toBeUndefined();
+  });
+
+  test.each([-1, 601, 1e9, 'no number'])('refuses second %s', (seconds) => {
+    expect(check(seconds)).toBe('LOG_ENTRY_INVALID');
+  });
+
+  test('has nothing to say of a time that nobody signed', () => {
+    expect(check(-1, false)).toBeUndefined();
+  });
+});
+
+describe('checkLogIndex', () => {
+  const check = (change: Partial<TransparencyLogEntry>, kind: 'v1' | 'v2' = 'v1'): unknown => {
+    const { bundle } = kind === 'v1' ? signer.sign(artifact) : signer.signV2(artifact);
+    return codeOf(() => checkLogIndex({ ...entryOf(bundle), ...change }));
+  };
+
+  test('accepts the index in the whole log, which the promise holds', () => {
+    expect(check({})).toBeUndefined();
+  });
+
+  test('accepts, without promise, the index of the proof and no other', () => {
+    expect(check({}, 'v2')).toBeUndefined();
+    expect(check({ logIndex: '7' }, 'v2')).toBe('LOG_ENTRY_INVALID');
+    expect(check({ inclusionPromise: undefined })).toBe('LOG_ENTRY_INVALID');
+  });
+
+  test.each(['', '-1', '1.0', '1e3', ' 1', '1\n', '0x1', '1'.repeat(20)])(
+    'refuses %j as index or time',
+    (text) => {
+      expect(check({ logIndex: text })).toBe('LOG_ENTRY_INVALID');
+      expect(check({ integratedTime: text })).toBe('LOG_ENTRY_INVALID');
+    },
+  );
+});
