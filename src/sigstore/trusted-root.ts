@@ -72,7 +72,12 @@ export function parseTrustedRoot(json: Buffer): TrustMaterial {
   if (json.length > MAX_TRUSTED_ROOT_BYTES) {
     throw new Error(`the trusted root is larger than ${String(MAX_TRUSTED_ROOT_BYTES)} bytes`);
   }
-  return toTrustMaterial(TrustedRoot.fromJSON(JSON.parse(json.toString('utf8'))));
+  const material = toTrustMaterial(TrustedRoot.fromJSON(JSON.parse(json.toString('utf8'))));
+  // The reader takes any JSON for a trusted root, and one without keys would refuse every file.
+  if (material.certificateAuthorities.length === 0 || material.tlogs.length === 0) {
+    throw new Error('the trusted root names no certificate authority, or no transparency log');
+  }
+  return material;
 }
 
 function embedded(what: 'root.json' | 'targets'): Buffer {
