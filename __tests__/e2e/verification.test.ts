@@ -318,7 +318,7 @@ describe('of the identity is changed', () => {
     ...identityRefusals({
       'somebody else': signedAs({ email: 'mallory@example.com' }),
       ...Object.fromEntries(
-        nearMisses.map((email) => [`${JSON.stringify(email)}`, signedAs({ email })]),
+        nearMisses.map((email) => [JSON.stringify(email), signedAs({ email })]),
       ),
       'no name at all': signedAs(),
       'the name as a host': signedAs({ dns: RELEASE_IDENTITY }),
@@ -351,7 +351,7 @@ describe('of the issuer is changed', () => {
   testRefusals([
     ...identityRefusals({
       ...Object.fromEntries(
-        nearMisses.map((issuer) => [`${JSON.stringify(issuer)}`, signedWith({ issuer })]),
+        nearMisses.map((issuer) => [JSON.stringify(issuer), signedWith({ issuer })]),
       ),
       'none at all': signedWith({ issuerExtensions: 'none' }),
       'another one in the newer extension': signedWith({
