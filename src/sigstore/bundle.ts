@@ -1,4 +1,8 @@
 import {
+  BUNDLE_V01_MEDIA_TYPE,
+  BUNDLE_V02_MEDIA_TYPE,
+  BUNDLE_V03_LEGACY_MEDIA_TYPE,
+  BUNDLE_V03_MEDIA_TYPE,
   bundleFromJSON,
   bundleToJSON,
   toMessageSignatureBundle,
@@ -8,6 +12,14 @@ import { SetupError, explain } from '../errors.js';
 import type { DetachedSignature } from './detached.js';
 import { KIND, VERSION_V1 } from './hashedrekord.js';
 import type { LogEntry } from './rekor.js';
+
+/** `@sigstore/bundle` takes any other for the latest; other readers of the evidence refuse it. */
+const MEDIA_TYPES = [
+  BUNDLE_V01_MEDIA_TYPE,
+  BUNDLE_V02_MEDIA_TYPE,
+  BUNDLE_V03_LEGACY_MEDIA_TYPE,
+  BUNDLE_V03_MEDIA_TYPE,
+];
 
 /** A bundle with one entry is about 6 KiB. */
 export const MAX_BUNDLE_BYTES = 256 << 10;
@@ -44,12 +56,16 @@ export function toBundle(sha256: Buffer, detached: DetachedSignature, entry: Log
 }
 
 /**
- * @param json a Sigstore bundle of any version that `@sigstore/bundle` reads
+ * @param json a Sigstore bundle of version 0.1, 0.2 or 0.3
  * @throws {SetupError} SIGNATURE_MALFORMED
  */
 export function parseBundle(json: Buffer): Bundle {
   try {
-    return bundleFromJSON(JSON.parse(json.toString('utf8')));
+    const bundle = bundleFromJSON(JSON.parse(json.toString('utf8')));
+    if (!MEDIA_TYPES.includes(bundle.mediaType)) {
+      throw new TypeError(`unknown media type ${JSON.stringify(bundle.mediaType)}`);
+    }
+    return bundle;
   } catch (error) {
     throw new SetupError(
       'SIGNATURE_MALFORMED',
