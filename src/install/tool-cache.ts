@@ -219,7 +219,7 @@ async function entry(file: string): Promise<Stats | undefined> {
 }
 
 function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }
 
 /** An error of the file system that nobody expected, as INSTALL_FAILED; any other unchanged. */
