@@ -56,6 +56,8 @@ function olderBundle(version: '0.1' | '0.2', bundle: BundleJson): Record<string,
   };
 }
 
+const OLDER_NAME = 'application/vnd.dev.sigstore.bundle+json;version=0.3';
+
 function withoutInclusionProof(bundle: BundleJson): BundleJson {
   const [entry] = bundle.verificationMaterial.tlogEntries;
   delete entry?.inclusionProof;
@@ -67,6 +69,7 @@ describe('accepted beside an artifact', () => {
     ['version 0.1, Rekor v1', (file) => olderBundle('0.1', file.bundle())],
     ['version 0.2, Rekor v1', (file) => olderBundle('0.2', file.bundle())],
     ['version 0.3, Rekor v1', (file) => file.bundle()],
+    ['version 0.3 by its older name', (file) => ({ ...file.bundle(), mediaType: OLDER_NAME })],
     ['version 0.3, Rekor v2 and an RFC 3161 timestamp', (file) => file.bundleV2()],
     ['version 0.2, Rekor v2 and an RFC 3161 timestamp', (f) => olderBundle('0.2', f.bundleV2())],
   ])('a bundle of %s, also from the cache', async (_, bundleOf) => {

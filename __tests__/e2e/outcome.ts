@@ -80,9 +80,9 @@ export function expectRefused(run: ActionResult, code: string): string {
   return errors[0]?.message ?? '';
 }
 
-/** Files of tools in the tool cache, without those of the trust root. */
+/** Files in the tool cache, without those of the trust root and of other actions' kubectl. */
 export const cachedFiles = (run: ActionResult): string[] =>
-  run.toolCacheFiles().filter((file) => !file.startsWith('verified-trust-root/'));
+  run.toolCacheFiles().filter((file) => !/^(?:verified-trust-root|kubectl)\//.test(file));
 
 export const warningsOf = (run: ActionResult): ActionResult['annotations'] =>
   run.annotations.filter(({ level }) => level === 'warning');

@@ -180,7 +180,10 @@ describe('an SBOM that says something else', () => {
       'it lists the file twice',
       { appended: `FileName: ${name}\nFileChecksum: SHA256: ${'a'.repeat(64)}\n` },
     ],
-    ['it has two namespaces', { appended: `DocumentNamespace: https://sbom.k8s.io/${OLD}/release` }],
+    [
+      'it has two namespaces',
+      { appended: `DocumentNamespace: https://sbom.k8s.io/${OLD}/release` },
+    ],
   ])('%s', async (_, sbom) => {
     const version = publish({ sbom });
     expect(expectRefused(await install(version), 'RELEASE_MISMATCH')).toContain(version);

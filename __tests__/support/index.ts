@@ -3,6 +3,7 @@ export * from './certificate-authority.js';
 export * from './ct-log.js';
 export * from './executables.js';
 export * from './faults.js';
+export * from './independent-judge.js';
 export * from './kubernetes-release.js';
 export * from './log-forgeries.js';
 export * from './merkle-tree.js';

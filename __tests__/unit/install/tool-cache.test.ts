@@ -1,0 +1,127 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Slot, cachedVersions } from '../../../src/install/tool-cache.js';
+
+const PLATFORM = { os: 'linux', arch: 'amd64' } as const;
+const posix = process.platform === 'win32' ? test.skip : test; // Windows has no such modes.
+
+let root: string;
+let slot: Slot;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'tool-cache-'));
+  slot = new Slot(join(root, 'cache'), 'kubectl', 'v1.31.9', PLATFORM);
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+/** A finished folder, ready to be moved. */
+function finished(content: string): string {
+  const folder = mkdtempSync(join(root, 'finished-'));
+  writeFileSync(slot.files(folder).binary, content, { mode: 0o644 });
+  writeFileSync(slot.files(folder).bundle, '{}', { mode: 0o644 });
+  return folder;
+}
+
+describe('Slot', () => {
+  test('is where the tool cache of a runner would have it', () => {
+    expect(slot.folder).toBe(join(root, 'cache', 'verified-kubectl', '1.31.9', 'linux-amd64'));
+    const windows = new Slot(root, 'kubectl', 'v1.31.9', { os: 'windows', arch: 'amd64' });
+    expect(windows.files().binary).toMatch(/kubectl\.exe$/);
+  });
+
+  test('is filled in one step, executable and marked', async () => {
+    const folder = finished('one');
+    expect(await slot.isOccupied()).toBe(false);
+    expect(await slot.fill(folder)).toBe(true);
+    expect(await slot.isOccupied()).toBe(true);
+    expect(existsSync(folder)).toBe(false);
+    expect(existsSync(`${slot.folder}.complete`)).toBe(true);
+    expect(statSync(slot.files().binary).mode & 0o100).toBe(
+      process.platform === 'win32' ? 0 : 0o100,
+    );
+    await expect(slot.assertOwned()).resolves.toBeUndefined();
+  });
+
+  test('is not filled twice: the first one stays', async () => {
+    await slot.fill(finished('one'));
+    const second = finished('two');
+    expect(await slot.fill(second)).toBe(false);
+    expect(existsSync(second)).toBe(true);
+    expect(readFileSync(slot.files().binary, 'utf8')).toBe('one');
+  });
+
+  test('is emptied with its marker, and may then be filled again', async () => {
+    await slot.fill(finished('one'));
+    await slot.empty();
+    expect(await slot.isOccupied()).toBe(false);
+    expect(existsSync(`${slot.folder}.complete`)).toBe(false);
+    expect(await slot.fill(finished('two'))).toBe(true);
+  });
+
+  test('sweeps away what died an hour ago, and nothing younger', async () => {
+    const parent = join(slot.folder, '..');
+    const [old, young] = [join(parent, '.partial-old'), join(parent, '.partial-young')];
+    for (const partial of [old, young]) {
+      mkdirSync(partial, { recursive: true });
+    }
+    const twoHoursAgo = Date.now() / 1000 - 7_200;
+    utimesSync(old, twoHoursAgo, twoHoursAgo);
+    await slot.fill(finished('one'));
+    expect(readdirSync(parent).sort()).toEqual(
+      ['.partial-young', 'linux-amd64', 'linux-amd64.complete'].sort(),
+    );
+  });
+
+  posix.each([
+    ['a binary that the group can write to', () => chmodSync(slot.files().binary, 0o775)],
+    ['evidence that everybody can write to', () => chmodSync(slot.files().bundle, 0o646)],
+    ['a folder that the group can write to', () => chmodSync(slot.folder, 0o775)],
+    ['a link in it', () => symlinkSync(slot.files().binary, join(slot.folder, 'link'))],
+    ['a folder in it', () => mkdirSync(join(slot.folder, 'folder'))],
+  ])('refuses %s', async (_, spoil) => {
+    await slot.fill(finished('one'));
+    spoil();
+    await expect(slot.assertOwned()).rejects.toMatchObject({ code: 'INSTALL_FAILED' });
+  });
+
+  test('a file in the place of the folder is INSTALL_FAILED', async () => {
+    mkdirSync(join(slot.folder, '..'), { recursive: true });
+    writeFileSync(slot.folder, '');
+    await expect(slot.assertOwned()).rejects.toMatchObject({ code: 'INSTALL_FAILED' });
+  });
+});
+
+describe('cachedVersions', () => {
+  test('names versions that are there for the platform, and nothing else', async () => {
+    const cache = join(root, 'cache');
+    for (const folder of [
+      '1.31.9/linux-amd64',
+      '1.32.0-rc.1/linux-amd64',
+      '1.30.0/linux-arm64',
+      '../../x/linux-amd64',
+      'latest/linux-amd64',
+    ]) {
+      mkdirSync(join(cache, 'verified-kubectl', folder), { recursive: true });
+    }
+    const versions = await cachedVersions(cache, 'kubectl', PLATFORM);
+    expect(versions.sort()).toEqual(['v1.31.9', 'v1.32.0-rc.1']);
+  });
+
+  test('is empty where there is no tool cache', async () => {
+    expect(await cachedVersions(join(root, 'none'), 'kubectl', PLATFORM)).toEqual([]);
+  });
+});

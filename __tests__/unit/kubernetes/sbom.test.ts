@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SetupError } from '../../../src/errors.js';
+import { checkRelease, readSbom, type ReleaseSbom } from '../../../src/kubernetes/sbom.js';
+import { releaseSbom } from '../../support/sbom.js';
+
+const A = 'a'.repeat(64);
+const B = 'b'.repeat(64);
+const NAME = 'bin/linux/amd64/kubectl';
+const NAMESPACE = 'https://sbom.k8s.io/v1.31.9/release';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sbom-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function read(text: string | Buffer): Promise<ReleaseSbom> {
+  const file = join(folder, 'sbom.spdx');
+  writeFileSync(file, text);
+  return readSbom(file);
+}
+
+const file = (name: string, digest: string): string =>
+  `FileName: ${name}\nSPDXID: SPDXRef-1\nFileChecksum: SHA256: ${digest}\n`;
+
+describe('readSbom', () => {
+  test('reads what a release publishes', async () => {
+    const bytes = Buffer.from('kubectl');
+    const sbom = await read(releaseSbom({ version: 'v1.31.9', files: [{ name: NAME, bytes }] }));
+    expect(sbom.documentNamespace).toBe(NAMESPACE);
+    expect([...sbom.digests.keys()]).toEqual([NAME]);
+  });
+
+  test.each<[string, string, readonly string[] | undefined]>([
+    ['a file', file(NAME, A), [A]],
+    ['a file with ./ in front', file(`./${NAME}`, A), [A]],
+    ['lines that end in CR LF', file(NAME, A).replaceAll('\n', '\r\n'), [A]],
+    ['no line feed at the end', file(NAME, A).trimEnd(), [A]],
+    ['blank lines between', file(NAME, A).replaceAll('\n', '\n\n'), [A]],
+    ['comments between', file(NAME, A).replaceAll('\n', '\n# a comment\n'), [A]],
+    ['two digests for a file', file(NAME, A) + file(NAME, B), [A, B]],
+    ['a text on one line', `FileComment: <text>FileName: x</text>\n${file(NAME, A)}`, [A]],
+    ['inside a text', `FileComment: <text>\n${file(NAME, A)}</text>\n`, undefined],
+    ['in a text that begins with a line', `FileNotice: <text>x\n${file(NAME, A)}`, undefined],
+    ['after a text', `FileNotice: <text>x\ny</text>\n${file(NAME, A)}`, [A]],
+    [
+      'on the line on which a text ends',
+      `FileNotice: <text>\n</text>FileName: ${NAME}\nFileChecksum: SHA256: ${A}`,
+      undefined,
+    ],
+    ['after U+2028 in a value', `FileComment: x\u2028FileName: ${NAME}\n`, undefined],
+    [
+      'after U+2029 and a lone CR in values',
+      `FileName: x\nFileComment: \u2029FileName: ${NAME}\rFileName: ${NAME}\nFileChecksum: SHA256: ${A}`,
+      undefined,
+    ],
+    ['indented', ` FileName: ${NAME}\nFileChecksum: SHA256: ${A}`, undefined],
+    ['SHA-1 alone', `FileName: ${NAME}\nFileChecksum: SHA1: ${A.slice(0, 40)}`, undefined],
+    ['a digest that is too long', file(NAME, `${A}0`), undefined],
+    ['a digest of a package', `${file('x', B)}PackageName: y\n${file('', A).slice(10)}`, undefined],
+  ])('%s', async (_, text, digests) => {
+    expect((await read(text)).digests.get(NAME)).toEqual(digests);
+  });
+
+  test('the digest of a package is not that of the file before it', async () => {
+    const text = `${file(NAME, A)}PackageName: x\nFileChecksum: SHA256: ${B}\n`;
+    expect((await read(text)).digests.get(NAME)).toEqual([A]);
+  });
+
+  test('two namespaces are none', async () => {
+    const line = `DocumentNamespace: ${NAMESPACE}\n`;
+    expect((await read(line)).documentNamespace).toBe(NAMESPACE);
+    expect((await read(line + line)).documentNamespace).toBeUndefined();
+  });
+
+  test('a value that spans several reads is whole', async () => {
+    const long = `FileComment: ${'x'.repeat((1 << 20) - 40)}\n`;
+    expect((await read(long + file(NAME, A))).digests.get(NAME)).toEqual([A]);
+  });
+});
+
+describe('checkRelease', () => {
+  const sbom = (namespace: string | undefined, ...files: [string, string[]][]): ReleaseSbom => ({
+    documentNamespace: namespace,
+    digests: new Map(files),
+  });
+  const check = (given: ReleaseSbom): void => checkRelease(given, 'v1.31.9', NAME, A);
+
+  test('accepts the file with its digest', () => {
+    expect(() => check(sbom(NAMESPACE, [NAME, [A]]))).not.toThrow();
+  });
+
+  test.each<[string, ReleaseSbom, string]>([
+    ['another version', sbom(NAMESPACE.replace('9', '8'), [NAME, [A]]), 'that of v1.31.8'],
+    ['a longer namespace', sbom(`${NAMESPACE}/x`, [NAME, [A]]), 'no Kubernetes release'],
+    ['no namespace', sbom(undefined, [NAME, [A]]), 'no Kubernetes release'],
+    ['no such file', sbom(NAMESPACE), 'lists no such file'],
+    ['another digest', sbom(NAMESPACE, [NAME, [B]]), 'lists it with another SHA-256'],
+    ['two digests', sbom(NAMESPACE, [NAME, [A, B]]), 'but these bytes are'],
+    [
+      'the digest of another file',
+      sbom(NAMESPACE, [NAME, [B]], ['bin/linux/amd64/kubelet', [A]]),
+      'these bytes are bin/linux/amd64/kubelet of v1.31.9',
+    ],
+  ])('refuses %s', (_, given, message) => {
+    expect(() => check(given)).toThrow(
+      expect.objectContaining({
+        code: 'RELEASE_MISMATCH',
+        message: expect.stringContaining(message),
+      }),
+    );
+    expect(() => check(given)).toThrow(SetupError);
+  });
+});
