@@ -25,6 +25,7 @@ export default {
     },
   ],
   maxWorkers: 2,
+  reporters: ['default', '<rootDir>/scripts/tally-reporter.js'],
   coverageDirectory: 'coverage',
   coverageProvider: 'v8',
   collectCoverageFrom: ['src/**/*.ts'],

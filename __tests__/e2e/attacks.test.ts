@@ -1,0 +1,1134 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { ErrorCode } from '../../src/errors.js';
+import {
+  CertificateAuthority,
+  DAY,
+  HOST_PLATFORM,
+  LoopbackServer,
+  ReleaseHost,
+  TransparencyLog,
+  TufRepository,
+  World,
+  fault,
+  filesBelow,
+  forgery,
+  runAction,
+  tally,
+  trustedRootJson,
+  type ActionResult,
+  type FaultAction,
+  type PublishedFile,
+} from '../support/index.js';
+
+// The catalogue in docs/threat-model.md, from the redirects on: one row per attack. Forged
+// signatures, certificates, identities, log entries and releases are in verification.test.ts.
+
+let plain: World;
+let tls: World;
+/** Somebody else's host, on http: it serves the same objects, and would like to see a token. */
+let stranger: ReleaseHost;
+let folder: string;
+let count = 0;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'attacks-'));
+  [plain, tls, stranger] = await Promise.all([
+    World.start(),
+    World.start({ tls: true }),
+    ReleaseHost.start(),
+  ]);
+});
+
+afterAll(async () => {
+  await Promise.all([plain.stop(), tls.stop(), stranger.stop()]);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Where one attack takes place: a release of its own, and what the attacker may change. */
+interface Stage {
+  readonly world: World;
+  /** With `v`. */
+  readonly version: string;
+  readonly kubectl: PublishedFile;
+  readonly toolCache: string;
+  /** `<tool cache>/verified-kubectl/<version>/<os>-<arch>` */
+  readonly slot: string;
+  readonly inputs: Record<string, string>;
+  readonly env: Record<string, string>;
+  readonly workspace: Record<string, string>;
+  /** Runs to let go of what the attack started. */
+  readonly afterwards: (() => void | Promise<void>)[];
+  /** A run before the attack, by another job on the same machine. */
+  earlierRun(): Promise<void>;
+}
+
+interface Attack {
+  readonly what: string;
+  /** Refused with this code, or without effect: the genuine file is installed. */
+  readonly outcome: ErrorCode | 'without effect';
+  readonly tls?: boolean;
+  readonly attack: (stage: Stage) => void | Promise<void>;
+  /** What else must be true of the run. */
+  readonly check?: (run: ActionResult, stage: Stage) => void | Promise<void>;
+}
+
+function stageIn(world: World): Stage {
+  count += 1;
+  const version = `v1.40.${count}`;
+  world.release.publish({ version, platforms: [HOST_PLATFORM] });
+  const toolCache = join(folder, `tool-cache-${count}`);
+  mkdirSync(toolCache);
+  const inputs = { ...world.inputs(), version };
+  const env = world.environment();
+  return {
+    world,
+    version,
+    kubectl: world.release.artifact(version, HOST_PLATFORM, 'kubectl'),
+    toolCache,
+    slot: join(toolCache, 'verified-kubectl', version.slice(1), HOST_PLATFORM.replace('/', '-')),
+    inputs,
+    env,
+    workspace: {},
+    afterwards: [],
+    earlierRun: async () => {
+      const run = await runAction({ inputs, env, toolCache });
+      expect(run.annotations).toEqual([]);
+      run.cleanup();
+    },
+  };
+}
+
+/** What the action may say to the runner; anything else was put into its mouth. */
+const OWN_COMMANDS = ['add-mask', 'debug', 'error', 'warning', 'notice', 'group', 'endgroup'];
+
+function expectOwnWordsOnly(run: ActionResult): void {
+  const foreign = run.commands.filter(({ name }) => !OWN_COMMANDS.includes(name));
+  expect(foreign).toEqual([]);
+  expect(run.variables).toEqual({});
+  // eslint-disable-next-line no-control-regex -- exactly these must not be there
+  expect(run.stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2028]/);
+  expect(run.stdout).not.toContain('##[');
+  expect(run.stderr).toBe('');
+}
+
+async function play({ outcome, attack, check, tls: isTls }: Attack): Promise<void> {
+  const world = isTls === true ? tls : plain;
+  const stage = stageIn(world);
+  const { toolCache, inputs, env, workspace } = stage;
+  try {
+    await attack(stage);
+    const before = snapshot(toolCache);
+    const run = await runAction({ inputs, env, toolCache, workspace, timeoutMs: 45_000 });
+    expectOwnWordsOnly(run);
+    const errors = run.annotations.filter(({ level }) => level === 'error');
+    if (outcome === 'without effect') {
+      expect(errors).toEqual([]);
+      expect(run.exitCode).toBe(0);
+      expect(readFileSync(run.outputs['kubectl-path'] ?? '').equals(stage.kubectl.bytes)).toBe(
+        true,
+      );
+    } else {
+      expect(errors.map(({ title }) => title)).toEqual([`setup-verified-kubectl: ${outcome}`]);
+      expect(errors[0]?.message.split('\n')).toHaveLength(2);
+      expect(run.exitCode).toBe(1);
+      expect(run.paths).toEqual([]);
+      expect(run.outputs).toEqual({});
+      // Nothing is there that was not there before: what is refused may be removed.
+      const now = snapshot(toolCache);
+      expect(now.filter((file) => !before.includes(file))).toEqual([]);
+    }
+    expect(run.tempFiles()).toEqual([]);
+    await check?.(run, stage);
+    run.cleanup();
+    tally('attacks refused or without effect');
+  } finally {
+    for (const end of stage.afterwards) await end();
+    world.reset();
+    stranger.server.reset();
+  }
+}
+
+const snapshot = (toolCache: string): string[] =>
+  readdirSync(toolCache, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.startsWith('verified-kubectl'),
+  );
+
+/** Every kind of object that is fetched: who serves it, how it is found, what its loss is called. */
+const OBJECTS: readonly {
+  readonly name: string;
+  readonly server: 'host' | 'log' | 'tuf';
+  readonly match: RegExp;
+  readonly code: ErrorCode;
+}[] = [
+  { name: 'binary', server: 'host', match: /\/kubectl(\.exe)?$/, code: 'DOWNLOAD_FAILED' },
+  { name: '.sig', server: 'host', match: /kubectl(\.exe)?\.sig$/, code: 'DOWNLOAD_FAILED' },
+  { name: '.cert', server: 'host', match: /kubectl(\.exe)?\.cert$/, code: 'DOWNLOAD_FAILED' },
+  { name: 'SBOM', server: 'host', match: /\.spdx$/, code: 'DOWNLOAD_FAILED' },
+  { name: "SBOM's .sig", server: 'host', match: /\.spdx\.sig$/, code: 'DOWNLOAD_FAILED' },
+  { name: 'pointer', server: 'host', match: /stable\.txt$/, code: 'DOWNLOAD_FAILED' },
+  { name: 'log entry', server: 'log', match: /log\/entries\//, code: 'LOG_UNAVAILABLE' },
+  { name: 'TUF root', server: 'tuf', match: /\/2\.root\.json$/, code: 'TRUST_ROOT_UNAVAILABLE' },
+  {
+    name: 'TUF timestamp',
+    server: 'tuf',
+    match: /\/timestamp\.json$/,
+    code: 'TRUST_ROOT_UNAVAILABLE',
+  },
+  {
+    name: 'TUF snapshot',
+    server: 'tuf',
+    match: /\d\.snapshot\.json$/,
+    code: 'TRUST_ROOT_UNAVAILABLE',
+  },
+  {
+    name: 'TUF targets',
+    server: 'tuf',
+    match: /\d\.targets\.json$/,
+    code: 'TRUST_ROOT_UNAVAILABLE',
+  },
+  {
+    name: 'trusted root',
+    server: 'tuf',
+    match: /trusted_root\.json$/,
+    code: 'TRUST_ROOT_UNAVAILABLE',
+  },
+];
+
+/** The same misbehaviour for every object. */
+function forEveryObject(
+  what: string,
+  act: (stage: Stage) => FaultAction,
+  { except = [], codes = {}, ...more }: ObjectOptions = {},
+): Attack[] {
+  return OBJECTS.filter(({ name }) => !except.includes(name)).map(
+    ({ name, server, match, code }) => ({
+      what: `${what}: ${name}`,
+      outcome: codes[name] ?? code,
+      ...more,
+      attack: (stage) => {
+        if (name === 'pointer') stage.inputs['version'] = 'stable';
+        stage.env['SETUP_VERIFIED_KUBECTL_PATIENCE'] = '0.05';
+        stage.world.servers[server].fail(match, act(stage), Infinity);
+      },
+    }),
+  );
+}
+
+interface ObjectOptions extends Pick<Attack, 'tls' | 'check'> {
+  readonly except?: readonly string[];
+  readonly codes?: Readonly<Record<string, ErrorCode>>;
+}
+
+/** Redirects to the same path at the stranger, who has the same objects. */
+const toStranger =
+  ({ world }: Stage): FaultAction =>
+  async (delivery) => {
+    for (const [path, content] of world.host.files) stranger.files.set(path, content);
+    await fault.redirect(`${stranger.url}${delivery.request.path}`)(delivery);
+  };
+
+const REDIRECTS: Attack[] = [
+  ...forEveryObject('redirect from https to http', toStranger, {
+    tls: true,
+    check: () => {
+      expect(stranger.server.requests).toEqual([]);
+    },
+  }),
+  ...forEveryObject('redirect loop', () => (delivery) => {
+    return fault.redirect(delivery.request.path)(delivery);
+  }),
+  {
+    what: 'redirect to http on another machine',
+    outcome: 'DOWNLOAD_FAILED',
+    attack: ({ world }) =>
+      world.host.server.fail('/kubectl', fault.redirect('http://192.0.2.1/kubectl'), Infinity),
+  },
+  {
+    what: 'redirect to a file of this machine',
+    outcome: 'DOWNLOAD_FAILED',
+    attack: ({ world }) =>
+      world.host.server.fail('/kubectl', fault.redirect('file:///etc/passwd'), Infinity),
+  },
+  {
+    what: 'redirect that carries the token to another host, and from there back',
+    outcome: 'without effect',
+    attack: (stage) => {
+      const { world, inputs } = stage;
+      inputs['download-token'] = 'very-secret';
+      world.host.server.fail('/kubectl', toStranger(stage));
+      stranger.server.fail('/kubectl', fault.redirect(`${world.host.url}/${stage.kubectl.path}`));
+    },
+    check: (run, { world, kubectl }) => {
+      const [first, back] = world.host.server.requestsFor(`/${kubectl.path}`);
+      expect(first?.headers.authorization).toBe('Bearer very-secret');
+      expect(back?.headers.authorization).toBeUndefined();
+      const [seen, ...more] = [
+        ...stranger.server.requests,
+        ...world.logServer.requests,
+        ...world.tufServer.requests,
+      ];
+      expect([seen, ...more].map((request) => request?.headers.authorization)).not.toContain(
+        'Bearer very-secret',
+      );
+      expect(run.stdout.replace('::add-mask::very-secret', '')).not.toContain('very-secret');
+    },
+  },
+];
+
+/** Headers that announce more than the largest binary, and a few bytes. */
+const announcesTwoGiB: FaultAction = ({ response }) => {
+  response.writeHead(200, { 'content-length': String(2 ** 31) });
+  response.write('x');
+};
+
+/** The right body, more bytes behind it than were announced. */
+const moreThanAnnounced: FaultAction = async ({ response, answer }) => {
+  const { body } = await answer();
+  response.socket?.end(
+    Buffer.concat([
+      Buffer.from(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n`),
+      body,
+      Buffer.from('and more'),
+    ]),
+  );
+};
+
+const SIZES: Attack[] = [
+  ...forEveryObject('endless answer', () => fault.endless(), {
+    except: ['binary'],
+    codes: { pointer: 'VERSION_NOT_FOUND' },
+  }),
+  {
+    what: 'endless answer: the unsigned digest file',
+    outcome: 'without effect',
+    attack: ({ world }) => world.host.server.fail('.sha256', fault.endless(), Infinity),
+  },
+  {
+    what: 'a binary of 2 GiB',
+    outcome: 'DOWNLOAD_FAILED',
+    attack: ({ world }) => world.host.server.fail('/kubectl', announcesTwoGiB, Infinity),
+  },
+  ...forEveryObject('gzip bomb', () => fault.gzipBomb(1 << 30)),
+  // A next root that is absent has no body that could be shorter.
+  ...forEveryObject('shorter than announced', () => fault.truncate(5), { except: ['TUF root'] }),
+  {
+    what: 'longer than announced',
+    outcome: 'without effect',
+    attack: ({ world }) => world.host.server.fail('/kubectl', moreThanAnnounced),
+  },
+  {
+    what: 'longer than it was signed',
+    outcome: 'SIGNATURE_MISMATCH',
+    attack: ({ world }) => world.host.server.fail('/kubectl', fault.extraBytes(1), Infinity),
+  },
+];
+
+const withLog = (tamper: ReturnType<typeof forgery.text>): Attack['attack'] => {
+  return ({ world }) => {
+    world.log.tamper = tamper;
+  };
+};
+
+const LOG: Attack[] = [
+  ['JSON nested 100,000 deep', forgery.deepJson(100_000), 'LOG_ENTRY_INVALID'] as const,
+  [
+    'objects nested 20,000 deep',
+    forgery.text('{"a":'.repeat(20_000)),
+    'LOG_ENTRY_INVALID',
+  ] as const,
+  ['JSON of 10 MB', forgery.hugeJson(10_000_000), 'LOG_UNAVAILABLE'] as const,
+  ['an empty answer', forgery.text(''), 'LOG_ENTRY_INVALID'] as const,
+  ['an empty object', forgery.text('{}'), 'LOG_ENTRY_NOT_FOUND'] as const,
+  ['null', forgery.text('null'), 'LOG_ENTRY_INVALID'] as const,
+  ['__proto__ as entry id', forgery.text('{"__proto__":{}}'), 'LOG_ENTRY_INVALID'] as const,
+].map(([what, tamper, outcome]) => ({
+  what: `log answers with ${what}`,
+  outcome,
+  attack: withLog(tamper),
+}));
+
+LOG.push(
+  {
+    what: 'a log id of the trusted root whose key is another',
+    outcome: 'LOG_ENTRY_INVALID',
+    attack: ({ world, inputs }) => {
+      const root = world.trustedRoot();
+      for (const log of root.tlogs) {
+        log.publicKey.rawBytes = TransparencyLog.create({ baseEntries: 1 }).spki.toString('base64');
+        log.publicKey.keyDetails = 'PKIX_ECDSA_P256_SHA_256';
+      }
+      useTrustedRoot(inputs, world.writeTrustedRoot(root));
+    },
+  },
+  {
+    what: 'a certificate log id of the trusted root whose key is another',
+    outcome: 'CERTIFICATE_UNTRUSTED',
+    attack: ({ world, inputs }) => {
+      const root = world.trustedRoot();
+      for (const log of root.ctlogs) {
+        log.publicKey.rawBytes = TransparencyLog.create({ baseEntries: 1 }).spki.toString('base64');
+      }
+      useTrustedRoot(inputs, world.writeTrustedRoot(root));
+    },
+  },
+  {
+    what: 'an entry of Rekor v2 without a timestamp',
+    outcome: 'LOG_ENTRY_INVALID',
+    attack: ({ kubectl }) => {
+      const bundle = kubectl.bundleV2();
+      delete bundle.verificationMaterial.timestampVerificationData;
+      kubectl.removeMaterial();
+      kubectl.putBundle(bundle);
+    },
+  },
+  {
+    what: 'an entry of Rekor v2 with a time that nobody signed',
+    outcome: 'LOG_ENTRY_INVALID',
+    attack: ({ kubectl }) => {
+      const bundle = kubectl.bundleV2();
+      delete bundle.verificationMaterial.timestampVerificationData;
+      for (const entry of bundle.verificationMaterial.tlogEntries) {
+        entry.integratedTime = String(Math.floor(Date.now() / 1000) - 30 * 86_400);
+      }
+      kubectl.removeMaterial();
+      kubectl.putBundle(bundle);
+    },
+  },
+);
+
+function useTrustedRoot(inputs: Record<string, string>, path: string): void {
+  inputs['trusted-root'] = path;
+  delete inputs['tuf-mirror-url'];
+  delete inputs['tuf-root'];
+}
+
+/** Signed, but not logged, so that nothing can be recovered from the log; then `.cert` is changed. */
+const withCertificateFile =
+  (change: (pem: string) => Buffer | string): Attack['attack'] =>
+  ({ world, version, kubectl }) => {
+    const fresh = world.release.putFile(kubectl.path, Buffer.from(`#!/bin/sh\n# ${version}\n`), {
+      signing: { log: false },
+    });
+    world.host.put(`${kubectl.path}.cert`, change(fresh.certificate.pem));
+  };
+
+const base64 = (text: Buffer | string): string => Buffer.from(text).toString('base64');
+
+const derOf = (pem: string): Buffer => Buffer.from(pem.replace(/-----.*-----|\n/g, ''), 'base64');
+
+const pemOf = (der: Buffer): string =>
+  `-----BEGIN CERTIFICATE-----\n${(base64(der).match(/.{1,64}/g) ?? []).join('\n')}\n-----END CERTIFICATE-----\n`;
+
+const CERTIFICATES: Attack[] = [
+  ...(
+    [
+      ['several certificates', (pem) => base64(pem + pem)],
+      ['garbage behind the certificate', (pem) => base64(`${pem}garbage`)],
+      ['garbage before the certificate', (pem) => base64(`garbage\n${pem}`)],
+      ['garbage behind the base64', (pem) => `${base64(pem)}!`],
+      ['bytes behind the DER', (pem) => base64(pemOf(Buffer.concat([derOf(pem), Buffer.of(0)])))],
+      ['DER cut short', (pem) => base64(pemOf(derOf(pem).subarray(0, -1)))],
+      ['a PEM of another kind', (pem) => base64(pem.replaceAll('CERTIFICATE', 'PUBLIC KEY'))],
+      ['PEM headers', (pem) => base64(pem.replace('-----\n', '-----\nProc-Type: 4,ENCRYPTED\n\n'))],
+      ['an empty file', () => ''],
+      ['HTML', () => '<html>log in</html>'],
+    ] satisfies [string, (pem: string) => string][]
+  ).map(([what, change]): Attack => ({
+    what: `.cert with ${what}`,
+    outcome: 'SIGNATURE_MALFORMED',
+    attack: withCertificateFile(change),
+  })),
+  ...(['rsa', 'ed25519'] as const).flatMap((key): Attack[] => [
+    {
+      what: `certificate with a key of type ${key}, and its signature`,
+      outcome: 'SIGNATURE_MALFORMED',
+      // Other bytes than the published ones, whose genuine entry the log would still hold.
+      attack: ({ world, kubectl }) =>
+        void world.release.putFile(kubectl.path, Buffer.from(`#!/bin/sh\n# ${key}\n`), {
+          signing: { certificate: { key } },
+        }),
+    },
+    {
+      what: `certificate with a key of type ${key}, and an ECDSA signature`,
+      outcome: 'CERTIFICATE_UNTRUSTED',
+      attack: ({ kubectl, world }) => {
+        const { signature } = kubectl;
+        const { certificate } = world.release.signAndLog(kubectl.bytes, { certificate: { key } });
+        kubectl.putMaterial({ signature, certificate });
+      },
+    },
+  ]),
+  {
+    what: 'certificate of an authority as leaf',
+    outcome: 'CERTIFICATE_UNTRUSTED',
+    attack: ({ kubectl }) => void kubectl.sign({ certificate: { isCA: true } }),
+  },
+  {
+    what: "the authority's own certificate as leaf",
+    outcome: 'SIGNATURE_MISMATCH',
+    attack: ({ world, version, kubectl }) =>
+      withCertificateFile(() => base64(pemOf(world.authority.intermediate)))({
+        world,
+        version,
+        kubectl,
+      } as Stage),
+  },
+];
+
+/** A TUF repository of the row's own, so that it may be damaged. */
+async function ownTuf(stage: Stage): Promise<TufRepository> {
+  const target = Buffer.from(JSON.stringify(stage.world.trustedRoot()));
+  const repository = TufRepository.create({ 'trusted_root.json': target });
+  const server = await LoopbackServer.start(repository.handler);
+  const root = join(stage.toolCache, 'initial-root.json');
+  writeFileSync(root, repository.rootJson);
+  stage.inputs['tuf-mirror-url'] = server.url;
+  stage.inputs['tuf-root'] = root;
+  stage.afterwards.push(() => server.stop());
+  return repository;
+}
+
+/** The folder in the tool cache in which TUF metadata is kept. */
+function tufCache({ toolCache }: Stage): string {
+  const folders = join(toolCache, 'verified-trust-root');
+  const [name = ''] = readdirSync(folders);
+  return join(folders, name);
+}
+
+/** Makes the kept metadata incomplete, so that the repository is asked. */
+function damageTufCache(stage: Stage): void {
+  const cache = tufCache(stage);
+  for (const name of readdirSync(cache)) if (name.startsWith('targets')) rmSync(join(cache, name));
+}
+
+const YESTERDAY = new Date(Date.now() - DAY);
+
+const TUF: Attack[] = [
+  ...(['timestamp', 'snapshot', 'targets'] as const).flatMap((role): Attack[] => [
+    {
+      what: `TUF ${role} that has expired, served for ever`,
+      outcome: 'TRUST_ROOT_UNAVAILABLE',
+      attack: async (stage) => (await ownTuf(stage)).publish({ expires: { [role]: YESTERDAY } }),
+    },
+    {
+      what: `TUF ${role} signed by a key that the root does not name`,
+      outcome: 'TRUST_ROOT_UNAVAILABLE',
+      attack: async (stage) => (await ownTuf(stage)).publish({ foreignKey: [role] }),
+    },
+  ]),
+  {
+    what: 'TUF root that has expired',
+    outcome: 'TRUST_ROOT_UNAVAILABLE',
+    attack: async (stage) => (await ownTuf(stage)).renewRoot(YESTERDAY),
+  },
+  ...(['foreign', 'old', 'new'] as const).map((signedBy): Attack => ({
+    what: `next TUF root signed by ${signedBy} keys alone`,
+    outcome: 'TRUST_ROOT_UNAVAILABLE',
+    attack: async (stage) => (await ownTuf(stage)).rotateRoot({ signedBy }),
+  })),
+  {
+    what: 'next TUF root that says it is an earlier version',
+    outcome: 'TRUST_ROOT_UNAVAILABLE',
+    attack: async (stage) => (await ownTuf(stage)).rotateRoot({ version: 1 }),
+  },
+  {
+    what: 'TUF metadata rolled back behind what an earlier run saw',
+    outcome: 'TRUST_ROOT_UNAVAILABLE',
+    attack: async (stage) => {
+      const tuf = await ownTuf(stage);
+      tuf.publish();
+      await stage.earlierRun();
+      rmSync(join(stage.toolCache, 'verified-kubectl'), { recursive: true });
+      damageTufCache(stage);
+      tuf.rollBackTo(1);
+    },
+  },
+  {
+    what: 'no attack on TUF, metadata of an earlier run incomplete (the twin of the row above)',
+    outcome: 'without effect',
+    attack: async (stage) => {
+      (await ownTuf(stage)).publish();
+      await stage.earlierRun();
+      damageTufCache(stage);
+    },
+  },
+  {
+    what: 'TUF target with other bytes',
+    outcome: 'TRUST_ROOT_UNAVAILABLE',
+    attack: async (stage) => {
+      const { files } = await ownTuf(stage);
+      for (const path of files.keys()) {
+        if (path.startsWith('targets/')) files.set(path, Buffer.from(JSON.stringify(evilRoot())));
+      }
+    },
+  },
+];
+
+/** An authority and a log of the attacker's own. */
+let evil: { authority: CertificateAuthority; log: TransparencyLog } | undefined;
+
+function attacker(): { authority: CertificateAuthority; log: TransparencyLog } {
+  evil ??= {
+    authority: CertificateAuthority.create({ ctLog: plain.ctLog }),
+    log: TransparencyLog.create({ baseEntries: 10 }),
+  };
+  return evil;
+}
+
+function evilRoot(): ReturnType<typeof trustedRootJson> {
+  const { authority, log } = attacker();
+  return trustedRootJson({
+    validFrom: plain.validFrom,
+    logs: [log, plain.log],
+    certificateAuthorities: [authority, plain.authority],
+    ctLogs: [plain.ctLog],
+    timestampAuthorities: [],
+  });
+}
+
+/** A kubectl that the attacker signed: installed as soon as the attacker's root is believed. */
+function publishEvil({ world, kubectl }: Stage): void {
+  kubectl.replace(Buffer.from('#!/bin/sh\n# evil\n'));
+  kubectl.sign({ authority: attacker().authority });
+  world.release.putSbom(kubectl.path.split('/')[1] ?? '', {
+    sha256: { [kubectl.path.split('/').slice(2).join('/')]: kubectl.sha256 },
+  });
+}
+
+/** The metadata of a whole repository of the attacker's, in place of what was kept. */
+function plantRepository(stage: Stage): void {
+  const target = Buffer.from(JSON.stringify(evilRoot()));
+  const repository = TufRepository.create({ 'trusted_root.json': target });
+  const cache = tufCache(stage);
+  for (const name of readdirSync(cache)) rmSync(join(cache, name));
+  for (const [path, bytes] of repository.files) {
+    writeFileSync(join(cache, encodeURIComponent(path)), bytes);
+    if (path.endsWith('.snapshot.json')) writeFileSync(join(cache, 'snapshot.json'), bytes);
+  }
+  repository.rotateRoot({ signedBy: 'new' });
+  writeFileSync(join(cache, '2.root.json'), repository.files.get('2.root.json') ?? '');
+}
+
+function plantTrustedRoot(stage: Stage): void {
+  const cache = tufCache(stage);
+  for (const name of readdirSync(cache)) {
+    if (name.startsWith('targets')) {
+      writeFileSync(join(cache, name), JSON.stringify(evilRoot()));
+    }
+  }
+}
+
+/** Puts something else where kept metadata is expected. */
+const inPlaceOfTimestamp =
+  (put: (path: string) => void): Attack['attack'] =>
+  async (stage) => {
+    await stage.earlierRun();
+    const path = join(tufCache(stage), 'timestamp.json');
+    rmSync(path);
+    put(path);
+  };
+
+const makePipe = (path: string): void => void execFileSync('mkfifo', [path]);
+
+const PLANTED_TRUST: Attack[] = [
+  ...(
+    [
+      ['a whole TUF repository', plantRepository],
+      ['a trusted root', plantTrustedRoot],
+    ] as const
+  ).flatMap(([what, plant]): Attack[] => [
+    {
+      what: `${what} planted in the TUF cache`,
+      outcome: 'without effect',
+      attack: async (stage) => {
+        await stage.earlierRun();
+        plant(stage);
+      },
+    },
+    {
+      what: `${what} planted in the TUF cache, and a kubectl signed under it`,
+      outcome: 'CERTIFICATE_UNTRUSTED',
+      attack: async (stage) => {
+        await stage.earlierRun();
+        rmSync(join(stage.toolCache, 'verified-kubectl'), { recursive: true });
+        plant(stage);
+        publishEvil(stage);
+      },
+    },
+  ]),
+  ...(
+    [
+      ['a folder', (path) => mkdirSync(path)],
+      ['a link to nowhere', (path) => symlinkSync('/nowhere', path)],
+      ['a link to a device without end', (path) => symlinkSync('/dev/zero', path)],
+      ['a pipe that nobody writes to', makePipe],
+      ['garbage', (path) => writeFileSync(path, '{"signed":')],
+    ] satisfies [string, (path: string) => void][]
+  ).map(([what, put]): Attack => ({
+    what: `${what} in the TUF cache`,
+    outcome: 'without effect',
+    attack: inPlaceOfTimestamp(put),
+  })),
+];
+
+const ESCAPE = '\u001b[31m';
+const COMMANDS = `::error title=forged::x ##[error]x ::set-output name=x::y ${ESCAPE}\u202e <img src=x> **bold** [a](https://evil.test) @everyone`;
+
+const signedAs =
+  (certificate: object): Attack['attack'] =>
+  ({ kubectl }) =>
+    void kubectl.sign({ certificate });
+
+const WORDS: Attack[] = [
+  {
+    what: 'workflow commands in a pointer',
+    outcome: 'VERSION_NOT_FOUND',
+    attack: ({ world, inputs }) => {
+      world.host.server.fail(
+        'stable.txt',
+        fault.body(`\n::add-path::/evil\n${COMMANDS}`),
+        Infinity,
+      );
+      inputs['version'] = 'stable';
+    },
+  },
+  {
+    what: 'workflow commands in a redirect',
+    outcome: 'DOWNLOAD_FAILED',
+    attack: ({ world }) =>
+      world.host.server.fail('/kubectl', fault.redirect('http://evil.test/##[error]'), Infinity),
+  },
+  {
+    what: "workflow commands in the certificate's name",
+    outcome: 'IDENTITY_MISMATCH',
+    attack: signedAs({ subjectAlternativeName: { email: `\n${COMMANDS.slice(0, 90)}\n` } }),
+  },
+  {
+    what: "workflow commands in the certificate's issuer",
+    outcome: 'IDENTITY_MISMATCH',
+    attack: signedAs({ issuer: `\n::add-path::/evil\n${COMMANDS}` }),
+  },
+  {
+    what: 'Markdown and HTML in a name that is expected',
+    outcome: 'without effect',
+    attack: (stage) => {
+      const name = '::error::x<img src=x>**b**|`c`[a](b)##[error]@everyone';
+      stage.inputs['certificate-identity'] = name;
+      for (const file of [stage.kubectl, stage.world.release.sbom(stage.version)]) {
+        file.sign({ certificate: { subjectAlternativeName: { email: name } } });
+      }
+    },
+    check: ({ summary }) => {
+      expect(summary).not.toMatch(/<img|\*\*|\[a\]|`c`|@everyone/);
+      expect(summary).toContain('&#60;img');
+    },
+  },
+  {
+    what: 'workflow commands in an answer of the log',
+    outcome: 'LOG_ENTRY_INVALID',
+    attack: withLog(forgery.text(`::add-path::/evil\n${COMMANDS}`)),
+  },
+  {
+    what: 'workflow commands as the id of a log entry',
+    outcome: 'LOG_ENTRY_INVALID',
+    attack: ({ world }) => {
+      world.log.tamper = (answer) =>
+        Object.fromEntries(Object.values(answer).map((entry) => [`\n${COMMANDS}`, entry]));
+    },
+  },
+  {
+    what: 'workflow commands in a bundle that is no JSON',
+    outcome: 'SIGNATURE_MALFORMED',
+    attack: ({ world, kubectl }) => {
+      kubectl.removeMaterial();
+      world.host.put(`${kubectl.path}.sigstore.json`, `::add-path::/evil\n${COMMANDS}`);
+    },
+  },
+  {
+    what: "workflow commands in the SBOM's namespace",
+    outcome: 'RELEASE_MISMATCH',
+    attack: ({ world, version }) =>
+      void world.release.putSbom(version, { namespaceVersion: COMMANDS }),
+  },
+  {
+    what: 'workflow commands in a file name of the SBOM',
+    outcome: 'RELEASE_MISMATCH',
+    attack: ({ world, version, kubectl }) =>
+      void world.release.putSbom(version, {
+        omit: [kubectl.path.split('/').slice(2).join('/')],
+        appended: `FileName: ${COMMANDS}\nFileChecksum: SHA256: ${kubectl.sha256}\n`,
+      }),
+  },
+  {
+    what: 'workflow commands in what a signed binary says of itself',
+    outcome: 'RELEASE_MISMATCH',
+    attack: ({ world, version, kubectl }) => {
+      const says = `{"gitVersion": "v1\n::add-path::/evil\n", "platform": "${ESCAPE}##[error]"}`;
+      kubectl.replace(Buffer.from(`#!/bin/sh\necho '${says}'\n# ${version}\n`));
+      kubectl.sign();
+      world.host.remove(`release/${version}/kubernetes-release.spdx`);
+    },
+  },
+  ...['version', 'tools', 'architecture', 'checksum', 'minimum-release-age', 'rekor-url'].map(
+    (input): Attack => ({
+      what: `workflow commands in the input ${input}`,
+      outcome: 'INVALID_INPUT',
+      attack: ({ inputs }) => {
+        inputs[input] = `x\n::add-path::/evil\n${COMMANDS}`;
+      },
+    }),
+  ),
+  {
+    what: 'workflow commands in a version file',
+    outcome: 'INVALID_INPUT',
+    attack: ({ inputs, workspace }) => {
+      inputs['version'] = '';
+      inputs['version-file'] = 'version';
+      workspace['version'] = `${COMMANDS}\r::add-path::/evil\n`;
+    },
+  },
+  {
+    what: "workflow commands in a version file's name",
+    outcome: 'INVALID_INPUT',
+    attack: ({ inputs }) => {
+      inputs['version'] = '';
+      inputs['version-file'] = `a\n::add-path::/evil\n${COMMANDS}`;
+    },
+  },
+  {
+    what: 'workflow commands in a file name in the tool cache',
+    outcome: 'without effect',
+    attack: async (stage) => {
+      await stage.earlierRun();
+      const path = join(stage.slot, '\n::add-path::evil ##[error]');
+      writeFileSync(path, '');
+      chmodSync(path, 0o666);
+    },
+  },
+];
+
+const inputIs =
+  (name: string, value: string): Attack['attack'] =>
+  ({ inputs }) => {
+    inputs[name] = value;
+  };
+
+const versionFileIs =
+  (value: string): Attack['attack'] =>
+  ({ inputs, workspace }) => {
+    inputs['version'] = '';
+    inputs['version-file'] = value;
+    workspace['folder/file'] = '';
+  };
+
+const PATHS: Attack[] = [
+  ...[
+    '../../etc',
+    'v1.31.9/../../x',
+    '1.31.9%2f..',
+    '1.31.9\\..\\x',
+    '1.31.9 /x',
+    '//x/1.31.9',
+  ].map((value): Attack => ({
+    what: `version ${value}`,
+    outcome: 'INVALID_INPUT',
+    attack: inputIs('version', value),
+  })),
+  ...['../kubectl', 'kubectl/../../x', 'kubectl\\x', '/bin/sh', '__proto__', 'constructor'].map(
+    (value): Attack => ({
+      what: `tools ${value}`,
+      outcome: 'INVALID_INPUT',
+      attack: inputIs('tools', value),
+    }),
+  ),
+  ...['../arm64', 'amd64/..', '__proto__', 'toString', 'amd64\n'.repeat(2)].map(
+    (value): Attack => ({
+      what: `architecture ${JSON.stringify(value)}`,
+      outcome: 'INVALID_INPUT',
+      attack: inputIs('architecture', value),
+    }),
+  ),
+  ...['../../../../../../etc/passwd', 'folder', '/dev/zero', '/dev/stdin', 'folder/file/x'].map(
+    (value): Attack => ({
+      what: `version-file ${value}`,
+      outcome: 'INVALID_INPUT',
+      attack: versionFileIs(value),
+    }),
+  ),
+  {
+    what: 'version-file that is a pipe',
+    outcome: 'INVALID_INPUT',
+    attack: async (stage) => {
+      const pipe = join(stage.toolCache, 'pipe');
+      makePipe(pipe);
+      await versionFileIs(pipe)(stage);
+    },
+  },
+  ...['v1.31.9/../../../evil', 'v1.31.9?x', 'v1.31.9#x', 'https://evil.test/', '../v1.31.9'].map(
+    (text): Attack => ({
+      what: `pointer to ${text}`,
+      outcome: 'VERSION_NOT_FOUND',
+      attack: ({ world, inputs }) => {
+        world.host.server.fail('stable.txt', fault.body(text), Infinity);
+        inputs['version'] = 'stable';
+      },
+      check: (_run, { world }) => {
+        expect(world.host.server.requests.map(({ path }) => path)).toEqual(['/release/stable.txt']);
+      },
+    }),
+  ),
+];
+
+/** A binary that leaves a mark when it is executed. */
+const marking = ({ toolCache }: Stage): string => `#!/bin/sh\n: > '${toolCache}/executed'\n`;
+
+const expectNotExecuted = (_run: ActionResult, { toolCache }: Stage): void => {
+  expect(existsSync(join(toolCache, 'executed'))).toBe(false);
+};
+
+const binaryIn = (folder: string): string =>
+  join(folder, HOST_PLATFORM.startsWith('windows') ? 'kubectl.exe' : 'kubectl');
+
+/** Changes a genuine copy; it must be refused, removed and fetched anew. */
+function inCache(what: string, change: (stage: Stage) => void): Attack {
+  return {
+    what,
+    outcome: 'without effect',
+    attack: async (stage) => {
+      await stage.earlierRun();
+      change(stage);
+    },
+    check: (run, stage) => {
+      expect(run.annotations.map(({ title }) => title)).toEqual(['Cached copy refused']);
+      expect(run.outputs['cache-hit']).toBe('false');
+      expectNotExecuted(run, stage);
+    },
+  };
+}
+
+function replaceByLink(path: string): void {
+  renameSync(path, `${path}-elsewhere`);
+  symlinkSync(`${path}-elsewhere`, path);
+}
+
+const TOOL_CACHE: Attack[] = [
+  inCache('another binary in the tool cache', (stage) =>
+    writeFileSync(binaryIn(stage.slot), marking(stage)),
+  ),
+  inCache('evidence of 2 GiB in the tool cache', ({ slot }) =>
+    execFileSync(process.execPath, [
+      '-e',
+      'fs.truncateSync(process.argv[1], 2 ** 31)',
+      `${binaryIn(slot)}.sigstore.json`,
+    ]),
+  ),
+  inCache('the SBOM taken out of its evidence', ({ slot }) =>
+    rmSync(join(slot, 'kubernetes-release.spdx.sigstore.json')),
+  ),
+  inCache('a link in place of the copy', ({ slot }) => replaceByLink(slot)),
+  inCache('a link in place of the binary', ({ slot }) => replaceByLink(binaryIn(slot))),
+  inCache('a binary that everybody may write to', ({ slot }) => chmodSync(binaryIn(slot), 0o757)),
+  inCache('a folder that everybody may write to', ({ slot }) => chmodSync(slot, 0o777)),
+  inCache('a file in place of the copy', ({ slot }) => {
+    rmSync(slot, { recursive: true });
+    writeFileSync(slot, '');
+  }),
+  inCache('a pipe in place of the evidence', ({ slot }) => {
+    rmSync(`${binaryIn(slot)}.sigstore.json`);
+    makePipe(`${binaryIn(slot)}.sigstore.json`);
+  }),
+  inCache('a .complete marker beside an empty folder', ({ slot }) => {
+    rmSync(slot, { recursive: true });
+    mkdirSync(slot);
+  }),
+  inCache('a .complete marker beside a folder with another binary alone', (stage) => {
+    rmSync(stage.slot, { recursive: true });
+    mkdirSync(stage.slot);
+    writeFileSync(binaryIn(stage.slot), marking(stage), { mode: 0o755 });
+  }),
+  {
+    what: 'a .complete marker without a folder',
+    outcome: 'without effect',
+    attack: async (stage) => {
+      await stage.earlierRun();
+      rmSync(stage.slot, { recursive: true });
+    },
+  },
+  {
+    what: "a copy of another version, with its evidence, in this version's place",
+    outcome: 'without effect',
+    attack: async (stage) => {
+      const older = stageIn(stage.world);
+      await older.earlierRun();
+      mkdirSync(dirname(stage.slot), { recursive: true });
+      cpSync(older.slot, stage.slot, { recursive: true });
+    },
+    check: (run) => {
+      expect(run.annotations.map(({ title }) => title)).toEqual(['Cached copy refused']);
+    },
+  },
+  ...['verified-kubectl', 'version'].map((which): Attack => ({
+    what: `a link in place of the folder above a copy: ${which}`,
+    outcome: 'INSTALL_FAILED',
+    attack: (stage) => {
+      const target = join(stage.toolCache, 'elsewhere');
+      const version = dirname(stage.slot);
+      const link = which === 'version' ? version : dirname(version);
+      mkdirSync(join(target, stage.version.slice(1)), { recursive: true });
+      mkdirSync(dirname(link), { recursive: true });
+      symlinkSync(target, link);
+    },
+    check: (_run, { toolCache }) => {
+      expect(filesBelow(join(toolCache, 'elsewhere'))).toEqual([]);
+    },
+  })),
+  {
+    what: 'a link in place of the .complete marker, to a file of the user',
+    outcome: 'without effect',
+    attack: ({ slot, toolCache }) => {
+      writeFileSync(join(toolCache, 'diary'), 'dear diary');
+      mkdirSync(dirname(slot), { recursive: true });
+      symlinkSync(join(toolCache, 'diary'), `${slot}.complete`);
+    },
+    check: (_run, { toolCache }) => {
+      expect(readFileSync(join(toolCache, 'diary'), 'utf8')).toBe('dear diary');
+    },
+  },
+  {
+    what: "another job's copy in the tool cache of another action",
+    outcome: 'without effect',
+    attack: (stage) => {
+      for (const arch of ['x64', 'amd64', 'arm64']) {
+        const place = join(stage.toolCache, 'kubectl', stage.version.slice(1), arch);
+        mkdirSync(place, { recursive: true });
+        writeFileSync(binaryIn(place), marking(stage), { mode: 0o755 });
+      }
+    },
+    check: expectNotExecuted,
+  },
+  ...(
+    [
+      ['a pipe', makePipe],
+      ['a folder', (path) => mkdirSync(path)],
+      ['a link to a device without end', (path) => symlinkSync('/dev/zero', path)],
+    ] satisfies [string, (path: string) => void][]
+  ).map(([what, put]): Attack => ({
+    what: `${what} called kubectl on PATH`,
+    outcome: 'without effect',
+    attack: (stage) => {
+      const place = join(stage.toolCache, 'path');
+      mkdirSync(place);
+      put(binaryIn(place));
+      stage.env['PATH'] = place;
+    },
+  })),
+  {
+    what: 'a file in place of the temporary folder',
+    outcome: 'INSTALL_FAILED',
+    attack: ({ toolCache, env }) => {
+      env['RUNNER_TEMP'] = join(toolCache, 'temp');
+      writeFileSync(join(toolCache, 'temp'), '');
+    },
+  },
+  {
+    what: 'a link to nowhere in place of the temporary folder',
+    outcome: 'INSTALL_FAILED',
+    attack: ({ toolCache, env }) => {
+      env['RUNNER_TEMP'] = join(toolCache, 'temp');
+      symlinkSync('/nowhere', join(toolCache, 'temp'));
+    },
+  },
+];
+
+describe('without an attack', () => {
+  test.each([
+    ['http', false],
+    ['https', true],
+  ])('%s: installed', async (_scheme, isTls) => {
+    const stage = stageIn(isTls ? tls : plain);
+    for (const version of [stage.version, 'stable']) {
+      const { env, inputs } = stage;
+      const run = await runAction({ inputs: { ...inputs, version }, env });
+      expect(run.exitCode).toBe(0);
+      expectOwnWordsOnly(run);
+      run.cleanup();
+    }
+  });
+
+  test('a redirect from https to https is followed', async () => {
+    const stage = stageIn(tls);
+    tls.host.server.fail('/kubectl', (delivery) =>
+      fault.redirect(`${delivery.request.path}?again`)(delivery),
+    );
+    const run = await runAction({ inputs: stage.inputs, env: stage.env });
+    tls.reset();
+    expect(run.exitCode).toBe(0);
+    run.cleanup();
+  });
+
+  test('a release signed into Rekor v2 with a timestamp is installed', async () => {
+    const { kubectl, inputs } = stageIn(plain);
+    const bundle = kubectl.bundleV2();
+    kubectl.removeMaterial();
+    kubectl.putBundle(bundle);
+    const run = await runAction({ inputs });
+    expect(run.exitCode).toBe(0);
+    run.cleanup();
+  });
+
+  test('a trusted root from a file is accepted', async () => {
+    const { world, inputs } = stageIn(plain);
+    useTrustedRoot(inputs, world.writeTrustedRoot());
+    const run = await runAction({ inputs });
+    expect(run.exitCode).toBe(0);
+    run.cleanup();
+  });
+
+  test('a genuine copy in the tool cache is used', async () => {
+    const stage = stageIn(plain);
+    await stage.earlierRun();
+    const run = await runAction({ inputs: stage.inputs, toolCache: stage.toolCache });
+    expect(run.outputs['cache-hit']).toBe('true');
+    run.cleanup();
+  });
+});
+
+const CATALOGUE: Readonly<Record<string, readonly Attack[]>> = {
+  'network: redirects': REDIRECTS,
+  'network, mirror, CDN: sizes': SIZES,
+  'log operator': LOG,
+  'release bucket: certificates': CERTIFICATES,
+  'TUF mirror': TUF,
+  'another job: TUF cache': PLANTED_TRUST,
+  'everybody: words for the log and the summary': WORDS,
+  'author of a pull request: paths': PATHS,
+  'another job: tool cache and temporary folder': TOOL_CACHE,
+};
+
+// Named pipes, modes and links need a POSIX system; the checks behind them are the same everywhere.
+const onPosix = process.platform === 'win32' ? describe.skip : describe;
+
+onPosix.each(Object.entries(CATALOGUE))('%s', (_who, attacks) => {
+  test.each(attacks.map((attack) => [`${attack.what} -> ${attack.outcome}`, attack] as const))(
+    '%s',
+    async (_title, attack) => {
+      await play(attack);
+    },
+  );
+});
