@@ -178,7 +178,7 @@ exports.ValidationError = ValidationError;
 var __webpack_unused_export__;
 
 __webpack_unused_export__ = ({ value: true });
-__webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = exports.ev = exports.vw = __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = exports.hj = __webpack_unused_export__ = void 0;
+__webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = exports.ev = exports.vw = __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = exports.HM = exports.ZZ = exports.qx = exports.Td = exports.hj = __webpack_unused_export__ = void 0;
 /*
 Copyright 2023 The Sigstore Authors.
 
@@ -198,10 +198,10 @@ var build_1 = __nccwpck_require__(8456);
 __webpack_unused_export__ = ({ enumerable: true, get: function () { return build_1.toDSSEBundle; } });
 Object.defineProperty(exports, "hj", ({ enumerable: true, get: function () { return build_1.toMessageSignatureBundle; } }));
 var bundle_1 = __nccwpck_require__(7742);
-__webpack_unused_export__ = ({ enumerable: true, get: function () { return bundle_1.BUNDLE_V01_MEDIA_TYPE; } });
-__webpack_unused_export__ = ({ enumerable: true, get: function () { return bundle_1.BUNDLE_V02_MEDIA_TYPE; } });
-__webpack_unused_export__ = ({ enumerable: true, get: function () { return bundle_1.BUNDLE_V03_LEGACY_MEDIA_TYPE; } });
-__webpack_unused_export__ = ({ enumerable: true, get: function () { return bundle_1.BUNDLE_V03_MEDIA_TYPE; } });
+Object.defineProperty(exports, "Td", ({ enumerable: true, get: function () { return bundle_1.BUNDLE_V01_MEDIA_TYPE; } }));
+Object.defineProperty(exports, "qx", ({ enumerable: true, get: function () { return bundle_1.BUNDLE_V02_MEDIA_TYPE; } }));
+Object.defineProperty(exports, "ZZ", ({ enumerable: true, get: function () { return bundle_1.BUNDLE_V03_LEGACY_MEDIA_TYPE; } }));
+Object.defineProperty(exports, "HM", ({ enumerable: true, get: function () { return bundle_1.BUNDLE_V03_MEDIA_TYPE; } }));
 __webpack_unused_export__ = ({ enumerable: true, get: function () { return bundle_1.isBundleWithCertificateChain; } });
 __webpack_unused_export__ = ({ enumerable: true, get: function () { return bundle_1.isBundleWithDsseEnvelope; } });
 __webpack_unused_export__ = ({ enumerable: true, get: function () { return bundle_1.isBundleWithMessageSignature; } });
@@ -14652,7 +14652,7 @@ async function entry(file) {
     }
 }
 function codeOf(error) {
-    return error instanceof Error && 'code' in error ? String(error.code) : '';
+    return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }
 /** An error of the file system that nobody expected, as INSTALL_FAILED; any other unchanged. */
 function namedFailure(error) {
@@ -20067,6 +20067,13 @@ function decodeBase64(text) {
 
 
 
+/** `@sigstore/bundle` takes any other for the latest; other readers of the evidence refuse it. */
+const MEDIA_TYPES = [
+    _sigstore_bundle__WEBPACK_IMPORTED_MODULE_0__/* .BUNDLE_V01_MEDIA_TYPE */ .Td,
+    _sigstore_bundle__WEBPACK_IMPORTED_MODULE_0__/* .BUNDLE_V02_MEDIA_TYPE */ .qx,
+    _sigstore_bundle__WEBPACK_IMPORTED_MODULE_0__/* .BUNDLE_V03_LEGACY_MEDIA_TYPE */ .ZZ,
+    _sigstore_bundle__WEBPACK_IMPORTED_MODULE_0__/* .BUNDLE_V03_MEDIA_TYPE */ .HM,
+];
 /** A bundle with one entry is about 6 KiB. */
 const MAX_BUNDLE_BYTES = 256 << 10;
 /**
@@ -20100,12 +20107,16 @@ function toBundle(sha256, detached, entry) {
     return bundle;
 }
 /**
- * @param json a Sigstore bundle of any version that `@sigstore/bundle` reads
+ * @param json a Sigstore bundle of version 0.1, 0.2 or 0.3
  * @throws {SetupError} SIGNATURE_MALFORMED
  */
 function parseBundle(json) {
     try {
-        return (0,_sigstore_bundle__WEBPACK_IMPORTED_MODULE_0__/* .bundleFromJSON */ .vw)(JSON.parse(json.toString('utf8')));
+        const bundle = (0,_sigstore_bundle__WEBPACK_IMPORTED_MODULE_0__/* .bundleFromJSON */ .vw)(JSON.parse(json.toString('utf8')));
+        if (!MEDIA_TYPES.includes(bundle.mediaType)) {
+            throw new TypeError(`unknown media type ${JSON.stringify(bundle.mediaType)}`);
+        }
+        return bundle;
     }
     catch (error) {
         throw new _errors_js__WEBPACK_IMPORTED_MODULE_1__/* .SetupError */ .w3('SIGNATURE_MALFORMED', `the Sigstore bundle cannot be read: ${(0,_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .explain */ .WE)(error)}`, 'The publication is damaged, or a proxy or mirror answers with something else. Look at the file beside the artifact whose name ends in .sigstore.json.', error);
@@ -21160,7 +21171,12 @@ function parseTrustedRoot(json) {
     if (json.length > MAX_TRUSTED_ROOT_BYTES) {
         throw new Error(`the trusted root is larger than ${String(MAX_TRUSTED_ROOT_BYTES)} bytes`);
     }
-    return (0,verify_dist/* toTrustMaterial */.jO)(dist.TrustedRoot.fromJSON(JSON.parse(json.toString('utf8'))));
+    const material = (0,verify_dist/* toTrustMaterial */.jO)(dist.TrustedRoot.fromJSON(JSON.parse(json.toString('utf8'))));
+    // The reader takes any JSON for a trusted root, and one without keys would refuse every file.
+    if (material.certificateAuthorities.length === 0 || material.tlogs.length === 0) {
+        throw new Error('the trusted root names no certificate authority, or no transparency log');
+    }
+    return material;
 }
 function embedded(what) {
     const seed = seeds_namespaceObject[public_instance/* PUBLIC_MIRROR */.w];
