@@ -13595,9 +13595,15 @@ function messageOf(error) {
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3798);
+/* harmony import */ var node_v8__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8877);
+/* harmony import */ var node_v8__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_v8__WEBPACK_IMPORTED_MODULE_0__);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6934);
 
-await (0,_main_js__WEBPACK_IMPORTED_MODULE_0__/* .run */ .e)();
+
+// The young generation of the heap stays as small as it begins, so that it is often swept: else the
+// buffers of what has arrived from the network wait for that, tens of megabytes of them.
+(0,node_v8__WEBPACK_IMPORTED_MODULE_0__.setFlagsFromString)('--semi-space-growth-factor=1');
+await (0,_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e)();
 
 __webpack_async_result__();
 } catch(e) { __webpack_async_result__(e); } }, 1);
@@ -15047,7 +15053,7 @@ async function isPublished(version, http, base) {
 
 /***/ }),
 
-/***/ 3798:
+/***/ 6934:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -16857,14 +16863,11 @@ var external_node_http_default = /*#__PURE__*/__nccwpck_require__.n(external_nod
 ;// CONCATENATED MODULE: external "node:https"
 const external_node_https_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
 var external_node_https_default = /*#__PURE__*/__nccwpck_require__.n(external_node_https_namespaceObject);
-;// CONCATENATED MODULE: external "node:tls"
-const external_node_tls_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:tls");
 // EXTERNAL MODULE: ./src/transfer/retry.ts + 2 modules
 var retry = __nccwpck_require__(8280);
 // EXTERNAL MODULE: ./src/transfer/transfer-error.ts
 var transfer_error = __nccwpck_require__(8595);
 ;// CONCATENATED MODULE: ./src/transfer/http.ts
-
 
 
 
@@ -16890,14 +16893,9 @@ class HttpClient {
         this.signal = options.signal;
         const common = { keepAlive: true, proxyEnv: { ...options.proxyEnvironment } };
         const small = { ...common, maxSockets: SMALL_SOCKETS };
-        // Made once: it holds the certificates of all web authorities.
-        const tls = { secureContext: (0,external_node_tls_namespaceObject.createSecureContext)() };
         this.#agents = {
             'http:': { small: new (external_node_http_default()).Agent(small), large: new (external_node_http_default()).Agent(common) },
-            'https:': {
-                small: new (external_node_https_default()).Agent({ ...small, ...tls }),
-                large: new (external_node_https_default()).Agent({ ...common, ...tls }),
-            },
+            'https:': { small: new (external_node_https_default()).Agent(small), large: new (external_node_https_default()).Agent(common) },
         };
     }
     /**
@@ -21326,7 +21324,10 @@ function unavailable(source, error) {
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
 /* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3024);
 /* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_fs__WEBPACK_IMPORTED_MODULE_1__);
-/* harmony import */ var _transfer_error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8595);
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1455);
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_2___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_2__);
+/* harmony import */ var _transfer_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8595);
+
 
 
 
@@ -21385,7 +21386,7 @@ class DigestedFile {
         }
         const { sha256, check } = digester.end();
         if (!sha256.equals(this.sha256)) {
-            throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_2__/* .FinalError */ .f4(`${this.path} was changed by another process`);
+            throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_3__/* .FinalError */ .f4(`${this.path} was changed by another process`);
         }
         return check;
     }
@@ -21421,13 +21422,24 @@ class Digester {
  */
 async function digestFile(path, maxBytes) {
     const digester = new Digester();
-    for await (const piece of (0,node_fs__WEBPACK_IMPORTED_MODULE_1__.createReadStream)(path, {
-        highWaterMark: PIECE,
-    })) {
-        digester.update(piece);
-        if (digester.size > maxBytes) {
-            throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_2__/* .TooLargeError */ .qB(maxBytes);
+    const file = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.open)(path, 'r');
+    let page = Buffer.allocUnsafeSlow(PIECE);
+    let nextPage = Buffer.allocUnsafeSlow(PIECE);
+    let reading = file.read(page, 0, PIECE);
+    try {
+        for (let read = (await reading).bytesRead; read > 0; read = (await reading).bytesRead) {
+            // The next page comes from the disk while this one is hashed.
+            reading = file.read(nextPage, 0, PIECE);
+            digester.update(page.subarray(0, read));
+            if (digester.size > maxBytes) {
+                throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_3__/* .TooLargeError */ .qB(maxBytes);
+            }
+            [page, nextPage] = [nextPage, page];
         }
+    }
+    finally {
+        await reading.catch(() => undefined); // Nothing may be read into a page that is gone.
+        await file.close();
     }
     return digester.toFile(path);
 }
@@ -22330,6 +22342,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
+
+/***/ }),
+
+/***/ 8877:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:v8");
 
 /***/ }),
 

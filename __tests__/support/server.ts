@@ -65,9 +65,12 @@ export class LoopbackServer {
   readonly faults: Fault[] = [];
   /** Milliseconds to wait before each answer. */
   latency: number | ((request: ReceivedRequest) => number) = 0;
+  /** Bytes of a body per second and answer; as fast as it goes unless given. */
+  bandwidth: number | undefined = undefined;
   readonly #handler: Handler;
   readonly #options: ServerOptions;
   readonly #sockets = new Set<Socket>();
+  #bytesOfClosedSockets = 0;
   #server: Server | undefined;
   #port: number;
 
@@ -119,7 +122,10 @@ export class LoopbackServer {
       this.#sockets.add(socket);
       // A client that goes away mid-answer is an event of the test, not an error of the world.
       socket.on('error', () => socket.destroy());
-      socket.on('close', () => this.#sockets.delete(socket));
+      socket.on('close', () => {
+        this.#sockets.delete(socket);
+        this.#bytesOfClosedSockets += socket.bytesWritten;
+      });
     });
     this.#server = server;
     await new Promise<void>((resolve, reject) => {
@@ -149,6 +155,17 @@ export class LoopbackServer {
     return this.requests.filter((request) => matches(match, request));
   }
 
+  /** Everything sent on connections that are closed by now, TLS included. */
+  get bytesSent(): number {
+    return this.#bytesOfClosedSockets;
+  }
+
+  /** Forgets requests and how much was sent. */
+  forget(): void {
+    this.requests.length = 0;
+    this.#bytesOfClosedSockets = 0;
+  }
+
   /** Forgets requests and faults. */
   reset(): void {
     this.requests.length = 0;
@@ -161,7 +178,7 @@ export class LoopbackServer {
     if (latency > 0) await new Promise((resolve) => setTimeout(resolve, latency));
     const fault = this.#nextFault(request);
     if (fault === undefined) {
-      await send(await this.#handler(request), request, response);
+      await send(await this.#handler(request), request, response, this.bandwidth);
       return;
     }
     await fault({
@@ -188,18 +205,41 @@ export async function send(
   answer: Answer,
   request: ReceivedRequest,
   response: ServerResponse,
+  bandwidth?: number,
 ): Promise<void> {
   const { status, headers = {}, body = '' } = answer;
   const length = lengthOf(body);
   response.writeHead(status, { 'content-length': String(length), ...headers });
   if (request.method === 'HEAD' || status === 304 || length === 0) {
     response.end();
+  } else if (bandwidth !== undefined) {
+    const { body: bytes } = await inMemory(answer);
+    await sendPaced(bytes, response, bandwidth);
   } else if (typeof body === 'string' || Buffer.isBuffer(body)) {
     response.end(body);
   } else {
     const { file, start, end } = body;
     await pipeline(createReadStream(file, { start, end: end - 1 }), response);
   }
+}
+
+/** Pieces that take a few milliseconds each, which is what a timer can measure out. */
+const PACED_PIECE = 256 << 10;
+
+async function sendPaced(body: Buffer, response: ServerResponse, bandwidth: number): Promise<void> {
+  const started = performance.now();
+  for (let sent = 0; sent < body.length && !response.destroyed; sent += PACED_PIECE) {
+    const due = started + (sent / bandwidth) * 1000;
+    const early = due - performance.now();
+    if (early > 1) await new Promise((resolve) => setTimeout(resolve, early));
+    await new Promise<void>((resolve) => {
+      // Called when the piece is on its way, and also when the client has gone.
+      response.write(body.subarray(sent, sent + PACED_PIECE), () => {
+        resolve();
+      });
+    });
+  }
+  response.end();
 }
 
 /** An answer whose body is in memory. */

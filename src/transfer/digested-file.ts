@@ -1,5 +1,6 @@
 import { createHash, createVerify, type KeyObject } from 'node:crypto';
-import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { FinalError, TooLargeError } from './transfer-error.js';
 
 const PIECE = 1 << 20;
@@ -102,13 +103,23 @@ export class Digester {
  */
 export async function digestFile(path: string, maxBytes: number): Promise<DigestedFile> {
   const digester = new Digester();
-  for await (const piece of createReadStream(path, {
-    highWaterMark: PIECE,
-  }) as AsyncIterable<Buffer>) {
-    digester.update(piece);
-    if (digester.size > maxBytes) {
-      throw new TooLargeError(maxBytes);
+  const file = await open(path, 'r');
+  let page = Buffer.allocUnsafeSlow(PIECE);
+  let nextPage = Buffer.allocUnsafeSlow(PIECE);
+  let reading = file.read(page, 0, PIECE);
+  try {
+    for (let read = (await reading).bytesRead; read > 0; read = (await reading).bytesRead) {
+      // The next page comes from the disk while this one is hashed.
+      reading = file.read(nextPage, 0, PIECE);
+      digester.update(page.subarray(0, read));
+      if (digester.size > maxBytes) {
+        throw new TooLargeError(maxBytes);
+      }
+      [page, nextPage] = [nextPage, page];
     }
+  } finally {
+    await reading.catch(() => undefined); // Nothing may be read into a page that is gone.
+    await file.close();
   }
   return digester.toFile(path);
 }

@@ -2,7 +2,6 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
-import { createSecureContext } from 'node:tls';
 import type { Readable } from 'node:stream';
 import type { Patience } from './patience.js';
 import { withoutSecrets, withRetries } from './retry.js';
@@ -71,14 +70,9 @@ export class HttpClient {
     this.signal = options.signal;
     const common = { keepAlive: true, proxyEnv: { ...options.proxyEnvironment } };
     const small = { ...common, maxSockets: SMALL_SOCKETS };
-    // Made once: it holds the certificates of all web authorities.
-    const tls = { secureContext: createSecureContext() };
     this.#agents = {
       'http:': { small: new http.Agent(small), large: new http.Agent(common) },
-      'https:': {
-        small: new https.Agent({ ...small, ...tls }),
-        large: new https.Agent({ ...common, ...tls }),
-      },
+      'https:': { small: new https.Agent(small), large: new https.Agent(common) },
     };
   }
 

@@ -1,0 +1,82 @@
+// The release host, log and TUF repository of the bench, in a process of their own: `node server.ts`,
+// forked with IPC. Answers the messages of bench.ts.
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { World, artifactPath } from '../__tests__/support/index.js';
+import { KUBECTL } from '../scripts/fetch-kubectl.js';
+
+/** What bench.ts asks for. */
+export type Order =
+  | { readonly kind: 'network'; readonly latency: number; readonly bandwidth: number | undefined }
+  | { readonly kind: 'size'; readonly bytes: number }
+  | { readonly kind: 'count' };
+
+/** What it is told. */
+export type Reply =
+  | {
+      readonly kind: 'ready';
+      readonly inputs: Record<string, string>;
+      readonly environment: Record<string, string>;
+      /** What cosign needs to trust this world. */
+      readonly cosign: Record<string, string>;
+    }
+  | { readonly kind: 'done' }
+  | { readonly kind: 'counted'; readonly requests: number; readonly bytes: number };
+
+const [file = ''] = process.argv.slice(2);
+const world = await World.start({ tls: true });
+const kubectl = readFileSync(file);
+for (const tool of ['kubectl', 'kubeadm', 'kubelet']) {
+  // One more byte for each, so that they are three files and not one.
+  publish(
+    KUBECTL.version,
+    tool,
+    tool === 'kubectl' ? kubectl : Buffer.concat([kubectl, Buffer.from(tool)]),
+  );
+}
+world.release.putSbom(KUBECTL.version);
+reply({
+  kind: 'ready',
+  inputs: world.inputs(),
+  environment: world.environment(),
+  cosign: {},
+});
+
+process.on('message', (order: Order) => {
+  reply(carryOut(order));
+});
+
+function carryOut(order: Order): Reply {
+  switch (order.kind) {
+    case 'network':
+      for (const server of Object.values(world.servers)) {
+        server.latency = order.latency;
+        server.bandwidth = order.bandwidth;
+      }
+      return { kind: 'done' };
+    case 'size':
+      publish(sizeVersion(order.bytes), 'kubectl', randomBytes(order.bytes));
+      world.release.putSbom(sizeVersion(order.bytes));
+      return { kind: 'done' };
+    case 'count': {
+      const servers = Object.values(world.servers);
+      const requests = servers.reduce((sum, server) => sum + server.requests.length, 0);
+      const bytes = servers.reduce((sum, server) => sum + server.bytesSent, 0);
+      for (const server of servers) server.forget();
+      return { kind: 'counted', requests, bytes };
+    }
+  }
+}
+
+/** A version that stands for an artifact of so many bytes. */
+function sizeVersion(bytes: number): string {
+  return `v1.0.${String(bytes / 1e6)}`;
+}
+
+function publish(version: string, tool: string, bytes: Buffer): void {
+  world.release.putFile(artifactPath(version, 'linux/amd64', tool), bytes);
+}
+
+function reply(message: Reply): void {
+  process.send?.(message);
+}
