@@ -177,7 +177,8 @@ function extendedKeyUsages(leaf: X509Certificate): string[] {
   return (extension?.valueObj.subs[0]?.subs ?? []).map((usage) => usage.toOID());
 }
 
-function checkEntryKind(entry: TransparencyLogEntry): void {
+/** Only a `hashedrekord` can be compared with a detached signature. */
+export function checkEntryKind(entry: TransparencyLogEntry): void {
   const { kind, version } = entry.kindVersion;
   if (kind !== KIND || (version !== VERSION_V1 && version !== VERSION_V2)) {
     throw invalidEntry(`it is of kind ${JSON.stringify(`${kind} ${version}`)}`);
@@ -202,7 +203,7 @@ export function checkEntryBody(entry: TransparencyLogEntry, expected: SignedCont
 }
 
 /** `@sigstore/verify` is content with either; Rekor v1 gives both, and v2 has no timestamp. */
-function checkInclusionProofPresent(entry: TransparencyLogEntry): void {
+export function checkInclusionProofPresent(entry: TransparencyLogEntry): void {
   if (entry.inclusionProof?.checkpoint === undefined) {
     throw invalidEntry('it has no inclusion proof with a checkpoint');
   }
