@@ -24,7 +24,10 @@ describe('parseSignature', () => {
     expect(signatureOf(text)).toEqual(signature);
   });
 
-  const [r] = [signature.subarray(2, 4 + signature.readUInt8(3))];
+  /** BER, and not DER: the length of the sequence stands in two bytes. */
+  const longForm = (der: Buffer): string =>
+    base64(Buffer.concat([Buffer.of(0x30, 0x81), der.subarray(1)]));
+  const r = signature.subarray(2, 4 + signature.readUInt8(3));
   const sequence = (...parts: Buffer[]): string => {
     const content = Buffer.concat(parts);
     return base64(Buffer.concat([Buffer.of(0x30, content.length), content]));
@@ -39,6 +42,7 @@ describe('parseSignature', () => {
     ['base64 of something else', base64('x'.repeat(70))],
     ['something behind the signature', base64(Buffer.concat([signature, Buffer.of(0)]))],
     ['one byte less', base64(signature.subarray(0, -1))],
+    ['a length in more bytes than it needs', longForm(signature)],
     ['one number', sequence(r)],
     ['three numbers', sequence(r, r, r)],
     ['something else in front of a number', sequence(Buffer.of(0x04, 1, 1), r)],

@@ -236,7 +236,17 @@ describe('entriesByDigest', () => {
     expect(await log.entriesByDigest(digest)).toEqual([]);
   });
 
-  test.each(['{}', 'null', '[7]', '["../../log"]', '[null]', '<html>'])(
+  test('gives up when the run ends, and does not blame the log', async () => {
+    const aborted = httpClient(AbortSignal.abort());
+    const ended = new TransparencyLog(aborted, new URL(`${world.logServer.url}/`));
+    await expect(ended.entriesByDigest(digest)).rejects.not.toHaveProperty(
+      'code',
+      'LOG_UNAVAILABLE',
+    );
+  });
+
+  const nested = JSON.stringify([[digest]]);
+  test.each(['{}', 'null', '[7]', '["../../log"]', '[null]', nested, '<html>'])(
     'refuses an index that answers %s',
     async (text) => {
       world.logServer.fail('/index/retrieve', fault.body(text));

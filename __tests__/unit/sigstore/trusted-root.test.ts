@@ -206,6 +206,14 @@ describe('a root that was rotated', () => {
     await expectUnavailable(load());
   });
 
+  test('cannot be hidden by not answering', async () => {
+    tuf.rotateRoot();
+    server.fail('/2.root.json', fault.reset(), Infinity);
+    await expectUnavailable(load());
+    server.reset();
+    await expectGenuine(load());
+  });
+
   test('is followed after a cache that knows the old one has expired', async () => {
     await warmUp();
     rmSync(join(cacheFolder(), 'timestamp.json'));
@@ -251,6 +259,16 @@ describe('the cache', () => {
     expect(before).toContain('1.snapshot.json');
     expect(after).toContain('2.snapshot.json');
     expect(after).not.toContain('1.snapshot.json');
+  });
+
+  test('leaves alone what another run is writing', async () => {
+    await warmUp();
+    writeFileSync(join(cacheFolder(), '.partial'), '');
+    writeFileSync(join(cacheFolder(), 'stranger'), '');
+    rmSync(join(cacheFolder(), 'timestamp.json'));
+    await warmUp();
+    expect(filesBelow(cacheFolder())).toContain('.partial');
+    expect(filesBelow(cacheFolder())).not.toContain('stranger');
   });
 
   test.each(['timestamp.json', '1.snapshot.json', '1.targets.json'])(

@@ -8,7 +8,9 @@ import {
   checkCodeSigningLeaf,
   checkDigest,
   checkEntryBody,
+  checkEntryKind,
   checkInclusionProofMatchesCheckpoint,
+  checkInclusionProofPresent,
   checkIntegratedTime,
   checkLogIndex,
   checkSignature,
@@ -191,8 +193,10 @@ describe('verify', () => {
       'two log entries, each of them genuine',
       'LOG_ENTRY_INVALID',
       ({ bundle, signed }) => {
+        // A second later: else the library would take it for the same time, told twice.
         const second = signer.sign(artifact, {
           issued: signed.certificate,
+          integratedTime: new Date(signed.certificate.notBefore.getTime() + 2000),
           log: world.decoys.log,
         });
         bundle.verificationMaterial.tlogEntries.push(entryOf(second.bundle));
@@ -523,6 +527,40 @@ describe('checkEntryBody', () => {
     const { entry, content } = bodyAndContent();
     const changed = { ...entry, canonicalizedBody: Buffer.from('{}') };
     expect(codeOf(() => checkEntryBody(changed, content))).toBe('LOG_ENTRY_INVALID');
+  });
+});
+
+describe('checkEntryKind', () => {
+  test.each([
+    ['hashedrekord', '0.0.1', undefined],
+    ['hashedrekord', '0.0.2', undefined],
+    ['hashedrekord', '0.0.3', 'LOG_ENTRY_INVALID'],
+    ['hashedrekord', '', 'LOG_ENTRY_INVALID'],
+    ['dsse', '0.0.1', 'LOG_ENTRY_INVALID'],
+    ['dsse', '0.0.2', 'LOG_ENTRY_INVALID'],
+  ])('of %s %s: %s', (kind, version, code) => {
+    const entry = { ...entryOf(signer.sign(artifact).bundle), kindVersion: { kind, version } };
+    expect(codeOf(() => checkEntryKind(entry))).toBe(code);
+  });
+
+  test('is part of verify, which names the kind', () => {
+    const { file, bundle } = signer.sign(artifact);
+    entryOf(bundle).kindVersion.kind = 'dsse';
+    expect(() => verify(file, bundle, trust, expected)).toThrow('of kind "dsse 0.0.1"');
+  });
+});
+
+describe('checkInclusionProofPresent', () => {
+  test('accepts a proof with a checkpoint, and refuses less', () => {
+    const entry = entryOf(signer.sign(artifact).bundle);
+    const check = (changes: Partial<TransparencyLogEntry>): unknown =>
+      codeOf(() => checkInclusionProofPresent({ ...entry, ...changes }));
+    expect(check({})).toBeUndefined();
+    expect(check({ inclusionProof: undefined })).toBe('LOG_ENTRY_INVALID');
+    const { inclusionProof } = entry;
+    if (inclusionProof === undefined) throw new Error('no proof');
+    const withoutCheckpoint = { ...inclusionProof, checkpoint: undefined };
+    expect(check({ inclusionProof: withoutCheckpoint })).toBe('LOG_ENTRY_INVALID');
   });
 });
 
