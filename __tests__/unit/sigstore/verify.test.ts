@@ -32,7 +32,7 @@ import {
   type TrustedRootJson,
 } from '../../support/index.js';
 import { codeOf } from './errors.js';
-import { Signer, type SignedFile } from './signed-file.js';
+import { answeredEntry, bundleOf, Signer, type SignedFile } from './signed-file.js';
 
 const artifact = Buffer.from('an artifact');
 const OID_CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
@@ -192,14 +192,17 @@ describe('verify', () => {
     [
       'two log entries, each of them genuine',
       'LOG_ENTRY_INVALID',
-      ({ bundle, signed }) => {
-        // A second later: else the library would take it for the same time, told twice.
-        const second = signer.sign(artifact, {
-          issued: signed.certificate,
-          integratedTime: new Date(signed.certificate.notBefore.getTime() + 2000),
-          log: world.decoys.log,
+      ({ file, bundle, signed }) => {
+        const log = world.decoys.log;
+        const entry = log.add({
+          digest: file.sha256.toString('hex'),
+          signature: signed.signature,
+          certificatePem: signed.certificate.pem,
+          integratedTime: signed.certificate.notBefore,
         });
-        bundle.verificationMaterial.tlogEntries.push(entryOf(second.bundle));
+        const second = bundleOf(file, signed, answeredEntry(log, { ...signed, entry }));
+        expect(codeOf(() => verify(file, second, trust, expected))).toBeUndefined();
+        bundle.verificationMaterial.tlogEntries.push(entryOf(second));
       },
     ],
     [
