@@ -57,6 +57,15 @@ export function explain(error: unknown): string {
   return messages.join(': ');
 }
 
+/**
+ * The code of an error of Node (`ENOENT`), empty for an error without one.
+ *
+ * Not asked by `instanceof`: the error may have been made in another realm, as in the unit tests.
+ */
+export function codeOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+}
+
 function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') {
     return error.errors.map(messageOf).join(', ');

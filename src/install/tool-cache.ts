@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { chmod, cp, lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { SetupError, explain } from '../errors.js';
+import { SetupError, explain, codeOf } from '../errors.js';
 import { fileName } from '../kubernetes/release.js';
 import type { Platform, Tool } from '../kubernetes/platform.js';
 
@@ -216,10 +216,6 @@ async function entry(file: string): Promise<Stats | undefined> {
     }
     throw installFailed(`cannot look at ${file}`, error);
   }
-}
-
-function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }
 
 /** An error of the file system that nobody expected, as INSTALL_FAILED; any other unchanged. */

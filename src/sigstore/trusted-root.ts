@@ -7,7 +7,7 @@ import seeds from '@sigstore/tuf/seeds.json' with { type: 'json' };
 import { toTrustMaterial, type TrustMaterial } from '@sigstore/verify';
 import { Updater, type Fetcher } from 'tuf-js';
 import { DownloadHTTPError, PersistError } from 'tuf-js/dist/error.js';
-import { SetupError, explain } from '../errors.js';
+import { SetupError, codeOf, explain } from '../errors.js';
 import type { HttpClient } from '../transfer/http.js';
 import { TransferError } from '../transfer/transfer-error.js';
 import { PUBLIC_MIRROR } from './public-instance.js';
@@ -225,9 +225,7 @@ async function keepMetadata(cache: string, fetched: ReadonlyMap<string, Buffer>)
 const WRITE_ERRORS = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS']);
 
 function translated(source: TrustRootSource, error: unknown): SetupError {
-  const isOfDisk =
-    error instanceof PersistError ||
-    (error instanceof Error && 'code' in error && WRITE_ERRORS.has(String(error.code)));
+  const isOfDisk = error instanceof PersistError || WRITE_ERRORS.has(codeOf(error));
   return isOfDisk
     ? new SetupError(
         'INSTALL_FAILED',

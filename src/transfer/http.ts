@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
 import type { Readable } from 'node:stream';
+import { codeOf } from '../errors.js';
 import type { Patience } from './patience.js';
 import { withoutSecrets, withRetries } from './retry.js';
 import { FinalError, StatusError, TooLargeError, TransferError } from './transfer-error.js';
@@ -266,8 +267,7 @@ async function openFile(url: URL, signal: AbortSignal): Promise<Answer> {
 /** To open a pipe could take for ever, and a device may have no end. */
 async function assertFile(url: URL): Promise<void> {
   const found = await stat(url).catch((error: unknown) => {
-    const isAbsent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    throw isAbsent
+    throw codeOf(error) === 'ENOENT'
       ? new StatusError(404, undefined)
       : new FinalError(`cannot read ${url.pathname}`, error);
   });
