@@ -458,6 +458,23 @@ describe('of the log entry is changed', () => {
         kubectl().sign({ log: false });
       },
     },
+    ...(['signature', 'certificate'] as const).map((other): Refusal => ({
+      what: `there is none, but one of this file with another ${other}`,
+      code: 'LOG_ENTRY_NOT_FOUND',
+      change: () => {
+        const { signature, certificate } = kubectl().sign({ log: false });
+        const pair = { signature, certificatePem: certificate.pem };
+        const stranger = sbom();
+        world.log.add({
+          digest: kubectl().sha256,
+          ...pair,
+          ...(other === 'signature'
+            ? { signature: stranger.signature }
+            : { certificatePem: stranger.certificate.pem }),
+          integratedTime: certificate.notBefore,
+        });
+      },
+    })),
     {
       what: 'it is only in a log that nobody knows',
       code: 'LOG_ENTRY_NOT_FOUND',
