@@ -13521,6 +13521,7 @@ exports.verifySignature = verifySignature;
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   $N: () => (/* binding */ codeOf),
 /* harmony export */   WE: () => (/* binding */ explain),
 /* harmony export */   w3: () => (/* binding */ SetupError)
 /* harmony export */ });
@@ -13577,6 +13578,14 @@ function explain(error) {
         current = current instanceof Error ? current.cause : undefined;
     }
     return messages.join(': ');
+}
+/**
+ * The code of an error of Node (`ENOENT`), empty for an error without one.
+ *
+ * Not asked by `instanceof`: the error may have been made in another realm, as in the unit tests.
+ */
+function codeOf(error) {
+    return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }
 function messageOf(error) {
     if (error instanceof AggregateError && error.message === '') {
@@ -14551,7 +14560,7 @@ class Slot {
             await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.writeFile)(`${this.folder}.complete`, '', { flag: 'wx' });
         }
         catch (error) {
-            if (codeOf(error) !== 'EEXIST') {
+            if ((0,_errors_js__WEBPACK_IMPORTED_MODULE_3__/* .codeOf */ .$N)(error) !== 'EEXIST') {
                 throw error;
             }
         }
@@ -14597,7 +14606,7 @@ async function moveInto(from, to) {
         return true;
     }
     catch (error) {
-        switch (codeOf(error)) {
+        switch ((0,_errors_js__WEBPACK_IMPORTED_MODULE_3__/* .codeOf */ .$N)(error)) {
             case 'ENOTEMPTY':
             case 'EEXIST':
             case 'EPERM': // Windows says so for a folder that exists.
@@ -14651,14 +14660,11 @@ async function entry(file) {
         return await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.lstat)(file);
     }
     catch (error) {
-        if (codeOf(error) === 'ENOENT') {
+        if ((0,_errors_js__WEBPACK_IMPORTED_MODULE_3__/* .codeOf */ .$N)(error) === 'ENOENT') {
             return undefined;
         }
         throw installFailed(`cannot look at ${file}`, error);
     }
-}
-function codeOf(error) {
-    return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }
 /** An error of the file system that nobody expected, as INSTALL_FAILED; any other unchanged. */
 function namedFailure(error) {
@@ -16874,6 +16880,7 @@ var transfer_error = __nccwpck_require__(8595);
 
 
 
+
 const MAX_REDIRECTS = 5;
 /** Connections per host for small objects: a handshake costs more than waiting one's turn. */
 const SMALL_SOCKETS = 2;
@@ -17073,8 +17080,7 @@ async function openFile(url, signal) {
 /** To open a pipe could take for ever, and a device may have no end. */
 async function assertFile(url) {
     const found = await (0,promises_.stat)(url).catch((error) => {
-        const isAbsent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-        throw isAbsent
+        throw (0,errors/* codeOf */.$N)(error) === 'ENOENT'
             ? new transfer_error/* StatusError */.Xs(404, undefined)
             : new transfer_error/* FinalError */.f4(`cannot read ${url.pathname}`, error);
     });
@@ -20556,6 +20562,7 @@ function extendedKeyUsages(leaf) {
     const extension = leaf.extension('2.5.29.37');
     return (extension?.valueObj.subs[0]?.subs ?? []).map((usage) => usage.toOID());
 }
+/** Only a `hashedrekord` can be compared with a detached signature. */
 function checkEntryKind(entry) {
     const { kind, version } = entry.kindVersion;
     if (kind !== hashedrekord/* KIND */.Nd || (version !== hashedrekord/* VERSION_V1 */.TH && version !== hashedrekord/* VERSION_V2 */.MZ)) {
@@ -21291,8 +21298,7 @@ async function keepMetadata(cache, fetched) {
 /** Errors of a disk that does not take any more. */
 const WRITE_ERRORS = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS']);
 function translated(source, error) {
-    const isOfDisk = error instanceof dist_error.PersistError ||
-        (error instanceof Error && 'code' in error && WRITE_ERRORS.has(String(error.code)));
+    const isOfDisk = error instanceof dist_error.PersistError || WRITE_ERRORS.has((0,errors/* codeOf */.$N)(error));
     return isOfDisk
         ? new errors/* SetupError */.w3('INSTALL_FAILED', `cannot store the trust root: ${(0,errors/* explain */.WE)(error)}`, 'Check the free space and the permissions of RUNNER_TEMP on this runner.', error)
         : unavailable(source, error);

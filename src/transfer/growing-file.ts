@@ -4,7 +4,7 @@ import { Digester, type DigestedFile } from './digested-file.js';
 import { StorageError, TooLargeError } from './transfer-error.js';
 
 /** Pieces from a TLS connection have 16 KiB; the disk and the hash are given pages of this size. */
-const PAGE_BYTES = 1 << 20;
+const PAGE_BYTES = 256 << 10;
 
 /**
  * A file that is written and hashed as its bytes arrive, over as many connections as it takes.
