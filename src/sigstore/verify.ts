@@ -71,8 +71,10 @@ export function verify(
   const leaf = parseLeaf(certificate);
   checkDigest(file, digest);
   checkSignature(file, signature, certificate);
-  checkCodeSigningLeaf(leaf);
-  checkIdentity(leaf, expected);
+  inspect(() => {
+    checkCodeSigningLeaf(leaf);
+    checkIdentity(leaf, expected);
+  });
   const [entry, ...more] = bundle.verificationMaterial.tlogEntries;
   if (entry === undefined || more.length > 0) {
     throw invalidEntry(`expected one log entry, found ${String(more.length + (entry ? 1 : 0))}`);
@@ -82,7 +84,9 @@ export function verify(
   checkInclusionProofPresent(entry);
   checkInclusionProofMatchesCheckpoint(entry);
   checkLogIndex(entry);
-  checkIntegratedTime(entry, leaf);
+  inspect(() => {
+    checkIntegratedTime(entry, leaf);
+  });
   const signedAt = checkAgainstTrustRoot(file, bundle, trust);
   return new Verified(seal, file, bundle, expected, entry, signedAt);
 }
@@ -130,6 +134,17 @@ function parseLeaf(certificate: Buffer): X509Certificate {
   }
 }
 
+/** A certificate's fields are read when they are asked for: only then it shows that one is damaged. */
+function inspect(check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    throw error instanceof SetupError
+      ? error
+      : untrusted(`the certificate cannot be read: ${explain(error)}`, error);
+  }
+}
+
 /** The digest that the bundle states is the file's. */
 export function checkDigest(file: DigestedFile, digest: Buffer): void {
   if (!file.sha256.equals(digest)) {
@@ -145,7 +160,7 @@ export function checkDigest(file: DigestedFile, digest: Buffer): void {
  */
 export function checkSignature(file: DigestedFile, signature: Buffer, certificate: Buffer): void {
   const key = createPublicKey({
-    key: X509Certificate.parse(Buffer.from(certificate)).publicKey,
+    key: parseLeaf(certificate).publicKey,
     format: 'der',
     type: 'spki',
   });
