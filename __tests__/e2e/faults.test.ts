@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import pLimit from 'p-limit';
 import type { ErrorCode } from '../../src/errors.js';
 import {
@@ -190,11 +190,15 @@ describe('once', () => {
 });
 
 /** What a fault that stays means. */
-function codeOf({ codes, isFinal }: FaultRow, { name, code }: Served): ErrorCode | 'survived' {
+function codeOf(
+  { name: row, codes, isFinal }: FaultRow,
+  { name, code }: Served,
+): ErrorCode | 'survived' {
   if (isFinal !== true) return code;
   // Without a published pair the log's own is taken; without an SBOM the binary is asked; there
   // may be no newer TUF root, but there is always a timestamp.
   if (name === '.sig' || name === 'SBOM') return 'survived';
+  if (name === 'Rekor' && row === '404') return 'LOG_ENTRY_NOT_FOUND';
   return codes?.[name] ?? code;
 }
 
@@ -209,17 +213,13 @@ describe('for ever', () => {
   )('%s', (_title, row, object) => {
     const { run, requests, lane } = resultOf(titleOf(row, object));
     const code = codeOf(row, object);
-    // Rekor says with 404 that it has no such entry; with another status it says nothing.
-    const expected = object.name === 'Rekor' && row.name === '404' ? 'LOG_ENTRY_INVALID' : code;
     if (code === 'survived') {
       expect(run.annotations.filter(({ level }) => level === 'error')).toEqual([]);
       expect(run.exitCode).toBe(0);
       tally('faults survived');
       return;
     }
-    expect(run.annotations.map(({ title }) => title)).toEqual([
-      `setup-verified-kubectl: ${expected}`,
-    ]);
+    expect(run.annotations.map(({ title }) => title)).toEqual([`setup-verified-kubectl: ${code}`]);
     expect(run.exitCode).toBe(1);
     expect(run.paths).toEqual([]);
     expect(run.toolCacheFiles()).toEqual([]);
@@ -235,6 +235,95 @@ describe('for ever', () => {
       expect(tries).toBeGreaterThanOrEqual(2);
       expect(tries).toBeLessThanOrEqual(object.name === 'Rekor' ? 10 : 5);
     }
+    tally('faults refused with a named cause');
+  });
+});
+
+describe('a download that breaks', () => {
+  const atKubectl = /\/kubectl(\.exe)?$/;
+  const exact = (): Record<string, string> => ({ ...world.inputs(), version: VERSION });
+  const requests = (): (string | string[] | undefined)[][] =>
+    world.host.server
+      .requestsFor(atKubectl)
+      .map(({ headers }) => [headers.range, headers['if-range']]);
+
+  afterEach(() => {
+    world.reset();
+  });
+
+  test.each([
+    ['reset', fault.resetAfter(SIZE / 2)],
+    ['stall', fault.stallAfter(SIZE / 2)],
+    ['truncate', fault.truncate(SIZE / 2)],
+  ])('%s: goes on where it broke', async (_name, act) => {
+    world.host.server.fail(atKubectl, act);
+    const run = await runAction({ inputs: exact(), env: PATIENCE });
+    expectInstalled(run);
+    const [first, second, ...more] = requests();
+    expect(first).toEqual([undefined, undefined]);
+    expect(second).toEqual([expect.stringMatching(/^bytes=[1-9]\d*-$/), expect.any(String)]);
+    expect(more).toEqual([]);
+    run.cleanup();
+    tally('faults survived');
+  });
+
+  test('begins anew when the object has changed meanwhile', async () => {
+    const path = `release/${VERSION}/bin/${HOST_PLATFORM}/kubectl`;
+    const genuine = world.release.artifact(VERSION, HOST_PLATFORM, 'kubectl').bytes;
+    const other = Buffer.alloc(genuine.length, 'x');
+    world.host.put(path, other);
+    world.host.server.fail(atKubectl, async (delivery) => {
+      await fault.resetAfter(SIZE / 2)(delivery);
+      world.host.put(path, genuine);
+    });
+    const run = await runAction({ inputs: exact(), env: PATIENCE });
+    expectInstalled(run);
+    const [, second, ...more] = requests();
+    expect(second?.[0]).toMatch(/^bytes=/);
+    expect(more).toEqual([]);
+    run.cleanup();
+    tally('faults survived');
+  });
+
+  test('refuses what continues with the bytes of another object', async () => {
+    world.host.server.fail(atKubectl, fault.resetAfter(SIZE / 2));
+    world.host.server.fail(
+      ({ headers, path }) => headers.range !== undefined && atKubectl.test(path),
+      async ({ request, response, answer }) => {
+        const { headers, body } = await answer();
+        response.writeHead(206, { ...headers, etag: '"another"' });
+        response.end(body);
+        expect(request.headers.range).toBeDefined();
+      },
+    );
+    const run = await runAction({ inputs: exact(), env: PATIENCE });
+    expectInstalled(run);
+    expect(requests().map(([range]) => range !== undefined)).toEqual([false, true, false]);
+    run.cleanup();
+    tally('faults survived');
+  });
+
+  test('is slow, but comes', async () => {
+    world.host.server.fail(atKubectl, fault.slow(SIZE * 2));
+    const run = await runAction({ inputs: exact(), env: PATIENCE });
+    expectInstalled(run);
+    expect(requests()).toHaveLength(1);
+    run.cleanup();
+    tally('faults survived');
+  });
+});
+
+describe('a slow small file', () => {
+  test('that never ends is given up in time', async () => {
+    // Every byte keeps the connection alive: only the bound on the whole ends this.
+    world.host.server.fail('.cert', fault.slow(20), Infinity);
+    const run = await runAction({ inputs: { ...world.inputs(), version: VERSION }, env: PATIENCE });
+    world.reset();
+    expect(run.annotations.map(({ title }) => title)).toEqual([
+      'setup-verified-kubectl: DOWNLOAD_FAILED',
+    ]);
+    expect(run.annotations[0]?.message).toContain('gave up after 4.5 s');
+    run.cleanup();
     tally('faults refused with a named cause');
   });
 });

@@ -1,0 +1,190 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import type { TrustMaterial } from '@sigstore/verify';
+import { readEvidence } from '../../../src/install/release-proof.js';
+import { parseBundle, serializeBundle, toBundle } from '../../../src/sigstore/bundle.js';
+import { parseDetached } from '../../../src/sigstore/detached.js';
+import { parseLogEntries, type LogEntry } from '../../../src/sigstore/rekor.js';
+import { parseTrustedRoot } from '../../../src/sigstore/trusted-root.js';
+import { verify, type Verified } from '../../../src/sigstore/verify.js';
+import { Digester, type DigestedFile } from '../../../src/transfer/digested-file.js';
+import {
+  RELEASE_IDENTITY,
+  RELEASE_ISSUER,
+  World,
+  tally,
+  type PublishedFile,
+} from '../../support/index.js';
+import { orRefused, withFlips } from './cases.js';
+
+// Every byte of everything that a proof rests on, changed: through the real verify(), none passes.
+
+const VERSION = 'v1.31.9';
+const EXPECTED = { subjectAlternativeName: RELEASE_IDENTITY, issuer: RELEASE_ISSUER };
+/** Every single bit. */
+const BITS = [1, 2, 4, 8, 16, 32, 64, 128];
+
+jest.setTimeout(120_000);
+
+let world: World;
+let folder: string;
+let kubectl: PublishedFile;
+let trust: TrustMaterial;
+
+beforeAll(async () => {
+  world = await World.start({
+    baseEntries: 5,
+    publish: [{ version: VERSION, size: 1000, sbom: { images: 1 } }],
+  });
+  folder = mkdtempSync(join(tmpdir(), 'changed-'));
+  kubectl = world.release.artifact(VERSION, 'linux/amd64', 'kubectl');
+  trust = parseTrustedRoot(Buffer.from(JSON.stringify(world.trustedRoot())));
+});
+
+afterAll(async () => {
+  await world.stop();
+  rmSync(folder, { recursive: true });
+});
+
+/** A file with these bytes; they lie on the disk, because a second signature check reads them again. */
+function digested(bytes: Buffer): DigestedFile {
+  const path = join(folder, 'file');
+  writeFileSync(path, bytes);
+  const digester = new Digester();
+  digester.update(bytes);
+  return digester.toFile(path);
+}
+
+interface Material {
+  readonly artifact: Buffer;
+  /** Base64 of DER. */
+  readonly sig: Buffer;
+  /** Base64 of PEM. */
+  readonly cert: Buffer;
+  readonly answer: Buffer;
+}
+
+function genuine(file = kubectl): Material {
+  return {
+    artifact: file.bytes,
+    sig: Buffer.from(file.signature.toString('base64')),
+    cert: Buffer.from(Buffer.from(file.certificate.pem).toString('base64')),
+    answer: Buffer.from(JSON.stringify(world.log.answer(file.entry.uuid))),
+  };
+}
+
+const entryIn = (answer: Buffer): LogEntry => {
+  const [entry] = parseLogEntries(answer);
+  if (entry === undefined) throw new Error('the log has the entry');
+  return entry;
+};
+
+function verifyMaterial({ artifact, sig, cert, answer }: Material): Verified {
+  const file = digested(artifact);
+  const bundle = toBundle(file.sha256, parseDetached(sig, cert), entryIn(answer));
+  return verify(file, bundle, trust, EXPECTED);
+}
+
+/** None of the changes passes. */
+async function expectAllRefused(
+  changes: Iterable<Buffer>,
+  accept: (changed: Buffer) => Verified | undefined | Promise<Verified>,
+): Promise<void> {
+  let count = 0;
+  const accepted: string[] = [];
+  for (const changed of changes) {
+    if ((await orRefused(() => accept(changed))) !== undefined) {
+      accepted.push(`change ${count}: ${changed.toString('latin1')}`);
+    }
+    count += 1;
+  }
+  expect(accepted).toEqual([]);
+  tally('changed bytes refused', count);
+}
+
+describe('genuine material', () => {
+  test('passes', () => {
+    expect(verifyMaterial(genuine()).identity).toEqual(EXPECTED);
+    expect(verifyMaterial(genuine(world.release.sbom(VERSION))).identity).toEqual(EXPECTED);
+  });
+});
+
+describe('every bit of', () => {
+  test('the artifact', async () => {
+    const material = genuine();
+    await expectAllRefused(withFlips(material.artifact, [1]), (artifact) =>
+      verifyMaterial({ ...material, artifact }),
+    );
+  });
+
+  test('the signature', async () => {
+    const material = genuine();
+    await expectAllRefused(withFlips(kubectl.signature, BITS), (signature) =>
+      verifyMaterial({ ...material, sig: Buffer.from(signature.toString('base64')) }),
+    );
+  });
+
+  test('the .sig file', async () => {
+    const material = genuine();
+    await expectAllRefused(withFlips(material.sig, BITS), (sig) =>
+      verifyMaterial({ ...material, sig }),
+    );
+  });
+
+  test('the .cert file', async () => {
+    const material = genuine();
+    await expectAllRefused(withFlips(material.cert, [1, 128]), (cert) =>
+      verifyMaterial({ ...material, cert }),
+    );
+  });
+
+  test('the certificate, logged as changed', async () => {
+    const material = genuine();
+    const pemOf = (der: Buffer): string =>
+      `-----BEGIN CERTIFICATE-----\n${(der.toString('base64').match(/.{1,64}/g) ?? []).join('\n')}\n-----END CERTIFICATE-----\n`;
+    await expectAllRefused(withFlips(kubectl.certificate.der, [1]), (der) => {
+      const certificatePem = pemOf(der);
+      const { uuid } = world.log.add({
+        digest: kubectl.sha256,
+        signature: kubectl.signature,
+        certificatePem,
+        integratedTime: kubectl.entry.integratedTime,
+      });
+      const answer = Buffer.from(JSON.stringify(world.log.answer(uuid)));
+      const cert = Buffer.from(Buffer.from(certificatePem).toString('base64'));
+      return verifyMaterial({ ...material, cert, answer });
+    });
+  });
+
+  test('the SBOM', async () => {
+    const material = genuine(world.release.sbom(VERSION));
+    await expectAllRefused(withFlips(material.artifact, [1]), (artifact) =>
+      verifyMaterial({ ...material, artifact }),
+    );
+  });
+
+  test('the answer of the log', async () => {
+    const material = genuine();
+    const right = serializeBundle(verifyMaterial(material).bundle);
+    await expectAllRefused(withFlips(material.answer, [1]), (answer) => {
+      const verified = verifyMaterial({ ...material, answer });
+      // Nobody signs the tree id in an entry's name, and nothing is made of it: all else is equal.
+      return serializeBundle(verified.bundle).equals(right) ? undefined : verified;
+    });
+  });
+
+  test('the evidence that the action keeps', async () => {
+    const file = digested(kubectl.bytes);
+    const evidence = serializeBundle(parseBundle(Buffer.from(JSON.stringify(kubectl.bundle()))));
+    const path = join(folder, 'evidence.json');
+    const accept = async (changed: Buffer): Promise<Verified> => {
+      writeFileSync(path, changed);
+      return verify(file, await readEvidence(path), trust, EXPECTED);
+    };
+    expect((await accept(evidence)).identity).toEqual(EXPECTED);
+    digested(kubectl.bytes);
+    await expectAllRefused(withFlips(evidence, [1, 32]), accept);
+  });
+});

@@ -1,0 +1,70 @@
+import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { digestFile } from '../../../src/transfer/digested-file.js';
+
+const BYTES = randomBytes(3_000_001);
+const key = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const otherKey = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const signature = sign('sha256', BYTES, key.privateKey);
+
+let folder: string;
+let path: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'digested-'));
+});
+
+beforeEach(() => {
+  path = join(folder, 'file');
+  writeFileSync(path, BYTES);
+});
+
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+describe('digestFile', () => {
+  test('digest and size', async () => {
+    const file = await digestFile(path, BYTES.length);
+    expect(file.sha256).toEqual(createHash('sha256').update(BYTES).digest());
+    expect(file.size).toBe(BYTES.length);
+  });
+
+  test('a larger file is refused', async () => {
+    await expect(digestFile(path, BYTES.length - 1)).rejects.toThrow('larger than');
+  });
+
+  test('an absent file, a folder', async () => {
+    await expect(digestFile(join(folder, 'absent'), 10)).rejects.toThrow('ENOENT');
+    await expect(digestFile(folder, 10)).rejects.toThrow('EISDIR');
+  });
+});
+
+describe('isSignedBy', () => {
+  test('accepts the signature, and nothing else', async () => {
+    const file = await digestFile(path, BYTES.length);
+    expect(file.isSignedBy(key.publicKey, signature)).toBe(true);
+    expect(file.isSignedBy(otherKey.publicKey, signature)).toBe(false);
+    expect(file.isSignedBy(key.publicKey, sign('sha256', Buffer.of(1), key.privateKey))).toBe(
+      false,
+    );
+    expect(file.isSignedBy(key.publicKey, Buffer.alloc(0))).toBe(false);
+    expect(file.isSignedBy(key.publicKey, signature)).toBe(true);
+  });
+
+  test('the first answer may be no', async () => {
+    const file = await digestFile(path, BYTES.length);
+    expect(file.isSignedBy(otherKey.publicKey, signature)).toBe(false);
+    expect(file.isSignedBy(key.publicKey, signature)).toBe(true);
+  });
+
+  test('a file that changed since is not answered for', async () => {
+    const file = await digestFile(path, BYTES.length);
+    file.isSignedBy(otherKey.publicKey, signature);
+    writeFileSync(path, 'changed');
+    expect(() => file.isSignedBy(key.publicKey, signature)).toThrow('was changed');
+  });
+});

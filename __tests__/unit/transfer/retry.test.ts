@@ -1,0 +1,105 @@
+import { describe, expect, test } from '@jest/globals';
+import { withRetries } from '../../../src/transfer/retry.js';
+import {
+  FinalError,
+  StatusError,
+  StorageError,
+  TransferError,
+} from '../../../src/transfer/transfer-error.js';
+import { PATIENCE, scaled } from '../../../src/transfer/patience.js';
+import { SHORT } from './server.js';
+
+const URL_ASKED = new URL('https://host.test/object');
+const NEVER = new AbortController().signal;
+
+/** Fails with each error in turn, then succeeds. */
+function attempts(...errors: unknown[]): { attempt: () => Promise<string>; count: () => number } {
+  let tries = 0;
+  return {
+    attempt: async () => {
+      const error = errors[tries];
+      tries += 1;
+      if (error !== undefined) throw error;
+      return 'done';
+    },
+    count: () => tries,
+  };
+}
+
+const run = (
+  attempt: (signal: AbortSignal) => Promise<string>,
+  patience = SHORT,
+): Promise<string> => withRetries('GET', URL_ASKED, patience.small, patience, NEVER, attempt);
+
+describe('withRetries', () => {
+  test('tries again after a passing fault', async () => {
+    const { attempt, count } = attempts(new Error('reset'), new StatusError(503, 0));
+    expect(await run(attempt)).toBe('done');
+    expect(count()).toBe(3);
+  });
+
+  test('gives up after the last try', async () => {
+    const { attempt, count } = attempts(
+      ...Array.from({ length: 9 }, (_, i) => new Error(`no ${i}`)),
+    );
+    await expect(run(attempt)).rejects.toMatchObject({
+      message: 'GET https://host.test/object (host.test, 5 tries): no 4',
+      tries: 5,
+    });
+    expect(count()).toBe(5);
+  });
+
+  test.each([
+    ['final', new FinalError('never'), false],
+    ['of the disk', new StorageError('full', new Error('ENOSPC')), true],
+    ['status 400', new StatusError(400, undefined), false],
+  ])('an error that is %s: one try', async (_what, error, local) => {
+    const { attempt, count } = attempts(error);
+    await expect(run(attempt)).rejects.toMatchObject({ tries: 1, local });
+    expect(count()).toBe(1);
+  });
+
+  test('Retry-After is bounded by the longest pause', async () => {
+    const { attempt } = attempts(new StatusError(429, 3_600_000));
+    expect(await run(attempt, { ...SHORT, longestPause: 5 })).toBe('done');
+  });
+
+  test('the total is bounded, and the last cause named', async () => {
+    const patience = { ...SHORT, small: 80, pause: 60_000, longestPause: 60_000 };
+    const { attempt } = attempts(...Array.from({ length: 9 }, () => new Error('the last cause')));
+    const failed = run(attempt, patience);
+    await expect(failed).rejects.toBeInstanceOf(TransferError);
+    await expect(failed).rejects.toThrow('the last cause');
+  });
+
+  test('an attempt that outlives the total is told to stop', async () => {
+    const failed = run(
+      (signal) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => reject(new Error('stopped')));
+        }),
+      { ...SHORT, small: 20 },
+    );
+    // What waits for the deadline alone must not be all that keeps the process alive.
+    const alive = setTimeout(() => {}, 5_000);
+    await expect(failed).rejects.toThrow('gave up after 0.02 s');
+    clearTimeout(alive);
+  });
+
+  test('the reason of an abort comes out unchanged', async () => {
+    const abort = new AbortController();
+    const reason = new Error('enough');
+    const failed = withRetries('GET', URL_ASKED, 1e6, SHORT, abort.signal, async () => {
+      abort.abort(reason);
+      throw new Error('reset');
+    });
+    await expect(failed).rejects.toBe(reason);
+  });
+
+  test('patience is scaled in its times, not in its tries', () => {
+    const half = scaled(PATIENCE, 0.5);
+    expect(half.retries).toBe(PATIENCE.retries);
+    expect(half.small).toBe(PATIENCE.small / 2);
+    expect(half.longestPause).toBe(PATIENCE.longestPause / 2);
+  });
+});
