@@ -63,7 +63,7 @@ export function parseBundle(json: Buffer): Bundle {
   try {
     const bundle = bundleFromJSON(JSON.parse(json.toString('utf8')));
     if (!MEDIA_TYPES.includes(bundle.mediaType)) {
-      throw new TypeError(`unknown media type ${JSON.stringify(bundle.mediaType)}`);
+      throw new TypeError(`unknown media type ${JSON.stringify(bundle.mediaType.slice(0, 100))}`);
     }
     return bundle;
   } catch (error) {

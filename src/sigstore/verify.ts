@@ -127,6 +127,10 @@ function signedContent(bundle: Bundle): SignedContent {
 function parseLeaf(certificate: Buffer): X509Certificate {
   try {
     const leaf = X509Certificate.parse(Buffer.from(certificate));
+    // Bits that the encoding (X.690 §8.6.2) declares unused are outside of every signature.
+    if (leaf.root.subs[2]?.value[0] !== 0) {
+      throw new Error('its signature does not end with a whole byte');
+    }
     createPublicKey({ key: leaf.publicKey, format: 'der', type: 'spki' });
     return leaf;
   } catch (error) {
