@@ -874,10 +874,10 @@ const PATHS: Attack[] = [
   {
     what: 'version-file that is a pipe',
     outcome: 'INVALID_INPUT',
-    attack: async (stage) => {
+    attack: (stage) => {
       const pipe = join(stage.toolCache, 'pipe');
       makePipe(pipe);
-      await versionFileIs(pipe)(stage);
+      return versionFileIs(pipe)(stage);
     },
   },
   ...['v1.31.9/../../../evil', 'v1.31.9?x', 'v1.31.9#x', 'https://evil.test/', '../v1.31.9'].map(

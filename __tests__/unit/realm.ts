@@ -4,6 +4,7 @@ import { types } from 'node:util';
 
 Object.defineProperty(Error, Symbol.hasInstance, {
   value: function (this: unknown, value: unknown): boolean {
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- Error.isError is not in ES2024
     return this === Error && types.isNativeError(value)
       ? true
       : Function.prototype[Symbol.hasInstance].call(this as () => void, value);

@@ -13,7 +13,7 @@ const URL_ASKED = new URL('https://host.test/object');
 const NEVER = new AbortController().signal;
 
 /** Fails with each error in turn, then succeeds. */
-function attempts(...errors: unknown[]): { attempt: () => Promise<string>; count: () => number } {
+function attempts(...errors: Error[]): { attempt: () => Promise<string>; count: () => number } {
   let tries = 0;
   return {
     attempt: async () => {
@@ -49,7 +49,7 @@ describe('withRetries', () => {
     expect(count()).toBe(5);
   });
 
-  test.each([
+  test.each<[string, Error, boolean]>([
     ['final', new FinalError('never'), false],
     ['of the disk', new StorageError('full', new Error('ENOSPC')), true],
     ['status 400', new StatusError(400, undefined), false],
