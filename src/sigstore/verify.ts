@@ -10,6 +10,7 @@ import {
 } from '@sigstore/verify';
 import { SetupError, explain } from '../errors.js';
 import type { DigestedFile } from '../transfer/digested-file.js';
+import { decodeBase64 } from './base64.js';
 import { KIND, VERSION_V1, VERSION_V2, leafHash, parseHashedRekord } from './hashedrekord.js';
 import { checkIdentity, type ExpectedIdentity } from './identity.js';
 
@@ -238,6 +239,14 @@ export function checkInclusionProofMatchesCheckpoint(entry: TransparencyLogEntry
   const [, size, root] = proof?.checkpoint?.envelope.split('\n', 3) ?? [];
   if (proof?.treeSize !== size || proof?.rootHash.toString('base64') !== root) {
     throw invalidEntry('its inclusion proof ends in another tree than its checkpoint');
+  }
+  // Signed note: the signatures stand behind an empty line, each written in the one canonical way.
+  const signatures = proof?.checkpoint?.envelope.split('\n\n').slice(1).join('\n\n') ?? '';
+  for (const written of signatures.replace(/\n$/, '').split('\n')) {
+    const [, signature = ''] = /^\u2014 \S+ (\S+)$/.exec(written) ?? [];
+    if (decodeBase64(signature) === undefined) {
+      throw invalidEntry('its checkpoint has a malformed signature');
+    }
   }
 }
 
