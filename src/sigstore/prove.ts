@@ -60,6 +60,19 @@ export async function prove(
   hint: Promise<string | undefined>,
 ): Promise<Proof> {
   file.catch(() => undefined); // Awaited below; until then a failed download has no other listener.
+  try {
+    return await provePublished(prover, urls, file, hint);
+  } catch (error) {
+    throw naming(urls.name, error);
+  }
+}
+
+async function provePublished(
+  prover: Prover,
+  urls: MaterialUrls,
+  file: Promise<DigestedFile>,
+  hint: Promise<string | undefined>,
+): Promise<Proof> {
   const published = await fetchDetached(prover.http, urls);
   if (published.kind === 'absent') {
     return proveWithoutDetached(prover, urls, await file, published.reason);
@@ -268,6 +281,22 @@ async function candidates(
     const isWrong = ['SIGNATURE_MISMATCH', 'SIGNATURE_MALFORMED'].includes(complaint.code);
     throw isWrong && error instanceof SetupError ? complaint : error;
   }
+}
+
+/** Codes that say what is wrong with one file; a release has several. */
+const OF_ONE_FILE = new Set<string>([
+  'SIGNATURE_MALFORMED',
+  'SIGNATURE_MISMATCH',
+  'CERTIFICATE_UNTRUSTED',
+  'IDENTITY_MISMATCH',
+  'LOG_ENTRY_INVALID',
+]);
+
+/** The error with the file's name in front; any other error unchanged. */
+function naming(name: string, error: unknown): unknown {
+  return error instanceof SetupError && OF_ONE_FILE.has(error.code)
+    ? new SetupError(error.code, `${name}: ${error.message}`, error.hint, error)
+    : error;
 }
 
 function notSigned(reason: string): SetupError {
