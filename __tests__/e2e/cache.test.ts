@@ -1,0 +1,139 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { World, fault } from '../support/index.js';
+import {
+  IMPATIENT,
+  NATIVE,
+  expectFailure,
+  expectInstalled,
+  fileNameOf,
+  requestsOf,
+  runIn,
+  slotOf,
+} from './runs.js';
+
+let world: World;
+
+const publish = (version: string): void =>
+  world.release.publish({ version, platforms: [...new Set([NATIVE, 'linux/amd64'])] });
+
+beforeAll(async () => {
+  world = await World.start();
+  for (const version of ['v1.30.2', 'v1.31.8', 'v1.32.0-rc.1']) publish(version);
+});
+
+afterAll(async () => {
+  await world.stop();
+});
+
+beforeEach(() => {
+  world.reset();
+});
+
+/** A tool cache that holds v1.31.8; the world knows a newer patch afterwards. */
+async function cacheWithOlder(): Promise<string> {
+  const run = await runIn(world, { version: '1.31.8' });
+  expectInstalled(run, 'v1.31.8');
+  expect(run.outputs['cache-hit']).toBe('false');
+  publish('v1.31.9');
+  world.reset();
+  return run.dirs.toolCache;
+}
+
+describe('a verified copy that satisfies the request', () => {
+  test.each(['1.31.8', '1.31', 'stable-1.31', '1.31.x', '~1.31.2', '>=1.30 <1.32'])(
+    'is used for %s, and nobody is asked',
+    async (version) => {
+      const toolCache = await cacheWithOlder();
+      const run = await runIn(world, { version }, { toolCache });
+      expectInstalled(run, 'v1.31.8');
+      expect(run.outputs['cache-hit']).toBe('true');
+      expect(requestsOf(world)).toEqual([]);
+    },
+  );
+
+  test.each(['1.31', 'stable-1.31', '1.31.x', '~1.31.2', '>=1.30 <1.32'])(
+    'is not used for %s when check-latest asks for the newest',
+    async (version) => {
+      const toolCache = await cacheWithOlder();
+      const run = await runIn(world, { version, 'check-latest': 'true' }, { toolCache });
+      expectInstalled(run, 'v1.31.9');
+      expect(run.outputs['cache-hit']).toBe('false');
+    },
+  );
+
+  test.each(['stable', 'latest', ''])('is not used for %j, which always asks', async (version) => {
+    const toolCache = await cacheWithOlder();
+    const run = await runIn(world, { version }, { toolCache });
+    expectInstalled(run, 'v1.31.9');
+    expect(run.outputs['cache-hit']).toBe('false');
+  });
+
+  test('is used with check-latest where it is the newest: the pointer is asked, and no more', async () => {
+    const toolCache = await cacheWithOlder();
+    const inputs = { version: '1.31', 'check-latest': 'true' };
+    await runIn(world, inputs, { toolCache });
+    world.reset();
+    const run = await runIn(world, inputs, { toolCache });
+    expectInstalled(run, 'v1.31.9');
+    expect(run.outputs['cache-hit']).toBe('true');
+    expect(requestsOf(world)).toEqual(['/release/stable-1.31.txt']);
+  });
+
+  test('is used for an exact version, check-latest or not', async () => {
+    const toolCache = await cacheWithOlder();
+    const inputs = { version: '1.31.8', 'check-latest': 'true' };
+    expectInstalled(await runIn(world, inputs, { toolCache }), 'v1.31.8');
+    expect(requestsOf(world)).toEqual([]);
+  });
+
+  test('is not a copy of another minor', async () => {
+    const toolCache = await cacheWithOlder();
+    expectInstalled(await runIn(world, { version: '1.30' }, { toolCache }), 'v1.30.2');
+  });
+
+  test('counts only when every tool has it', async () => {
+    const toolCache = await cacheWithOlder();
+    const platforms = [...new Set([NATIVE, 'linux/amd64'])];
+    const tools = ['kubectl', 'kubectl-convert'];
+    world.release.publish({ version: 'v1.31.9', tools, platforms });
+    const inputs = { version: '1.31', tools: tools.join() };
+    expectInstalled(await runIn(world, inputs, { toolCache }), 'v1.31.9', tools);
+  });
+
+  test('is verified again: one that was changed is fetched anew', async () => {
+    const toolCache = await cacheWithOlder();
+    const copy = join(toolCache, slotOf('kubectl', 'v1.31.8'), fileNameOf('kubectl'));
+    writeFileSync(copy, '#!/bin/sh\n');
+    const run = await runIn(world, { version: '1.31' }, { toolCache });
+    expectInstalled(run, 'v1.31.8');
+    expect(run.outputs['cache-hit']).toBe('false');
+    expect(run.annotations.map(({ title }) => title)).toEqual(['Cached copy refused']);
+  });
+});
+
+describe('when the release host is down', () => {
+  test.each(['stable', 'latest', '', 'prerelease'])(
+    '%j fails and says so: it does not guess',
+    async (version) => {
+      const toolCache = await cacheWithOlder();
+      world.host.server.fail(/./, fault.status(503), Infinity);
+      const run = await runIn(world, { version }, { toolCache, env: IMPATIENT });
+      expectFailure(run, 'DOWNLOAD_FAILED', 'which version to install', '503');
+    },
+  );
+
+  test('so does check-latest', async () => {
+    const toolCache = await cacheWithOlder();
+    world.host.server.fail(/./, fault.status(503), Infinity);
+    const inputs = { version: '1.31', 'check-latest': 'true' };
+    expectFailure(await runIn(world, inputs, { toolCache, env: IMPATIENT }), 'DOWNLOAD_FAILED');
+  });
+
+  test.each(['1.31', '1.31.8', '~1.31.2'])('%s comes from the cache', async (version) => {
+    const toolCache = await cacheWithOlder();
+    world.host.server.fail(/./, fault.status(503), Infinity);
+    expectInstalled(await runIn(world, { version }, { toolCache, env: IMPATIENT }), 'v1.31.8');
+  });
+});

@@ -1,0 +1,136 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { TOOLS, publishedPlatforms } from '../../src/kubernetes/platform.js';
+import { World, artifactPath, fault } from '../support/index.js';
+import {
+  FOREIGN_ARCHITECTURE,
+  NATIVE,
+  expectFailure,
+  expectInstalled,
+  expectNothingCached,
+  reportOf,
+  requestsOf,
+  runIn,
+} from './runs.js';
+
+let world: World;
+
+const BOTH = ['kubectl', 'kubectl-convert'];
+/** Published for every platform of this operating system that has all tools; none but Linux has. */
+const SERVER = 'linux/amd64';
+
+beforeAll(async () => {
+  world = await World.start({
+    publish: [
+      { version: 'v1.31.9', tools: BOTH, platforms: [NATIVE] },
+      { version: 'v1.31.8', tools: TOOLS, platforms: [SERVER] },
+    ],
+  });
+});
+
+afterAll(async () => {
+  await world.stop();
+});
+
+beforeEach(() => {
+  world.reset();
+});
+
+describe('several tools', () => {
+  test.each(['kubectl,kubectl-convert', 'kubectl kubectl-convert', 'kubectl\nkubectl-convert'])(
+    '%j are all installed',
+    async (tools) => {
+      const run = await runIn(world, { version: '1.31.9', tools });
+      expectInstalled(run, 'v1.31.9', BOTH);
+      expect(reportOf(run).map(({ tool }) => tool)).toEqual(BOTH);
+    },
+  );
+
+  test('share one SBOM, which is fetched once', async () => {
+    await runIn(world, { version: '1.31.9', tools: BOTH.join() });
+    for (const suffix of ['', '.sig', '.cert']) {
+      const path = `/release/v1.31.9/kubernetes-release.spdx${suffix}`;
+      expect(requestsOf(world).filter((asked) => asked === path)).toHaveLength(1);
+    }
+  });
+
+  test('the single-valued outputs are those of kubectl, wherever it stands', async () => {
+    const run = await runIn(world, { version: '1.31.9', tools: 'kubectl-convert,kubectl' });
+    const { sha256 } = world.release.artifact('v1.31.9', NATIVE, 'kubectl');
+    expect(run.outputs['sha256']).toBe(sha256);
+    expect(run.outputs['bundle-path']).toBe(`${run.outputs['kubectl-path'] ?? ''}.sigstore.json`);
+  });
+
+  test('without kubectl they are those of the first', async () => {
+    const run = await runIn(world, { version: '1.31.9', tools: 'kubectl-convert' });
+    expectInstalled(run, 'v1.31.9', ['kubectl-convert']);
+    const { sha256 } = world.release.artifact('v1.31.9', NATIVE, 'kubectl-convert');
+    expect(run.outputs['sha256']).toBe(sha256);
+    expect(run.outputs).not.toHaveProperty('kubectl-path');
+  });
+
+  test('some from the cache: no cache hit until all are', async () => {
+    const first = await runIn(world, { version: '1.31.9' });
+    const { toolCache } = first.dirs;
+    const inputs = { version: '1.31.9', tools: BOTH.join() };
+    const second = await runIn(world, inputs, { toolCache });
+    expectInstalled(second, 'v1.31.9', BOTH);
+    expect(second.outputs['cache-hit']).toBe('false');
+    expect(reportOf(second).map((one) => one['cache-hit'])).toEqual([true, false]);
+    const third = await runIn(world, inputs, { toolCache });
+    expect(third.outputs['cache-hit']).toBe('true');
+  });
+
+  test.each([
+    ['changed', '/kubectl-convert', fault.flippedBit(100), 'SIGNATURE_MISMATCH'],
+    ['not there', '/kubectl-convert', fault.status(404), 'PLATFORM_NOT_PUBLISHED'],
+  ])('one of them is %s: none is installed', async (_, path, act, code) => {
+    world.host.server.fail(path, act, Infinity);
+    const run = await runIn(world, { version: '1.31.9', tools: BOTH.join() });
+    expectFailure(run, code, 'kubectl-convert');
+    expectNothingCached(run);
+  });
+});
+
+// Kubernetes publishes its servers for Linux alone (and a few node tools for Windows).
+const onLinux = process.platform === 'linux' ? describe : describe.skip;
+
+onLinux('every binary of a release (published for Linux only)', () => {
+  test('together', async () => {
+    const inputs = { version: '1.31.8', architecture: 'amd64', tools: TOOLS.join('\n') };
+    const run = await runIn(world, inputs);
+    expectInstalled(run, 'v1.31.8', TOOLS);
+    for (const tool of TOOLS) {
+      const published = world.host.get(artifactPath('v1.31.8', SERVER, tool));
+      expect(readFileSync(run.outputs[`${tool}-path`] ?? '').equals(published)).toBe(true);
+    }
+  });
+
+  test('where this platform has none, the others are listed, and nothing is asked for', async () => {
+    const inputs = { version: '1.31.8', architecture: '386', tools: 'kubectl kube-apiserver' };
+    const run = await runIn(world, inputs);
+    const message = expectFailure(run, 'PLATFORM_NOT_PUBLISHED', 'kube-apiserver', 'linux/386');
+    for (const platform of publishedPlatforms('kube-apiserver')) {
+      expect(message).toContain(platform);
+    }
+    expect(requestsOf(world)).toEqual([]);
+  });
+
+  test('where this release has none for the platform', async () => {
+    const inputs = { version: '1.31.8', architecture: 'arm', tools: 'kube-apiserver' };
+    expectFailure(
+      await runIn(world, inputs),
+      'PLATFORM_NOT_PUBLISHED',
+      'Kubernetes v1.31.8 publishes no kube-apiserver for linux/arm',
+      'linux/amd64, linux/arm64, linux/ppc64le, linux/s390x',
+    );
+  });
+});
+
+test('a release without this platform is not a release that does not exist', async () => {
+  world.release.publish({ version: 'v1.31.7', platforms: ['linux/amd64'], pointers: false });
+  const architecture = FOREIGN_ARCHITECTURE === 'amd64' ? 'arm64' : FOREIGN_ARCHITECTURE;
+  const run = await runIn(world, { version: '1.31.7', architecture });
+  expectFailure(run, 'PLATFORM_NOT_PUBLISHED', 'Kubernetes v1.31.7 publishes no kubectl for');
+  expectNothingCached(run);
+});

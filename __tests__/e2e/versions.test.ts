@@ -1,0 +1,191 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { World } from '../support/index.js';
+import {
+  IMPATIENT,
+  NATIVE,
+  expectFailure,
+  expectInstalled,
+  expectNothingCached,
+  requestsOf,
+  runIn,
+  titlesOf,
+} from './runs.js';
+
+let world: World;
+
+/** Whether a release exists is asked by the one binary that every release has. */
+const PLATFORMS = [...new Set([NATIVE, 'linux/amd64'])];
+
+beforeAll(async () => {
+  const versions = [
+    'v1.30.1',
+    'v1.30.13',
+    // v1.31.7 was withdrawn.
+    'v1.31.6',
+    'v1.31.8',
+    'v1.31.9',
+    'v1.32.5',
+    'v1.33.0-rc.1',
+    'v1.32.6-rc.0',
+  ];
+  world = await World.start({
+    publish: versions.map((version) => ({ version, platforms: PLATFORMS })),
+  });
+});
+
+afterAll(async () => {
+  await world.stop();
+});
+
+beforeEach(() => {
+  world.reset();
+});
+
+describe('version', () => {
+  test.each([
+    ['1.31.6', 'v1.31.6'],
+    ['v1.31.6', 'v1.31.6'],
+    ['1.33.0-rc.1', 'v1.33.0-rc.1'],
+    ['1.31', 'v1.31.9'],
+    ['stable', 'v1.32.5'],
+    ['latest', 'v1.32.5'],
+    ['', 'v1.32.5'],
+    ['stable-1.31', 'v1.31.9'],
+    ['prerelease', 'v1.33.0-rc.1'],
+    ['prerelease-1.32', 'v1.32.6-rc.0'],
+    ['1.31.x', 'v1.31.9'],
+    ['~1.31.2', 'v1.31.9'],
+    ['^1.30', 'v1.32.5'],
+    ['>=1.30 <1.32', 'v1.31.9'],
+    ['>=1.30 <1.31.8', 'v1.31.6'],
+    ['1.30.0 - 1.30.9', 'v1.30.1'],
+  ])('%j installs %s', async (version, expected) => {
+    expectInstalled(await runIn(world, { version }), expected);
+  });
+
+  test.each([
+    ['1.31.7', 'Kubernetes v1.31.7 is not at'],
+    ['1.29', 'stable-1.29.txt does not exist'],
+    ['prerelease-1.30', 'latest-1.30.txt does not exist'],
+    ['>=1.40', 'no stable release is in the range'],
+    ['1.31.7 - 1.31.7', 'no stable release is in the range'],
+  ])('%j does not exist', async (version, words) => {
+    const run = await runIn(world, { version });
+    expectFailure(run, 'VERSION_NOT_FOUND', words);
+    expectNothingCached(run);
+  });
+
+  test.each([
+    ['a page', '<html>please sign in</html>'],
+    ['a path', 'v1.31.9/../../v1.30.1'],
+    ['a command', 'v1.31.9\n::set-output name=version::v9.9.9'],
+  ])('a pointer that holds %s', async (_, text) => {
+    const before = world.host.get('release/stable.txt');
+    world.release.point('stable', text);
+    const run = await runIn(world, { version: 'stable' });
+    world.release.point('stable', before.toString());
+    expectFailure(run, 'VERSION_NOT_FOUND', 'does not name a stable version');
+    expect(requestsOf(world).filter((path) => path.startsWith('/release/v'))).toEqual([]);
+    expect(run.commands.map(({ name }) => name)).not.toContain('set-output');
+  });
+});
+
+describe('version-file', () => {
+  test.each([
+    ['.kubectl-version', '# pinned\n1.31.8\n', 'v1.31.8'],
+    ['.tool-versions', 'nodejs 24.1.0\nkubectl 1.31.8\n', 'v1.31.8'],
+    ['mise.toml', '[tools]\nkubectl = "1.31"\n', 'v1.31.9'],
+    ['mise.toml', '[tools]\n"aqua:kubernetes/kubectl" = "1.31.6"\n', 'v1.31.6'],
+    ['go.mod', 'module x\n\nrequire (\n\tk8s.io/client-go v0.31.8\n)\n', 'v1.31.8'],
+    [
+      'go.mod',
+      'require k8s.io/client-go v0.31.8\nreplace k8s.io/client-go => k8s.io/client-go v0.30.1\n',
+      'v1.30.1',
+    ],
+  ])('%s: %j', async (file, text, expected) => {
+    const workspace = { [`deploy/${file}`]: text };
+    const run = await runIn(world, { 'version-file': `deploy/${file}` }, { workspace });
+    expectInstalled(run, expected);
+    expect(run.stdout).toContain(`(deploy/${file}, line `);
+  });
+
+  test('with version beside it: version wins, and a notice says so', async () => {
+    const inputs = { version: '1.31.9', 'version-file': '.tool-versions' };
+    const run = await runIn(world, inputs, { workspace: { '.tool-versions': 'kubectl 1.30.1\n' } });
+    expectInstalled(run, 'v1.31.9');
+    expect(titlesOf(run, 'notice')).toEqual(['version-file is not read']);
+    expect(run.annotations[0]?.message).toContain('.tool-versions');
+  });
+
+  test('alone: no notice', async () => {
+    const inputs = { 'version-file': '.tool-versions' };
+    const run = await runIn(world, inputs, { workspace: { '.tool-versions': 'kubectl 1.30.1\n' } });
+    expectInstalled(run, 'v1.30.1');
+    expect(run.annotations).toEqual([]);
+  });
+
+  test.each<[what: string, files: Record<string, string>, words: string[]]>([
+    ['is missing', {}, ['"pins/go.mod" cannot be read', 'checked out before this step']],
+    [
+      'names no version',
+      { 'pins/go.mod': 'module x\n\ngo 1.24\n' },
+      ['"pins/go.mod", line 4,', 'names no version', 'k8s.io/client-go'],
+    ],
+    [
+      'names one that belongs to no release',
+      { 'pins/go.mod': 'module x\nrequire k8s.io/api v0.0.0-20240101000000-abcdefabcdef\n' },
+      ['"pins/go.mod", line 2,', 'belongs to no Kubernetes release'],
+    ],
+  ])('that %s', async (_, workspace, words) => {
+    const run = await runIn(world, { 'version-file': 'pins/go.mod' }, { workspace });
+    expectFailure(run, 'INVALID_INPUT', 'input "version-file"', ...words);
+    expect(requestsOf(world)).toEqual([]);
+  });
+
+  test('that names something else than a version', async () => {
+    const workspace = { '.kubectl-version': '\nnewest\n' };
+    const run = await runIn(world, { 'version-file': '.kubectl-version' }, { workspace });
+    expectFailure(run, 'INVALID_INPUT', '"newest"', '.kubectl-version, line 2');
+    expect(requestsOf(world)).toEqual([]);
+  });
+});
+
+describe('a release that was announced and is not at the host yet', () => {
+  const stable = (version: string): void => world.release.point('stable', version);
+
+  test('is waited for', async () => {
+    stable('v1.32.7');
+    let questions = 0;
+    world.host.server.latency = ({ path }) => {
+      // The third look finds everything.
+      if (path.endsWith('/v1.32.7/bin/linux/amd64/kubectl.sha256') && ++questions === 4) {
+        world.release.publish({ version: 'v1.32.7', platforms: PLATFORMS, pointers: false });
+      }
+      return 0;
+    };
+    const run = await runIn(world, {}, { env: IMPATIENT });
+    stable('v1.32.5');
+    expectInstalled(run, 'v1.32.7');
+    expect(run.stdout).toMatch(/v1\.32\.7 is announced, but not yet at .*: waiting up to 6 s/);
+  });
+
+  test('and does not come', async () => {
+    stable('v1.32.8');
+    const run = await runIn(world, {}, { env: IMPATIENT });
+    stable('v1.32.5');
+    expectFailure(
+      run,
+      'VERSION_NOT_FOUND',
+      'Kubernetes v1.32.8 is announced',
+      'its files did not appear',
+      'released minutes ago',
+    );
+    expectNothingCached(run);
+  });
+
+  test('is not waited for when it was asked for by its name', async () => {
+    const run = await runIn(world, { version: '1.32.8' }, { env: IMPATIENT });
+    expectFailure(run, 'VERSION_NOT_FOUND', 'Kubernetes v1.32.8 is not at');
+    expect(run.stdout).not.toContain('waiting');
+  });
+});
