@@ -58,12 +58,15 @@ const BAD: [input: string, given: string, accepted: string, others?: Record<stri
   ['check-latest', '1', 'true or false'],
 ];
 
-test.each(BAD)('%s: %j is refused before any request', async (input, given, accepted, others) => {
-  const run = await runIn(world, { ...others, [input]: given });
-  expectFailure(run, 'INVALID_INPUT', `input "${input}"`, 'Accepted', accepted);
-  expect(requestsOf(world)).toEqual([]);
-  expectNothingCached(run);
-});
+test.each(BAD)(
+  '%s: %j is refused before any request',
+  async (input, given, accepted, others = {}) => {
+    const run = await runIn(world, { ...others, [input]: given });
+    expectFailure(run, 'INVALID_INPUT', `input "${input}"`, 'Accepted', accepted);
+    expect(requestsOf(world)).toEqual([]);
+    expectNothingCached(run);
+  },
+);
 
 describe('each input does what it says', () => {
   const sha256 = (): string => world.release.artifact('v1.31.9', NATIVE, 'kubectl').sha256;
