@@ -20118,7 +20118,7 @@ function parseBundle(json) {
     try {
         const bundle = (0,_sigstore_bundle__WEBPACK_IMPORTED_MODULE_0__/* .bundleFromJSON */ .vw)(JSON.parse(json.toString('utf8')));
         if (!MEDIA_TYPES.includes(bundle.mediaType)) {
-            throw new TypeError(`unknown media type ${JSON.stringify(bundle.mediaType)}`);
+            throw new TypeError(`unknown media type ${JSON.stringify(bundle.mediaType.slice(0, 100))}`);
         }
         return bundle;
     }
@@ -20378,6 +20378,8 @@ var external_node_crypto_ = __nccwpck_require__(7598);
 var dist = __nccwpck_require__(3917);
 // EXTERNAL MODULE: ./node_modules/@sigstore/verify/dist/index.js
 var verify_dist = __nccwpck_require__(4187);
+// EXTERNAL MODULE: ./src/sigstore/base64.ts
+var base64 = __nccwpck_require__(2967);
 ;// CONCATENATED MODULE: ./src/sigstore/identity.ts
 
 
@@ -20438,6 +20440,7 @@ function mismatch(what, expected, found) {
 
 
 
+
 /** RFC 5280 §4.2.1.12: id-kp-codeSigning. */
 const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
 const DECIMAL = /^\d{1,19}$/;
@@ -20478,8 +20481,10 @@ function verify(file, bundle, trust, expected) {
     const leaf = parseLeaf(certificate);
     checkDigest(file, digest);
     checkSignature(file, signature, certificate);
-    checkCodeSigningLeaf(leaf);
-    checkIdentity(leaf, expected);
+    inspect(() => {
+        checkCodeSigningLeaf(leaf);
+        checkIdentity(leaf, expected);
+    });
     const [entry, ...more] = bundle.verificationMaterial.tlogEntries;
     if (entry === undefined || more.length > 0) {
         throw invalidEntry(`expected one log entry, found ${String(more.length + (entry ? 1 : 0))}`);
@@ -20489,7 +20494,9 @@ function verify(file, bundle, trust, expected) {
     checkInclusionProofPresent(entry);
     checkInclusionProofMatchesCheckpoint(entry);
     checkLogIndex(entry);
-    checkIntegratedTime(entry, leaf);
+    inspect(() => {
+        checkIntegratedTime(entry, leaf);
+    });
     const signedAt = checkAgainstTrustRoot(file, bundle, trust);
     return new Verified(seal, file, bundle, expected, entry, signedAt);
 }
@@ -20514,11 +20521,26 @@ function signedContent(bundle) {
 function parseLeaf(certificate) {
     try {
         const leaf = dist.X509Certificate.parse(Buffer.from(certificate));
+        // Bits that the encoding (X.690 §8.6.2) declares unused are outside of every signature.
+        if (leaf.root.subs[2]?.value[0] !== 0) {
+            throw new Error('its signature does not end with a whole byte');
+        }
         (0,external_node_crypto_.createPublicKey)({ key: leaf.publicKey, format: 'der', type: 'spki' });
         return leaf;
     }
     catch (error) {
         throw untrusted(`the certificate cannot be read: ${(0,errors/* explain */.WE)(error)}`, error);
+    }
+}
+/** A certificate's fields are read when they are asked for: only then it shows that one is damaged. */
+function inspect(check) {
+    try {
+        check();
+    }
+    catch (error) {
+        throw error instanceof errors/* SetupError */.w3
+            ? error
+            : untrusted(`the certificate cannot be read: ${(0,errors/* explain */.WE)(error)}`, error);
     }
 }
 /** The digest that the bundle states is the file's. */
@@ -20535,7 +20557,7 @@ function checkDigest(file, digest) {
  */
 function checkSignature(file, signature, certificate) {
     const key = (0,external_node_crypto_.createPublicKey)({
-        key: dist.X509Certificate.parse(Buffer.from(certificate)).publicKey,
+        key: parseLeaf(certificate).publicKey,
         format: 'der',
         type: 'spki',
     });
@@ -20601,6 +20623,14 @@ function checkInclusionProofMatchesCheckpoint(entry) {
     const [, size, root] = proof?.checkpoint?.envelope.split('\n', 3) ?? [];
     if (proof?.treeSize !== size || proof?.rootHash.toString('base64') !== root) {
         throw invalidEntry('its inclusion proof ends in another tree than its checkpoint');
+    }
+    // Signed note: the signatures stand behind an empty line, each written in the one canonical way.
+    const signatures = proof?.checkpoint?.envelope.split('\n\n').slice(1).join('\n\n') ?? '';
+    for (const written of signatures.replace(/\n$/, '').split('\n')) {
+        const [, signature = ''] = /^\u2014 \S+ (\S+)$/.exec(written) ?? [];
+        if ((0,base64/* decodeBase64 */.y)(signature) === undefined) {
+            throw invalidEntry('its checkpoint has a malformed signature');
+        }
     }
 }
 /** The log saw the signature while the certificate was valid. */
@@ -20715,6 +20745,14 @@ function isoDate(date) {
  */
 async function prove(prover, urls, file, hint) {
     file.catch(() => undefined); // Awaited below; until then a failed download has no other listener.
+    try {
+        return await provePublished(prover, urls, file, hint);
+    }
+    catch (error) {
+        throw naming(urls.name, error);
+    }
+}
+async function provePublished(prover, urls, file, hint) {
     const published = await fetchDetached(prover.http, urls);
     if (published.kind === 'absent') {
         return proveWithoutDetached(prover, urls, await file, published.reason);
@@ -20871,6 +20909,20 @@ async function candidates(log, file, complaint) {
         const isWrong = ['SIGNATURE_MISMATCH', 'SIGNATURE_MALFORMED'].includes(complaint.code);
         throw isWrong && error instanceof errors/* SetupError */.w3 ? complaint : error;
     }
+}
+/** Codes that say what is wrong with one file; a release has several. */
+const OF_ONE_FILE = new Set([
+    'SIGNATURE_MALFORMED',
+    'SIGNATURE_MISMATCH',
+    'CERTIFICATE_UNTRUSTED',
+    'IDENTITY_MISMATCH',
+    'LOG_ENTRY_INVALID',
+]);
+/** The error with the file's name in front; any other error unchanged. */
+function naming(name, error) {
+    return error instanceof errors/* SetupError */.w3 && OF_ONE_FILE.has(error.code)
+        ? new errors/* SetupError */.w3(error.code, `${name}: ${error.message}`, error.hint, error)
+        : error;
 }
 function notSigned(reason) {
     return new errors/* SetupError */.w3('RELEASE_NOT_SIGNED', `${reason}, no Sigstore bundle, and the transparency log holds no valid entry for it`, 'Kubernetes signs its releases since v1.26.0 (and the last patches of 1.22 to 1.25). Choose a signed one. With "download-base-url", check that the mirror carries .sig and .cert too.');
@@ -21506,7 +21558,7 @@ var transfer_error = __nccwpck_require__(8595);
 
 
 /** Pieces from a TLS connection have 16 KiB; the disk and the hash are given pages of this size. */
-const PAGE_BYTES = 1 << 20;
+const PAGE_BYTES = 256 << 10;
 /**
  * A file that is written and hashed as its bytes arrive, over as many connections as it takes.
  *
