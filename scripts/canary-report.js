@@ -10,6 +10,19 @@ import { execFileSync } from 'node:child_process';
  * @property {string} message
  */
 
+/**
+ * @typedef {object} Annotation
+ * @property {string} annotation_level
+ * @property {string | null} title
+ * @property {string} message
+ */
+
+/**
+ * Of an issue or of a comment.
+ *
+ * @typedef {{ body: string }} Text
+ */
+
 /** Failures that tell nothing of the publication: the network, a service, the runner. */
 const NOT_OF_THE_RELEASE = [
   'DOWNLOAD_FAILED',
@@ -25,7 +38,7 @@ const WARNINGS = ['Broken publication', 'Release proven without SBOM'];
  * What an annotation of one job says of the release that it installed.
  *
  * @param {string} job `verify v1.36.2 linux/amd64`
- * @param {{ annotation_level: string, title: string | null, message: string }} annotation
+ * @param {Annotation} annotation
  * @returns {Finding | undefined} nothing for what is no fault of the release
  */
 export function findingOf(job, { annotation_level: level, title, message }) {
@@ -77,24 +90,35 @@ function gh(...words) {
  *
  * @param {string} path
  * @param {string} items where in an answer the items are, for jq
+ * @returns {unknown[]}
  */
 function list(path, items) {
   const lines = gh('api', '--paginate', path, '--jq', `${items}[] | @json`);
-  return lines.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]));
+  return lines
+    .split('\n')
+    .flatMap((line) => (line === '' ? [] : [/** @type {unknown} */ (JSON.parse(line))]));
 }
 
 function main() {
   const repository = process.env['GITHUB_REPOSITORY'] ?? '';
   const run = process.env['GITHUB_RUN_ID'] ?? '';
-  const jobs = list(`repos/${repository}/actions/runs/${run}/jobs?per_page=100`, '.jobs');
+  const path = `repos/${repository}/actions/runs/${run}/jobs?per_page=100`;
+  const jobs = /** @type {{ id: number, name: string }[]} */ (list(path, '.jobs'));
   const findings = jobs.flatMap(({ id, name }) =>
-    list(`repos/${repository}/check-runs/${id}/annotations?per_page=100`, '.').flatMap(
-      (annotation) => findingOf(name, annotation) ?? [],
-    ),
+    annotationsOf(repository, id).flatMap((annotation) => findingOf(name, annotation) ?? []),
   );
   const source = `${process.env['GITHUB_SERVER_URL'] ?? ''}/${repository}/actions/runs/${run}`;
   for (const { title, body } of issuesFor(findings)) report(title, body, source);
   console.log(`${jobs.length} jobs, ${findings.length} findings`);
+}
+
+/**
+ * @param {string} repository
+ * @param {number} job
+ */
+function annotationsOf(repository, job) {
+  const path = `repos/${repository}/check-runs/${job}/annotations?per_page=100`;
+  return /** @type {Annotation[]} */ (list(path, '.'));
 }
 
 /**
@@ -106,16 +130,17 @@ function main() {
  */
 function report(title, body, source) {
   const found = gh('issue', 'list', '--state', 'open', '--limit', '200', '--json', 'number,title');
-  const open = JSON.parse(found).find((/** @type {{ title: string }} */ one) => one.title === title);
+  const issues = /** @type {{ number: number, title: string }[]} */ (JSON.parse(found));
+  const open = issues.find((one) => one.title === title);
   const text = `${body}\nFound by ${source}\n`;
   if (open === undefined) {
     console.log(gh('issue', 'create', '--title', title, '--body', text).trim());
     return;
   }
   const known = gh('issue', 'view', String(open.number), '--json', 'body,comments');
-  const { body: first, comments } = JSON.parse(known);
-  const said = [first, ...comments.map((/** @type {{ body: string }} */ comment) => comment.body)];
-  if (said.some((one) => one.replaceAll('\r\n', '\n').includes(body))) return;
+  const issue = /** @type {Text & { comments: Text[] }} */ (JSON.parse(known));
+  const said = [issue, ...issue.comments].map((one) => one.body.replaceAll('\r\n', '\n'));
+  if (said.some((one) => one.includes(body))) return;
   console.log(gh('issue', 'comment', String(open.number), '--body', text).trim());
 }
 

@@ -17,6 +17,7 @@ const runs = Number(values.runs);
 
 const folder = mkdtempSync(join(tmpdir(), 'dist-figures-'));
 try {
+  /** @type {{ name: string, code: Uint8Array }[]} */
   const builds = [{ name: 'this commit', code: readFileSync(join(ROOT, 'dist', 'index.js')) }];
   if (values.compare !== undefined) {
     builds.push({ name: values.compare, code: committedDist(values.compare) });
@@ -34,7 +35,7 @@ try {
 
 /**
  * @param {string} ref a commit, a tag, a branch
- * @returns {Buffer}
+ * @returns {Uint8Array}
  */
 function committedDist(ref) {
   const object = `${ref}:dist/index.js`;
@@ -47,7 +48,7 @@ function committedDist(ref) {
 /**
  * How long a run takes that is given no inputs, and so ends when it has read them: the cost of starting at all.
  *
- * @param {Buffer} code
+ * @param {Uint8Array} code
  * @param {string} folder where to put it
  * @returns {number} milliseconds
  */
