@@ -1,0 +1,151 @@
+import { describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
+import { actionErrors, workflowErrors } from './github-schema.js';
+import { filesLike, textOf } from './repository.js';
+
+interface Step {
+  readonly uses?: string;
+  readonly run?: string;
+  readonly with?: Readonly<Record<string, unknown>>;
+}
+
+interface Job {
+  readonly 'timeout-minutes'?: number;
+  readonly permissions?: unknown;
+  readonly steps?: readonly Step[];
+}
+
+interface Workflow {
+  readonly on: unknown;
+  readonly permissions?: unknown;
+  readonly jobs: Readonly<Record<string, Job>>;
+}
+
+const FILES = filesLike('.github/workflows/*.yml');
+
+test('there are workflows to look at', () => {
+  expect(FILES.length).toBeGreaterThan(5);
+});
+
+describe("GitHub's own schema", () => {
+  test.each(FILES)('accepts %s', (file) => {
+    expect(workflowErrors(file, textOf(file))).toEqual([]);
+  });
+
+  test('accepts action.yml', () => {
+    expect(actionErrors('action.yml', textOf('action.yml'))).toEqual([]);
+  });
+
+  test('refuses a workflow with an unknown key', () => {
+    const text = textOf('.github/workflows/ci.yml').replace('timeout-minutes:', 'timeout-minuets:');
+    expect(workflowErrors('ci.yml', text)).toEqual([
+      expect.stringContaining("Unexpected value 'timeout-minuets'"),
+    ]);
+  });
+
+  test('refuses an action of an unknown runtime', () => {
+    const text = textOf('action.yml').replace('using: node24', 'using: node23');
+    expect(actionErrors('action.yml', text)).not.toEqual([]);
+  });
+});
+
+/** The rules of this house; each returns what breaks it. */
+const RULES: Readonly<Record<string, (text: string) => readonly string[]>> = {
+  'names the commit and the version of every action': (text) =>
+    usesLines(text).filter(
+      (line) => !/^uses: (\.\/|[\w.-]+(\/[\w.-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+)$/.test(line),
+    ),
+  'permits nothing at the top': (text) =>
+    JSON.stringify(workflow(text).permissions) === '{}' ? [] : ['permissions'],
+  'does not leave the token behind': (text) =>
+    stepsOf(text)
+      .filter(({ uses }) => uses?.startsWith('actions/checkout@') === true)
+      .flatMap(({ with: options }) =>
+        options?.['persist-credentials'] === false ? [] : ['persist-credentials'],
+      ),
+  'limits the time of every job': (text) =>
+    Object.entries(workflow(text).jobs)
+      .filter(([, job]) => typeof job['timeout-minutes'] !== 'number')
+      .map(([name]) => name),
+  'puts no expression into a script': (text) =>
+    stepsOf(text).flatMap(({ run = '' }) => run.match(/\$\{\{.*?\}\}/g) ?? []),
+  'does not run for strangers with our rights': (text) =>
+    ['pull_request_target', 'workflow_run'].filter((event) =>
+      JSON.stringify(workflow(text).on).includes(event),
+    ),
+};
+
+/** A workflow that keeps all rules; `change` breaks one of them. */
+const GOOD = `
+on: [push]
+permissions: {}
+jobs:
+  one:
+    runs-on: ubuntu-24.04
+    timeout-minutes: 5
+    steps:
+      - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1
+        with:
+          persist-credentials: false
+      - uses: ./
+      - run: echo "$NAME"
+`;
+
+/** [rule, what stands in GOOD, what breaks the rule in its place] */
+const BREACHES: readonly (readonly [rule: string, from: string, to: string])[] = [
+  ['names the commit and the version of every action', ' # v7.0.1', ''],
+  ['names the commit and the version of every action', ' # v7.0.1', ' # v7'],
+  ['names the commit and the version of every action', '@3d3c42e5', '@'],
+  ['permits nothing at the top', 'permissions: {}\n', ''],
+  ['permits nothing at the top', 'permissions: {}', 'permissions: read-all'],
+  ['does not leave the token behind', 'persist-credentials: false', 'persist-credentials: true'],
+  ['does not leave the token behind', 'persist-credentials: false', 'fetch-depth: 0'],
+  ['limits the time of every job', '    timeout-minutes: 5\n', ''],
+  ['puts no expression into a script', '$NAME', '${{ github.event.issue.title }}'],
+  ['does not run for strangers with our rights', '[push]', '[pull_request_target]'],
+];
+
+describe.each(Object.entries(RULES))('%s', (rule, breachesIn) => {
+  test.each(FILES)('%s', (file) => {
+    expect(breachesIn(textOf(file))).toEqual([]);
+  });
+
+  test('is accepted where it is so', () => {
+    expect(breachesIn(GOOD)).toEqual([]);
+  });
+
+  const breaches = BREACHES.filter(([broken]) => broken === rule);
+  test.each(breaches)('%s: is refused with %j as %j', (_rule, from, to) => {
+    expect(breachesIn(GOOD.replace(from, to))).not.toEqual([]);
+  });
+});
+
+test('the end-to-end workflow uses every input and asserts every kind of output', () => {
+  const text = textOf('.github/workflows/e2e-real.yml');
+  const action = parse(textOf('action.yml')) as {
+    inputs: Record<string, unknown>;
+    outputs: Record<string, unknown>;
+  };
+  const given = stepsOf(text)
+    .filter(({ uses }) => uses === './')
+    .flatMap((step) => Object.keys(step.with ?? {}));
+  const asserted = [...text.matchAll(/steps\.[\w-]+\.outputs\.([\w-]+)/g)].map(([, name]) => name);
+  const single = Object.keys(action.outputs).filter(
+    (name) => !name.endsWith('-path') || ['kubectl-path', 'bundle-path'].includes(name),
+  );
+
+  expect([...new Set(given)].sort()).toEqual(Object.keys(action.inputs).sort());
+  expect(single.filter((name) => !asserted.includes(name))).toEqual([]);
+});
+
+function workflow(text: string): Workflow {
+  return parse(text) as Workflow;
+}
+
+function stepsOf(text: string): Step[] {
+  return Object.values(workflow(text).jobs).flatMap(({ steps = [] }) => steps);
+}
+
+function usesLines(text: string): string[] {
+  return text.split('\n').flatMap((line) => /uses: .*$/.exec(line)?.[0] ?? []);
+}
