@@ -26,7 +26,7 @@ import { bytes, forAll, mutated, orRefused, text } from './cases.js';
 // Whatever the network says: a SetupError, or a correct value; never another error, nor a hang.
 
 const VERSION = 'v1.31.9';
-jest.setTimeout(120_000);
+jest.setTimeout(600_000);
 
 let world: World;
 let folder: string;
