@@ -19185,6 +19185,8 @@ var hashedrekord = __nccwpck_require__(9536);
 var external_node_crypto_ = __nccwpck_require__(7598);
 // EXTERNAL MODULE: ./node_modules/@sigstore/core/dist/index.js
 var dist = __nccwpck_require__(3917);
+// EXTERNAL MODULE: ./node_modules/@sigstore/protobuf-specs/dist/index.js
+var protobuf_specs_dist = __nccwpck_require__(9654);
 // EXTERNAL MODULE: ./node_modules/@sigstore/verify/dist/index.js
 var verify_dist = __nccwpck_require__(4187);
 // EXTERNAL MODULE: ./src/sigstore/base64.ts
@@ -19243,6 +19245,7 @@ function mismatch(what, expected, found) {
 }
 
 ;// CONCATENATED MODULE: ./src/sigstore/verify.ts
+
 
 
 
@@ -19318,8 +19321,10 @@ function signedContent(bundle) {
         : key.$case === 'x509CertificateChain'
             ? key.x509CertificateChain.certificates[0]
             : undefined;
-    if (content.$case !== 'messageSignature' || certificate === undefined) {
-        throw new errors/* SetupError */.w3('SIGNATURE_MALFORMED', 'the Sigstore bundle holds no signature over the file made with a certificate', 'A bundle for a blob is needed, as "cosign sign-blob --bundle" writes it; attestations and plain keys are not accepted.');
+    if (content.$case !== 'messageSignature' ||
+        content.messageSignature.messageDigest.algorithm !== protobuf_specs_dist.HashAlgorithm.SHA2_256 ||
+        certificate === undefined) {
+        throw new errors/* SetupError */.w3('SIGNATURE_MALFORMED', 'the Sigstore bundle holds no signature over the SHA-256 of the file made with a certificate', 'A bundle for a blob is needed, as "cosign sign-blob --bundle" writes it; attestations and plain keys are not accepted.');
     }
     return {
         signature: content.messageSignature.signature,

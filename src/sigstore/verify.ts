@@ -1,6 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import type { Bundle, TransparencyLogEntry } from '@sigstore/bundle';
 import { X509Certificate } from '@sigstore/core';
+import { HashAlgorithm } from '@sigstore/protobuf-specs';
 import {
   VerificationError,
   Verifier,
@@ -111,10 +112,14 @@ function signedContent(bundle: Bundle): SignedContent {
       : key.$case === 'x509CertificateChain'
         ? key.x509CertificateChain.certificates[0]
         : undefined;
-  if (content.$case !== 'messageSignature' || certificate === undefined) {
+  if (
+    content.$case !== 'messageSignature' ||
+    content.messageSignature.messageDigest.algorithm !== HashAlgorithm.SHA2_256 ||
+    certificate === undefined
+  ) {
     throw new SetupError(
       'SIGNATURE_MALFORMED',
-      'the Sigstore bundle holds no signature over the file made with a certificate',
+      'the Sigstore bundle holds no signature over the SHA-256 of the file made with a certificate',
       'A bundle for a blob is needed, as "cosign sign-blob --bundle" writes it; attestations and plain keys are not accepted.',
     );
   }

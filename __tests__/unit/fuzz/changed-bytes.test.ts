@@ -96,7 +96,9 @@ async function expectAllRefused(
   const accepted: string[] = [];
   for (const changed of changes) {
     if ((await orRefused(() => accept(changed))) !== undefined) {
-      accepted.push(`change ${count}: ${changed.toString('latin1')}`);
+      accepted.push(
+        `change ${count}: ${changed.subarray(Math.max(0, count - 40), count).toString('latin1')}>${changed.subarray(count, count + 20).toString('latin1')}`,
+      );
     }
     count += 1;
   }
