@@ -19060,8 +19060,8 @@ function malformed(suffix, reason, cause) {
 /* harmony export */ });
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
-/* harmony import */ var _base64_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2967);
 /* harmony import */ var _detached_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5822);
+/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3494);
 
 
 
@@ -19099,8 +19099,8 @@ function leafHash(body) {
  */
 function parseHashedRekord(body) {
     try {
-        const entry = object(JSON.parse(body.toString('utf8')));
-        const spec = object(entry['spec']);
+        const entry = (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(JSON.parse(body.toString('utf8')));
+        const spec = (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(entry['spec']);
         if (entry['kind'] !== KIND) {
             return undefined;
         }
@@ -19108,7 +19108,7 @@ function parseHashedRekord(body) {
             case VERSION_V1:
                 return parseV1(spec);
             case VERSION_V2:
-                return parseV2(object(spec['hashedRekordV002']));
+                return parseV2((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(spec['hashedRekordV002']));
             default:
                 return undefined;
         }
@@ -19118,44 +19118,75 @@ function parseHashedRekord(body) {
     }
 }
 function parseV1(spec) {
-    const hash = object(object(spec['data'])['hash']);
-    const signature = object(spec['signature']);
+    const hash = (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(spec['data'])['hash']);
+    const signature = (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(spec['signature']);
     if (hash['algorithm'] !== 'sha256') {
         throw new TypeError('not a SHA-256 digest');
     }
     return {
-        digest: text(hash['value']),
-        signature: bytes(signature['content']),
-        certificate: (0,_detached_js__WEBPACK_IMPORTED_MODULE_1__/* .parseCertificate */ .hB)(bytes(object(signature['publicKey'])['content'])),
+        digest: (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .text */ .Qq)(hash['value']),
+        signature: (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .base64 */ .K3)(signature['content']),
+        certificate: (0,_detached_js__WEBPACK_IMPORTED_MODULE_1__/* .parseCertificate */ .hB)((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .base64 */ .K3)((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(signature['publicKey'])['content'])),
     };
 }
 function parseV2(spec) {
-    const signature = object(spec['signature']);
-    const verifier = object(signature['verifier']);
+    const signature = (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(spec['signature']);
+    const verifier = (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(signature['verifier']);
     return {
-        digest: bytes(object(spec['data'])['digest']).toString('hex'),
-        signature: bytes(signature['content']),
-        certificate: bytes(object(verifier['x509Certificate'])['rawBytes']),
+        digest: (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .base64 */ .K3)((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(spec['data'])['digest']).toString('hex'),
+        signature: (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .base64 */ .K3)(signature['content']),
+        certificate: (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .base64 */ .K3)((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(verifier['x509Certificate'])['rawBytes']),
     };
 }
+
+
+/***/ }),
+
+/***/ 3494:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Ik: () => (/* binding */ object),
+/* harmony export */   K3: () => (/* binding */ base64),
+/* harmony export */   Qq: () => (/* binding */ text),
+/* harmony export */   WQ: () => (/* binding */ whole),
+/* harmony export */   p_: () => (/* binding */ list)
+/* harmony export */ });
+/* harmony import */ var _base64_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2967);
+
+// Readers for JSON from outside: each returns a value of its type, or throws a TypeError.
 function object(value) {
-    if (typeof value !== 'object' || value === null) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
         throw new TypeError('not an object');
     }
     return value;
 }
-function text(value) {
-    if (typeof value !== 'string') {
-        throw new TypeError('not a string');
+/** @param longest more items than these are refused */
+function list(value, longest) {
+    if (!Array.isArray(value) || value.length > longest) {
+        throw new TypeError(`not a list of at most ${String(longest)} items`);
     }
     return value;
 }
-function bytes(value) {
-    const decoded = (0,_base64_js__WEBPACK_IMPORTED_MODULE_2__/* .decodeBase64 */ .y)(text(value));
-    if (decoded === undefined) {
+function text(value) {
+    if (typeof value !== 'string' || value === '') {
+        throw new TypeError('not a text');
+    }
+    return value;
+}
+function whole(value) {
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+        throw new TypeError('not a whole number');
+    }
+    return value;
+}
+/** @param value canonical base64 (RFC 4648 §4) */
+function base64(value) {
+    const bytes = (0,_base64_js__WEBPACK_IMPORTED_MODULE_0__/* .decodeBase64 */ .y)(text(value));
+    if (bytes === undefined) {
         throw new TypeError('not base64');
     }
-    return decoded;
+    return bytes;
 }
 
 
@@ -19771,8 +19802,8 @@ __nccwpck_require__.r(__webpack_exports__);
 /* harmony export */ });
 /* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3916);
 /* harmony import */ var _transfer_transfer_error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8595);
-/* harmony import */ var _base64_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2967);
 /* harmony import */ var _hashedrekord_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9536);
+/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3494);
 
 
 
@@ -19869,7 +19900,7 @@ function parseLogEntries(answer) {
     const parsed = parseJson(answer);
     const maps = Array.isArray(parsed) ? parsed : [parsed];
     try {
-        return maps.flatMap((map) => Object.entries(object(map)).map(([id, entry]) => parseLogEntry(id, object(entry))));
+        return maps.flatMap((map) => Object.entries((0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .object */ .Ik)(map)).map(([id, entry]) => parseLogEntry(id, (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .object */ .Ik)(entry))));
     }
     catch (error) {
         throw error instanceof _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SetupError */ .w3
@@ -19878,23 +19909,23 @@ function parseLogEntries(answer) {
     }
 }
 function parseLogEntry(id, entry) {
-    const verification = object(entry['verification']);
-    const proof = object(verification['inclusionProof']);
-    const body = base64(entry['body']);
+    const verification = (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .object */ .Ik)(entry['verification']);
+    const proof = (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .object */ .Ik)(verification['inclusionProof']);
+    const body = (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .base64 */ .K3)(entry['body']);
     checkEntryId(id, body);
     return {
         uuid: id,
         body,
-        integratedTime: whole(entry['integratedTime']),
+        integratedTime: (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .whole */ .WQ)(entry['integratedTime']),
         logId: hash(entry['logID']),
-        logIndex: whole(entry['logIndex']),
-        signedEntryTimestamp: base64(verification['signedEntryTimestamp']),
+        logIndex: (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .whole */ .WQ)(entry['logIndex']),
+        signedEntryTimestamp: (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .base64 */ .K3)(verification['signedEntryTimestamp']),
         inclusionProof: {
-            logIndex: whole(proof['logIndex']),
-            treeSize: whole(proof['treeSize']),
+            logIndex: (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .whole */ .WQ)(proof['logIndex']),
+            treeSize: (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .whole */ .WQ)(proof['treeSize']),
             rootHash: hash(proof['rootHash']),
-            hashes: list(proof['hashes']).map(hash),
-            checkpoint: text(proof['checkpoint']),
+            hashes: (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .list */ .p_)(proof['hashes'], MAX_PROOF_HASHES).map(hash),
+            checkpoint: (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .text */ .Qq)(proof['checkpoint']),
         },
     };
 }
@@ -19912,43 +19943,12 @@ function parseJson(answer) {
         throw invalid('the log returned something else than JSON', error);
     }
 }
-function object(value) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-        throw new TypeError('not an object');
-    }
-    return value;
-}
-function list(value) {
-    if (!Array.isArray(value) || value.length > MAX_PROOF_HASHES) {
-        throw new TypeError(`not a list of at most ${String(MAX_PROOF_HASHES)} hashes`);
-    }
-    return value;
-}
-function text(value) {
-    if (typeof value !== 'string' || value === '') {
-        throw new TypeError('not a text');
-    }
-    return value;
-}
-function whole(value) {
-    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
-        throw new TypeError('not a whole number');
-    }
-    return value;
-}
 /** @param value 64 hex digits */
 function hash(value) {
-    if (!HASH.test(text(value))) {
+    if (!HASH.test((0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .text */ .Qq)(value))) {
         throw new TypeError('not a SHA-256 hash');
     }
-    return Buffer.from(text(value), 'hex');
-}
-function base64(value) {
-    const bytes = (0,_base64_js__WEBPACK_IMPORTED_MODULE_3__/* .decodeBase64 */ .y)(text(value));
-    if (bytes === undefined) {
-        throw new TypeError('not base64');
-    }
-    return bytes;
+    return Buffer.from((0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .text */ .Qq)(value), 'hex');
 }
 function invalid(message, cause) {
     const reason = cause === undefined ? '' : `: ${(0,_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .explain */ .WE)(cause)}`;

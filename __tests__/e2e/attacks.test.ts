@@ -19,7 +19,7 @@ import type { ErrorCode } from '../../src/errors.js';
 import {
   CertificateAuthority,
   DAY,
-  HOST_PLATFORM,
+  NATIVE_PLATFORM,
   LoopbackServer,
   ReleaseHost,
   TransparencyLog,
@@ -91,7 +91,7 @@ interface Attack {
 function stageIn(world: World): Stage {
   count += 1;
   const version = `v1.40.${count}`;
-  world.release.publish({ version, platforms: [HOST_PLATFORM] });
+  world.release.publish({ version, platforms: [NATIVE_PLATFORM] });
   const toolCache = join(folder, `tool-cache-${count}`);
   mkdirSync(toolCache);
   const inputs = { ...world.inputs(), version };
@@ -99,9 +99,9 @@ function stageIn(world: World): Stage {
   return {
     world,
     version,
-    kubectl: world.release.artifact(version, HOST_PLATFORM, 'kubectl'),
+    kubectl: world.release.artifact(version, NATIVE_PLATFORM, 'kubectl'),
     toolCache,
-    slot: join(toolCache, 'verified-kubectl', version.slice(1), HOST_PLATFORM.replace('/', '-')),
+    slot: join(toolCache, 'verified-kubectl', version.slice(1), NATIVE_PLATFORM.replace('/', '-')),
     inputs,
     env,
     workspace: {},
@@ -903,7 +903,7 @@ const expectNotExecuted = (_run: ActionResult, { toolCache }: Stage): void => {
 };
 
 const binaryIn = (folder: string): string =>
-  join(folder, HOST_PLATFORM.startsWith('windows') ? 'kubectl.exe' : 'kubectl');
+  join(folder, NATIVE_PLATFORM.startsWith('windows') ? 'kubectl.exe' : 'kubectl');
 
 /** Changes a genuine copy; it must be refused, removed and fetched anew. */
 function inCache(what: string, change: (stage: Stage) => void): Attack {

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { HOST_PLATFORM, World, filesBelow, runAction, tally } from '../support/index.js';
+import { NATIVE_PLATFORM, World, filesBelow, runAction, tally } from '../support/index.js';
 
 const VERSIONS = ['v1.31.9', 'v1.32.5', 'v1.33.1', 'v1.34.0'];
 const PROCESSES = 8;
@@ -12,7 +12,7 @@ let folder: string;
 
 beforeAll(async () => {
   world = await World.start({
-    publish: VERSIONS.map((version) => ({ version, platforms: [HOST_PLATFORM] })),
+    publish: VERSIONS.map((version) => ({ version, platforms: [NATIVE_PLATFORM] })),
   });
   folder = mkdtempSync(join(tmpdir(), 'concurrency-'));
 });
@@ -47,7 +47,7 @@ test.each([
     expect(run.exitCode).toBe(0);
     const { bytes } = world.release.artifact(
       run.outputs['version'] ?? '',
-      HOST_PLATFORM,
+      NATIVE_PLATFORM,
       'kubectl',
     );
     expect(readFileSync(run.outputs['kubectl-path'] ?? '').equals(bytes)).toBe(true);

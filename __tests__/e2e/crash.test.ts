@@ -15,7 +15,7 @@ import { pathToFileURL } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import {
-  HOST_PLATFORM,
+  NATIVE_PLATFORM,
   World,
   fault,
   filesBelow,
@@ -34,7 +34,7 @@ let world: World;
 let folder: string;
 
 beforeAll(async () => {
-  world = await World.start({ publish: [{ version: VERSION, platforms: [HOST_PLATFORM] }] });
+  world = await World.start({ publish: [{ version: VERSION, platforms: [NATIVE_PLATFORM] }] });
   folder = mkdtempSync(join(tmpdir(), 'crash-'));
 });
 
@@ -48,7 +48,7 @@ afterAll(async () => {
 });
 
 const inputs = (): Record<string, string> => ({ ...world.inputs(), version: VERSION });
-const genuine = (): Buffer => world.release.artifact(VERSION, HOST_PLATFORM, 'kubectl').bytes;
+const genuine = (): Buffer => world.release.artifact(VERSION, NATIVE_PLATFORM, 'kubectl').bytes;
 
 function expectInstalled(run: ActionResult): void {
   expect(run.annotations).toEqual([]);
@@ -70,7 +70,7 @@ function randomNumbers(seed: number): () => number {
 /** What is in the slot is a whole genuine copy, or nothing is. */
 function expectWholeOrNothing(toolCache: string): boolean {
   const slots = join(toolCache, 'verified-kubectl', VERSION.slice(1));
-  const slot = join(slots, HOST_PLATFORM.replace('/', '-'));
+  const slot = join(slots, NATIVE_PLATFORM.replace('/', '-'));
   if (!existsSync(slot)) return false;
   const names = readdirSync(slot).sort();
   expect(names).toEqual([

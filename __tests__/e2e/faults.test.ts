@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import pLimit from 'p-limit';
 import type { ErrorCode } from '../../src/errors.js';
 import {
-  HOST_PLATFORM,
+  NATIVE_PLATFORM,
   LoopbackServer,
   ReleaseHost,
   World,
@@ -155,7 +155,7 @@ function resultOf(title: string): { run: ActionResult; requests: ReceivedRequest
 
 beforeAll(async () => {
   world = await World.start({
-    publish: [{ version: VERSION, platforms: [HOST_PLATFORM], size: SIZE }],
+    publish: [{ version: VERSION, platforms: [NATIVE_PLATFORM], size: SIZE }],
   });
   const limit = pLimit(4);
   await Promise.all([
@@ -172,7 +172,7 @@ afterAll(async () => {
 function expectInstalled(run: ActionResult): void {
   expect(run.annotations).toEqual([]);
   expect(run.exitCode).toBe(0);
-  const genuine = world.release.artifact(VERSION, HOST_PLATFORM, 'kubectl').bytes;
+  const genuine = world.release.artifact(VERSION, NATIVE_PLATFORM, 'kubectl').bytes;
   expect(readFileSync(run.outputs['kubectl-path'] ?? '').equals(genuine)).toBe(true);
   expect(run.tempFiles()).toEqual([]);
 }
@@ -268,8 +268,8 @@ describe('a download that breaks', () => {
   });
 
   test('begins anew when the object has changed meanwhile', async () => {
-    const path = `release/${VERSION}/bin/${HOST_PLATFORM}/kubectl`;
-    const genuine = world.release.artifact(VERSION, HOST_PLATFORM, 'kubectl').bytes;
+    const path = `release/${VERSION}/bin/${NATIVE_PLATFORM}/kubectl`;
+    const genuine = world.release.artifact(VERSION, NATIVE_PLATFORM, 'kubectl').bytes;
     const other = Buffer.alloc(genuine.length, 'x');
     world.host.put(path, other);
     world.host.server.fail(atKubectl, async (delivery) => {

@@ -1,5 +1,7 @@
+import { dirname } from 'node:path';
 import { afterEach, expect } from '@jest/globals';
 import {
+  NATIVE_PLATFORM,
   runAction,
   type ActionResult,
   type PublishedFile,
@@ -7,14 +9,11 @@ import {
   type World,
 } from '../support/index.js';
 
-const OS: Readonly<Record<string, string>> = { win32: 'windows' };
-const ARCH: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
-
 /** This machine's platform, as Kubernetes names it. */
-export const NATIVE = `${OS[process.platform] ?? process.platform}/${ARCH[process.arch] ?? process.arch}`;
+export const NATIVE = NATIVE_PLATFORM;
 /** An architecture that this machine cannot execute. */
 export const FOREIGN_ARCH = process.arch === 'arm64' ? 'amd64' : 'arm64';
-export const FOREIGN = `${OS[process.platform] ?? process.platform}/${FOREIGN_ARCH}`;
+export const FOREIGN = `${dirname(NATIVE)}/${FOREIGN_ARCH}`;
 /** The executables of the test world are shell scripts: Windows cannot ask them. */
 export const CAN_ASK = process.platform !== 'win32';
 

@@ -1,11 +1,16 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { afterEach, expect } from '@jest/globals';
-import { parseArchitecture, parseOperatingSystem } from '../../src/kubernetes/platform.js';
-import { runAction, type ActionResult, type RunOptions, type World } from '../support/index.js';
+import {
+  NATIVE_PLATFORM,
+  runAction,
+  type ActionResult,
+  type RunOptions,
+  type World,
+} from '../support/index.js';
 
 /** The platform of this machine, in Kubernetes' words. */
-export const NATIVE = `${String(parseOperatingSystem(process.platform))}/${String(parseArchitecture(process.arch))}`;
+export const NATIVE = NATIVE_PLATFORM;
 
 /** Another architecture that kubectl is published for on this operating system. */
 export const FOREIGN_ARCHITECTURE = NATIVE.endsWith('/arm64') ? 'amd64' : 'arm64';

@@ -4,7 +4,6 @@ export * from './ct-log.js';
 export * from './executables.js';
 export * from './faults.js';
 export * from './independent-judge.js';
-export * from './host-platform.js';
 export * from './kubernetes-release.js';
 export * from './log-forgeries.js';
 export * from './merkle-tree.js';

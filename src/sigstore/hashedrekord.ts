@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { decodeBase64 } from './base64.js';
 import { parseCertificate, toPem, type DetachedSignature } from './detached.js';
+import { base64, object, text } from './json.js';
 
 /** What a `hashedrekord` entry of the transparency log says. */
 export interface HashedRekord {
@@ -80,8 +80,8 @@ function parseV1(spec: Record<string, unknown>): HashedRekord {
   }
   return {
     digest: text(hash['value']),
-    signature: bytes(signature['content']),
-    certificate: parseCertificate(bytes(object(signature['publicKey'])['content'])),
+    signature: base64(signature['content']),
+    certificate: parseCertificate(base64(object(signature['publicKey'])['content'])),
   };
 }
 
@@ -89,30 +89,8 @@ function parseV2(spec: Record<string, unknown>): HashedRekord {
   const signature = object(spec['signature']);
   const verifier = object(signature['verifier']);
   return {
-    digest: bytes(object(spec['data'])['digest']).toString('hex'),
-    signature: bytes(signature['content']),
-    certificate: bytes(object(verifier['x509Certificate'])['rawBytes']),
+    digest: base64(object(spec['data'])['digest']).toString('hex'),
+    signature: base64(signature['content']),
+    certificate: base64(object(verifier['x509Certificate'])['rawBytes']),
   };
-}
-
-function object(value: unknown): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) {
-    throw new TypeError('not an object');
-  }
-  return value as Record<string, unknown>;
-}
-
-function text(value: unknown): string {
-  if (typeof value !== 'string') {
-    throw new TypeError('not a string');
-  }
-  return value;
-}
-
-function bytes(value: unknown): Buffer {
-  const decoded = decodeBase64(text(value));
-  if (decoded === undefined) {
-    throw new TypeError('not base64');
-  }
-  return decoded;
 }

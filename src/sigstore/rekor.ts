@@ -1,8 +1,8 @@
 import { SetupError, explain } from '../errors.js';
 import type { HttpClient } from '../transfer/http.js';
 import { TransferError } from '../transfer/transfer-error.js';
-import { decodeBase64 } from './base64.js';
 import { leafHash } from './hashedrekord.js';
+import { base64, list, object, text, whole } from './json.js';
 
 /** An answer about one entry is a few KiB; a proof in a log of 2^64 entries would be 8 KiB. */
 const MAX_ENTRY_BYTES = 256 << 10;
@@ -167,7 +167,7 @@ function parseLogEntry(id: string, entry: Record<string, unknown>): LogEntry {
       logIndex: whole(proof['logIndex']),
       treeSize: whole(proof['treeSize']),
       rootHash: hash(proof['rootHash']),
-      hashes: list(proof['hashes']).map(hash),
+      hashes: list(proof['hashes'], MAX_PROOF_HASHES).map(hash),
       checkpoint: text(proof['checkpoint']),
     },
   };
@@ -188,48 +188,12 @@ function parseJson(answer: Buffer): unknown {
   }
 }
 
-function object(value: unknown): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new TypeError('not an object');
-  }
-  return value as Record<string, unknown>;
-}
-
-function list(value: unknown): unknown[] {
-  if (!Array.isArray(value) || value.length > MAX_PROOF_HASHES) {
-    throw new TypeError(`not a list of at most ${String(MAX_PROOF_HASHES)} hashes`);
-  }
-  return value;
-}
-
-function text(value: unknown): string {
-  if (typeof value !== 'string' || value === '') {
-    throw new TypeError('not a text');
-  }
-  return value;
-}
-
-function whole(value: unknown): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
-    throw new TypeError('not a whole number');
-  }
-  return value;
-}
-
 /** @param value 64 hex digits */
 function hash(value: unknown): Buffer {
   if (!HASH.test(text(value))) {
     throw new TypeError('not a SHA-256 hash');
   }
   return Buffer.from(text(value), 'hex');
-}
-
-function base64(value: unknown): Buffer {
-  const bytes = decodeBase64(text(value));
-  if (bytes === undefined) {
-    throw new TypeError('not base64');
-  }
-  return bytes;
 }
 
 function invalid(message: string, cause?: unknown): SetupError {
