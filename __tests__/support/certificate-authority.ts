@@ -58,12 +58,15 @@ export interface IssueOptions {
   readonly sct?: CertificateTimestamp;
 }
 
-export interface IssuedCertificate {
+export interface Certified {
   readonly pem: string;
   readonly der: Buffer;
-  readonly privateKey: KeyObject;
   readonly notBefore: Date;
   readonly notAfter: Date;
+}
+
+export interface IssuedCertificate extends Certified {
+  readonly privateKey: KeyObject;
   /** Signs bytes as cosign does: ECDSA with SHA-256, DER (PKCS #1 for RSA, plain for Ed25519). */
   sign(bytes: Buffer): Buffer;
 }
@@ -136,34 +139,33 @@ export class CertificateAuthority {
     return [this.intermediate, this.root];
   }
 
-  /**
-   * Issues a leaf as Fulcio does (RFC 6962 §3.1): the log's timestamp is taken over the certificate without the timestamp
-   * extension, then the certificate is signed with it.
-   */
+  /** Issues a leaf, with a key of its own or the given one. */
   issue(options: IssueOptions = {}): IssuedCertificate {
+    const privateKey = leafKey(options.key ?? 'p256');
+    const certified = this.certify(createPublicKey(privateKey), options);
+    const hash = privateKey.asymmetricKeyType === 'ed25519' ? null : 'sha256';
+    return { ...certified, privateKey, sign: (bytes) => sign(hash, bytes, privateKey) };
+  }
+
+  /**
+   * Certifies a public key as Fulcio does (RFC 6962 §3.1): the log's timestamp is taken over the certificate without the
+   * timestamp extension, then the certificate is signed with it.
+   */
+  certify(publicKey: KeyObject, options: Omit<IssueOptions, 'key'> = {}): Certified {
     const notBefore = wholeSecond(options.notBefore ?? new Date());
     const notAfter = wholeSecond(options.notAfter ?? new Date(notBefore.getTime() + 10 * MINUTE));
-    const privateKey = leafKey(options.key ?? 'p256');
     const template = {
       issuer: this.#issuer,
-      publicKey: createPublicKey(privateKey),
+      publicKey,
       notBefore,
       notAfter,
       serialNumber: randomSerialNumber(),
-      extensions: this.#leafExtensions(options, privateKey),
+      extensions: this.#leafExtensions(options, publicKey),
     };
     const timestamp = this.#timestamp(tbsCertificate(template), notBefore, options.sct ?? 'valid');
     const tbs = tbsCertificate({ ...template, extensions: [...template.extensions, ...timestamp] });
     const der = signTbs(tbs, this.#issuer);
-    const hash = privateKey.asymmetricKeyType === 'ed25519' ? null : 'sha256';
-    return {
-      pem: toPem(der),
-      der,
-      privateKey,
-      notBefore,
-      notAfter,
-      sign: (bytes) => sign(hash, bytes, privateKey),
-    };
+    return { pem: toPem(der), der, notBefore, notAfter };
   }
 
   #leafExtensions(options: IssueOptions, key: KeyObject): Buffer[] {

@@ -1,5 +1,7 @@
 /** The test world: see "The test world" in the design notes, and `World.start()`. */
+export * from './certificate-authority-api.js';
 export * from './certificate-authority.js';
+export * from './cosign.js';
 export * from './ct-log.js';
 export * from './executables.js';
 export * from './faults.js';

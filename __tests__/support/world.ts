@@ -103,8 +103,13 @@ export class World {
 
   /** Writes a trusted root to a file, for the input `trusted-root`; returns its path. */
   writeTrustedRoot(root: unknown = this.trustedRoot(), name = 'trusted_root.json'): string {
+    return this.writeFile(name, typeof root === 'string' ? root : JSON.stringify(root));
+  }
+
+  /** Writes a file that goes when the world stops; returns its path. */
+  writeFile(name: string, content: string | Buffer): string {
     const path = join(this.#folder, name);
-    writeFileSync(path, typeof root === 'string' ? root : JSON.stringify(root));
+    writeFileSync(path, content);
     return path;
   }
 
