@@ -1,5 +1,4 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   cpSync,
@@ -608,27 +607,5 @@ describe('the evidence, before an independent judge', () => {
     const run = await runIn(world, { version });
     expect(run.exitCode).toBe(0);
     await judge(read(run.outputs['bundle-path'] ?? ''), file.bytes);
-  });
-
-  const cosign = process.env['COSIGN'] ?? '';
-  // Needs cosign 3: name the executable in the variable COSIGN.
-  (cosign === '' ? test.skip : test)('cosign accepts it, offline', async () => {
-    const files = filesOf(warmCache());
-    const trustedRoot = world.writeTrustedRoot();
-    await stopServers(world);
-    const check = (identity: string, file: Part, evidence: Part): string =>
-      execFileSync(
-        cosign,
-        [
-          ...['verify-blob', files[file], '--bundle', files[evidence]],
-          ...['--certificate-identity', identity, '--certificate-oidc-issuer', RELEASE_ISSUER],
-          ...['--trusted-root', trustedRoot],
-        ],
-        { encoding: 'utf8', stdio: 'pipe' },
-      );
-    check(RELEASE_IDENTITY, 'binary', 'bundle');
-    check(RELEASE_IDENTITY, 'sbom', 'sbomBundle');
-    expect(() => check('stranger@example.com', 'binary', 'bundle')).toThrow();
-    expect(() => check(RELEASE_IDENTITY, 'sbom', 'bundle')).toThrow();
   });
 });

@@ -51,6 +51,12 @@ export function cosignEnvironment(world: World): Record<string, string> {
   };
 }
 
+/** The variables with which cosign takes its trusted root from a world's TUF repository. */
+export const cosignTufEnvironment = (world: World): Record<string, string> => ({
+  TUF_MIRROR: world.tufServer.url,
+  TUF_ROOT_JSON: world.tufRootPath,
+});
+
 export interface CosignResult {
   readonly accepted: boolean;
   /** Everything that it said. */
@@ -64,8 +70,8 @@ export interface Expectation {
   readonly flags?: readonly string[];
 }
 
-/** Where cosign is, and what it writes: `.sig`, `.cert` or a bundle. */
 export interface SignBlobOptions {
+  /** Who the identity token says that signs. */
   readonly as: Identity;
   /** URL of a server with Fulcio's interface. */
   readonly authorityUrl: string;
@@ -89,13 +95,14 @@ export class Cosign {
     file: string,
     { signature = `${file}.sig`, certificate = `${file}.cert` } = {},
     expectation: Expectation = {},
+    trust = cosignEnvironment(this.#world),
   ): Promise<CosignResult> {
     return this.run(
       [
         ...['verify-blob', file, '--signature', signature, '--certificate', certificate],
         ...['--rekor-url', this.#world.logServer.url, ...expectationFlags(expectation)],
       ],
-      cosignEnvironment(this.#world),
+      trust,
     );
   }
 
@@ -112,10 +119,8 @@ export class Cosign {
 
   /** `cosign verify-blob --bundle` with the trust root of the world's TUF repository. */
   verifyBundleThroughTuf(file: string, bundle: string): Promise<CosignResult> {
-    return this.run(['verify-blob', file, '--bundle', bundle, ...expectationFlags({})], {
-      TUF_MIRROR: this.#world.tufServer.url,
-      TUF_ROOT_JSON: this.#world.tufRootPath,
-    });
+    const args = ['verify-blob', file, '--bundle', bundle, ...expectationFlags({})];
+    return this.run(args, cosignTufEnvironment(this.#world));
   }
 
   /** Writes `<file>.sig` and `<file>.cert`, base64 both. */

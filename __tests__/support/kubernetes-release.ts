@@ -12,7 +12,7 @@ import { releaseSbom, type SbomOptions } from './sbom.js';
 import { bundledEntries, bundleJson, type BundleJson } from './sigstore-bundle.js';
 import type { TimestampAuthority } from './timestamp-authority.js';
 import type { TransparencyLogV2 } from './transparency-log-v2.js';
-import type { LogEntry, TransparencyLog } from './transparency-log.js';
+import { RawJson, type Forgery, type LogEntry, type TransparencyLog } from './transparency-log.js';
 
 /** Those who take part in signing, and the host that gets the result. */
 export interface Signing {
@@ -131,9 +131,12 @@ export class PublishedFile {
     this.#signing.host.remove(`${this.path}.cert`);
   }
 
-  /** What was signed last as a bundle: entry, proof and timestamp of Rekor v1. */
-  bundle(): BundleJson {
-    const answer = this.#signing.log.answer(this.entry.uuid) ?? {};
+  /** What was signed last as a bundle: entry, proof and timestamp of Rekor v1, as the log answers or as a liar does. */
+  bundle(tamper?: Forgery): BundleJson {
+    const { log } = this.#signing;
+    const genuine = log.answer(this.entry.uuid) ?? {};
+    const answer = tamper?.(genuine, log) ?? genuine;
+    if (answer instanceof RawJson) throw new Error('this forgery does not fit into a bundle');
     const { signature, certificate } = this.#material;
     return bundleJson({
       artifact: this.#bytes,
