@@ -12415,7 +12415,7 @@ function messageOf(error) {
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var node_v8__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8877);
 /* harmony import */ var node_v8__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_v8__WEBPACK_IMPORTED_MODULE_0__);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6934);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2077);
 
 
 // The young generation of the heap stays as small as it begins, so that it is often swept: else the
@@ -12482,16 +12482,22 @@ async function beginIfNeeded(sources, tool) {
 async function begin(sources, tool) {
     const { http, release, platform, journal } = sources;
     const { folder, binary } = await newFolder(sources, tool);
+    const { promise: underWay, resolve } = Promise.withResolvers();
+    const setUnderWay = () => {
+        resolve(undefined);
+    };
     const file = (0,_transfer_download_js__WEBPACK_IMPORTED_MODULE_7__/* .download */ .R)(http, release.binary(tool, platform).url, binary, {
         maxBytes: MAX_BINARY_BYTES,
         onProgress: (received, total) => {
+            setUnderWay();
             journal.progress(tool, received, total);
         },
     }).catch(async (error) => {
         throw await whyNotDownloaded(sources, tool, error);
     });
-    file.catch(() => undefined); // Awaited later: until then a failure has no other listener.
-    return { folder, file };
+    // Awaited later: until then a failure has no other listener.
+    file.catch(() => undefined).finally(setUnderWay);
+    return { folder, file, underWay };
 }
 /** @throws {SetupError} INSTALL_FAILED */
 async function newFolder({ scratch, platform }, tool) {
@@ -12527,6 +12533,7 @@ __nccwpck_require__.r(__webpack_exports__);
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
+  assertUnchanged: () => (/* binding */ assertUnchanged),
   install: () => (/* binding */ install),
   obtain: () => (/* binding */ obtain)
 });
@@ -12600,7 +12607,6 @@ async function obtain(shop, tool) {
     if (cached !== undefined) {
         return cached;
     }
-    shop.releaseProver?.start();
     return (await adopt(shop, slot)) ?? (await fetch(shop, slot));
 }
 /**
@@ -12613,15 +12619,29 @@ async function install(shop, proven) {
     const { slot } = proven;
     let current = proven;
     for (let tries = 0; tries < MAX_COMMITS; tries++) {
-        if (current.folder === slot.folder) {
-            return { ...current, directory: slot.folder };
+        if (current.trace !== undefined) {
+            return { ...current, trace: current.trace, directory: slot.folder };
         }
         if (await slot.fill(current.folder)) {
-            return { ...current, folder: slot.folder, directory: slot.folder };
+            const trace = await slot.trace();
+            return { ...current, trace, folder: slot.folder, directory: slot.folder };
         }
         current = (await reuse(shop, slot)) ?? proven;
     }
     throw (0,tool_cache/* installFailed */.Pr)(`other runs keep changing ${slot.folder}`);
+}
+/**
+ * Requires every slot to hold what was proven: while this run was busy with other tools, another
+ * one, with another trust root, may have found a copy wanting and put its own there.
+ *
+ * @throws {SetupError} INSTALL_FAILED
+ */
+async function assertUnchanged(installed) {
+    for (const { slot, trace } of installed) {
+        if ((await slot.trace()) !== trace) {
+            throw (0,tool_cache/* installFailed */.Pr)(`another run has changed ${slot.folder} meanwhile`);
+        }
+    }
 }
 /** Undefined when there is no copy in the slot that passes; a copy that fails is removed. */
 async function reuse(shop, slot) {
@@ -12654,6 +12674,7 @@ function isFaultOfCopy(error) {
 }
 async function proveCached(shop, slot) {
     const started = performance.now();
+    const trace = await slot.trace();
     const files = slot.files();
     const [bundle, file] = await Promise.all([
         (0,release_proof.readEvidence)(files.bundle),
@@ -12664,7 +12685,7 @@ async function proveCached(shop, slot) {
     const releaseProof = await bindCached(shop, slot, verified);
     checkConditions(shop, slot.tool, verified);
     const durations = { download: undefined, verify: performance.now() - started };
-    return proven(slot, slot.folder, 'cache', proof, releaseProof, durations);
+    return { ...proven(slot, slot.folder, 'cache', proof, releaseProof, durations), trace };
 }
 async function bindCached(shop, slot, verified) {
     if (shop.releaseProver === undefined) {
@@ -12701,13 +12722,18 @@ async function adopt(shop, slot) {
 async function proveCopy(shop, slot, artifact, copy) {
     const { folder, binary } = await (0,begin/* newFolder */.lC)(shop, slot.tool);
     await (0,promises_.copyFile)(copy, binary);
-    const arrival = { folder, file: (0,digested_file/* digestFile */.TM)(binary, begin/* MAX_BINARY_BYTES */.Rh) };
+    shop.releaseProver?.start();
+    const file = (0,digested_file/* digestFile */.TM)(binary, begin/* MAX_BINARY_BYTES */.Rh);
+    const arrival = { folder, file, underWay: Promise.resolve(undefined) };
     return finish(shop, slot, artifact, arrival, Promise.resolve(undefined), 'preinstalled');
 }
 async function fetch(shop, slot) {
     const artifact = shop.release.binary(slot.tool, shop.platform);
-    const hint = publishedDigest(shop, artifact);
     const arrival = shop.begun.get(slot.tool) ?? (await (0,begin/* begin */.qN)(shop, slot.tool));
+    // The large object first: all that is small is here long before its last byte.
+    await arrival.underWay;
+    shop.releaseProver?.start();
+    const hint = publishedDigest(shop, artifact);
     return finish(shop, slot, artifact, arrival, hint, 'download');
 }
 /** Every check on a file in a folder of this run, and its evidence written beside it. */
@@ -12743,7 +12769,19 @@ async function finish(shop, slot, artifact, { folder, file }, hint, origin) {
 }
 function proven(slot, folder, origin, { verified, source, recovered }, releaseProof, durations) {
     const { tool } = slot;
-    return { tool, slot, folder, origin, verified, source, recovered, releaseProof, durations };
+    const trace = undefined;
+    return {
+        tool,
+        slot,
+        folder,
+        origin,
+        verified,
+        source,
+        recovered,
+        releaseProof,
+        durations,
+        trace,
+    };
 }
 function checkConditions(shop, tool, verified) {
     checkChecksum(tool, verified, shop.conditions);
@@ -13042,6 +13080,7 @@ const external_node_util_namespaceObject = __WEBPACK_EXTERNAL_createRequire(impo
 
 
 
+
 const run = (0,external_node_util_namespaceObject.promisify)(external_node_child_process_namespaceObject.execFile);
 const LIMITS = { timeout: 20_000, maxBuffer: 1 << 20, env: {}, windowsHide: true };
 /** How each kind of binary tells its version and platform. */
@@ -13058,13 +13097,31 @@ const COMPONENT_VERSION = ['--version=raw'];
  * @throws {Error} where it cannot be executed or does not answer
  */
 async function askBinary(file, tool) {
+    await assertProgram(file);
     const version = await run(file, VERSION_ARGUMENTS[tool] ?? COMPONENT_VERSION, LIMITS);
     const help = await run(file, ['--help'], LIMITS);
     return {
         version: /gitVersion"?:\s*"(v[^"]{1,40})"/i.exec(version.stdout)?.[1],
         platform: /platform"?:\s*"([^"]{1,40})"/i.exec(version.stdout)?.[1],
-        isTool: new RegExp(`(?:^|\\s)${tool}\\s`).test(help.stdout),
+        // The usage line alone: elsewhere the help of one tool speaks of others.
+        isTool: new RegExp(`^Usage:\\s+${tool}(?:\\s|$)`, 'm').test(help.stdout),
     };
+}
+/** First bytes of ELF, Mach-O (thin, of 64 bits, and universal), PE and of a script that names its shell. */
+const PROGRAMS = ['7f454c46', 'cffaedfe', 'cafebabe', '4d5a', '2321'];
+/** The system's own means of starting a program hands any other file to a shell. */
+async function assertProgram(path) {
+    const file = await (0,promises_.open)(path, 'r');
+    try {
+        const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0);
+        const start = buffer.toString('hex');
+        if (!PROGRAMS.some((magic) => start.startsWith(magic))) {
+            throw new Error(`${path} is not a program`);
+        }
+    }
+    finally {
+        await file.close();
+    }
 }
 /**
  * @returns undefined when the binary says it is the one that was asked for; else what is wrong
@@ -13079,15 +13136,6 @@ async function complaintOfBinary(file, tool, version, platform) {
     }
     catch (error) {
         return `the binary could not be asked: ${(0,errors/* explain */.WE)(error)}`;
-    }
-}
-/** For messages: what a verified binary says it is; undefined when it does not answer. */
-async function nameOfBinary(file, tool) {
-    try {
-        return nameOf(await askBinary(file, tool), tool);
-    }
-    catch {
-        return undefined; // Another tool, or another platform's: the caller knows enough without.
     }
 }
 function nameOf(self, tool) {
@@ -13135,7 +13183,7 @@ class ReleaseProver {
     async bind(tool, artifact, platform, verified, executable) {
         const sbom = await this.#sbom();
         if (!(sbom instanceof errors/* SetupError */.w3)) {
-            await this.#check(sbom, tool, artifact, verified, executable);
+            this.#check(sbom, artifact, verified);
             return { kind: 'sbom', sbom };
         }
         return this.#askBinary(tool, platform, executable, sbom);
@@ -13156,7 +13204,7 @@ class ReleaseProver {
             verified: await (0,prove/* proveWithBundle */.r)(this.#prover, file, bundle),
             content: await readSbom(files.sbom),
         };
-        await this.#check(sbom, tool, artifact, verified, undefined);
+        this.#check(sbom, artifact, verified);
         return { kind: 'sbom', sbom };
     }
     async #bindWithoutKeptSbom(tool, artifact, platform, verified, executable) {
@@ -13172,14 +13220,9 @@ class ReleaseProver {
             throw error;
         }
     }
-    async #check(sbom, tool, artifact, verified, executable) {
+    #check(sbom, artifact, verified) {
         const digest = verified.file.sha256.toString('hex');
-        try {
-            checkRelease(sbom.content, this.#release.version, artifact.name, digest);
-        }
-        catch (error) {
-            throw await withNameOfBinary(error, tool, executable);
-        }
+        checkRelease(sbom.content, this.#release.version, artifact.name, digest);
     }
     /** @returns an error where the release has no signed SBOM; everything else is thrown */
     #sbom() {
@@ -13225,13 +13268,6 @@ class ReleaseProver {
         this.#journal.warning('Release proven without SBOM', `${why.message}. The signed binary itself says that it is ${tool} ${version} for ${(0,kubernetes_platform/* platformName */.$r)(platform)}.`);
         return { kind: 'binary' };
     }
-}
-/** What the wrong bytes are, in their own words where nothing else tells: they are signed too. */
-async function withNameOfBinary(error, tool, executable) {
-    const name = executable === undefined ? undefined : await nameOfBinary(executable, tool);
-    return error instanceof errors/* SetupError */.w3 && name !== undefined
-        ? new errors/* SetupError */.w3(error.code, `${error.message}; they say that they are ${name}`, error.hint)
-        : error;
 }
 function missing(message, cause) {
     return new errors/* SetupError */.w3('RELEASE_MISMATCH', message, '', cause);
@@ -13288,6 +13324,10 @@ function describeReleaseProof(proof) {
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_2__);
 /* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3916);
 /* harmony import */ var _kubernetes_release_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6861);
+/* harmony import */ var _kubernetes_version_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(304);
+/* harmony import */ var _transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6571);
+
+
 
 
 
@@ -13309,11 +13349,13 @@ class Slot {
     version;
     folder;
     #fileName;
+    #toolCache;
     constructor(toolCache, tool, version, platform) {
         this.tool = tool;
         this.version = version;
         this.folder = node_path__WEBPACK_IMPORTED_MODULE_2___default().join(toolFolder(toolCache, tool), version.slice(1), `${platform.os}-${platform.arch}`);
         this.#fileName = (0,_kubernetes_release_js__WEBPACK_IMPORTED_MODULE_4__/* .fileName */ .Md)(tool, platform);
+        this.#toolCache = toolCache;
     }
     /** The files of a copy, in this slot or in a folder that is to become it. */
     files(folder = this.folder) {
@@ -13326,20 +13368,39 @@ class Slot {
     }
     /** @throws {SetupError} INSTALL_FAILED */
     async isOccupied() {
-        return (await entry(this.folder)) !== undefined;
+        return (await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(this.folder)) !== undefined;
     }
     /**
-     * Requires what lies in the slot to be plain files in a plain folder that nobody but this user
-     * (and root) can write to: else it could be another file by the time it is executed.
+     * Requires what lies in the slot to be its own plain files, in plain folders, that nobody but
+     * this user can change: else there could be another file by the time it is executed, or another
+     * one beside it on `PATH`.
      *
      * @throws {SetupError} INSTALL_FAILED
      */
     async assertOwned() {
-        await this.#assertNoLinks();
-        await assertPrivate(this.folder, 'folder');
-        for (const name of await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.readdir)(this.folder)) {
-            await assertPrivate(node_path__WEBPACK_IMPORTED_MODULE_2___default().join(this.folder, name), 'file');
+        const owners = await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .trustedOwners */ .Kg)(this.#toolCache);
+        const { binary, bundle, sbom, sbomBundle } = this.files();
+        const known = new Set([binary, bundle, sbom, sbomBundle].map((file) => node_path__WEBPACK_IMPORTED_MODULE_2___default().basename(file)));
+        try {
+            await this.#assertParents(owners);
+            await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .assertPrivate */ .gk)(this.folder, 'folder', owners);
+            for (const name of await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.readdir)(this.folder)) {
+                if (!known.has(name)) {
+                    throw new Error(`${name} does not belong there`);
+                }
+                await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .assertPrivate */ .gk)(node_path__WEBPACK_IMPORTED_MODULE_2___default().join(this.folder, name), 'file', owners);
+            }
         }
+        catch (error) {
+            throw installFailed(`the copy in ${this.folder} is not as it was left`, error);
+        }
+    }
+    /** Changes when the folder or its binary is replaced or written to. */
+    async trace() {
+        const entries = await Promise.all([(0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(this.folder), (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(this.files().binary)]);
+        return entries
+            .map((found) => `${String(found?.ino)} ${String(found?.size)} ${String(found?.ctimeMs)}`)
+            .join(', ');
     }
     /**
      * Moves a finished folder into the slot, in one step.
@@ -13350,8 +13411,8 @@ class Slot {
     async fill(folder) {
         const parent = node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(this.folder);
         try {
-            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.mkdir)(parent, { recursive: true });
-            await this.#assertNoLinks();
+            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.mkdir)(parent, { recursive: true, mode: 0o755 });
+            await this.#assertParents(await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .trustedOwners */ .Kg)(this.#toolCache));
             await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.chmod)(this.files(folder).binary, 0o755);
             await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.chmod)(folder, 0o755);
             await sweep(parent);
@@ -13374,14 +13435,25 @@ class Slot {
             }
         }
     }
-    /** What is written to, or removed from, this slot must not be somewhere else. */
-    async #assertNoLinks() {
-        const version = node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(this.folder);
-        for (const folder of [node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(version), version]) {
-            if ((await entry(folder))?.isDirectory() === false) {
-                throw installFailed(`${folder} is not a plain folder`);
+    /** Whoever can change a folder above the slot can put another slot in its place. */
+    async #assertParents(owners) {
+        for (const folder of this.#parents()) {
+            if ((await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(folder)) !== undefined) {
+                await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .assertPrivate */ .gk)(folder, 'folder', owners);
             }
         }
+    }
+    /** What is removed from this slot must not be somewhere else. */
+    async #assertNoLinks() {
+        for (const folder of this.#parents()) {
+            if ((await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(folder))?.isDirectory() === false) {
+                throw new Error(`${folder} is not a plain folder`);
+            }
+        }
+    }
+    #parents() {
+        const version = node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(this.folder);
+        return [node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(version), version];
     }
     /** @throws {SetupError} INSTALL_FAILED */
     async empty() {
@@ -13402,7 +13474,7 @@ class Slot {
  */
 async function cachedVersions(toolCache, tool, platform) {
     const names = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.readdir)(toolFolder(toolCache, tool)).catch(() => []);
-    const versions = names.filter((name) => /^\d+\.\d+\.\d+(-[a-z]+\.\d+)?$/.test(name));
+    const versions = names.filter(_kubernetes_version_js__WEBPACK_IMPORTED_MODULE_5__/* .isExactVersion */ .Yb);
     const occupied = await Promise.all(versions.map((version) => new Slot(toolCache, tool, `v${version}`, platform).isOccupied()));
     return versions.filter((_, index) => occupied[index]).map((version) => `v${version}`);
 }
@@ -13419,7 +13491,7 @@ async function moveInto(from, to) {
             case 'ENOTEMPTY':
             case 'EEXIST':
             case 'EPERM': // Windows says so for a folder that exists.
-                if ((await entry(to)) !== undefined) {
+                if ((await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(to)) !== undefined) {
                     return false;
                 }
                 throw error;
@@ -13445,34 +13517,11 @@ async function sweep(folder) {
     for (const name of await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.readdir)(folder)) {
         const stale = node_path__WEBPACK_IMPORTED_MODULE_2___default().join(folder, name);
         if (name.startsWith(PARTIAL_PREFIX)) {
-            const modified = (await entry(stale))?.mtimeMs ?? Infinity;
+            const modified = (await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(stale))?.mtimeMs ?? Infinity;
             if (modified < Date.now() - STALE_AFTER) {
                 await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(stale, { force: true, recursive: true });
             }
         }
-    }
-}
-async function assertPrivate(file, kind) {
-    const found = await entry(file);
-    const isKind = kind === 'file' ? found?.isFile() : found?.isDirectory();
-    if (found === undefined || isKind !== true) {
-        throw installFailed(`${file} is not a plain ${kind}`);
-    }
-    // Windows has no such modes, and no uid.
-    const uid = process.getuid?.();
-    if (uid !== undefined && ((found.mode & 0o022) !== 0 || ![uid, 0].includes(found.uid))) {
-        throw installFailed(`${file} can be changed by other users of this machine`);
-    }
-}
-async function entry(file) {
-    try {
-        return await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.lstat)(file);
-    }
-    catch (error) {
-        if ((0,_errors_js__WEBPACK_IMPORTED_MODULE_3__/* .codeOf */ .$N)(error) === 'ENOENT') {
-            return undefined;
-        }
-        throw installFailed(`cannot look at ${file}`, error);
     }
 }
 /** An error of the file system that nobody expected, as INSTALL_FAILED; any other unchanged. */
@@ -13667,6 +13716,7 @@ function pointerUrl(base, channel, minor) {
 /* harmony export */   HF: () => (/* binding */ isPublished),
 /* harmony export */   Hd: () => (/* binding */ parseVersionRequest),
 /* harmony export */   W4: () => (/* binding */ newestSatisfying),
+/* harmony export */   Yb: () => (/* binding */ isExactVersion),
 /* harmony export */   x: () => (/* binding */ resolveVersion)
 /* harmony export */ });
 /* unused harmony exports satisfies, isPrerelease, minorOf */
@@ -13754,6 +13804,10 @@ async function newestSatisfying(versions, request) {
     const asked = await Promise.all(versions.map((version) => satisfies(version, request)));
     return versions.filter((_, index) => asked[index]).sort(rcompare)[0];
 }
+/** @param text without `v` */
+function isExactVersion(text) {
+    return EXACT.test(text);
+}
 /** @param version with `v` */
 function isPrerelease(version) {
     return version.includes('-');
@@ -13793,7 +13847,9 @@ async function readPointer(http, base, channel, minor) {
     const isVersion = version.startsWith('v') && EXACT.test(version.slice(1));
     const isAsked = isOfMinor(version, minor) && (channel === 'latest' || !isPrerelease(version));
     if (!isVersion || !isAsked) {
-        throw new _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SetupError */ .w3('VERSION_NOT_FOUND', `${url.href} does not name a ${channel === 'stable' ? 'stable ' : ''}version${minor === undefined ? '' : ` of ${minor}`}: ${JSON.stringify(text.slice(0, 60))}`, 'The release host, a mirror or something in between answered with something else. Pin an exact version, or check "download-base-url".');
+        // Of a folder's pointer, which may be a link to a file that is not for the log, nothing is shown.
+        const found = url.protocol === 'file:' ? '' : `: ${JSON.stringify(text.slice(0, 60))}`;
+        throw new _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SetupError */ .w3('VERSION_NOT_FOUND', `${url.href} does not name a ${channel === 'stable' ? 'stable ' : ''}version${minor === undefined ? '' : ` of ${minor}`}${found}`, 'The release host, a mirror or something in between answered with something else. Pin an exact version, or check "download-base-url".');
     }
     return version;
 }
@@ -13868,7 +13924,7 @@ async function isPublished(version, http, base) {
 
 /***/ }),
 
-/***/ 6934:
+/***/ 2077:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -15672,19 +15728,11 @@ function invalid(shown, line, problem) {
 
 // EXTERNAL MODULE: ./src/sigstore/public-instance.ts
 var public_instance = __nccwpck_require__(2161);
-;// CONCATENATED MODULE: external "node:http"
-const external_node_http_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:http");
-var external_node_http_default = /*#__PURE__*/__nccwpck_require__.n(external_node_http_namespaceObject);
-;// CONCATENATED MODULE: external "node:https"
-const external_node_https_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
-var external_node_https_default = /*#__PURE__*/__nccwpck_require__.n(external_node_https_namespaceObject);
 // EXTERNAL MODULE: ./src/transfer/retry.ts + 2 modules
 var retry = __nccwpck_require__(8280);
 // EXTERNAL MODULE: ./src/transfer/transfer-error.ts
 var transfer_error = __nccwpck_require__(8595);
 ;// CONCATENATED MODULE: ./src/transfer/http.ts
-
-
 
 
 
@@ -15702,17 +15750,11 @@ class HttpClient {
     patience;
     signal;
     #options;
-    #agents;
+    #agents = new Map();
     constructor(options) {
         this.#options = options;
         this.patience = options.patience;
         this.signal = options.signal;
-        const common = { keepAlive: true, proxyEnv: { ...options.proxyEnvironment } };
-        const small = { ...common, maxSockets: SMALL_SOCKETS };
-        this.#agents = {
-            'http:': { small: new (external_node_http_default()).Agent(small), large: new (external_node_http_default()).Agent(common) },
-            'https:': { small: new (external_node_https_default()).Agent(small), large: new (external_node_https_default()).Agent(common) },
-        };
     }
     /**
      * Reads a small object whole, with retries.
@@ -15783,6 +15825,21 @@ class HttpClient {
         }
         throw new transfer_error/* FinalError */.f4(`more than ${String(MAX_REDIRECTS)} redirects`);
     }
+    #agent(isSecure, lane, byProxy) {
+        const key = `${String(isSecure)} ${lane} ${String(byProxy)}`;
+        const known = this.#agents.get(key);
+        if (known !== undefined) {
+            return known;
+        }
+        const { Agent } = isSecure ? builtin('node:https') : builtin('node:http');
+        const agent = new Agent({
+            keepAlive: true,
+            ...(lane === 'small' ? { maxSockets: SMALL_SOCKETS } : {}),
+            ...(byProxy ? { proxyEnv: { ...this.#options.proxyEnvironment } } : {}),
+        });
+        this.#agents.set(key, agent);
+        return agent;
+    }
     #request(url, options, withToken, signal) {
         const started = performance.now();
         const method = options.method ?? 'GET';
@@ -15802,8 +15859,10 @@ class HttpClient {
         };
         return new Promise((resolve, reject) => {
             const isSecure = url.protocol === 'https:';
-            const agent = this.#agents[isSecure ? 'https:' : 'http:'][options.lane ?? 'small'];
-            const request = (isSecure ? (external_node_https_default()) : (external_node_http_default())).request(url, { method, headers, agent, signal });
+            // In the clear a token goes to this machine alone, and not by way of a proxy.
+            const agent = this.#agent(isSecure, options.lane ?? 'small', isSecure || !withToken);
+            const { request: start } = isSecure ? builtin('node:https') : builtin('node:http');
+            const request = start(url, { method, headers, agent, signal });
             // One clock for connection and headers; afterwards one that every received byte sets back.
             const answerTimer = setTimeout(() => {
                 request.destroy(new Error(`no answer within ${seconds(this.patience.answer)}`));
@@ -15824,6 +15883,9 @@ class HttpClient {
             request.end(body);
         });
     }
+}
+function builtin(name) {
+    return process.getBuiltinModule(name);
 }
 /**
  * Whether bytes may travel this way: https anywhere, http on this machine only.
@@ -16331,18 +16393,21 @@ async function setUp(inputs, scratch) {
         const beginning = main_begin(inputs, http, scratch, journal);
         track(beginning.then(({ arrivals }) => Promise.allSettled(filesOf(arrivals))));
         const verification = await loadVerification();
-        const trust = verification.loadTrustRoot(trustRootSource(inputs, scratch), http);
-        track(trust);
         const { Report } = await loadReport();
         const report = new Report();
         report.begin(inputs, journal);
-        const { shop, proven } = await obtainAll(inputs, await beginning, trust, verification, track);
+        const begun = await beginning;
+        await Promise.all([...begun.arrivals.values()].map(({ underWay }) => underWay));
+        const trust = verification.loadTrustRoot(trustRootSource(inputs, scratch), http);
+        track(trust);
+        const { shop, proven } = await obtainAll(inputs, begun, trust, verification, track);
         const obtained = performance.now();
         const installed = await installAll(shop, proven, verification);
-        const resolve = (await beginning).resolvedAt - started;
+        const resolve = begun.resolvedAt - started;
         const durations = { resolve, install: performance.now() - obtained };
         await keepTrustRoot(await trust, journal);
         await verification.checkPrecedence(installed, inputs.runner, report);
+        await verification.assertUnchanged(installed);
         await report.success(inputs, installed, durations);
     }
     finally {
@@ -16512,7 +16577,8 @@ async function withScratch(temp, work) {
         await work(scratch);
     }
     finally {
-        await (0,promises_.rm)(scratch, { force: true, recursive: true, maxRetries: 3 });
+        // The runner empties RUNNER_TEMP: a folder that resists is no reason to fail after success.
+        await (0,promises_.rm)(scratch, { force: true, recursive: true, maxRetries: 3 }).catch(() => undefined);
     }
 }
 async function makeScratch(temp) {
@@ -18717,7 +18783,7 @@ class Report {
         this.info(`Evidence: ${installed.slot.files().bundle}`);
         endGroup();
     }
-    /** `PATH`, outputs and summary: the last thing that a successful run does. */
+    /** Outputs, summary, and `PATH` as the very last thing: what fails before leaves it alone. */
     async success(inputs, installed, durations) {
         const reports = installed.map((one) => toolReport(one, inputs, durations));
         installed.forEach((one, index) => {
@@ -18726,12 +18792,12 @@ class Report {
                 this.tool(one, report);
             }
         });
-        for (const { directory } of installed) {
-            addPath(directory);
-        }
         setOutputs(reports);
         addToSummary(reports, inputs);
         await this.#writeSummary();
+        for (const { directory } of installed) {
+            addPath(directory);
+        }
     }
     /** A runner without job summaries must not make a run fail that has succeeded. */
     async #writeSummary() {
@@ -19286,7 +19352,7 @@ function mismatch(what, expected, found) {
 
 /** RFC 5280 §4.2.1.12: id-kp-codeSigning. */
 const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
-const DECIMAL = /^\d{1,19}$/;
+const DECIMAL = /^(?:0|[1-9]\d{0,14})$/;
 /** Only this module holds the seal, so only {@link verify} can make a {@link Verified}. */
 const seal = Symbol('verified');
 /** A file whose signature, certificate, identity and log entry were all verified in this run. */
@@ -19341,6 +19407,7 @@ function verify(file, bundle, trust, expected) {
         checkIntegratedTime(entry, leaf);
     });
     const signedAt = checkAgainstTrustRoot(file, bundle, trust);
+    checkLogValidity(entry, signedAt, trust);
     return new Verified(seal, file, bundle, expected, entry, signedAt);
 }
 /** A signature over the file itself, made with the key of a certificate. */
@@ -19518,6 +19585,17 @@ function checkAgainstTrustRoot(file, bundle, trust) {
         throw translated(error);
     }
     return earliestTime(entity);
+}
+/**
+ * The log was in use when the signature was made.
+ *
+ * `@sigstore/verify` looks at that for an entry timestamp, but not for a checkpoint.
+ */
+function checkLogValidity(entry, signedAt, trust) {
+    const isInUse = trust.tlogs.some(({ logID, validFor }) => logID.equals(entry.logId.keyId) && validFor.start <= signedAt && signedAt <= validFor.end);
+    if (!isInUse) {
+        throw invalidEntry(`its log was not in use at ${isoDate(signedAt)}`);
+    }
 }
 /** The library's view of the bundle, but with the signature check that was fed while streaming. */
 function signedEntity(file, bundle) {
@@ -19991,11 +20069,14 @@ var tuf_js_dist = __nccwpck_require__(4706);
 var dist_error = __nccwpck_require__(6376);
 // EXTERNAL MODULE: ./src/errors.ts
 var errors = __nccwpck_require__(3916);
+// EXTERNAL MODULE: ./src/transfer/private-file.ts
+var private_file = __nccwpck_require__(6571);
 // EXTERNAL MODULE: ./src/transfer/transfer-error.ts
 var transfer_error = __nccwpck_require__(8595);
 // EXTERNAL MODULE: ./src/sigstore/public-instance.ts
 var public_instance = __nccwpck_require__(2161);
 ;// CONCATENATED MODULE: ./src/sigstore/trusted-root.ts
+
 
 
 
@@ -20145,10 +20226,16 @@ function fetcher(mirror, folder, getFile) {
         },
     };
 }
+/** What an earlier run may have left: metadata with its version, and targets with their hash. */
+const OLD_METADATA = /^(?:\d+\.(?:root|snapshot|targets)\.json|targets%2F[0-9a-f]+\.trusted_root\.json)$/;
 /** Each file is put in place whole; two runs at once leave a set of one, the other, or a mixture
  * that the next run finds not to fit together and fetches anew. */
 async function keepMetadata(cache, fetched) {
-    await (0,promises_.mkdir)(cache, { recursive: true });
+    await (0,promises_.mkdir)(cache, { recursive: true, mode: 0o755 });
+    const parent = external_node_path_default().dirname(cache);
+    const owners = await (0,private_file/* trustedOwners */.Kg)(external_node_path_default().dirname(parent));
+    await (0,private_file/* assertPrivate */.gk)(parent, 'folder', owners);
+    await (0,private_file/* assertPrivate */.gk)(cache, 'folder', owners);
     const names = new Map([...fetched].map(([name, bytes]) => [encodeURIComponent(name), bytes]));
     for (const [name, bytes] of names) {
         const partial = external_node_path_default().join(cache, `.${(0,external_node_crypto_.randomUUID)()}`);
@@ -20156,7 +20243,7 @@ async function keepMetadata(cache, fetched) {
         await (0,promises_.rename)(partial, external_node_path_default().join(cache, name));
     }
     for (const name of await (0,promises_.readdir)(cache)) {
-        if (!names.has(name) && !name.startsWith('.')) {
+        if (!names.has(name) && OLD_METADATA.test(name)) {
             await (0,promises_.rm)(external_node_path_default().join(cache, name), { force: true });
         }
     }
@@ -20606,6 +20693,62 @@ function strongEntityTag(answer) {
 function contentLength(answer) {
     const length = answer.headers['content-length'];
     return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined;
+}
+
+
+/***/ }),
+
+/***/ 6571:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Kg: () => (/* binding */ trustedOwners),
+/* harmony export */   _f: () => (/* binding */ entryAt),
+/* harmony export */   gk: () => (/* binding */ assertPrivate)
+/* harmony export */ });
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1455);
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_0__);
+/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3916);
+/* harmony import */ var _transfer_error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8595);
+
+
+
+/**
+ * This user, root, and whoever owns a folder: who owns that could put another in its place anyway.
+ *
+ * @param root need not exist
+ */
+async function trustedOwners(root) {
+    const uid = process.getuid?.(); // Windows has none.
+    const owner = (await entryAt(root))?.uid;
+    return uid === undefined ? undefined : new Set([uid, 0, ...(owner === undefined ? [] : [owner])]);
+}
+/**
+ * Requires a plain file or folder, and no link, that nobody but its owner can write to.
+ *
+ * @throws {FinalError}
+ */
+async function assertPrivate(file, kind, owners) {
+    const found = await entryAt(file);
+    const isKind = kind === 'file' ? found?.isFile() : found?.isDirectory();
+    if (found === undefined || isKind !== true) {
+        throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_2__/* .FinalError */ .f4(`${file} is not a plain ${kind}`);
+    }
+    if (owners !== undefined && ((found.mode & 0o022) !== 0 || !owners.has(found.uid))) {
+        throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_2__/* .FinalError */ .f4(`${file} can be changed by other users of this machine`);
+    }
+}
+/** What is at a path, links not followed; undefined for nothing. */
+async function entryAt(file) {
+    try {
+        return await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_0__.lstat)(file);
+    }
+    catch (error) {
+        if ((0,_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .codeOf */ .$N)(error) === 'ENOENT') {
+            return undefined;
+        }
+        throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_2__/* .FinalError */ .f4(`cannot look at ${file}`, error);
+    }
 }
 
 

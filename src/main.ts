@@ -43,18 +43,21 @@ async function setUp(inputs: Inputs, scratch: string): Promise<void> {
     const beginning = begin(inputs, http, scratch, journal);
     track(beginning.then(({ arrivals }) => Promise.allSettled(filesOf(arrivals))));
     const verification = await loadVerification();
-    const trust = verification.loadTrustRoot(trustRootSource(inputs, scratch), http);
-    track(trust);
     const { Report } = await loadReport();
     const report = new Report();
     report.begin(inputs, journal);
-    const { shop, proven } = await obtainAll(inputs, await beginning, trust, verification, track);
+    const begun = await beginning;
+    await Promise.all([...begun.arrivals.values()].map(({ underWay }) => underWay));
+    const trust = verification.loadTrustRoot(trustRootSource(inputs, scratch), http);
+    track(trust);
+    const { shop, proven } = await obtainAll(inputs, begun, trust, verification, track);
     const obtained = performance.now();
     const installed = await installAll(shop, proven, verification);
-    const resolve = (await beginning).resolvedAt - started;
+    const resolve = begun.resolvedAt - started;
     const durations = { resolve, install: performance.now() - obtained };
     await keepTrustRoot(await trust, journal);
     await verification.checkPrecedence(installed, inputs.runner, report);
+    await verification.assertUnchanged(installed);
     await report.success(inputs, installed, durations);
   } finally {
     // Nothing may still write to the scratch folder when it is removed.
@@ -289,7 +292,8 @@ async function withScratch(temp: string, work: (scratch: string) => Promise<void
   try {
     await work(scratch);
   } finally {
-    await rm(scratch, { force: true, recursive: true, maxRetries: 3 });
+    // The runner empties RUNNER_TEMP: a folder that resists is no reason to fail after success.
+    await rm(scratch, { force: true, recursive: true, maxRetries: 3 }).catch(() => undefined);
   }
 }
 

@@ -136,7 +136,7 @@ export class Report implements Journal {
     core.endGroup();
   }
 
-  /** `PATH`, outputs and summary: the last thing that a successful run does. */
+  /** Outputs, summary, and `PATH` as the very last thing: what fails before leaves it alone. */
   async success(
     inputs: Inputs,
     installed: readonly Installed[],
@@ -149,12 +149,12 @@ export class Report implements Journal {
         this.tool(one, report);
       }
     });
-    for (const { directory } of installed) {
-      core.addPath(directory);
-    }
     setOutputs(reports);
     addToSummary(reports, inputs);
     await this.#writeSummary();
+    for (const { directory } of installed) {
+      core.addPath(directory);
+    }
   }
 
   /** A runner without job summaries must not make a run fail that has succeeded. */

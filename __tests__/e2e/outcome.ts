@@ -86,7 +86,7 @@ export const cachedFiles = (run: ActionResult): string[] =>
 export const warningsOf = (run: ActionResult): ActionResult['annotations'] =>
   run.annotations.filter(({ level }) => level === 'warning');
 
-const errorsOf = (run: ActionResult): ActionResult['annotations'] =>
+export const errorsOf = (run: ActionResult): ActionResult['annotations'] =>
   run.annotations.filter(({ level }) => level === 'error');
 
 /** Serves a file with everything beside it in the place of another, as a lying mirror would. */

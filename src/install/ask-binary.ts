@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { open } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { explain } from '../errors.js';
 import { platformName, type Platform, type Tool } from '../kubernetes/platform.js';
@@ -30,13 +31,32 @@ const COMPONENT_VERSION = ['--version=raw'];
  * @throws {Error} where it cannot be executed or does not answer
  */
 export async function askBinary(file: string, tool: Tool): Promise<SelfDescription> {
+  await assertProgram(file);
   const version = await run(file, VERSION_ARGUMENTS[tool] ?? COMPONENT_VERSION, LIMITS);
   const help = await run(file, ['--help'], LIMITS);
   return {
     version: /gitVersion"?:\s*"(v[^"]{1,40})"/i.exec(version.stdout)?.[1],
     platform: /platform"?:\s*"([^"]{1,40})"/i.exec(version.stdout)?.[1],
-    isTool: new RegExp(`(?:^|\\s)${tool}\\s`).test(help.stdout),
+    // The usage line alone: elsewhere the help of one tool speaks of others.
+    isTool: new RegExp(`^Usage:\\s+${tool}(?:\\s|$)`, 'm').test(help.stdout),
   };
+}
+
+/** First bytes of ELF, Mach-O (thin, of 64 bits, and universal), PE and of a script that names its shell. */
+const PROGRAMS = ['7f454c46', 'cffaedfe', 'cafebabe', '4d5a', '2321'];
+
+/** The system's own means of starting a program hands any other file to a shell. */
+async function assertProgram(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0);
+    const start = buffer.toString('hex');
+    if (!PROGRAMS.some((magic) => start.startsWith(magic))) {
+      throw new Error(`${path} is not a program`);
+    }
+  } finally {
+    await file.close();
+  }
 }
 
 /**
@@ -57,15 +77,6 @@ export async function complaintOfBinary(
       : `asked for ${tool} ${version} for ${platformName(platform)}, but the binary says it is ${nameOf(self, tool)}`;
   } catch (error) {
     return `the binary could not be asked: ${explain(error)}`;
-  }
-}
-
-/** For messages: what a verified binary says it is; undefined when it does not answer. */
-export async function nameOfBinary(file: string, tool: Tool): Promise<string | undefined> {
-  try {
-    return nameOf(await askBinary(file, tool), tool);
-  } catch {
-    return undefined; // Another tool, or another platform's: the caller knows enough without.
   }
 }
 

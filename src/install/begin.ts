@@ -41,6 +41,8 @@ export interface Arrival {
   readonly folder: string;
   /** Rejects with a {@link SetupError}. */
   readonly file: Promise<DigestedFile>;
+  /** Resolves when the first bytes are here, or will never be. Until then nothing else is asked. */
+  readonly underWay: Promise<undefined>;
 }
 
 /**
@@ -60,16 +62,22 @@ export async function beginIfNeeded(sources: Sources, tool: Tool): Promise<Arriv
 export async function begin(sources: Sources, tool: Tool): Promise<Arrival> {
   const { http, release, platform, journal } = sources;
   const { folder, binary } = await newFolder(sources, tool);
+  const { promise: underWay, resolve } = Promise.withResolvers<undefined>();
+  const setUnderWay = (): void => {
+    resolve(undefined);
+  };
   const file = download(http, release.binary(tool, platform).url, binary, {
     maxBytes: MAX_BINARY_BYTES,
     onProgress: (received, total) => {
+      setUnderWay();
       journal.progress(tool, received, total);
     },
   }).catch(async (error: unknown) => {
     throw await whyNotDownloaded(sources, tool, error);
   });
-  file.catch(() => undefined); // Awaited later: until then a failure has no other listener.
-  return { folder, file };
+  // Awaited later: until then a failure has no other listener.
+  file.catch(() => undefined).finally(setUnderWay);
+  return { folder, file, underWay };
 }
 
 /** @throws {SetupError} INSTALL_FAILED */

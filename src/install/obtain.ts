@@ -58,11 +58,14 @@ export interface Proven {
   readonly recovered: string | undefined;
   readonly releaseProof: ReleaseProof;
   readonly durations: ObtainDurations;
+  /** What the slot looked like before its bytes were read; undefined for a folder of this run. */
+  readonly trace: string | undefined;
 }
 
 /** A {@link Proven} whose folder is the slot's. */
 export interface Installed extends Proven {
   readonly directory: string;
+  readonly trace: string;
 }
 
 /**
@@ -77,7 +80,6 @@ export async function obtain(shop: Workshop, tool: Tool): Promise<Proven> {
   if (cached !== undefined) {
     return cached;
   }
-  shop.releaseProver?.start();
   return (await adopt(shop, slot)) ?? (await fetch(shop, slot));
 }
 
@@ -91,15 +93,30 @@ export async function install(shop: Workshop, proven: Proven): Promise<Installed
   const { slot } = proven;
   let current: Proven | undefined = proven;
   for (let tries = 0; tries < MAX_COMMITS; tries++) {
-    if (current.folder === slot.folder) {
-      return { ...current, directory: slot.folder };
+    if (current.trace !== undefined) {
+      return { ...current, trace: current.trace, directory: slot.folder };
     }
     if (await slot.fill(current.folder)) {
-      return { ...current, folder: slot.folder, directory: slot.folder };
+      const trace = await slot.trace();
+      return { ...current, trace, folder: slot.folder, directory: slot.folder };
     }
     current = (await reuse(shop, slot)) ?? proven;
   }
   throw installFailed(`other runs keep changing ${slot.folder}`);
+}
+
+/**
+ * Requires every slot to hold what was proven: while this run was busy with other tools, another
+ * one, with another trust root, may have found a copy wanting and put its own there.
+ *
+ * @throws {SetupError} INSTALL_FAILED
+ */
+export async function assertUnchanged(installed: readonly Installed[]): Promise<void> {
+  for (const { slot, trace } of installed) {
+    if ((await slot.trace()) !== trace) {
+      throw installFailed(`another run has changed ${slot.folder} meanwhile`);
+    }
+  }
 }
 
 /** Undefined when there is no copy in the slot that passes; a copy that fails is removed. */
@@ -138,6 +155,7 @@ function isFaultOfCopy(error: unknown): boolean {
 
 async function proveCached(shop: Workshop, slot: Slot): Promise<Proven> {
   const started = performance.now();
+  const trace = await slot.trace();
   const files = slot.files();
   const [bundle, file] = await Promise.all([
     readEvidence(files.bundle),
@@ -148,7 +166,7 @@ async function proveCached(shop: Workshop, slot: Slot): Promise<Proven> {
   const releaseProof = await bindCached(shop, slot, verified);
   checkConditions(shop, slot.tool, verified);
   const durations = { download: undefined, verify: performance.now() - started };
-  return proven(slot, slot.folder, 'cache', proof, releaseProof, durations);
+  return { ...proven(slot, slot.folder, 'cache', proof, releaseProof, durations), trace };
 }
 
 async function bindCached(shop: Workshop, slot: Slot, verified: Verified): Promise<ReleaseProof> {
@@ -192,14 +210,19 @@ async function proveCopy(
 ): Promise<Proven> {
   const { folder, binary } = await newFolder(shop, slot.tool);
   await copyFile(copy, binary);
-  const arrival = { folder, file: digestFile(binary, MAX_BINARY_BYTES) };
+  shop.releaseProver?.start();
+  const file = digestFile(binary, MAX_BINARY_BYTES);
+  const arrival = { folder, file, underWay: Promise.resolve(undefined) };
   return finish(shop, slot, artifact, arrival, Promise.resolve(undefined), 'preinstalled');
 }
 
 async function fetch(shop: Workshop, slot: Slot): Promise<Proven> {
   const artifact = shop.release.binary(slot.tool, shop.platform);
-  const hint = publishedDigest(shop, artifact);
   const arrival = shop.begun.get(slot.tool) ?? (await begin(shop, slot.tool));
+  // The large object first: all that is small is here long before its last byte.
+  await arrival.underWay;
+  shop.releaseProver?.start();
+  const hint = publishedDigest(shop, artifact);
   return finish(shop, slot, artifact, arrival, hint, 'download');
 }
 
@@ -258,7 +281,19 @@ function proven(
   durations: ObtainDurations,
 ): Proven {
   const { tool } = slot;
-  return { tool, slot, folder, origin, verified, source, recovered, releaseProof, durations };
+  const trace = undefined;
+  return {
+    tool,
+    slot,
+    folder,
+    origin,
+    verified,
+    source,
+    recovered,
+    releaseProof,
+    durations,
+    trace,
+  };
 }
 
 function checkConditions(shop: Workshop, tool: Tool, verified: Verified): void {

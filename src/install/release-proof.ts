@@ -13,7 +13,7 @@ import { digestFile } from '../transfer/digested-file.js';
 import { download } from '../transfer/download.js';
 import { downloadFailed } from '../transfer/download-failed.js';
 import { TransferError } from '../transfer/transfer-error.js';
-import { complaintOfBinary, nameOfBinary } from './ask-binary.js';
+import { complaintOfBinary } from './ask-binary.js';
 import type { Journal } from './journal.js';
 import type { SlotFiles } from './tool-cache.js';
 
@@ -67,7 +67,7 @@ export class ReleaseProver {
   ): Promise<ReleaseProof> {
     const sbom = await this.#sbom();
     if (!(sbom instanceof SetupError)) {
-      await this.#check(sbom, tool, artifact, verified, executable);
+      this.#check(sbom, artifact, verified);
       return { kind: 'sbom', sbom };
     }
     return this.#askBinary(tool, platform, executable, sbom);
@@ -96,7 +96,7 @@ export class ReleaseProver {
       verified: await proveWithBundle(this.#prover, file, bundle),
       content: await readSbom(files.sbom),
     };
-    await this.#check(sbom, tool, artifact, verified, undefined);
+    this.#check(sbom, artifact, verified);
     return { kind: 'sbom', sbom };
   }
 
@@ -119,19 +119,9 @@ export class ReleaseProver {
     }
   }
 
-  async #check(
-    sbom: VerifiedSbom,
-    tool: Tool,
-    artifact: Artifact,
-    verified: Verified,
-    executable: string | undefined,
-  ): Promise<void> {
+  #check(sbom: VerifiedSbom, artifact: Artifact, verified: Verified): void {
     const digest = verified.file.sha256.toString('hex');
-    try {
-      checkRelease(sbom.content, this.#release.version, artifact.name, digest);
-    } catch (error) {
-      throw await withNameOfBinary(error, tool, executable);
-    }
+    checkRelease(sbom.content, this.#release.version, artifact.name, digest);
   }
 
   /** @returns an error where the release has no signed SBOM; everything else is thrown */
@@ -194,18 +184,6 @@ export class ReleaseProver {
     );
     return { kind: 'binary' };
   }
-}
-
-/** What the wrong bytes are, in their own words where nothing else tells: they are signed too. */
-async function withNameOfBinary(
-  error: unknown,
-  tool: Tool,
-  executable: string | undefined,
-): Promise<unknown> {
-  const name = executable === undefined ? undefined : await nameOfBinary(executable, tool);
-  return error instanceof SetupError && name !== undefined
-    ? new SetupError(error.code, `${error.message}; they say that they are ${name}`, error.hint)
-    : error;
 }
 
 function missing(message: string, cause: unknown): SetupError {

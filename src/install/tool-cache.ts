@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { Stats } from 'node:fs';
-import { chmod, cp, lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { SetupError, explain, codeOf } from '../errors.js';
 import { fileName } from '../kubernetes/release.js';
 import type { Platform, Tool } from '../kubernetes/platform.js';
+import { isExactVersion } from '../kubernetes/version.js';
+import { assertPrivate, entryAt, trustedOwners, type Owners } from '../transfer/private-file.js';
 
 /** Copies that were being made when their run ended; older ones are swept away, in milliseconds. */
 const STALE_AFTER = 60 * 60_000;
@@ -23,6 +24,7 @@ export class Slot {
   readonly version: string;
   readonly folder: string;
   readonly #fileName: string;
+  readonly #toolCache: string;
 
   constructor(toolCache: string, tool: Tool, version: string, platform: Platform) {
     this.tool = tool;
@@ -33,6 +35,7 @@ export class Slot {
       `${platform.os}-${platform.arch}`,
     );
     this.#fileName = fileName(tool, platform);
+    this.#toolCache = toolCache;
   }
 
   /** The files of a copy, in this slot or in a folder that is to become it. */
@@ -47,21 +50,40 @@ export class Slot {
 
   /** @throws {SetupError} INSTALL_FAILED */
   async isOccupied(): Promise<boolean> {
-    return (await entry(this.folder)) !== undefined;
+    return (await entryAt(this.folder)) !== undefined;
   }
 
   /**
-   * Requires what lies in the slot to be plain files in a plain folder that nobody but this user
-   * (and root) can write to: else it could be another file by the time it is executed.
+   * Requires what lies in the slot to be its own plain files, in plain folders, that nobody but
+   * this user can change: else there could be another file by the time it is executed, or another
+   * one beside it on `PATH`.
    *
    * @throws {SetupError} INSTALL_FAILED
    */
   async assertOwned(): Promise<void> {
-    await this.#assertNoLinks();
-    await assertPrivate(this.folder, 'folder');
-    for (const name of await readdir(this.folder)) {
-      await assertPrivate(path.join(this.folder, name), 'file');
+    const owners = await trustedOwners(this.#toolCache);
+    const { binary, bundle, sbom, sbomBundle } = this.files();
+    const known = new Set([binary, bundle, sbom, sbomBundle].map((file) => path.basename(file)));
+    try {
+      await this.#assertParents(owners);
+      await assertPrivate(this.folder, 'folder', owners);
+      for (const name of await readdir(this.folder)) {
+        if (!known.has(name)) {
+          throw new Error(`${name} does not belong there`);
+        }
+        await assertPrivate(path.join(this.folder, name), 'file', owners);
+      }
+    } catch (error) {
+      throw installFailed(`the copy in ${this.folder} is not as it was left`, error);
     }
+  }
+
+  /** Changes when the folder or its binary is replaced or written to. */
+  async trace(): Promise<string> {
+    const entries = await Promise.all([entryAt(this.folder), entryAt(this.files().binary)]);
+    return entries
+      .map((found) => `${String(found?.ino)} ${String(found?.size)} ${String(found?.ctimeMs)}`)
+      .join(', ');
   }
 
   /**
@@ -73,8 +95,8 @@ export class Slot {
   async fill(folder: string): Promise<boolean> {
     const parent = path.dirname(this.folder);
     try {
-      await mkdir(parent, { recursive: true });
-      await this.#assertNoLinks();
+      await mkdir(parent, { recursive: true, mode: 0o755 });
+      await this.#assertParents(await trustedOwners(this.#toolCache));
       await chmod(this.files(folder).binary, 0o755);
       await chmod(folder, 0o755);
       await sweep(parent);
@@ -97,14 +119,27 @@ export class Slot {
     }
   }
 
-  /** What is written to, or removed from, this slot must not be somewhere else. */
-  async #assertNoLinks(): Promise<void> {
-    const version = path.dirname(this.folder);
-    for (const folder of [path.dirname(version), version]) {
-      if ((await entry(folder))?.isDirectory() === false) {
-        throw installFailed(`${folder} is not a plain folder`);
+  /** Whoever can change a folder above the slot can put another slot in its place. */
+  async #assertParents(owners: Owners): Promise<void> {
+    for (const folder of this.#parents()) {
+      if ((await entryAt(folder)) !== undefined) {
+        await assertPrivate(folder, 'folder', owners);
       }
     }
+  }
+
+  /** What is removed from this slot must not be somewhere else. */
+  async #assertNoLinks(): Promise<void> {
+    for (const folder of this.#parents()) {
+      if ((await entryAt(folder))?.isDirectory() === false) {
+        throw new Error(`${folder} is not a plain folder`);
+      }
+    }
+  }
+
+  #parents(): string[] {
+    const version = path.dirname(this.folder);
+    return [path.dirname(version), version];
   }
 
   /** @throws {SetupError} INSTALL_FAILED */
@@ -139,7 +174,7 @@ export async function cachedVersions(
   platform: Platform,
 ): Promise<string[]> {
   const names = await readdir(toolFolder(toolCache, tool)).catch(() => []);
-  const versions = names.filter((name) => /^\d+\.\d+\.\d+(-[a-z]+\.\d+)?$/.test(name));
+  const versions = names.filter(isExactVersion);
   const occupied = await Promise.all(
     versions.map((version) => new Slot(toolCache, tool, `v${version}`, platform).isOccupied()),
   );
@@ -159,7 +194,7 @@ async function moveInto(from: string, to: string): Promise<boolean> {
       case 'ENOTEMPTY':
       case 'EEXIST':
       case 'EPERM': // Windows says so for a folder that exists.
-        if ((await entry(to)) !== undefined) {
+        if ((await entryAt(to)) !== undefined) {
           return false;
         }
         throw error;
@@ -186,35 +221,11 @@ async function sweep(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const stale = path.join(folder, name);
     if (name.startsWith(PARTIAL_PREFIX)) {
-      const modified = (await entry(stale))?.mtimeMs ?? Infinity;
+      const modified = (await entryAt(stale))?.mtimeMs ?? Infinity;
       if (modified < Date.now() - STALE_AFTER) {
         await rm(stale, { force: true, recursive: true });
       }
     }
-  }
-}
-
-async function assertPrivate(file: string, kind: 'file' | 'folder'): Promise<void> {
-  const found = await entry(file);
-  const isKind = kind === 'file' ? found?.isFile() : found?.isDirectory();
-  if (found === undefined || isKind !== true) {
-    throw installFailed(`${file} is not a plain ${kind}`);
-  }
-  // Windows has no such modes, and no uid.
-  const uid = process.getuid?.();
-  if (uid !== undefined && ((found.mode & 0o022) !== 0 || ![uid, 0].includes(found.uid))) {
-    throw installFailed(`${file} can be changed by other users of this machine`);
-  }
-}
-
-async function entry(file: string): Promise<Stats | undefined> {
-  try {
-    return await lstat(file);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') {
-      return undefined;
-    }
-    throw installFailed(`cannot look at ${file}`, error);
   }
 }
 

@@ -101,6 +101,11 @@ export async function newestSatisfying(
   return versions.filter((_, index) => asked[index]).sort(rcompare)[0];
 }
 
+/** @param text without `v` */
+export function isExactVersion(text: string): boolean {
+  return EXACT.test(text);
+}
+
 /** @param version with `v` */
 export function isPrerelease(version: string): boolean {
   return version.includes('-');
@@ -153,9 +158,11 @@ async function readPointer(
   const isVersion = version.startsWith('v') && EXACT.test(version.slice(1));
   const isAsked = isOfMinor(version, minor) && (channel === 'latest' || !isPrerelease(version));
   if (!isVersion || !isAsked) {
+    // Of a folder's pointer, which may be a link to a file that is not for the log, nothing is shown.
+    const found = url.protocol === 'file:' ? '' : `: ${JSON.stringify(text.slice(0, 60))}`;
     throw new SetupError(
       'VERSION_NOT_FOUND',
-      `${url.href} does not name a ${channel === 'stable' ? 'stable ' : ''}version${minor === undefined ? '' : ` of ${minor}`}: ${JSON.stringify(text.slice(0, 60))}`,
+      `${url.href} does not name a ${channel === 'stable' ? 'stable ' : ''}version${minor === undefined ? '' : ` of ${minor}`}${found}`,
       'The release host, a mirror or something in between answered with something else. Pin an exact version, or check "download-base-url".',
     );
   }

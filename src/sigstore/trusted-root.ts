@@ -9,6 +9,7 @@ import { Updater, type Fetcher } from 'tuf-js';
 import { DownloadHTTPError, PersistError } from 'tuf-js/dist/error.js';
 import { SetupError, codeOf, explain } from '../errors.js';
 import type { HttpClient } from '../transfer/http.js';
+import { assertPrivate, trustedOwners } from '../transfer/private-file.js';
 import { TransferError } from '../transfer/transfer-error.js';
 import { PUBLIC_MIRROR } from './public-instance.js';
 
@@ -204,10 +205,18 @@ function fetcher(mirror: string, folder: string, getFile: GetFile): Fetcher {
   };
 }
 
+/** What an earlier run may have left: metadata with its version, and targets with their hash. */
+const OLD_METADATA =
+  /^(?:\d+\.(?:root|snapshot|targets)\.json|targets%2F[0-9a-f]+\.trusted_root\.json)$/;
+
 /** Each file is put in place whole; two runs at once leave a set of one, the other, or a mixture
  * that the next run finds not to fit together and fetches anew. */
 async function keepMetadata(cache: string, fetched: ReadonlyMap<string, Buffer>): Promise<void> {
-  await mkdir(cache, { recursive: true });
+  await mkdir(cache, { recursive: true, mode: 0o755 });
+  const parent = path.dirname(cache);
+  const owners = await trustedOwners(path.dirname(parent));
+  await assertPrivate(parent, 'folder', owners);
+  await assertPrivate(cache, 'folder', owners);
   const names = new Map([...fetched].map(([name, bytes]) => [encodeURIComponent(name), bytes]));
   for (const [name, bytes] of names) {
     const partial = path.join(cache, `.${randomUUID()}`);
@@ -215,7 +224,7 @@ async function keepMetadata(cache: string, fetched: ReadonlyMap<string, Buffer>)
     await rename(partial, path.join(cache, name));
   }
   for (const name of await readdir(cache)) {
-    if (!names.has(name) && !name.startsWith('.')) {
+    if (!names.has(name) && OLD_METADATA.test(name)) {
       await rm(path.join(cache, name), { force: true });
     }
   }

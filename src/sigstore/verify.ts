@@ -17,7 +17,7 @@ import { checkIdentity, type ExpectedIdentity } from './identity.js';
 
 /** RFC 5280 §4.2.1.12: id-kp-codeSigning. */
 const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
-const DECIMAL = /^\d{1,19}$/;
+const DECIMAL = /^(?:0|[1-9]\d{0,14})$/;
 
 /** Only this module holds the seal, so only {@link verify} can make a {@link Verified}. */
 const seal = Symbol('verified');
@@ -90,6 +90,7 @@ export function verify(
     checkIntegratedTime(entry, leaf);
   });
   const signedAt = checkAgainstTrustRoot(file, bundle, trust);
+  checkLogValidity(entry, signedAt, trust);
   return new Verified(seal, file, bundle, expected, entry, signedAt);
 }
 
@@ -298,6 +299,25 @@ function checkAgainstTrustRoot(file: DigestedFile, bundle: Bundle, trust: TrustM
     throw translated(error);
   }
   return earliestTime(entity);
+}
+
+/**
+ * The log was in use when the signature was made.
+ *
+ * `@sigstore/verify` looks at that for an entry timestamp, but not for a checkpoint.
+ */
+export function checkLogValidity(
+  entry: TransparencyLogEntry,
+  signedAt: Date,
+  trust: TrustMaterial,
+): void {
+  const isInUse = trust.tlogs.some(
+    ({ logID, validFor }) =>
+      logID.equals(entry.logId.keyId) && validFor.start <= signedAt && signedAt <= validFor.end,
+  );
+  if (!isInUse) {
+    throw invalidEntry(`its log was not in use at ${isoDate(signedAt)}`);
+  }
 }
 
 /** The library's view of the bundle, but with the signature check that was fed while streaming. */

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import http from 'node:http';
-import https from 'node:https';
+import type http from 'node:http';
+import type https from 'node:https';
 import type { Readable } from 'node:stream';
 import { codeOf } from '../errors.js';
 import type { Patience } from './patience.js';
@@ -63,18 +63,12 @@ export class HttpClient {
   readonly patience: Patience;
   readonly signal: AbortSignal;
   readonly #options: HttpOptions;
-  readonly #agents: Readonly<Record<'http:' | 'https:', Record<Lane, http.Agent>>>;
+  readonly #agents = new Map<string, http.Agent>();
 
   constructor(options: HttpOptions) {
     this.#options = options;
     this.patience = options.patience;
     this.signal = options.signal;
-    const common = { keepAlive: true, proxyEnv: { ...options.proxyEnvironment } };
-    const small = { ...common, maxSockets: SMALL_SOCKETS };
-    this.#agents = {
-      'http:': { small: new http.Agent(small), large: new http.Agent(common) },
-      'https:': { small: new https.Agent(small), large: new https.Agent(common) },
-    };
   }
 
   /**
@@ -148,6 +142,22 @@ export class HttpClient {
     throw new FinalError(`more than ${String(MAX_REDIRECTS)} redirects`);
   }
 
+  #agent(isSecure: boolean, lane: Lane, byProxy: boolean): http.Agent {
+    const key = `${String(isSecure)} ${lane} ${String(byProxy)}`;
+    const known = this.#agents.get(key);
+    if (known !== undefined) {
+      return known;
+    }
+    const { Agent } = isSecure ? builtin('node:https') : builtin('node:http');
+    const agent = new Agent({
+      keepAlive: true,
+      ...(lane === 'small' ? { maxSockets: SMALL_SOCKETS } : {}),
+      ...(byProxy ? { proxyEnv: { ...this.#options.proxyEnvironment } } : {}),
+    });
+    this.#agents.set(key, agent);
+    return agent;
+  }
+
   #request(
     url: URL,
     options: RequestOptions,
@@ -172,8 +182,10 @@ export class HttpClient {
     };
     return new Promise((resolve, reject) => {
       const isSecure = url.protocol === 'https:';
-      const agent = this.#agents[isSecure ? 'https:' : 'http:'][options.lane ?? 'small'];
-      const request = (isSecure ? https : http).request(url, { method, headers, agent, signal });
+      // In the clear a token goes to this machine alone, and not by way of a proxy.
+      const agent = this.#agent(isSecure, options.lane ?? 'small', isSecure || !withToken);
+      const { request: start } = isSecure ? builtin('node:https') : builtin('node:http');
+      const request = start(url, { method, headers, agent, signal });
       // One clock for connection and headers; afterwards one that every received byte sets back.
       const answerTimer = setTimeout(() => {
         request.destroy(new Error(`no answer within ${seconds(this.patience.answer)}`));
@@ -194,6 +206,13 @@ export class HttpClient {
       request.end(body);
     });
   }
+}
+
+/** Loaded with the first request: a run that is served from the tool cache makes none. */
+function builtin(name: 'node:http'): typeof http;
+function builtin(name: 'node:https'): typeof https;
+function builtin(name: 'node:http' | 'node:https'): typeof http | typeof https {
+  return process.getBuiltinModule(name);
 }
 
 /**

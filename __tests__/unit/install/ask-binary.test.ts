@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { askBinary, complaintOfBinary, nameOfBinary } from '../../../src/install/ask-binary.js';
+import { askBinary, complaintOfBinary } from '../../../src/install/ask-binary.js';
 import type { Tool } from '../../../src/kubernetes/platform.js';
 import { executable } from '../../support/executables.js';
 
@@ -35,7 +35,6 @@ posix('a binary', () => {
         isTool: true,
       });
       expect(await complaintOfBinary(binary(tool), tool, 'v1.31.9', AMD64)).toBeUndefined();
-      expect(await nameOfBinary(binary(tool), tool)).toBe(`${tool} v1.31.9 for linux/amd64`);
     },
   );
 
@@ -79,7 +78,19 @@ posix('a binary', () => {
     expect(self.version).toBe('v1.31.9');
   });
 
-  test('that cannot be asked has no name', async () => {
-    expect(await nameOfBinary(sample('no executable'), 'kubectl')).toBeUndefined();
+  test('that is no program is not handed to a shell', async () => {
+    const trace = join(folder, 'trace');
+    const text = sample(`SPDXVersion: SPDX-2.3\n$(touch ${trace})\n`);
+    const complaint = await complaintOfBinary(text, 'kubectl', 'v1.31.9', AMD64);
+    expect(complaint).toContain('is not a program');
+    expect(existsSync(trace)).toBe(false);
+  });
+
+  test.each([
+    ['names the tool in its usage line', 'kubelet', true],
+    ['names it in passing', 'kube-apiserver', false],
+  ])('whose help %s', async (_, name, isTool) => {
+    const script = `#!/bin/sh\necho "Timeout for kubelet operations."\necho\necho "Usage:"\necho "  ${name} [flags]"\n`;
+    expect((await askBinary(sample(script), 'kubelet')).isTool).toBe(isTool);
   });
 });

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   readdirSync,
   rmSync,
   statSync,
@@ -15,6 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Slot, cachedVersions } from '../../../src/install/tool-cache.js';
+import { assertUnchanged, type Installed } from '../../../src/install/obtain.js';
 
 const PLATFORM = { os: 'linux', arch: 'amd64' } as const;
 const posix = process.platform === 'win32' ? test.skip : test; // Windows has no such modes.
@@ -34,6 +36,14 @@ function finished(content: string): string {
   writeFileSync(slot.files(folder).binary, content, { mode: 0o644 });
   writeFileSync(slot.files(folder).bundle, '{}', { mode: 0o644 });
   return folder;
+}
+
+/** The same bytes, in another folder. */
+function replaceSlot(): void {
+  const bytes = readFileSync(slot.files().binary);
+  renameSync(slot.folder, `${slot.folder}-aside`);
+  mkdirSync(slot.folder);
+  writeFileSync(slot.files().binary, bytes);
 }
 
 describe('Slot', () => {
@@ -62,6 +72,20 @@ describe('Slot', () => {
     expect(await slot.fill(second)).toBe(false);
     expect(existsSync(second)).toBe(true);
     expect(readFileSync(slot.files().binary, 'utf8')).toBe('one');
+  });
+
+  test.each([
+    ['left alone', () => undefined, true],
+    ['written to', () => writeFileSync(slot.files().binary, 'other'), false],
+    ['replaced', () => replaceSlot(), false],
+    ['emptied', () => rmSync(slot.folder, { recursive: true }), false],
+  ])('tells by its trace that it was %s', async (_, change, isUnchanged) => {
+    await slot.fill(finished('one'));
+    const trace = await slot.trace();
+    change();
+    const unchanged = assertUnchanged([{ slot, trace } as Installed]);
+    if (isUnchanged) await expect(unchanged).resolves.toBeUndefined();
+    else await expect(unchanged).rejects.toMatchObject({ code: 'INSTALL_FAILED' });
   });
 
   test('is emptied with its marker, and may then be filled again', async () => {

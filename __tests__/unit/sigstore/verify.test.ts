@@ -13,6 +13,7 @@ import {
   checkInclusionProofPresent,
   checkIntegratedTime,
   checkLogIndex,
+  checkLogValidity,
   checkSignature,
   verify,
   type Verified,
@@ -644,4 +645,29 @@ describe('checkLogIndex', () => {
       expect(check({ integratedTime: text })).toBe('LOG_ENTRY_INVALID');
     },
   );
+});
+
+describe('checkLogValidity', () => {
+  const start = new Date('2024-01-01T00:00:00Z');
+  const end = new Date('2025-01-01T00:00:00Z');
+  const check = (signedAt: string, isAnother = false): void => {
+    const { bundle } = signer.sign(artifact);
+    const [log] = trust.tlogs.filter(({ logID }) => logID.equals(entryOf(bundle).logId.keyId));
+    if (log === undefined) throw new Error('the log is in the trust root');
+    const logID = isAnother ? Buffer.alloc(32, 1) : log.logID;
+    const tlogs = [{ ...log, logID, validFor: { start, end } }];
+    checkLogValidity(entryOf(bundle), new Date(signedAt), { ...trust, tlogs });
+  };
+
+  test('a log that was in use', () => {
+    expect(() => check('2024-06-01T00:00:00Z')).not.toThrow();
+  });
+
+  test.each([
+    ['that was retired', '2025-01-01T00:00:01Z', false],
+    ['that was not there yet', '2023-12-31T23:59:59Z', false],
+    ['that is not in the trust root', '2024-06-01T00:00:00Z', true],
+  ])('a log %s', (_, signedAt, isAnother) => {
+    expect(codeOf(() => check(signedAt, isAnother))).toBe('LOG_ENTRY_INVALID');
+  });
 });

@@ -1,0 +1,50 @@
+import type { Stats } from 'node:fs';
+import { lstat } from 'node:fs/promises';
+import { codeOf } from '../errors.js';
+import { FinalError } from './transfer-error.js';
+
+/** Who may own what others must not be able to change; undefined where there are no such owners. */
+export type Owners = ReadonlySet<number> | undefined;
+
+/**
+ * This user, root, and whoever owns a folder: who owns that could put another in its place anyway.
+ *
+ * @param root need not exist
+ */
+export async function trustedOwners(root: string): Promise<Owners> {
+  const uid = process.getuid?.(); // Windows has none.
+  const owner = (await entryAt(root))?.uid;
+  return uid === undefined ? undefined : new Set([uid, 0, ...(owner === undefined ? [] : [owner])]);
+}
+
+/**
+ * Requires a plain file or folder, and no link, that nobody but its owner can write to.
+ *
+ * @throws {FinalError}
+ */
+export async function assertPrivate(
+  file: string,
+  kind: 'file' | 'folder',
+  owners: Owners,
+): Promise<void> {
+  const found = await entryAt(file);
+  const isKind = kind === 'file' ? found?.isFile() : found?.isDirectory();
+  if (found === undefined || isKind !== true) {
+    throw new FinalError(`${file} is not a plain ${kind}`);
+  }
+  if (owners !== undefined && ((found.mode & 0o022) !== 0 || !owners.has(found.uid))) {
+    throw new FinalError(`${file} can be changed by other users of this machine`);
+  }
+}
+
+/** What is at a path, links not followed; undefined for nothing. */
+export async function entryAt(file: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(file);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') {
+      return undefined;
+    }
+    throw new FinalError(`cannot look at ${file}`, error);
+  }
+}
