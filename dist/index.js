@@ -12949,10 +12949,10 @@ const MAX_SBOM_BYTES = 64 << 20;
  * The SBOM itself must have been verified before.
  *
  * @param file path inside the release: `bin/linux/amd64/kubectl`
- * @param sha256 of the file, hex
+ * @param found SHA-256 of the file in hex, and when the log saw it signed
  * @throws {SetupError} RELEASE_MISMATCH, naming what was asked for and what was found
  */
-function checkRelease(sbom, version, file, sha256) {
+function checkRelease(sbom, version, file, { sha256, signedAt }) {
     const namespace = `https://sbom.k8s.io/${version}/release`;
     if (sbom.documentNamespace !== namespace) {
         throw mismatch(`asked for ${file} of ${version}, but the SBOM served for it is that of ${describe(sbom)}`);
@@ -12961,7 +12961,7 @@ function checkRelease(sbom, version, file, sha256) {
     if (stated.length !== 1 || stated[0] !== sha256) {
         const other = fileWithDigest(sbom, sha256);
         throw mismatch(other === undefined
-            ? `asked for ${file} of ${version}, but that release lists ${stated.length === 0 ? 'no such file' : 'it with another SHA-256'}: these bytes (SHA-256 ${sha256}) belong to another release`
+            ? `asked for ${file} of ${version}, but that release lists ${stated.length === 0 ? 'no such file' : 'it with another SHA-256'}: these bytes (SHA-256 ${sha256}, signed at ${signedAt.toISOString()}) belong to another release`
             : `asked for ${file} of ${version}, but these bytes are ${other} of ${version}`);
     }
 }
@@ -13221,8 +13221,9 @@ class ReleaseProver {
         }
     }
     #check(sbom, artifact, verified) {
-        const digest = verified.file.sha256.toString('hex');
-        checkRelease(sbom.content, this.#release.version, artifact.name, digest);
+        const { file, signedAt } = verified;
+        const found = { sha256: file.sha256.toString('hex'), signedAt };
+        checkRelease(sbom.content, this.#release.version, artifact.name, found);
     }
     /** @returns an error where the release has no signed SBOM; everything else is thrown */
     #sbom() {
@@ -13368,7 +13369,7 @@ class Slot {
     }
     /** @throws {SetupError} INSTALL_FAILED */
     async isOccupied() {
-        return (await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(this.folder)) !== undefined;
+        return (await this.#look(this.folder)) !== undefined;
     }
     /**
      * Requires what lies in the slot to be its own plain files, in plain folders, that nobody but
@@ -13397,7 +13398,8 @@ class Slot {
     }
     /** Changes when the folder or its binary is replaced or written to. */
     async trace() {
-        const entries = await Promise.all([(0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(this.folder), (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(this.files().binary)]);
+        const { binary } = this.files();
+        const entries = await Promise.all([this.#look(this.folder), this.#look(binary)]);
         return entries
             .map((found) => `${String(found?.ino)} ${String(found?.size)} ${String(found?.ctimeMs)}`)
             .join(', ');
@@ -13422,6 +13424,14 @@ class Slot {
         }
         catch (error) {
             throw installFailed(`cannot put ${this.tool} into the tool cache`, error);
+        }
+    }
+    async #look(file) {
+        try {
+            return await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(file);
+        }
+        catch (error) {
+            throw installFailed(`cannot use ${this.folder} in the tool cache`, error);
         }
     }
     /** For `@actions/tool-cache`. What is there already is left alone: it may be a link to elsewhere. */

@@ -113,9 +113,7 @@ describe('other bytes than the ones asked for, all validly signed', () => {
     serveAs(world, world.release.artifact(OLD, NATIVE, 'kubectl'), pathOf(version));
     const message = expectRefused(await install(version), 'RELEASE_MISMATCH');
     expect(message).toContain(`${nameOf('kubectl')} of ${version}`);
-    if (CAN_ASK) {
-      expect(message).toContain(`kubectl ${OLD} for ${NATIVE}`);
-    }
+    expect(message).toMatch(/signed at 20.* belong to another release/);
   });
 
   test('an older release under a newer name, for another architecture', async () => {
@@ -125,7 +123,7 @@ describe('other bytes than the ones asked for, all validly signed', () => {
     const run = await install(version, { architecture: FOREIGN_ARCH });
     const message = expectRefused(run, 'RELEASE_MISMATCH');
     expect(message).toContain(`${nameOf('kubectl', FOREIGN)} of ${version}`);
-    expect(message).toContain('belong to another release');
+    expect(message).toMatch(/signed at 20.* belong to another release/);
   });
 
   test('an older release with its SBOM', async () => {

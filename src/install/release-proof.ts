@@ -120,8 +120,9 @@ export class ReleaseProver {
   }
 
   #check(sbom: VerifiedSbom, artifact: Artifact, verified: Verified): void {
-    const digest = verified.file.sha256.toString('hex');
-    checkRelease(sbom.content, this.#release.version, artifact.name, digest);
+    const { file, signedAt } = verified;
+    const found = { sha256: file.sha256.toString('hex'), signedAt };
+    checkRelease(sbom.content, this.#release.version, artifact.name, found);
   }
 
   /** @returns an error where the release has no signed SBOM; everything else is thrown */

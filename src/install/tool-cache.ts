@@ -50,7 +50,7 @@ export class Slot {
 
   /** @throws {SetupError} INSTALL_FAILED */
   async isOccupied(): Promise<boolean> {
-    return (await entryAt(this.folder)) !== undefined;
+    return (await this.#look(this.folder)) !== undefined;
   }
 
   /**
@@ -80,7 +80,8 @@ export class Slot {
 
   /** Changes when the folder or its binary is replaced or written to. */
   async trace(): Promise<string> {
-    const entries = await Promise.all([entryAt(this.folder), entryAt(this.files().binary)]);
+    const { binary } = this.files();
+    const entries = await Promise.all([this.#look(this.folder), this.#look(binary)]);
     return entries
       .map((found) => `${String(found?.ino)} ${String(found?.size)} ${String(found?.ctimeMs)}`)
       .join(', ');
@@ -105,6 +106,14 @@ export class Slot {
       return isFilled;
     } catch (error) {
       throw installFailed(`cannot put ${this.tool} into the tool cache`, error);
+    }
+  }
+
+  async #look(file: string): ReturnType<typeof entryAt> {
+    try {
+      return await entryAt(file);
+    } catch (error) {
+      throw installFailed(`cannot use ${this.folder} in the tool cache`, error);
     }
   }
 

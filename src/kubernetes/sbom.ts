@@ -18,14 +18,14 @@ export interface ReleaseSbom {
  * The SBOM itself must have been verified before.
  *
  * @param file path inside the release: `bin/linux/amd64/kubectl`
- * @param sha256 of the file, hex
+ * @param found SHA-256 of the file in hex, and when the log saw it signed
  * @throws {SetupError} RELEASE_MISMATCH, naming what was asked for and what was found
  */
 export function checkRelease(
   sbom: ReleaseSbom,
   version: string,
   file: string,
-  sha256: string,
+  { sha256, signedAt }: { readonly sha256: string; readonly signedAt: Date },
 ): void {
   const namespace = `https://sbom.k8s.io/${version}/release`;
   if (sbom.documentNamespace !== namespace) {
@@ -38,7 +38,7 @@ export function checkRelease(
     const other = fileWithDigest(sbom, sha256);
     throw mismatch(
       other === undefined
-        ? `asked for ${file} of ${version}, but that release lists ${stated.length === 0 ? 'no such file' : 'it with another SHA-256'}: these bytes (SHA-256 ${sha256}) belong to another release`
+        ? `asked for ${file} of ${version}, but that release lists ${stated.length === 0 ? 'no such file' : 'it with another SHA-256'}: these bytes (SHA-256 ${sha256}, signed at ${signedAt.toISOString()}) belong to another release`
         : `asked for ${file} of ${version}, but these bytes are ${other} of ${version}`,
     );
   }

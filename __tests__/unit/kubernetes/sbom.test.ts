@@ -87,7 +87,8 @@ describe('checkRelease', () => {
     documentNamespace: namespace,
     digests: new Map(files),
   });
-  const check = (given: ReleaseSbom): void => checkRelease(given, 'v1.31.9', NAME, A);
+  const check = (given: ReleaseSbom): void =>
+    checkRelease(given, 'v1.31.9', NAME, { sha256: A, signedAt: new Date(0) });
 
   test('accepts the file with its digest', () => {
     expect(() => check(sbom(NAMESPACE, [NAME, [A]]))).not.toThrow();
