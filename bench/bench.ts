@@ -280,6 +280,7 @@ function shell(folder: string, script: string): Command {
     PATH: process.env['PATH'] ?? '',
     HOME: folder,
     CA: ready.environment['NODE_EXTRA_CA_CERTS'] ?? '',
+    SSL_CERT_FILE: ready.environment['NODE_EXTRA_CA_CERTS'] ?? '', // for cosign
     BASE: `${ready.inputs['download-base-url'] ?? ''}/release/${KUBECTL.version}/bin/linux/amd64`,
     REKOR: ready.inputs['rekor-url'] ?? '',
     ...cosignEnvironment(),

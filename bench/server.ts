@@ -2,7 +2,7 @@
 // forked with IPC. Answers the messages of bench.ts.
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { World, artifactPath } from '../__tests__/support/index.js';
+import { World, artifactPath, cosignEnvironment } from '../__tests__/support/index.js';
 import { KUBECTL } from '../scripts/fetch-kubectl.js';
 
 /** What bench.ts asks for. */
@@ -39,7 +39,7 @@ reply({
   kind: 'ready',
   inputs: world.inputs(),
   environment: world.environment(),
-  cosign: {},
+  cosign: cosignEnvironment(world),
 });
 
 process.on('message', (order: Order) => {
