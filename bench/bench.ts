@@ -330,9 +330,13 @@ async function count(): Promise<{ requests: number; bytes: number }> {
 
 function nextReply(child: ChildProcess): Promise<Reply> {
   return new Promise((resolve, reject) => {
-    child.once('message', resolve as (message: unknown) => void);
-    child.once('exit', () => {
+    const end = (): void => {
       reject(new Error('the server has ended'));
+    };
+    child.once('exit', end);
+    child.once('message', (message) => {
+      child.off('exit', end);
+      resolve(message as Reply);
     });
   });
 }
