@@ -261,14 +261,14 @@ describe('the cache', () => {
     expect(after).not.toContain('1.snapshot.json');
   });
 
-  test('leaves alone what another run is writing', async () => {
+  test('loses old metadata, and nothing that another run is writing', async () => {
     await warmUp();
     writeFileSync(join(cacheFolder(), '.partial'), '');
-    writeFileSync(join(cacheFolder(), 'stranger'), '');
+    writeFileSync(join(cacheFolder(), '0.targets.json'), '');
     rmSync(join(cacheFolder(), 'timestamp.json'));
     await warmUp();
     expect(filesBelow(cacheFolder())).toContain('.partial');
-    expect(filesBelow(cacheFolder())).not.toContain('stranger');
+    expect(filesBelow(cacheFolder())).not.toContain('0.targets.json');
   });
 
   test.each(['timestamp.json', '1.snapshot.json', '1.targets.json'])(
