@@ -28,14 +28,9 @@ const LAYERS = [
   { files: 'src/sigstore/**/*.ts', imports: ['./', '../errors.js', '../transfer/'] },
   { files: 'src/install/**/*.ts', imports: BELOW_INSTALL },
   {
-    files: 'src/install/tool-cache.ts',
-    imports: BELOW_INSTALL,
-    packages: ['@actions/tool-cache'],
-  },
-  {
     files: 'src/inputs.ts',
     imports: BELOW_TOP,
-    packages: ['@actions/core', 'node:process'],
+    packages: ['node:process'],
     environment: true,
   },
   {
@@ -46,15 +41,14 @@ const LAYERS = [
   {
     files: 'src/main.ts',
     imports: [...BELOW_TOP, './inputs.js', './report.js'],
-    packages: ['@actions/core'],
   },
   { files: 'src/index.ts', imports: ['./main.js'] },
 ];
 
 /** Packages that only some files of src/ may import, and why. */
 const GUARDED_PACKAGES = {
-  '@actions/core': 'Only main.ts, inputs.ts and report.ts talk to the runner.',
-  '@actions/tool-cache': 'Only install/tool-cache.ts touches the tool cache.',
+  '@actions/core': 'Only report.ts talks to the runner.',
+  '@actions/tool-cache': 'The tool cache is kept by install/tool-cache.ts: see its Slot.',
   'node:process': 'Use the global `process`; its environment is read in inputs.ts alone.',
   process: 'Use the global `process`; its environment is read in inputs.ts alone.',
 };

@@ -12374,7 +12374,7 @@ class SetupError extends Error {
 /**
  * The messages of an error and of its causes, outermost first, joined with `: `.
  *
- * A message that only repeats the one before it is left out.
+ * A message that an earlier one contains already is left out; at most eight are looked at.
  */
 function explain(error) {
     const messages = [];
@@ -12620,11 +12620,11 @@ async function install(shop, proven) {
     let current = proven;
     for (let tries = 0; tries < MAX_COMMITS; tries++) {
         if (current.trace !== undefined) {
-            return { ...current, trace: current.trace, directory: slot.folder };
+            return { ...current, trace: current.trace };
         }
         if (await slot.fill(current.folder)) {
             const trace = await slot.trace();
-            return { ...current, trace, folder: slot.folder, directory: slot.folder };
+            return { ...current, trace, folder: slot.folder };
         }
         current = (await reuse(shop, slot)) ?? proven;
     }
@@ -12681,7 +12681,7 @@ async function proveCached(shop, slot) {
         (0,digested_file/* digestFile */.TM)(files.binary, begin/* MAX_BINARY_BYTES */.Rh),
     ]);
     const verified = await (0,prove/* proveWithBundle */.r)(shop.prover, file, bundle);
-    const proof = { verified, source: 'bundle' };
+    const proof = { verified };
     const releaseProof = await bindCached(shop, slot, verified);
     checkConditions(shop, slot.tool, verified);
     const durations = { download: undefined, verify: performance.now() - started };
@@ -12759,6 +12759,7 @@ async function finish(shop, slot, artifact, { folder, file }, hint, origin) {
     if (releaseProof.kind === 'sbom') {
         const sbom = releaseProof.sbom.verified;
         await (0,promises_.copyFile)(sbom.file.path, files.sbom);
+        await (0,promises_.chmod)(files.sbom, 0o644); // As readable as the rest: another user may share the cache.
         await (0,promises_.writeFile)(files.sbomBundle, (0,bundle/* serializeBundle */.fP)(sbom.bundle), { flag: 'wx', mode: 0o644 });
     }
     const durations = {
@@ -12767,21 +12768,10 @@ async function finish(shop, slot, artifact, { folder, file }, hint, origin) {
     };
     return proven(slot, folder, origin, proof, releaseProof, durations);
 }
-function proven(slot, folder, origin, { verified, source, recovered }, releaseProof, durations) {
+function proven(slot, folder, origin, { verified, recovered }, releaseProof, durations) {
     const { tool } = slot;
     const trace = undefined;
-    return {
-        tool,
-        slot,
-        folder,
-        origin,
-        verified,
-        source,
-        recovered,
-        releaseProof,
-        durations,
-        trace,
-    };
+    return { tool, slot, folder, origin, verified, recovered, releaseProof, durations, trace };
 }
 function checkConditions(shop, tool, verified) {
     checkChecksum(tool, verified, shop.conditions);
@@ -12831,7 +12821,7 @@ __nccwpck_require__.r(__webpack_exports__);
  * `PATH`. What a shell's own start-up files do, or a later step, cannot be seen from here.
  */
 async function checkPrecedence(installed, search, journal) {
-    const added = installed.map(({ directory }) => directory).reverse();
+    const added = installed.map(({ folder }) => folder).reverse();
     const folders = [...added, ...search.path].flatMap((folder) => folder.split((node_path__WEBPACK_IMPORTED_MODULE_2___default().delimiter)));
     for (const { tool, slot } of installed) {
         const ours = slot.files().binary;
@@ -13107,7 +13097,10 @@ async function askBinary(file, tool) {
         isTool: new RegExp(`^Usage:\\s+${tool}(?:\\s|$)`, 'm').test(help.stdout),
     };
 }
-/** First bytes of ELF, Mach-O (thin, of 64 bits, and universal), PE and of a script that names its shell. */
+/**
+ * First bytes of ELF, Mach-O (thin, of 64 bits, and universal), PE, and of a script: those name
+ * their own interpreter, so that the system starts what the file says and nothing else.
+ */
 const PROGRAMS = ['7f454c46', 'cffaedfe', 'cafebabe', '4d5a', '2321'];
 /** The system's own means of starting a program hands any other file to a shell. */
 async function assertProgram(path) {
@@ -13373,8 +13366,8 @@ class Slot {
     }
     /**
      * Requires what lies in the slot to be its own plain files, in plain folders, that nobody but
-     * this user can change: else there could be another file by the time it is executed, or another
-     * one beside it on `PATH`.
+     * this user, root and the owner of the tool cache can change: else there could be another file
+     * by the time it is executed, or another one beside it on `PATH`.
      *
      * @throws {SetupError} INSTALL_FAILED
      */
@@ -13729,7 +13722,7 @@ function pointerUrl(base, channel, minor) {
 /* harmony export */   Yb: () => (/* binding */ isExactVersion),
 /* harmony export */   x: () => (/* binding */ resolveVersion)
 /* harmony export */ });
-/* unused harmony exports satisfies, isPrerelease, minorOf */
+/* unused harmony export satisfies */
 /* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3916);
 /* harmony import */ var _transfer_download_failed_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8445);
 /* harmony import */ var _transfer_transfer_error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8595);
@@ -16498,7 +16491,10 @@ async function obtainAll(inputs, beginning, trust, verification, track) {
 function isNotFound(error) {
     return error instanceof errors/* SetupError */.w3 && error.code === 'VERSION_NOT_FOUND';
 }
-/** A version that is not exact may be answered from the tool cache, unless `check-latest` is set. */
+/**
+ * A minor or a range may be answered from the tool cache, unless `check-latest` is set; the newest
+ * of all is always asked for.
+ */
 async function chooseVersion(inputs, http, journal) {
     const { version: request, checkLatest, tools, platform, runner } = inputs;
     const isAlwaysAsked = (request.kind === 'stable' || request.kind === 'prerelease') && request.minor === undefined;
@@ -18733,7 +18729,7 @@ class Report {
     debug(message) {
         core_debug(line(message));
     }
-    notice(title, message) {
+    #notice(title, message) {
         notice(line(message), { title });
     }
     warning(title, message) {
@@ -18758,7 +18754,7 @@ class Report {
         }
         early.continueIn(this);
         if (inputs.ignoredVersionFile !== undefined) {
-            this.notice('version-file is not read', `"version" is given, so ${inputs.ignoredVersionFile} does not count.`);
+            this.#notice('version-file is not read', `"version" is given, so ${inputs.ignoredVersionFile} does not count.`);
         }
     }
     /** One annotation, and a paragraph in the summary: code, cause, next step. */
@@ -18778,7 +18774,7 @@ class Report {
         await this.#writeSummary();
     }
     /** The log of one tool, in the words of cosign. */
-    tool(installed, report) {
+    #tool(installed, report) {
         startGroup(line(`${report.tool} ${report.version} (${report.platform})`));
         this.info(`tlog entry verified with uuid: ${report['log-entry-uuid']} index: ${report['log-index']}`);
         this.info('Verified OK');
@@ -18799,14 +18795,14 @@ class Report {
         installed.forEach((one, index) => {
             const report = reports[index];
             if (report !== undefined) {
-                this.tool(one, report);
+                this.#tool(one, report);
             }
         });
         setOutputs(reports);
         addToSummary(reports, inputs);
         await this.#writeSummary();
-        for (const { directory } of installed) {
-            addPath(directory);
+        for (const { folder } of installed) {
+            addPath(folder);
         }
     }
     /** A runner without job summaries must not make a run fail that has succeeded. */
@@ -19529,14 +19525,15 @@ function checkEntryBody(entry, expected) {
         throw invalidEntry('it was made for another certificate');
     }
 }
-/** `@sigstore/verify` is content with either; Rekor v1 gives both, and v2 has no timestamp. */
+/** `@sigstore/verify` is content with a timestamp or a proof; Rekor v1 gives both, v2 the proof. */
 function checkInclusionProofPresent(entry) {
     if (entry.inclusionProof?.checkpoint === undefined) {
         throw invalidEntry('it has no inclusion proof with a checkpoint');
     }
 }
 /**
- * Tree size and root hash that the proof states are those of the signed checkpoint.
+ * Tree size and root hash that the proof states are those of the signed checkpoint, and the
+ * checkpoint's signatures are well-formed.
  *
  * `@sigstore/verify` computes with the checkpoint's; other readers of the bundle take the proof's.
  */
@@ -19703,7 +19700,7 @@ async function provePublished(prover, urls, file, hint) {
     const entry = await lookUp(prover.log, arrived, detached, early);
     return entry === undefined
         ? recover(prover, arrived, entryNotFound(urls.name, arrived))
-        : proof(prover, arrived, (0,sigstore_bundle/* toBundle */.mW)(arrived.sha256, detached, entry), 'detached');
+        : proof(prover, arrived, (0,sigstore_bundle/* toBundle */.mW)(arrived.sha256, detached, entry));
 }
 /**
  * Steps 3 to 6 for a file whose bundle is already at hand.
@@ -19713,9 +19710,9 @@ async function provePublished(prover, urls, file, hint) {
 async function proveWithBundle(prover, file, bundle) {
     return verify(file, bundle, await prover.trust, prover.expected);
 }
-async function proof(prover, file, bundle, source, recovered) {
+async function proof(prover, file, bundle, recovered) {
     const verified = await proveWithBundle(prover, file, bundle);
-    return { verified, source, ...(recovered === undefined ? {} : { recovered }) };
+    return { verified, ...(recovered === undefined ? {} : { recovered }) };
 }
 /** Signature and certificate belong together, so they are always fetched together. */
 async function fetchDetached(http, urls) {
@@ -19797,7 +19794,7 @@ async function proveWithFreshPair(prover, urls, file, complaint) {
         if (entry !== undefined) {
             const bundle = (0,sigstore_bundle/* toBundle */.mW)(file.sha256, detached, entry);
             const recovered = `${complaint.message}; verified with the pair that was published a moment later`;
-            return proof(prover, file, bundle, 'detached', recovered);
+            return proof(prover, file, bundle, recovered);
         }
     }
     return recover(prover, file, complaint);
@@ -19806,7 +19803,7 @@ async function proveWithoutDetached(prover, urls, file, reason) {
     const json = await readMaterial(prover.http, urls.bundleUrl, sigstore_bundle/* MAX_BUNDLE_BYTES */.Me);
     return json === undefined
         ? recover(prover, file, notSigned(reason))
-        : proof(prover, file, (0,sigstore_bundle/* parseBundle */.QN)(json), 'bundle');
+        : proof(prover, file, (0,sigstore_bundle/* parseBundle */.QN)(json));
 }
 /**
  * The publication is broken. The log may hold what should have been published: signature and
@@ -19823,7 +19820,7 @@ async function recover(prover, file, complaint) {
         }
         try {
             const recovered = `${complaint.message}; verified with the signature and certificate in log entry ${entry.uuid}`;
-            return await proof(prover, file, (0,sigstore_bundle/* toBundle */.mW)(file.sha256, logged, entry), 'log', recovered);
+            return await proof(prover, file, (0,sigstore_bundle/* toBundle */.mW)(file.sha256, logged, entry), recovered);
         }
         catch (error) {
             if (!(error instanceof errors/* SetupError */.w3) || error.code === 'TRUST_ROOT_UNAVAILABLE') {
@@ -19902,7 +19899,7 @@ const MAX_ENTRY_BYTES = 256 << 10;
 const MAX_INDEX_BYTES = 256 << 10;
 /** Rekor returns at most this many entries per request. */
 const ENTRIES_PER_REQUEST = 10;
-/** Anybody may log an entry for a digest, and of a kind that is larger than ours. */
+/** Anybody may log an entry for a digest, of any kind and larger than ours. */
 const MAX_ENTRIES_BYTES = ENTRIES_PER_REQUEST * MAX_ENTRY_BYTES;
 /** Anybody may log an entry for a digest; so many of them are looked at. */
 const MAX_CANDIDATES = 30;

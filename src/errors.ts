@@ -42,7 +42,7 @@ export class SetupError extends Error {
 /**
  * The messages of an error and of its causes, outermost first, joined with `: `.
  *
- * A message that only repeats the one before it is left out.
+ * A message that an earlier one contains already is left out; at most eight are looked at.
  */
 export function explain(error: unknown): string {
   const messages: string[] = [];

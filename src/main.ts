@@ -179,7 +179,10 @@ interface ChosenVersion {
   readonly isAnnounced: boolean;
 }
 
-/** A version that is not exact may be answered from the tool cache, unless `check-latest` is set. */
+/**
+ * A minor or a range may be answered from the tool cache, unless `check-latest` is set; the newest
+ * of all is always asked for.
+ */
 async function chooseVersion(
   inputs: Inputs,
   http: HttpClient,

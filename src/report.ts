@@ -11,7 +11,7 @@ import { html, line } from './escape.js';
 const PROGRESS_INTERVAL = 5_000;
 const PUBLIC_LOG = 'https://rekor.sigstore.dev/';
 
-/** What is said of one tool; the input `report` is a list of these. */
+/** What is said of one tool; the output `report` is a list of these. */
 export interface ToolReport {
   readonly tool: string;
   /** With `v`. */
@@ -64,7 +64,7 @@ export class Report implements Journal {
     core.debug(line(message));
   }
 
-  notice(title: string, message: string): void {
+  #notice(title: string, message: string): void {
     core.notice(line(message), { title });
   }
 
@@ -92,7 +92,7 @@ export class Report implements Journal {
     }
     early.continueIn(this);
     if (inputs.ignoredVersionFile !== undefined) {
-      this.notice(
+      this.#notice(
         'version-file is not read',
         `"version" is given, so ${inputs.ignoredVersionFile} does not count.`,
       );
@@ -118,7 +118,7 @@ export class Report implements Journal {
   }
 
   /** The log of one tool, in the words of cosign. */
-  tool(installed: Installed, report: ToolReport): void {
+  #tool(installed: Installed, report: ToolReport): void {
     core.startGroup(line(`${report.tool} ${report.version} (${report.platform})`));
     this.info(
       `tlog entry verified with uuid: ${report['log-entry-uuid']} index: ${report['log-index']}`,
@@ -146,14 +146,14 @@ export class Report implements Journal {
     installed.forEach((one, index) => {
       const report = reports[index];
       if (report !== undefined) {
-        this.tool(one, report);
+        this.#tool(one, report);
       }
     });
     setOutputs(reports);
     addToSummary(reports, inputs);
     await this.#writeSummary();
-    for (const { directory } of installed) {
-      core.addPath(directory);
+    for (const { folder } of installed) {
+      core.addPath(folder);
     }
   }
 

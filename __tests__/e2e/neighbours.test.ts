@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -58,6 +59,15 @@ describe('a slot of the tool cache', () => {
     const second = await run();
     expectInstalled(second);
     expect(second.outputs['cache-hit']).toBe('true');
+  });
+
+  posix('can be read by every user, and written to by its owner alone', async () => {
+    stage();
+    await run();
+    for (const name of readdirSync(slot())) {
+      const { mode } = statSync(join(slot(), name));
+      expect([name, mode & 0o066]).toEqual([name, 0o044]);
+    }
   });
 
   test('that holds one more program is not put on PATH', async () => {

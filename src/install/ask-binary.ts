@@ -42,7 +42,10 @@ export async function askBinary(file: string, tool: Tool): Promise<SelfDescripti
   };
 }
 
-/** First bytes of ELF, Mach-O (thin, of 64 bits, and universal), PE and of a script that names its shell. */
+/**
+ * First bytes of ELF, Mach-O (thin, of 64 bits, and universal), PE, and of a script: those name
+ * their own interpreter, so that the system starts what the file says and nothing else.
+ */
 const PROGRAMS = ['7f454c46', 'cffaedfe', 'cafebabe', '4d5a', '2321'];
 
 /** The system's own means of starting a program hands any other file to a shell. */

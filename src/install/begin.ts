@@ -30,7 +30,7 @@ export interface Sources {
   readonly base: URL;
   readonly platform: Platform;
   readonly surroundings: Surroundings;
-  /** A folder that goes with this run, if possible on the file system of the tool cache. */
+  /** A folder below RUNNER_TEMP that goes with this run. */
   readonly scratch: string;
   readonly journal: Journal;
 }
@@ -39,7 +39,7 @@ export interface Sources {
 export interface Arrival {
   /** Holds the binary, and nothing else yet. */
   readonly folder: string;
-  /** Rejects with a {@link SetupError}. */
+  /** Rejects with a {@link SetupError}, or with the reason of an abort. */
   readonly file: Promise<DigestedFile>;
   /** Resolves when the first bytes are here, or will never be. Until then nothing else is asked. */
   readonly underWay: Promise<undefined>;

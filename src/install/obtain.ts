@@ -3,13 +3,7 @@ import { SetupError, explain } from '../errors.js';
 import type { Tool } from '../kubernetes/platform.js';
 import type { Artifact } from '../kubernetes/release.js';
 import { serializeBundle } from '../sigstore/bundle.js';
-import {
-  prove,
-  proveWithBundle,
-  type MaterialSource,
-  type Proof,
-  type Prover,
-} from '../sigstore/prove.js';
+import { prove, proveWithBundle, type Proof, type Prover } from '../sigstore/prove.js';
 import type { Verified } from '../sigstore/verify.js';
 import { digestFile } from '../transfer/digested-file.js';
 import { MAX_BINARY_BYTES, begin, newFolder, type Arrival, type Sources } from './begin.js';
@@ -53,7 +47,6 @@ export interface Proven {
   readonly folder: string;
   readonly origin: Origin;
   readonly verified: Verified;
-  readonly source: MaterialSource;
   /** Why the published material was not used, if so. */
   readonly recovered: string | undefined;
   readonly releaseProof: ReleaseProof;
@@ -64,7 +57,6 @@ export interface Proven {
 
 /** A {@link Proven} whose folder is the slot's. */
 export interface Installed extends Proven {
-  readonly directory: string;
   readonly trace: string;
 }
 
@@ -94,11 +86,11 @@ export async function install(shop: Workshop, proven: Proven): Promise<Installed
   let current: Proven | undefined = proven;
   for (let tries = 0; tries < MAX_COMMITS; tries++) {
     if (current.trace !== undefined) {
-      return { ...current, trace: current.trace, directory: slot.folder };
+      return { ...current, trace: current.trace };
     }
     if (await slot.fill(current.folder)) {
       const trace = await slot.trace();
-      return { ...current, trace, folder: slot.folder, directory: slot.folder };
+      return { ...current, trace, folder: slot.folder };
     }
     current = (await reuse(shop, slot)) ?? proven;
   }
@@ -162,7 +154,7 @@ async function proveCached(shop: Workshop, slot: Slot): Promise<Proven> {
     digestFile(files.binary, MAX_BINARY_BYTES),
   ]);
   const verified = await proveWithBundle(shop.prover, file, bundle);
-  const proof: Proof = { verified, source: 'bundle' };
+  const proof: Proof = { verified };
   const releaseProof = await bindCached(shop, slot, verified);
   checkConditions(shop, slot.tool, verified);
   const durations = { download: undefined, verify: performance.now() - started };
@@ -263,6 +255,7 @@ async function finish(
   if (releaseProof.kind === 'sbom') {
     const sbom = releaseProof.sbom.verified;
     await copyFile(sbom.file.path, files.sbom);
+    await chmod(files.sbom, 0o644); // As readable as the rest: another user may share the cache.
     await writeFile(files.sbomBundle, serializeBundle(sbom.bundle), { flag: 'wx', mode: 0o644 });
   }
   const durations = {
@@ -276,24 +269,13 @@ function proven(
   slot: Slot,
   folder: string,
   origin: Origin,
-  { verified, source, recovered }: Proof,
+  { verified, recovered }: Proof,
   releaseProof: ReleaseProof,
   durations: ObtainDurations,
 ): Proven {
   const { tool } = slot;
   const trace = undefined;
-  return {
-    tool,
-    slot,
-    folder,
-    origin,
-    verified,
-    source,
-    recovered,
-    releaseProof,
-    durations,
-    trace,
-  };
+  return { tool, slot, folder, origin, verified, recovered, releaseProof, durations, trace };
 }
 
 function checkConditions(shop: Workshop, tool: Tool, verified: Verified): void {

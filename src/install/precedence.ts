@@ -26,7 +26,7 @@ export async function checkPrecedence(
   search: Search,
   journal: Journal,
 ): Promise<void> {
-  const added = installed.map(({ directory }) => directory).reverse();
+  const added = installed.map(({ folder }) => folder).reverse();
   const folders = [...added, ...search.path].flatMap((folder) => folder.split(path.delimiter));
   for (const { tool, slot } of installed) {
     const ours = slot.files().binary;

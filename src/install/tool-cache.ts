@@ -55,8 +55,8 @@ export class Slot {
 
   /**
    * Requires what lies in the slot to be its own plain files, in plain folders, that nobody but
-   * this user can change: else there could be another file by the time it is executed, or another
-   * one beside it on `PATH`.
+   * this user, root and the owner of the tool cache can change: else there could be another file
+   * by the time it is executed, or another one beside it on `PATH`.
    *
    * @throws {SetupError} INSTALL_FAILED
    */

@@ -107,12 +107,12 @@ export function isExactVersion(text: string): boolean {
 }
 
 /** @param version with `v` */
-export function isPrerelease(version: string): boolean {
+function isPrerelease(version: string): boolean {
   return version.includes('-');
 }
 
 /** `1.31` of `v1.31.9` */
-export function minorOf(version: string): string {
+function minorOf(version: string): string {
   return version.slice(1).split('.', 2).join('.');
 }
 

@@ -33,12 +33,8 @@ export interface Prover {
   readonly expected: ExpectedIdentity;
 }
 
-/** How the material of a proof was come by. */
-export type MaterialSource = 'detached' | 'bundle' | 'log';
-
 export interface Proof {
   readonly verified: Verified;
-  readonly source: MaterialSource;
   /** For a warning: why the published material was not used. */
   readonly recovered?: string;
 }
@@ -90,7 +86,7 @@ async function provePublished(
   const entry = await lookUp(prover.log, arrived, detached, early);
   return entry === undefined
     ? recover(prover, arrived, entryNotFound(urls.name, arrived))
-    : proof(prover, arrived, toBundle(arrived.sha256, detached, entry), 'detached');
+    : proof(prover, arrived, toBundle(arrived.sha256, detached, entry));
 }
 
 /**
@@ -110,11 +106,10 @@ async function proof(
   prover: Prover,
   file: DigestedFile,
   bundle: Bundle,
-  source: MaterialSource,
   recovered?: string,
 ): Promise<Proof> {
   const verified = await proveWithBundle(prover, file, bundle);
-  return { verified, source, ...(recovered === undefined ? {} : { recovered }) };
+  return { verified, ...(recovered === undefined ? {} : { recovered }) };
 }
 
 type Published =
@@ -226,7 +221,7 @@ async function proveWithFreshPair(
     if (entry !== undefined) {
       const bundle = toBundle(file.sha256, detached, entry);
       const recovered = `${complaint.message}; verified with the pair that was published a moment later`;
-      return proof(prover, file, bundle, 'detached', recovered);
+      return proof(prover, file, bundle, recovered);
     }
   }
   return recover(prover, file, complaint);
@@ -241,7 +236,7 @@ async function proveWithoutDetached(
   const json = await readMaterial(prover.http, urls.bundleUrl, MAX_BUNDLE_BYTES);
   return json === undefined
     ? recover(prover, file, notSigned(reason))
-    : proof(prover, file, parseBundle(json), 'bundle');
+    : proof(prover, file, parseBundle(json));
 }
 
 /**
@@ -259,7 +254,7 @@ async function recover(prover: Prover, file: DigestedFile, complaint: SetupError
     }
     try {
       const recovered = `${complaint.message}; verified with the signature and certificate in log entry ${entry.uuid}`;
-      return await proof(prover, file, toBundle(file.sha256, logged, entry), 'log', recovered);
+      return await proof(prover, file, toBundle(file.sha256, logged, entry), recovered);
     } catch (error) {
       if (!(error instanceof SetupError) || error.code === 'TRUST_ROOT_UNAVAILABLE') {
         throw error;

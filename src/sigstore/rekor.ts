@@ -10,7 +10,7 @@ const MAX_ENTRY_BYTES = 256 << 10;
 const MAX_INDEX_BYTES = 256 << 10;
 /** Rekor returns at most this many entries per request. */
 const ENTRIES_PER_REQUEST = 10;
-/** Anybody may log an entry for a digest, and of a kind that is larger than ours. */
+/** Anybody may log an entry for a digest, of any kind and larger than ours. */
 const MAX_ENTRIES_BYTES = ENTRIES_PER_REQUEST * MAX_ENTRY_BYTES;
 /** Anybody may log an entry for a digest; so many of them are looked at. */
 const MAX_CANDIDATES = 30;

@@ -37,7 +37,7 @@ export type TrustRootSource =
 /** The keys and certificates that everything is verified against. */
 export interface TrustRoot {
   readonly material: TrustMaterial;
-  /** For the report: `TUF repository … (cached, no request)`. */
+  /** For the report: `TUF repository …, from metadata that is still fresh`. */
   readonly origin: string;
   /** Keeps what was fetched for later runs. To be called when the run has succeeded. */
   readonly keep: () => Promise<void>;

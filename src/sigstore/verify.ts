@@ -228,7 +228,7 @@ export function checkEntryBody(entry: TransparencyLogEntry, expected: SignedCont
   }
 }
 
-/** `@sigstore/verify` is content with either; Rekor v1 gives both, and v2 has no timestamp. */
+/** `@sigstore/verify` is content with a timestamp or a proof; Rekor v1 gives both, v2 the proof. */
 export function checkInclusionProofPresent(entry: TransparencyLogEntry): void {
   if (entry.inclusionProof?.checkpoint === undefined) {
     throw invalidEntry('it has no inclusion proof with a checkpoint');
@@ -236,7 +236,8 @@ export function checkInclusionProofPresent(entry: TransparencyLogEntry): void {
 }
 
 /**
- * Tree size and root hash that the proof states are those of the signed checkpoint.
+ * Tree size and root hash that the proof states are those of the signed checkpoint, and the
+ * checkpoint's signatures are well-formed.
  *
  * `@sigstore/verify` computes with the checkpoint's; other readers of the bundle take the proof's.
  */
