@@ -671,3 +671,31 @@ describe('checkLogValidity', () => {
     expect(codeOf(() => check(signedAt, isAnother))).toBe('LOG_ENTRY_INVALID');
   });
 });
+
+describe('an entry of Rekor v2', () => {
+  const verified = (end: Date): Verified => {
+    const root = world.trustedRoot();
+    const keyId = world.logV2.logId.toString('base64');
+    const tlogs = root.tlogs.map((log) =>
+      log.logId.keyId === keyId
+        ? {
+            ...log,
+            publicKey: {
+              ...log.publicKey,
+              validFor: { start: world.validFrom.toISOString(), end: end.toISOString() },
+            },
+          }
+        : log,
+    );
+    const { file, bundle } = signer.signV2(artifact);
+    return verify(file, bundle, trustOf({ ...root, tlogs }), expected);
+  };
+
+  test('of a log that is still in use', () => {
+    expect(verified(new Date(Date.now() + DAY)).identity).toEqual(expected);
+  });
+
+  test('of a log that was retired before', () => {
+    expect(codeOf(() => verified(new Date(Date.now() - 300 * DAY)))).toBe('LOG_ENTRY_INVALID');
+  });
+});
