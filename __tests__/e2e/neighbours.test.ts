@@ -90,6 +90,18 @@ describe('a slot of the tool cache', () => {
     },
   );
 
+  posix('below a link is refused, and nothing is removed where it leads', async () => {
+    stage();
+    const elsewhere = mkdtempSync(join(root, 'elsewhere-'));
+    const precious = join(elsewhere, NATIVE.replace('/', '-'), 'precious.txt');
+    mkdirSync(dirname(precious));
+    writeFileSync(precious, 'precious');
+    mkdirSync(join(toolCache, 'verified-kubectl'));
+    symlinkSync(elsewhere, dirname(slot()));
+    expectRefused(await run(), 'INSTALL_FAILED');
+    expect(existsSync(precious)).toBe(true);
+  });
+
   asRoot('below a folder of another user is refused', async () => {
     stage();
     mkdirSync(dirname(slot()), { recursive: true });
