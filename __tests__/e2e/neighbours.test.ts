@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { Proxy, World } from '../support/index.js';
-import { CAN_ASK, NATIVE, expectInstalled, expectRefused, runIn } from './outcome.js';
+import { CAN_ASK, NATIVE, errorsOf, expectInstalled, expectRefused, runIn } from './outcome.js';
 
 // What other jobs and other users of the same machine, or an earlier run, may have prepared.
 
@@ -98,7 +98,9 @@ describe('a slot of the tool cache', () => {
     writeFileSync(precious, 'precious');
     mkdirSync(join(toolCache, 'verified-kubectl'));
     symlinkSync(elsewhere, dirname(slot()));
-    expectRefused(await run(), 'INSTALL_FAILED');
+    const refused = await run();
+    expect(errorsOf(refused)[0]?.title).toBe('setup-verified-kubectl: INSTALL_FAILED');
+    expect(refused.paths).toEqual([]);
     expect(existsSync(precious)).toBe(true);
   });
 
