@@ -89,6 +89,22 @@ const BROKEN: readonly [string, string, (file: PublishedFile) => void][] = [
   ['no certificate', 'RELEASE_NOT_SIGNED', ({ path }) => world.host.remove(`${path}.cert`)],
 ];
 
+describe('a broken pair without a trust root', () => {
+  test.each([
+    ['is not blamed on the pair', 503, 'TRUST_ROOT_UNAVAILABLE'],
+    ['is recovered when there is one', undefined, undefined],
+  ])('%s', async (_, status, code) => {
+    const { version, kubectl } = publish();
+    const { sig, cert } = anotherRun();
+    world.host.put(`${kubectl.path}.sig`, sig);
+    world.host.put(`${kubectl.path}.cert`, cert);
+    if (status !== undefined) world.tufServer.fail(/./, fault.status(status), Infinity);
+    const run = await runIn(world, { version, 'bind-release': 'false' }, { env: IMPATIENT });
+    if (code === undefined) expectInstalled(run, 'Broken publication');
+    else expectRefused(run, code);
+  });
+});
+
 describe('a pair that is replaced while it is being read', () => {
   test.each(['.sig', '.cert'] as const)('%s is old, then new: fetched once more', async (old) => {
     const { version, kubectl } = publish();
