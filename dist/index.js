@@ -16421,7 +16421,7 @@ async function setUp(inputs, scratch) {
 }
 /**
  * What verifies and reports is most of the code. It is loaded while the first bytes are on their
- * way: evaluating it takes about as long as opening the connection.
+ * way.
  */
 async function loadVerification() {
     return {
