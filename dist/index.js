@@ -12415,7 +12415,7 @@ function messageOf(error) {
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var node_v8__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8877);
 /* harmony import */ var node_v8__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_v8__WEBPACK_IMPORTED_MODULE_0__);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2077);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6187);
 
 
 // The young generation of the heap stays as small as it begins, so that it is often swept: else the
@@ -12472,8 +12472,8 @@ const MAX_BINARY_BYTES = 1 << 30;
  * Whether that copy is any good is found out later; then the download begins later, too.
  */
 async function beginIfNeeded(sources, tool) {
-    const { surroundings, release, platform } = sources;
-    const slot = new _tool_cache_js__WEBPACK_IMPORTED_MODULE_11__/* .Slot */ .DX(surroundings.toolCache, tool, release.version, platform);
+    const { toolCache, surroundings, release, platform } = sources;
+    const slot = new _tool_cache_js__WEBPACK_IMPORTED_MODULE_11__/* .Slot */ .DX(toolCache, tool, release.version, platform);
     const copies = await (0,_preinstalled_js__WEBPACK_IMPORTED_MODULE_10__/* .preinstalledCopies */ .x)(surroundings, tool, release.version, platform);
     const isNeeded = copies.length === 0 && !(await slot.isOccupied());
     return isNeeded ? begin(sources, tool) : undefined;
@@ -12602,7 +12602,7 @@ const MAX_COMMITS = 5;
  * @throws {SetupError}
  */
 async function obtain(shop, tool) {
-    const slot = new tool_cache/* Slot */.DX(shop.surroundings.toolCache, tool, shop.release.version, shop.platform);
+    const slot = new tool_cache/* Slot */.DX(shop.toolCache, tool, shop.release.version, shop.platform);
     const cached = await reuse(shop, slot);
     if (cached !== undefined) {
         return cached;
@@ -12632,7 +12632,7 @@ async function install(shop, proven) {
 }
 /**
  * Requires every slot to hold what was proven: while this run was busy with other tools, another
- * one, with another trust root, may have found a copy wanting and put its own there.
+ * one may have found a copy wanting, by a newer trust root, and put its own there.
  *
  * @throws {SetupError} INSTALL_FAILED
  */
@@ -13331,7 +13331,7 @@ function describeReleaseProof(proof) {
 const STALE_AFTER = 60 * 60_000;
 const PARTIAL_PREFIX = '.partial-';
 /**
- * Where one verified copy lives: `<tool cache>/verified-<tool>/<version>/<os>-<arch>/`.
+ * Where one verified copy lives: `<tool cache>/verified-<tool>/<version>/<os>-<arch>-<trust>/`.
  *
  * The layout is that of `@actions/tool-cache`, its marker file included. What that library does
  * is not used here: it trusts the marker, copies where a move will do, and empties a folder that
@@ -13347,7 +13347,7 @@ class Slot {
     constructor(toolCache, tool, version, platform) {
         this.tool = tool;
         this.version = version;
-        this.folder = node_path__WEBPACK_IMPORTED_MODULE_2___default().join(toolFolder(toolCache, tool), version.slice(1), `${platform.os}-${platform.arch}`);
+        this.folder = node_path__WEBPACK_IMPORTED_MODULE_2___default().join(toolFolder(toolCache, tool), version.slice(1), `${platform.os}-${platform.arch}-${toolCache.trust}`);
         this.#fileName = (0,_kubernetes_release_js__WEBPACK_IMPORTED_MODULE_4__/* .fileName */ .Md)(tool, platform);
         this.#toolCache = toolCache;
     }
@@ -13372,7 +13372,7 @@ class Slot {
      * @throws {SetupError} INSTALL_FAILED
      */
     async assertOwned() {
-        const owners = await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .trustedOwners */ .Kg)(this.#toolCache);
+        const owners = await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .trustedOwners */ .Kg)(this.#toolCache.folder);
         const { binary, bundle, sbom, sbomBundle } = this.files();
         const known = new Set([binary, bundle, sbom, sbomBundle].map((file) => node_path__WEBPACK_IMPORTED_MODULE_2___default().basename(file)));
         try {
@@ -13407,7 +13407,7 @@ class Slot {
         const parent = node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(this.folder);
         try {
             await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.mkdir)(parent, { recursive: true, mode: 0o755 });
-            await this.#assertParents(await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .trustedOwners */ .Kg)(this.#toolCache));
+            await this.#assertParents(await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .trustedOwners */ .Kg)(this.#toolCache.folder));
             await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.chmod)(this.files(folder).binary, 0o755);
             await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.chmod)(folder, 0o755);
             await sweep(parent);
@@ -13482,7 +13482,7 @@ async function cachedVersions(toolCache, tool, platform) {
     return versions.filter((_, index) => occupied[index]).map((version) => `v${version}`);
 }
 function toolFolder(toolCache, tool) {
-    return node_path__WEBPACK_IMPORTED_MODULE_2___default().join(toolCache, `verified-${tool}`);
+    return node_path__WEBPACK_IMPORTED_MODULE_2___default().join(toolCache.folder, `verified-${tool}`);
 }
 async function moveInto(from, to) {
     try {
@@ -13927,7 +13927,7 @@ async function isPublished(version, http, base) {
 
 /***/ }),
 
-/***/ 2077:
+/***/ 6187:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -16014,6 +16014,8 @@ function currentEnvironment() {
 }
 const DEFAULT_BASE_URL = 'https://dl.k8s.io';
 const DEFAULT_REKOR_URL = 'https://rekor.sigstore.dev';
+/** For a trusted_root.json or an initial root.json; the public ones have 7 KiB. */
+const MAX_TRUST_BYTES = 1 << 20;
 /**
  * Reads and validates every input.
  *
@@ -16220,22 +16222,34 @@ function readTrustRoot(inputs) {
         }
         return trustedRoot === 'embedded'
             ? { kind: 'embedded' }
-            : { kind: 'file', path: existing(inputs, 'trusted-root', 'or "embedded"') };
+            : {
+                kind: 'file',
+                path: inputs.path('trusted-root'),
+                json: readTrusted(inputs, 'trusted-root', 'or "embedded"'),
+            };
     }
     if (root !== '') {
-        return { kind: 'tuf', mirror, root: existing(inputs, 'tuf-root') };
+        return { kind: 'tuf', mirror, root: readTrusted(inputs, 'tuf-root') };
     }
     if (mirror.origin !== public_instance/* PUBLIC_MIRROR */.w || mirror.pathname !== '/') {
         throw inputs_invalid('tuf-mirror-url', mirror.href, 'another mirror than Sigstore\'s only together with "tuf-root", the path of its initial root.json');
     }
     return { kind: 'tuf', mirror };
 }
-function existing(inputs, name, otherwise = '') {
+/** Read once, so that what names the trust of a run is what it trusts. */
+function readTrusted(inputs, name, otherwise = '') {
     const file = inputs.path(name);
-    if ((0,external_node_fs_.statSync)(file, { throwIfNoEntry: false })?.isFile() !== true) {
-        throw inputs_invalid(name, inputs.get(name), `the path of a file that exists ${otherwise}`.trim());
+    const found = (0,external_node_fs_.statSync)(file, { throwIfNoEntry: false });
+    if (found?.isFile() !== true || found.size > MAX_TRUST_BYTES) {
+        const accepted = `the path of a file that exists, of at most 1 MiB ${otherwise}`.trim();
+        throw inputs_invalid(name, inputs.get(name), accepted);
     }
-    return file;
+    try {
+        return (0,external_node_fs_.readFileSync)(file);
+    }
+    catch {
+        throw inputs_invalid(name, inputs.get(name), 'the path of a file that this user may read');
+    }
 }
 function readBoolean(inputs, name, otherwise) {
     const given = inputs.get(name);
@@ -16353,9 +16367,40 @@ class EarlyJournal {
 
 // EXTERNAL MODULE: ./src/install/tool-cache.ts
 var tool_cache = __nccwpck_require__(3814);
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+;// CONCATENATED MODULE: ./src/install/trust-label.ts
+
+/**
+ * Names what a run trusts: issuer, identity, and the trust root or the root that TUF begins with.
+ *
+ * Copies in the tool cache are kept apart by it. Else a run that trusts somebody else would find
+ * the copy of this one wanting, and put its own in the place that this one has put on `PATH`.
+ *
+ * @returns 16 hex digits
+ */
+function trustLabel(identity, trustRoot) {
+    const hash = (0,external_node_crypto_.createHash)('sha256');
+    for (const part of [identity.issuer, identity.subjectAlternativeName, ...parts(trustRoot)]) {
+        hash.update((0,external_node_crypto_.createHash)('sha256').update(part).digest());
+    }
+    return hash.digest('hex').slice(0, 16);
+}
+function parts(trustRoot) {
+    switch (trustRoot.kind) {
+        case 'tuf': // By whatever mirror: who may sign is a matter of the root.
+            return trustRoot.root === undefined ? ['public'] : ['tuf', trustRoot.root];
+        case 'file':
+            return ['file', trustRoot.json];
+        case 'embedded': // A copy of what TUF gives: without network it serves for what came with it.
+            return ['public'];
+    }
+}
+
 // EXTERNAL MODULE: ./src/kubernetes/release.ts
 var release = __nccwpck_require__(6861);
 ;// CONCATENATED MODULE: ./src/main.ts
+
 
 
 
@@ -16437,7 +16482,11 @@ function loadReport() {
 }
 /** Finds the version, and begins the downloads that are sure to be needed. */
 async function main_begin(inputs, http, scratch, journal) {
-    const { version, isAnnounced } = await chooseVersion(inputs, http, journal);
+    const toolCache = {
+        folder: inputs.runner.toolCache,
+        trust: trustLabel(inputs.identity, inputs.trustRoot),
+    };
+    const { version, isAnnounced } = await chooseVersion(inputs, toolCache, http, journal);
     const resolvedAt = performance.now();
     journal.info(`Version: ${version} (asked for: ${inputs.versionSource})`);
     const sources = {
@@ -16445,6 +16494,7 @@ async function main_begin(inputs, http, scratch, journal) {
         release: new release/* Release */.Kz(version, inputs.downloadBaseUrl),
         base: inputs.downloadBaseUrl,
         platform: inputs.platform,
+        toolCache,
         surroundings: inputs.runner,
         scratch,
         journal,
@@ -16495,11 +16545,11 @@ function isNotFound(error) {
  * A minor or a range may be answered from the tool cache, unless `check-latest` is set; the newest
  * of all is always asked for.
  */
-async function chooseVersion(inputs, http, journal) {
-    const { version: request, checkLatest, tools, platform, runner } = inputs;
+async function chooseVersion(inputs, toolCache, http, journal) {
+    const { version: request, checkLatest, tools, platform } = inputs;
     const isAlwaysAsked = (request.kind === 'stable' || request.kind === 'prerelease') && request.minor === undefined;
     if (request.kind !== 'exact' && !isAlwaysAsked && !checkLatest) {
-        const cached = await Promise.all(tools.map((tool) => (0,tool_cache/* cachedVersions */.W1)(runner.toolCache, tool, platform)));
+        const cached = await Promise.all(tools.map((tool) => (0,tool_cache/* cachedVersions */.W1)(toolCache, tool, platform)));
         const inAll = cached.reduce((some, more) => some.filter((version) => more.includes(version)));
         const newest = await (0,kubernetes_version/* newestSatisfying */.W4)(inAll, request);
         if (newest !== undefined) {
@@ -20113,7 +20163,7 @@ async function loadTrustRoot(source, http) {
             case 'tuf':
                 return await loadThroughTuf(source, http);
             case 'file':
-                return fixed(await (0,promises_.readFile)(source.path), `file ${source.path}`);
+                return fixed(source.json, `file ${source.path}`);
             case 'embedded':
                 return fixed(embedded('targets'), 'embedded copy');
         }
@@ -20143,7 +20193,7 @@ function embedded(what) {
 }
 async function loadThroughTuf(source, http) {
     const mirror = source.mirror.href.replace(/\/$/, '');
-    const root = source.root === undefined ? embedded('root.json') : await (0,promises_.readFile)(source.root);
+    const root = source.root ?? embedded('root.json');
     const cache = external_node_path_default().join(source.cache, cacheKey(mirror, root));
     const origin = `TUF repository ${mirror}`;
     const cached = await loadFromCache(mirror, root, cache, source.scratch, http);

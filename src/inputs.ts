@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { SetupError } from './errors.js';
@@ -22,6 +22,7 @@ import {
 import { readVersionFile } from './kubernetes/version-file.js';
 import type { ExpectedIdentity } from './sigstore/identity.js';
 import { PUBLIC_MIRROR } from './sigstore/public-instance.js';
+import type { TrustRootChoice } from './sigstore/trusted-root.js';
 import { isTransportAllowed, type ProxyEnvironment } from './transfer/http.js';
 import { PATIENCE, scaled, type Patience } from './transfer/patience.js';
 
@@ -51,11 +52,6 @@ export interface Inputs {
   readonly patience: Patience;
 }
 
-export type TrustRootChoice =
-  | { readonly kind: 'tuf'; readonly mirror: URL; readonly root?: string }
-  | { readonly kind: 'file'; readonly path: string }
-  | { readonly kind: 'embedded' };
-
 /** What the runner tells an action of its machine. */
 export interface Runner {
   /** RUNNER_TEMP */
@@ -84,6 +80,8 @@ export function currentEnvironment(): Environment {
 
 const DEFAULT_BASE_URL = 'https://dl.k8s.io';
 const DEFAULT_REKOR_URL = 'https://rekor.sigstore.dev';
+/** For a trusted_root.json or an initial root.json; the public ones have 7 KiB. */
+const MAX_TRUST_BYTES = 1 << 20;
 
 /**
  * Reads and validates every input.
@@ -348,10 +346,14 @@ function readTrustRoot(inputs: RawInputs): TrustRootChoice {
     }
     return trustedRoot === 'embedded'
       ? { kind: 'embedded' }
-      : { kind: 'file', path: existing(inputs, 'trusted-root', 'or "embedded"') };
+      : {
+          kind: 'file',
+          path: inputs.path('trusted-root'),
+          json: readTrusted(inputs, 'trusted-root', 'or "embedded"'),
+        };
   }
   if (root !== '') {
-    return { kind: 'tuf', mirror, root: existing(inputs, 'tuf-root') };
+    return { kind: 'tuf', mirror, root: readTrusted(inputs, 'tuf-root') };
   }
   if (mirror.origin !== PUBLIC_MIRROR || mirror.pathname !== '/') {
     throw invalid(
@@ -363,12 +365,19 @@ function readTrustRoot(inputs: RawInputs): TrustRootChoice {
   return { kind: 'tuf', mirror };
 }
 
-function existing(inputs: RawInputs, name: string, otherwise = ''): string {
+/** Read once, so that what names the trust of a run is what it trusts. */
+function readTrusted(inputs: RawInputs, name: string, otherwise = ''): Buffer {
   const file = inputs.path(name);
-  if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) {
-    throw invalid(name, inputs.get(name), `the path of a file that exists ${otherwise}`.trim());
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found?.isFile() !== true || found.size > MAX_TRUST_BYTES) {
+    const accepted = `the path of a file that exists, of at most 1 MiB ${otherwise}`.trim();
+    throw invalid(name, inputs.get(name), accepted);
   }
-  return file;
+  try {
+    return readFileSync(file);
+  } catch {
+    throw invalid(name, inputs.get(name), 'the path of a file that this user may read');
+  }
 }
 
 function readBoolean(inputs: RawInputs, name: string, otherwise: boolean): boolean {

@@ -8,7 +8,13 @@ import { awaitRelease } from './install/await-release.js';
 import { beginIfNeeded, type Arrival, type Sources } from './install/begin.js';
 import { EarlyJournal } from './install/journal.js';
 import type { Installed, Proven, Workshop } from './install/obtain.js';
-import { cachedVersions, installFailed, namedFailure } from './install/tool-cache.js';
+import {
+  cachedVersions,
+  installFailed,
+  namedFailure,
+  type ToolCache,
+} from './install/tool-cache.js';
+import { trustLabel } from './install/trust-label.js';
 import type { Tool } from './kubernetes/platform.js';
 import { Release } from './kubernetes/release.js';
 import { newestSatisfying, resolveVersion } from './kubernetes/version.js';
@@ -102,7 +108,11 @@ async function begin(
   scratch: string,
   journal: EarlyJournal,
 ): Promise<Beginning> {
-  const { version, isAnnounced } = await chooseVersion(inputs, http, journal);
+  const toolCache: ToolCache = {
+    folder: inputs.runner.toolCache,
+    trust: trustLabel(inputs.identity, inputs.trustRoot),
+  };
+  const { version, isAnnounced } = await chooseVersion(inputs, toolCache, http, journal);
   const resolvedAt = performance.now();
   journal.info(`Version: ${version} (asked for: ${inputs.versionSource})`);
   const sources: Sources = {
@@ -110,6 +120,7 @@ async function begin(
     release: new Release(version, inputs.downloadBaseUrl),
     base: inputs.downloadBaseUrl,
     platform: inputs.platform,
+    toolCache,
     surroundings: inputs.runner,
     scratch,
     journal,
@@ -185,15 +196,16 @@ interface ChosenVersion {
  */
 async function chooseVersion(
   inputs: Inputs,
+  toolCache: ToolCache,
   http: HttpClient,
   journal: EarlyJournal,
 ): Promise<ChosenVersion> {
-  const { version: request, checkLatest, tools, platform, runner } = inputs;
+  const { version: request, checkLatest, tools, platform } = inputs;
   const isAlwaysAsked =
     (request.kind === 'stable' || request.kind === 'prerelease') && request.minor === undefined;
   if (request.kind !== 'exact' && !isAlwaysAsked && !checkLatest) {
     const cached = await Promise.all(
-      tools.map((tool) => cachedVersions(runner.toolCache, tool, platform)),
+      tools.map((tool) => cachedVersions(toolCache, tool, platform)),
     );
     const inAll = cached.reduce((some, more) => some.filter((version) => more.includes(version)));
     const newest = await newestSatisfying(inAll, request);

@@ -67,7 +67,7 @@ interface Stage {
   readonly version: string;
   readonly kubectl: PublishedFile;
   readonly toolCache: string;
-  /** `<tool cache>/verified-kubectl/<version>/<os>-<arch>` */
+  /** `<tool cache>/verified-kubectl/<version>/<os>-<arch>-<trust>` */
   readonly slot: string;
   readonly inputs: Record<string, string>;
   readonly env: Record<string, string>;
@@ -101,7 +101,7 @@ function stageIn(world: World): Stage {
     version,
     kubectl: world.release.artifact(version, NATIVE_PLATFORM, 'kubectl'),
     toolCache,
-    slot: join(toolCache, 'verified-kubectl', version.slice(1), NATIVE_PLATFORM.replace('/', '-')),
+    slot: join(toolCache, world.slot(version)),
     inputs,
     env,
     workspace: {},

@@ -10,7 +10,6 @@ import {
   fileNameOf,
   requestsOf,
   runIn,
-  slotOf,
 } from './runs.js';
 
 let world: World;
@@ -104,7 +103,7 @@ describe('a verified copy that satisfies the request', () => {
 
   test('is verified again: one that was changed is fetched anew', async () => {
     const toolCache = await cacheWithOlder();
-    const copy = join(toolCache, slotOf('kubectl', 'v1.31.8'), fileNameOf('kubectl'));
+    const copy = join(toolCache, world.slot('v1.31.8'), fileNameOf('kubectl'));
     writeFileSync(copy, '#!/bin/sh\n');
     const run = await runIn(world, { version: '1.31' }, { toolCache });
     expectInstalled(run, 'v1.31.8');

@@ -69,8 +69,7 @@ function randomNumbers(seed: number): () => number {
 
 /** What is in the slot is a whole genuine copy, or nothing is. */
 function expectWholeOrNothing(toolCache: string): boolean {
-  const slots = join(toolCache, 'verified-kubectl', VERSION.slice(1));
-  const slot = join(slots, NATIVE_PLATFORM.replace('/', '-'));
+  const slot = join(toolCache, world.slot(VERSION));
   if (!existsSync(slot)) return false;
   const names = readdirSync(slot).sort();
   expect(names).toEqual([

@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { SerializedBundle } from '@sigstore/bundle';
 import {
   DAY,
@@ -100,7 +100,7 @@ const install = (
   runIn(world, { version: VERSION, ...inputs }, { toolCache, ...options });
 
 function slotOf(toolCache: string, tool = 'kubectl', version = VERSION): string {
-  return join(toolCache, `verified-${tool}`, version.slice(1), NATIVE.replace('/', '-'));
+  return join(toolCache, world.slot(version, tool));
 }
 
 function filesOf(toolCache: string, tool = 'kubectl', version = VERSION): Record<Part, string> {
@@ -114,6 +114,9 @@ function filesOf(toolCache: string, tool = 'kubectl', version = VERSION): Record
   };
 }
 type Part = 'slot' | 'binary' | 'bundle' | 'sbom' | 'sbomBundle';
+
+const titlesOf = ({ annotations }: ActionResult): (string | undefined)[] =>
+  annotations.map(({ title }) => title);
 
 const downloads = (version = VERSION, tool = 'kubectl'): number =>
   world.host.server.requestsFor(`${version}/bin/${NATIVE}/${tool}${SUFFIX}`).length;
@@ -374,6 +377,8 @@ describe('evidence for another identity than this run asks for', () => {
     expectInstalled(first);
     const { toolCache } = first.dirs;
     expectInstalled(await runIn(world, { version, ...asStranger }, { toolCache }));
+    const copy = dirname(first.outputs['kubectl-path'] ?? '');
+    cpSync(copy, slotOf(toolCache, 'kubectl', version), { recursive: true });
     publishBy({});
     const run = await runIn(world, { version }, { toolCache });
     expectInstalled(run, 'Cached copy refused');
@@ -384,17 +389,29 @@ describe('evidence for another identity than this run asks for', () => {
   test('does not count: nothing is left when the publication is by another one, too', async () => {
     const version = fresh();
     world.release.publish({ version, platforms: [NATIVE], signing: STRANGER });
-    const { dirs } = await runIn(world, { version, ...asStranger });
+    const { dirs, outputs } = await runIn(world, { version, ...asStranger });
+    const slot = slotOf(dirs.toolCache, 'kubectl', version);
+    cpSync(dirname(outputs['kubectl-path'] ?? ''), slot, { recursive: true });
     const run = await runIn(world, { version }, { toolCache: dirs.toolCache });
-    expectRefused(run, 'IDENTITY_MISMATCH');
-    expect(warningsOf(run).map(({ title }) => title)).toEqual(['Cached copy refused']);
+    expect(titlesOf(run)).toEqual([
+      'Cached copy refused',
+      'setup-verified-kubectl: IDENTITY_MISMATCH',
+    ]);
+    expect(run.paths).toEqual([]);
+    expect(existsSync(slot)).toBe(false);
   });
 
-  test('another issuer', async () => {
-    const run = await install(warmCache(), { 'certificate-oidc-issuer': 'https://other.test' });
-    expect(run.exitCode).toBe(1);
-    expect(run.paths).toEqual([]);
-    expect(existsSync(slotOf(run.dirs.toolCache))).toBe(false);
+  test.each([
+    ['issuer', { 'certificate-oidc-issuer': 'https://other.test' }],
+    ['name', asStranger],
+  ])('does not count: another %s; and the copy stays for whom it is', async (_, inputs) => {
+    const toolCache = warmCache();
+    const refused = await install(toolCache, inputs);
+    expect(titlesOf(refused)).toEqual(['setup-verified-kubectl: IDENTITY_MISMATCH']);
+    expect(refused.paths).toEqual([]);
+    const run = await install(toolCache);
+    expectInstalled(run);
+    expect(run.outputs['cache-hit']).toBe('true');
   });
 });
 
@@ -460,8 +477,8 @@ describe('a copy without SBOM', () => {
     expect(run.annotations.map(({ title }) => title)).toEqual([
       'setup-verified-kubectl: DOWNLOAD_FAILED',
     ]);
-    const kept = `verified-kubectl/${WITHOUT_SBOM.slice(1)}/${FOREIGN.replace('/', '-')}/kubectl${SUFFIX}`;
-    expect(cachedFiles(run)).toContain(kept);
+    const kept = world.slot(WITHOUT_SBOM, 'kubectl', FOREIGN);
+    expect(cachedFiles(run)).toContain(`${kept}/kubectl${SUFFIX}`);
     await startServers(world);
     expectInstalled(await install(toolCache, inputs));
   });
@@ -509,8 +526,11 @@ describe('the trust root, while nobody answers', () => {
   test('may be a file', async () => {
     const toolCache = cacheWithMetadata(EXPIRED);
     const inputs = { ...NO_TUF, 'trusted-root': world.writeTrustedRoot() };
-    await stopServers(world);
     expectInstalled(await install(toolCache, inputs));
+    await stopServers(world);
+    const run = await install(toolCache, inputs);
+    expectInstalled(run);
+    expect(run.outputs['cache-hit']).toBe('true');
   });
 
   test('may be a file, of the right instance', async () => {
@@ -518,9 +538,8 @@ describe('the trust root, while nobody answers', () => {
     const inputs = { ...NO_TUF, 'trusted-root': other.writeTrustedRoot() };
     const run = await install(warmCache(), inputs);
     await other.stop();
-    expect(run.exitCode).toBe(1);
+    expect(titlesOf(run)).toEqual(['setup-verified-kubectl: CERTIFICATE_UNTRUSTED']);
     expect(run.paths).toEqual([]);
-    expect(warningsOf(run).map(({ title }) => title)).toEqual(['Cached copy refused']);
   });
 
   test('may be embedded, and then does not trust this world', async () => {

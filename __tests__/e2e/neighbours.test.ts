@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   readdirSync,
   rmSync,
   statSync,
@@ -11,10 +12,18 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { Proxy, World } from '../support/index.js';
-import { CAN_ASK, NATIVE, errorsOf, expectInstalled, expectRefused, runIn } from './outcome.js';
+import {
+  CAN_ASK,
+  NATIVE,
+  STRANGER,
+  errorsOf,
+  expectInstalled,
+  expectRefused,
+  runIn,
+} from './outcome.js';
 
 // What other jobs and other users of the same machine, or an earlier run, may have prepared.
 
@@ -47,8 +56,7 @@ function stage(tools: readonly string[] = ['kubectl']): void {
   toolCache = mkdtempSync(join(root, 'cache-'));
 }
 
-const slot = (tool = 'kubectl'): string =>
-  join(toolCache, `verified-${tool}`, version.slice(1), NATIVE.replace('/', '-'));
+const slot = (tool = 'kubectl'): string => join(toolCache, world.slot(version, tool));
 const run = (inputs: Record<string, string> = {}) =>
   runIn(world, { version, ...inputs }, { toolCache });
 
@@ -93,7 +101,7 @@ describe('a slot of the tool cache', () => {
   posix('below a link is refused, and nothing is removed where it leads', async () => {
     stage();
     const elsewhere = mkdtempSync(join(root, 'elsewhere-'));
-    const precious = join(elsewhere, NATIVE.replace('/', '-'), 'precious.txt');
+    const precious = join(elsewhere, basename(slot()), 'precious.txt');
     mkdirSync(dirname(precious));
     writeFileSync(precious, 'precious');
     mkdirSync(join(toolCache, 'verified-kubectl'));
@@ -123,12 +131,58 @@ describe('a slot of the tool cache', () => {
   test('of a version that is none is passed over', async () => {
     stage();
     for (const name of ['1.31.01', '1.31.02', '1.31.x']) {
-      mkdirSync(join(toolCache, 'verified-kubectl', name, NATIVE.replace('/', '-')), {
+      mkdirSync(join(toolCache, world.slot(`v${name}`)), {
         recursive: true,
       });
     }
     expectInstalled(await run({ version: '1.31' }));
   });
+});
+
+describe('two runs of different trust in one tool cache', () => {
+  /** Another Sigstore and another mirror, with another kubectl under the same version. */
+  let other: World;
+  beforeAll(async () => {
+    other = await World.start();
+  });
+  afterAll(() => other.stop());
+
+  /** Inputs of a run that takes everything from the other world, and nothing of this one counts. */
+  const trusting: Record<string, () => Record<string, string>> = {
+    'tuf-root': () => other.inputs(),
+    'trusted-root': () => ({
+      ...other.inputs(),
+      'tuf-mirror-url': '',
+      'tuf-root': '',
+      'trusted-root': other.writeTrustedRoot(),
+    }),
+    'certificate-identity': () => ({ 'certificate-identity': 'stranger@example.com' }),
+  };
+
+  test.each(Object.keys(trusting))(
+    'by %s: what one has put on PATH the other leaves alone',
+    async (input) => {
+      stage();
+      const inputs = trusting[input]?.() ?? {};
+      const first = await run();
+      expectInstalled(first);
+      const binary = first.outputs['kubectl-path'] ?? '';
+      const genuine = readFileSync(binary);
+      const isOfThisWorld = input === 'certificate-identity';
+      const { release } = isOfThisWorld ? world : other;
+      const signing = isOfThisWorld ? STRANGER : {};
+      release.publish({ version, platforms: [NATIVE], size: 9999, signing });
+      const second = await run(inputs);
+      expectInstalled(second);
+      expect(statSync(second.outputs['kubectl-path'] ?? '').size).toBeGreaterThanOrEqual(9999);
+      expect(second.outputs['cache-hit']).toBe('false');
+      expect(readFileSync(binary).equals(genuine)).toBe(true);
+      for (const again of [await run(), await run(inputs)]) {
+        expectInstalled(again);
+        expect(again.outputs['cache-hit']).toBe('true');
+      }
+    },
+  );
 });
 
 describe('the folder for the trust root', () => {

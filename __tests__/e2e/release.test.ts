@@ -64,7 +64,7 @@ describe('the SBOM of the release', () => {
     expect(reportOf(run)['release-proof']).toBe(BY_SBOM);
     expect(run.stdout).toContain(`Release: ${BY_SBOM}`);
     expect(run.summary).toContain(BY_SBOM);
-    const folder = `verified-kubectl/${version.slice(1)}/${NATIVE.replace('/', '-')}`;
+    const folder = world.slot(version);
     const name = nameOf('kubectl').split('/').pop() ?? '';
     expect(cachedFiles(run).sort()).toEqual(
       [

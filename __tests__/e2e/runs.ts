@@ -100,7 +100,3 @@ export const requestsOf = (world: World): string[] =>
 /** The output `report`, parsed. */
 export const reportOf = (run: ActionResult): Readonly<Record<string, unknown>>[] =>
   JSON.parse(run.outputs['report'] ?? '[]') as Readonly<Record<string, unknown>>[];
-
-/** Where a run put a tool, relative to the tool cache. */
-export const slotOf = (tool: string, version: string, platform = NATIVE): string =>
-  `verified-${tool}/${version.slice(1)}/${platform.replace('/', '-')}`;

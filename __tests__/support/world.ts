@@ -1,9 +1,16 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CertificateAuthority, DAY } from './certificate-authority.js';
+import {
+  CertificateAuthority,
+  DAY,
+  RELEASE_IDENTITY,
+  RELEASE_ISSUER,
+} from './certificate-authority.js';
 import { CtLog } from './ct-log.js';
 import { KubernetesRelease, type PublishOptions } from './kubernetes-release.js';
+import { NATIVE_PLATFORM } from './native-platform.js';
 import { ReleaseHost } from './release-host.js';
 import { createServerCertificate, type ServerCertificate } from './server-certificate.js';
 import { LoopbackServer } from './server.js';
@@ -121,6 +128,15 @@ export class World {
       'tuf-mirror-url': this.tufServer.url,
       'tuf-root': this.tufRootPath,
     };
+  }
+
+  /** Where a run with {@link inputs} keeps a copy, relative to the tool cache. */
+  slot(version: string, tool = 'kubectl', platform = NATIVE_PLATFORM): string {
+    const trusted = [RELEASE_ISSUER, RELEASE_IDENTITY, 'tuf', readFileSync(this.tufRootPath)];
+    const digests = trusted.map((part) => createHash('sha256').update(part).digest());
+    const label = createHash('sha256').update(Buffer.concat(digests)).digest('hex').slice(0, 16);
+    const place = `${platform.replace('/', '-')}-${label}`;
+    return `verified-${tool}/${version.slice(1)}/${place}`;
   }
 
   /** Variables that a process needs to talk to this world: none, or the web authority's certificate. */

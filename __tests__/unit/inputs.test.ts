@@ -8,12 +8,13 @@ import { PATIENCE } from '../../src/transfer/patience.js';
 import { rejectionOf } from './expect-error.js';
 
 const HEX = 'ab'.repeat(32);
+const ROOT = Buffer.from('{}');
 let workspace: string;
 
 beforeAll(() => {
   workspace = mkdtempSync(join(tmpdir(), 'inputs-'));
   mkdirSync(join(workspace, 'folder'));
-  writeFileSync(join(workspace, 'root.json'), '{}');
+  writeFileSync(join(workspace, 'root.json'), ROOT);
   writeFileSync(join(workspace, '.tool-versions'), 'kubectl 1.31.9\n');
   writeFileSync(join(workspace, 'bad.txt'), '# version\nnewest\n');
 });
@@ -152,14 +153,25 @@ test('tuf-mirror-url and tuf-root', async () => {
   expect(trustRoot).toEqual({
     kind: 'tuf',
     mirror: new URL('https://tuf.example/repo/'),
-    root: join(workspace, 'root.json'),
+    root: ROOT,
   });
 });
 
 test('trusted-root: a file, by a path below the workspace', async () => {
   const { trustRoot } = await load({ 'trusted-root': './root.json' });
-  expect(trustRoot).toEqual({ kind: 'file', path: join(workspace, 'root.json') });
+  expect(trustRoot).toEqual({ kind: 'file', path: join(workspace, 'root.json'), json: ROOT });
 });
+
+test.each(['trusted-root', 'tuf-root'])(
+  '%s: of a megabyte, and not one byte more',
+  async (name) => {
+    const given = { [name]: 'large.json' };
+    writeFileSync(join(workspace, 'large.json'), Buffer.alloc(1 << 20));
+    await load(given);
+    writeFileSync(join(workspace, 'large.json'), Buffer.alloc((1 << 20) + 1));
+    expect(await rejectionOf(load(given))).toMatchObject({ code: 'INVALID_INPUT' });
+  },
+);
 
 test('version and version-file: the file is not even read', async () => {
   const inputs = await load({ version: '1.30', 'version-file': 'absent.txt' });

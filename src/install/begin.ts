@@ -17,7 +17,7 @@ import type { HttpClient } from '../transfer/http.js';
 import { TransferError } from '../transfer/transfer-error.js';
 import type { Journal } from './journal.js';
 import { preinstalledCopies, type Surroundings } from './preinstalled.js';
-import { Slot, installFailed } from './tool-cache.js';
+import { Slot, installFailed, type ToolCache } from './tool-cache.js';
 
 /** The largest binary of a release has 130 MB; a server tarball, which is none, 400 MB. */
 export const MAX_BINARY_BYTES = 1 << 30;
@@ -29,6 +29,7 @@ export interface Sources {
   /** Where `release/` is, ending in a slash. */
   readonly base: URL;
   readonly platform: Platform;
+  readonly toolCache: ToolCache;
   readonly surroundings: Surroundings;
   /** A folder below RUNNER_TEMP that goes with this run. */
   readonly scratch: string;
@@ -51,8 +52,8 @@ export interface Arrival {
  * Whether that copy is any good is found out later; then the download begins later, too.
  */
 export async function beginIfNeeded(sources: Sources, tool: Tool): Promise<Arrival | undefined> {
-  const { surroundings, release, platform } = sources;
-  const slot = new Slot(surroundings.toolCache, tool, release.version, platform);
+  const { toolCache, surroundings, release, platform } = sources;
+  const slot = new Slot(toolCache, tool, release.version, platform);
   const copies = await preinstalledCopies(surroundings, tool, release.version, platform);
   const isNeeded = copies.length === 0 && !(await slot.isOccupied());
   return isNeeded ? begin(sources, tool) : undefined;

@@ -67,7 +67,7 @@ export interface Installed extends Proven {
  * @throws {SetupError}
  */
 export async function obtain(shop: Workshop, tool: Tool): Promise<Proven> {
-  const slot = new Slot(shop.surroundings.toolCache, tool, shop.release.version, shop.platform);
+  const slot = new Slot(shop.toolCache, tool, shop.release.version, shop.platform);
   const cached = await reuse(shop, slot);
   if (cached !== undefined) {
     return cached;
@@ -99,7 +99,7 @@ export async function install(shop: Workshop, proven: Proven): Promise<Installed
 
 /**
  * Requires every slot to hold what was proven: while this run was busy with other tools, another
- * one, with another trust root, may have found a copy wanting and put its own there.
+ * one may have found a copy wanting, by a newer trust root, and put its own there.
  *
  * @throws {SetupError} INSTALL_FAILED
  */

@@ -11,8 +11,16 @@ import { assertPrivate, entryAt, trustedOwners, type Owners } from '../transfer/
 const STALE_AFTER = 60 * 60_000;
 const PARTIAL_PREFIX = '.partial-';
 
+/** The runner's tool cache, as one run sees it. */
+export interface ToolCache {
+  /** RUNNER_TOOL_CACHE */
+  readonly folder: string;
+  /** Of {@link trustLabel}: a run sees only copies that were proven against what it trusts. */
+  readonly trust: string;
+}
+
 /**
- * Where one verified copy lives: `<tool cache>/verified-<tool>/<version>/<os>-<arch>/`.
+ * Where one verified copy lives: `<tool cache>/verified-<tool>/<version>/<os>-<arch>-<trust>/`.
  *
  * The layout is that of `@actions/tool-cache`, its marker file included. What that library does
  * is not used here: it trusts the marker, copies where a move will do, and empties a folder that
@@ -24,15 +32,15 @@ export class Slot {
   readonly version: string;
   readonly folder: string;
   readonly #fileName: string;
-  readonly #toolCache: string;
+  readonly #toolCache: ToolCache;
 
-  constructor(toolCache: string, tool: Tool, version: string, platform: Platform) {
+  constructor(toolCache: ToolCache, tool: Tool, version: string, platform: Platform) {
     this.tool = tool;
     this.version = version;
     this.folder = path.join(
       toolFolder(toolCache, tool),
       version.slice(1),
-      `${platform.os}-${platform.arch}`,
+      `${platform.os}-${platform.arch}-${toolCache.trust}`,
     );
     this.#fileName = fileName(tool, platform);
     this.#toolCache = toolCache;
@@ -61,7 +69,7 @@ export class Slot {
    * @throws {SetupError} INSTALL_FAILED
    */
   async assertOwned(): Promise<void> {
-    const owners = await trustedOwners(this.#toolCache);
+    const owners = await trustedOwners(this.#toolCache.folder);
     const { binary, bundle, sbom, sbomBundle } = this.files();
     const known = new Set([binary, bundle, sbom, sbomBundle].map((file) => path.basename(file)));
     try {
@@ -97,7 +105,7 @@ export class Slot {
     const parent = path.dirname(this.folder);
     try {
       await mkdir(parent, { recursive: true, mode: 0o755 });
-      await this.#assertParents(await trustedOwners(this.#toolCache));
+      await this.#assertParents(await trustedOwners(this.#toolCache.folder));
       await chmod(this.files(folder).binary, 0o755);
       await chmod(folder, 0o755);
       await sweep(parent);
@@ -178,7 +186,7 @@ export interface SlotFiles {
  * @returns with `v`, in no particular order
  */
 export async function cachedVersions(
-  toolCache: string,
+  toolCache: ToolCache,
   tool: Tool,
   platform: Platform,
 ): Promise<string[]> {
@@ -190,8 +198,8 @@ export async function cachedVersions(
   return versions.filter((_, index) => occupied[index]).map((version) => `v${version}`);
 }
 
-function toolFolder(toolCache: string, tool: Tool): string {
-  return path.join(toolCache, `verified-${tool}`);
+function toolFolder(toolCache: ToolCache, tool: Tool): string {
+  return path.join(toolCache.folder, `verified-${tool}`);
 }
 
 async function moveInto(from: string, to: string): Promise<boolean> {

@@ -19,20 +19,33 @@ const MAX_TRUSTED_ROOT_BYTES = 1 << 20;
 /** Snapshot metadata of the public repository has 3 KiB. */
 const MAX_SEEN_BYTES = 2 << 20;
 
+/** Which trust root the user chose. */
+export type TrustRootChoice = TufRepository | TrustedRootFile | { readonly kind: 'embedded' };
+
+interface TufRepository {
+  readonly kind: 'tuf';
+  readonly mirror: URL;
+  /** The initial root.json; undefined for the one embedded in `@sigstore/tuf`. */
+  readonly root?: Buffer;
+}
+
+interface TrustedRootFile {
+  readonly kind: 'file';
+  /** For messages. */
+  readonly path: string;
+  /** A trusted_root.json. */
+  readonly json: Buffer;
+}
+
 /** Where the trust root comes from. */
-export type TrustRootSource =
-  | {
-      readonly kind: 'tuf';
-      readonly mirror: URL;
-      /** Path of the initial root.json; undefined for the one embedded in `@sigstore/tuf`. */
-      readonly root?: string;
-      /** A folder in which fresh metadata is kept between runs. */
-      readonly cache: string;
-      /** A folder that may be filled, and goes with this run. */
-      readonly scratch: string;
-    }
-  | { readonly kind: 'file'; readonly path: string }
-  | { readonly kind: 'embedded' };
+export type TrustRootSource = TufSource | Exclude<TrustRootChoice, TufRepository>;
+
+interface TufSource extends TufRepository {
+  /** A folder in which fresh metadata is kept between runs. */
+  readonly cache: string;
+  /** A folder that may be filled, and goes with this run. */
+  readonly scratch: string;
+}
 
 /** The keys and certificates that everything is verified against. */
 export interface TrustRoot {
@@ -55,7 +68,7 @@ export async function loadTrustRoot(source: TrustRootSource, http: HttpClient): 
       case 'tuf':
         return await loadThroughTuf(source, http);
       case 'file':
-        return fixed(await readFile(source.path), `file ${source.path}`);
+        return fixed(source.json, `file ${source.path}`);
       case 'embedded':
         return fixed(embedded('targets'), 'embedded copy');
     }
@@ -86,11 +99,9 @@ function embedded(what: 'root.json' | 'targets'): Buffer {
   return Buffer.from(what === 'targets' ? seed.targets[TARGET] : seed['root.json'], 'base64');
 }
 
-type TufSource = Extract<TrustRootSource, { kind: 'tuf' }>;
-
 async function loadThroughTuf(source: TufSource, http: HttpClient): Promise<TrustRoot> {
   const mirror = source.mirror.href.replace(/\/$/, '');
-  const root = source.root === undefined ? embedded('root.json') : await readFile(source.root);
+  const root = source.root ?? embedded('root.json');
   const cache = path.join(source.cache, cacheKey(mirror, root));
   const origin = `TUF repository ${mirror}`;
   const cached = await loadFromCache(mirror, root, cache, source.scratch, http);

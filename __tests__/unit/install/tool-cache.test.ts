@@ -15,18 +15,20 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Slot, cachedVersions } from '../../../src/install/tool-cache.js';
+import { Slot, cachedVersions, type ToolCache } from '../../../src/install/tool-cache.js';
 import { assertUnchanged, type Installed } from '../../../src/install/obtain.js';
 
 const PLATFORM = { os: 'linux', arch: 'amd64' } as const;
 const posix = process.platform === 'win32' ? test.skip : test; // Windows has no such modes.
 
 let root: string;
+let cache: ToolCache;
 let slot: Slot;
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'tool-cache-'));
-  slot = new Slot(join(root, 'cache'), 'kubectl', 'v1.31.9', PLATFORM);
+  cache = { folder: join(root, 'cache'), trust: 'trust' };
+  slot = new Slot(cache, 'kubectl', 'v1.31.9', PLATFORM);
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
@@ -48,8 +50,10 @@ function replaceSlot(): void {
 
 describe('Slot', () => {
   test('is where the tool cache of a runner would have it', () => {
-    expect(slot.folder).toBe(join(root, 'cache', 'verified-kubectl', '1.31.9', 'linux-amd64'));
-    const windows = new Slot(root, 'kubectl', 'v1.31.9', { os: 'windows', arch: 'amd64' });
+    expect(slot.folder).toBe(
+      join(root, 'cache', 'verified-kubectl', '1.31.9', 'linux-amd64-trust'),
+    );
+    const windows = new Slot(cache, 'kubectl', 'v1.31.9', { os: 'windows', arch: 'amd64' });
     expect(windows.files().binary).toMatch(/kubectl\.exe$/);
   });
 
@@ -106,7 +110,7 @@ describe('Slot', () => {
     utimesSync(old, twoHoursAgo, twoHoursAgo);
     await slot.fill(finished('one'));
     expect(readdirSync(parent).sort()).toEqual(
-      ['.partial-young', 'linux-amd64', 'linux-amd64.complete'].sort(),
+      ['.partial-young', 'linux-amd64-trust', 'linux-amd64-trust.complete'].sort(),
     );
   });
 
@@ -130,22 +134,25 @@ describe('Slot', () => {
 });
 
 describe('cachedVersions', () => {
-  test('names versions that are there for the platform, and nothing else', async () => {
-    const cache = join(root, 'cache');
+  test('names versions that are there for platform and trust, and nothing else', async () => {
     for (const folder of [
-      '1.31.9/linux-amd64',
-      '1.32.0-rc.1/linux-amd64',
-      '1.30.0/linux-arm64',
-      '../../x/linux-amd64',
-      'latest/linux-amd64',
+      '1.31.9/linux-amd64-trust',
+      '1.32.0-rc.1/linux-amd64-trust',
+      '1.30.0/linux-arm64-trust',
+      '1.29.0/linux-amd64-other',
+      '1.28.0/linux-amd64',
+      '../../x/linux-amd64-trust',
+      'latest/linux-amd64-trust',
     ]) {
-      mkdirSync(join(cache, 'verified-kubectl', folder), { recursive: true });
+      mkdirSync(join(cache.folder, 'verified-kubectl', folder), { recursive: true });
     }
     const versions = await cachedVersions(cache, 'kubectl', PLATFORM);
     expect(versions.sort()).toEqual(['v1.31.9', 'v1.32.0-rc.1']);
   });
 
   test('is empty where there is no tool cache', async () => {
-    expect(await cachedVersions(join(root, 'none'), 'kubectl', PLATFORM)).toEqual([]);
+    expect(
+      await cachedVersions({ folder: join(root, 'none'), trust: 'trust' }, 'kubectl', PLATFORM),
+    ).toEqual([]);
   });
 });
