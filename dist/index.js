@@ -12928,7 +12928,10 @@ var external_node_path_default = /*#__PURE__*/__nccwpck_require__.n(external_nod
 var errors = __nccwpck_require__(3916);
 // EXTERNAL MODULE: ./src/kubernetes/platform.ts
 var kubernetes_platform = __nccwpck_require__(9065);
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
 ;// CONCATENATED MODULE: ./src/kubernetes/sbom.ts
+
 
 
 /** The SBOM of a release has a few MiB at most. */
@@ -12958,21 +12961,28 @@ function checkRelease(sbom, version, file, { sha256, signedAt }) {
 /**
  * Reads SPDX 2.3 in its tag-value form, as a stream.
  *
- * @param path of a file whose size is bounded already
+ * @param file whose bytes were verified, and whose size is bounded, with its SHA-256 of 32 bytes
+ * @throws {SetupError} RELEASE_MISMATCH for a file that has changed since
  */
-async function readSbom(path) {
+async function readSbom(file) {
     const reader = new TagValueReader();
-    const input = (0,external_node_fs_.createReadStream)(path, { encoding: 'utf8', highWaterMark: 1 << 20 });
+    const hash = (0,external_node_crypto_.createHash)('sha256');
+    const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
     // Not node:readline: it also ends a line at U+2028 and U+2029, which a value may hold.
     let rest = '';
-    for await (const piece of input) {
-        const lines = `${rest}${piece}`.split('\n');
+    const pieces = (0,external_node_fs_.createReadStream)(file.path, { highWaterMark: 1 << 20 });
+    for await (const piece of pieces) {
+        hash.update(piece);
+        const lines = `${rest}${decoder.decode(piece, { stream: true })}`.split('\n');
         rest = lines.pop() ?? '';
         for (const line of lines) {
             reader.line(line);
         }
     }
-    reader.line(rest);
+    reader.line(`${rest}${decoder.decode()}`);
+    if (!hash.digest().equals(file.sha256)) {
+        throw mismatch(`${file.path} was changed by another process after it was verified`);
+    }
     return reader.end();
 }
 /** A value may span lines: `<text>` to `</text>` (SPDX 2.3 §6.1 ff.), and hold anything between. */
@@ -13195,7 +13205,7 @@ class ReleaseProver {
         const file = await (0,digested_file/* digestFile */.TM)(files.sbom, MAX_SBOM_BYTES);
         const sbom = {
             verified: await (0,prove/* proveWithBundle */.r)(this.#prover, file, bundle),
-            content: await readSbom(files.sbom),
+            content: await readSbom(file),
         };
         this.#check(sbom, artifact, verified);
         return { kind: 'sbom', sbom };
@@ -13236,7 +13246,7 @@ class ReleaseProver {
             if (recovered !== undefined) {
                 this.#journal.warning('Broken publication', `${artifact.name}: ${recovered}`);
             }
-            return { verified, content: await readSbom(verified.file.path) };
+            return { verified, content: await readSbom(verified.file) };
         }
         catch (error) {
             return this.#sbomMissing(error);

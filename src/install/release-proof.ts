@@ -94,7 +94,7 @@ export class ReleaseProver {
     const file = await digestFile(files.sbom, MAX_SBOM_BYTES);
     const sbom = {
       verified: await proveWithBundle(this.#prover, file, bundle),
-      content: await readSbom(files.sbom),
+      content: await readSbom(file),
     };
     this.#check(sbom, artifact, verified);
     return { kind: 'sbom', sbom };
@@ -144,7 +144,7 @@ export class ReleaseProver {
       if (recovered !== undefined) {
         this.#journal.warning('Broken publication', `${artifact.name}: ${recovered}`);
       }
-      return { verified, content: await readSbom(verified.file.path) };
+      return { verified, content: await readSbom(verified.file) };
     } catch (error) {
       return this.#sbomMissing(error);
     }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { SetupError } from '../errors.js';
 
@@ -47,21 +48,31 @@ export function checkRelease(
 /**
  * Reads SPDX 2.3 in its tag-value form, as a stream.
  *
- * @param path of a file whose size is bounded already
+ * @param file whose bytes were verified, and whose size is bounded, with its SHA-256 of 32 bytes
+ * @throws {SetupError} RELEASE_MISMATCH for a file that has changed since
  */
-export async function readSbom(path: string): Promise<ReleaseSbom> {
+export async function readSbom(file: {
+  readonly path: string;
+  readonly sha256: Buffer;
+}): Promise<ReleaseSbom> {
   const reader = new TagValueReader();
-  const input = createReadStream(path, { encoding: 'utf8', highWaterMark: 1 << 20 });
+  const hash = createHash('sha256');
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   // Not node:readline: it also ends a line at U+2028 and U+2029, which a value may hold.
   let rest = '';
-  for await (const piece of input as AsyncIterable<string>) {
-    const lines = `${rest}${piece}`.split('\n');
+  const pieces = createReadStream(file.path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>;
+  for await (const piece of pieces) {
+    hash.update(piece);
+    const lines = `${rest}${decoder.decode(piece, { stream: true })}`.split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) {
       reader.line(line);
     }
   }
-  reader.line(rest);
+  reader.line(`${rest}${decoder.decode()}`);
+  if (!hash.digest().equals(file.sha256)) {
+    throw mismatch(`${file.path} was changed by another process after it was verified`);
+  }
   return reader.end();
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,10 +19,12 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function read(text: string | Buffer): Promise<ReleaseSbom> {
-  const file = join(folder, 'sbom.spdx');
-  writeFileSync(file, text);
-  return readSbom(file);
+  const path = join(folder, 'sbom.spdx');
+  writeFileSync(path, text);
+  return readSbom({ path, sha256: sha256(text) });
 }
+
+const sha256 = (text: string | Buffer): Buffer => createHash('sha256').update(text).digest();
 
 const file = (name: string, digest: string): string =>
   `FileName: ${name}\nSPDXID: SPDXRef-1\nFileChecksum: SHA256: ${digest}\n`;
@@ -32,6 +35,21 @@ describe('readSbom', () => {
     const sbom = await read(releaseSbom({ version: 'v1.31.9', files: [{ name: NAME, bytes }] }));
     expect(sbom.documentNamespace).toBe(NAMESPACE);
     expect([...sbom.digests.keys()]).toEqual([NAME]);
+  });
+
+  test('refuses what is no longer what was verified', async () => {
+    const path = join(folder, 'sbom.spdx');
+    const text = releaseSbom({ version: 'v1.31.9', files: [] });
+    writeFileSync(path, `${text.toString()}\n`);
+    const reading = readSbom({ path, sha256: sha256(text) });
+    await expect(reading).rejects.toMatchObject({ code: 'RELEASE_MISMATCH' });
+  });
+
+  test('reads characters that the pieces of a large file cut in two', async () => {
+    const long = `FileComment: ${'€'.repeat(1 << 20)}\n`;
+    expect((await read(`${long}${file(NAME, A)}`)).digests.get(NAME)).toEqual([A]);
+    const name = `${'€'.repeat(349_525)}${'ü'.repeat(5)}`; // Around the first MiB.
+    expect([...(await read(file(name, A))).digests.keys()]).toEqual([name]);
   });
 
   test.each<[string, string, readonly string[] | undefined]>([
