@@ -186,7 +186,9 @@ onPosix('a disk that takes no more', () => {
   `;
 
   test('a bound that is large enough', async () => {
-    expectInstalled(await runWithFileLimit(1000));
+    const run = await runWithFileLimit(1000);
+    expectInstalled(run);
+    run.cleanup();
   });
 
   test.each([
