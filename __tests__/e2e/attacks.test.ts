@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -9,11 +10,13 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ErrorCode } from '../../src/errors.js';
 import {
@@ -21,6 +24,7 @@ import {
   DAY,
   NATIVE_PLATFORM,
   LoopbackServer,
+  Proxy,
   ReleaseHost,
   TransparencyLog,
   TufRepository,
@@ -35,6 +39,7 @@ import {
   type FaultAction,
   type PublishedFile,
 } from '../support/index.js';
+import { STRANGER } from './outcome.js';
 
 // The catalogue in docs/threat-model.md, from the redirects on: one row per attack. Forged
 // signatures, certificates, identities, log entries and releases are in verification.test.ts.
@@ -43,20 +48,23 @@ let plain: World;
 let tls: World;
 /** Somebody else's host, on http: it serves the same objects, and would like to see a token. */
 let stranger: ReleaseHost;
+/** Another Sigstore and another mirror, with other files under the same versions. */
+let strange: World;
 let folder: string;
 let count = 0;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'attacks-'));
-  [plain, tls, stranger] = await Promise.all([
+  [plain, tls, stranger, strange] = await Promise.all([
     World.start(),
     World.start({ tls: true }),
     ReleaseHost.start(),
+    World.start(),
   ]);
 });
 
 afterAll(async () => {
-  await Promise.all([plain.stop(), tls.stop(), stranger.stop()]);
+  await Promise.all([plain, tls, stranger, strange].map((one) => one.stop()));
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -140,9 +148,8 @@ async function play({ outcome, attack, check, tls: isTls }: Attack): Promise<voi
     if (outcome === 'without effect') {
       expect(errors).toEqual([]);
       expect(run.exitCode).toBe(0);
-      expect(readFileSync(run.outputs['kubectl-path'] ?? '').equals(stage.kubectl.bytes)).toBe(
-        true,
-      );
+      const { bytes } = stage.kubectl;
+      expect(readFileSync(run.outputs['kubectl-path'] ?? '').equals(bytes)).toBe(true);
     } else {
       expect(errors.map(({ title }) => title)).toEqual([`setup-verified-kubectl: ${outcome}`]);
       expect(errors[0]?.message.split('\n')).toHaveLength(2);
@@ -164,9 +171,10 @@ async function play({ outcome, attack, check, tls: isTls }: Attack): Promise<voi
   }
 }
 
+/** Copies of kubectl, which is what is attacked. */
 const snapshot = (toolCache: string): string[] =>
   readdirSync(toolCache, { recursive: true, encoding: 'utf8' }).filter((name) =>
-    name.startsWith('verified-kubectl'),
+    /^verified-kubectl(?!-)/.test(name),
   );
 
 /** Every kind of object that is fetched: who serves it, how it is found, what its loss is called. */
@@ -1056,6 +1064,210 @@ const TOOL_CACHE: Attack[] = [
   },
 ];
 
+const IS_ROOT = process.getuid?.() === 0; // Only root can give a folder away.
+const NOBODY = 65534;
+
+/** What another run, which trusts somebody else, is told to install: never what this one asks for. */
+const OTHER_TRUST: Readonly<Record<string, () => Record<string, string>>> = {
+  'tuf-root': () => strange.inputs(),
+  'trusted-root': () => {
+    const inputs = strange.inputs();
+    useTrustedRoot(inputs, strange.writeTrustedRoot());
+    return inputs;
+  },
+  'certificate-identity': () => ({
+    ...plain.inputs(),
+    'certificate-identity': 'stranger@example.com',
+  }),
+};
+
+/** Publishes another file under the same version, and has another run install it. */
+async function runOfOtherTrust({ version, toolCache }: Stage, input: string): Promise<void> {
+  const { release } = input === 'certificate-identity' ? plain : strange;
+  const signing = input === 'certificate-identity' ? STRANGER : {};
+  release.publish({ version, platforms: [NATIVE_PLATFORM], size: 9999, signing });
+  const inputs = { ...OTHER_TRUST[input]?.(), version };
+  const run = await runAction({ inputs, toolCache });
+  expect(run.annotations).toEqual([]);
+  expect(run.outputs['cache-hit']).toBe('false');
+  expect(statSync(run.outputs['kubectl-path'] ?? '').size).toBeGreaterThanOrEqual(9999);
+  run.cleanup();
+}
+
+const NEIGHBOURS: Attack[] = [
+  inCache('one more program in the slot', ({ slot }) => {
+    writeFileSync(join(slot, 'git'), '#!/bin/sh\n', { mode: 0o755 });
+  }),
+  ...['verified-kubectl', 'version'].map((which): Attack => ({
+    what: `a folder above a copy that everybody may write to: ${which}`,
+    outcome: 'INSTALL_FAILED',
+    attack: async (stage) => {
+      await stage.earlierRun();
+      const version = dirname(stage.slot);
+      chmodSync(which === 'version' ? version : dirname(version), 0o777);
+    },
+  })),
+  ...(IS_ROOT ? ['verified-kubectl', 'version', 'the slot'] : []).map((which): Attack => ({
+    what: `a folder of another user: ${which}`,
+    outcome: which === 'the slot' ? 'without effect' : 'INSTALL_FAILED',
+    attack: async (stage) => {
+      await stage.earlierRun();
+      const version = dirname(stage.slot);
+      const folders = { 'verified-kubectl': dirname(version), version, 'the slot': stage.slot };
+      chownSync(folders[which as keyof typeof folders], NOBODY, NOBODY);
+    },
+  })),
+  {
+    what: 'a link in place of the folder of the version, to a folder with a slot of its own',
+    outcome: 'INSTALL_FAILED',
+    attack: ({ slot, toolCache }) => {
+      const precious = join(toolCache, 'elsewhere', basename(slot), 'precious.txt');
+      mkdirSync(dirname(precious), { recursive: true });
+      writeFileSync(precious, 'precious');
+      mkdirSync(dirname(dirname(slot)), { recursive: true });
+      symlinkSync(join(toolCache, 'elsewhere'), dirname(slot));
+    },
+    check: (_run, { toolCache }) => {
+      expect(filesBelow(join(toolCache, 'elsewhere'))).toHaveLength(1);
+    },
+  },
+  {
+    what: 'slots of versions that are none, for a minor',
+    outcome: 'without effect',
+    attack: ({ toolCache, inputs }) => {
+      inputs['version'] = '1.40';
+      for (const version of ['v1.40.01', 'v1.40.9999999999999999', 'v1.40.x', 'v1.40.*']) {
+        mkdirSync(join(toolCache, plain.slot(version)), { recursive: true });
+      }
+    },
+  },
+  ...Object.keys(OTHER_TRUST).map((input): Attack => ({
+    what: `another run names its own ${input}, while this one has its copy on PATH`,
+    outcome: 'without effect',
+    attack: async (stage) => {
+      await stage.earlierRun();
+      const genuine = readFileSync(binaryIn(stage.slot));
+      await runOfOtherTrust(stage, input);
+      expect(readFileSync(binaryIn(stage.slot)).equals(genuine)).toBe(true);
+    },
+    check: (run) => {
+      expect(run.annotations).toEqual([]);
+      expect(run.outputs['cache-hit']).toBe('true');
+    },
+  })),
+  {
+    what: 'a proven copy exchanged, while the run is busy with another tool',
+    outcome: 'INSTALL_FAILED',
+    attack: async (stage) => {
+      const { world, version, toolCache, slot, inputs } = stage;
+      await stage.earlierRun();
+      const tools = ['kubectl', 'kubectl-convert'];
+      world.release.publish({ version, tools, platforms: [NATIVE_PLATFORM] });
+      inputs['tools'] = tools.join();
+      // The log is asked about the second tool: what is kept of the first one was looked at before.
+      world.logServer.fail(/./, async (delivery) => {
+        await sleep(1000);
+        writeFileSync(join(toolCache, 'exchange'), marking(stage), { mode: 0o755 });
+        renameSync(join(toolCache, 'exchange'), binaryIn(slot));
+        await fault.delay(0)(delivery);
+      });
+    },
+    check: (run, stage) => {
+      expect(run.annotations[0]?.message).toContain('another run has changed');
+      expectNotExecuted(run, stage);
+    },
+  },
+  {
+    what: 'a link in place of the folder that keeps TUF metadata',
+    outcome: 'without effect',
+    attack: async (stage) => {
+      await stage.earlierRun();
+      const cache = tufCache(stage);
+      const elsewhere = join(stage.toolCache, 'elsewhere');
+      mkdirSync(elsewhere);
+      writeFileSync(join(elsewhere, 'timestamp.json'), 'precious');
+      rmSync(cache, { recursive: true });
+      symlinkSync(elsewhere, cache);
+    },
+    check: (_run, { toolCache }) => {
+      const elsewhere = join(toolCache, 'elsewhere');
+      expect(readdirSync(elsewhere)).toEqual(['timestamp.json']);
+      expect(readFileSync(join(elsewhere, 'timestamp.json'), 'utf8')).toBe('precious');
+    },
+  },
+];
+
+const hideSbom = ({ world, version }: Stage): void => {
+  world.host.remove(`release/${version}/kubernetes-release.spdx`);
+};
+
+/** A text that is no program, under the name of the tool, and signed. */
+function signText({ kubectl, toolCache }: Stage): void {
+  kubectl.replace(Buffer.from(`SPDXVersion: SPDX-2.3\n: > '${toolCache}/executed'\n`));
+  kubectl.sign();
+}
+
+const HIDDEN_SBOM: Attack[] = [
+  {
+    what: 'a signed text in place of the tool',
+    outcome: 'RELEASE_MISMATCH',
+    attack: signText,
+    check: expectNotExecuted,
+  },
+  {
+    what: 'a signed text in place of the tool, and no SBOM',
+    outcome: 'RELEASE_MISMATCH',
+    attack: (stage) => {
+      signText(stage);
+      hideSbom(stage);
+    },
+    check: expectNotExecuted,
+  },
+  ...(process.platform === 'linux' ? ['kube-apiserver'] : []).map((served): Attack => ({
+    what: `${served}, signed, whose help speaks of kubelet, in place of kubelet, and no SBOM`,
+    outcome: 'RELEASE_MISMATCH',
+    attack: (stage) => {
+      const { world, version, inputs } = stage;
+      world.release.publish({ version, tools: ['kubelet', served], platforms: [NATIVE_PLATFORM] });
+      const other = world.release.artifact(version, NATIVE_PLATFORM, served);
+      const help = other.bytes
+        .toString('latin1')
+        .replace('[flags]', '[flags]\n  --kubelet-timeout');
+      expect(help).toContain('--kubelet-timeout');
+      other.replace(Buffer.from(help, 'latin1'));
+      other.sign();
+      const target = world.release.artifact(version, NATIVE_PLATFORM, 'kubelet');
+      target.replace(other.bytes);
+      target.putMaterial(other);
+      inputs['tools'] = 'kubelet';
+      hideSbom(stage);
+    },
+  })),
+];
+
+const TOKEN = 'token-of-the-mirror';
+
+const PROXIES: Attack[] = [
+  {
+    what: 'a proxy reads along, what is meant for a mirror on this machine',
+    outcome: 'without effect',
+    attack: async (stage) => {
+      const proxy = await Proxy.start();
+      stage.env['http_proxy'] = proxy.url;
+      stage.inputs['download-token'] = TOKEN;
+      stage.afterwards.push(async () => {
+        await proxy.stop();
+        expect(proxy.requests.length).toBeGreaterThan(0);
+        expect(JSON.stringify(proxy.requests)).not.toContain(TOKEN);
+      });
+    },
+    check: (_run, { world }) => {
+      const [asked] = world.host.server.requestsFor('/kubectl');
+      expect(asked?.headers.authorization).toBe(`Bearer ${TOKEN}`);
+    },
+  },
+];
+
 describe('without an attack', () => {
   test.each([
     ['http', false],
@@ -1103,6 +1315,10 @@ describe('without an attack', () => {
   test('a genuine copy in the tool cache is used', async () => {
     const stage = stageIn(plain);
     await stage.earlierRun();
+    for (const name of readdirSync(stage.slot)) {
+      // Every user may read it, and nobody but the owner change it.
+      expect([name, statSync(join(stage.slot, name)).mode & 0o066]).toEqual([name, 0o044]);
+    }
     const run = await runAction({ inputs: stage.inputs, toolCache: stage.toolCache });
     expect(run.outputs['cache-hit']).toBe('true');
     run.cleanup();
@@ -1119,6 +1335,9 @@ const CATALOGUE: Readonly<Record<string, readonly Attack[]>> = {
   'everybody: words for the log and the summary': WORDS,
   'author of a pull request: paths': PATHS,
   'another job: tool cache and temporary folder': TOOL_CACHE,
+  'other runs and other users: slots': NEIGHBOURS,
+  'mirror: hidden SBOM': HIDDEN_SBOM,
+  'proxy: token': PROXIES,
 };
 
 // Named pipes, modes and links need a POSIX system; the checks behind them are the same everywhere.

@@ -1,5 +1,5 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chownSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { World, fault } from '../support/index.js';
 import {
@@ -109,6 +109,51 @@ describe('a verified copy that satisfies the request', () => {
     expectInstalled(run, 'v1.31.8');
     expect(run.outputs['cache-hit']).toBe('false');
     expect(run.annotations.map(({ title }) => title)).toEqual(['Cached copy refused']);
+  });
+});
+
+describe('the tool cache', () => {
+  const asRoot = process.getuid?.() === 0 ? test : test.skip; // Only root can give a folder away.
+
+  asRoot('may belong to another user, together with what is above a slot', async () => {
+    const first = await runIn(world, { version: '1.31.8' });
+    const { toolCache } = first.dirs;
+    const slot = join(toolCache, world.slot('v1.31.8'));
+    for (const path of [toolCache, dirname(dirname(slot)), dirname(slot)]) {
+      chownSync(path, 65534, 65534);
+    }
+    const run = await runIn(world, { version: '1.31.8' }, { toolCache });
+    expectInstalled(run, 'v1.31.8');
+    expect(run.outputs['cache-hit']).toBe('true');
+  });
+
+  test('holds a copy for each trust root, and each run finds its own', async () => {
+    const version = '1.31.8';
+    const byTuf = await runIn(world, { version });
+    const { toolCache } = byTuf.dirs;
+    const trustedRoot = { 'trusted-root': world.writeTrustedRoot() };
+    const inputs = { version, ...trustedRoot, 'tuf-mirror-url': '', 'tuf-root': '' };
+    const byFile = await runIn(world, inputs, { toolCache });
+    expect(byFile.outputs['cache-hit']).toBe('false');
+    for (const [first, again] of [
+      [byTuf, await runIn(world, { version }, { toolCache })],
+      [byFile, await runIn(world, inputs, { toolCache })],
+    ] as const) {
+      expect(again.outputs['cache-hit']).toBe('true');
+      expect(again.paths).toEqual(first.paths);
+    }
+    expect(byTuf.paths).not.toEqual(byFile.paths);
+  });
+
+  test('keeps what is not ours beside the metadata of the trust root', async () => {
+    const { toolCache } = (await runIn(world, { version: '1.31.8' })).dirs;
+    const kept = join(toolCache, 'verified-trust-root');
+    const folder = join(kept, readdirSync(kept)[0] ?? '');
+    writeFileSync(join(folder, 'notes.txt'), 'not ours');
+    world.publishTrustedRoot();
+    rmSync(join(folder, 'timestamp.json'));
+    expectInstalled(await runIn(world, { version: '1.31.8' }, { toolCache }), 'v1.31.8');
+    expect(existsSync(join(folder, 'notes.txt'))).toBe(true);
   });
 });
 

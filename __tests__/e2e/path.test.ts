@@ -36,6 +36,16 @@ test('another copy that is on PATH stands behind, and the log says so', async ()
   );
 });
 
+test('is left alone when the outputs cannot be written', async () => {
+  const run = await runIn(
+    world,
+    {},
+    { env: { GITHUB_OUTPUT: join(folder, 'no', 'such', 'file') } },
+  );
+  expect(run.exitCode).not.toBe(0);
+  expect(run.paths).toEqual([]);
+});
+
 test('a function exported to bash comes before PATH: a warning says so', async () => {
   const env = { 'BASH_FUNC_kubectl%%': '() {  echo other; }' };
   const run = await runIn(world, {}, { env });
