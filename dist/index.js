@@ -12473,9 +12473,9 @@ const MAX_BINARY_BYTES = 1 << 30;
  */
 async function beginIfNeeded(sources, tool) {
     const { toolCache, surroundings, release, platform } = sources;
-    const slot = new _tool_cache_js__WEBPACK_IMPORTED_MODULE_11__/* .Slot */ .DX(toolCache, tool, release.version, platform);
+    const slots = await (0,_tool_cache_js__WEBPACK_IMPORTED_MODULE_11__/* .slotsOf */ .nK)(toolCache, tool, release.version, platform);
     const copies = await (0,_preinstalled_js__WEBPACK_IMPORTED_MODULE_10__/* .preinstalledCopies */ .x)(surroundings, tool, release.version, platform);
-    const isNeeded = copies.length === 0 && !(await slot.isOccupied());
+    const isNeeded = copies.length === 0 && slots.length === 0;
     return isNeeded ? begin(sources, tool) : undefined;
 }
 /** Begins the download of a tool into a new folder. */
@@ -12548,6 +12548,8 @@ var bundle = __nccwpck_require__(2432);
 var prove = __nccwpck_require__(9357);
 // EXTERNAL MODULE: ./src/transfer/digested-file.ts
 var digested_file = __nccwpck_require__(9133);
+// EXTERNAL MODULE: ./src/transfer/private-file.ts
+var private_file = __nccwpck_require__(6571);
 // EXTERNAL MODULE: ./src/install/begin.ts
 var begin = __nccwpck_require__(7174);
 ;// CONCATENATED MODULE: ./src/install/conditions.ts
@@ -12591,6 +12593,7 @@ var tool_cache = __nccwpck_require__(3814);
 
 
 
+
 /** 64 hex digits, perhaps with a newline. */
 const MAX_DIGEST_BYTES = 256;
 /** How often another run may get in between before this one gives up. */
@@ -12602,16 +12605,18 @@ const MAX_COMMITS = 5;
  * @throws {SetupError}
  */
 async function obtain(shop, tool) {
-    const slot = new tool_cache/* Slot */.DX(shop.toolCache, tool, shop.release.version, shop.platform);
-    const cached = await reuse(shop, slot);
-    if (cached !== undefined) {
-        return cached;
+    const { toolCache, release, platform } = shop;
+    for (const slot of await (0,tool_cache/* slotsOf */.nK)(toolCache, tool, release.version, platform)) {
+        const cached = await reuse(shop, slot, false);
+        if (cached !== undefined) {
+            return cached;
+        }
     }
-    return (await adopt(shop, slot)) ?? (await fetch(shop, slot));
+    return (await adopt(shop, tool)) ?? (await fetch(shop, tool));
 }
 /**
- * Puts proven tools into their slots. When another run has filled a slot meanwhile, its copy is
- * verified like any other, and used.
+ * Puts proven tools into their slots. When a slot is taken, what is there has the same name, and
+ * must have the same bytes: it is verified like any other copy, and used or replaced.
  *
  * @throws {SetupError} INSTALL_FAILED
  */
@@ -12624,11 +12629,26 @@ async function install(shop, proven) {
         }
         if (await slot.fill(current.folder)) {
             const trace = await slot.trace();
+            await assertArrived(slot, current.verified.file);
             return { ...current, trace, folder: slot.folder };
         }
-        current = (await reuse(shop, slot)) ?? proven;
+        current = (await reuse(shop, slot, true)) ?? proven;
     }
     throw (0,tool_cache/* installFailed */.Pr)(`other runs keep changing ${slot.folder}`);
+}
+/** What was proven lay in a folder of this run, and was moved by its path. */
+async function assertArrived(slot, { entry, sha256 }) {
+    await slot.assertOwned();
+    const { binary } = slot.files();
+    const found = await (0,private_file/* entryAt */._f)(binary);
+    if (found?.dev === entry.dev && found.ino === entry.ino) {
+        return;
+    }
+    // Copied from another file system, or exchanged on the way.
+    const arrived = await (0,digested_file/* digestFile */.TM)(binary, begin/* MAX_BINARY_BYTES */.Rh);
+    if (!arrived.sha256.equals(sha256)) {
+        throw (0,tool_cache/* installFailed */.Pr)(`${binary} was changed on its way into the tool cache`);
+    }
 }
 /**
  * Requires every slot to hold what was proven: while this run was busy with other tools, another
@@ -12643,23 +12663,57 @@ async function assertUnchanged(installed) {
         }
     }
 }
-/** Undefined when there is no copy in the slot that passes; a copy that fails is removed. */
-async function reuse(shop, slot) {
+/**
+ * Undefined when there is no copy in the slot that passes.
+ *
+ * A copy that is damaged is removed. One that merely does not pass stays, as another run, with
+ * newer keys or told otherwise by its mirror, may have it on `PATH`; unless it is to be replaced.
+ *
+ * @param isReplaced whether there is a proven copy of the same bytes to put there
+ */
+async function reuse(shop, slot, isReplaced) {
     if (!(await slot.isOccupied())) {
         return undefined;
     }
+    const started = performance.now();
+    const trace = await slot.trace();
+    let isDamaged = true;
     try {
-        await slot.assertOwned();
-        return await proveCached(shop, slot);
+        const copy = await inspect(slot);
+        isDamaged = false;
+        return { ...(await proveCached(shop, slot, copy, started)), trace };
     }
     catch (error) {
-        if (shop.http.signal.aborted || !isFaultOfCopy(error)) {
+        const isRemoved = isDamaged || isReplaced;
+        if (shop.http.signal.aborted || (!isRemoved && !isFaultOfCopy(error))) {
             throw error;
         }
-        shop.journal.warning('Cached copy refused', `${slot.folder} is removed and fetched anew: ${(0,errors/* explain */.WE)(error)}`);
-        await slot.empty();
+        if (isReplaced) {
+            shop.journal.info(`${slot.folder} is replaced: ${(0,errors/* explain */.WE)(error)}`);
+        }
+        else {
+            const fate = isDamaged ? 'is removed and fetched anew' : 'is not used';
+            shop.journal.warning('Cached copy refused', `${slot.folder} ${fate}: ${(0,errors/* explain */.WE)(error)}`);
+        }
+        if (isRemoved) {
+            await slot.remove(trace);
+        }
         return undefined;
     }
+}
+/** What can be said of a copy without asking anybody, and is the same for every run. */
+async function inspect(slot) {
+    await slot.assertOwned();
+    const files = slot.files();
+    const [bundle, file] = await Promise.all([
+        (0,release_proof.readEvidence)(files.bundle),
+        (0,digested_file/* digestFile */.TM)(files.binary, begin/* MAX_BINARY_BYTES */.Rh),
+    ]);
+    const sha256 = file.sha256.toString('hex');
+    if (sha256 !== slot.sha256) {
+        throw (0,tool_cache/* installFailed */.Pr)(`the binary has been changed, its SHA-256 is ${sha256}`);
+    }
+    return { file, bundle };
 }
 /** Codes that say something of this run or of the network, and nothing of the copy. */
 const NOT_OF_THE_COPY = new Set([
@@ -12672,20 +12726,13 @@ const NOT_OF_THE_COPY = new Set([
 function isFaultOfCopy(error) {
     return !(error instanceof errors/* SetupError */.w3 && NOT_OF_THE_COPY.has(error.code));
 }
-async function proveCached(shop, slot) {
-    const started = performance.now();
-    const trace = await slot.trace();
-    const files = slot.files();
-    const [bundle, file] = await Promise.all([
-        (0,release_proof.readEvidence)(files.bundle),
-        (0,digested_file/* digestFile */.TM)(files.binary, begin/* MAX_BINARY_BYTES */.Rh),
-    ]);
+async function proveCached(shop, slot, { file, bundle }, started) {
     const verified = await (0,prove/* proveWithBundle */.r)(shop.prover, file, bundle);
     const proof = { verified };
     const releaseProof = await bindCached(shop, slot, verified);
     checkConditions(shop, slot.tool, verified);
     const durations = { download: undefined, verify: performance.now() - started };
-    return { ...proven(slot, slot.folder, 'cache', proof, releaseProof, durations), trace };
+    return proven(slot, slot.folder, 'cache', proof, releaseProof, durations);
 }
 async function bindCached(shop, slot, verified) {
     if (shop.releaseProver === undefined) {
@@ -12698,16 +12745,16 @@ async function bindCached(shop, slot, verified) {
     return shop.releaseProver.bindCached(slot.tool, artifact, platform, verified, files, executable);
 }
 /** Undefined when no copy on this machine is the published file, or the one that is fails. */
-async function adopt(shop, slot) {
+async function adopt(shop, tool) {
     const { release, platform, journal } = shop;
-    const artifact = release.binary(slot.tool, platform);
-    const copies = await (0,preinstalled/* preinstalledCopies */.x)(shop.surroundings, slot.tool, release.version, platform);
+    const artifact = release.binary(tool, platform);
+    const copies = await (0,preinstalled/* preinstalledCopies */.x)(shop.surroundings, tool, release.version, platform);
     const expected = copies.length === 0 ? undefined : await publishedDigest(shop, artifact);
     for (const copy of expected === undefined ? [] : copies) {
         try {
             const file = await (0,digested_file/* digestFile */.TM)(copy, begin/* MAX_BINARY_BYTES */.Rh);
             if (file.sha256.toString('hex') === expected) {
-                return await proveCopy(shop, slot, artifact, copy);
+                return await proveCopy(shop, tool, artifact, copy);
             }
         }
         catch (error) {
@@ -12719,25 +12766,25 @@ async function adopt(shop, slot) {
     }
     return undefined;
 }
-async function proveCopy(shop, slot, artifact, copy) {
-    const { folder, binary } = await (0,begin/* newFolder */.lC)(shop, slot.tool);
+async function proveCopy(shop, tool, artifact, copy) {
+    const { folder, binary } = await (0,begin/* newFolder */.lC)(shop, tool);
     await (0,promises_.copyFile)(copy, binary);
     shop.releaseProver?.start();
     const file = (0,digested_file/* digestFile */.TM)(binary, begin/* MAX_BINARY_BYTES */.Rh);
     const arrival = { folder, file, underWay: Promise.resolve(undefined) };
-    return finish(shop, slot, artifact, arrival, Promise.resolve(undefined), 'preinstalled');
+    return finish(shop, tool, artifact, arrival, Promise.resolve(undefined), 'preinstalled');
 }
-async function fetch(shop, slot) {
-    const artifact = shop.release.binary(slot.tool, shop.platform);
-    const arrival = shop.begun.get(slot.tool) ?? (await (0,begin/* begin */.qN)(shop, slot.tool));
+async function fetch(shop, tool) {
+    const artifact = shop.release.binary(tool, shop.platform);
+    const arrival = shop.begun.get(tool) ?? (await (0,begin/* begin */.qN)(shop, tool));
     // The large object first: all that is small is here long before its last byte.
     await arrival.underWay;
     shop.releaseProver?.start();
     const hint = publishedDigest(shop, artifact);
-    return finish(shop, slot, artifact, arrival, hint, 'download');
+    return finish(shop, tool, artifact, arrival, hint, 'download');
 }
 /** Every check on a file in a folder of this run, and its evidence written beside it. */
-async function finish(shop, slot, artifact, { folder, file }, hint, origin) {
+async function finish(shop, tool, artifact, { folder, file }, hint, origin) {
     const started = performance.now();
     let arrived = started;
     const timed = file.then((arrivedFile) => {
@@ -12749,12 +12796,12 @@ async function finish(shop, slot, artifact, { folder, file }, hint, origin) {
     if (recovered !== undefined) {
         shop.journal.warning('Broken publication', `${artifact.name}: ${recovered}`);
     }
-    const files = slot.files(folder);
+    const files = (0,tool_cache/* filesIn */.nG)(folder, tool, shop.platform);
     await (0,promises_.chmod)(files.binary, 0o755);
     const releaseProof = shop.releaseProver === undefined
         ? { kind: 'skipped' }
-        : await shop.releaseProver.bind(slot.tool, artifact, shop.platform, verified, shop.isNative ? files.binary : undefined);
-    checkConditions(shop, slot.tool, verified);
+        : await shop.releaseProver.bind(tool, artifact, shop.platform, verified, shop.isNative ? files.binary : undefined);
+    checkConditions(shop, tool, verified);
     await (0,promises_.writeFile)(files.bundle, (0,bundle/* serializeBundle */.fP)(verified.bundle), { flag: 'wx', mode: 0o644 });
     if (releaseProof.kind === 'sbom') {
         const sbom = releaseProof.sbom.verified;
@@ -12766,6 +12813,8 @@ async function finish(shop, slot, artifact, { folder, file }, hint, origin) {
         download: origin === 'download' ? arrived - started : undefined,
         verify: performance.now() - arrived,
     };
+    const sha256 = verified.file.sha256.toString('hex');
+    const slot = new tool_cache/* Slot */.DX(shop.toolCache, tool, shop.release.version, shop.platform, sha256);
     return proven(slot, folder, origin, proof, releaseProof, durations);
 }
 function proven(slot, folder, origin, { verified, recovered }, releaseProof, durations) {
@@ -13318,7 +13367,9 @@ function describeReleaseProof(proof) {
 /* harmony export */   DX: () => (/* binding */ Slot),
 /* harmony export */   Pr: () => (/* binding */ installFailed),
 /* harmony export */   Q$: () => (/* binding */ namedFailure),
-/* harmony export */   W1: () => (/* binding */ cachedVersions)
+/* harmony export */   W1: () => (/* binding */ cachedVersions),
+/* harmony export */   nG: () => (/* binding */ filesIn),
+/* harmony export */   nK: () => (/* binding */ slotsOf)
 /* harmony export */ });
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
@@ -13340,8 +13391,21 @@ function describeReleaseProof(proof) {
 /** Copies that were being made when their run ended; older ones are swept away, in milliseconds. */
 const STALE_AFTER = 60 * 60_000;
 const PARTIAL_PREFIX = '.partial-';
+function filesIn(folder, tool, platform) {
+    const name = (0,_kubernetes_release_js__WEBPACK_IMPORTED_MODULE_4__/* .fileName */ .Md)(tool, platform);
+    return {
+        binary: node_path__WEBPACK_IMPORTED_MODULE_2___default().join(folder, name),
+        bundle: node_path__WEBPACK_IMPORTED_MODULE_2___default().join(folder, `${name}.sigstore.json`),
+        sbom: node_path__WEBPACK_IMPORTED_MODULE_2___default().join(folder, 'kubernetes-release.spdx'),
+        sbomBundle: node_path__WEBPACK_IMPORTED_MODULE_2___default().join(folder, 'kubernetes-release.spdx.sigstore.json'),
+    };
+}
 /**
- * Where one verified copy lives: `<tool cache>/verified-<tool>/<version>/<os>-<arch>-<trust>/`.
+ * Where one verified copy lives:
+ * `<tool cache>/verified-<tool>/<version>/<os>-<arch>-<trust>-<SHA-256 of the binary>/`.
+ *
+ * Its name says what it holds, so whatever other runs trust, ask for or are told by their mirrors:
+ * none of them puts another binary into a folder that this run has put on `PATH`.
  *
  * The layout is that of `@actions/tool-cache`, its marker file included. What that library does
  * is not used here: it trusts the marker, copies where a move will do, and empties a folder that
@@ -13351,24 +13415,22 @@ class Slot {
     tool;
     /** With `v`. */
     version;
+    /** Of the binary, 64 hex digits. */
+    sha256;
     folder;
-    #fileName;
+    #platform;
     #toolCache;
-    constructor(toolCache, tool, version, platform) {
+    constructor(toolCache, tool, version, platform, sha256) {
         this.tool = tool;
         this.version = version;
-        this.folder = node_path__WEBPACK_IMPORTED_MODULE_2___default().join(toolFolder(toolCache, tool), version.slice(1), `${platform.os}-${platform.arch}-${toolCache.trust}`);
-        this.#fileName = (0,_kubernetes_release_js__WEBPACK_IMPORTED_MODULE_4__/* .fileName */ .Md)(tool, platform);
+        this.sha256 = sha256;
+        const name = `${prefix(toolCache, platform)}${sha256}`;
+        this.folder = node_path__WEBPACK_IMPORTED_MODULE_2___default().join(toolFolder(toolCache, tool), version.slice(1), name);
+        this.#platform = platform;
         this.#toolCache = toolCache;
     }
-    /** The files of a copy, in this slot or in a folder that is to become it. */
-    files(folder = this.folder) {
-        return {
-            binary: node_path__WEBPACK_IMPORTED_MODULE_2___default().join(folder, this.#fileName),
-            bundle: node_path__WEBPACK_IMPORTED_MODULE_2___default().join(folder, `${this.#fileName}.sigstore.json`),
-            sbom: node_path__WEBPACK_IMPORTED_MODULE_2___default().join(folder, 'kubernetes-release.spdx'),
-            sbomBundle: node_path__WEBPACK_IMPORTED_MODULE_2___default().join(folder, 'kubernetes-release.spdx.sigstore.json'),
-        };
+    files() {
+        return filesIn(this.folder, this.tool, this.#platform);
     }
     /** @throws {SetupError} INSTALL_FAILED */
     async isOccupied() {
@@ -13401,15 +13463,20 @@ class Slot {
     }
     /** Changes when the folder or its binary is replaced or written to. */
     async trace() {
-        const { binary } = this.files();
-        const entries = await Promise.all([this.#look(this.folder), this.#look(binary)]);
-        return entries
-            .map((found) => `${String(found?.ino)} ${String(found?.size)} ${String(found?.ctimeMs)}`)
-            .join(', ');
+        const found = await this.#look(this.folder);
+        return `${await this.#traceIn(this.folder)}, changed ${String(found?.ctimeMs)}`;
+    }
+    /** The part of a trace that stays when the folder is moved. */
+    async #traceIn(folder) {
+        const { binary } = filesIn(folder, this.tool, this.#platform);
+        const entries = await Promise.all([this.#look(folder), this.#look(binary)]);
+        const [entry, file] = entries.map((found) => `${String(found?.dev)}:${String(found?.ino)}`);
+        return `${String(entry)}, ${String(file)} ${String(entries[1]?.size)} ${String(entries[1]?.ctimeMs)}`;
     }
     /**
      * Moves a finished folder into the slot, in one step.
      *
+     * @param folder with the files of {@link filesIn}
      * @returns false when another run was faster; the folder then stays where it is
      * @throws {SetupError} INSTALL_FAILED
      */
@@ -13417,8 +13484,10 @@ class Slot {
         const parent = node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(this.folder);
         try {
             await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.mkdir)(parent, { recursive: true, mode: 0o755 });
-            await this.#assertParents(await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .trustedOwners */ .Kg)(this.#toolCache.folder));
-            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.chmod)(this.files(folder).binary, 0o755);
+            const owners = await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .trustedOwners */ .Kg)(this.#toolCache.folder);
+            await this.#assertParents(owners);
+            await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .assertPrivate */ .gk)(folder, 'folder', owners);
+            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.chmod)(filesIn(folder, this.tool, this.#platform).binary, 0o755);
             await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.chmod)(folder, 0o755);
             await sweep(parent);
             const isFilled = await moveInto(folder, this.folder);
@@ -13468,17 +13537,42 @@ class Slot {
         const version = node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(this.folder);
         return [node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(version), version];
     }
-    /** @throws {SetupError} INSTALL_FAILED */
-    async empty() {
+    /**
+     * Removes the copy that was judged, and none that another run has put there since.
+     *
+     * @param judged its {@link trace} from before it was looked at
+     * @throws {SetupError} INSTALL_FAILED
+     */
+    async remove(judged) {
         try {
             await this.#assertNoLinks();
+            const contents = await this.#traceIn(this.folder);
+            if ((await this.trace()) !== judged) {
+                return;
+            }
+            const aside = node_path__WEBPACK_IMPORTED_MODULE_2___default().join(node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(this.folder), `${PARTIAL_PREFIX}${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomUUID)()}`);
+            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rename)(this.folder, aside);
+            if ((await this.#traceIn(aside)) !== contents && (await moveInto(aside, this.folder))) {
+                return;
+            }
             await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(`${this.folder}.complete`, { force: true });
-            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(this.folder, { force: true, recursive: true, maxRetries: 3 });
+            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(aside, { force: true, recursive: true, maxRetries: 3 });
         }
         catch (error) {
             throw installFailed(`cannot remove ${this.folder} from the tool cache`, error);
         }
     }
+}
+/** What the tool cache claims to hold of a version; each is verified before it is used. */
+async function slotsOf(toolCache, tool, version, platform) {
+    const start = prefix(toolCache, platform);
+    const names = await namesIn(node_path__WEBPACK_IMPORTED_MODULE_2___default().join(toolFolder(toolCache, tool), version.slice(1)));
+    return names
+        .filter((name) => name.startsWith(start))
+        .map((name) => name.slice(start.length))
+        .filter((rest) => /^[0-9a-f]{64}$/.test(rest))
+        .sort()
+        .map((sha256) => new Slot(toolCache, tool, version, platform, sha256));
 }
 /**
  * The versions of a tool that the tool cache claims to hold; each is verified before it is used.
@@ -13486,10 +13580,17 @@ class Slot {
  * @returns with `v`, in no particular order
  */
 async function cachedVersions(toolCache, tool, platform) {
-    const names = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.readdir)(toolFolder(toolCache, tool)).catch(() => []);
-    const versions = names.filter(_kubernetes_version_js__WEBPACK_IMPORTED_MODULE_5__/* .isExactVersion */ .Yb);
-    const occupied = await Promise.all(versions.map((version) => new Slot(toolCache, tool, `v${version}`, platform).isOccupied()));
-    return versions.filter((_, index) => occupied[index]).map((version) => `v${version}`);
+    const names = await namesIn(toolFolder(toolCache, tool));
+    const versions = names.filter(_kubernetes_version_js__WEBPACK_IMPORTED_MODULE_5__/* .isExactVersion */ .Yb).map((name) => `v${name}`);
+    const slots = await Promise.all(versions.map((version) => slotsOf(toolCache, tool, version, platform)));
+    return versions.filter((_, index) => slots[index]?.length !== 0);
+}
+/** Nothing for a folder that is not there, or is none: what is wrong with it shows when it is used. */
+function namesIn(folder) {
+    return (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.readdir)(folder).catch(() => []);
+}
+function prefix({ trust }, { os, arch }) {
+    return `${os}-${arch}-${trust}-`;
 }
 function toolFolder(toolCache, tool) {
     return node_path__WEBPACK_IMPORTED_MODULE_2___default().join(toolCache.folder, `verified-${tool}`);
@@ -13953,6 +14054,8 @@ var promises_ = __nccwpck_require__(1455);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
 var external_node_path_default = /*#__PURE__*/__nccwpck_require__.n(external_node_path_);
+// EXTERNAL MODULE: external "node:timers/promises"
+var external_node_timers_promises_ = __nccwpck_require__(8500);
 ;// CONCATENATED MODULE: ./node_modules/yocto-queue/index.js
 /*
 How it works:
@@ -16235,7 +16338,7 @@ function readTrustRoot(inputs) {
             : {
                 kind: 'file',
                 path: inputs.path('trusted-root'),
-                json: readTrusted(inputs, 'trusted-root', 'or "embedded"'),
+                json: readTrusted(inputs, 'trusted-root', ', or "embedded"'),
             };
     }
     if (root !== '') {
@@ -16249,16 +16352,16 @@ function readTrustRoot(inputs) {
 /** Read once, so that what names the trust of a run is what it trusts. */
 function readTrusted(inputs, name, otherwise = '') {
     const file = inputs.path(name);
-    const found = (0,external_node_fs_.statSync)(file, { throwIfNoEntry: false });
-    if (found?.isFile() !== true || found.size > MAX_TRUST_BYTES) {
-        const accepted = `the path of a file that exists, of at most 1 MiB ${otherwise}`.trim();
-        throw inputs_invalid(name, inputs.get(name), accepted);
-    }
     try {
+        const found = (0,external_node_fs_.statSync)(file);
+        if (!found.isFile() || found.size > MAX_TRUST_BYTES) {
+            throw new Error('it is no file, or too large');
+        }
         return (0,external_node_fs_.readFileSync)(file);
     }
-    catch {
-        throw inputs_invalid(name, inputs.get(name), 'the path of a file that this user may read');
+    catch (error) {
+        const accepted = `the path of a file of at most 1 MiB${otherwise}`;
+        throw inputs_invalid(name, inputs.get(name), `${accepted} (${(0,errors/* explain */.WE)(error)})`);
     }
 }
 function readBoolean(inputs, name, otherwise) {
@@ -16302,8 +16405,6 @@ function inputs_invalid(name, given, accepted) {
     return new errors/* SetupError */.w3('INVALID_INPUT', `input "${name}": ${given === '' ? 'nothing' : JSON.stringify(shown)} was given`, `Accepted is ${accepted}.`);
 }
 
-// EXTERNAL MODULE: external "node:timers/promises"
-var external_node_timers_promises_ = __nccwpck_require__(8500);
 ;// CONCATENATED MODULE: ./src/install/await-release.ts
 
 
@@ -16382,16 +16483,20 @@ var external_node_crypto_ = __nccwpck_require__(7598);
 ;// CONCATENATED MODULE: ./src/install/trust-label.ts
 
 /**
- * Names what a run trusts: issuer, identity, and the trust root or the root that TUF begins with.
- *
- * Copies in the tool cache are kept apart by it. Else a run that trusts somebody else would find
- * the copy of this one wanting, and put its own in the place that this one has put on `PATH`.
+ * Names what a run asks of a copy: issuer, identity, trust root or the root that TUF begins with,
+ * and the release. Copies in the tool cache are kept apart by it: one with the evidence that
+ * satisfies this run is not displaced by one that satisfies another run, and not looked at by it.
  *
  * @returns 16 hex digits
  */
-function trustLabel(identity, trustRoot) {
+function trustLabel(identity, trustRoot, bindRelease) {
     const hash = (0,external_node_crypto_.createHash)('sha256');
-    for (const part of [identity.issuer, identity.subjectAlternativeName, ...parts(trustRoot)]) {
+    for (const part of [
+        identity.issuer,
+        identity.subjectAlternativeName,
+        bindRelease ? 'bound' : 'unbound',
+        ...parts(trustRoot),
+    ]) {
         hash.update((0,external_node_crypto_.createHash)('sha256').update(part).digest());
     }
     return hash.digest('hex').slice(0, 16);
@@ -16410,6 +16515,7 @@ function parts(trustRoot) {
 // EXTERNAL MODULE: ./src/kubernetes/release.ts
 var release = __nccwpck_require__(6861);
 ;// CONCATENATED MODULE: ./src/main.ts
+
 
 
 
@@ -16450,6 +16556,9 @@ async function setUp(inputs, scratch) {
         const started = performance.now();
         const beginning = main_begin(inputs, http, scratch, journal);
         track(beginning.then(({ arrivals }) => Promise.allSettled(filesOf(arrivals))));
+        // Loading does not let the event loop turn: first the request has to leave.
+        await beginning.catch(() => undefined);
+        await (0,external_node_timers_promises_.setImmediate)();
         const verification = await loadVerification();
         const { Report } = await loadReport();
         const report = new Report();
@@ -16494,7 +16603,7 @@ function loadReport() {
 async function main_begin(inputs, http, scratch, journal) {
     const toolCache = {
         folder: inputs.runner.toolCache,
-        trust: trustLabel(inputs.identity, inputs.trustRoot),
+        trust: trustLabel(inputs.identity, inputs.trustRoot, inputs.bindRelease),
     };
     const { version, isAnnounced } = await chooseVersion(inputs, toolCache, http, journal);
     const resolvedAt = performance.now();
@@ -20323,6 +20432,10 @@ function translated(source, error) {
         ? new errors/* SetupError */.w3('INSTALL_FAILED', `cannot store the trust root: ${(0,errors/* explain */.WE)(error)}`, 'Check the free space and the permissions of RUNNER_TEMP on this runner.', error)
         : unavailable(source, error);
 }
+/** What is not JSON is perhaps not meant to be read by others: nothing of it is shown. */
+function reasonOf(error) {
+    return error instanceof SyntaxError ? 'it is not JSON' : (0,errors/* explain */.WE)(error);
+}
 function unavailable(source, error) {
     const [what, hint] = source.kind === 'tuf'
         ? [
@@ -20332,7 +20445,7 @@ function unavailable(source, error) {
         : source.kind === 'file'
             ? [`from ${source.path}`, 'Give the path of a trusted_root.json in "trusted-root".']
             : ['from the embedded copy', 'This is a defect of the action: please report it.'];
-    return new errors/* SetupError */.w3('TRUST_ROOT_UNAVAILABLE', `cannot load the trust root ${what}: ${(0,errors/* explain */.WE)(error)}`, hint, error);
+    return new errors/* SetupError */.w3('TRUST_ROOT_UNAVAILABLE', `cannot load the trust root ${what}: ${reasonOf(error)}`, hint, error);
 }
 
 
@@ -20369,12 +20482,15 @@ class DigestedFile {
     size;
     /** SHA-256, 32 bytes. */
     sha256;
+    /** The file itself, whatever its path may lead to later. */
+    entry;
     #fed;
     #checked = new Map();
-    constructor(path, size, sha256, fed) {
+    constructor(path, size, sha256, fed, entry) {
         this.path = path;
         this.size = size;
         this.sha256 = sha256;
+        this.entry = entry;
         this.#fed = fed;
     }
     /**
@@ -20435,9 +20551,9 @@ class Digester {
         return { sha256: this.#hash.digest(), check: this.#check };
     }
     /** @param path where the bytes are */
-    toFile(path) {
+    toFile(path, entry) {
         const { sha256, check } = this.end();
-        return new DigestedFile(path, this.#size, sha256, check);
+        return new DigestedFile(path, this.#size, sha256, check, entry);
     }
 }
 /**
@@ -20452,7 +20568,9 @@ async function digestFile(path, maxBytes) {
     let page = Buffer.allocUnsafeSlow(PIECE);
     let nextPage = Buffer.allocUnsafeSlow(PIECE);
     let reading = file.read(page, 0, PIECE);
+    let entry;
     try {
+        entry = await file.stat();
         for (let read = (await reading).bytesRead; read > 0; read = (await reading).bytesRead) {
             // The next page comes from the disk while this one is hashed.
             reading = file.read(nextPage, 0, PIECE);
@@ -20467,7 +20585,7 @@ async function digestFile(path, maxBytes) {
         await reading.catch(() => undefined); // Nothing may be read into a page that is gone.
         await file.close();
     }
-    return digester.toFile(path);
+    return digester.toFile(path, entry);
 }
 
 
@@ -20594,8 +20712,9 @@ class GrowingFile {
     async end() {
         await this.#turnPage();
         await this.#writing;
+        const entry = await stored(this.#path, this.#handle.stat());
         await stored(this.#path, this.#handle.close());
-        return this.#digester.toFile(this.#path);
+        return this.#digester.toFile(this.#path, entry);
     }
     /** Removes what there is. */
     async discard() {
@@ -20791,7 +20910,7 @@ async function trustedOwners(root) {
     return uid === undefined ? undefined : new Set([uid, 0, ...(owner === undefined ? [] : [owner])]);
 }
 /**
- * Requires a plain file or folder, and no link, that nobody but its owner can write to.
+ * Requires a plain file of one name, or a plain folder, that nobody but its owner can write to.
  *
  * @throws {FinalError}
  */
@@ -20800,6 +20919,9 @@ async function assertPrivate(file, kind, owners) {
     const isKind = kind === 'file' ? found?.isFile() : found?.isDirectory();
     if (found === undefined || isKind !== true) {
         throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_2__/* .FinalError */ .f4(`${file} is not a plain ${kind}`);
+    }
+    if (kind === 'file' && found.nlink !== 1) {
+        throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_2__/* .FinalError */ .f4(`${file} can be changed by another name that it has`);
     }
     if (owners !== undefined && ((found.mode & 0o022) !== 0 || !owners.has(found.uid))) {
         throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_2__/* .FinalError */ .f4(`${file} can be changed by other users of this machine`);
@@ -20811,7 +20933,7 @@ async function entryAt(file) {
         return await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_0__.lstat)(file);
     }
     catch (error) {
-        if ((0,_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .codeOf */ .$N)(error) === 'ENOENT') {
+        if (['ENOENT', 'ENOTDIR'].includes((0,_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .codeOf */ .$N)(error))) {
             return undefined;
         }
         throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_2__/* .FinalError */ .f4(`cannot look at ${file}`, error);

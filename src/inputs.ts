@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { SetupError } from './errors.js';
+import { SetupError, explain } from './errors.js';
 import type { Conditions } from './install/conditions.js';
 import {
   ARCHITECTURES,
@@ -349,7 +349,7 @@ function readTrustRoot(inputs: RawInputs): TrustRootChoice {
       : {
           kind: 'file',
           path: inputs.path('trusted-root'),
-          json: readTrusted(inputs, 'trusted-root', 'or "embedded"'),
+          json: readTrusted(inputs, 'trusted-root', ', or "embedded"'),
         };
   }
   if (root !== '') {
@@ -368,15 +368,15 @@ function readTrustRoot(inputs: RawInputs): TrustRootChoice {
 /** Read once, so that what names the trust of a run is what it trusts. */
 function readTrusted(inputs: RawInputs, name: string, otherwise = ''): Buffer {
   const file = inputs.path(name);
-  const found = statSync(file, { throwIfNoEntry: false });
-  if (found?.isFile() !== true || found.size > MAX_TRUST_BYTES) {
-    const accepted = `the path of a file that exists, of at most 1 MiB ${otherwise}`.trim();
-    throw invalid(name, inputs.get(name), accepted);
-  }
   try {
+    const found = statSync(file);
+    if (!found.isFile() || found.size > MAX_TRUST_BYTES) {
+      throw new Error('it is no file, or too large');
+    }
     return readFileSync(file);
-  } catch {
-    throw invalid(name, inputs.get(name), 'the path of a file that this user may read');
+  } catch (error) {
+    const accepted = `the path of a file of at most 1 MiB${otherwise}`;
+    throw invalid(name, inputs.get(name), `${accepted} (${explain(error)})`);
   }
 }
 

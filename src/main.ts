@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import { SetupError } from './errors.js';
 import { currentEnvironment, loadInputs, type Inputs } from './inputs.js';
@@ -48,6 +49,9 @@ async function setUp(inputs: Inputs, scratch: string): Promise<void> {
     const started = performance.now();
     const beginning = begin(inputs, http, scratch, journal);
     track(beginning.then(({ arrivals }) => Promise.allSettled(filesOf(arrivals))));
+    // Loading does not let the event loop turn: first the request has to leave.
+    await beginning.catch(() => undefined);
+    await nextTurn();
     const verification = await loadVerification();
     const { Report } = await loadReport();
     const report = new Report();
@@ -110,7 +114,7 @@ async function begin(
 ): Promise<Beginning> {
   const toolCache: ToolCache = {
     folder: inputs.runner.toolCache,
-    trust: trustLabel(inputs.identity, inputs.trustRoot),
+    trust: trustLabel(inputs.identity, inputs.trustRoot, inputs.bindRelease),
   };
   const { version, isAnnounced } = await chooseVersion(inputs, toolCache, http, journal);
   const resolvedAt = performance.now();

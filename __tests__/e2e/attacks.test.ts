@@ -4,6 +4,7 @@ import {
   chownSync,
   cpSync,
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -12,6 +13,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -39,6 +41,7 @@ import {
   type FaultAction,
   type PublishedFile,
 } from '../support/index.js';
+import { transparencyLogApi } from '../support/transparency-log-api.js';
 import { STRANGER } from './outcome.js';
 
 // The catalogue in docs/threat-model.md, from the redirects on: one row per attack. Forged
@@ -83,7 +86,7 @@ interface Stage {
   /** Runs to let go of what the attack started. */
   readonly afterwards: (() => void | Promise<void>)[];
   /** A run before the attack, by another job on the same machine. */
-  earlierRun(): Promise<void>;
+  earlierRun(...warnings: string[]): Promise<void>;
 }
 
 interface Attack {
@@ -114,9 +117,10 @@ function stageIn(world: World): Stage {
     env,
     workspace: {},
     afterwards: [],
-    earlierRun: async () => {
+    earlierRun: async (...warnings) => {
       const run = await runAction({ inputs, env, toolCache });
-      expect(run.annotations).toEqual([]);
+      expect(run.annotations.map(({ title }) => title)).toEqual(warnings);
+      expect(run.exitCode).toBe(0);
       run.cleanup();
     },
   };
@@ -888,6 +892,46 @@ const PATHS: Attack[] = [
       return versionFileIs(pipe)(stage);
     },
   },
+  {
+    what: 'version-file that is a link to a device without end',
+    outcome: 'INVALID_INPUT',
+    attack: (stage) => {
+      const link = join(stage.toolCache, 'link');
+      symlinkSync('/dev/zero', link);
+      return versionFileIs(link)(stage);
+    },
+  },
+  ...['trusted-root', 'tuf-root'].flatMap((input): Attack[] => [
+    ...(
+      [
+        ['a pipe', makePipe],
+        ['a folder', (path) => mkdirSync(path)],
+        ['a link to a device without end', (path) => symlinkSync('/dev/zero', path)],
+        ['a link to itself', (path) => symlinkSync(path, path)],
+        ['a file of 2 GiB', (path) => writeLarge(path)],
+      ] satisfies [string, (path: string) => void][]
+    ).map(([what, put]): Attack => ({
+      what: `${input} that is ${what}`,
+      outcome: 'INVALID_INPUT',
+      attack: ({ toolCache, inputs }) => {
+        put(join(toolCache, 'root'));
+        useTrustedRoot(inputs, '');
+        inputs[input] = join(toolCache, 'root');
+      },
+    })),
+    {
+      what: `${input} that is a file which is not for the log`,
+      outcome: 'TRUST_ROOT_UNAVAILABLE',
+      attack: ({ toolCache, inputs }) => {
+        writeFileSync(join(toolCache, 'secret'), 'hunter2');
+        useTrustedRoot(inputs, '');
+        inputs[input] = join(toolCache, 'secret');
+      },
+      check: (run) => {
+        expect(run.stdout + run.summary).not.toContain('hunter');
+      },
+    },
+  ]),
   ...['v1.31.9/../../../evil', 'v1.31.9?x', 'v1.31.9#x', 'https://evil.test/', '../v1.31.9'].map(
     (text): Attack => ({
       what: `pointer to ${text}`,
@@ -902,6 +946,11 @@ const PATHS: Attack[] = [
     }),
   ),
 ];
+
+function writeLarge(path: string): void {
+  writeFileSync(path, '');
+  truncateSync(path, 2 ** 31);
+}
 
 /** A binary that leaves a mark when it is executed. */
 const marking = ({ toolCache }: Stage): string => `#!/bin/sh\n: > '${toolCache}/executed'\n`;
@@ -940,11 +989,7 @@ const TOOL_CACHE: Attack[] = [
     writeFileSync(binaryIn(stage.slot), marking(stage)),
   ),
   inCache('evidence of 2 GiB in the tool cache', ({ slot }) =>
-    execFileSync(process.execPath, [
-      '-e',
-      'fs.truncateSync(process.argv[1], 2 ** 31)',
-      `${binaryIn(slot)}.sigstore.json`,
-    ]),
+    writeLarge(`${binaryIn(slot)}.sigstore.json`),
   ),
   inCache('the SBOM taken out of its evidence', ({ slot }) =>
     rmSync(join(slot, 'kubernetes-release.spdx.sigstore.json')),
@@ -1094,6 +1139,51 @@ async function runOfOtherTrust({ version, toolCache }: Stage, input: string): Pr
   run.cleanup();
 }
 
+const OLDER = 'v1.20.0';
+const mirrors: ReleaseHost[] = [];
+
+/** Serves a genuine older release under the name of the one asked for; returns its URL. */
+async function lyingMirror({ world, version, afterwards }: Stage, sbom: boolean): Promise<string> {
+  world.release.publish({ version: OLDER, platforms: [NATIVE_PLATFORM], pointers: false });
+  const mirror = await ReleaseHost.start();
+  mirrors.push(mirror);
+  afterwards.push(() => mirror.stop());
+  const names = [`bin/${NATIVE_PLATFORM}/${basename(binaryIn(''))}`];
+  for (const name of sbom ? [...names, 'kubernetes-release.spdx'] : names) {
+    for (const suffix of ['', '.sig', '.cert', '.sha256']) {
+      const bytes = world.host.files.get(`release/${OLDER}/${name}${suffix}`);
+      if (bytes !== undefined) mirror.put(`release/${version}/${name}${suffix}`, bytes);
+    }
+  }
+  return mirror.url;
+}
+
+/** A run of somebody else on the same machine, with inputs of their own. */
+async function anotherRun(
+  { version, toolCache, inputs: own }: Stage,
+  inputs: Readonly<Record<string, string>>,
+  code?: ErrorCode,
+): Promise<void> {
+  const run = await runAction({ inputs: { ...own, ...inputs, version }, toolCache });
+  const errors = run.annotations.filter(({ level }) => level === 'error');
+  expect(errors.map(({ title }) => title)).toEqual(
+    code === undefined ? [] : [`setup-verified-kubectl: ${code}`],
+  );
+  run.cleanup();
+}
+
+/** A server for a log; returns its URL. */
+async function logOf({ afterwards }: Stage, log: TransparencyLog): Promise<string> {
+  const server = await LoopbackServer.start(transparencyLogApi(log));
+  afterwards.push(() => server.stop());
+  log.baseUrl = server.url;
+  return server.url;
+}
+
+const expectCached = (run: ActionResult): void => {
+  expect(run.outputs['cache-hit']).toBe('true');
+};
+
 const NEIGHBOURS: Attack[] = [
   inCache('one more program in the slot', ({ slot }) => {
     writeFileSync(join(slot, 'git'), '#!/bin/sh\n', { mode: 0o755 });
@@ -1137,7 +1227,8 @@ const NEIGHBOURS: Attack[] = [
     attack: ({ toolCache, inputs }) => {
       inputs['version'] = '1.40';
       for (const version of ['v1.40.01', 'v1.40.9999999999999999', 'v1.40.x', 'v1.40.*']) {
-        mkdirSync(join(toolCache, plain.slot(version)), { recursive: true });
+        const slot = plain.slot(version, 'kubectl', NATIVE_PLATFORM, 'ab'.repeat(32));
+        mkdirSync(join(toolCache, slot), { recursive: true });
       }
     },
   },
@@ -1155,6 +1246,91 @@ const NEIGHBOURS: Attack[] = [
       expect(run.outputs['cache-hit']).toBe('true');
     },
   })),
+  {
+    what: 'a mirror that gives another run the SBOM of another release, for a copy without SBOM',
+    outcome: 'without effect',
+    attack: async (stage) => {
+      hideSbom(stage);
+      await stage.earlierRun('Release proven without SBOM');
+      const mirror = await lyingMirror(stage, true);
+      await anotherRun(stage, { 'download-base-url': mirror }, 'RELEASE_MISMATCH');
+      await anotherRun(stage, { 'download-base-url': mirror, 'bind-release': 'false' });
+    },
+    check: expectCached,
+  },
+  {
+    what: 'an unbound copy of another release, and a run that is kept waiting before it refuses it',
+    outcome: 'without effect',
+    attack: async (stage) => {
+      const mirror = await lyingMirror(stage, true);
+      const unbound = { 'download-base-url': mirror, 'bind-release': 'false' };
+      await anotherRun(stage, unbound);
+      // In the place where a run that binds would look for it.
+      const { version, toolCache, world } = stage;
+      const sha256 = world.release.artifact(OLDER, NATIVE_PLATFORM, 'kubectl').sha256;
+      const from = world.slot(version, 'kubectl', NATIVE_PLATFORM, sha256, false);
+      const planted = join(toolCache, world.slot(version, 'kubectl', NATIVE_PLATFORM, sha256));
+      cpSync(join(toolCache, from), planted, { recursive: true });
+      const gate = Promise.withResolvers<undefined>();
+      const asked = Promise.withResolvers<undefined>();
+      mirrors.at(-1)?.server.fail('kubernetes-release.spdx', async (delivery) => {
+        asked.resolve(undefined);
+        await gate.promise;
+        await fault.delay(0)(delivery);
+      });
+      const waiting = anotherRun(stage, { 'download-base-url': mirror }, 'RELEASE_MISMATCH');
+      await asked.promise;
+      await stage.earlierRun('Cached copy refused');
+      gate.resolve(undefined);
+      await waiting;
+      await anotherRun(stage, unbound);
+    },
+    check: expectCached,
+  },
+  {
+    what: 'another run with the same TUF root, and a mirror that holds back a newer trusted root',
+    outcome: 'without effect',
+    attack: async (stage) => {
+      const { world, version, inputs } = stage;
+      const tuf = await ownTuf(stage);
+      const { authority, log } = attacker();
+      const rekor = await logOf(stage, log);
+      const stolen = trustedRootJson({
+        validFrom: plain.validFrom,
+        logs: [log],
+        certificateAuthorities: [authority],
+        ctLogs: [plain.ctLog],
+        timestampAuthorities: [plain.timestampAuthority],
+      });
+      tuf.publish({ targets: { 'trusted_root.json': Buffer.from(JSON.stringify(stolen)) } });
+      const heldBack = new Map(tuf.files);
+      const mirror = await LoopbackServer.start(({ path }) => {
+        const body = heldBack.get(decodeURIComponent(path).replace(/^\/+/, ''));
+        return body === undefined ? { status: 404 } : { status: 200, body };
+      });
+      stage.afterwards.push(() => mirror.stop());
+      tuf.publish({
+        targets: { 'trusted_root.json': Buffer.from(JSON.stringify(world.trustedRoot())) },
+      });
+      await stage.earlierRun();
+      strange.release.publish({
+        version,
+        platforms: [NATIVE_PLATFORM],
+        size: 9999,
+        signing: { authority, log },
+      });
+      await anotherRun(stage, {
+        ...strange.inputs(),
+        'rekor-url': rekor,
+        'tuf-mirror-url': mirror.url,
+        'tuf-root': inputs['tuf-root'] ?? '',
+      });
+    },
+    check: expectCached,
+  },
+  inCache('a copy that has another name', ({ slot, toolCache }) => {
+    linkSync(binaryIn(slot), join(toolCache, 'another name'));
+  }),
   {
     what: 'a proven copy exchanged, while the run is busy with another tool',
     outcome: 'INSTALL_FAILED',

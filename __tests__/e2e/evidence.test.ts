@@ -74,6 +74,13 @@ beforeAll(async () => {
     const run = await runIn(world, inputs, options);
     expect(run.exitCode).toBe(0);
   }
+  // As a run leaves it that binds, and found no SBOM.
+  for (const platform of [NATIVE, FOREIGN]) {
+    const { sha256 } = world.release.artifact(WITHOUT_SBOM, platform, 'kubectl');
+    const unbound = world.slot(WITHOUT_SBOM, 'kubectl', platform, sha256, false);
+    const bound = world.slot(WITHOUT_SBOM, 'kubectl', platform, sha256);
+    cpSync(join(filled, unbound), join(filled, bound), { recursive: true });
+  }
 });
 afterEach(async () => {
   await startServers(world);
@@ -113,6 +120,20 @@ function filesOf(toolCache: string, tool = 'kubectl', version = VERSION): Record
     sbomBundle: join(slot, 'kubernetes-release.spdx.sigstore.json'),
   };
 }
+/** Puts a copy of something else, alone, where VERSION would be looked for with its digest. */
+function plant(toolCache: string, { tool = 'kubectl', version = VERSION }): string {
+  const { sha256 } = world.release.artifact(version, NATIVE, tool);
+  const planted = join(toolCache, world.slot(VERSION, 'kubectl', NATIVE, sha256));
+  rmSync(slotOf(toolCache), { recursive: true });
+  cpSync(slotOf(toolCache, tool, version), planted, { recursive: true });
+  if (tool !== 'kubectl') {
+    for (const suffix of [SUFFIX, `${SUFFIX}.sigstore.json`]) {
+      renameSync(join(planted, `${tool}${suffix}`), join(planted, `kubectl${suffix}`));
+    }
+  }
+  return planted;
+}
+
 type Part = 'slot' | 'binary' | 'bundle' | 'sbom' | 'sbomBundle';
 
 const titlesOf = ({ annotations }: ActionResult): (string | undefined)[] =>
@@ -295,6 +316,21 @@ describe('a copy that fails is removed, said in a warning, and fetched anew', ()
     ['a folder stands in it', ({ slot }) => mkdirSync(join(slot, 'folder'))],
   ];
 
+  test.each([
+    ['version', { version: OTHER_VERSION }],
+    ['tool', { tool: 'kubelet' }],
+  ])('a whole copy of another %s, under the name of its bytes', async (_, what) => {
+    const toolCache = warmCache();
+    const planted = plant(toolCache, what);
+    const run = await install(toolCache);
+    expectInstalled(run, 'Cached copy refused');
+    expect(warningsOf(run)[0]?.message).toContain('asked for bin/');
+    expect(run.outputs['sha256']).toBe(world.release.artifact(VERSION, NATIVE, 'kubectl').sha256);
+    expect(run.paths).not.toContain(planted);
+    // Somebody may have it on PATH, who trusts or was told otherwise.
+    expect(existsSync(planted)).toBe(true);
+  });
+
   test.each(cases)('%s', async (_, spoil) => {
     const toolCache = warmCache();
     const files = filesOf(toolCache);
@@ -386,7 +422,7 @@ describe('evidence for another identity than this run asks for', () => {
     expect(run.outputs['certificate-identity']).toBe(RELEASE_IDENTITY);
   });
 
-  test('does not count: nothing is left when the publication is by another one, too', async () => {
+  test('does not count, and neither does a publication by another one', async () => {
     const version = fresh();
     world.release.publish({ version, platforms: [NATIVE], signing: STRANGER });
     const { dirs, outputs } = await runIn(world, { version, ...asStranger });
@@ -398,7 +434,6 @@ describe('evidence for another identity than this run asks for', () => {
       'setup-verified-kubectl: IDENTITY_MISMATCH',
     ]);
     expect(run.paths).toEqual([]);
-    expect(existsSync(slot)).toBe(false);
   });
 
   test.each([
@@ -439,9 +474,7 @@ describe('a copy without SBOM', () => {
 
   test('of another version is found out by the published one', async () => {
     const toolCache = warmCache();
-    const files = filesOf(toolCache, 'kubectl', VERSION);
-    rmSync(files.slot, { recursive: true });
-    cpSync(slotOf(toolCache, 'kubectl', WITHOUT_SBOM), files.slot, { recursive: true });
+    plant(toolCache, { version: WITHOUT_SBOM });
     const run = await install(toolCache);
     expectInstalled(run, 'Cached copy refused');
     expect(run.outputs['sha256']).toBe(world.release.artifact(VERSION, NATIVE, 'kubectl').sha256);
@@ -459,9 +492,7 @@ describe('a copy without SBOM', () => {
 
   askable('of another version says so itself while nobody answers', async () => {
     const toolCache = warmCache();
-    const files = filesOf(toolCache, 'kubectl', VERSION);
-    rmSync(files.slot, { recursive: true });
-    cpSync(slotOf(toolCache, 'kubectl', WITHOUT_SBOM), files.slot, { recursive: true });
+    plant(toolCache, { version: WITHOUT_SBOM });
     await stopServers(world);
     const run = await install(toolCache, {}, { env: IMPATIENT });
     expect(run.exitCode).toBe(1);

@@ -51,7 +51,7 @@ const BAD: [input: string, given: string, accepted: string, others?: Record<stri
   ['rekor-url', 'file:///log', 'an https URL, or http on loopback'],
   ['tuf-mirror-url', 'ftp://tuf', 'an https URL'],
   ['tuf-mirror-url', 'https://tuf.example', '"tuf-root"', { 'tuf-root': '' }],
-  ['tuf-root', 'absent.json', 'the path of a file that exists'],
+  ['tuf-root', 'absent.json', 'the path of a file of at most 1 MiB'],
   ['trusted-root', 'absent.json', 'or "embedded"', { 'tuf-root': '' }],
   ['trusted-root', 'embedded', 'only one can be trusted'],
   ['bind-release', 'maybe', 'true or false'],

@@ -130,12 +130,24 @@ export class World {
     };
   }
 
-  /** Where a run with {@link inputs} keeps a copy, relative to the tool cache. */
-  slot(version: string, tool = 'kubectl', platform = NATIVE_PLATFORM): string {
-    const trusted = [RELEASE_ISSUER, RELEASE_IDENTITY, 'tuf', readFileSync(this.tufRootPath)];
-    const digests = trusted.map((part) => createHash('sha256').update(part).digest());
+  /**
+   * Where a run with {@link inputs} keeps a copy, relative to the tool cache.
+   *
+   * @param sha256 of the binary; of the published one unless given
+   */
+  slot(
+    version: string,
+    tool = 'kubectl',
+    platform = NATIVE_PLATFORM,
+    sha256 = this.release.artifact(version, platform, tool).sha256,
+    bindRelease = true,
+  ): string {
+    const bound = bindRelease ? 'bound' : 'unbound';
+    const root = readFileSync(this.tufRootPath);
+    const asked = [RELEASE_ISSUER, RELEASE_IDENTITY, bound, 'tuf', root];
+    const digests = asked.map((part) => createHash('sha256').update(part).digest());
     const label = createHash('sha256').update(Buffer.concat(digests)).digest('hex').slice(0, 16);
-    const place = `${platform.replace('/', '-')}-${label}`;
+    const place = `${platform.replace('/', '-')}-${label}-${sha256}`;
     return `verified-${tool}/${version.slice(1)}/${place}`;
   }
 

@@ -17,7 +17,7 @@ import type { HttpClient } from '../transfer/http.js';
 import { TransferError } from '../transfer/transfer-error.js';
 import type { Journal } from './journal.js';
 import { preinstalledCopies, type Surroundings } from './preinstalled.js';
-import { Slot, installFailed, type ToolCache } from './tool-cache.js';
+import { installFailed, slotsOf, type ToolCache } from './tool-cache.js';
 
 /** The largest binary of a release has 130 MB; a server tarball, which is none, 400 MB. */
 export const MAX_BINARY_BYTES = 1 << 30;
@@ -53,9 +53,9 @@ export interface Arrival {
  */
 export async function beginIfNeeded(sources: Sources, tool: Tool): Promise<Arrival | undefined> {
   const { toolCache, surroundings, release, platform } = sources;
-  const slot = new Slot(toolCache, tool, release.version, platform);
+  const slots = await slotsOf(toolCache, tool, release.version, platform);
   const copies = await preinstalledCopies(surroundings, tool, release.version, platform);
-  const isNeeded = copies.length === 0 && !(await slot.isOccupied());
+  const isNeeded = copies.length === 0 && slots.length === 0;
   return isNeeded ? begin(sources, tool) : undefined;
 }
 

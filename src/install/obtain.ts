@@ -1,16 +1,18 @@
 import { chmod, copyFile, writeFile } from 'node:fs/promises';
+import type { Bundle } from '@sigstore/bundle';
 import { SetupError, explain } from '../errors.js';
 import type { Tool } from '../kubernetes/platform.js';
 import type { Artifact } from '../kubernetes/release.js';
 import { serializeBundle } from '../sigstore/bundle.js';
 import { prove, proveWithBundle, type Proof, type Prover } from '../sigstore/prove.js';
 import type { Verified } from '../sigstore/verify.js';
-import { digestFile } from '../transfer/digested-file.js';
+import { digestFile, type DigestedFile } from '../transfer/digested-file.js';
+import { entryAt } from '../transfer/private-file.js';
 import { MAX_BINARY_BYTES, begin, newFolder, type Arrival, type Sources } from './begin.js';
 import { checkAge, checkChecksum, type Conditions } from './conditions.js';
 import { preinstalledCopies } from './preinstalled.js';
 import { readEvidence, type ReleaseProof, type ReleaseProver } from './release-proof.js';
-import { Slot, installFailed } from './tool-cache.js';
+import { Slot, filesIn, installFailed, slotsOf } from './tool-cache.js';
 
 /** 64 hex digits, perhaps with a newline. */
 const MAX_DIGEST_BYTES = 256;
@@ -67,17 +69,19 @@ export interface Installed extends Proven {
  * @throws {SetupError}
  */
 export async function obtain(shop: Workshop, tool: Tool): Promise<Proven> {
-  const slot = new Slot(shop.toolCache, tool, shop.release.version, shop.platform);
-  const cached = await reuse(shop, slot);
-  if (cached !== undefined) {
-    return cached;
+  const { toolCache, release, platform } = shop;
+  for (const slot of await slotsOf(toolCache, tool, release.version, platform)) {
+    const cached = await reuse(shop, slot, false);
+    if (cached !== undefined) {
+      return cached;
+    }
   }
-  return (await adopt(shop, slot)) ?? (await fetch(shop, slot));
+  return (await adopt(shop, tool)) ?? (await fetch(shop, tool));
 }
 
 /**
- * Puts proven tools into their slots. When another run has filled a slot meanwhile, its copy is
- * verified like any other, and used.
+ * Puts proven tools into their slots. When a slot is taken, what is there has the same name, and
+ * must have the same bytes: it is verified like any other copy, and used or replaced.
  *
  * @throws {SetupError} INSTALL_FAILED
  */
@@ -90,11 +94,27 @@ export async function install(shop: Workshop, proven: Proven): Promise<Installed
     }
     if (await slot.fill(current.folder)) {
       const trace = await slot.trace();
+      await assertArrived(slot, current.verified.file);
       return { ...current, trace, folder: slot.folder };
     }
-    current = (await reuse(shop, slot)) ?? proven;
+    current = (await reuse(shop, slot, true)) ?? proven;
   }
   throw installFailed(`other runs keep changing ${slot.folder}`);
+}
+
+/** What was proven lay in a folder of this run, and was moved by its path. */
+async function assertArrived(slot: Slot, { entry, sha256 }: DigestedFile): Promise<void> {
+  await slot.assertOwned();
+  const { binary } = slot.files();
+  const found = await entryAt(binary);
+  if (found?.dev === entry.dev && found.ino === entry.ino) {
+    return;
+  }
+  // Copied from another file system, or exchanged on the way.
+  const arrived = await digestFile(binary, MAX_BINARY_BYTES);
+  if (!arrived.sha256.equals(sha256)) {
+    throw installFailed(`${binary} was changed on its way into the tool cache`);
+  }
 }
 
 /**
@@ -111,25 +131,61 @@ export async function assertUnchanged(installed: readonly Installed[]): Promise<
   }
 }
 
-/** Undefined when there is no copy in the slot that passes; a copy that fails is removed. */
-async function reuse(shop: Workshop, slot: Slot): Promise<Proven | undefined> {
+/**
+ * Undefined when there is no copy in the slot that passes.
+ *
+ * A copy that is damaged is removed. One that merely does not pass stays, as another run, with
+ * newer keys or told otherwise by its mirror, may have it on `PATH`; unless it is to be replaced.
+ *
+ * @param isReplaced whether there is a proven copy of the same bytes to put there
+ */
+async function reuse(shop: Workshop, slot: Slot, isReplaced: boolean): Promise<Proven | undefined> {
   if (!(await slot.isOccupied())) {
     return undefined;
   }
+  const started = performance.now();
+  const trace = await slot.trace();
+  let isDamaged = true;
   try {
-    await slot.assertOwned();
-    return await proveCached(shop, slot);
+    const copy = await inspect(slot);
+    isDamaged = false;
+    return { ...(await proveCached(shop, slot, copy, started)), trace };
   } catch (error) {
-    if (shop.http.signal.aborted || !isFaultOfCopy(error)) {
+    const isRemoved = isDamaged || isReplaced;
+    if (shop.http.signal.aborted || (!isRemoved && !isFaultOfCopy(error))) {
       throw error;
     }
-    shop.journal.warning(
-      'Cached copy refused',
-      `${slot.folder} is removed and fetched anew: ${explain(error)}`,
-    );
-    await slot.empty();
+    if (isReplaced) {
+      shop.journal.info(`${slot.folder} is replaced: ${explain(error)}`);
+    } else {
+      const fate = isDamaged ? 'is removed and fetched anew' : 'is not used';
+      shop.journal.warning('Cached copy refused', `${slot.folder} ${fate}: ${explain(error)}`);
+    }
+    if (isRemoved) {
+      await slot.remove(trace);
+    }
     return undefined;
   }
+}
+
+interface Copy {
+  readonly file: DigestedFile;
+  readonly bundle: Bundle;
+}
+
+/** What can be said of a copy without asking anybody, and is the same for every run. */
+async function inspect(slot: Slot): Promise<Copy> {
+  await slot.assertOwned();
+  const files = slot.files();
+  const [bundle, file] = await Promise.all([
+    readEvidence(files.bundle),
+    digestFile(files.binary, MAX_BINARY_BYTES),
+  ]);
+  const sha256 = file.sha256.toString('hex');
+  if (sha256 !== slot.sha256) {
+    throw installFailed(`the binary has been changed, its SHA-256 is ${sha256}`);
+  }
+  return { file, bundle };
 }
 
 /** Codes that say something of this run or of the network, and nothing of the copy. */
@@ -145,20 +201,18 @@ function isFaultOfCopy(error: unknown): boolean {
   return !(error instanceof SetupError && NOT_OF_THE_COPY.has(error.code));
 }
 
-async function proveCached(shop: Workshop, slot: Slot): Promise<Proven> {
-  const started = performance.now();
-  const trace = await slot.trace();
-  const files = slot.files();
-  const [bundle, file] = await Promise.all([
-    readEvidence(files.bundle),
-    digestFile(files.binary, MAX_BINARY_BYTES),
-  ]);
+async function proveCached(
+  shop: Workshop,
+  slot: Slot,
+  { file, bundle }: Copy,
+  started: number,
+): Promise<Proven> {
   const verified = await proveWithBundle(shop.prover, file, bundle);
   const proof: Proof = { verified };
   const releaseProof = await bindCached(shop, slot, verified);
   checkConditions(shop, slot.tool, verified);
   const durations = { download: undefined, verify: performance.now() - started };
-  return { ...proven(slot, slot.folder, 'cache', proof, releaseProof, durations), trace };
+  return proven(slot, slot.folder, 'cache', proof, releaseProof, durations);
 }
 
 async function bindCached(shop: Workshop, slot: Slot, verified: Verified): Promise<ReleaseProof> {
@@ -173,16 +227,16 @@ async function bindCached(shop: Workshop, slot: Slot, verified: Verified): Promi
 }
 
 /** Undefined when no copy on this machine is the published file, or the one that is fails. */
-async function adopt(shop: Workshop, slot: Slot): Promise<Proven | undefined> {
+async function adopt(shop: Workshop, tool: Tool): Promise<Proven | undefined> {
   const { release, platform, journal } = shop;
-  const artifact = release.binary(slot.tool, platform);
-  const copies = await preinstalledCopies(shop.surroundings, slot.tool, release.version, platform);
+  const artifact = release.binary(tool, platform);
+  const copies = await preinstalledCopies(shop.surroundings, tool, release.version, platform);
   const expected = copies.length === 0 ? undefined : await publishedDigest(shop, artifact);
   for (const copy of expected === undefined ? [] : copies) {
     try {
       const file = await digestFile(copy, MAX_BINARY_BYTES);
       if (file.sha256.toString('hex') === expected) {
-        return await proveCopy(shop, slot, artifact, copy);
+        return await proveCopy(shop, tool, artifact, copy);
       }
     } catch (error) {
       if (shop.http.signal.aborted) {
@@ -196,32 +250,32 @@ async function adopt(shop: Workshop, slot: Slot): Promise<Proven | undefined> {
 
 async function proveCopy(
   shop: Workshop,
-  slot: Slot,
+  tool: Tool,
   artifact: Artifact,
   copy: string,
 ): Promise<Proven> {
-  const { folder, binary } = await newFolder(shop, slot.tool);
+  const { folder, binary } = await newFolder(shop, tool);
   await copyFile(copy, binary);
   shop.releaseProver?.start();
   const file = digestFile(binary, MAX_BINARY_BYTES);
   const arrival = { folder, file, underWay: Promise.resolve(undefined) };
-  return finish(shop, slot, artifact, arrival, Promise.resolve(undefined), 'preinstalled');
+  return finish(shop, tool, artifact, arrival, Promise.resolve(undefined), 'preinstalled');
 }
 
-async function fetch(shop: Workshop, slot: Slot): Promise<Proven> {
-  const artifact = shop.release.binary(slot.tool, shop.platform);
-  const arrival = shop.begun.get(slot.tool) ?? (await begin(shop, slot.tool));
+async function fetch(shop: Workshop, tool: Tool): Promise<Proven> {
+  const artifact = shop.release.binary(tool, shop.platform);
+  const arrival = shop.begun.get(tool) ?? (await begin(shop, tool));
   // The large object first: all that is small is here long before its last byte.
   await arrival.underWay;
   shop.releaseProver?.start();
   const hint = publishedDigest(shop, artifact);
-  return finish(shop, slot, artifact, arrival, hint, 'download');
+  return finish(shop, tool, artifact, arrival, hint, 'download');
 }
 
 /** Every check on a file in a folder of this run, and its evidence written beside it. */
 async function finish(
   shop: Workshop,
-  slot: Slot,
+  tool: Tool,
   artifact: Artifact,
   { folder, file }: Arrival,
   hint: Promise<string | undefined>,
@@ -238,19 +292,19 @@ async function finish(
   if (recovered !== undefined) {
     shop.journal.warning('Broken publication', `${artifact.name}: ${recovered}`);
   }
-  const files = slot.files(folder);
+  const files = filesIn(folder, tool, shop.platform);
   await chmod(files.binary, 0o755);
   const releaseProof: ReleaseProof =
     shop.releaseProver === undefined
       ? { kind: 'skipped' }
       : await shop.releaseProver.bind(
-          slot.tool,
+          tool,
           artifact,
           shop.platform,
           verified,
           shop.isNative ? files.binary : undefined,
         );
-  checkConditions(shop, slot.tool, verified);
+  checkConditions(shop, tool, verified);
   await writeFile(files.bundle, serializeBundle(verified.bundle), { flag: 'wx', mode: 0o644 });
   if (releaseProof.kind === 'sbom') {
     const sbom = releaseProof.sbom.verified;
@@ -262,6 +316,8 @@ async function finish(
     download: origin === 'download' ? arrived - started : undefined,
     verify: performance.now() - arrived,
   };
+  const sha256 = verified.file.sha256.toString('hex');
+  const slot = new Slot(shop.toolCache, tool, shop.release.version, shop.platform, sha256);
   return proven(slot, folder, origin, proof, releaseProof, durations);
 }
 

@@ -15,7 +15,7 @@ import { downloadFailed } from '../transfer/download-failed.js';
 import { TransferError } from '../transfer/transfer-error.js';
 import { complaintOfBinary } from './ask-binary.js';
 import type { Journal } from './journal.js';
-import type { SlotFiles } from './tool-cache.js';
+import type { CopyFiles } from './tool-cache.js';
 
 /** How a binary was bound to the release that was asked for. */
 export type ReleaseProof =
@@ -84,7 +84,7 @@ export class ReleaseProver {
     artifact: Artifact,
     platform: Platform,
     verified: Verified,
-    files: SlotFiles,
+    files: CopyFiles,
     executable: string | undefined,
   ): Promise<ReleaseProof> {
     if (!existsSync(files.sbom)) {

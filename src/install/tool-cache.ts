@@ -15,12 +15,36 @@ const PARTIAL_PREFIX = '.partial-';
 export interface ToolCache {
   /** RUNNER_TOOL_CACHE */
   readonly folder: string;
-  /** Of {@link trustLabel}: a run sees only copies that were proven against what it trusts. */
+  /** Of {@link trustLabel}: a run sees only copies that were proven for what it asks. */
   readonly trust: string;
 }
 
+/** Files of a copy, in a folder that is a slot or may become one. */
+export interface CopyFiles {
+  readonly binary: string;
+  /** The evidence for the binary. */
+  readonly bundle: string;
+  readonly sbom: string;
+  /** The evidence for the SBOM. */
+  readonly sbomBundle: string;
+}
+
+export function filesIn(folder: string, tool: Tool, platform: Platform): CopyFiles {
+  const name = fileName(tool, platform);
+  return {
+    binary: path.join(folder, name),
+    bundle: path.join(folder, `${name}.sigstore.json`),
+    sbom: path.join(folder, 'kubernetes-release.spdx'),
+    sbomBundle: path.join(folder, 'kubernetes-release.spdx.sigstore.json'),
+  };
+}
+
 /**
- * Where one verified copy lives: `<tool cache>/verified-<tool>/<version>/<os>-<arch>-<trust>/`.
+ * Where one verified copy lives:
+ * `<tool cache>/verified-<tool>/<version>/<os>-<arch>-<trust>-<SHA-256 of the binary>/`.
+ *
+ * Its name says what it holds, so whatever other runs trust, ask for or are told by their mirrors:
+ * none of them puts another binary into a folder that this run has put on `PATH`.
  *
  * The layout is that of `@actions/tool-cache`, its marker file included. What that library does
  * is not used here: it trusts the marker, copies where a move will do, and empties a folder that
@@ -30,30 +54,30 @@ export class Slot {
   readonly tool: Tool;
   /** With `v`. */
   readonly version: string;
+  /** Of the binary, 64 hex digits. */
+  readonly sha256: string;
   readonly folder: string;
-  readonly #fileName: string;
+  readonly #platform: Platform;
   readonly #toolCache: ToolCache;
 
-  constructor(toolCache: ToolCache, tool: Tool, version: string, platform: Platform) {
+  constructor(
+    toolCache: ToolCache,
+    tool: Tool,
+    version: string,
+    platform: Platform,
+    sha256: string,
+  ) {
     this.tool = tool;
     this.version = version;
-    this.folder = path.join(
-      toolFolder(toolCache, tool),
-      version.slice(1),
-      `${platform.os}-${platform.arch}-${toolCache.trust}`,
-    );
-    this.#fileName = fileName(tool, platform);
+    this.sha256 = sha256;
+    const name = `${prefix(toolCache, platform)}${sha256}`;
+    this.folder = path.join(toolFolder(toolCache, tool), version.slice(1), name);
+    this.#platform = platform;
     this.#toolCache = toolCache;
   }
 
-  /** The files of a copy, in this slot or in a folder that is to become it. */
-  files(folder = this.folder): SlotFiles {
-    return {
-      binary: path.join(folder, this.#fileName),
-      bundle: path.join(folder, `${this.#fileName}.sigstore.json`),
-      sbom: path.join(folder, 'kubernetes-release.spdx'),
-      sbomBundle: path.join(folder, 'kubernetes-release.spdx.sigstore.json'),
-    };
+  files(): CopyFiles {
+    return filesIn(this.folder, this.tool, this.#platform);
   }
 
   /** @throws {SetupError} INSTALL_FAILED */
@@ -88,16 +112,22 @@ export class Slot {
 
   /** Changes when the folder or its binary is replaced or written to. */
   async trace(): Promise<string> {
-    const { binary } = this.files();
-    const entries = await Promise.all([this.#look(this.folder), this.#look(binary)]);
-    return entries
-      .map((found) => `${String(found?.ino)} ${String(found?.size)} ${String(found?.ctimeMs)}`)
-      .join(', ');
+    const found = await this.#look(this.folder);
+    return `${await this.#traceIn(this.folder)}, changed ${String(found?.ctimeMs)}`;
+  }
+
+  /** The part of a trace that stays when the folder is moved. */
+  async #traceIn(folder: string): Promise<string> {
+    const { binary } = filesIn(folder, this.tool, this.#platform);
+    const entries = await Promise.all([this.#look(folder), this.#look(binary)]);
+    const [entry, file] = entries.map((found) => `${String(found?.dev)}:${String(found?.ino)}`);
+    return `${String(entry)}, ${String(file)} ${String(entries[1]?.size)} ${String(entries[1]?.ctimeMs)}`;
   }
 
   /**
    * Moves a finished folder into the slot, in one step.
    *
+   * @param folder with the files of {@link filesIn}
    * @returns false when another run was faster; the folder then stays where it is
    * @throws {SetupError} INSTALL_FAILED
    */
@@ -105,8 +135,10 @@ export class Slot {
     const parent = path.dirname(this.folder);
     try {
       await mkdir(parent, { recursive: true, mode: 0o755 });
-      await this.#assertParents(await trustedOwners(this.#toolCache.folder));
-      await chmod(this.files(folder).binary, 0o755);
+      const owners = await trustedOwners(this.#toolCache.folder);
+      await this.#assertParents(owners);
+      await assertPrivate(folder, 'folder', owners);
+      await chmod(filesIn(folder, this.tool, this.#platform).binary, 0o755);
       await chmod(folder, 0o755);
       await sweep(parent);
       const isFilled = await moveInto(folder, this.folder);
@@ -159,25 +191,47 @@ export class Slot {
     return [path.dirname(version), version];
   }
 
-  /** @throws {SetupError} INSTALL_FAILED */
-  async empty(): Promise<void> {
+  /**
+   * Removes the copy that was judged, and none that another run has put there since.
+   *
+   * @param judged its {@link trace} from before it was looked at
+   * @throws {SetupError} INSTALL_FAILED
+   */
+  async remove(judged: string): Promise<void> {
     try {
       await this.#assertNoLinks();
+      const contents = await this.#traceIn(this.folder);
+      if ((await this.trace()) !== judged) {
+        return;
+      }
+      const aside = path.join(path.dirname(this.folder), `${PARTIAL_PREFIX}${randomUUID()}`);
+      await rename(this.folder, aside);
+      if ((await this.#traceIn(aside)) !== contents && (await moveInto(aside, this.folder))) {
+        return;
+      }
       await rm(`${this.folder}.complete`, { force: true });
-      await rm(this.folder, { force: true, recursive: true, maxRetries: 3 });
+      await rm(aside, { force: true, recursive: true, maxRetries: 3 });
     } catch (error) {
       throw installFailed(`cannot remove ${this.folder} from the tool cache`, error);
     }
   }
 }
 
-export interface SlotFiles {
-  readonly binary: string;
-  /** The evidence for the binary. */
-  readonly bundle: string;
-  readonly sbom: string;
-  /** The evidence for the SBOM. */
-  readonly sbomBundle: string;
+/** What the tool cache claims to hold of a version; each is verified before it is used. */
+export async function slotsOf(
+  toolCache: ToolCache,
+  tool: Tool,
+  version: string,
+  platform: Platform,
+): Promise<Slot[]> {
+  const start = prefix(toolCache, platform);
+  const names = await namesIn(path.join(toolFolder(toolCache, tool), version.slice(1)));
+  return names
+    .filter((name) => name.startsWith(start))
+    .map((name) => name.slice(start.length))
+    .filter((rest) => /^[0-9a-f]{64}$/.test(rest))
+    .sort()
+    .map((sha256) => new Slot(toolCache, tool, version, platform, sha256));
 }
 
 /**
@@ -190,12 +244,21 @@ export async function cachedVersions(
   tool: Tool,
   platform: Platform,
 ): Promise<string[]> {
-  const names = await readdir(toolFolder(toolCache, tool)).catch(() => []);
-  const versions = names.filter(isExactVersion);
-  const occupied = await Promise.all(
-    versions.map((version) => new Slot(toolCache, tool, `v${version}`, platform).isOccupied()),
+  const names = await namesIn(toolFolder(toolCache, tool));
+  const versions = names.filter(isExactVersion).map((name) => `v${name}`);
+  const slots = await Promise.all(
+    versions.map((version) => slotsOf(toolCache, tool, version, platform)),
   );
-  return versions.filter((_, index) => occupied[index]).map((version) => `v${version}`);
+  return versions.filter((_, index) => slots[index]?.length !== 0);
+}
+
+/** Nothing for a folder that is not there, or is none: what is wrong with it shows when it is used. */
+function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch(() => []);
+}
+
+function prefix({ trust }: ToolCache, { os, arch }: Platform): string {
+  return `${os}-${arch}-${trust}-`;
 }
 
 function toolFolder(toolCache: ToolCache, tool: Tool): string {

@@ -3,16 +3,24 @@ import type { ExpectedIdentity } from '../sigstore/identity.js';
 import type { TrustRootChoice } from '../sigstore/trusted-root.js';
 
 /**
- * Names what a run trusts: issuer, identity, and the trust root or the root that TUF begins with.
- *
- * Copies in the tool cache are kept apart by it. Else a run that trusts somebody else would find
- * the copy of this one wanting, and put its own in the place that this one has put on `PATH`.
+ * Names what a run asks of a copy: issuer, identity, trust root or the root that TUF begins with,
+ * and the release. Copies in the tool cache are kept apart by it: one with the evidence that
+ * satisfies this run is not displaced by one that satisfies another run, and not looked at by it.
  *
  * @returns 16 hex digits
  */
-export function trustLabel(identity: ExpectedIdentity, trustRoot: TrustRootChoice): string {
+export function trustLabel(
+  identity: ExpectedIdentity,
+  trustRoot: TrustRootChoice,
+  bindRelease: boolean,
+): string {
   const hash = createHash('sha256');
-  for (const part of [identity.issuer, identity.subjectAlternativeName, ...parts(trustRoot)]) {
+  for (const part of [
+    identity.issuer,
+    identity.subjectAlternativeName,
+    bindRelease ? 'bound' : 'unbound',
+    ...parts(trustRoot),
+  ]) {
     hash.update(createHash('sha256').update(part).digest());
   }
   return hash.digest('hex').slice(0, 16);

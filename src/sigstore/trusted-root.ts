@@ -256,6 +256,11 @@ function translated(source: TrustRootSource, error: unknown): SetupError {
     : unavailable(source, error);
 }
 
+/** What is not JSON is perhaps not meant to be read by others: nothing of it is shown. */
+function reasonOf(error: unknown): string {
+  return error instanceof SyntaxError ? 'it is not JSON' : explain(error);
+}
+
 function unavailable(source: TrustRootSource, error: unknown): SetupError {
   const [what, hint] =
     source.kind === 'tuf'
@@ -268,7 +273,7 @@ function unavailable(source: TrustRootSource, error: unknown): SetupError {
         : ['from the embedded copy', 'This is a defect of the action: please report it.'];
   return new SetupError(
     'TRUST_ROOT_UNAVAILABLE',
-    `cannot load the trust root ${what}: ${explain(error)}`,
+    `cannot load the trust root ${what}: ${reasonOf(error)}`,
     hint,
     error,
   );

@@ -16,13 +16,22 @@ export class DigestedFile {
   readonly size: number;
   /** SHA-256, 32 bytes. */
   readonly sha256: Buffer;
+  /** The file itself, whatever its path may lead to later. */
+  readonly entry: FileEntry;
   #fed: ReturnType<typeof createVerify> | undefined;
   readonly #checked = new Map<string, boolean>();
 
-  constructor(path: string, size: number, sha256: Buffer, fed: ReturnType<typeof createVerify>) {
+  constructor(
+    path: string,
+    size: number,
+    sha256: Buffer,
+    fed: ReturnType<typeof createVerify>,
+    entry: FileEntry,
+  ) {
     this.path = path;
     this.size = size;
     this.sha256 = sha256;
+    this.entry = entry;
     this.#fed = fed;
   }
 
@@ -67,6 +76,12 @@ export class DigestedFile {
   }
 }
 
+/** What tells a file of this machine from all others (POSIX `stat`). */
+export interface FileEntry {
+  readonly dev: number;
+  readonly ino: number;
+}
+
 /** Takes the bytes of a file as they come: one SHA-256 and one ECDSA-with-SHA-256 check. */
 export class Digester {
   readonly #hash = createHash('sha256');
@@ -89,9 +104,9 @@ export class Digester {
   }
 
   /** @param path where the bytes are */
-  toFile(path: string): DigestedFile {
+  toFile(path: string, entry: FileEntry): DigestedFile {
     const { sha256, check } = this.end();
-    return new DigestedFile(path, this.#size, sha256, check);
+    return new DigestedFile(path, this.#size, sha256, check, entry);
   }
 }
 
@@ -107,7 +122,9 @@ export async function digestFile(path: string, maxBytes: number): Promise<Digest
   let page = Buffer.allocUnsafeSlow(PIECE);
   let nextPage = Buffer.allocUnsafeSlow(PIECE);
   let reading = file.read(page, 0, PIECE);
+  let entry: FileEntry;
   try {
+    entry = await file.stat();
     for (let read = (await reading).bytesRead; read > 0; read = (await reading).bytesRead) {
       // The next page comes from the disk while this one is hashed.
       reading = file.read(nextPage, 0, PIECE);
@@ -121,5 +138,5 @@ export async function digestFile(path: string, maxBytes: number): Promise<Digest
     await reading.catch(() => undefined); // Nothing may be read into a page that is gone.
     await file.close();
   }
-  return digester.toFile(path);
+  return digester.toFile(path, entry);
 }

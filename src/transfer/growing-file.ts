@@ -77,8 +77,9 @@ export class GrowingFile {
   async end(): Promise<DigestedFile> {
     await this.#turnPage();
     await this.#writing;
+    const entry = await stored(this.#path, this.#handle.stat());
     await stored(this.#path, this.#handle.close());
-    return this.#digester.toFile(this.#path);
+    return this.#digester.toFile(this.#path, entry);
   }
 
   /** Removes what there is. */

@@ -18,7 +18,7 @@ export async function trustedOwners(root: string): Promise<Owners> {
 }
 
 /**
- * Requires a plain file or folder, and no link, that nobody but its owner can write to.
+ * Requires a plain file of one name, or a plain folder, that nobody but its owner can write to.
  *
  * @throws {FinalError}
  */
@@ -32,6 +32,9 @@ export async function assertPrivate(
   if (found === undefined || isKind !== true) {
     throw new FinalError(`${file} is not a plain ${kind}`);
   }
+  if (kind === 'file' && found.nlink !== 1) {
+    throw new FinalError(`${file} can be changed by another name that it has`);
+  }
   if (owners !== undefined && ((found.mode & 0o022) !== 0 || !owners.has(found.uid))) {
     throw new FinalError(`${file} can be changed by other users of this machine`);
   }
@@ -42,7 +45,7 @@ export async function entryAt(file: string): Promise<Stats | undefined> {
   try {
     return await lstat(file);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') {
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) {
       return undefined;
     }
     throw new FinalError(`cannot look at ${file}`, error);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
@@ -54,7 +54,7 @@ function digested(bytes: Buffer): DigestedFile {
   writeFileSync(path, bytes);
   const digester = new Digester();
   digester.update(bytes);
-  return digester.toFile(path);
+  return digester.toFile(path, statSync(path));
 }
 
 interface Material {

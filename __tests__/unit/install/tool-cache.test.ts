@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   chmodSync,
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -14,29 +15,44 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Slot, cachedVersions, type ToolCache } from '../../../src/install/tool-cache.js';
-import { assertUnchanged, type Installed } from '../../../src/install/obtain.js';
+import { basename, join } from 'node:path';
+import {
+  Slot,
+  cachedVersions,
+  filesIn,
+  slotsOf,
+  type ToolCache,
+} from '../../../src/install/tool-cache.js';
+import {
+  assertUnchanged,
+  install,
+  type Installed,
+  type Proven,
+  type Workshop,
+} from '../../../src/install/obtain.js';
+import { digestFile } from '../../../src/transfer/digested-file.js';
 
 const PLATFORM = { os: 'linux', arch: 'amd64' } as const;
 const posix = process.platform === 'win32' ? test.skip : test; // Windows has no such modes.
 
 let root: string;
+const HEX = 'ab'.repeat(32);
 let cache: ToolCache;
 let slot: Slot;
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'tool-cache-'));
   cache = { folder: join(root, 'cache'), trust: 'trust' };
-  slot = new Slot(cache, 'kubectl', 'v1.31.9', PLATFORM);
+  slot = new Slot(cache, 'kubectl', 'v1.31.9', PLATFORM, HEX);
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
 /** A finished folder, ready to be moved. */
 function finished(content: string): string {
   const folder = mkdtempSync(join(root, 'finished-'));
-  writeFileSync(slot.files(folder).binary, content, { mode: 0o644 });
-  writeFileSync(slot.files(folder).bundle, '{}', { mode: 0o644 });
+  const files = filesIn(folder, 'kubectl', PLATFORM);
+  writeFileSync(files.binary, content, { mode: 0o644 });
+  writeFileSync(files.bundle, '{}', { mode: 0o644 });
   return folder;
 }
 
@@ -51,9 +67,10 @@ function replaceSlot(): void {
 describe('Slot', () => {
   test('is where the tool cache of a runner would have it', () => {
     expect(slot.folder).toBe(
-      join(root, 'cache', 'verified-kubectl', '1.31.9', 'linux-amd64-trust'),
+      join(root, 'cache', 'verified-kubectl', '1.31.9', `linux-amd64-trust-${HEX}`),
     );
-    const windows = new Slot(cache, 'kubectl', 'v1.31.9', { os: 'windows', arch: 'amd64' });
+    const platform = { os: 'windows', arch: 'amd64' } as const;
+    const windows = new Slot(cache, 'kubectl', 'v1.31.9', platform, HEX);
     expect(windows.files().binary).toMatch(/kubectl\.exe$/);
   });
 
@@ -92,12 +109,25 @@ describe('Slot', () => {
     else await expect(unchanged).rejects.toMatchObject({ code: 'INSTALL_FAILED' });
   });
 
-  test('is emptied with its marker, and may then be filled again', async () => {
+  test('is removed with its marker, and may then be filled again', async () => {
     await slot.fill(finished('one'));
-    await slot.empty();
+    await slot.remove(await slot.trace());
+    expect(readdirSync(join(slot.folder, '..'))).toEqual([]);
     expect(await slot.isOccupied()).toBe(false);
     expect(existsSync(`${slot.folder}.complete`)).toBe(false);
     expect(await slot.fill(finished('two'))).toBe(true);
+  });
+
+  test.each([
+    ['written to', () => writeFileSync(slot.files().binary, 'other')],
+    ['replaced', () => replaceSlot()],
+    ['given another file', () => writeFileSync(join(slot.folder, 'another'), '')],
+  ])('is not removed when it has been %s since it was judged', async (_, change) => {
+    await slot.fill(finished('one'));
+    const judged = await slot.trace();
+    change();
+    await slot.remove(judged);
+    expect(existsSync(slot.files().binary)).toBe(true);
   });
 
   test('sweeps away what died an hour ago, and nothing younger', async () => {
@@ -110,7 +140,7 @@ describe('Slot', () => {
     utimesSync(old, twoHoursAgo, twoHoursAgo);
     await slot.fill(finished('one'));
     expect(readdirSync(parent).sort()).toEqual(
-      ['.partial-young', 'linux-amd64-trust', 'linux-amd64-trust.complete'].sort(),
+      ['.partial-young', basename(slot.folder), `${basename(slot.folder)}.complete`].sort(),
     );
   });
 
@@ -118,6 +148,7 @@ describe('Slot', () => {
     ['a binary that the group can write to', () => chmodSync(slot.files().binary, 0o775)],
     ['evidence that everybody can write to', () => chmodSync(slot.files().bundle, 0o646)],
     ['a folder that the group can write to', () => chmodSync(slot.folder, 0o775)],
+    ['a binary of two names', () => linkSync(slot.files().binary, join(root, 'other name'))],
     ['a link in it', () => symlinkSync(slot.files().binary, join(slot.folder, 'link'))],
     ['a folder in it', () => mkdirSync(join(slot.folder, 'folder'))],
   ])('refuses %s', async (_, spoil) => {
@@ -133,16 +164,71 @@ describe('Slot', () => {
   });
 });
 
+describe('install', () => {
+  /** Moves a folder whose binary was proven, after somebody has done something to it. */
+  async function installAfter(change: (binary: string, folder: string) => void): Promise<unknown> {
+    const folder = finished('one');
+    const { binary } = filesIn(folder, 'kubectl', PLATFORM);
+    const file = await digestFile(binary, 1000);
+    change(binary, folder);
+    const proven = { slot, folder, trace: undefined, verified: { file } };
+    return install({} as Workshop, proven as unknown as Proven);
+  }
+
+  test.each<[string, (binary: string, folder: string) => void]>([
+    ['is left alone', () => undefined],
+    ['is copied, as to another file system', (binary) => replace(binary, 'one')],
+  ])('takes a binary that %s', async (_, change) => {
+    expect(await installAfter(change)).toMatchObject({ folder: slot.folder });
+  });
+
+  test.each<[string, (binary: string, folder: string) => void]>([
+    ['is exchanged', (binary) => replace(binary, 'two')],
+    ['gets a neighbour', (_binary, folder) => writeFileSync(join(folder, 'git'), '')],
+    ['gets another name', (binary) => linkSync(binary, join(root, 'other name'))],
+    [
+      'is behind a link to another folder',
+      (_binary, folder) => {
+        renameSync(folder, `${folder}-aside`);
+        symlinkSync(finished('two'), folder);
+      },
+    ],
+  ])('refuses one that %s on its way', async (_, change) => {
+    await expect(installAfter(change)).rejects.toMatchObject({ code: 'INSTALL_FAILED' });
+  });
+});
+
+function replace(path: string, content: string): void {
+  rmSync(path);
+  writeFileSync(`${path}-other`, '');
+  writeFileSync(path, content);
+  rmSync(`${path}-other`);
+}
+
+describe('slotsOf', () => {
+  test('finds every copy of a version, by the digest in its name', async () => {
+    await slot.fill(finished('one'));
+    const other = new Slot(cache, 'kubectl', 'v1.31.9', PLATFORM, 'cd'.repeat(32));
+    await other.fill(finished('two'));
+    const found = await slotsOf(cache, 'kubectl', 'v1.31.9', PLATFORM);
+    expect(found.map(({ folder }) => folder)).toEqual([slot.folder, other.folder]);
+    expect(await slotsOf(cache, 'kubectl', 'v1.31.8', PLATFORM)).toEqual([]);
+  });
+});
+
 describe('cachedVersions', () => {
   test('names versions that are there for platform and trust, and nothing else', async () => {
     for (const folder of [
-      '1.31.9/linux-amd64-trust',
-      '1.32.0-rc.1/linux-amd64-trust',
-      '1.30.0/linux-arm64-trust',
-      '1.29.0/linux-amd64-other',
-      '1.28.0/linux-amd64',
-      '../../x/linux-amd64-trust',
-      'latest/linux-amd64-trust',
+      `1.31.9/linux-amd64-trust-${HEX}`,
+      `1.32.0-rc.1/linux-amd64-trust-${HEX}`,
+      `1.30.0/linux-arm64-trust-${HEX}`,
+      `1.29.0/linux-amd64-other-${HEX}`,
+      '1.28.0/linux-amd64-trust-',
+      `1.27.0/linux-amd64-trust-${HEX}0`,
+      `1.26.0/linux-amd64-trust-${HEX}.complete`,
+      '1.25.0/linux-amd64',
+      `../../x/linux-amd64-trust-${HEX}`,
+      `latest/linux-amd64-trust-${HEX}`,
     ]) {
       mkdirSync(join(cache.folder, 'verified-kubectl', folder), { recursive: true });
     }

@@ -16,19 +16,20 @@ const file = (json: string, path = '/a.json'): TrustRootChoice => ({
   json: Buffer.from(json),
 });
 
-test('is different for whatever is trusted', () => {
+test('is different for whatever is asked', () => {
   const { issuer, subjectAlternativeName } = IDENTITY;
   const labels = [
-    trustLabel(IDENTITY, PUBLIC),
-    trustLabel({ issuer: `${issuer}/`, subjectAlternativeName }, PUBLIC),
-    trustLabel({ issuer, subjectAlternativeName: 'b@k8s.io' }, PUBLIC),
-    trustLabel({ issuer: subjectAlternativeName, subjectAlternativeName: issuer }, PUBLIC),
-    trustLabel({ issuer: `${issuer}a`, subjectAlternativeName: '@k8s.io' }, PUBLIC),
-    trustLabel(IDENTITY, tuf('{}')),
-    trustLabel(IDENTITY, tuf('{ }')),
-    trustLabel(IDENTITY, file('{}')),
-    trustLabel(IDENTITY, file('{ }')),
-    trustLabel(IDENTITY, file('public')),
+    trustLabel(IDENTITY, PUBLIC, true),
+    trustLabel(IDENTITY, PUBLIC, false),
+    trustLabel({ issuer: `${issuer}/`, subjectAlternativeName }, PUBLIC, true),
+    trustLabel({ issuer, subjectAlternativeName: 'b@k8s.io' }, PUBLIC, true),
+    trustLabel({ issuer: subjectAlternativeName, subjectAlternativeName: issuer }, PUBLIC, true),
+    trustLabel({ issuer: `${issuer}a`, subjectAlternativeName: '@k8s.io' }, PUBLIC, true),
+    trustLabel(IDENTITY, tuf('{}'), true),
+    trustLabel(IDENTITY, tuf('{ }'), true),
+    trustLabel(IDENTITY, file('{}'), true),
+    trustLabel(IDENTITY, file('{ }'), true),
+    trustLabel(IDENTITY, file('public'), true),
   ];
   expect(new Set(labels).size).toBe(labels.length);
   for (const label of labels) {
@@ -41,5 +42,5 @@ test.each<[string, TrustRootChoice, TrustRootChoice]>([
   ['one root, by two mirrors', tuf('{}'), tuf('{}', new URL('https://other.example/'))],
   ['one file, in two places', file('{}'), file('{}', '/b.json')],
 ])('is the same for %s', (_, one, other) => {
-  expect(trustLabel(IDENTITY, one)).toBe(trustLabel(IDENTITY, other));
+  expect(trustLabel(IDENTITY, one, true)).toBe(trustLabel(IDENTITY, other, true));
 });

@@ -84,7 +84,7 @@ function fileOf(sha256: Buffer): DigestedFile {
     },
   };
   type Fed = ConstructorParameters<typeof DigestedFile>[3];
-  return new DigestedFile('no such file', 0, sha256, check as unknown as Fed);
+  return new DigestedFile('no such file', 0, sha256, check as unknown as Fed, { dev: 0, ino: 0 });
 }
 
 interface Claim {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Bundle } from '@sigstore/bundle';
@@ -29,7 +29,7 @@ export class Signer {
     writeFileSync(path, bytes);
     const digester = new Digester();
     digester.update(bytes);
-    return digester.toFile(path);
+    return digester.toFile(path, statSync(path));
   }
 
   /** Signs and logs bytes, and puts the bundle together from what the log answers. */
