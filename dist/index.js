@@ -13537,6 +13537,20 @@ class Slot {
         const version = node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(this.folder);
         return [node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(version), version];
     }
+    /** Undefined where another run was faster. */
+    async #moveAside() {
+        const aside = node_path__WEBPACK_IMPORTED_MODULE_2___default().join(node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(this.folder), `${PARTIAL_PREFIX}${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomUUID)()}`);
+        try {
+            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rename)(this.folder, aside);
+            return aside;
+        }
+        catch (error) {
+            if ((0,_errors_js__WEBPACK_IMPORTED_MODULE_3__/* .codeOf */ .$N)(error) === 'ENOENT') {
+                return undefined;
+            }
+            throw error;
+        }
+    }
     /**
      * Removes the copy that was judged, and none that another run has put there since.
      *
@@ -13550,8 +13564,10 @@ class Slot {
             if ((await this.trace()) !== judged) {
                 return;
             }
-            const aside = node_path__WEBPACK_IMPORTED_MODULE_2___default().join(node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(this.folder), `${PARTIAL_PREFIX}${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomUUID)()}`);
-            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rename)(this.folder, aside);
+            const aside = await this.#moveAside();
+            if (aside === undefined) {
+                return;
+            }
             if ((await this.#traceIn(aside)) !== contents && (await moveInto(aside, this.folder))) {
                 return;
             }

@@ -191,6 +191,20 @@ export class Slot {
     return [path.dirname(version), version];
   }
 
+  /** Undefined where another run was faster. */
+  async #moveAside(): Promise<string | undefined> {
+    const aside = path.join(path.dirname(this.folder), `${PARTIAL_PREFIX}${randomUUID()}`);
+    try {
+      await rename(this.folder, aside);
+      return aside;
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
   /**
    * Removes the copy that was judged, and none that another run has put there since.
    *
@@ -204,8 +218,10 @@ export class Slot {
       if ((await this.trace()) !== judged) {
         return;
       }
-      const aside = path.join(path.dirname(this.folder), `${PARTIAL_PREFIX}${randomUUID()}`);
-      await rename(this.folder, aside);
+      const aside = await this.#moveAside();
+      if (aside === undefined) {
+        return;
+      }
       if ((await this.#traceIn(aside)) !== contents && (await moveInto(aside, this.folder))) {
         return;
       }

@@ -130,6 +130,13 @@ describe('Slot', () => {
     expect(existsSync(slot.files().binary)).toBe(true);
   });
 
+  test('may be removed by several runs at once', async () => {
+    await slot.fill(finished('one'));
+    const judged = await slot.trace();
+    await Promise.all([1, 2, 3, 4].map(() => slot.remove(judged)));
+    expect(readdirSync(join(slot.folder, '..'))).toEqual([]);
+  });
+
   test('sweeps away what died an hour ago, and nothing younger', async () => {
     const parent = join(slot.folder, '..');
     const [old, young] = [join(parent, '.partial-old'), join(parent, '.partial-young')];
