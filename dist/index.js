@@ -12606,11 +12606,20 @@ const MAX_COMMITS = 5;
  */
 async function obtain(shop, tool) {
     const { toolCache, release, platform } = shop;
+    const expected = shop.conditions.checksums[tool];
+    const failures = [];
     for (const slot of await (0,tool_cache/* slotsOf */.nK)(toolCache, tool, release.version, platform)) {
-        const cached = await reuse(shop, slot, false);
-        if (cached !== undefined) {
-            return cached;
+        if (expected === undefined || slot.sha256 === expected) {
+            const cached = await reuse(shop, slot, false).catch((error) => {
+                failures.push(error); // Perhaps another copy passes.
+            });
+            if (cached !== undefined) {
+                return cached;
+            }
         }
+    }
+    if (failures.length > 0) {
+        throw failures[0];
     }
     return (await adopt(shop, tool)) ?? (await fetch(shop, tool));
 }
@@ -12629,7 +12638,13 @@ async function install(shop, proven) {
         }
         if (await slot.fill(current.folder)) {
             const trace = await slot.trace();
-            await assertArrived(slot, current.verified.file);
+            try {
+                await assertArrived(slot, current.verified.file);
+            }
+            catch (error) {
+                await slot.remove(trace);
+                throw error;
+            }
             return { ...current, trace, folder: slot.folder };
         }
         current = (await reuse(shop, slot, true)) ?? proven;
@@ -12641,7 +12656,9 @@ async function assertArrived(slot, { entry, sha256 }) {
     await slot.assertOwned();
     const { binary } = slot.files();
     const found = await (0,private_file/* entryAt */._f)(binary);
-    if (found?.dev === entry.dev && found.ino === entry.ino) {
+    // Some file systems of Windows have no such numbers, or larger ones than can be compared.
+    const isKnown = entry.ino !== 0 && Number.isSafeInteger(entry.ino);
+    if (isKnown && found?.dev === entry.dev && found.ino === entry.ino) {
         return;
     }
     // Copied from another file system, or exchanged on the way.
@@ -12684,6 +12701,8 @@ async function reuse(shop, slot, isReplaced) {
         return { ...(await proveCached(shop, slot, copy, started)), trace };
     }
     catch (error) {
+        // An error of this machine, such as too many open files, says nothing of the copy.
+        isDamaged &&= error instanceof errors/* SetupError */.w3 || (0,errors/* codeOf */.$N)(error) === 'ENOENT';
         const isRemoved = isDamaged || isReplaced;
         if (shop.http.signal.aborted || (!isRemoved && !isFaultOfCopy(error))) {
             throw error;
@@ -12692,7 +12711,9 @@ async function reuse(shop, slot, isReplaced) {
             shop.journal.info(`${slot.folder} is replaced: ${(0,errors/* explain */.WE)(error)}`);
         }
         else {
-            const fate = isDamaged ? 'is removed and fetched anew' : 'is not used';
+            const fate = isDamaged
+                ? 'is removed and fetched anew'
+                : 'is not used (remove it if this goes on, and no job needs it)';
             shop.journal.warning('Cached copy refused', `${slot.folder} ${fate}: ${(0,errors/* explain */.WE)(error)}`);
         }
         if (isRemoved) {
@@ -12705,10 +12726,9 @@ async function reuse(shop, slot, isReplaced) {
 async function inspect(slot) {
     await slot.assertOwned();
     const files = slot.files();
-    const [bundle, file] = await Promise.all([
-        (0,release_proof.readEvidence)(files.bundle),
-        (0,digested_file/* digestFile */.TM)(files.binary, begin/* MAX_BINARY_BYTES */.Rh),
-    ]);
+    // One after the other: Windows moves no folder in which a file is still open.
+    const bundle = await (0,release_proof.readEvidence)(files.bundle);
+    const file = await (0,digested_file/* digestFile */.TM)(files.binary, begin/* MAX_BINARY_BYTES */.Rh);
     const sha256 = file.sha256.toString('hex');
     if (sha256 !== slot.sha256) {
         throw (0,tool_cache/* installFailed */.Pr)(`the binary has been changed, its SHA-256 is ${sha256}`);
@@ -13537,7 +13557,7 @@ class Slot {
         const version = node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(this.folder);
         return [node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(version), version];
     }
-    /** Undefined where another run was faster. */
+    /** Undefined where another run was faster, or where the folder could only be removed in place. */
     async #moveAside() {
         const aside = node_path__WEBPACK_IMPORTED_MODULE_2___default().join(node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(this.folder), `${PARTIAL_PREFIX}${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomUUID)()}`);
         try {
@@ -13545,10 +13565,15 @@ class Slot {
             return aside;
         }
         catch (error) {
-            if ((0,_errors_js__WEBPACK_IMPORTED_MODULE_3__/* .codeOf */ .$N)(error) === 'ENOENT') {
-                return undefined;
+            switch ((0,_errors_js__WEBPACK_IMPORTED_MODULE_3__/* .codeOf */ .$N)(error)) {
+                case 'EXDEV': // It came with the image of a container (overlayfs).
+                    await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(this.folder, { force: true, recursive: true, maxRetries: 3 });
+                    return undefined;
+                case 'ENOENT':
+                    return undefined;
+                default:
+                    throw error;
             }
-            throw error;
         }
     }
     /**
@@ -13571,8 +13596,8 @@ class Slot {
             if ((await this.#traceIn(aside)) !== contents && (await moveInto(aside, this.folder))) {
                 return;
             }
-            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(`${this.folder}.complete`, { force: true });
-            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(aside, { force: true, recursive: true, maxRetries: 3 });
+            await discard(`${this.folder}.complete`);
+            await discard(aside);
         }
         catch (error) {
             throw installFailed(`cannot remove ${this.folder} from the tool cache`, error);
@@ -13643,13 +13668,18 @@ async function copyInto(from, to) {
         await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(partial, { force: true, recursive: true });
     }
 }
+/** Removes what is in nobody's way. */
+async function discard(path) {
+    // What resists is no reason to fail: a later run sweeps it away, or tries to.
+    await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(path, { force: true, recursive: true, maxRetries: 3 }).catch(() => undefined);
+}
 async function sweep(folder) {
     for (const name of await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.readdir)(folder)) {
         const stale = node_path__WEBPACK_IMPORTED_MODULE_2___default().join(folder, name);
         if (name.startsWith(PARTIAL_PREFIX)) {
             const modified = (await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(stale))?.mtimeMs ?? Infinity;
             if (modified < Date.now() - STALE_AFTER) {
-                await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(stale, { force: true, recursive: true });
+                await discard(stale);
             }
         }
     }
@@ -16503,14 +16533,15 @@ var external_node_crypto_ = __nccwpck_require__(7598);
  * and the release. Copies in the tool cache are kept apart by it: one with the evidence that
  * satisfies this run is not displaced by one that satisfies another run, and not looked at by it.
  *
+ * @param unboundFrom without proof for the release, the host that was believed; else undefined
  * @returns 16 hex digits
  */
-function trustLabel(identity, trustRoot, bindRelease) {
+function trustLabel(identity, trustRoot, unboundFrom) {
     const hash = (0,external_node_crypto_.createHash)('sha256');
     for (const part of [
         identity.issuer,
         identity.subjectAlternativeName,
-        bindRelease ? 'bound' : 'unbound',
+        unboundFrom === undefined ? 'bound' : `unbound ${unboundFrom.href}`,
         ...parts(trustRoot),
     ]) {
         hash.update((0,external_node_crypto_.createHash)('sha256').update(part).digest());
@@ -16619,9 +16650,9 @@ function loadReport() {
 async function main_begin(inputs, http, scratch, journal) {
     const toolCache = {
         folder: inputs.runner.toolCache,
-        trust: trustLabel(inputs.identity, inputs.trustRoot, inputs.bindRelease),
+        trust: trustLabel(inputs.identity, inputs.trustRoot, inputs.bindRelease ? undefined : inputs.downloadBaseUrl),
     };
-    const { version, isAnnounced } = await chooseVersion(inputs, toolCache, http, journal);
+    const { version, isAnnounced, isCached } = await chooseVersion(inputs, toolCache, http, journal);
     const resolvedAt = performance.now();
     journal.info(`Version: ${version} (asked for: ${inputs.versionSource})`);
     const sources = {
@@ -16641,13 +16672,14 @@ async function main_begin(inputs, http, scratch, journal) {
             arrivals.set(tool, arrival);
         }
     }
-    return { sources, arrivals, isAnnounced, resolvedAt };
+    return { sources, arrivals, isAnnounced, isCached, resolvedAt };
 }
 function filesOf(arrivals) {
     return [...arrivals.values()].map(({ file }) => file);
 }
 /**
- * Proves every tool. A release that was announced a moment ago is waited for.
+ * Proves every tool. A release that was announced a moment ago is waited for, and one that the tool
+ * cache alone knows is given up for one that the release host names.
  *
  * @param track gets what may still be running when another tool has failed
  */
@@ -16663,12 +16695,21 @@ async function obtainAll(inputs, beginning, trust, verification, track) {
         return await once(beginning);
     }
     catch (error) {
-        if (!beginning.isAnnounced || !isNotFound(error)) {
+        if (!isNotFound(error)) {
             throw error;
         }
         const { http, release, base, journal } = beginning.sources;
-        await awaitRelease(release.version, http, base, journal);
         const scratch = await (0,promises_.mkdtemp)(external_node_path_default().join(beginning.sources.scratch, 'again-'));
+        if (beginning.isCached) {
+            // What the tool cache holds of that version is no good, and the host does not know it.
+            const asked = main_begin({ ...inputs, checkLatest: true }, http, scratch, journal);
+            track(asked.then(({ arrivals }) => Promise.allSettled(filesOf(arrivals))));
+            return obtainAll(inputs, await asked, trust, verification, track);
+        }
+        if (!beginning.isAnnounced) {
+            throw error;
+        }
+        await awaitRelease(release.version, http, base, journal);
         const sources = { ...beginning.sources, scratch };
         return once({ ...beginning, sources, arrivals: new Map() });
     }
@@ -16689,12 +16730,13 @@ async function chooseVersion(inputs, toolCache, http, journal) {
         const newest = await (0,kubernetes_version/* newestSatisfying */.W4)(inAll, request);
         if (newest !== undefined) {
             journal.info(`${newest} is in the tool cache; "check-latest: true" would ask for a newer one`);
-            return { version: newest, isAnnounced: false };
+            return { version: newest, isAnnounced: false, isCached: true };
         }
     }
     const { downloadBaseUrl } = inputs;
     const isAnnounced = request.kind !== 'exact' && downloadBaseUrl.protocol !== 'file:';
-    return { version: await (0,kubernetes_version/* resolveVersion */.x)(request, http, downloadBaseUrl), isAnnounced };
+    const version = await (0,kubernetes_version/* resolveVersion */.x)(request, http, downloadBaseUrl);
+    return { version, isAnnounced, isCached: false };
 }
 function workshop(inputs, sources, arrivals, trust, { ReleaseProver, TransparencyLog }) {
     const { http, release, scratch, journal } = sources;
@@ -20583,10 +20625,9 @@ async function digestFile(path, maxBytes) {
     const file = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.open)(path, 'r');
     let page = Buffer.allocUnsafeSlow(PIECE);
     let nextPage = Buffer.allocUnsafeSlow(PIECE);
+    const entry = await file.stat();
     let reading = file.read(page, 0, PIECE);
-    let entry;
     try {
-        entry = await file.stat();
         for (let read = (await reading).bytesRead; read > 0; read = (await reading).bytesRead) {
             // The next page comes from the disk while this one is hashed.
             reading = file.read(nextPage, 0, PIECE);
@@ -20936,7 +20977,7 @@ async function assertPrivate(file, kind, owners) {
     if (found === undefined || isKind !== true) {
         throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_2__/* .FinalError */ .f4(`${file} is not a plain ${kind}`);
     }
-    if (kind === 'file' && found.nlink !== 1) {
+    if (kind === 'file' && found.nlink > 1) {
         throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_2__/* .FinalError */ .f4(`${file} can be changed by another name that it has`);
     }
     if (owners !== undefined && ((found.mode & 0o022) !== 0 || !owners.has(found.uid))) {

@@ -7,7 +7,7 @@ import { SetupError } from './errors.js';
 import { currentEnvironment, loadInputs, type Inputs } from './inputs.js';
 import { awaitRelease } from './install/await-release.js';
 import { beginIfNeeded, type Arrival, type Sources } from './install/begin.js';
-import { EarlyJournal } from './install/journal.js';
+import { EarlyJournal, type Journal } from './install/journal.js';
 import type { Installed, Proven, Workshop } from './install/obtain.js';
 import {
   cachedVersions,
@@ -101,6 +101,8 @@ interface Beginning {
   readonly arrivals: ReadonlyMap<Tool, Arrival>;
   /** Whether the release host itself has just named the version; a folder has what it has. */
   readonly isAnnounced: boolean;
+  /** Whether the tool cache named it. */
+  readonly isCached: boolean;
   /** When the version was known, on the clock of `performance.now()`. */
   readonly resolvedAt: number;
 }
@@ -110,13 +112,17 @@ async function begin(
   inputs: Inputs,
   http: HttpClient,
   scratch: string,
-  journal: EarlyJournal,
+  journal: Journal,
 ): Promise<Beginning> {
   const toolCache: ToolCache = {
     folder: inputs.runner.toolCache,
-    trust: trustLabel(inputs.identity, inputs.trustRoot, inputs.bindRelease),
+    trust: trustLabel(
+      inputs.identity,
+      inputs.trustRoot,
+      inputs.bindRelease ? undefined : inputs.downloadBaseUrl,
+    ),
   };
-  const { version, isAnnounced } = await chooseVersion(inputs, toolCache, http, journal);
+  const { version, isAnnounced, isCached } = await chooseVersion(inputs, toolCache, http, journal);
   const resolvedAt = performance.now();
   journal.info(`Version: ${version} (asked for: ${inputs.versionSource})`);
   const sources: Sources = {
@@ -136,7 +142,7 @@ async function begin(
       arrivals.set(tool, arrival);
     }
   }
-  return { sources, arrivals, isAnnounced, resolvedAt };
+  return { sources, arrivals, isAnnounced, isCached, resolvedAt };
 }
 
 function filesOf(arrivals: ReadonlyMap<Tool, Arrival>): Promise<unknown>[] {
@@ -152,7 +158,8 @@ interface Obtained {
 }
 
 /**
- * Proves every tool. A release that was announced a moment ago is waited for.
+ * Proves every tool. A release that was announced a moment ago is waited for, and one that the tool
+ * cache alone knows is given up for one that the release host names.
  *
  * @param track gets what may still be running when another tool has failed
  */
@@ -173,12 +180,21 @@ async function obtainAll(
   try {
     return await once(beginning);
   } catch (error) {
-    if (!beginning.isAnnounced || !isNotFound(error)) {
+    if (!isNotFound(error)) {
       throw error;
     }
     const { http, release, base, journal } = beginning.sources;
-    await awaitRelease(release.version, http, base, journal);
     const scratch = await mkdtemp(path.join(beginning.sources.scratch, 'again-'));
+    if (beginning.isCached) {
+      // What the tool cache holds of that version is no good, and the host does not know it.
+      const asked = begin({ ...inputs, checkLatest: true }, http, scratch, journal);
+      track(asked.then(({ arrivals }) => Promise.allSettled(filesOf(arrivals))));
+      return obtainAll(inputs, await asked, trust, verification, track);
+    }
+    if (!beginning.isAnnounced) {
+      throw error;
+    }
+    await awaitRelease(release.version, http, base, journal);
     const sources = { ...beginning.sources, scratch };
     return once({ ...beginning, sources, arrivals: new Map() });
   }
@@ -192,6 +208,7 @@ interface ChosenVersion {
   /** With `v`. */
   readonly version: string;
   readonly isAnnounced: boolean;
+  readonly isCached: boolean;
 }
 
 /**
@@ -202,7 +219,7 @@ async function chooseVersion(
   inputs: Inputs,
   toolCache: ToolCache,
   http: HttpClient,
-  journal: EarlyJournal,
+  journal: Journal,
 ): Promise<ChosenVersion> {
   const { version: request, checkLatest, tools, platform } = inputs;
   const isAlwaysAsked =
@@ -217,12 +234,13 @@ async function chooseVersion(
       journal.info(
         `${newest} is in the tool cache; "check-latest: true" would ask for a newer one`,
       );
-      return { version: newest, isAnnounced: false };
+      return { version: newest, isAnnounced: false, isCached: true };
     }
   }
   const { downloadBaseUrl } = inputs;
   const isAnnounced = request.kind !== 'exact' && downloadBaseUrl.protocol !== 'file:';
-  return { version: await resolveVersion(request, http, downloadBaseUrl), isAnnounced };
+  const version = await resolveVersion(request, http, downloadBaseUrl);
+  return { version, isAnnounced, isCached: false };
 }
 
 function workshop(

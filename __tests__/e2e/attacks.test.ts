@@ -1268,7 +1268,7 @@ const NEIGHBOURS: Attack[] = [
       // In the place where a run that binds would look for it.
       const { version, toolCache, world } = stage;
       const sha256 = world.release.artifact(OLDER, NATIVE_PLATFORM, 'kubectl').sha256;
-      const from = world.slot(version, 'kubectl', NATIVE_PLATFORM, sha256, false);
+      const from = world.slot(version, 'kubectl', NATIVE_PLATFORM, sha256, mirror);
       const planted = join(toolCache, world.slot(version, 'kubectl', NATIVE_PLATFORM, sha256));
       cpSync(join(toolCache, from), planted, { recursive: true });
       const gate = Promise.withResolvers<undefined>();
@@ -1328,6 +1328,53 @@ const NEIGHBOURS: Attack[] = [
     },
     check: expectCached,
   },
+  {
+    what: 'an unbound copy that the mirror of another run chose, for a run that binds nothing either',
+    outcome: 'without effect',
+    attack: async (stage) => {
+      stage.inputs['bind-release'] = 'false';
+      await anotherRun(stage, { 'download-base-url': await lyingMirror(stage, false) });
+    },
+    check: (run) => {
+      expect(run.outputs['cache-hit']).toBe('false');
+    },
+  },
+  {
+    what: 'a genuine copy under a version that does not exist, for a minor',
+    outcome: 'without effect',
+    attack: async (stage) => {
+      await stage.earlierRun();
+      const planted = join(dirname(dirname(stage.slot)), '1.40.9999', basename(stage.slot));
+      cpSync(stage.slot, planted, { recursive: true });
+      stage.inputs['version'] = '1.40';
+    },
+    check: (run, { version }) => {
+      expect(run.outputs['version']).toBe(version);
+      expect(run.annotations.map(({ title }) => title)).toEqual(['Cached copy refused']);
+    },
+  },
+  {
+    what: 'a copy of other bytes, before the one of the checksum that is asked for',
+    outcome: 'without effect',
+    attack: async (stage) => {
+      await stage.earlierRun();
+      cpSync(stage.slot, stage.slot.replace(/[0-9a-f]{64}$/, '0'.repeat(64)), { recursive: true });
+      stage.inputs['checksum'] = stage.kubectl.sha256;
+    },
+    check: expectCached,
+  },
+  ...(process.platform === 'linux' ? ['/proc/self/mem'] : []).map((device): Attack => ({
+    what: `a link to ${device}, which fails when it is read, in the tool cache of another action`,
+    outcome: 'without effect',
+    attack: (stage) => {
+      const place = join(stage.toolCache, 'kubectl', stage.version.slice(1), 'amd64');
+      mkdirSync(place, { recursive: true });
+      symlinkSync(device, binaryIn(place));
+      const arm = join(dirname(place), 'arm64');
+      mkdirSync(arm);
+      symlinkSync(device, binaryIn(arm));
+    },
+  })),
   inCache('a copy that has another name', ({ slot, toolCache }) => {
     linkSync(binaryIn(slot), join(toolCache, 'another name'));
   }),

@@ -77,7 +77,7 @@ beforeAll(async () => {
   // As a run leaves it that binds, and found no SBOM.
   for (const platform of [NATIVE, FOREIGN]) {
     const { sha256 } = world.release.artifact(WITHOUT_SBOM, platform, 'kubectl');
-    const unbound = world.slot(WITHOUT_SBOM, 'kubectl', platform, sha256, false);
+    const unbound = world.slot(WITHOUT_SBOM, 'kubectl', platform, sha256, world.host.url);
     const bound = world.slot(WITHOUT_SBOM, 'kubectl', platform, sha256);
     cpSync(join(filled, unbound), join(filled, bound), { recursive: true });
   }

@@ -134,15 +134,16 @@ export class World {
    * Where a run with {@link inputs} keeps a copy, relative to the tool cache.
    *
    * @param sha256 of the binary; of the published one unless given
+   * @param unboundFrom the download-base-url, with `bind-release: false`
    */
   slot(
     version: string,
     tool = 'kubectl',
     platform = NATIVE_PLATFORM,
     sha256 = this.release.artifact(version, platform, tool).sha256,
-    bindRelease = true,
+    unboundFrom?: string,
   ): string {
-    const bound = bindRelease ? 'bound' : 'unbound';
+    const bound = unboundFrom === undefined ? 'bound' : `unbound ${new URL(unboundFrom).href}`;
     const root = readFileSync(this.tufRootPath);
     const asked = [RELEASE_ISSUER, RELEASE_IDENTITY, bound, 'tuf', root];
     const digests = asked.map((part) => createHash('sha256').update(part).digest());

@@ -1,6 +1,6 @@
 import { chmod, copyFile, writeFile } from 'node:fs/promises';
 import type { Bundle } from '@sigstore/bundle';
-import { SetupError, explain } from '../errors.js';
+import { SetupError, codeOf, explain } from '../errors.js';
 import type { Tool } from '../kubernetes/platform.js';
 import type { Artifact } from '../kubernetes/release.js';
 import { serializeBundle } from '../sigstore/bundle.js';
@@ -70,11 +70,20 @@ export interface Installed extends Proven {
  */
 export async function obtain(shop: Workshop, tool: Tool): Promise<Proven> {
   const { toolCache, release, platform } = shop;
+  const expected = shop.conditions.checksums[tool];
+  const failures: unknown[] = [];
   for (const slot of await slotsOf(toolCache, tool, release.version, platform)) {
-    const cached = await reuse(shop, slot, false);
-    if (cached !== undefined) {
-      return cached;
+    if (expected === undefined || slot.sha256 === expected) {
+      const cached = await reuse(shop, slot, false).catch((error: unknown) => {
+        failures.push(error); // Perhaps another copy passes.
+      });
+      if (cached !== undefined) {
+        return cached;
+      }
     }
+  }
+  if (failures.length > 0) {
+    throw failures[0];
   }
   return (await adopt(shop, tool)) ?? (await fetch(shop, tool));
 }
@@ -94,7 +103,12 @@ export async function install(shop: Workshop, proven: Proven): Promise<Installed
     }
     if (await slot.fill(current.folder)) {
       const trace = await slot.trace();
-      await assertArrived(slot, current.verified.file);
+      try {
+        await assertArrived(slot, current.verified.file);
+      } catch (error) {
+        await slot.remove(trace);
+        throw error;
+      }
       return { ...current, trace, folder: slot.folder };
     }
     current = (await reuse(shop, slot, true)) ?? proven;
@@ -107,7 +121,9 @@ async function assertArrived(slot: Slot, { entry, sha256 }: DigestedFile): Promi
   await slot.assertOwned();
   const { binary } = slot.files();
   const found = await entryAt(binary);
-  if (found?.dev === entry.dev && found.ino === entry.ino) {
+  // Some file systems of Windows have no such numbers, or larger ones than can be compared.
+  const isKnown = entry.ino !== 0 && Number.isSafeInteger(entry.ino);
+  if (isKnown && found?.dev === entry.dev && found.ino === entry.ino) {
     return;
   }
   // Copied from another file system, or exchanged on the way.
@@ -151,6 +167,8 @@ async function reuse(shop: Workshop, slot: Slot, isReplaced: boolean): Promise<P
     isDamaged = false;
     return { ...(await proveCached(shop, slot, copy, started)), trace };
   } catch (error) {
+    // An error of this machine, such as too many open files, says nothing of the copy.
+    isDamaged &&= error instanceof SetupError || codeOf(error) === 'ENOENT';
     const isRemoved = isDamaged || isReplaced;
     if (shop.http.signal.aborted || (!isRemoved && !isFaultOfCopy(error))) {
       throw error;
@@ -158,7 +176,9 @@ async function reuse(shop: Workshop, slot: Slot, isReplaced: boolean): Promise<P
     if (isReplaced) {
       shop.journal.info(`${slot.folder} is replaced: ${explain(error)}`);
     } else {
-      const fate = isDamaged ? 'is removed and fetched anew' : 'is not used';
+      const fate = isDamaged
+        ? 'is removed and fetched anew'
+        : 'is not used (remove it if this goes on, and no job needs it)';
       shop.journal.warning('Cached copy refused', `${slot.folder} ${fate}: ${explain(error)}`);
     }
     if (isRemoved) {
@@ -177,10 +197,9 @@ interface Copy {
 async function inspect(slot: Slot): Promise<Copy> {
   await slot.assertOwned();
   const files = slot.files();
-  const [bundle, file] = await Promise.all([
-    readEvidence(files.bundle),
-    digestFile(files.binary, MAX_BINARY_BYTES),
-  ]);
+  // One after the other: Windows moves no folder in which a file is still open.
+  const bundle = await readEvidence(files.bundle);
+  const file = await digestFile(files.binary, MAX_BINARY_BYTES);
   const sha256 = file.sha256.toString('hex');
   if (sha256 !== slot.sha256) {
     throw installFailed(`the binary has been changed, its SHA-256 is ${sha256}`);

@@ -191,17 +191,22 @@ export class Slot {
     return [path.dirname(version), version];
   }
 
-  /** Undefined where another run was faster. */
+  /** Undefined where another run was faster, or where the folder could only be removed in place. */
   async #moveAside(): Promise<string | undefined> {
     const aside = path.join(path.dirname(this.folder), `${PARTIAL_PREFIX}${randomUUID()}`);
     try {
       await rename(this.folder, aside);
       return aside;
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') {
-        return undefined;
+      switch (codeOf(error)) {
+        case 'EXDEV': // It came with the image of a container (overlayfs).
+          await rm(this.folder, { force: true, recursive: true, maxRetries: 3 });
+          return undefined;
+        case 'ENOENT':
+          return undefined;
+        default:
+          throw error;
       }
-      throw error;
     }
   }
 
@@ -225,8 +230,8 @@ export class Slot {
       if ((await this.#traceIn(aside)) !== contents && (await moveInto(aside, this.folder))) {
         return;
       }
-      await rm(`${this.folder}.complete`, { force: true });
-      await rm(aside, { force: true, recursive: true, maxRetries: 3 });
+      await discard(`${this.folder}.complete`);
+      await discard(aside);
     } catch (error) {
       throw installFailed(`cannot remove ${this.folder} from the tool cache`, error);
     }
@@ -313,13 +318,19 @@ async function copyInto(from: string, to: string): Promise<boolean> {
   }
 }
 
+/** Removes what is in nobody's way. */
+async function discard(path: string): Promise<void> {
+  // What resists is no reason to fail: a later run sweeps it away, or tries to.
+  await rm(path, { force: true, recursive: true, maxRetries: 3 }).catch(() => undefined);
+}
+
 async function sweep(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const stale = path.join(folder, name);
     if (name.startsWith(PARTIAL_PREFIX)) {
       const modified = (await entryAt(stale))?.mtimeMs ?? Infinity;
       if (modified < Date.now() - STALE_AFTER) {
-        await rm(stale, { force: true, recursive: true });
+        await discard(stale);
       }
     }
   }

@@ -7,18 +7,19 @@ import type { TrustRootChoice } from '../sigstore/trusted-root.js';
  * and the release. Copies in the tool cache are kept apart by it: one with the evidence that
  * satisfies this run is not displaced by one that satisfies another run, and not looked at by it.
  *
+ * @param unboundFrom without proof for the release, the host that was believed; else undefined
  * @returns 16 hex digits
  */
 export function trustLabel(
   identity: ExpectedIdentity,
   trustRoot: TrustRootChoice,
-  bindRelease: boolean,
+  unboundFrom: URL | undefined,
 ): string {
   const hash = createHash('sha256');
   for (const part of [
     identity.issuer,
     identity.subjectAlternativeName,
-    bindRelease ? 'bound' : 'unbound',
+    unboundFrom === undefined ? 'bound' : `unbound ${unboundFrom.href}`,
     ...parts(trustRoot),
   ]) {
     hash.update(createHash('sha256').update(part).digest());

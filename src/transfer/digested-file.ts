@@ -121,10 +121,9 @@ export async function digestFile(path: string, maxBytes: number): Promise<Digest
   const file = await open(path, 'r');
   let page = Buffer.allocUnsafeSlow(PIECE);
   let nextPage = Buffer.allocUnsafeSlow(PIECE);
+  const entry = await file.stat();
   let reading = file.read(page, 0, PIECE);
-  let entry: FileEntry;
   try {
-    entry = await file.stat();
     for (let read = (await reading).bytesRead; read > 0; read = (await reading).bytesRead) {
       // The next page comes from the disk while this one is hashed.
       reading = file.read(nextPage, 0, PIECE);

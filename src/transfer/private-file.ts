@@ -32,7 +32,7 @@ export async function assertPrivate(
   if (found === undefined || isKind !== true) {
     throw new FinalError(`${file} is not a plain ${kind}`);
   }
-  if (kind === 'file' && found.nlink !== 1) {
+  if (kind === 'file' && found.nlink > 1) {
     throw new FinalError(`${file} can be changed by another name that it has`);
   }
   if (owners !== undefined && ((found.mode & 0o022) !== 0 || !owners.has(found.uid))) {

@@ -202,6 +202,7 @@ describe('install', () => {
     ],
   ])('refuses one that %s on its way', async (_, change) => {
     await expect(installAfter(change)).rejects.toMatchObject({ code: 'INSTALL_FAILED' });
+    expect(await slot.isOccupied()).toBe(false);
   });
 });
 

@@ -19,17 +19,22 @@ const file = (json: string, path = '/a.json'): TrustRootChoice => ({
 test('is different for whatever is asked', () => {
   const { issuer, subjectAlternativeName } = IDENTITY;
   const labels = [
-    trustLabel(IDENTITY, PUBLIC, true),
-    trustLabel(IDENTITY, PUBLIC, false),
-    trustLabel({ issuer: `${issuer}/`, subjectAlternativeName }, PUBLIC, true),
-    trustLabel({ issuer, subjectAlternativeName: 'b@k8s.io' }, PUBLIC, true),
-    trustLabel({ issuer: subjectAlternativeName, subjectAlternativeName: issuer }, PUBLIC, true),
-    trustLabel({ issuer: `${issuer}a`, subjectAlternativeName: '@k8s.io' }, PUBLIC, true),
-    trustLabel(IDENTITY, tuf('{}'), true),
-    trustLabel(IDENTITY, tuf('{ }'), true),
-    trustLabel(IDENTITY, file('{}'), true),
-    trustLabel(IDENTITY, file('{ }'), true),
-    trustLabel(IDENTITY, file('public'), true),
+    trustLabel(IDENTITY, PUBLIC, undefined),
+    trustLabel(IDENTITY, PUBLIC, new URL('https://dl.k8s.io/')),
+    trustLabel(IDENTITY, PUBLIC, new URL('https://mirror.example/')),
+    trustLabel({ issuer: `${issuer}/`, subjectAlternativeName }, PUBLIC, undefined),
+    trustLabel({ issuer, subjectAlternativeName: 'b@k8s.io' }, PUBLIC, undefined),
+    trustLabel(
+      { issuer: subjectAlternativeName, subjectAlternativeName: issuer },
+      PUBLIC,
+      undefined,
+    ),
+    trustLabel({ issuer: `${issuer}a`, subjectAlternativeName: '@k8s.io' }, PUBLIC, undefined),
+    trustLabel(IDENTITY, tuf('{}'), undefined),
+    trustLabel(IDENTITY, tuf('{ }'), undefined),
+    trustLabel(IDENTITY, file('{}'), undefined),
+    trustLabel(IDENTITY, file('{ }'), undefined),
+    trustLabel(IDENTITY, file('public'), undefined),
   ];
   expect(new Set(labels).size).toBe(labels.length);
   for (const label of labels) {
@@ -42,5 +47,5 @@ test.each<[string, TrustRootChoice, TrustRootChoice]>([
   ['one root, by two mirrors', tuf('{}'), tuf('{}', new URL('https://other.example/'))],
   ['one file, in two places', file('{}'), file('{}', '/b.json')],
 ])('is the same for %s', (_, one, other) => {
-  expect(trustLabel(IDENTITY, one, true)).toBe(trustLabel(IDENTITY, other, true));
+  expect(trustLabel(IDENTITY, one, undefined)).toBe(trustLabel(IDENTITY, other, undefined));
 });
