@@ -145,13 +145,21 @@ describe('download', () => {
   });
 
   test('nothing left to ask for (416): begins anew', async () => {
+    const isHere = Promise.withResolvers<undefined>();
     host.server.fail('object', async ({ response, answer }) => {
       const { headers, body } = await answer();
       response.writeHead(200, headers); // Chunked, and never ended: all is here, but who knows?
       response.write(body);
-      setTimeout(() => response.socket?.resetAndDestroy(), 200);
+      await isHere.promise;
+      response.socket?.resetAndDestroy();
     });
-    expectWhole(await get());
+    const whole = await download(testClient().http, new URL('object', `${host.url}/`), path, {
+      maxBytes: SIZE,
+      onProgress: (received) => {
+        if (received === SIZE) isHere.resolve(undefined);
+      },
+    });
+    expectWhole(whole);
     expect(ranges().map((range) => range !== undefined)).toEqual([false, true, false]);
   });
 
