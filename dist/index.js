@@ -16577,6 +16577,8 @@ var release = __nccwpck_require__(6861);
 
 
 
+/** Before verification is loaded, in milliseconds. */
+const LONGEST_HEAD_START = 50;
 /** So many tools at once: more would share the same line anyway. */
 const CONCURRENT_TOOLS = 4;
 /** The whole story: inputs; version and downloads; proof of every tool; installation; report. */
@@ -16603,9 +16605,7 @@ async function setUp(inputs, scratch) {
         const started = performance.now();
         const beginning = main_begin(inputs, http, scratch, journal);
         track(beginning.then(({ arrivals }) => Promise.allSettled(filesOf(arrivals))));
-        // Loading does not let the event loop turn: first the request has to leave.
-        await beginning.catch(() => undefined);
-        await (0,external_node_timers_promises_.setImmediate)();
+        await headStart(beginning);
         const verification = await loadVerification();
         const { Report } = await loadReport();
         const report = new Report();
@@ -16629,6 +16629,15 @@ async function setUp(inputs, scratch) {
         abort.abort();
         await Promise.allSettled(tasks);
     }
+}
+/**
+ * Loading does not let the event loop turn, so the first request has to leave before; but while a
+ * host is slow to name a version, there may be something to report.
+ */
+async function headStart(beginning) {
+    const isBegun = beginning.catch(() => undefined); // Its failure is thrown by who awaits it later.
+    await Promise.race([isBegun, (0,external_node_timers_promises_.setTimeout)(LONGEST_HEAD_START, undefined, { ref: false })]);
+    await (0,external_node_timers_promises_.setImmediate)();
 }
 /**
  * What verifies and reports is most of the code. It is loaded while the first bytes are on their

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import { SetupError } from './errors.js';
 import { currentEnvironment, loadInputs, type Inputs } from './inputs.js';
@@ -22,6 +22,8 @@ import { newestSatisfying, resolveVersion } from './kubernetes/version.js';
 import type { TrustRoot, TrustRootSource } from './sigstore/trusted-root.js';
 import { HttpClient } from './transfer/http.js';
 
+/** Before verification is loaded, in milliseconds. */
+const LONGEST_HEAD_START = 50;
 /** So many tools at once: more would share the same line anyway. */
 const CONCURRENT_TOOLS = 4;
 
@@ -49,9 +51,7 @@ async function setUp(inputs: Inputs, scratch: string): Promise<void> {
     const started = performance.now();
     const beginning = begin(inputs, http, scratch, journal);
     track(beginning.then(({ arrivals }) => Promise.allSettled(filesOf(arrivals))));
-    // Loading does not let the event loop turn: first the request has to leave.
-    await beginning.catch(() => undefined);
-    await nextTurn();
+    await headStart(beginning);
     const verification = await loadVerification();
     const { Report } = await loadReport();
     const report = new Report();
@@ -74,6 +74,16 @@ async function setUp(inputs: Inputs, scratch: string): Promise<void> {
     abort.abort();
     await Promise.allSettled(tasks);
   }
+}
+
+/**
+ * Loading does not let the event loop turn, so the first request has to leave before; but while a
+ * host is slow to name a version, there may be something to report.
+ */
+async function headStart(beginning: Promise<unknown>): Promise<void> {
+  const isBegun = beginning.catch(() => undefined); // Its failure is thrown by who awaits it later.
+  await Promise.race([isBegun, sleep(LONGEST_HEAD_START, undefined, { ref: false })]);
+  await nextTurn();
 }
 
 /**
