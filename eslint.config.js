@@ -12,8 +12,37 @@ import tseslint from 'typescript-eslint';
  * @property {boolean} [environment] whether they may read `process.env`
  */
 
-const BELOW_INSTALL = ['./', '../errors.js', '../transfer/', '../kubernetes/', '../sigstore/'];
-const BELOW_TOP = ['./errors.js', './transfer/', './kubernetes/', './sigstore/', './install/'];
+const BELOW_INSTALL = [
+  './',
+  '../errors.js',
+  '../files/',
+  '../transfer/',
+  '../kubernetes/',
+  '../sigstore/',
+];
+const BELOW_TOP = [
+  './errors.js',
+  './files/',
+  './transfer/',
+  './kubernetes/',
+  './sigstore/',
+  './install/',
+];
+/** From a folder inside sigstore/: what its folders share, and the layers below. */
+const BELOW_SIGSTORE = [
+  './',
+  '../base64.js',
+  '../bundle.js',
+  '../detached.js',
+  '../hashedrekord.js',
+  '../json.js',
+  '../trust/',
+  '../evidence/',
+  '../verify/',
+  '../../errors.js',
+  '../../files/',
+  '../../transfer/',
+];
 
 /**
  * Who may import whom in src/. A file takes the last entry that matches it, so a file that only the first
@@ -23,9 +52,14 @@ const BELOW_TOP = ['./errors.js', './transfer/', './kubernetes/', './sigstore/',
  */
 const LAYERS = [
   { files: 'src/**/*.ts', imports: [] },
-  { files: 'src/transfer/**/*.ts', imports: ['./', '../errors.js'] },
-  { files: 'src/kubernetes/**/*.ts', imports: ['./', '../errors.js', '../transfer/'] },
-  { files: 'src/sigstore/**/*.ts', imports: ['./', '../errors.js', '../transfer/'] },
+  { files: 'src/files/**/*.ts', imports: ['./', '../errors.js'] },
+  { files: 'src/transfer/**/*.ts', imports: ['./', '../errors.js', '../files/'] },
+  {
+    files: 'src/kubernetes/**/*.ts',
+    imports: ['./', '../errors.js', '../files/', '../transfer/'],
+  },
+  { files: 'src/sigstore/*.ts', imports: ['./', '../errors.js', '../files/', '../transfer/'] },
+  { files: 'src/sigstore/*/*.ts', imports: BELOW_SIGSTORE },
   { files: 'src/install/**/*.ts', imports: BELOW_INSTALL },
   {
     files: 'src/inputs.ts',
@@ -39,16 +73,16 @@ const LAYERS = [
     packages: ['@actions/core'],
   },
   {
-    files: 'src/main.ts',
+    files: 'src/setup.ts',
     imports: [...BELOW_TOP, './inputs.js', './report.js'],
   },
-  { files: 'src/index.ts', imports: ['./main.js'] },
+  { files: 'src/index.ts', imports: ['./setup.js'] },
 ];
 
 /** Packages that only some files of src/ may import, and why. */
 const GUARDED_PACKAGES = {
   '@actions/core': 'Only report.ts talks to the runner.',
-  '@actions/tool-cache': 'The tool cache is kept by install/tool-cache.ts: see its Slot.',
+  '@actions/tool-cache': 'The tool cache is kept by install/tool-cache.ts: see its CacheEntry.',
   'node:process': 'Use the global `process`; its environment is read in inputs.ts alone.',
   process: 'Use the global `process`; its environment is read in inputs.ts alone.',
 };
@@ -60,7 +94,7 @@ const { devDependencies } = /** @type {{ devDependencies: Record<string, string>
 
 const NO_ENVIRONMENT = 'Only inputs.ts reads the environment; take the value as an argument.';
 
-/** Syntax that says nothing about walls and is refused everywhere. */
+/** Syntax that is refused everywhere, whatever the layer. */
 const SWALLOWED_ERRORS = [
   {
     selector: 'CatchClause > BlockStatement[body.length=0]',
@@ -106,7 +140,7 @@ function layer({ files, imports, packages = [], environment = false }) {
         ]),
         {
           selector: 'ImportExpression[source.type!="Literal"]',
-          message: 'Name the module in a plain string, so that the walls can be checked.',
+          message: 'Name the module in a plain string, so that the layers can be checked.',
         },
         ...(environment
           ? []
@@ -133,11 +167,11 @@ function forbiddenImports(imports, packages) {
   return [
     {
       regex: allowed.length === 0 ? '^\\.' : `^(?!${allowed.join('|')})\\.`,
-      message: 'This import goes up or across a wall: see LAYERS in eslint.config.js.',
+      message: 'This import goes up or across a layer: see LAYERS in eslint.config.js.',
     },
     {
       regex: '^\\.\\/\\.\\.|[^.]\\/\\.\\.(?:\\/|$)',
-      message: 'Write the path without detours, so that the walls can be checked.',
+      message: 'Write the path without detours, so that the layers can be checked.',
     },
     ...guarded.map(([name, message]) => ({ regex: packageRegex([name]), message })),
     {

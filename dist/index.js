@@ -8057,7 +8057,7 @@ const Range = __nccwpck_require__(6782)
 const satisfies = __nccwpck_require__(8011)
 const toComparators = __nccwpck_require__(4750)
 const maxSatisfying = __nccwpck_require__(3193)
-const minSatisfying = __nccwpck_require__(976)
+const minSatisfying = __nccwpck_require__(8595)
 const minVersion = __nccwpck_require__(1866)
 const validRange = __nccwpck_require__(4737)
 const outside = __nccwpck_require__(280)
@@ -9070,7 +9070,7 @@ module.exports = maxSatisfying
 
 /***/ }),
 
-/***/ 976:
+/***/ 8595:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -12409,6 +12409,237 @@ function messageOf(error) {
 
 /***/ }),
 
+/***/ 145:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   TM: () => (/* binding */ digestFile),
+/* harmony export */   Y8: () => (/* binding */ Digester)
+/* harmony export */ });
+/* unused harmony export DigestedFile */
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
+/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3024);
+/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_fs__WEBPACK_IMPORTED_MODULE_1__);
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1455);
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_2___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_2__);
+/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(7384);
+
+
+
+
+const PIECE = 1 << 20;
+/**
+ * A file whose bytes were hashed once while they passed by, on their way to the disk or from it.
+ *
+ * Made by {@link Digester}; the signature check has been fed in the same pass.
+ */
+class DigestedFile {
+    path;
+    /** In bytes. */
+    size;
+    /** SHA-256, 32 bytes. */
+    sha256;
+    /** The file itself, whatever its path may lead to later. */
+    entry;
+    #fed;
+    #checked = new Map();
+    constructor(path, size, sha256, fed, entry) {
+        this.path = path;
+        this.size = size;
+        this.sha256 = sha256;
+        this.entry = entry;
+        this.#fed = fed;
+    }
+    /**
+     * Whether `signature` is an ECDSA signature with SHA-256 over the file's bytes by `key`.
+     *
+     * The first question is answered from what was fed while streaming; a question about another
+     * key or signature reads the file again and refuses if it is no longer the same.
+     *
+     * @param signature DER (RFC 3279 §2.2.3)
+     */
+    isSignedBy(key, signature) {
+        const question = `${key.export({ type: 'spki', format: 'der' }).toString('hex')} ${signature.toString('hex')}`;
+        const known = this.#checked.get(question);
+        if (known !== undefined) {
+            return known;
+        }
+        const check = this.#fed ?? this.#readAgain();
+        this.#fed = undefined;
+        const isSigned = check.verify(key, signature);
+        this.#checked.set(question, isSigned);
+        return isSigned;
+    }
+    #readAgain() {
+        const digester = new Digester();
+        const piece = Buffer.allocUnsafe(PIECE);
+        const file = (0,node_fs__WEBPACK_IMPORTED_MODULE_1__.openSync)(this.path, 'r');
+        try {
+            for (let read = -1; read !== 0;) {
+                read = (0,node_fs__WEBPACK_IMPORTED_MODULE_1__.readSync)(file, piece, 0, PIECE, null);
+                digester.update(piece.subarray(0, read));
+            }
+        }
+        finally {
+            (0,node_fs__WEBPACK_IMPORTED_MODULE_1__.closeSync)(file);
+        }
+        const { sha256, check } = digester.end();
+        if (!sha256.equals(this.sha256)) {
+            throw new _errors_js__WEBPACK_IMPORTED_MODULE_3__/* .FileError */ .f6(`${this.path} was changed by another process`);
+        }
+        return check;
+    }
+}
+/** Takes the bytes of a file as they come: one SHA-256 and one ECDSA-with-SHA-256 check. */
+class Digester {
+    #hash = (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)('sha256');
+    #check = (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createVerify)('sha256');
+    #size = 0;
+    update(piece) {
+        this.#size += piece.length;
+        this.#hash.update(piece);
+        this.#check.update(piece);
+    }
+    /** In bytes. */
+    get size() {
+        return this.#size;
+    }
+    end() {
+        return { sha256: this.#hash.digest(), check: this.#check };
+    }
+    /** @param path where the bytes are */
+    toFile(path, entry) {
+        const { sha256, check } = this.end();
+        return new DigestedFile(path, this.#size, sha256, check, entry);
+    }
+}
+/**
+ * Reads a file that is already on this machine.
+ *
+ * @param maxBytes a larger file is refused, unread
+ * @throws {TooLargeError} for a file larger than `maxBytes`; or the error of the file system
+ */
+async function digestFile(path, maxBytes) {
+    const digester = new Digester();
+    const file = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.open)(path, 'r');
+    let page = Buffer.allocUnsafeSlow(PIECE);
+    let nextPage = Buffer.allocUnsafeSlow(PIECE);
+    const entry = await file.stat();
+    let reading = file.read(page, 0, PIECE);
+    try {
+        for (let read = (await reading).bytesRead; read > 0; read = (await reading).bytesRead) {
+            // The next page comes from the disk while this one is hashed.
+            reading = file.read(nextPage, 0, PIECE);
+            digester.update(page.subarray(0, read));
+            if (digester.size > maxBytes) {
+                throw new _errors_js__WEBPACK_IMPORTED_MODULE_3__/* .TooLargeError */ .qB(maxBytes);
+            }
+            [page, nextPage] = [nextPage, page];
+        }
+    }
+    finally {
+        await reading.catch(() => undefined); // Nothing may be read into a page that is gone.
+        await file.close();
+    }
+    return digester.toFile(path, entry);
+}
+
+
+/***/ }),
+
+/***/ 7384:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   aq: () => (/* binding */ StorageError),
+/* harmony export */   f6: () => (/* binding */ FileError),
+/* harmony export */   qB: () => (/* binding */ TooLargeError)
+/* harmony export */ });
+/** A failure of this machine's own files. Trying again does not help. */
+class FileError extends Error {
+    constructor(message, cause) {
+        super(message, cause === undefined ? undefined : { cause });
+        this.name = 'FileError';
+    }
+}
+/** More bytes than allowed. */
+class TooLargeError extends FileError {
+    constructor(maxBytes) {
+        super(`larger than ${String(maxBytes)} bytes`);
+        this.name = 'TooLargeError';
+    }
+}
+/** The file system did not take the bytes: disk full, no permission. */
+class StorageError extends FileError {
+    constructor(message, cause) {
+        super(message, cause);
+        this.name = 'StorageError';
+    }
+}
+
+
+/***/ }),
+
+/***/ 7775:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Kg: () => (/* binding */ trustedOwners),
+/* harmony export */   _f: () => (/* binding */ entryAt),
+/* harmony export */   gk: () => (/* binding */ assertPrivate)
+/* harmony export */ });
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1455);
+/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_0__);
+/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3916);
+/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(7384);
+
+
+
+/**
+ * This user, root, and whoever owns a folder: who owns that could put another in its place anyway.
+ *
+ * @param root need not exist
+ */
+async function trustedOwners(root) {
+    const uid = process.getuid?.(); // Windows has none.
+    const owner = (await entryAt(root))?.uid;
+    return uid === undefined ? undefined : new Set([uid, 0, ...(owner === undefined ? [] : [owner])]);
+}
+/**
+ * Requires a plain file of one name, or a plain folder, that nobody but its owner can write to.
+ *
+ * @throws {FileError}
+ */
+async function assertPrivate(file, kind, owners) {
+    const found = await entryAt(file);
+    const isKind = kind === 'file' ? found?.isFile() : found?.isDirectory();
+    if (found === undefined || isKind !== true) {
+        throw new _errors_js__WEBPACK_IMPORTED_MODULE_2__/* .FileError */ .f6(`${file} is not a plain ${kind}`);
+    }
+    if (kind === 'file' && found.nlink > 1) {
+        throw new _errors_js__WEBPACK_IMPORTED_MODULE_2__/* .FileError */ .f6(`${file} can be changed by another name that it has`);
+    }
+    if (owners !== undefined && ((found.mode & 0o022) !== 0 || !owners.has(found.uid))) {
+        throw new _errors_js__WEBPACK_IMPORTED_MODULE_2__/* .FileError */ .f6(`${file} can be changed by other users of this machine`);
+    }
+}
+/** What is at a path, links not followed; undefined for nothing. */
+async function entryAt(file) {
+    try {
+        return await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_0__.lstat)(file);
+    }
+    catch (error) {
+        if (['ENOENT', 'ENOTDIR'].includes((0,_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .codeOf */ .$N)(error))) {
+            return undefined;
+        }
+        throw new _errors_js__WEBPACK_IMPORTED_MODULE_2__/* .FileError */ .f6(`cannot look at ${file}`, error);
+    }
+}
+
+
+/***/ }),
+
 /***/ 9407:
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
@@ -12420,7 +12651,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 // buffers of what has arrived from the network wait for that, tens of megabytes of them. Loading
 // the rest would make it grow, so this comes first.
 (0,node_v8__WEBPACK_IMPORTED_MODULE_0__.setFlagsFromString)('--semi-space-growth-factor=1');
-const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 6187));
+const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 1148));
 await run();
 
 __webpack_async_result__();
@@ -12432,10 +12663,10 @@ __webpack_async_result__();
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Oi: () => (/* binding */ beginIfNeeded),
+/* harmony export */   Hq: () => (/* binding */ startDownload),
 /* harmony export */   Rh: () => (/* binding */ MAX_BINARY_BYTES),
 /* harmony export */   lC: () => (/* binding */ newFolder),
-/* harmony export */   qN: () => (/* binding */ begin)
+/* harmony export */   vV: () => (/* binding */ startDownloadIfNeeded)
 /* harmony export */ });
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
@@ -12447,9 +12678,9 @@ __webpack_async_result__();
 /* harmony import */ var _kubernetes_platform_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(9065);
 /* harmony import */ var _kubernetes_release_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(6861);
 /* harmony import */ var _kubernetes_version_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(304);
-/* harmony import */ var _transfer_download_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(4555);
+/* harmony import */ var _transfer_download_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(5655);
 /* harmony import */ var _transfer_download_failed_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(8445);
-/* harmony import */ var _transfer_transfer_error_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(8595);
+/* harmony import */ var _transfer_errors_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(6508);
 /* harmony import */ var _preinstalled_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(122);
 /* harmony import */ var _tool_cache_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(3814);
 
@@ -12471,33 +12702,33 @@ const MAX_BINARY_BYTES = 1 << 30;
  *
  * Whether that copy is any good is found out later; then the download begins later, too.
  */
-async function beginIfNeeded(sources, tool) {
-    const { toolCache, surroundings, release, platform } = sources;
-    const slots = await (0,_tool_cache_js__WEBPACK_IMPORTED_MODULE_11__/* .slotsOf */ .nK)(toolCache, tool, release.version, platform);
-    const copies = await (0,_preinstalled_js__WEBPACK_IMPORTED_MODULE_10__/* .preinstalledCopies */ .x)(surroundings, tool, release.version, platform);
-    const isNeeded = copies.length === 0 && slots.length === 0;
-    return isNeeded ? begin(sources, tool) : undefined;
+async function startDownloadIfNeeded(sources, tool) {
+    const { toolCache, searchPaths: searchPaths, release, platform } = sources;
+    const cached = await (0,_tool_cache_js__WEBPACK_IMPORTED_MODULE_11__/* .cacheEntries */ .v2)(toolCache, tool, release.version, platform);
+    const copies = await (0,_preinstalled_js__WEBPACK_IMPORTED_MODULE_10__/* .preinstalledCopies */ .x)(searchPaths, tool, release.version, platform);
+    const isNeeded = copies.length === 0 && cached.length === 0;
+    return isNeeded ? startDownload(sources, tool) : undefined;
 }
 /** Begins the download of a tool into a new folder. */
-async function begin(sources, tool) {
-    const { http, release, platform, journal } = sources;
+async function startDownload(sources, tool) {
+    const { http, release, platform, logger: logger } = sources;
     const { folder, binary } = await newFolder(sources, tool);
-    const { promise: underWay, resolve } = Promise.withResolvers();
-    const setUnderWay = () => {
+    const { promise: firstByte, resolve } = Promise.withResolvers();
+    const onFirstByte = () => {
         resolve(undefined);
     };
     const file = (0,_transfer_download_js__WEBPACK_IMPORTED_MODULE_7__/* .download */ .R)(http, release.binary(tool, platform).url, binary, {
         maxBytes: MAX_BINARY_BYTES,
         onProgress: (received, total) => {
-            setUnderWay();
-            journal.progress(tool, received, total);
+            onFirstByte();
+            logger.progress(tool, received, total);
         },
     }).catch(async (error) => {
         throw await whyNotDownloaded(sources, tool, error);
     });
     // Awaited later: until then a failure has no other listener.
-    file.catch(() => undefined).finally(setUnderWay);
-    return { folder, file, underWay };
+    file.catch(() => undefined).finally(onFirstByte);
+    return { folder, file, firstByte: firstByte };
 }
 /** @throws {SetupError} INSTALL_FAILED */
 async function newFolder({ scratch, platform }, tool) {
@@ -12513,7 +12744,7 @@ async function newFolder({ scratch, platform }, tool) {
 async function whyNotDownloaded(sources, tool, error) {
     const { http, release, platform, base } = sources;
     const { version } = release;
-    if (!(error instanceof _transfer_transfer_error_js__WEBPACK_IMPORTED_MODULE_9__/* .TransferError */ .aG && error.absent)) {
+    if (!(error instanceof _transfer_errors_js__WEBPACK_IMPORTED_MODULE_9__/* .TransferError */ .aG && error.notFound)) {
         return (0,_transfer_download_failed_js__WEBPACK_IMPORTED_MODULE_8__/* .downloadFailed */ .O)(error, `${tool} ${version}`);
     }
     if (await (0,_kubernetes_version_js__WEBPACK_IMPORTED_MODULE_6__/* .isPublished */ .HF)(version, http, base)) {
@@ -12525,7 +12756,7 @@ async function whyNotDownloaded(sources, tool, error) {
 
 /***/ }),
 
-/***/ 7865:
+/***/ 56:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 // ESM COMPAT FLAG
@@ -12544,19 +12775,19 @@ var promises_ = __nccwpck_require__(1455);
 var errors = __nccwpck_require__(3916);
 // EXTERNAL MODULE: ./src/sigstore/bundle.ts
 var bundle = __nccwpck_require__(2432);
-// EXTERNAL MODULE: ./src/sigstore/prove.ts + 2 modules
-var prove = __nccwpck_require__(9357);
-// EXTERNAL MODULE: ./src/transfer/digested-file.ts
-var digested_file = __nccwpck_require__(9133);
-// EXTERNAL MODULE: ./src/transfer/private-file.ts
-var private_file = __nccwpck_require__(6571);
+// EXTERNAL MODULE: ./src/sigstore/evidence/published.ts + 2 modules
+var published = __nccwpck_require__(8204);
+// EXTERNAL MODULE: ./src/files/digested-file.ts
+var digested_file = __nccwpck_require__(145);
+// EXTERNAL MODULE: ./src/files/private-file.ts
+var private_file = __nccwpck_require__(7775);
 // EXTERNAL MODULE: ./src/install/begin.ts
 var begin = __nccwpck_require__(7174);
-;// CONCATENATED MODULE: ./src/install/conditions.ts
+;// CONCATENATED MODULE: ./src/install/second-factors.ts
 
 /** @throws {SetupError} CHECKSUM_MISMATCH */
-function checkChecksum(tool, verified, conditions) {
-    const expected = conditions.checksums[tool];
+function checkChecksum(tool, verified, secondFactors) {
+    const expected = secondFactors.checksums[tool];
     const found = verified.file.sha256.toString('hex');
     if (expected !== undefined && expected !== found) {
         throw new errors/* SetupError */.w3('CHECKSUM_MISMATCH', `${tool}: expected SHA-256 ${expected}, found ${found}`, 'The file is signed by Kubernetes, but is not the one that the input "checksum" names. If you changed the version, change the checksum too.');
@@ -12568,8 +12799,8 @@ function checkChecksum(tool, verified, conditions) {
  * @param now milliseconds since the epoch
  * @throws {SetupError} RELEASE_TOO_NEW
  */
-function checkAge(tool, verified, conditions, now) {
-    const { minimumAge } = conditions;
+function checkAge(tool, verified, secondFactors, now) {
+    const { minimumAge } = secondFactors;
     const signedAt = verified.signedAt.getTime();
     if (minimumAge !== undefined && now - signedAt < minimumAge) {
         throw new errors/* SetupError */.w3('RELEASE_TOO_NEW', `${tool} was signed at ${verified.signedAt.toISOString()}, and "minimum-release-age" asks to wait until ${new Date(signedAt + minimumAge).toISOString()}`, 'Choose an older version, or run the job again later.');
@@ -12579,7 +12810,7 @@ function checkAge(tool, verified, conditions, now) {
 // EXTERNAL MODULE: ./src/install/preinstalled.ts
 var preinstalled = __nccwpck_require__(122);
 // EXTERNAL MODULE: ./src/install/release-proof.ts + 4 modules
-var release_proof = __nccwpck_require__(1727);
+var release_proof = __nccwpck_require__(1384);
 // EXTERNAL MODULE: ./src/install/tool-cache.ts
 var tool_cache = __nccwpck_require__(3814);
 ;// CONCATENATED MODULE: ./src/install/obtain.ts
@@ -12604,13 +12835,13 @@ const MAX_COMMITS = 5;
  *
  * @throws {SetupError}
  */
-async function obtain(shop, tool) {
-    const { toolCache, release, platform } = shop;
-    const expected = shop.conditions.checksums[tool];
+async function obtain(context, tool) {
+    const { toolCache, release, platform } = context;
+    const expected = context.secondFactors.checksums[tool];
     const failures = [];
-    for (const slot of await (0,tool_cache/* slotsOf */.nK)(toolCache, tool, release.version, platform)) {
-        if (expected === undefined || slot.sha256 === expected) {
-            const cached = await reuse(shop, slot, false).catch((error) => {
+    for (const cacheEntry of await (0,tool_cache/* cacheEntries */.v2)(toolCache, tool, release.version, platform)) {
+        if (expected === undefined || cacheEntry.sha256 === expected) {
+            const cached = await fromCache(context, cacheEntry, false).catch((error) => {
                 failures.push(error); // Perhaps another copy passes.
             });
             if (cached !== undefined) {
@@ -12621,7 +12852,7 @@ async function obtain(shop, tool) {
     if (failures.length > 0) {
         throw failures[0];
     }
-    return (await adopt(shop, tool)) ?? (await fetch(shop, tool));
+    return (await fromPreinstalled(context, tool)) ?? (await fromDownload(context, tool));
 }
 /**
  * Puts proven tools into their slots. When a slot is taken, what is there has the same name, and
@@ -12629,32 +12860,32 @@ async function obtain(shop, tool) {
  *
  * @throws {SetupError} INSTALL_FAILED
  */
-async function install(shop, proven) {
-    const { slot } = proven;
-    let current = proven;
+async function install(context, verifiedTool) {
+    const { cacheEntry: cacheEntry } = verifiedTool;
+    let current = verifiedTool;
     for (let tries = 0; tries < MAX_COMMITS; tries++) {
-        if (current.trace !== undefined) {
-            return { ...current, trace: current.trace };
+        if (current.fingerprint !== undefined) {
+            return { ...current, fingerprint: current.fingerprint };
         }
-        if (await slot.fill(current.folder)) {
-            const trace = await slot.trace();
+        if (await cacheEntry.commit(current.folder)) {
+            const fingerprint = await cacheEntry.fingerprint();
             try {
-                await assertArrived(slot, current.verified.file);
+                await assertArrived(cacheEntry, current.verified.file);
             }
             catch (error) {
-                await slot.remove(trace);
+                await cacheEntry.remove(fingerprint);
                 throw error;
             }
-            return { ...current, trace, folder: slot.folder };
+            return { ...current, fingerprint: fingerprint, folder: cacheEntry.folder };
         }
-        current = (await reuse(shop, slot, true)) ?? proven;
+        current = (await fromCache(context, cacheEntry, true)) ?? verifiedTool;
     }
-    throw (0,tool_cache/* installFailed */.Pr)(`other runs keep changing ${slot.folder}`);
+    throw (0,tool_cache/* installFailed */.Pr)(`other runs keep changing ${cacheEntry.folder}`);
 }
 /** What was proven lay in a folder of this run, and was moved by its path. */
-async function assertArrived(slot, { entry, sha256 }) {
-    await slot.assertOwned();
-    const { binary } = slot.files();
+async function assertArrived(cacheEntry, { entry, sha256 }) {
+    await cacheEntry.assertOwned();
+    const { binary } = cacheEntry.files();
     const found = await (0,private_file/* entryAt */._f)(binary);
     // Some file systems of Windows have no such numbers, or larger ones than can be compared.
     const isKnown = entry.ino !== 0 && Number.isSafeInteger(entry.ino);
@@ -12674,9 +12905,9 @@ async function assertArrived(slot, { entry, sha256 }) {
  * @throws {SetupError} INSTALL_FAILED
  */
 async function assertUnchanged(installed) {
-    for (const { slot, trace } of installed) {
-        if ((await slot.trace()) !== trace) {
-            throw (0,tool_cache/* installFailed */.Pr)(`another run has changed ${slot.folder} meanwhile`);
+    for (const { cacheEntry: cacheEntry, fingerprint: fingerprint } of installed) {
+        if ((await cacheEntry.fingerprint()) !== fingerprint) {
+            throw (0,tool_cache/* installFailed */.Pr)(`another run has changed ${cacheEntry.folder} meanwhile`);
         }
     }
 }
@@ -12688,49 +12919,49 @@ async function assertUnchanged(installed) {
  *
  * @param isReplaced whether there is a proven copy of the same bytes to put there
  */
-async function reuse(shop, slot, isReplaced) {
-    if (!(await slot.isOccupied())) {
+async function fromCache(context, cacheEntry, isReplaced) {
+    if (!(await cacheEntry.exists())) {
         return undefined;
     }
     const started = performance.now();
-    const trace = await slot.trace();
+    const fingerprint = await cacheEntry.fingerprint();
     let isDamaged = true;
     try {
-        const copy = await inspect(slot);
+        const copy = await inspect(cacheEntry);
         isDamaged = false;
-        return { ...(await proveCached(shop, slot, copy, started)), trace };
+        return { ...(await proveCached(context, cacheEntry, copy, started)), fingerprint: fingerprint };
     }
     catch (error) {
         // An error of this machine, such as too many open files, says nothing of the copy.
         isDamaged &&= error instanceof errors/* SetupError */.w3 || (0,errors/* codeOf */.$N)(error) === 'ENOENT';
         const isRemoved = isDamaged || isReplaced;
-        if (shop.http.signal.aborted || (!isRemoved && !isFaultOfCopy(error))) {
+        if (context.http.signal.aborted || (!isRemoved && !isFaultOfCopy(error))) {
             throw error;
         }
         if (isReplaced) {
-            shop.journal.info(`${slot.folder} is replaced: ${(0,errors/* explain */.WE)(error)}`);
+            context.logger.info(`${cacheEntry.folder} is replaced: ${(0,errors/* explain */.WE)(error)}`);
         }
         else {
             const fate = isDamaged
                 ? 'is removed and fetched anew'
                 : 'is not used (remove it if this goes on, and no job needs it)';
-            shop.journal.warning('Cached copy refused', `${slot.folder} ${fate}: ${(0,errors/* explain */.WE)(error)}`);
+            context.logger.warning('Cached copy refused', `${cacheEntry.folder} ${fate}: ${(0,errors/* explain */.WE)(error)}`);
         }
         if (isRemoved) {
-            await slot.remove(trace);
+            await cacheEntry.remove(fingerprint);
         }
         return undefined;
     }
 }
 /** What can be said of a copy without asking anybody, and is the same for every run. */
-async function inspect(slot) {
-    await slot.assertOwned();
-    const files = slot.files();
+async function inspect(cacheEntry) {
+    await cacheEntry.assertOwned();
+    const files = cacheEntry.files();
     // One after the other: Windows moves no folder in which a file is still open.
     const bundle = await (0,release_proof.readEvidence)(files.bundle);
     const file = await (0,digested_file/* digestFile */.TM)(files.binary, begin/* MAX_BINARY_BYTES */.Rh);
     const sha256 = file.sha256.toString('hex');
-    if (sha256 !== slot.sha256) {
+    if (sha256 !== cacheEntry.sha256) {
         throw (0,tool_cache/* installFailed */.Pr)(`the binary has been changed, its SHA-256 is ${sha256}`);
     }
     return { file, bundle };
@@ -12746,82 +12977,82 @@ const NOT_OF_THE_COPY = new Set([
 function isFaultOfCopy(error) {
     return !(error instanceof errors/* SetupError */.w3 && NOT_OF_THE_COPY.has(error.code));
 }
-async function proveCached(shop, slot, { file, bundle }, started) {
-    const verified = await (0,prove/* proveWithBundle */.r)(shop.prover, file, bundle);
+async function proveCached(context, cacheEntry, { file, bundle }, started) {
+    const verified = await (0,published/* verifyBundle */.I)(context.verification, file, bundle);
     const proof = { verified };
-    const releaseProof = await bindCached(shop, slot, verified);
-    checkConditions(shop, slot.tool, verified);
+    const releaseProof = await bindCached(context, cacheEntry, verified);
+    checkConditions(context, cacheEntry.tool, verified);
     const durations = { download: undefined, verify: performance.now() - started };
-    return proven(slot, slot.folder, 'cache', proof, releaseProof, durations);
+    return verifiedTool(cacheEntry, cacheEntry.folder, 'cache', proof, releaseProof, durations);
 }
-async function bindCached(shop, slot, verified) {
-    if (shop.releaseProver === undefined) {
+async function bindCached(context, cacheEntry, verified) {
+    if (context.releaseProver === undefined) {
         return { kind: 'skipped' };
     }
-    const { release, platform, isNative } = shop;
-    const files = slot.files();
+    const { release, platform, isNative } = context;
+    const files = cacheEntry.files();
     const executable = isNative ? files.binary : undefined;
-    const artifact = release.binary(slot.tool, platform);
-    return shop.releaseProver.bindCached(slot.tool, artifact, platform, verified, files, executable);
+    const artifact = release.binary(cacheEntry.tool, platform);
+    return context.releaseProver.bindCached(cacheEntry.tool, artifact, platform, verified, files, executable);
 }
 /** Undefined when no copy on this machine is the published file, or the one that is fails. */
-async function adopt(shop, tool) {
-    const { release, platform, journal } = shop;
+async function fromPreinstalled(context, tool) {
+    const { release, platform, logger: logger } = context;
     const artifact = release.binary(tool, platform);
-    const copies = await (0,preinstalled/* preinstalledCopies */.x)(shop.surroundings, tool, release.version, platform);
-    const expected = copies.length === 0 ? undefined : await publishedDigest(shop, artifact);
+    const copies = await (0,preinstalled/* preinstalledCopies */.x)(context.searchPaths, tool, release.version, platform);
+    const expected = copies.length === 0 ? undefined : await publishedDigest(context, artifact);
     for (const copy of expected === undefined ? [] : copies) {
         try {
             const file = await (0,digested_file/* digestFile */.TM)(copy, begin/* MAX_BINARY_BYTES */.Rh);
             if (file.sha256.toString('hex') === expected) {
-                return await proveCopy(shop, tool, artifact, copy);
+                return await proveCopy(context, tool, artifact, copy);
             }
         }
         catch (error) {
-            if (shop.http.signal.aborted) {
+            if (context.http.signal.aborted) {
                 throw error;
             }
-            journal.info(`${copy} is not used: ${(0,errors/* explain */.WE)(error)}`);
+            logger.info(`${copy} is not used: ${(0,errors/* explain */.WE)(error)}`);
         }
     }
     return undefined;
 }
-async function proveCopy(shop, tool, artifact, copy) {
-    const { folder, binary } = await (0,begin/* newFolder */.lC)(shop, tool);
+async function proveCopy(context, tool, artifact, copy) {
+    const { folder, binary } = await (0,begin/* newFolder */.lC)(context, tool);
     await (0,promises_.copyFile)(copy, binary);
-    shop.releaseProver?.start();
+    context.releaseProver?.start();
     const file = (0,digested_file/* digestFile */.TM)(binary, begin/* MAX_BINARY_BYTES */.Rh);
-    const arrival = { folder, file, underWay: Promise.resolve(undefined) };
-    return finish(shop, tool, artifact, arrival, Promise.resolve(undefined), 'preinstalled');
+    const pending = { folder, file, firstByte: Promise.resolve(undefined) };
+    return finish(context, tool, artifact, pending, Promise.resolve(undefined), 'preinstalled');
 }
-async function fetch(shop, tool) {
-    const artifact = shop.release.binary(tool, shop.platform);
-    const arrival = shop.begun.get(tool) ?? (await (0,begin/* begin */.qN)(shop, tool));
+async function fromDownload(context, tool) {
+    const artifact = context.release.binary(tool, context.platform);
+    const pending = context.pendingDownloads.get(tool) ?? (await (0,begin/* startDownload */.Hq)(context, tool));
     // The large object first: all that is small is here long before its last byte.
-    await arrival.underWay;
-    shop.releaseProver?.start();
-    const hint = publishedDigest(shop, artifact);
-    return finish(shop, tool, artifact, arrival, hint, 'download');
+    await pending.firstByte;
+    context.releaseProver?.start();
+    const claimedDigest = publishedDigest(context, artifact);
+    return finish(context, tool, artifact, pending, claimedDigest, 'download');
 }
 /** Every check on a file in a folder of this run, and its evidence written beside it. */
-async function finish(shop, tool, artifact, { folder, file }, hint, origin) {
+async function finish(context, tool, artifact, { folder, file }, claimedDigest, origin) {
     const started = performance.now();
     let arrived = started;
     const timed = file.then((arrivedFile) => {
         arrived = origin === 'download' ? performance.now() : started;
         return arrivedFile;
     });
-    const proof = await (0,prove/* prove */.z)(shop.prover, artifact, timed, hint);
+    const proof = await (0,published/* verifyPublished */.u)(context.verification, artifact, timed, claimedDigest);
     const { verified, recovered } = proof;
     if (recovered !== undefined) {
-        shop.journal.warning('Broken publication', `${artifact.name}: ${recovered}`);
+        context.logger.warning('Broken publication', `${artifact.name}: ${recovered}`);
     }
-    const files = (0,tool_cache/* filesIn */.nG)(folder, tool, shop.platform);
+    const files = (0,tool_cache/* filesIn */.nG)(folder, tool, context.platform);
     await (0,promises_.chmod)(files.binary, 0o755);
-    const releaseProof = shop.releaseProver === undefined
+    const releaseProof = context.releaseProver === undefined
         ? { kind: 'skipped' }
-        : await shop.releaseProver.bind(tool, artifact, shop.platform, verified, shop.isNative ? files.binary : undefined);
-    checkConditions(shop, tool, verified);
+        : await context.releaseProver.bind(tool, artifact, context.platform, verified, context.isNative ? files.binary : undefined);
+    checkConditions(context, tool, verified);
     await (0,promises_.writeFile)(files.bundle, (0,bundle/* serializeBundle */.fP)(verified.bundle), { flag: 'wx', mode: 0o644 });
     if (releaseProof.kind === 'sbom') {
         const sbom = releaseProof.sbom.verified;
@@ -12834,29 +13065,39 @@ async function finish(shop, tool, artifact, { folder, file }, hint, origin) {
         verify: performance.now() - arrived,
     };
     const sha256 = verified.file.sha256.toString('hex');
-    const slot = new tool_cache/* Slot */.DX(shop.toolCache, tool, shop.release.version, shop.platform, sha256);
-    return proven(slot, folder, origin, proof, releaseProof, durations);
+    const cacheEntry = new tool_cache/* CacheEntry */.JX(context.toolCache, tool, context.release.version, context.platform, sha256);
+    return verifiedTool(cacheEntry, folder, origin, proof, releaseProof, durations);
 }
-function proven(slot, folder, origin, { verified, recovered }, releaseProof, durations) {
-    const { tool } = slot;
-    const trace = undefined;
-    return { tool, slot, folder, origin, verified, recovered, releaseProof, durations, trace };
+function verifiedTool(cacheEntry, folder, origin, { verified, recovered }, releaseProof, durations) {
+    const { tool } = cacheEntry;
+    const fingerprint = undefined;
+    return {
+        tool,
+        cacheEntry: cacheEntry,
+        folder,
+        origin,
+        verified,
+        recovered,
+        releaseProof,
+        durations,
+        fingerprint: fingerprint,
+    };
 }
-function checkConditions(shop, tool, verified) {
-    checkChecksum(tool, verified, shop.conditions);
-    checkAge(tool, verified, shop.conditions, Date.now());
+function checkConditions(context, tool, verified) {
+    checkChecksum(tool, verified, context.secondFactors);
+    checkAge(tool, verified, context.secondFactors, Date.now());
 }
 /**
  * The SHA-256 (hex) that stands beside an artifact. Nobody signs it: it only lets the log be
  * asked early, and says which copy on this machine is worth a look.
  */
-async function publishedDigest(shop, artifact) {
+async function publishedDigest(context, artifact) {
     try {
-        const text = await shop.http.readIfPresent(artifact.digestUrl, MAX_DIGEST_BYTES);
+        const text = await context.http.readIfPresent(artifact.digestUrl, MAX_DIGEST_BYTES);
         return /^([0-9a-f]{64})\s*$/.exec(text?.toString('latin1') ?? '')?.[1];
     }
     catch (error) {
-        shop.journal.debug(`no digest to begin with: ${(0,errors/* explain */.WE)(error)}`);
+        context.logger.debug(`no digest to begin with: ${(0,errors/* explain */.WE)(error)}`);
         return undefined;
     }
 }
@@ -12864,7 +13105,7 @@ async function publishedDigest(shop, artifact) {
 
 /***/ }),
 
-/***/ 1895:
+/***/ 1499:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.r(__webpack_exports__);
@@ -12889,20 +13130,20 @@ __nccwpck_require__.r(__webpack_exports__);
  * name or that nothing can be executed in, and a function exported to bash, which comes before
  * `PATH`. What a shell's own start-up files do, or a later step, cannot be seen from here.
  */
-async function checkPrecedence(installed, search, journal) {
+async function checkPrecedence(installed, lookup, logger) {
     const added = installed.map(({ folder }) => folder).reverse();
-    const folders = [...added, ...search.path].flatMap((folder) => folder.split((node_path__WEBPACK_IMPORTED_MODULE_2___default().delimiter)));
-    for (const { tool, slot } of installed) {
-        const ours = slot.files().binary;
+    const folders = [...added, ...lookup.path].flatMap((folder) => folder.split((node_path__WEBPACK_IMPORTED_MODULE_2___default().delimiter)));
+    for (const { tool, cacheEntry: cacheEntry } of installed) {
+        const ours = cacheEntry.files().binary;
         const [first, ...others] = await executables(folders, node_path__WEBPACK_IMPORTED_MODULE_2___default().basename(ours));
         if (first !== ours) {
-            journal.warning(`${tool} is not found on PATH`, `Later steps that call ${tool} start ${first ?? 'nothing'} and not ${ours}: ${node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(ours)} cannot stand in PATH, or does not allow execution. Use the output "${tool}-path".`);
+            logger.warning(`${tool} is not found on PATH`, `Later steps that call ${tool} start ${first ?? 'nothing'} and not ${ours}: ${node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(ours)} cannot stand in PATH, or does not allow execution. Use the output "${tool}-path".`);
         }
         else if (others.length > 0) {
-            journal.info(`Later steps find ${ours} before ${others.join(', ')}`);
+            logger.info(`Later steps find ${ours} before ${others.join(', ')}`);
         }
-        if (search.shellFunctions.includes(tool)) {
-            journal.warning(`A shell function hides ${tool}`, `An earlier step exported a bash function named ${tool}, which bash prefers to every file. Remove it (unset -f ${tool}), or use the output "${tool}-path".`);
+        if (lookup.shellFunctions.includes(tool)) {
+            logger.warning(`A shell function hides ${tool}`, `An earlier step exported a bash function named ${tool}, which bash prefers to every file. Remove it (unset -f ${tool}), or use the output "${tool}-path".`);
         }
     }
 }
@@ -12973,7 +13214,7 @@ async function isReadable(file) {
 
 /***/ }),
 
-/***/ 1727:
+/***/ 1384:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 // ESM COMPAT FLAG
@@ -13130,21 +13371,21 @@ function mismatch(message) {
 
 // EXTERNAL MODULE: ./src/sigstore/bundle.ts
 var sigstore_bundle = __nccwpck_require__(2432);
-// EXTERNAL MODULE: ./src/sigstore/prove.ts + 2 modules
-var prove = __nccwpck_require__(9357);
-// EXTERNAL MODULE: ./src/transfer/digested-file.ts
-var digested_file = __nccwpck_require__(9133);
+// EXTERNAL MODULE: ./src/sigstore/evidence/published.ts + 2 modules
+var published = __nccwpck_require__(8204);
+// EXTERNAL MODULE: ./src/files/digested-file.ts
+var digested_file = __nccwpck_require__(145);
 // EXTERNAL MODULE: ./src/transfer/download.ts + 3 modules
-var download = __nccwpck_require__(4555);
+var download = __nccwpck_require__(5655);
 // EXTERNAL MODULE: ./src/transfer/download-failed.ts
 var download_failed = __nccwpck_require__(8445);
-// EXTERNAL MODULE: ./src/transfer/transfer-error.ts
-var transfer_error = __nccwpck_require__(8595);
+// EXTERNAL MODULE: ./src/transfer/errors.ts
+var transfer_errors = __nccwpck_require__(6508);
 ;// CONCATENATED MODULE: external "node:child_process"
 const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
 ;// CONCATENATED MODULE: external "node:util"
 const external_node_util_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:util");
-;// CONCATENATED MODULE: ./src/install/ask-binary.ts
+;// CONCATENATED MODULE: ./src/install/self-report.ts
 
 
 
@@ -13165,7 +13406,7 @@ const COMPONENT_VERSION = ['--version=raw'];
  *
  * @throws {Error} where it cannot be executed or does not answer
  */
-async function askBinary(file, tool) {
+async function readSelfReport(file, tool) {
     await assertProgram(file);
     const version = await run(file, VERSION_ARGUMENTS[tool] ?? COMPONENT_VERSION, LIMITS);
     const help = await run(file, ['--help'], LIMITS);
@@ -13198,9 +13439,9 @@ async function assertProgram(path) {
 /**
  * @returns undefined when the binary says it is the one that was asked for; else what is wrong
  */
-async function complaintOfBinary(file, tool, version, platform) {
+async function checkSelfReport(file, tool, version, platform) {
     try {
-        const self = await askBinary(file, tool);
+        const self = await readSelfReport(file, tool);
         const isAsked = self.isTool && self.version === version && self.platform === (0,kubernetes_platform/* platformName */.$r)(platform);
         return isAsked
             ? undefined
@@ -13230,17 +13471,17 @@ function nameOf(self, tool) {
 
 /** Step 7 for the binaries of one release. The SBOM is fetched and verified once. */
 class ReleaseProver {
-    #prover;
+    #verification;
     #release;
     #scratch;
-    #journal;
+    #logger;
     #published;
     /** @param scratch a folder that goes with this run */
-    constructor(prover, release, scratch, journal) {
-        this.#prover = prover;
+    constructor(verification, release, scratch, logger) {
+        this.#verification = verification;
         this.#release = release;
         this.#scratch = scratch;
-        this.#journal = journal;
+        this.#logger = logger;
     }
     /** Begins to fetch the SBOM, so that it is here when the binary is. */
     start() {
@@ -13273,7 +13514,7 @@ class ReleaseProver {
         const bundle = await readEvidence(files.sbomBundle);
         const file = await (0,digested_file/* digestFile */.TM)(files.sbom, MAX_SBOM_BYTES);
         const sbom = {
-            verified: await (0,prove/* proveWithBundle */.r)(this.#prover, file, bundle),
+            verified: await (0,published/* verifyBundle */.I)(this.#verification, file, bundle),
             content: await readSbom(file),
         };
         this.#check(sbom, artifact, verified);
@@ -13306,14 +13547,14 @@ class ReleaseProver {
         const artifact = this.#release.sbom();
         const folder = external_node_path_default().join(this.#scratch, 'release');
         await (0,promises_.mkdir)(folder, { recursive: true });
-        const arriving = (0,download/* download */.R)(this.#prover.http, artifact.url, external_node_path_default().join(folder, artifact.name), {
+        const arriving = (0,download/* download */.R)(this.#verification.http, artifact.url, external_node_path_default().join(folder, artifact.name), {
             maxBytes: MAX_SBOM_BYTES,
         });
         try {
             const noHint = Promise.resolve(undefined);
-            const { verified, recovered } = await (0,prove/* prove */.z)(this.#prover, artifact, arriving, noHint);
+            const { verified, recovered } = await (0,published/* verifyPublished */.u)(this.#verification, artifact, arriving, noHint);
             if (recovered !== undefined) {
-                this.#journal.warning('Broken publication', `${artifact.name}: ${recovered}`);
+                this.#logger.warning('Broken publication', `${artifact.name}: ${recovered}`);
             }
             return { verified, content: await readSbom(verified.file) };
         }
@@ -13322,7 +13563,7 @@ class ReleaseProver {
         }
     }
     #sbomMissing(error) {
-        if (error instanceof transfer_error/* TransferError */.aG && error.absent) {
+        if (error instanceof transfer_errors/* TransferError */.aG && error.notFound) {
             return missing(`Kubernetes ${this.#release.version} has no SBOM at ${error.url}`, error);
         }
         if (error instanceof errors/* SetupError */.w3 && error.code === 'RELEASE_NOT_SIGNED') {
@@ -13332,13 +13573,13 @@ class ReleaseProver {
     }
     async #askBinary(tool, platform, executable, why) {
         const { version } = this.#release;
-        const complaint = executable === undefined
+        const failure = executable === undefined
             ? `${tool} for ${(0,kubernetes_platform/* platformName */.$r)(platform)} cannot be executed here to be asked`
-            : await complaintOfBinary(executable, tool, version, platform);
-        if (complaint !== undefined) {
-            throw new errors/* SetupError */.w3('RELEASE_MISMATCH', `cannot prove that this is ${tool} ${version}: ${why.message}, and ${complaint}`, 'If you accept bytes that Kubernetes signed for some release and platform, without proof for which, set "bind-release: false".', why);
+            : await checkSelfReport(executable, tool, version, platform);
+        if (failure !== undefined) {
+            throw new errors/* SetupError */.w3('RELEASE_MISMATCH', `cannot prove that this is ${tool} ${version}: ${why.message}, and ${failure}`, 'If you accept bytes that Kubernetes signed for some release and platform, without proof for which, set "bind-release: false".', why);
         }
-        this.#journal.warning('Release proven without SBOM', `${why.message}. The signed binary itself says that it is ${tool} ${version} for ${(0,kubernetes_platform/* platformName */.$r)(platform)}.`);
+        this.#logger.warning('Release proven without SBOM', `${why.message}. The signed binary itself says that it is ${tool} ${version} for ${(0,kubernetes_platform/* platformName */.$r)(platform)}.`);
         return { kind: 'binary' };
     }
 }
@@ -13384,12 +13625,12 @@ function describeReleaseProof(proof) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   DX: () => (/* binding */ Slot),
+/* harmony export */   JX: () => (/* binding */ CacheEntry),
 /* harmony export */   Pr: () => (/* binding */ installFailed),
 /* harmony export */   Q$: () => (/* binding */ namedFailure),
 /* harmony export */   W1: () => (/* binding */ cachedVersions),
 /* harmony export */   nG: () => (/* binding */ filesIn),
-/* harmony export */   nK: () => (/* binding */ slotsOf)
+/* harmony export */   v2: () => (/* binding */ cacheEntries)
 /* harmony export */ });
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
 /* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
@@ -13400,7 +13641,7 @@ function describeReleaseProof(proof) {
 /* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3916);
 /* harmony import */ var _kubernetes_release_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6861);
 /* harmony import */ var _kubernetes_version_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(304);
-/* harmony import */ var _transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(6571);
+/* harmony import */ var _files_private_file_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(7775);
 
 
 
@@ -13431,7 +13672,7 @@ function filesIn(folder, tool, platform) {
  * is not used here: it trusts the marker, copies where a move will do, and empties a folder that
  * another run may be using before it begins to fill it.
  */
-class Slot {
+class CacheEntry {
     tool;
     /** With `v`. */
     version;
@@ -13453,7 +13694,7 @@ class Slot {
         return filesIn(this.folder, this.tool, this.#platform);
     }
     /** @throws {SetupError} INSTALL_FAILED */
-    async isOccupied() {
+    async exists() {
         return (await this.#look(this.folder)) !== undefined;
     }
     /**
@@ -13464,17 +13705,17 @@ class Slot {
      * @throws {SetupError} INSTALL_FAILED
      */
     async assertOwned() {
-        const owners = await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .trustedOwners */ .Kg)(this.#toolCache.folder);
+        const owners = await (0,_files_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .trustedOwners */ .Kg)(this.#toolCache.folder);
         const { binary, bundle, sbom, sbomBundle } = this.files();
         const known = new Set([binary, bundle, sbom, sbomBundle].map((file) => node_path__WEBPACK_IMPORTED_MODULE_2___default().basename(file)));
         try {
             await this.#assertParents(owners);
-            await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .assertPrivate */ .gk)(this.folder, 'folder', owners);
+            await (0,_files_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .assertPrivate */ .gk)(this.folder, 'folder', owners);
             for (const name of await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.readdir)(this.folder)) {
                 if (!known.has(name)) {
                     throw new Error(`${name} does not belong there`);
                 }
-                await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .assertPrivate */ .gk)(node_path__WEBPACK_IMPORTED_MODULE_2___default().join(this.folder, name), 'file', owners);
+                await (0,_files_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .assertPrivate */ .gk)(node_path__WEBPACK_IMPORTED_MODULE_2___default().join(this.folder, name), 'file', owners);
             }
         }
         catch (error) {
@@ -13482,12 +13723,12 @@ class Slot {
         }
     }
     /** Changes when the folder or its binary is replaced or written to. */
-    async trace() {
+    async fingerprint() {
         const found = await this.#look(this.folder);
-        return `${await this.#traceIn(this.folder)}, changed ${String(found?.ctimeMs)}`;
+        return `${await this.#fingerprintIn(this.folder)}, changed ${String(found?.ctimeMs)}`;
     }
     /** The part of a trace that stays when the folder is moved. */
-    async #traceIn(folder) {
+    async #fingerprintIn(folder) {
         const { binary } = filesIn(folder, this.tool, this.#platform);
         const entries = await Promise.all([this.#look(folder), this.#look(binary)]);
         const [entry, file] = entries.map((found) => `${String(found?.dev)}:${String(found?.ino)}`);
@@ -13500,19 +13741,19 @@ class Slot {
      * @returns false when another run was faster; the folder then stays where it is
      * @throws {SetupError} INSTALL_FAILED
      */
-    async fill(folder) {
+    async commit(folder) {
         const parent = node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(this.folder);
         try {
             await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.mkdir)(parent, { recursive: true, mode: 0o755 });
-            const owners = await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .trustedOwners */ .Kg)(this.#toolCache.folder);
+            const owners = await (0,_files_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .trustedOwners */ .Kg)(this.#toolCache.folder);
             await this.#assertParents(owners);
-            await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .assertPrivate */ .gk)(folder, 'folder', owners);
+            await (0,_files_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .assertPrivate */ .gk)(folder, 'folder', owners);
             await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.chmod)(filesIn(folder, this.tool, this.#platform).binary, 0o755);
             await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.chmod)(folder, 0o755);
             await sweep(parent);
-            const isFilled = await moveInto(folder, this.folder);
+            const isCommitted = await moveInto(folder, this.folder);
             await this.#mark();
-            return isFilled;
+            return isCommitted;
         }
         catch (error) {
             throw installFailed(`cannot put ${this.tool} into the tool cache`, error);
@@ -13520,7 +13761,7 @@ class Slot {
     }
     async #look(file) {
         try {
-            return await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(file);
+            return await (0,_files_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(file);
         }
         catch (error) {
             throw installFailed(`cannot use ${this.folder} in the tool cache`, error);
@@ -13540,15 +13781,15 @@ class Slot {
     /** Whoever can change a folder above the slot can put another slot in its place. */
     async #assertParents(owners) {
         for (const folder of this.#parents()) {
-            if ((await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(folder)) !== undefined) {
-                await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .assertPrivate */ .gk)(folder, 'folder', owners);
+            if ((await (0,_files_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(folder)) !== undefined) {
+                await (0,_files_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .assertPrivate */ .gk)(folder, 'folder', owners);
             }
         }
     }
     /** What is removed from this slot must not be somewhere else. */
     async #assertNoLinks() {
         for (const folder of this.#parents()) {
-            if ((await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(folder))?.isDirectory() === false) {
+            if ((await (0,_files_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(folder))?.isDirectory() === false) {
                 throw new Error(`${folder} is not a plain folder`);
             }
         }
@@ -13579,21 +13820,21 @@ class Slot {
     /**
      * Removes the copy that was judged, and none that another run has put there since.
      *
-     * @param judged its {@link trace} from before it was looked at
+     * @param judged its {@link fingerprint} from before it was looked at
      * @throws {SetupError} INSTALL_FAILED
      */
     async remove(judged) {
         try {
             await this.#assertNoLinks();
-            const contents = await this.#traceIn(this.folder);
-            if ((await this.trace()) !== judged) {
+            const contents = await this.#fingerprintIn(this.folder);
+            if ((await this.fingerprint()) !== judged) {
                 return;
             }
             const aside = await this.#moveAside();
             if (aside === undefined) {
                 return;
             }
-            if ((await this.#traceIn(aside)) !== contents && (await moveInto(aside, this.folder))) {
+            if ((await this.#fingerprintIn(aside)) !== contents && (await moveInto(aside, this.folder))) {
                 return;
             }
             await discard(`${this.folder}.complete`);
@@ -13605,7 +13846,7 @@ class Slot {
     }
 }
 /** What the tool cache claims to hold of a version; each is verified before it is used. */
-async function slotsOf(toolCache, tool, version, platform) {
+async function cacheEntries(toolCache, tool, version, platform) {
     const start = prefix(toolCache, platform);
     const names = await namesIn(node_path__WEBPACK_IMPORTED_MODULE_2___default().join(toolFolder(toolCache, tool), version.slice(1)));
     return names
@@ -13613,7 +13854,7 @@ async function slotsOf(toolCache, tool, version, platform) {
         .map((name) => name.slice(start.length))
         .filter((rest) => /^[0-9a-f]{64}$/.test(rest))
         .sort()
-        .map((sha256) => new Slot(toolCache, tool, version, platform, sha256));
+        .map((sha256) => new CacheEntry(toolCache, tool, version, platform, sha256));
 }
 /**
  * The versions of a tool that the tool cache claims to hold; each is verified before it is used.
@@ -13623,15 +13864,15 @@ async function slotsOf(toolCache, tool, version, platform) {
 async function cachedVersions(toolCache, tool, platform) {
     const names = await namesIn(toolFolder(toolCache, tool));
     const versions = names.filter(_kubernetes_version_js__WEBPACK_IMPORTED_MODULE_5__/* .isExactVersion */ .Yb).map((name) => `v${name}`);
-    const slots = await Promise.all(versions.map((version) => slotsOf(toolCache, tool, version, platform)));
-    return versions.filter((_, index) => slots[index]?.length !== 0);
+    const entries = await Promise.all(versions.map((version) => cacheEntries(toolCache, tool, version, platform)));
+    return versions.filter((_, index) => entries[index]?.length !== 0);
 }
 /** Nothing for a folder that is not there, or is none: what is wrong with it shows when it is used. */
 function namesIn(folder) {
     return (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.readdir)(folder).catch(() => []);
 }
-function prefix({ trust }, { os, arch }) {
-    return `${os}-${arch}-${trust}-`;
+function prefix({ trustKey: trustKey }, { os, arch }) {
+    return `${os}-${arch}-${trustKey}-`;
 }
 function toolFolder(toolCache, tool) {
     return node_path__WEBPACK_IMPORTED_MODULE_2___default().join(toolCache.folder, `verified-${tool}`);
@@ -13646,7 +13887,7 @@ async function moveInto(from, to) {
             case 'ENOTEMPTY':
             case 'EEXIST':
             case 'EPERM': // Windows says so for a folder that exists.
-                if ((await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(to)) !== undefined) {
+                if ((await (0,_files_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(to)) !== undefined) {
                     return false;
                 }
                 throw error;
@@ -13677,7 +13918,7 @@ async function sweep(folder) {
     for (const name of await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.readdir)(folder)) {
         const stale = node_path__WEBPACK_IMPORTED_MODULE_2___default().join(folder, name);
         if (name.startsWith(PARTIAL_PREFIX)) {
-            const modified = (await (0,_transfer_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(stale))?.mtimeMs ?? Infinity;
+            const modified = (await (0,_files_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(stale))?.mtimeMs ?? Infinity;
             if (modified < Date.now() - STALE_AFTER) {
                 await discard(stale);
             }
@@ -13881,9 +14122,11 @@ function pointerUrl(base, channel, minor) {
 /* harmony export */ });
 /* unused harmony export satisfies */
 /* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3916);
-/* harmony import */ var _transfer_download_failed_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8445);
-/* harmony import */ var _transfer_transfer_error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8595);
-/* harmony import */ var _release_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6861);
+/* harmony import */ var _files_errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7384);
+/* harmony import */ var _transfer_download_failed_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8445);
+/* harmony import */ var _transfer_errors_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6508);
+/* harmony import */ var _release_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6861);
+
 
 
 
@@ -14001,7 +14244,7 @@ async function resolveVersion(request, http, base) {
 }
 /** Pointers are unsigned text: nothing but a version ever leaves this function. */
 async function readPointer(http, base, channel, minor) {
-    const url = (0,_release_js__WEBPACK_IMPORTED_MODULE_3__/* .pointerUrl */ .tj)(base, channel, minor);
+    const url = (0,_release_js__WEBPACK_IMPORTED_MODULE_4__/* .pointerUrl */ .tj)(base, channel, minor);
     const text = await readPointerText(http, url);
     const version = text.trim();
     const isVersion = version.startsWith('v') && EXACT.test(version.slice(1));
@@ -14018,13 +14261,13 @@ async function readPointerText(http, url) {
         return (await http.read(url, MAX_POINTER_BYTES)).toString('utf8');
     }
     catch (error) {
-        if (error instanceof _transfer_transfer_error_js__WEBPACK_IMPORTED_MODULE_2__/* .TransferError */ .aG && error.absent) {
+        if (error instanceof _transfer_errors_js__WEBPACK_IMPORTED_MODULE_3__/* .TransferError */ .aG && error.notFound) {
             throw new _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SetupError */ .w3('VERSION_NOT_FOUND', `the release host knows no such version: ${url.href} does not exist`, 'See https://kubernetes.io/releases/ for the versions that exist.', error);
         }
-        if (error instanceof _transfer_transfer_error_js__WEBPACK_IMPORTED_MODULE_2__/* .TransferError */ .aG && error.cause instanceof _transfer_transfer_error_js__WEBPACK_IMPORTED_MODULE_2__/* .TooLargeError */ .qB) {
+        if (error instanceof _transfer_errors_js__WEBPACK_IMPORTED_MODULE_3__/* .TransferError */ .aG && error.cause instanceof _files_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .TooLargeError */ .qB) {
             throw new _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SetupError */ .w3('VERSION_NOT_FOUND', `${url.href} does not name a version: it is larger than ${String(MAX_POINTER_BYTES)} bytes`, 'The release host, a mirror or something in between answered with something else. Pin an exact version, or check "download-base-url".', error);
         }
-        throw (0,_transfer_download_failed_js__WEBPACK_IMPORTED_MODULE_1__/* .downloadFailed */ .O)(error, 'which version to install');
+        throw (0,_transfer_download_failed_js__WEBPACK_IMPORTED_MODULE_2__/* .downloadFailed */ .O)(error, 'which version to install');
     }
 }
 /**
@@ -14069,7 +14312,7 @@ async function newestOlderPatch(newestPatch, isWanted, http, base) {
  * @throws {SetupError} DOWNLOAD_FAILED
  */
 async function isPublished(version, http, base) {
-    const { digestUrl } = new _release_js__WEBPACK_IMPORTED_MODULE_3__/* .Release */ .Kz(version, base).binary('kubectl', {
+    const { digestUrl } = new _release_js__WEBPACK_IMPORTED_MODULE_4__/* .Release */ .Kz(version, base).binary('kubectl', {
         os: 'linux',
         arch: 'amd64',
     });
@@ -14077,2759 +14320,7 @@ async function isPublished(version, http, base) {
         return (await http.readIfPresent(digestUrl, MAX_POINTER_BYTES)) !== undefined;
     }
     catch (error) {
-        throw (0,_transfer_download_failed_js__WEBPACK_IMPORTED_MODULE_1__/* .downloadFailed */ .O)(error, `whether ${version} exists`);
-    }
-}
-
-
-/***/ }),
-
-/***/ 6187:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  run: () => (/* binding */ run)
-});
-
-// EXTERNAL MODULE: external "node:fs"
-var external_node_fs_ = __nccwpck_require__(3024);
-// EXTERNAL MODULE: external "node:fs/promises"
-var promises_ = __nccwpck_require__(1455);
-// EXTERNAL MODULE: external "node:path"
-var external_node_path_ = __nccwpck_require__(6760);
-var external_node_path_default = /*#__PURE__*/__nccwpck_require__.n(external_node_path_);
-// EXTERNAL MODULE: external "node:timers/promises"
-var external_node_timers_promises_ = __nccwpck_require__(8500);
-;// CONCATENATED MODULE: ./node_modules/yocto-queue/index.js
-/*
-How it works:
-`this.#head` is an instance of `Node` which keeps track of its current value and nests another instance of `Node` that keeps the value that comes after it. When a value is provided to `.enqueue()`, the code needs to iterate through `this.#head`, going deeper and deeper to find the last value. However, iterating through every single item is slow. This problem is solved by saving a reference to the last value as `this.#tail` so that it can reference it to add a new value.
-*/
-
-class Node {
-	value;
-	next;
-
-	constructor(value) {
-		this.value = value;
-	}
-}
-
-class Queue {
-	#head;
-	#tail;
-	#size;
-
-	constructor() {
-		this.clear();
-	}
-
-	enqueue(value) {
-		const node = new Node(value);
-
-		if (this.#head) {
-			this.#tail.next = node;
-			this.#tail = node;
-		} else {
-			this.#head = node;
-			this.#tail = node;
-		}
-
-		this.#size++;
-	}
-
-	dequeue() {
-		const current = this.#head;
-		if (!current) {
-			return;
-		}
-
-		this.#head = this.#head.next;
-		this.#size--;
-
-		// Clean up tail reference when queue becomes empty
-		if (!this.#head) {
-			this.#tail = undefined;
-		}
-
-		return current.value;
-	}
-
-	peek() {
-		if (!this.#head) {
-			return;
-		}
-
-		return this.#head.value;
-
-		// TODO: Node.js 18.
-		// return this.#head?.value;
-	}
-
-	clear() {
-		this.#head = undefined;
-		this.#tail = undefined;
-		this.#size = 0;
-	}
-
-	get size() {
-		return this.#size;
-	}
-
-	* [Symbol.iterator]() {
-		let current = this.#head;
-
-		while (current) {
-			yield current.value;
-			current = current.next;
-		}
-	}
-
-	* drain() {
-		while (this.#head) {
-			yield this.dequeue();
-		}
-	}
-}
-
-;// CONCATENATED MODULE: ./node_modules/p-limit/index.js
-
-
-function pLimit(concurrency) {
-	let rejectOnClear = false;
-
-	if (typeof concurrency === 'object') {
-		({concurrency, rejectOnClear = false} = concurrency);
-	}
-
-	validateConcurrency(concurrency);
-
-	if (typeof rejectOnClear !== 'boolean') {
-		throw new TypeError('Expected `rejectOnClear` to be a boolean');
-	}
-
-	const queue = new Queue();
-	let activeCount = 0;
-
-	const resumeNext = () => {
-		// Process the next queued function if we're under the concurrency limit
-		if (activeCount < concurrency && queue.size > 0) {
-			activeCount++;
-			queue.dequeue().run();
-		}
-	};
-
-	const next = () => {
-		activeCount--;
-		resumeNext();
-	};
-
-	const run = async (function_, resolve, arguments_) => {
-		// Execute the function and capture the result promise
-		const result = (async () => function_(...arguments_))();
-
-		// Resolve immediately with the promise (don't wait for completion)
-		resolve(result);
-
-		// Wait for the function to complete (success or failure)
-		// We catch errors here to prevent unhandled rejections,
-		// but the original promise rejection is preserved for the caller
-		try {
-			await result;
-		} catch {}
-
-		// Decrement active count and process next queued function
-		next();
-	};
-
-	const enqueue = (function_, resolve, reject, arguments_) => {
-		const queueItem = {reject};
-
-		// Queue the internal resolve function instead of the run function
-		// to preserve the asynchronous execution context.
-		new Promise(internalResolve => { // eslint-disable-line promise/param-names
-			queueItem.run = internalResolve;
-			queue.enqueue(queueItem);
-		}).then(run.bind(undefined, function_, resolve, arguments_)); // eslint-disable-line promise/prefer-await-to-then
-
-		// Start processing immediately if we haven't reached the concurrency limit
-		if (activeCount < concurrency) {
-			resumeNext();
-		}
-	};
-
-	const generator = (function_, ...arguments_) => new Promise((resolve, reject) => {
-		enqueue(function_, resolve, reject, arguments_);
-	});
-
-	Object.defineProperties(generator, {
-		activeCount: {
-			get: () => activeCount,
-		},
-		pendingCount: {
-			get: () => queue.size,
-		},
-		clearQueue: {
-			value() {
-				if (!rejectOnClear) {
-					queue.clear();
-					return;
-				}
-
-				const abortError = AbortSignal.abort().reason;
-
-				while (queue.size > 0) {
-					queue.dequeue().reject(abortError);
-				}
-			},
-		},
-		concurrency: {
-			get: () => concurrency,
-
-			set(newConcurrency) {
-				validateConcurrency(newConcurrency);
-				concurrency = newConcurrency;
-
-				queueMicrotask(() => {
-					// eslint-disable-next-line no-unmodified-loop-condition
-					while (activeCount < concurrency && queue.size > 0) {
-						resumeNext();
-					}
-				});
-			},
-		},
-		map: {
-			async value(iterable, function_) {
-				const promises = [];
-
-				try {
-					Array.from(iterable, (value, index) => {
-						const promise = generator(function_, value, index);
-						promises.push(promise);
-						return promise;
-					});
-				} catch (error) {
-					// The iterable threw, so `Promise.all` never observes the already scheduled promises. Observe them here to avoid unhandled rejections.
-					for (const promise of promises) {
-						promise.catch(() => {}); // eslint-disable-line promise/prefer-await-to-then
-					}
-
-					throw error;
-				}
-
-				return Promise.all(promises);
-			},
-		},
-	});
-
-	return generator;
-}
-
-function limitFunction(function_, options) {
-	const limit = pLimit(options);
-
-	const limitedFunction = (...arguments_) => limit(() => function_(...arguments_));
-	Object.defineProperty(limitedFunction, 'clearQueue', {
-		value: limit.clearQueue,
-	});
-
-	return limitedFunction;
-}
-
-function validateConcurrency(concurrency) {
-	if (!((Number.isInteger(concurrency) || concurrency === Number.POSITIVE_INFINITY) && concurrency > 0)) {
-		throw new TypeError('Expected `concurrency` to be a number from 1 and up');
-	}
-}
-
-// EXTERNAL MODULE: ./src/errors.ts
-var errors = __nccwpck_require__(3916);
-// EXTERNAL MODULE: external "node:url"
-var external_node_url_ = __nccwpck_require__(3136);
-// EXTERNAL MODULE: ./src/kubernetes/platform.ts
-var kubernetes_platform = __nccwpck_require__(9065);
-// EXTERNAL MODULE: ./src/kubernetes/version.ts
-var kubernetes_version = __nccwpck_require__(304);
-;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/error.js
-/*!
- * Copyright (c) Squirrel Chat et al., All rights reserved.
- * SPDX-License-Identifier: BSD-3-Clause
- *
- * Redistribution and use in source and binary forms, with or without
- * modification, are permitted provided that the following conditions are met:
- *
- * 1. Redistributions of source code must retain the above copyright notice, this
- *    list of conditions and the following disclaimer.
- * 2. Redistributions in binary form must reproduce the above copyright notice,
- *    this list of conditions and the following disclaimer in the
- *    documentation and/or other materials provided with the distribution.
- * 3. Neither the name of the copyright holder nor the names of its contributors
- *    may be used to endorse or promote products derived from this software without
- *    specific prior written permission.
- *
- * THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS" AND
- * ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE IMPLIED
- * WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE ARE
- * DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR CONTRIBUTORS BE LIABLE
- * FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL
- * DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR
- * SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION) HOWEVER
- * CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY,
- * OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE
- * OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
- */
-function getLineColFromPtr(string, ptr) {
-    let lines = string.slice(0, ptr).split(/\r?\n/);
-    return [lines.length, lines.pop().length + 1];
-}
-function makeCodeBlock(string, line, column) {
-    let lines = string.split(/\r?\n/);
-    let codeblock = '';
-    let numberLen = (Math.log10(line + 1) | 0) + 1;
-    for (let i = line - 1; i <= line + 1; i++) {
-        let l = lines[i - 1];
-        if (!l)
-            continue;
-        codeblock += i.toString().padEnd(numberLen, ' ');
-        codeblock += ':  ';
-        codeblock += l;
-        codeblock += '\n';
-        if (i === line) {
-            codeblock += ' '.repeat(numberLen + column + 2);
-            codeblock += '^\n';
-        }
-    }
-    return codeblock;
-}
-class TomlError extends Error {
-    line;
-    column;
-    codeblock;
-    constructor(message, options) {
-        const [line, column] = getLineColFromPtr(options.toml, options.ptr);
-        const codeblock = makeCodeBlock(options.toml, line, column);
-        super(`Invalid TOML document: ${message}\n\n${codeblock}`, options);
-        this.line = line;
-        this.column = column;
-        this.codeblock = codeblock;
-    }
-    /** @internal */
-    static x(message, ctx, ptr) {
-        throw new TomlError(message, { toml: ctx.s, ptr: ptr ?? ctx.p });
-    }
-}
-
-;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/primitive.js
-/*!
- * Copyright (c) Squirrel Chat et al., All rights reserved.
- * SPDX-License-Identifier: BSD-3-Clause
- *
- * Redistribution and use in source and binary forms, with or without
- * modification, are permitted provided that the following conditions are met:
- *
- * 1. Redistributions of source code must retain the above copyright notice, this
- *    list of conditions and the following disclaimer.
- * 2. Redistributions in binary form must reproduce the above copyright notice,
- *    this list of conditions and the following disclaimer in the
- *    documentation and/or other materials provided with the distribution.
- * 3. Neither the name of the copyright holder nor the names of its contributors
- *    may be used to endorse or promote products derived from this software without
- *    specific prior written permission.
- *
- * THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS" AND
- * ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE IMPLIED
- * WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE ARE
- * DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR CONTRIBUTORS BE LIABLE
- * FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL
- * DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR
- * SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION) HOWEVER
- * CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY,
- * OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE
- * OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
- */
-
-/** @internal */
-function parseString(ctx) {
-    let startPtr = ctx.p;
-    let c = ctx.s.charCodeAt(ctx.p++);
-    let first = c;
-    let isLiteral = c === 0x27; /* ' */
-    let isMultiline = c === ctx.s.charCodeAt(ctx.p) && c === ctx.s.charCodeAt(ctx.p + 1);
-    if (isMultiline) {
-        // Trim initial newline
-        if ((c = ctx.s.charCodeAt(ctx.p += 2)) === 0xa /* \n */)
-            ctx.p++;
-        else if (c === 0xd /* \r */ && ctx.s.charCodeAt(ctx.p + 1) === 0xa /* \n */)
-            ctx.p += 2;
-    }
-    // For the record: it is not worth it to use a fast-path for literal strings using `indexOf`.
-    // Doing a char-by-char iteration ends up dispatching less instructions, for the same wall-clock runtime.
-    let parsed = '';
-    let sliceStart = ctx.p;
-    // states:
-    //   0 - decoding
-    //   1 - decoding escape
-    //   2 - whitespace escape (no newline encountered yet, must fail on non-whitespace)
-    //   3 - whitespace escape (newline encountered, allowed to transition back to normal decode)
-    let state = 0;
-    for (; ctx.p < ctx.s.length; ctx.p++) {
-        c = ctx.s.charCodeAt(ctx.p);
-        // Deal with newlines first, since that simplifies control character checking and handling across all states
-        if (isMultiline && (c === 0xa /* \n */ || (c === 0xd /* \r */ && ctx.s.charCodeAt(ctx.p + 1) === 0xa /* \n */))) {
-            state = state && 3;
-        }
-        // Control characters are banned in TOML, so we throw an error if we encounter them
-        else if ((c < 0x20 && c !== 0x9 /* \t */) || c === 0x7f) {
-            TomlError.x('control characters are not allowed in strings', ctx);
-        }
-        // The string might terminate while we're parsing through a newline escape.
-        // It must have encountered a newline; otherwise, it'll simply fail in another branch.
-        else if ((!state || state === 3) && c === first && (!isMultiline || (ctx.s.charCodeAt(ctx.p + 1) === first && ctx.s.charCodeAt(ctx.p + 2) === first))) {
-            if (isMultiline) {
-                // If the string ends with 4-5 quotes, then the first 1-2 are part of the string
-                if (ctx.s.charCodeAt(ctx.p + 3) === first)
-                    ctx.p++;
-                if (ctx.s.charCodeAt(ctx.p + 3) === first)
-                    ctx.p++;
-            }
-            // If we're in a newline escape still, then there's nothing to add.
-            if (!state) {
-                // Avoid a useless concat operation if the string can be used as-is.
-                let s = ctx.s.slice(sliceStart, ctx.p);
-                parsed = parsed ? parsed + s : s;
-            }
-            ctx.p += isMultiline ? 3 : 1;
-            return parsed;
-        }
-        // Baseline state; keep moving forward unless an escape sequence starts
-        else if (!state) {
-            if (!isLiteral && c === 0x5c /* \ */) {
-                parsed += ctx.s.slice(sliceStart, (sliceStart = ctx.p));
-                state = 1;
-            }
-        }
-        else if (state === 1) {
-            if (c === 0x78 /* x */ || c === 0x75 /* u */ || c === 0x55 /* U */) { // Unicode escape
-                let errPtr = ctx.p++ - 1;
-                let value = 0;
-                let len = c === 0x78 /* x */ ? 2 : c === 0x75 /* u */ ? 4 : 8;
-                for (let j = 0; j < len; j++, ctx.p++) {
-                    let hex = ctx.s.charCodeAt(ctx.p);
-                    let digit = 
-                    /* 0-9 */ hex >= 0x30 && hex <= 0x39 ? hex - 0x30 :
-                        /* A-F */ hex >= 0x41 && hex <= 0x46 ? hex - 0x41 + 10 :
-                            /* a-f */ hex >= 0x61 && hex <= 0x66 ? hex - 0x61 + 10 : -1;
-                    if (digit < 0)
-                        TomlError.x('invalid non-hex character in unicode escape', ctx);
-                    value = (value << 4) | digit;
-                }
-                // Because JS does bitwise on signed 32bit integers, all 0xfzzzzzzz values are actually seen as negative
-                if (value < 0 || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff)) {
-                    TomlError.x('invalid unicode escape', ctx, errPtr);
-                }
-                parsed += String.fromCodePoint(value);
-                sliceStart = ctx.p--;
-                state = 0;
-            }
-            // Newline escape sequence. We only need to care about spaces and tabs; newlines are dealt with earlier
-            else if (isMultiline && (c === 0x20 || c === 0x9 /* \t */)) {
-                state = 2;
-            }
-            // Basic escape sequence
-            else {
-                if (c === 0x62 /* b */)
-                    parsed += '\b';
-                else if (c === 0x74 /* t */)
-                    parsed += '\t';
-                else if (c === 0x6e /* n */)
-                    parsed += '\n';
-                else if (c === 0x66 /* f */)
-                    parsed += '\f';
-                else if (c === 0x72 /* r */)
-                    parsed += '\r';
-                else if (c === 0x65 /* e */)
-                    parsed += '\x1b';
-                else if (c === 0x22 /* " */)
-                    parsed += '"';
-                else if (c === 0x5c /* \ */)
-                    parsed += '\\';
-                else
-                    TomlError.x('unrecognised escape sequence', ctx);
-                sliceStart = ctx.p + 1;
-                state = 0;
-            }
-        }
-        // Newline escape continuation: keep moving forward until the first non-whitespace char
-        else if (c !== 0x20 && c !== 0x9 /* \t */) {
-            if (state === 2)
-                TomlError.x('invalid escape: only line-ending whitespace may be escaped', ctx, sliceStart);
-            // State cannot be zero, or we'd have branched earlier already.
-            // If it's a backslash, immediately transition to the escape state so it can be processed.
-            state = !isLiteral && c === 0x5c /* \ */ ? 1 : 0;
-            sliceStart = ctx.p;
-        }
-    }
-    TomlError.x('unfinished string', ctx, startPtr);
-}
-
-;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/date.js
-/*!
- * Copyright (c) Squirrel Chat et al., All rights reserved.
- * SPDX-License-Identifier: BSD-3-Clause
- *
- * Redistribution and use in source and binary forms, with or without
- * modification, are permitted provided that the following conditions are met:
- *
- * 1. Redistributions of source code must retain the above copyright notice, this
- *    list of conditions and the following disclaimer.
- * 2. Redistributions in binary form must reproduce the above copyright notice,
- *    this list of conditions and the following disclaimer in the
- *    documentation and/or other materials provided with the distribution.
- * 3. Neither the name of the copyright holder nor the names of its contributors
- *    may be used to endorse or promote products derived from this software without
- *    specific prior written permission.
- *
- * THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS" AND
- * ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE IMPLIED
- * WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE ARE
- * DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR CONTRIBUTORS BE LIABLE
- * FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL
- * DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR
- * SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION) HOWEVER
- * CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY,
- * OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE
- * OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
- */
-let DATE_TIME_RE = /^(\d{4}-\d{2}-\d{2})?[Tt ]?(?:(\d{2}):\d{2}(?::\d{2}(?:\.\d+)?)?)?(Z|z|[-+]\d{2}:\d{2})?$/i;
-class TomlDate extends Date {
-    #hasDate = false;
-    #hasTime = false;
-    #offset = null;
-    constructor(date, fasttype, unsafeDelim) {
-        let hasDate = true;
-        let hasTime = true;
-        let offset = 'Z';
-        let c;
-        if (typeof date === 'string') {
-            if (fasttype)
-                prep: {
-                    // Date-time
-                    if (fasttype < 3) {
-                        if (+date.slice(11, 13) > 23) {
-                            date = '';
-                            break prep;
-                        }
-                        // Local
-                        if (fasttype === 2) {
-                            offset = null;
-                            date += 'Z';
-                        }
-                        // Offset; keep track of offset if not Z
-                        else if ((c = date.charCodeAt(date.length - 1)) !== 0x5a /* Z */ && c !== 0x7a /* z */) {
-                            offset = date.slice(date.length - 6);
-                        }
-                        if (unsafeDelim)
-                            date = date.slice(0, 10) + 'T' + date.slice(11);
-                    }
-                    // Time
-                    else if (fasttype === 4) {
-                        date = +date.slice(0, 2) > 23 ? '' : `0000-01-01T${date}Z`;
-                    }
-                    hasDate = fasttype !== 4;
-                    hasTime = fasttype !== 3;
-                }
-            else {
-                let match = date.match(DATE_TIME_RE);
-                if (match) {
-                    if (!match[1]) {
-                        hasDate = false;
-                        date = `0000-01-01T${date}`;
-                    }
-                    hasTime = !!match[2];
-                    // Make sure to use T instead of a space. Breaks in case of extreme values otherwise.
-                    hasTime && date[10] === ' ' && (date = date.replace(' ', 'T'));
-                    // Do not allow rollover hours.
-                    if (match[2] && +match[2] > 23) {
-                        date = '';
-                    }
-                    else {
-                        offset = match[3] || null;
-                        if (!offset && hasTime)
-                            date += 'Z';
-                    }
-                }
-                else {
-                    date = '';
-                }
-            }
-        }
-        super(date);
-        if (!isNaN(this.getTime())) {
-            this.#hasDate = hasDate;
-            this.#hasTime = hasTime;
-            this.#offset = offset;
-        }
-    }
-    isDateTime() {
-        return this.#hasDate && this.#hasTime;
-    }
-    isLocal() {
-        return !this.#hasDate || !this.#hasTime || !this.#offset;
-    }
-    isDate() {
-        return this.#hasDate && !this.#hasTime;
-    }
-    isTime() {
-        return this.#hasTime && !this.#hasDate;
-    }
-    isValid() {
-        return this.#hasDate || this.#hasTime;
-    }
-    toISOString() {
-        let iso = super.toISOString();
-        // Local Date
-        if (this.isDate())
-            return iso.slice(0, 10);
-        // Local Time
-        if (this.isTime())
-            return iso.slice(11, 23);
-        // Local DateTime
-        if (this.#offset === null)
-            return iso.slice(0, -1);
-        // Offset DateTime
-        if (this.#offset === 'Z' || this.#offset === 'z')
-            return iso;
-        // This part is quite annoying: JS strips the original timezone from the ISO string representation
-        // Instead of using a "modified" date and "Z", we restore the representation "as authored"
-        let offset = (+(this.#offset.slice(1, 3)) * 60) + +(this.#offset.slice(4, 6));
-        offset = this.#offset[0] === '-' ? offset : -offset;
-        let offsetDate = new Date(this.getTime() - (offset * 60e3));
-        return offsetDate.toISOString().slice(0, -1) + this.#offset;
-    }
-    static wrapAsOffsetDateTime(jsDate, offset = 'Z') {
-        let date = new TomlDate(jsDate);
-        date.#offset = offset;
-        return date;
-    }
-    static wrapAsLocalDateTime(jsDate) {
-        let date = new TomlDate(jsDate);
-        date.#offset = null;
-        return date;
-    }
-    static wrapAsLocalDate(jsDate) {
-        let date = new TomlDate(jsDate);
-        date.#hasTime = false;
-        date.#offset = null;
-        return date;
-    }
-    static wrapAsLocalTime(jsDate) {
-        let date = new TomlDate(jsDate);
-        date.#hasDate = false;
-        date.#offset = null;
-        return date;
-    }
-}
-
-;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/extract.js
-/*!
- * Copyright (c) Squirrel Chat et al., All rights reserved.
- * SPDX-License-Identifier: BSD-3-Clause
- *
- * Redistribution and use in source and binary forms, with or without
- * modification, are permitted provided that the following conditions are met:
- *
- * 1. Redistributions of source code must retain the above copyright notice, this
- *    list of conditions and the following disclaimer.
- * 2. Redistributions in binary form must reproduce the above copyright notice,
- *    this list of conditions and the following disclaimer in the
- *    documentation and/or other materials provided with the distribution.
- * 3. Neither the name of the copyright holder nor the names of its contributors
- *    may be used to endorse or promote products derived from this software without
- *    specific prior written permission.
- *
- * THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS" AND
- * ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE IMPLIED
- * WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE ARE
- * DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR CONTRIBUTORS BE LIABLE
- * FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL
- * DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR
- * SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION) HOWEVER
- * CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY,
- * OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE
- * OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
- */
-
-
-
-
-function isDigit(char, base = 10) {
-    return base === 16
-        ? (char > 0x2f && char < 0x3a) || (char > 0x40 && char < 0x47) || (char > 0x60 && char < 0x67)
-        : (char > 0x2f && char < 0x30 + base);
-}
-function isEndOfValue(char, delim) {
-    // Whitespace -- we're permissive on `\r` for performance; it'll be dealt with later anyway
-    return char === 0x20 || char === 0x9 /* \t */ || char === 0xa /* \n */ || char === 0xd /* \r */ ||
-        // Structure end or next value delimiter
-        (delim && (char === delim || char === 0x2c /* , */)) ||
-        // Comment
-        char === 0x23; /* # */
-}
-/** @internal */
-function extractValue(ctx, end) {
-    let errPtr = ctx.p;
-    let c = ctx.s.charCodeAt(ctx.p);
-    // Structs
-    if (c === 0x5b /* [ */ || c === 0x7b /* { */) {
-        ctx.d-- || TomlError.x('document contains excessively nested structures. aborting.', ctx);
-        let value = c === 0x5b /* [ */
-            ? parseArray(ctx)
-            : parseInlineTable(ctx);
-        ctx.d++;
-        return value;
-    }
-    // Strings
-    if (c === 0x22 /* " */ || c === 0x27 /* ' */) {
-        return parseString(ctx);
-    }
-    // Booleans
-    // We can fast-path because the first character is enough to know the only possible value
-    if (c === 0x74 /* t */) { // Only possible valid value is `true`
-        if (ctx.s.charCodeAt(++ctx.p) !== 0x72 || ctx.s.charCodeAt(++ctx.p) !== 0x75 || ctx.s.charCodeAt(++ctx.p) !== 0x65)
-            TomlError.x('invalid value', ctx, errPtr);
-        return ctx.p++, true;
-    }
-    if (c === 0x66 /* f */) { // Only possible valid value is `false`
-        if (ctx.s.charCodeAt(++ctx.p) !== 0x61 || ctx.s.charCodeAt(++ctx.p) !== 0x6c || ctx.s.charCodeAt(++ctx.p) !== 0x73 || ctx.s.charCodeAt(++ctx.p) !== 0x65)
-            TomlError.x('invalid value', ctx, errPtr);
-        return ctx.p++, false;
-    }
-    if (c === 0x2b /* + */ || c === 0x2d /* - */) {
-        return parseNumber(ctx, ctx.p, ctx.s.charCodeAt(++ctx.p), 0x2c - c, end);
-    }
-    // Rough heuristic, but `parseDate` falls back to number parsing if it's a false positive.
-    // e.g.: `a = 1\n-------------- = 1` would match this heuristic, but gracefully fallback to numbers.
-    if (ctx.s.charCodeAt(ctx.p + 4) === 0x2d /* - */ && ctx.s.charCodeAt(ctx.p + 7) === 0x2d /* - */) {
-        return parseDate(ctx, c, end);
-    }
-    // Same logic as above; `parseTime` falls back to number parsing if it's a false positive.
-    if (ctx.s.charCodeAt(ctx.p + 2) === 0x3a /* : */) {
-        return parseTime(ctx, c, end);
-    }
-    return parseNumber(ctx, ctx.p, c, 0, end);
-}
-// State:
-// 0: init
-// 1: integer
-// 2: fractional dot
-// 3: fractional
-// 4: exponent letter
-// 5: exponent
-// 6: exponent sign
-// 7: exponent with sign
-// >9: underscore; see below
-//     -> 12: was integer
-//     -> 14: was fractional
-//     -> 16: was exponent
-// states 2-5, 14, 16 are ONLY permitted iif base === 10
-function parseNumber(ctx, startPtr, startChr, sign, endChr) {
-    let c = startChr;
-    let state = 0;
-    let hasUnderscores = false;
-    // (+/-)inf
-    if (c === 0x69 /* i */) {
-        if (ctx.s.charCodeAt(++ctx.p) !== 0x6e || ctx.s.charCodeAt(++ctx.p) !== 0x66)
-            TomlError.x('invalid value', ctx, startPtr);
-        return ctx.p++, (sign || 1) / 0;
-    }
-    // (+/-)nan
-    if (c === 0x6e /* n */) {
-        if (ctx.s.charCodeAt(++ctx.p) !== 0x61 || ctx.s.charCodeAt(++ctx.p) !== 0x6e)
-            TomlError.x('invalid value', ctx, startPtr);
-        return ctx.p++, NaN;
-    }
-    // Leading zero
-    // Only allowed cases: `0<EOV>`, `0.(...)`, `0e(...)`, `0x(...)`, `0b(...)`, `0o(...)`
-    // FWIW, `0e(...)` is a stupid case, but it's not banned per-se so we have to parse it
-    if (c === 0x30 /* 0 */) {
-        if (++ctx.p >= ctx.s.length || isEndOfValue(c = ctx.s.charCodeAt(ctx.p), endChr))
-            return ctx.bi === true ? 0n : 0; // note: conveniently deals with `-0`
-        if (!sign) {
-            if (c === 0x78 /* x */)
-                return parseIntegerBaseN(ctx, startPtr, 16, endChr);
-            else if (c === 0x62 /* b */)
-                return parseIntegerBaseN(ctx, startPtr, 2, endChr);
-            else if (c === 0x6f /* o */)
-                return parseIntegerBaseN(ctx, startPtr, 8, endChr);
-        }
-        if (c === 0x2e /* . */)
-            state = 2;
-        else if (c === 0x65 /* e */ || c === 0x45 /* E */)
-            state = 4;
-        else
-            TomlError.x('illegal leading zero', ctx, startPtr);
-    }
-    // If the 1st char is not a digit by now, then it's not a valid TOML value at all
-    else if (!isDigit(c))
-        TomlError.x('invalid value', ctx, startPtr);
-    while (++ctx.p < ctx.s.length && (c = ctx.s.charCodeAt(ctx.p), !isEndOfValue(c, endChr))) {
-        if (!state)
-            state = 1; // Detects single-digit numbers we can use a fast parse path for
-        // The way the states are numbered is not random: underscores are always permitted in odd-numbered states and
-        // never permitted in even-numbered ones.
-        if (c === 0x5f /* _ */) {
-            if (!(state & 1))
-                TomlError.x('illegal underscore', ctx);
-            state += 11; // 11 is a marker that makes the state even and greater than 9; see the numbering + rationale above
-            hasUnderscores = true;
-        }
-        // Transition to fractional part.
-        else if (state === 1 && c === 0x2e /* . */)
-            state = 2;
-        // Transition to exponent part.
-        else if ((state === 1 || state === 3) && (c === 0x65 /* e */ || c === 0x45 /* E */))
-            state = 4;
-        // + and - are permitted in state 4 only (handled before entering the function for state 0)
-        else if (state === 4 && (c === 0x2b /* + */ || c === 0x2d /* - */)) {
-            state = 6;
-        }
-        // All special cases have been handled; only digits are allowed here
-        else if (!isDigit(c))
-            TomlError.x(`illegal character in numeric literal`, ctx);
-        // Clear state flags
-        else if (state > 9)
-            state -= 11;
-        else if (!(state & 1))
-            state++;
-    }
-    // Single-char number; we can fast-path these very easily.
-    if (!state) {
-        let val = (startChr - 0x30 /* 0 */) * (sign || 1);
-        return ctx.bi === true ? BigInt(val) : val;
-    }
-    // Even-numbered states absolutely require a digit next; not even end of value is permitted
-    if (!(state & 1))
-        TomlError.x('unfinished numeric value', ctx, startPtr);
-    let str = ctx.s.slice(startPtr, ctx.p);
-    if (hasUnderscores)
-        str = str.replaceAll('_', ''); // perf: replaceAll 1.25x faster than replace with a regex
-    return state > 1
-        ? parseFloat(str)
-        : parseInteger(ctx, str, 10, startPtr);
-}
-function parseIntegerBaseN(ctx, startPtr, base, endChr) {
-    let c, underscore = 1;
-    while (++ctx.p < ctx.s.length && (c = ctx.s.charCodeAt(ctx.p), !isEndOfValue(c, endChr))) {
-        if (c === 0x5f /* _ */) {
-            if (underscore & 1)
-                TomlError.x('illegal underscore', ctx);
-            underscore = 3;
-        }
-        // We only need to check if the number is a valid digit, nothing else is permitted
-        else if (!isDigit(c, base))
-            TomlError.x(`illegal character in numeric literal`, ctx);
-        // Clear underscore flag
-        else if (underscore & 1)
-            underscore--;
-    }
-    // Trailing underscore is not allowed
-    if (underscore & 1)
-        TomlError.x('unfinished numeric value', ctx);
-    let str = ctx.s.slice(startPtr + 2, ctx.p);
-    if (underscore)
-        str = str.replaceAll('_', ''); // perf: replaceAll 1.25x faster than replace with a regex
-    return parseInteger(ctx, str, base, startPtr);
-}
-function parseInteger(ctx, str, base, startPtr) {
-    if (ctx.bi !== true)
-        int: {
-            let val = parseInt(str, base);
-            if (!Number.isSafeInteger(val)) {
-                if (ctx.bi)
-                    break int;
-                TomlError.x('integer value cannot be represented losslessly', ctx, startPtr);
-            }
-            return val;
-        }
-    return base === 10 ? BigInt(str) : BigInt((base === 2 ? '0b' : base === 8 ? '0o' : '0x') + str);
-}
-function parseDate(ctx, c, endChr) {
-    let startPtr = ctx.p++, unsafeSeparator;
-    if (!isDigit(c) ||
-        !isDigit(ctx.s.charCodeAt(ctx.p++)) ||
-        !isDigit(ctx.s.charCodeAt(ctx.p++)) ||
-        !isDigit(ctx.s.charCodeAt(ctx.p++))) {
-        return parseNumber(ctx, ctx.p = startPtr, c, 0, endChr);
-    }
-    ctx.p += 5;
-    if (!isDigit(ctx.s.charCodeAt(ctx.p++)))
-        TomlError.x('invalid date-time: date part is malformed', ctx, startPtr);
-    if (ctx.p >= ctx.s.length || (((c = ctx.s.charCodeAt(ctx.p)) !== 0x20 || (unsafeSeparator = true, !isDigit(ctx.s.charCodeAt(ctx.p + 1)))) && c !== 0x54 /* T */ && c !== 0x74 /* t */)) {
-        let t = ctx.s.slice(startPtr, ctx.p);
-        return readDate(ctx, t, 3, false, startPtr);
-    }
-    if (ctx.s.charCodeAt(ctx.p += 3) !== 0x3a /* : */)
-        TomlError.x('invalid date-time: time part is malformed', ctx, startPtr);
-    if (ctx.s.charCodeAt(ctx.p += 3) === 0x3a /* : */)
-        ctx.p += 3;
-    if (ctx.s.charCodeAt(ctx.p) === 0x2e /* . */)
-        while (isDigit(ctx.s.charCodeAt(++ctx.p)))
-            ;
-    if (c = ctx.s.charCodeAt(ctx.p)) {
-        if (c === 0x5a /* Z */ || c === 0x7a /* z */) {
-            let t = ctx.s.slice(startPtr, ++ctx.p);
-            return readDate(ctx, t, 1, unsafeSeparator, startPtr, '[+00:00]');
-        }
-        if (c === 0x2b /* + */ || c === 0x2d /* - */) {
-            // Temporal's ZonedDateTime is weird asf when it comes to dealing with traditional offsets...
-            // It's 1.2x faster to allocate a new string to pass to ZDT than use Instant.toZonedDateTimeISO
-            let t = ctx.s.slice(startPtr, ctx.p += 6);
-            return readDate(ctx, t, 1, unsafeSeparator, startPtr, !ctx.ld && ('[' + ctx.s.slice(ctx.p - 6, ctx.p) + ']'));
-        }
-    }
-    let t = ctx.s.slice(startPtr, ctx.p);
-    return readDate(ctx, t, 2, unsafeSeparator, startPtr);
-}
-function parseTime(ctx, c, endChr) {
-    let start = ctx.p;
-    if (!isDigit(c) || !isDigit(ctx.s.charCodeAt(++ctx.p))) {
-        return parseNumber(ctx, --ctx.p, c, 0, endChr);
-    }
-    if (ctx.s.charCodeAt(ctx.p += 4) === 0x3a /* : */)
-        ctx.p += 3;
-    if (ctx.s.charCodeAt(ctx.p) === 0x2e /* . */)
-        while (isDigit(ctx.s.charCodeAt(++ctx.p)))
-            ;
-    let t = ctx.s.slice(start, ctx.p);
-    return readDate(ctx, t, 4, false, start);
-}
-function readDate(ctx, str, type, unsafeDelim, errPtr, temporalSuffix) {
-    if (ctx.ld) {
-        let date = new TomlDate(str, type, unsafeDelim);
-        if (!date.isValid())
-            TomlError.x('invalid date', ctx, errPtr);
-        return date;
-    }
-    try {
-        if (temporalSuffix)
-            str += temporalSuffix;
-        switch (type) {
-            case 1: return Temporal.ZonedDateTime.from(str);
-            case 2: return Temporal.PlainDateTime.from(str);
-            case 3: return Temporal.PlainDate.from(str);
-            case 4: return Temporal.PlainTime.from(str);
-        }
-    }
-    catch (e) {
-        TomlError.x(e instanceof Error ? e.message : '' + e, ctx, errPtr);
-    }
-}
-
-;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/util.js
-/*!
- * Copyright (c) Squirrel Chat et al., All rights reserved.
- * SPDX-License-Identifier: BSD-3-Clause
- *
- * Redistribution and use in source and binary forms, with or without
- * modification, are permitted provided that the following conditions are met:
- *
- * 1. Redistributions of source code must retain the above copyright notice, this
- *    list of conditions and the following disclaimer.
- * 2. Redistributions in binary form must reproduce the above copyright notice,
- *    this list of conditions and the following disclaimer in the
- *    documentation and/or other materials provided with the distribution.
- * 3. Neither the name of the copyright holder nor the names of its contributors
- *    may be used to endorse or promote products derived from this software without
- *    specific prior written permission.
- *
- * THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS" AND
- * ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE IMPLIED
- * WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE ARE
- * DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR CONTRIBUTORS BE LIABLE
- * FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL
- * DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR
- * SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION) HOWEVER
- * CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY,
- * OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE
- * OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
- */
-
-/** @internal */
-function skipComment(ctx) {
-    for (; ctx.p < ctx.s.length; ctx.p++) {
-        let c = ctx.s.charCodeAt(ctx.p);
-        if (c === 0xa /* \n */)
-            break;
-        if (c === 0xd /* \r */ && ctx.s.charCodeAt(ctx.p + 1) === 0xa /* \n */) {
-            ctx.p++;
-            break;
-        }
-        if ((c < 0x20 && c !== 0x9 /* \t */) || c === 0x7f) {
-            TomlError.x('control characters are not allowed in comments', ctx);
-        }
-    }
-}
-/** @internal */
-function skipVoid(ctx, banNewLines, banComments) {
-    let c;
-    while (ctx.p < ctx.s.length) {
-        while (ctx.p < ctx.s.length && ((c = ctx.s.charCodeAt(ctx.p)) === 0x20 ||
-            c === 0x9 /* \t */ ||
-            (!banNewLines &&
-                (c === 0xa /* \n */ || (c === 0xd /* \r */ && ctx.s.charCodeAt(ctx.p + 1) === 0xa /* \n */)))))
-            ctx.p++;
-        if (banComments || c !== 0x23 /* # */)
-            break;
-        skipComment(ctx);
-    }
-}
-
-;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/struct.js
-/*!
- * Copyright (c) Squirrel Chat et al., All rights reserved.
- * SPDX-License-Identifier: BSD-3-Clause
- *
- * Redistribution and use in source and binary forms, with or without
- * modification, are permitted provided that the following conditions are met:
- *
- * 1. Redistributions of source code must retain the above copyright notice, this
- *    list of conditions and the following disclaimer.
- * 2. Redistributions in binary form must reproduce the above copyright notice,
- *    this list of conditions and the following disclaimer in the
- *    documentation and/or other materials provided with the distribution.
- * 3. Neither the name of the copyright holder nor the names of its contributors
- *    may be used to endorse or promote products derived from this software without
- *    specific prior written permission.
- *
- * THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS" AND
- * ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE IMPLIED
- * WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE ARE
- * DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR CONTRIBUTORS BE LIABLE
- * FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL
- * DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR
- * SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION) HOWEVER
- * CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY,
- * OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE
- * OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
- */
-
-
-
-
-/** @internal */
-function parseKey(ctx, end = 0x3d /* = */) {
-    // States:
-    // 0: before first char
-    // 1: parsing bare key
-    // 2: after key component
-    let startPtr;
-    let state = 0;
-    let parsed = [];
-    let sliceStart;
-    let c = ctx.s.charCodeAt(startPtr = ctx.p);
-    do {
-        // End of key
-        if (c === end) {
-            if (!state)
-                TomlError.x('unexpected end of key', ctx);
-            if (state === 1)
-                parsed.push(ctx.s.slice(sliceStart, ctx.p));
-            return ctx.p++, parsed;
-        }
-        // Dotted key separator
-        else if (c === 0x2e /* . */) {
-            if (!state)
-                TomlError.x('illegal empty bare key', ctx);
-            if (state === 1)
-                parsed.push(ctx.s.slice(sliceStart, ctx.p));
-            state = 0;
-        }
-        // Quoted key
-        else if (!state && (c === 0x22 /* " */ || c === 0x27 /* ' */)) {
-            if (c === ctx.s.charCodeAt(ctx.p + 1) && c === ctx.s.charCodeAt(ctx.p + 2))
-                TomlError.x('illegal quoted key: multiline strings are not allowed', ctx);
-            parsed.push(parseString(ctx));
-            state = 2;
-            ctx.p--;
-        }
-        // Whitespace; no-op in state 0 and 2, end of bare key in state 1
-        else if (c === 0x20 || c === 0x9 /* \t */) {
-            if (state === 1) {
-                parsed.push(ctx.s.slice(sliceStart, ctx.p));
-                state = 2;
-            }
-        }
-        // If state is post-key, no character is allowed; otherwise ensure it's a bare-key component
-        else if (state === 2 || (c < 0x30 && c !== 0x2d /* - */) || (c > 0x39 && c < 0x41) || (c > 0x5a && c < 0x61 && c !== 0x5f /* _ */) || c > 0x7a) {
-            TomlError.x('illegal character in key', ctx);
-        }
-        // Illegal character
-        else if (!state) {
-            state = 1;
-            sliceStart = ctx.p;
-        }
-    } while (c = ctx.s.charCodeAt(++ctx.p));
-    TomlError.x('incomplete key-value: cannot find end of key', ctx, startPtr);
-}
-/** @internal */
-function parseInlineTable(ctx) {
-    let startPtr = ctx.p++;
-    let res = Object.create(null);
-    let seen = new Set();
-    let c;
-    while (ctx.p < ctx.s.length) {
-        skipVoid(ctx);
-        if ((c = ctx.s.charCodeAt(ctx.p)) === 0x7d /* } */) {
-            ctx.p++;
-            return res;
-        }
-        let k;
-        let t = res;
-        let hasOwn = false;
-        let errPtr = ctx.p;
-        let key = parseKey(ctx);
-        for (let i = 0; i < key.length; i++) {
-            if (i)
-                t = hasOwn ? t[k] : (t[k] = Object.create(null));
-            k = key[i];
-            if ((hasOwn = Object.hasOwn(t, k)) && (typeof t[k] !== 'object' || seen.has(t[k]))) {
-                TomlError.x('trying to redefine an already defined value', ctx, errPtr);
-            }
-            let unsafe = k === '__proto__';
-            if (ctx.uk && (unsafe || k === 'constructor')) {
-                t = ctx.uk !== 1 && TomlError.x('document contains an unsafe property', ctx, errPtr);
-                break;
-            }
-            if (!hasOwn && unsafe) {
-                Object.defineProperty(t, k, { enumerable: true, configurable: true, writable: true });
-            }
-        }
-        if (hasOwn) {
-            TomlError.x('trying to redefine an already defined value', ctx, errPtr);
-        }
-        skipVoid(ctx, true, true);
-        let value = extractValue(ctx, 0x7d /* } */);
-        if (t && typeof (t[k] = value) === 'object')
-            seen.add(value);
-        skipVoid(ctx);
-        if ((c = ctx.s.charCodeAt(ctx.p++)) === 0x7d /* } */) {
-            return res;
-        }
-        if (c !== 0x2c /* , */)
-            TomlError.x('expected comma or end of structure', ctx, ctx.p - 1);
-    }
-    TomlError.x('unfinished table', ctx, startPtr);
-}
-/** @internal */
-function parseArray(ctx) {
-    let startPtr = ctx.p++;
-    let res = [];
-    let c;
-    while (ctx.p < ctx.s.length) {
-        skipVoid(ctx);
-        if ((c = ctx.s.charCodeAt(ctx.p)) === 0x5d /* ] */) {
-            ctx.p++;
-            return res;
-        }
-        res.push(extractValue(ctx, 0x5d /* ] */));
-        skipVoid(ctx);
-        if ((c = ctx.s.charCodeAt(ctx.p++)) === 0x5d /* ] */) {
-            return res;
-        }
-        if (c !== 0x2c /* , */)
-            TomlError.x('expected comma or end of structure', ctx, ctx.p - 1);
-    }
-    TomlError.x('unfinished array', ctx, startPtr);
-}
-
-;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/parse.js
-/*!
- * Copyright (c) Squirrel Chat et al., All rights reserved.
- * SPDX-License-Identifier: BSD-3-Clause
- *
- * Redistribution and use in source and binary forms, with or without
- * modification, are permitted provided that the following conditions are met:
- *
- * 1. Redistributions of source code must retain the above copyright notice, this
- *    list of conditions and the following disclaimer.
- * 2. Redistributions in binary form must reproduce the above copyright notice,
- *    this list of conditions and the following disclaimer in the
- *    documentation and/or other materials provided with the distribution.
- * 3. Neither the name of the copyright holder nor the names of its contributors
- *    may be used to endorse or promote products derived from this software without
- *    specific prior written permission.
- *
- * THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS" AND
- * ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE IMPLIED
- * WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE ARE
- * DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR CONTRIBUTORS BE LIABLE
- * FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL
- * DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR
- * SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION) HOWEVER
- * CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY,
- * OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE
- * OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
- */
-
-
-
-
-function peekTable(ctx, key, table, meta, type) {
-    let t = table;
-    let m = meta;
-    let k;
-    let hasOwn = false;
-    let state;
-    for (let i = 0; i < key.length; i++) {
-        if (i) {
-            t = hasOwn ? t[k] : (t[k] = Object.create(null));
-            m = (state = m[k]).c;
-            if (type === 0 /* Type.DOTTED */ && (state.t === 1 /* Type.EXPLICIT */ || state.t === 2 /* Type.ARRAY */)) {
-                return null;
-            }
-            if (state.t === 2 /* Type.ARRAY */) {
-                let l = t.length - 1;
-                t = t[l];
-                m = m[l].c;
-            }
-        }
-        k = key[i];
-        if ((hasOwn = Object.hasOwn(t, k)) && m[k]?.t === 0 /* Type.DOTTED */ && m[k]?.d) {
-            return null;
-        }
-        if (!hasOwn) {
-            let unsafe = k === '__proto__';
-            if (ctx.uk && (unsafe || k === 'constructor'))
-                return false;
-            if (unsafe) {
-                Object.defineProperty(t, k, { enumerable: true, configurable: true, writable: true });
-                Object.defineProperty(m, k, { enumerable: true, configurable: true, writable: true });
-            }
-            m[k] = {
-                t: i < key.length - 1 && type === 2 /* Type.ARRAY */
-                    ? 3 /* Type.ARRAY_DOTTED */ : type,
-                d: false,
-                i: 0,
-                c: Object.create(null),
-            };
-        }
-    }
-    state = m[k];
-    if (state.t !== type && !(type === 1 /* Type.EXPLICIT */ && state.t === 3 /* Type.ARRAY_DOTTED */)) {
-        // Bad key type!
-        return null;
-    }
-    if (type === 2 /* Type.ARRAY */) {
-        if (!state.d) {
-            state.d = true;
-            t[k] = [];
-        }
-        t[k].push(t = Object.create(null));
-        state.c[state.i++] = (state = { t: 1 /* Type.EXPLICIT */, d: false, i: 0, c: Object.create(null) });
-    }
-    if (state.d) {
-        // Redefining a table!
-        return null;
-    }
-    state.d = true;
-    if (type === 1 /* Type.EXPLICIT */) {
-        t = hasOwn ? t[k] : (t[k] = Object.create(null));
-    }
-    else if (type === 0 /* Type.DOTTED */ && hasOwn) {
-        return null;
-    }
-    return [k, t, state.c];
-}
-function validateTablePeek(ctx, peek, ptr) {
-    if (peek === null || ctx.uk === 2)
-        TomlError.x(peek === null
-            ? 'trying to redefine an already defined table or value'
-            : 'document contains an unsafe property', ctx, ptr);
-}
-function parse(toml, options = {}) {
-    let ctx = {
-        s: toml,
-        p: 0,
-        d: options.maxDepth ?? 1000,
-        bi: options.integersAsBigInt ?? false,
-        ld: options.useLegacyDate ?? true,
-        uk: options.unsafeKeyBehaviour === 'throw' ? 2 : options.unsafeKeyBehaviour === 'drop' ? 1 : 0,
-    };
-    let res = Object.create(null);
-    let meta = Object.create(null);
-    let tmp;
-    let skipping = false;
-    let tbl = res;
-    let m = meta;
-    // BOM is allowed, skip.
-    // JS is UTF-16, so we have to check for the UTF-16 BOM instead of the UTF-8 BOM sequence!
-    if (toml.charCodeAt(0) === 0xfeff)
-        ctx.p++;
-    skipVoid(ctx);
-    while (ctx.p < toml.length) {
-        if (toml.charCodeAt(ctx.p) === 0x5b /* [ */) {
-            let isTableArray = toml.charCodeAt(++ctx.p) === 0x5b; /* [ */
-            tmp = ctx.p += +isTableArray;
-            skipping = false;
-            let k = parseKey(ctx, 0x5d /* ] */);
-            if (isTableArray) {
-                if (toml.charCodeAt(ctx.p) !== 0x5d /* ] */) {
-                    TomlError.x('expected end of table array declaration', ctx);
-                }
-                ctx.p++;
-            }
-            let p = peekTable(ctx, k, res, meta, isTableArray ? 2 /* Type.ARRAY */ : 1 /* Type.EXPLICIT */);
-            if (!p) {
-                validateTablePeek(ctx, p, tmp);
-                skipping = true;
-            }
-            else {
-                m = p[2];
-                tbl = p[1];
-            }
-        }
-        else {
-            tmp = ctx.p;
-            let k = parseKey(ctx);
-            let p = peekTable(ctx, k, tbl, m, 0 /* Type.DOTTED */);
-            if (!p && !skipping)
-                validateTablePeek(ctx, p, tmp);
-            skipVoid(ctx, true, true);
-            let v = extractValue(ctx, void 0);
-            if (p && !skipping)
-                p[1][p[0]] = v;
-        }
-        skipVoid(ctx, true);
-        if (ctx.p < toml.length && (tmp = toml.charCodeAt(ctx.p)) !== 0xa /* \n */ && (tmp !== 0xd /* \r */ || toml.charCodeAt(ctx.p + 1) !== 0xa /* \n */)) {
-            TomlError.x('each key-value declaration must be followed by an end-of-line', ctx);
-        }
-        skipVoid(ctx);
-    }
-    return res;
-}
-
-;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/stringify.js
-/*!
- * Copyright (c) Squirrel Chat et al., All rights reserved.
- * SPDX-License-Identifier: BSD-3-Clause
- *
- * Redistribution and use in source and binary forms, with or without
- * modification, are permitted provided that the following conditions are met:
- *
- * 1. Redistributions of source code must retain the above copyright notice, this
- *    list of conditions and the following disclaimer.
- * 2. Redistributions in binary form must reproduce the above copyright notice,
- *    this list of conditions and the following disclaimer in the
- *    documentation and/or other materials provided with the distribution.
- * 3. Neither the name of the copyright holder nor the names of its contributors
- *    may be used to endorse or promote products derived from this software without
- *    specific prior written permission.
- *
- * THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS" AND
- * ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE IMPLIED
- * WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE ARE
- * DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR CONTRIBUTORS BE LIABLE
- * FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL
- * DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR
- * SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION) HOWEVER
- * CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY,
- * OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE
- * OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
- */
-let BARE_KEY = /^[a-z0-9-_]+$/i;
-let HAS_WELLFORMED = !!(''.isWellFormed);
-function extendedTypeOf(obj) {
-    let type = typeof obj;
-    if (type === 'object') {
-        if (Array.isArray(obj))
-            return 'array';
-        if (typeof obj.getUTCDate === 'function' && obj instanceof Date)
-            return 'date';
-        if (globalThis.Temporal) {
-            if (obj.until) {
-                if (obj instanceof Temporal.ZonedDateTime)
-                    return 'temporal/tz+uc';
-                if (obj instanceof Temporal.PlainDateTime || obj instanceof Temporal.PlainDate)
-                    return 'temporal/uc';
-                if (obj instanceof Temporal.PlainTime || obj instanceof Temporal.Instant)
-                    return 'temporal';
-                if (obj instanceof Temporal.PlainYearMonth)
-                    return 'temporal/x';
-            }
-            else if ((obj.toPlainDate && obj instanceof Temporal.PlainMonthDay) ||
-                (obj.negated && obj instanceof Temporal.Duration)) {
-                return 'temporal/x';
-            }
-        }
-    }
-    return type;
-}
-function isArrayOfTables(obj) {
-    for (let i = 0; i < obj.length; i++) {
-        if (extendedTypeOf(obj[i]) !== 'object')
-            return false;
-    }
-    return obj.length != 0;
-}
-function formatWellFormedStringUnchecked(s) {
-    return JSON.stringify(s).replaceAll('\x7f', '\\u007f');
-}
-function formatString(s) {
-    return formatWellFormedStringUnchecked(HAS_WELLFORMED ? s.toWellFormed() : s);
-}
-function formatKey(s) {
-    if (BARE_KEY.test(s))
-        return s;
-    if (HAS_WELLFORMED && !s.isWellFormed())
-        throw new RangeError('key contains illegal lone surrogates');
-    return formatWellFormedStringUnchecked(s);
-}
-function stringifyValue(val, type, depth, numberAsFloat, strictTemporal) {
-    if (depth === 0) {
-        throw new Error('Could not stringify the object: maximum object depth exceeded');
-    }
-    switch (type) {
-        // @ts-expect-error -- intentional fallthrough case
-        case 'number':
-            if (isNaN(val))
-                return 'nan';
-            if (val === Infinity)
-                return 'inf';
-            if (val === -Infinity)
-                return '-inf';
-            if (Number.isInteger(val) && (numberAsFloat || !Number.isSafeInteger(val)))
-                return val.toFixed(1);
-        case 'bigint':
-        case 'boolean':
-        case 'temporal':
-            return val.toString();
-        case 'string':
-            return formatString(val);
-        case 'date':
-            if (isNaN(val.getTime()))
-                throw new TypeError('cannot serialize invalid date');
-            return val.toISOString();
-        case 'object':
-            return stringifyInlineTable(val, depth, numberAsFloat, strictTemporal);
-        case 'array':
-            return stringifyArray(val, depth, numberAsFloat, strictTemporal);
-        // @ts-expect-error -- intentional fallthrough case
-        case 'temporal/tz+uc':
-            if (strictTemporal) {
-                let tz = val.timeZoneId;
-                let tzc = tz.charCodeAt(0);
-                if (
-                // Classic offset
-                tzc !== 0x2b /* + */ && tzc !== 0x2d /* - */ &&
-                    (
-                    // Fast pre-check pass; see below for the actually accepted values
-                    (tzc !== 0x55 /* U */ && tzc !== 0x47 /* G */ && tzc !== 0x5a /* Z */ && tzc !== 0x45 /* E */) ||
-                        (
-                        // UTC and its aliases; Temporal implementations don't all canonicalise unfortunately
-                        tz !== 'UTC' && tz !== 'UCT' && tz !== 'Universal' && tz !== 'Zulu' &&
-                            // GMT is a TZ but it's for all intents and purposes equivalent to UTC. Safe to downgrade.
-                            !tz.startsWith('GMT') && tz !== 'Greenwich' &&
-                            // Etc/* are all safe to downgrade to offset (either UTC, GMT, or offset)
-                            !tz.startsWith('Etc/')))) {
-                    throw new TypeError('Temporal objects with an IANA timezone are not allowed in Temporal strict mode');
-                }
-            }
-        case 'temporal/uc':
-            if (strictTemporal && val.calendarId !== 'iso8601')
-                throw new TypeError('Temporal objects with a non-default calendar are not allowed in Temporal strict mode');
-            return val.toString({
-                calendarName: 'never',
-                timeZoneName: 'never',
-            });
-        case 'temporal/x':
-            throw new TypeError('Unsupported ' + val[Symbol.toStringTag]);
-    }
-}
-function stringifyInlineTable(obj, depth, numberAsFloat, strictTemporal) {
-    let keys = Object.keys(obj);
-    if (keys.length === 0)
-        return '{}';
-    let res = '{ ';
-    for (let i = 0; i < keys.length; i++) {
-        let k = keys[i];
-        if (i)
-            res += ', ';
-        res += formatKey(k) + ' = ' + stringifyValue(obj[k], extendedTypeOf(obj[k]), depth - 1, numberAsFloat, strictTemporal);
-    }
-    return res + ' }';
-}
-function stringifyArray(array, depth, numberAsFloat, strictTemporal) {
-    if (array.length === 0)
-        return '[]';
-    let res = '[ ';
-    for (let i = 0; i < array.length; i++) {
-        if (i)
-            res += ', ';
-        if (array[i] === null || array[i] === void 0) {
-            throw new TypeError('arrays cannot contain null or undefined values');
-        }
-        res += stringifyValue(array[i], extendedTypeOf(array[i]), depth - 1, numberAsFloat, strictTemporal);
-    }
-    return res + ' ]';
-}
-function stringifyArrayTable(array, key, depth, numberAsFloat, strictTemporal) {
-    if (depth === 0) {
-        throw new Error('Could not stringify the object: maximum object depth exceeded');
-    }
-    let res = '';
-    for (let i = 0; i < array.length; i++) {
-        res += `${res && '\n'}[[${key}]]\n`;
-        res += stringifyTable(0, array[i], key, depth, numberAsFloat, strictTemporal);
-    }
-    return res;
-}
-function stringifyTable(tableKey, obj, prefix, depth, numberAsFloat, strictTemporal) {
-    if (depth === 0) {
-        throw new Error('Could not stringify the object: maximum object depth exceeded');
-    }
-    let preamble = '';
-    let tables = '';
-    let keys = Object.keys(obj);
-    for (let i = 0; i < keys.length; i++) {
-        let k = keys[i];
-        if (obj[k] !== null && obj[k] !== void 0) {
-            let type = extendedTypeOf(obj[k]);
-            if (type === 'symbol' || type === 'function') {
-                throw new TypeError(`cannot serialize values of type '${type}'`);
-            }
-            let key = formatKey(k);
-            if (type === 'array' && isArrayOfTables(obj[k])) {
-                tables += (tables && '\n') + stringifyArrayTable(obj[k], prefix ? `${prefix}.${key}` : key, depth - 1, numberAsFloat, strictTemporal);
-            }
-            else if (type === 'object') {
-                let tblKey = prefix ? `${prefix}.${key}` : key;
-                tables += (tables && '\n') + stringifyTable(tblKey, obj[k], tblKey, depth - 1, numberAsFloat, strictTemporal);
-            }
-            else {
-                preamble += key;
-                preamble += ' = ';
-                preamble += stringifyValue(obj[k], type, depth, numberAsFloat, strictTemporal);
-                preamble += '\n';
-            }
-        }
-    }
-    if (tableKey && (preamble || !tables)) // Create table only if necessary
-        preamble = preamble ? `[${tableKey}]\n${preamble}` : `[${tableKey}]`;
-    return preamble && tables
-        ? `${preamble}\n${tables}`
-        : preamble || tables;
-}
-function stringify(obj, { maxDepth = 1000, numbersAsFloat = false, strictTemporal = false } = {}) {
-    if (extendedTypeOf(obj) !== 'object') {
-        throw new TypeError('stringify can only be called with an object');
-    }
-    let str = stringifyTable(0, obj, '', maxDepth, numbersAsFloat, strictTemporal);
-    if (str[str.length - 1] !== '\n')
-        return str + '\n';
-    return str;
-}
-
-;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/index.js
-/*!
- * Copyright (c) Squirrel Chat et al., All rights reserved.
- * SPDX-License-Identifier: BSD-3-Clause
- *
- * Redistribution and use in source and binary forms, with or without
- * modification, are permitted provided that the following conditions are met:
- *
- * 1. Redistributions of source code must retain the above copyright notice, this
- *    list of conditions and the following disclaimer.
- * 2. Redistributions in binary form must reproduce the above copyright notice,
- *    this list of conditions and the following disclaimer in the
- *    documentation and/or other materials provided with the distribution.
- * 3. Neither the name of the copyright holder nor the names of its contributors
- *    may be used to endorse or promote products derived from this software without
- *    specific prior written permission.
- *
- * THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS" AND
- * ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE IMPLIED
- * WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE ARE
- * DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR CONTRIBUTORS BE LIABLE
- * FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL
- * DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR
- * SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION) HOWEVER
- * CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY,
- * OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE
- * OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
- */
-
-
-
-
-
-/** @deprecated use `import * as ... from 'smol-toml'` instead */
-/* harmony default export */ const dist = ({ parse: parse, stringify: stringify, TomlDate: TomlDate, TomlError: TomlError });
-
-;// CONCATENATED MODULE: ./src/kubernetes/version-file.ts
-
-
-
-
-const MAX_FILE_BYTES = 1 << 20;
-/**
- * Reads the version that a repository pins in a file of its own: `.tool-versions` (asdf),
- * `mise.toml`, `go.mod`, or plain text such as `.kubectl-version`.
- *
- * @param file where it is
- * @param shown the path as the user wrote it, for messages
- * @throws {SetupError} INVALID_INPUT, naming file and line
- */
-function readVersionFile(file, shown) {
-    return parseVersionFile(external_node_path_default().basename(file), readText(file, shown), shown);
-}
-/**
- * @param name of the file, by which its format is known
- * @throws {SetupError} INVALID_INPUT
- */
-function parseVersionFile(name, text, shown) {
-    const lines = text.split(/\r?\n/);
-    const pinned = parserFor(name)(lines, shown);
-    if (pinned === undefined) {
-        throw invalid(shown, lines.length, `names no version of kubectl, ${expectationFor(name)}`);
-    }
-    return pinned;
-}
-function parserFor(name) {
-    if (name === '.tool-versions') {
-        return parseToolVersions;
-    }
-    if (name === 'go.mod') {
-        return parseGoMod;
-    }
-    return isMise(name) ? parseMise : parsePlain;
-}
-function expectationFor(name) {
-    if (name === 'go.mod') {
-        return `a requirement of one of ${STAGING_MODULES.slice(0, 3).join(', ')} … at v0.N.P`;
-    }
-    if (name === '.tool-versions') {
-        return 'a line "kubectl 1.31.9"';
-    }
-    return isMise(name) ? 'kubectl = "1.31.9" under [tools]' : 'a line "1.31.9"';
-}
-function isMise(name) {
-    return /^\.?mise(\..+)?\.toml$/.test(name);
-}
-/** One version; `#` begins a comment. */
-function parsePlain(lines) {
-    return firstOf(lines, (line) => {
-        const version = line.replace(/#.*/, '').trim();
-        return version === '' ? undefined : version;
-    });
-}
-/** asdf: a tool and its versions in order of preference. */
-function parseToolVersions(lines) {
-    return firstOf(lines, (line) => {
-        const [tool, version] = line.replace(/#.*/, '').trim().split(/\s+/);
-        return tool === 'kubectl' ? version : undefined;
-    });
-}
-/** Names under which mise knows kubectl. */
-const MISE_NAMES = [
-    'kubectl',
-    'core:kubectl',
-    'aqua:kubernetes/kubectl',
-    'aqua:kubernetes/kubernetes/kubectl',
-    'asdf:kubectl',
-    'asdf:asdf-community/asdf-kubectl',
-    'ubi:kubernetes/kubectl',
-    'vfox:kubectl',
-];
-/** mise: `[tools]`, each a version, a list of them, or a table with one. */
-function parseMise(lines, shown) {
-    const tools = tableOf(parseTomlText(lines, shown)['tools']);
-    const name = MISE_NAMES.find((candidate) => Object.hasOwn(tools, candidate));
-    if (name === undefined) {
-        return undefined;
-    }
-    const value = tools[name];
-    const first = Array.isArray(value) ? value[0] : value;
-    const version = typeof first === 'string' ? first : tableOf(first)['version'];
-    const line = lineOfKey(lines, name);
-    if (typeof version !== 'string' || version === '') {
-        throw invalid(shown, line, `gives ${name} no version`);
-    }
-    return { version, line };
-}
-/**
- * Where a key stands: alone, as a table's own heading, or inside a table on one line.
- *
- * @param key without characters that mean something in a regular expression
- */
-function lineOfKey(lines, key) {
-    const own = new RegExp(`^\\s*(?:\\[\\s*tools\\s*\\.\\s*)?["']?${key}["']?\\s*[.=\\]]`);
-    const index = lines.findIndex((text) => own.test(text));
-    return (index < 0 ? lines.findIndex((text) => text.includes(key)) : index) + 1;
-}
-function parseTomlText(lines, shown) {
-    try {
-        return parse(lines.join('\n'));
-    }
-    catch (error) {
-        throw invalid(shown, lineOf(error), `is not TOML: ${(0,errors/* explain */.WE)(error).split('\n', 1).join('')}`);
-    }
-}
-function lineOf(error) {
-    return error instanceof Error && 'line' in error ? Number(error.line) : 1;
-}
-function tableOf(value) {
-    return typeof value === 'object' && value !== null ? value : {};
-}
-/** Modules that Kubernetes publishes from its own repository: v0.N.P belongs to v1.N.P. */
-const STAGING_MODULES = [
-    'k8s.io/client-go',
-    'k8s.io/api',
-    'k8s.io/apimachinery',
-    'k8s.io/kubectl',
-    'k8s.io/cli-runtime',
-    'k8s.io/apiextensions-apiserver',
-    'k8s.io/apiserver',
-    'k8s.io/component-base',
-    'k8s.io/controller-manager',
-    'k8s.io/kubelet',
-    'k8s.io/metrics',
-    'k8s.io/code-generator',
-    'k8s.io/kubernetes',
-];
-/** Go modules reference, §go.mod files: `require` and `replace`, alone or in a block. */
-function parseGoMod(lines, shown) {
-    const statements = goModStatements(lines);
-    const required = statements
-        .filter(({ verb }) => verb === 'require')
-        .map(({ words: [module = '', version = ''], line }) => ({ module, version, line }));
-    for (const name of STAGING_MODULES) {
-        const requirement = required.find(({ module }) => module === name);
-        if (requirement !== undefined) {
-            return kubernetesVersion(replaced(requirement, statements), shown);
-        }
-    }
-    return undefined;
-}
-function goModStatements(lines) {
-    const statements = [];
-    let block;
-    lines.forEach((text, index) => {
-        const words = text
-            .replace(/\/\/.*/, '')
-            .trim()
-            .split(/\s+/);
-        const [first = ''] = words;
-        if (block === undefined && words[1] === '(') {
-            block = first;
-        }
-        else if (first === ')') {
-            block = undefined;
-        }
-        else if (first !== '') {
-            const isAlone = block === undefined;
-            const verb = block ?? first;
-            statements.push({ verb, words: isAlone ? words.slice(1) : words, line: index + 1 });
-        }
-    });
-    return statements;
-}
-/** `replace old [version] => new [version]`; a path has no version. */
-function replaced(requirement, statements) {
-    for (const { verb, words, line } of statements) {
-        const arrow = words.indexOf('=>');
-        const [module, version] = words.slice(0, arrow);
-        const isMeant = verb === 'replace' &&
-            arrow > 0 &&
-            module === requirement.module &&
-            (version === undefined || version === requirement.version);
-        if (isMeant) {
-            const [target = '', targetVersion = ''] = words.slice(arrow + 1);
-            return { module: target, version: targetVersion, line };
-        }
-    }
-    return requirement;
-}
-function kubernetesVersion({ module, version, line }, shown) {
-    const [, major, rest] = /^v([01])\.(\d+\.\d+(?:-(?:alpha|beta|rc)\.\d+)?)$/.exec(version) ?? [];
-    const isRelease = rest !== undefined && (major === '1' || !rest.startsWith('0.'));
-    if (!isRelease) {
-        const found = version === '' ? 'no version' : JSON.stringify(version);
-        throw invalid(shown, line, `has ${module} at ${found}, which belongs to no Kubernetes release`);
-    }
-    return { version: `1.${rest}`, line };
-}
-function firstOf(lines, versionOf) {
-    for (const [index, text] of lines.entries()) {
-        const version = versionOf(text);
-        if (version !== undefined) {
-            return { version, line: index + 1 };
-        }
-    }
-    return undefined;
-}
-function readText(file, shown) {
-    try {
-        const found = (0,external_node_fs_.statSync)(file);
-        if (!found.isFile()) {
-            throw new Error('it is not a file'); // To read a pipe or a device could take for ever.
-        }
-        if (found.size > MAX_FILE_BYTES) {
-            throw new Error(`it is larger than ${String(MAX_FILE_BYTES)} bytes`);
-        }
-        return (0,external_node_fs_.readFileSync)(file, 'utf8');
-    }
-    catch (error) {
-        throw new errors/* SetupError */.w3('INVALID_INPUT', `input "version-file": ${JSON.stringify(shown)} cannot be read: ${(0,errors/* explain */.WE)(error)}`, 'Accepted is the path of a file in the repository, and the repository must be checked out before this step.', error);
-    }
-}
-function invalid(shown, line, problem) {
-    return new errors/* SetupError */.w3('INVALID_INPUT', `input "version-file": ${JSON.stringify(shown)}, line ${String(line)}, ${problem}`, 'Accepted are .tool-versions, mise.toml, go.mod, and plain text files with a version.');
-}
-
-// EXTERNAL MODULE: ./src/sigstore/public-instance.ts
-var public_instance = __nccwpck_require__(2161);
-// EXTERNAL MODULE: ./src/transfer/retry.ts + 2 modules
-var retry = __nccwpck_require__(8280);
-// EXTERNAL MODULE: ./src/transfer/transfer-error.ts
-var transfer_error = __nccwpck_require__(8595);
-;// CONCATENATED MODULE: ./src/transfer/http.ts
-
-
-
-
-
-const MAX_REDIRECTS = 5;
-/** Connections per host for small objects: a handshake costs more than waiting one's turn. */
-const SMALL_SOCKETS = 2;
-/**
- * The one HTTP client. It honours `https_proxy`, `http_proxy` and `no_proxy`, keeps connections
- * alive, follows a bounded number of redirects and never from https to http, and refuses
- * compressed bodies, so that a bound in bytes is a bound.
- */
-class HttpClient {
-    patience;
-    signal;
-    #options;
-    #agents = new Map();
-    constructor(options) {
-        this.#options = options;
-        this.patience = options.patience;
-        this.signal = options.signal;
-    }
-    /**
-     * Reads a small object whole, with retries.
-     *
-     * @param url https, http on loopback, or file
-     * @param maxBytes more than these are never read: the transfer fails
-     * @throws {TransferError}
-     */
-    async read(url, maxBytes, options = {}) {
-        const method = options.method ?? 'GET';
-        const { patience, signal } = this;
-        return (0,retry/* withRetries */.L)(method, url, patience.small, patience, signal, async (trySignal) => {
-            const answer = await this.open(url, options, trySignal);
-            const pieces = [];
-            let size = 0;
-            for await (const piece of answer.body) {
-                size += piece.length;
-                if (size > maxBytes) {
-                    throw new transfer_error/* TooLargeError */.qB(maxBytes);
-                }
-                pieces.push(piece);
-            }
-            return Buffer.concat(pieces, size);
-        });
-    }
-    /**
-     * Like {@link read}, but undefined where the other side says that there is no such object.
-     *
-     * @throws {TransferError}
-     */
-    async readIfPresent(url, maxBytes) {
-        try {
-            return await this.read(url, maxBytes);
-        }
-        catch (error) {
-            if (error instanceof transfer_error/* TransferError */.aG && error.absent) {
-                return undefined;
-            }
-            throw error;
-        }
-    }
-    /**
-     * One request, redirects followed, no retries.
-     *
-     * @throws {StatusError} for a status other than 2xx
-     * @throws {FinalError} for what a retry cannot mend
-     */
-    async open(url, options, signal) {
-        if (url.protocol === 'file:') {
-            return openFile(url, signal);
-        }
-        let target = url;
-        let withToken = true;
-        for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-            assertTransport(target);
-            // Once a redirect has left the token's origin, nobody further along the way gets to see it.
-            withToken &&= target.origin === this.#options.token?.origin;
-            const answer = await this.#request(target, options, withToken, signal);
-            const location = redirectTarget(answer, target);
-            if (location === undefined) {
-                return accepted(answer);
-            }
-            answer.destroy();
-            if (target.protocol === 'https:' && location.protocol !== 'https:') {
-                throw new transfer_error/* FinalError */.f4(`redirected from https to ${(0,retry/* withoutSecrets */.c)(location)}`);
-            }
-            target = location;
-        }
-        throw new transfer_error/* FinalError */.f4(`more than ${String(MAX_REDIRECTS)} redirects`);
-    }
-    #agent(isSecure, lane, byProxy) {
-        const key = `${String(isSecure)} ${lane} ${String(byProxy)}`;
-        const known = this.#agents.get(key);
-        if (known !== undefined) {
-            return known;
-        }
-        const { Agent } = isSecure ? builtin('node:https') : builtin('node:http');
-        const agent = new Agent({
-            keepAlive: true,
-            ...(lane === 'small' ? { maxSockets: SMALL_SOCKETS } : {}),
-            ...(byProxy ? { proxyEnv: { ...this.#options.proxyEnvironment } } : {}),
-        });
-        this.#agents.set(key, agent);
-        return agent;
-    }
-    #request(url, options, withToken, signal) {
-        const started = performance.now();
-        const method = options.method ?? 'GET';
-        const record = (outcome) => {
-            const duration = performance.now() - started;
-            this.#options.onRequest({ method, url: (0,retry/* withoutSecrets */.c)(url), outcome, duration });
-        };
-        const body = options.json === undefined ? undefined : JSON.stringify(options.json);
-        const headers = {
-            'user-agent': this.#options.userAgent,
-            'accept-encoding': 'identity',
-            accept: body === undefined ? '*/*' : 'application/json',
-            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-            ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
-            ...(withToken ? { authorization: `Bearer ${this.#options.token?.value ?? ''}` } : {}),
-            ...options.headers,
-        };
-        return new Promise((resolve, reject) => {
-            const isSecure = url.protocol === 'https:';
-            // In the clear a token goes to this machine alone, and not by way of a proxy.
-            const agent = this.#agent(isSecure, options.lane ?? 'small', isSecure || !withToken);
-            const { request: start } = isSecure ? builtin('node:https') : builtin('node:http');
-            const request = start(url, { method, headers, agent, signal });
-            // One clock for connection and headers; afterwards one that every received byte sets back.
-            const answerTimer = setTimeout(() => {
-                request.destroy(new Error(`no answer within ${seconds(this.patience.answer)}`));
-            }, this.patience.answer);
-            request.on('response', (answer) => {
-                clearTimeout(answerTimer);
-                record(String(answer.statusCode));
-                request.setTimeout(this.patience.stall, () => {
-                    answer.destroy(new Error(`no data for ${seconds(this.patience.stall)}`));
-                });
-                resolve(answer);
-            });
-            request.on('error', (error) => {
-                clearTimeout(answerTimer);
-                record(error.message);
-                reject(error);
-            });
-            request.end(body);
-        });
-    }
-}
-function builtin(name) {
-    return process.getBuiltinModule(name);
-}
-/**
- * Whether bytes may travel this way: https anywhere, http on this machine only.
- */
-function isTransportAllowed(url) {
-    return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
-}
-function isLoopback(hostname) {
-    return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
-}
-function assertTransport(url) {
-    if (!isTransportAllowed(url)) {
-        throw new transfer_error/* FinalError */.f4(`${(0,retry/* withoutSecrets */.c)(url)} is neither https nor http on loopback`);
-    }
-}
-function redirectTarget(answer, from) {
-    const status = answer.statusCode ?? 0;
-    const { location } = answer.headers;
-    if (![301, 302, 303, 307, 308].includes(status) || location === undefined) {
-        return undefined;
-    }
-    const target = URL.parse(location, from.href);
-    if (target === null) {
-        throw new transfer_error/* FinalError */.f4('redirected to something that is not a URL');
-    }
-    return target;
-}
-function accepted(answer) {
-    const status = answer.statusCode ?? 0;
-    if (status < 200 || status > 299) {
-        answer.destroy();
-        throw new transfer_error/* StatusError */.Xs(status, retryAfter(answer.headers['retry-after']));
-    }
-    const encoding = answer.headers['content-encoding'];
-    if (encoding !== undefined && encoding !== 'identity') {
-        answer.destroy();
-        throw new transfer_error/* FinalError */.f4('the answer is compressed, which was not asked for');
-    }
-    return { status, headers: answer.headers, body: answer };
-}
-/** RFC 9110 §10.2.3: seconds, or a date. */
-function retryAfter(header) {
-    if (header === undefined) {
-        return undefined;
-    }
-    const milliseconds = /^\d{1,9}$/.test(header)
-        ? Number(header) * 1000
-        : Date.parse(header) - Date.now();
-    return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
-}
-async function openFile(url, signal) {
-    await assertFile(url);
-    return new Promise((resolve, reject) => {
-        const body = (0,external_node_fs_.createReadStream)(url, { signal, highWaterMark: 1 << 20 });
-        body.once('ready', () => {
-            resolve({ status: 200, headers: {}, body });
-        });
-        body.once('error', (error) => {
-            reject(new transfer_error/* FinalError */.f4(`cannot read ${url.pathname}`, error));
-        });
-    });
-}
-/** To open a pipe could take for ever, and a device may have no end. */
-async function assertFile(url) {
-    const found = await (0,promises_.stat)(url).catch((error) => {
-        throw (0,errors/* codeOf */.$N)(error) === 'ENOENT'
-            ? new transfer_error/* StatusError */.Xs(404, undefined)
-            : new transfer_error/* FinalError */.f4(`cannot read ${url.pathname}`, error);
-    });
-    if (!found.isFile()) {
-        throw new transfer_error/* FinalError */.f4(`${url.pathname} is not a file`);
-    }
-}
-function seconds(milliseconds) {
-    return `${String(milliseconds / 1000)} s`;
-}
-
-;// CONCATENATED MODULE: ./src/transfer/patience.ts
-const PATIENCE = {
-    answer: 15_000,
-    stall: 30_000,
-    small: 90_000,
-    artifact: 30 * 60_000,
-    retries: 4,
-    pause: 500,
-    longestPause: 10_000,
-    announced: 120_000,
-    announcedPause: 10_000,
-};
-/**
- * The same patience with every time multiplied by `factor`; the number of tries stays.
- *
- * @param factor greater than 0
- */
-function scaled(patience, factor) {
-    return {
-        answer: patience.answer * factor,
-        stall: patience.stall * factor,
-        small: patience.small * factor,
-        artifact: patience.artifact * factor,
-        retries: patience.retries,
-        pause: patience.pause * factor,
-        longestPause: patience.longestPause * factor,
-        announced: patience.announced * factor,
-        announcedPause: patience.announcedPause * factor,
-    };
-}
-
-;// CONCATENATED MODULE: ./src/inputs.ts
-
-
-
-
-
-
-
-
-
-
-/** The one place where the process's environment is read. */
-function currentEnvironment() {
-    return { variables: process.env, platform: process.platform, arch: process.arch };
-}
-const DEFAULT_BASE_URL = 'https://dl.k8s.io';
-const DEFAULT_REKOR_URL = 'https://rekor.sigstore.dev';
-/** For a trusted_root.json or an initial root.json; the public ones have 7 KiB. */
-const MAX_TRUST_BYTES = 1 << 20;
-/**
- * Reads and validates every input.
- *
- * @throws {SetupError} INVALID_INPUT, naming the input, what was given and what is accepted;
- *   PLATFORM_NOT_PUBLISHED
- */
-async function loadInputs(environment) {
-    const inputs = new RawInputs(environment.variables);
-    const { platform, isNative } = readPlatform(inputs, environment);
-    const tools = readTools(inputs);
-    for (const tool of tools) {
-        (0,kubernetes_platform/* assertPublished */.bq)(tool, platform);
-    }
-    const downloadBaseUrl = readUrl(inputs, 'download-base-url', DEFAULT_BASE_URL, true);
-    return {
-        ...(await readVersion(inputs)),
-        tools,
-        platform,
-        isNative,
-        downloadBaseUrl,
-        downloadToken: readToken(inputs, downloadBaseUrl),
-        conditions: { checksums: readChecksums(inputs, tools), minimumAge: readAge(inputs) },
-        identity: {
-            subjectAlternativeName: readRequired(inputs, 'certificate-identity'),
-            issuer: readRequired(inputs, 'certificate-oidc-issuer'),
-        },
-        rekorUrl: readUrl(inputs, 'rekor-url', DEFAULT_REKOR_URL),
-        trustRoot: readTrustRoot(inputs),
-        bindRelease: readBoolean(inputs, 'bind-release', true),
-        checkLatest: readBoolean(inputs, 'check-latest', false),
-        runner: readRunner(environment),
-        proxyEnvironment: environment.variables,
-        patience: readPatience(environment.variables),
-    };
-}
-/** Inputs as the runner passes them: `INPUT_<NAME>` in the environment, white space trimmed. */
-class RawInputs {
-    #variables;
-    constructor(variables) {
-        this.#variables = variables;
-    }
-    /** Empty where it is not given. */
-    get(name) {
-        return (this.#variables[`INPUT_${name.toUpperCase()}`] ?? '').trim();
-    }
-    /** A path given in an input; relative ones begin at the workspace. */
-    path(name) {
-        return external_node_path_default().resolve(this.#variables['GITHUB_WORKSPACE'] ?? '', this.get(name));
-    }
-}
-function readPlatform(inputs, environment) {
-    const os = (0,kubernetes_platform/* parseOperatingSystem */.UO)(environment.platform);
-    if (os === undefined) {
-        throw new errors/* SetupError */.w3('PLATFORM_NOT_PUBLISHED', `Kubernetes publishes nothing for ${environment.platform}`, `Run the job on one of ${kubernetes_platform/* OPERATING_SYSTEMS */.nh.join(', ')}.`);
-    }
-    const native = (0,kubernetes_platform/* parseArchitecture */.ZN)(environment.arch);
-    const given = inputs.get('architecture');
-    const arch = given === '' ? native : (0,kubernetes_platform/* parseArchitecture */.ZN)(given);
-    if (arch === undefined && given === '') {
-        throw new errors/* SetupError */.w3('PLATFORM_NOT_PUBLISHED', `Kubernetes publishes nothing for ${os}/${environment.arch}`, `Run the job on one of ${kubernetes_platform/* ARCHITECTURES */.Xe.join(', ')}, or set the input "architecture".`);
-    }
-    if (arch === undefined) {
-        throw inputs_invalid('architecture', given, 'amd64 (x64), arm64, arm, 386 (x86), ppc64le or s390x');
-    }
-    return { platform: { os, arch }, isNative: arch === native };
-}
-function readTools(inputs) {
-    const names = new Set(inputs
-        .get('tools')
-        .split(/[\s,]+/)
-        .filter((name) => name !== ''));
-    const tools = [...names].map((name) => {
-        if (!(0,kubernetes_platform/* isTool */.DS)(name)) {
-            throw inputs_invalid('tools', name, `one or more of ${kubernetes_platform/* TOOLS */.It.join(', ')}, separated by commas, spaces or lines`);
-        }
-        return name;
-    });
-    return tools.length === 0 ? ['kubectl'] : tools;
-}
-async function readVersion(inputs) {
-    const given = inputs.get('version');
-    const file = inputs.get('version-file');
-    if (given === '' && file !== '') {
-        const { version, line } = readVersionFile(inputs.path('version-file'), file);
-        const request = await (0,kubernetes_version/* parseVersionRequest */.Hd)(version);
-        if (request === undefined) {
-            throw inputs_invalid('version-file', version, `${kubernetes_version/* ACCEPTED_VERSIONS */.CW}; it stands in ${file}, line ${String(line)}`);
-        }
-        return {
-            version: request,
-            versionSource: `${version} (${file}, line ${String(line)})`,
-            ignoredVersionFile: undefined,
-        };
-    }
-    const text = given === '' ? 'stable' : given;
-    const request = await (0,kubernetes_version/* parseVersionRequest */.Hd)(text);
-    if (request === undefined) {
-        throw inputs_invalid('version', text, kubernetes_version/* ACCEPTED_VERSIONS */.CW);
-    }
-    return {
-        version: request,
-        versionSource: text,
-        ignoredVersionFile: file === '' ? undefined : file,
-    };
-}
-function readUrl(inputs, name, otherwise, mayBeFile = false) {
-    const given = inputs.get(name);
-    const accepted = mayBeFile
-        ? 'an https URL, http on loopback, or a file URL, without credentials, query or fragment'
-        : 'an https URL, or http on loopback, without credentials, query or fragment';
-    const url = URL.parse(given === '' ? otherwise : given);
-    const isAllowed = url !== null && (isTransportAllowed(url) || (mayBeFile && url.protocol === 'file:'));
-    if (!isAllowed) {
-        throw inputs_invalid(name, given, accepted);
-    }
-    if (url.username !== '' || url.password !== '') {
-        // Not repeated in the message: it holds a secret.
-        throw inputs_invalid(name, '(a URL with credentials)', `${accepted}; see "download-token"`);
-    }
-    if (url.search !== '' || url.hash !== '') {
-        throw inputs_invalid(name, given, accepted);
-    }
-    if (url.protocol === 'file:') {
-        const folder = folderUrl(url);
-        if (folder === undefined) {
-            throw inputs_invalid(name, given, accepted);
-        }
-        return folder;
-    }
-    url.pathname = url.pathname.replace(/\/*$/, '/');
-    return url;
-}
-/** Undefined for a URL that is no path on this machine, such as one with a host name. */
-function folderUrl(url) {
-    try {
-        return (0,external_node_url_.pathToFileURL)(`${(0,external_node_url_.fileURLToPath)(url)}${(external_node_path_default()).sep}`);
-    }
-    catch {
-        return undefined; // The caller says what is wrong with it.
-    }
-}
-function readToken(inputs, base) {
-    const token = inputs.get('download-token');
-    if (token === '') {
-        return undefined;
-    }
-    if (!/^[\x21-\x7e]+$/.test(token) || base.protocol === 'file:') {
-        throw inputs_invalid('download-token', '(not shown)', 'a bearer token of printable ASCII characters, for a "download-base-url" with https');
-    }
-    return token;
-}
-function readChecksums(inputs, tools) {
-    const checksums = {};
-    for (const item of inputs
-        .get('checksum')
-        .split(/[\s,]+/)
-        .filter((text) => text !== '')) {
-        const [, name, hex] = /^(?:([a-z-]+)=)?(?:sha256:)?([0-9a-fA-F]{64})$/.exec(item) ?? [];
-        const tool = name ?? (tools.length === 1 ? tools[0] : undefined);
-        if (hex === undefined || tool === undefined || !(0,kubernetes_platform/* isTool */.DS)(tool) || !tools.includes(tool)) {
-            throw inputs_invalid('checksum', item, `a SHA-256 of 64 hex digits, or <tool>=<SHA-256> for each of ${tools.join(', ')}`);
-        }
-        if (checksums[tool] !== undefined) {
-            throw inputs_invalid('checksum', item, `one SHA-256 for ${tool}`);
-        }
-        checksums[tool] = hex.toLowerCase();
-    }
-    return checksums;
-}
-const UNITS = {
-    m: 60_000,
-    h: 3_600_000,
-    d: 86_400_000,
-    w: 604_800_000,
-};
-/** @returns milliseconds */
-function readAge(inputs) {
-    const given = inputs.get('minimum-release-age');
-    if (given === '') {
-        return undefined;
-    }
-    const [, count, unit] = /^(\d{1,4})([mhdw])$/.exec(given) ?? [];
-    const milliseconds = UNITS[unit ?? ''];
-    if (count === undefined || milliseconds === undefined) {
-        throw inputs_invalid('minimum-release-age', given, 'a number and a unit: 90m, 12h, 3d, 1w');
-    }
-    return Number(count) * milliseconds;
-}
-/** These have defaults in action.yml; left empty on purpose they are refused, never skipped. */
-function readRequired(inputs, name) {
-    const given = inputs.get(name);
-    if (given === '') {
-        throw inputs_invalid(name, given, 'the whole name that the certificate must carry; it cannot be left out');
-    }
-    return given;
-}
-function readTrustRoot(inputs) {
-    const trustedRoot = inputs.get('trusted-root');
-    const mirror = readUrl(inputs, 'tuf-mirror-url', public_instance/* PUBLIC_MIRROR */.w);
-    const root = inputs.get('tuf-root');
-    if (trustedRoot !== '') {
-        if (root !== '') {
-            throw inputs_invalid('trusted-root', trustedRoot, 'nothing beside "tuf-root": only one can be trusted');
-        }
-        return trustedRoot === 'embedded'
-            ? { kind: 'embedded' }
-            : {
-                kind: 'file',
-                path: inputs.path('trusted-root'),
-                json: readTrusted(inputs, 'trusted-root', ', or "embedded"'),
-            };
-    }
-    if (root !== '') {
-        return { kind: 'tuf', mirror, root: readTrusted(inputs, 'tuf-root') };
-    }
-    if (mirror.origin !== public_instance/* PUBLIC_MIRROR */.w || mirror.pathname !== '/') {
-        throw inputs_invalid('tuf-mirror-url', mirror.href, 'another mirror than Sigstore\'s only together with "tuf-root", the path of its initial root.json');
-    }
-    return { kind: 'tuf', mirror };
-}
-/** Read once, so that what names the trust of a run is what it trusts. */
-function readTrusted(inputs, name, otherwise = '') {
-    const file = inputs.path(name);
-    try {
-        const found = (0,external_node_fs_.statSync)(file);
-        if (!found.isFile() || found.size > MAX_TRUST_BYTES) {
-            throw new Error('it is no file, or too large');
-        }
-        return (0,external_node_fs_.readFileSync)(file);
-    }
-    catch (error) {
-        const accepted = `the path of a file of at most 1 MiB${otherwise}`;
-        throw inputs_invalid(name, inputs.get(name), `${accepted} (${(0,errors/* explain */.WE)(error)})`);
-    }
-}
-function readBoolean(inputs, name, otherwise) {
-    const given = inputs.get(name);
-    if (given === '') {
-        return otherwise;
-    }
-    // The YAML 1.2 core schema, as in getBooleanInput of @actions/core.
-    if (!['true', 'True', 'TRUE', 'false', 'False', 'FALSE'].includes(given)) {
-        throw inputs_invalid(name, given, 'true or false');
-    }
-    return given.toLowerCase() === 'true';
-}
-function readRunner({ variables, platform }) {
-    const temp = variables['RUNNER_TEMP'] ?? '';
-    const toolCache = variables['RUNNER_TOOL_CACHE'] ?? '';
-    if (temp === '' || toolCache === '') {
-        throw new errors/* SetupError */.w3('INSTALL_FAILED', 'RUNNER_TEMP and RUNNER_TOOL_CACHE are not set', 'The runner sets them for every action. To try the action by hand, see "npm run action" in CONTRIBUTING.md.');
-    }
-    const separator = platform === 'win32' ? ';' : ':';
-    const search = variables['PATH'] ?? variables['Path'] ?? '';
-    return {
-        temp,
-        toolCache,
-        path: search.split(separator).filter((folder) => folder !== ''),
-        shellFunctions: Object.keys(variables).flatMap(
-        // `export -f kubectl` makes bash hand on BASH_FUNC_kubectl%%.
-        (name) => /^BASH_FUNC_(.+)%%$/.exec(name)?.[1] ?? []),
-    };
-}
-/** For tests of slow and dead servers: every wait times a factor, which can only shorten it. */
-function readPatience(variables) {
-    const factor = Number(variables['SETUP_VERIFIED_KUBECTL_PATIENCE'] ?? '1');
-    return factor > 0 && factor < 1 ? scaled(PATIENCE, factor) : PATIENCE;
-}
-/** Characters of an input that is refused. */
-const LONGEST_SHOWN = 100;
-function inputs_invalid(name, given, accepted) {
-    // A file may be long, and a link in a repository may lead to one that is not for the log.
-    const shown = given.length > LONGEST_SHOWN ? `${given.slice(0, LONGEST_SHOWN)}…` : given;
-    return new errors/* SetupError */.w3('INVALID_INPUT', `input "${name}": ${given === '' ? 'nothing' : JSON.stringify(shown)} was given`, `Accepted is ${accepted}.`);
-}
-
-;// CONCATENATED MODULE: ./src/install/await-release.ts
-
-
-
-/**
- * Waits for a release that a pointer already names but that is not at the host yet: the pointer
- * and the files travel to the host's edges separately, for minutes, once for hours.
- *
- * @param version with `v`
- * @param base where `release/` is, ending in a slash
- * @throws {SetupError} VERSION_NOT_FOUND when it does not come in time, DOWNLOAD_FAILED
- */
-async function awaitRelease(version, http, base, journal) {
-    const { announced, announcedPause } = http.patience;
-    const rounds = Math.floor(announced / announcedPause);
-    for (let round = 1; round <= rounds; round++) {
-        const left = await_release_seconds(announced - (round - 1) * announcedPause);
-        journal.info(`${version} is announced, but not yet at ${base.href}: waiting up to ${left}`);
-        await (0,external_node_timers_promises_.setTimeout)(announcedPause, undefined, { signal: http.signal });
-        if (await (0,kubernetes_version/* isPublished */.HF)(version, http, base)) {
-            return;
-        }
-    }
-    throw new errors/* SetupError */.w3('VERSION_NOT_FOUND', `Kubernetes ${version} is announced at ${base.href}, but its files did not appear there within ${await_release_seconds(announced)}`, 'It was probably released minutes ago and has not reached every server of the release host, or your mirror has not copied it yet. Run the job again later, or pin an exact version until then.');
-}
-function await_release_seconds(milliseconds) {
-    return `${String(Math.round(milliseconds / 1000))} s`;
-}
-
-// EXTERNAL MODULE: ./src/install/begin.ts
-var begin = __nccwpck_require__(7174);
-;// CONCATENATED MODULE: ./src/install/journal.ts
-/** Keeps what is told before the journal proper is loaded, and passes it on from then on. */
-class EarlyJournal {
-    #journal;
-    #waiting = [];
-    continueIn(journal) {
-        this.#journal = journal;
-        for (const entry of this.#waiting) {
-            entry(journal);
-        }
-        this.#waiting = [];
-    }
-    info(message) {
-        this.#tell((journal) => {
-            journal.info(message);
-        });
-    }
-    debug(message) {
-        this.#tell((journal) => {
-            journal.debug(message);
-        });
-    }
-    warning(title, message) {
-        this.#tell((journal) => {
-            journal.warning(title, message);
-        });
-    }
-    progress(what, received, total) {
-        this.#journal?.progress(what, received, total);
-    }
-    #tell(entry) {
-        if (this.#journal === undefined) {
-            this.#waiting.push(entry);
-        }
-        else {
-            entry(this.#journal);
-        }
-    }
-}
-
-// EXTERNAL MODULE: ./src/install/tool-cache.ts
-var tool_cache = __nccwpck_require__(3814);
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
-;// CONCATENATED MODULE: ./src/install/trust-label.ts
-
-/**
- * Names what a run asks of a copy: issuer, identity, trust root or the root that TUF begins with,
- * and the release. Copies in the tool cache are kept apart by it: one with the evidence that
- * satisfies this run is not displaced by one that satisfies another run, and not looked at by it.
- *
- * @param unboundFrom without proof for the release, the host that was believed; else undefined
- * @returns 16 hex digits
- */
-function trustLabel(identity, trustRoot, unboundFrom) {
-    const hash = (0,external_node_crypto_.createHash)('sha256');
-    for (const part of [
-        identity.issuer,
-        identity.subjectAlternativeName,
-        unboundFrom === undefined ? 'bound' : `unbound ${unboundFrom.href}`,
-        ...parts(trustRoot),
-    ]) {
-        hash.update((0,external_node_crypto_.createHash)('sha256').update(part).digest());
-    }
-    return hash.digest('hex').slice(0, 16);
-}
-function parts(trustRoot) {
-    switch (trustRoot.kind) {
-        case 'tuf': // By whatever mirror: who may sign is a matter of the root.
-            return trustRoot.root === undefined ? ['public'] : ['tuf', trustRoot.root];
-        case 'file':
-            return ['file', trustRoot.json];
-        case 'embedded': // A copy of what TUF gives: without network it serves for what came with it.
-            return ['public'];
-    }
-}
-
-// EXTERNAL MODULE: ./src/kubernetes/release.ts
-var release = __nccwpck_require__(6861);
-;// CONCATENATED MODULE: ./src/main.ts
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-/** Before verification is loaded, in milliseconds. */
-const LONGEST_HEAD_START = 50;
-/** So many tools at once: more would share the same line anyway. */
-const CONCURRENT_TOOLS = 4;
-/** The whole story: inputs; version and downloads; proof of every tool; installation; report. */
-async function run() {
-    try {
-        const inputs = await loadInputs(currentEnvironment());
-        await withScratch(inputs.runner.temp, (scratch) => setUp(inputs, scratch));
-    }
-    catch (error) {
-        const { Report } = await loadReport();
-        await new Report().failure((0,tool_cache/* namedFailure */.Q$)(error));
-    }
-}
-async function setUp(inputs, scratch) {
-    const abort = new AbortController();
-    const journal = new EarlyJournal();
-    const http = httpClient(inputs, abort.signal, journal);
-    const tasks = [];
-    const track = (task) => {
-        task.catch(() => undefined); // Whoever awaits it hears of the failure, perhaps later.
-        tasks.push(task);
-    };
-    try {
-        const started = performance.now();
-        const beginning = main_begin(inputs, http, scratch, journal);
-        track(beginning.then(({ arrivals }) => Promise.allSettled(filesOf(arrivals))));
-        await headStart(beginning);
-        const verification = await loadVerification();
-        const { Report } = await loadReport();
-        const report = new Report();
-        report.begin(inputs, journal);
-        const begun = await beginning;
-        await Promise.all([...begun.arrivals.values()].map(({ underWay }) => underWay));
-        const trust = verification.loadTrustRoot(trustRootSource(inputs, scratch), http);
-        track(trust);
-        const { shop, proven } = await obtainAll(inputs, begun, trust, verification, track);
-        const obtained = performance.now();
-        const installed = await installAll(shop, proven, verification);
-        const resolve = begun.resolvedAt - started;
-        const durations = { resolve, install: performance.now() - obtained };
-        await keepTrustRoot(await trust, journal);
-        await verification.checkPrecedence(installed, inputs.runner, report);
-        await verification.assertUnchanged(installed);
-        await report.success(inputs, installed, durations);
-    }
-    finally {
-        // Nothing may still write to the scratch folder when it is removed.
-        abort.abort();
-        await Promise.allSettled(tasks);
-    }
-}
-/**
- * Loading does not let the event loop turn, so the first request has to leave before; but while a
- * host is slow to name a version, there may be something to report.
- */
-async function headStart(beginning) {
-    const isBegun = beginning.catch(() => undefined); // Its failure is thrown by who awaits it later.
-    await Promise.race([isBegun, (0,external_node_timers_promises_.setTimeout)(LONGEST_HEAD_START, undefined, { ref: false })]);
-    await (0,external_node_timers_promises_.setImmediate)();
-}
-/**
- * What verifies and reports is most of the code. It is loaded while the first bytes are on their
- * way.
- */
-async function loadVerification() {
-    return {
-        ...(await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 7865))),
-        ...(await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 1895))),
-        ...(await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 1727))),
-        ...(await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 9885))),
-        ...(await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 6265))),
-    };
-}
-function loadReport() {
-    return Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 8931));
-}
-/** Finds the version, and begins the downloads that are sure to be needed. */
-async function main_begin(inputs, http, scratch, journal) {
-    const toolCache = {
-        folder: inputs.runner.toolCache,
-        trust: trustLabel(inputs.identity, inputs.trustRoot, inputs.bindRelease ? undefined : inputs.downloadBaseUrl),
-    };
-    const { version, isAnnounced, isCached } = await chooseVersion(inputs, toolCache, http, journal);
-    const resolvedAt = performance.now();
-    journal.info(`Version: ${version} (asked for: ${inputs.versionSource})`);
-    const sources = {
-        http,
-        release: new release/* Release */.Kz(version, inputs.downloadBaseUrl),
-        base: inputs.downloadBaseUrl,
-        platform: inputs.platform,
-        toolCache,
-        surroundings: inputs.runner,
-        scratch,
-        journal,
-    };
-    const arrivals = new Map();
-    for (const tool of inputs.tools.slice(0, CONCURRENT_TOOLS)) {
-        const arrival = await (0,begin/* beginIfNeeded */.Oi)(sources, tool);
-        if (arrival !== undefined) {
-            arrivals.set(tool, arrival);
-        }
-    }
-    return { sources, arrivals, isAnnounced, isCached, resolvedAt };
-}
-function filesOf(arrivals) {
-    return [...arrivals.values()].map(({ file }) => file);
-}
-/**
- * Proves every tool. A release that was announced a moment ago is waited for, and one that the tool
- * cache alone knows is given up for one that the release host names.
- *
- * @param track gets what may still be running when another tool has failed
- */
-async function obtainAll(inputs, beginning, trust, verification, track) {
-    const limit = pLimit(CONCURRENT_TOOLS);
-    const once = async ({ sources, arrivals }) => {
-        const shop = workshop(inputs, sources, arrivals, trust, verification);
-        const obtained = inputs.tools.map((tool) => limit(() => verification.obtain(shop, tool)));
-        obtained.forEach(track);
-        return { shop, proven: await Promise.all(obtained) };
-    };
-    try {
-        return await once(beginning);
-    }
-    catch (error) {
-        if (!isNotFound(error)) {
-            throw error;
-        }
-        const { http, release, base, journal } = beginning.sources;
-        const scratch = await (0,promises_.mkdtemp)(external_node_path_default().join(beginning.sources.scratch, 'again-'));
-        if (beginning.isCached) {
-            // What the tool cache holds of that version is no good, and the host does not know it.
-            const asked = main_begin({ ...inputs, checkLatest: true }, http, scratch, journal);
-            track(asked.then(({ arrivals }) => Promise.allSettled(filesOf(arrivals))));
-            return obtainAll(inputs, await asked, trust, verification, track);
-        }
-        if (!beginning.isAnnounced) {
-            throw error;
-        }
-        await awaitRelease(release.version, http, base, journal);
-        const sources = { ...beginning.sources, scratch };
-        return once({ ...beginning, sources, arrivals: new Map() });
-    }
-}
-function isNotFound(error) {
-    return error instanceof errors/* SetupError */.w3 && error.code === 'VERSION_NOT_FOUND';
-}
-/**
- * A minor or a range may be answered from the tool cache, unless `check-latest` is set; the newest
- * of all is always asked for.
- */
-async function chooseVersion(inputs, toolCache, http, journal) {
-    const { version: request, checkLatest, tools, platform } = inputs;
-    const isAlwaysAsked = (request.kind === 'stable' || request.kind === 'prerelease') && request.minor === undefined;
-    if (request.kind !== 'exact' && !isAlwaysAsked && !checkLatest) {
-        const cached = await Promise.all(tools.map((tool) => (0,tool_cache/* cachedVersions */.W1)(toolCache, tool, platform)));
-        const inAll = cached.reduce((some, more) => some.filter((version) => more.includes(version)));
-        const newest = await (0,kubernetes_version/* newestSatisfying */.W4)(inAll, request);
-        if (newest !== undefined) {
-            journal.info(`${newest} is in the tool cache; "check-latest: true" would ask for a newer one`);
-            return { version: newest, isAnnounced: false, isCached: true };
-        }
-    }
-    const { downloadBaseUrl } = inputs;
-    const isAnnounced = request.kind !== 'exact' && downloadBaseUrl.protocol !== 'file:';
-    const version = await (0,kubernetes_version/* resolveVersion */.x)(request, http, downloadBaseUrl);
-    return { version, isAnnounced, isCached: false };
-}
-function workshop(inputs, sources, arrivals, trust, { ReleaseProver, TransparencyLog }) {
-    const { http, release, scratch, journal } = sources;
-    const material = trust.then(({ material: keys }) => keys);
-    material.catch(() => undefined); // Whoever needs it hears of the failure.
-    const prover = {
-        http,
-        log: new TransparencyLog(http, inputs.rekorUrl),
-        trust: material,
-        expected: inputs.identity,
-    };
-    return {
-        ...sources,
-        begun: arrivals,
-        isNative: inputs.isNative,
-        prover,
-        releaseProver: inputs.bindRelease
-            ? new ReleaseProver(prover, release, scratch, journal)
-            : undefined,
-        conditions: inputs.conditions,
-    };
-}
-/** Every tool was proven before the first one is installed: all or nothing. */
-async function installAll(shop, proven, { install }) {
-    const installed = [];
-    for (const tool of proven) {
-        installed.push(await install(shop, tool));
-    }
-    return installed;
-}
-function httpClient(inputs, signal, journal) {
-    const { downloadToken, downloadBaseUrl } = inputs;
-    return new HttpClient({
-        userAgent: 'setup-verified-kubectl',
-        proxyEnvironment: inputs.proxyEnvironment,
-        patience: inputs.patience,
-        token: downloadToken === undefined
-            ? undefined
-            : { origin: downloadBaseUrl.origin, value: downloadToken },
-        signal,
-        onRequest: ({ method, url, outcome, duration }) => {
-            journal.debug(`${method} ${url}: ${outcome} after ${String(Math.round(duration))} ms`);
-        },
-    });
-}
-function trustRootSource({ trustRoot, runner }, scratch) {
-    if (trustRoot.kind !== 'tuf') {
-        return trustRoot;
-    }
-    return { ...trustRoot, cache: external_node_path_default().join(runner.toolCache, 'verified-trust-root'), scratch };
-}
-/** Without it the next run asks the network again; this one has succeeded all the same. */
-async function keepTrustRoot(trust, journal) {
-    journal.info(`Trust root: ${trust.origin}`);
-    try {
-        await trust.keep();
-    }
-    catch (error) {
-        journal.debug(`the trust root is not kept for later runs: ${String(error)}`);
-    }
-}
-/** A folder that goes when the work ends, however it ends. */
-async function withScratch(temp, work) {
-    const scratch = await makeScratch(temp);
-    const end = () => {
-        (0,external_node_fs_.rmSync)(scratch, { force: true, recursive: true });
-        process.exit(143);
-    };
-    process.once('SIGTERM', end).once('SIGINT', end);
-    try {
-        await work(scratch);
-    }
-    finally {
-        // The runner empties RUNNER_TEMP: a folder that resists is no reason to fail after success.
-        await (0,promises_.rm)(scratch, { force: true, recursive: true, maxRetries: 3 }).catch(() => undefined);
-    }
-}
-async function makeScratch(temp) {
-    try {
-        await (0,promises_.mkdir)(temp, { recursive: true });
-        return await (0,promises_.mkdtemp)(external_node_path_default().join(temp, 'setup-verified-kubectl-'));
-    }
-    catch (error) {
-        throw (0,tool_cache/* installFailed */.Pr)(`cannot make a temporary folder in ${temp}`, error);
+        throw (0,_transfer_download_failed_js__WEBPACK_IMPORTED_MODULE_2__/* .downloadFailed */ .O)(error, `whether ${version} exists`);
     }
 }
 
@@ -18923,7 +16414,7 @@ function getIDToken(aud) {
 // EXTERNAL MODULE: ./src/errors.ts
 var errors = __nccwpck_require__(3916);
 // EXTERNAL MODULE: ./src/install/release-proof.ts + 4 modules
-var release_proof = __nccwpck_require__(1727);
+var release_proof = __nccwpck_require__(1384);
 // EXTERNAL MODULE: ./src/kubernetes/platform.ts
 var kubernetes_platform = __nccwpck_require__(9065);
 ;// CONCATENATED MODULE: ./src/escape.ts
@@ -18936,15 +16427,15 @@ const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/gu;
  * One line of a log: what cannot be printed is written as `\u{…}`, and nothing is left that the
  * runner would take for a workflow command (`::…::` at the start, `##[…]` anywhere).
  */
-function line(text) {
+function escapeLogLine(text) {
     return text
         .replace(UNPRINTABLE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)
         .replaceAll('##[', '## [')
         .replace(/^(\s*)::/, '$1: :');
 }
 /** Text inside HTML inside GitHub's Markdown: every character that means something is an entity. */
-function html(text) {
-    return line(text).replace(/[&<>"'`*_~|\\[\]()#!@:]/g, (character) => `&#${String(character.charCodeAt(0))};`);
+function escapeHtml(text) {
+    return escapeLogLine(text).replace(/[&<>"'`*_~|\\[\]()#!@:]/g, (character) => `&#${String(character.charCodeAt(0))};`);
 }
 
 ;// CONCATENATED MODULE: ./src/report.ts
@@ -18960,16 +16451,16 @@ const PUBLIC_LOG = 'https://rekor.sigstore.dev/';
 class Report {
     #lastProgress = new Map();
     info(message) {
-        info(line(message));
+        info(escapeLogLine(message));
     }
     debug(message) {
-        core_debug(line(message));
+        core_debug(escapeLogLine(message));
     }
     #notice(title, message) {
-        notice(line(message), { title });
+        notice(escapeLogLine(message), { title });
     }
     warning(title, message) {
-        warning(line(message), { title });
+        warning(escapeLogLine(message), { title });
     }
     progress(what, received, total) {
         const now = performance.now();
@@ -19000,18 +16491,20 @@ class Report {
         const hint = known?.hint ?? 'This is a defect of the action: please report it with the log of this run.';
         const message = known?.message ?? (0,errors/* explain */.WE)(error);
         process.exitCode = ExitCode.Failure;
-        core_error(`${line(message)}\n${line(hint)}`, { title: `setup-verified-kubectl: ${code}` });
+        core_error(`${escapeLogLine(message)}\n${escapeLogLine(hint)}`, {
+            title: `setup-verified-kubectl: ${code}`,
+        });
         if (error instanceof Error && error.stack !== undefined) {
-            core_debug(error.stack.split('\n').map(line).join('\n'));
+            core_debug(error.stack.split('\n').map(escapeLogLine).join('\n'));
         }
         summary
             .addHeading('Nothing was installed', 3)
-            .addRaw(`<p><b>${code}</b>: ${html(message)}</p><p>${html(hint)}</p>`, true);
+            .addRaw(`<p><b>${code}</b>: ${escapeHtml(message)}</p><p>${escapeHtml(hint)}</p>`, true);
         await this.#writeSummary();
     }
     /** The log of one tool, in the words of cosign. */
     #tool(installed, report) {
-        startGroup(line(`${report.tool} ${report.version} (${report.platform})`));
+        startGroup(escapeLogLine(`${report.tool} ${report.version} (${report.platform})`));
         this.info(`tlog entry verified with uuid: ${report['log-entry-uuid']} index: ${report['log-index']}`);
         this.info('Verified OK');
         this.info(`Signed by: ${report['certificate-identity']}`);
@@ -19022,7 +16515,7 @@ class Report {
         this.info(`Source: ${SOURCES[report.source]}`);
         this.info(`Took: ${durationsText(report['durations-ms'])}`);
         this.info(`Path: ${report.path}`);
-        this.info(`Evidence: ${installed.slot.files().bundle}`);
+        this.info(`Evidence: ${installed.cacheEntry.files().bundle}`);
         endGroup();
     }
     /** Outputs, summary, and `PATH` as the very last thing: what fails before leaves it alone. */
@@ -19051,11 +16544,11 @@ class Report {
         }
     }
 }
-function toolReport({ tool, slot, verified, ...one }, inputs, { resolve, install }) {
-    const files = slot.files();
+function toolReport({ tool, cacheEntry: cacheEntry, verified, ...one }, inputs, { resolve, install }) {
+    const files = cacheEntry.files();
     return {
         tool,
-        version: slot.version,
+        version: cacheEntry.version,
         platform: (0,kubernetes_platform/* platformName */.$r)(inputs.platform),
         path: files.binary,
         'bundle-path': files.bundle,
@@ -19105,18 +16598,21 @@ function addToSummary(reports, inputs) {
     summary.addHeading('Verified Kubernetes tools', 3);
     for (const report of reports) {
         const rows = [
-            ['Tool', `<b>${html(`${report.tool} ${report.version}`)}</b> for ${html(report.platform)}`],
-            ['SHA-256', `<code>${html(report.sha256)}</code>`],
-            ['Signed by', html(report['certificate-identity'])],
-            ['Issuer', html(report['certificate-oidc-issuer'])],
-            ['Signed at', html(report['integrated-time'])],
+            [
+                'Tool',
+                `<b>${escapeHtml(`${report.tool} ${report.version}`)}</b> for ${escapeHtml(report.platform)}`,
+            ],
+            ['SHA-256', `<code>${escapeHtml(report.sha256)}</code>`],
+            ['Signed by', escapeHtml(report['certificate-identity'])],
+            ['Issuer', escapeHtml(report['certificate-oidc-issuer'])],
+            ['Signed at', escapeHtml(report['integrated-time'])],
             ['Log entry', logEntry(report, inputs)],
-            ['Release', html(report['release-proof'])],
-            ['Source', html(SOURCES[report.source])],
-            ['Took', html(durationsText(report['durations-ms']))],
+            ['Release', escapeHtml(report['release-proof'])],
+            ['Source', escapeHtml(SOURCES[report.source])],
+            ['Took', escapeHtml(durationsText(report['durations-ms']))],
             ...(report.recovered === null
                 ? []
-                : [['Broken publication', html(report.recovered)]]),
+                : [['Broken publication', escapeHtml(report.recovered)]]),
         ];
         summary.addTable(rows.map(([name, value]) => [{ data: name, header: true }, value]));
     }
@@ -19138,14 +16634,2769 @@ function seconds(milliseconds) {
     return `${(milliseconds / 1000).toFixed(2)} s`;
 }
 function logEntry(report, inputs) {
-    const index = html(report['log-index']);
-    const uuid = `<code>${html(report['log-entry-uuid'])}</code>`;
+    const index = escapeHtml(report['log-index']);
+    const uuid = `<code>${escapeHtml(report['log-entry-uuid'])}</code>`;
     return inputs.rekorUrl.href === PUBLIC_LOG
         ? `<a href="https://search.sigstore.dev/?logIndex=${index}">${index}</a>, ${uuid}`
         : `${index}, ${uuid}`;
 }
 function megabytes(bytes) {
     return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+
+/***/ }),
+
+/***/ 1148:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  run: () => (/* binding */ run)
+});
+
+// EXTERNAL MODULE: external "node:fs"
+var external_node_fs_ = __nccwpck_require__(3024);
+// EXTERNAL MODULE: external "node:fs/promises"
+var promises_ = __nccwpck_require__(1455);
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
+var external_node_path_default = /*#__PURE__*/__nccwpck_require__.n(external_node_path_);
+// EXTERNAL MODULE: external "node:timers/promises"
+var external_node_timers_promises_ = __nccwpck_require__(8500);
+;// CONCATENATED MODULE: ./node_modules/yocto-queue/index.js
+/*
+How it works:
+`this.#head` is an instance of `Node` which keeps track of its current value and nests another instance of `Node` that keeps the value that comes after it. When a value is provided to `.enqueue()`, the code needs to iterate through `this.#head`, going deeper and deeper to find the last value. However, iterating through every single item is slow. This problem is solved by saving a reference to the last value as `this.#tail` so that it can reference it to add a new value.
+*/
+
+class Node {
+	value;
+	next;
+
+	constructor(value) {
+		this.value = value;
+	}
+}
+
+class Queue {
+	#head;
+	#tail;
+	#size;
+
+	constructor() {
+		this.clear();
+	}
+
+	enqueue(value) {
+		const node = new Node(value);
+
+		if (this.#head) {
+			this.#tail.next = node;
+			this.#tail = node;
+		} else {
+			this.#head = node;
+			this.#tail = node;
+		}
+
+		this.#size++;
+	}
+
+	dequeue() {
+		const current = this.#head;
+		if (!current) {
+			return;
+		}
+
+		this.#head = this.#head.next;
+		this.#size--;
+
+		// Clean up tail reference when queue becomes empty
+		if (!this.#head) {
+			this.#tail = undefined;
+		}
+
+		return current.value;
+	}
+
+	peek() {
+		if (!this.#head) {
+			return;
+		}
+
+		return this.#head.value;
+
+		// TODO: Node.js 18.
+		// return this.#head?.value;
+	}
+
+	clear() {
+		this.#head = undefined;
+		this.#tail = undefined;
+		this.#size = 0;
+	}
+
+	get size() {
+		return this.#size;
+	}
+
+	* [Symbol.iterator]() {
+		let current = this.#head;
+
+		while (current) {
+			yield current.value;
+			current = current.next;
+		}
+	}
+
+	* drain() {
+		while (this.#head) {
+			yield this.dequeue();
+		}
+	}
+}
+
+;// CONCATENATED MODULE: ./node_modules/p-limit/index.js
+
+
+function pLimit(concurrency) {
+	let rejectOnClear = false;
+
+	if (typeof concurrency === 'object') {
+		({concurrency, rejectOnClear = false} = concurrency);
+	}
+
+	validateConcurrency(concurrency);
+
+	if (typeof rejectOnClear !== 'boolean') {
+		throw new TypeError('Expected `rejectOnClear` to be a boolean');
+	}
+
+	const queue = new Queue();
+	let activeCount = 0;
+
+	const resumeNext = () => {
+		// Process the next queued function if we're under the concurrency limit
+		if (activeCount < concurrency && queue.size > 0) {
+			activeCount++;
+			queue.dequeue().run();
+		}
+	};
+
+	const next = () => {
+		activeCount--;
+		resumeNext();
+	};
+
+	const run = async (function_, resolve, arguments_) => {
+		// Execute the function and capture the result promise
+		const result = (async () => function_(...arguments_))();
+
+		// Resolve immediately with the promise (don't wait for completion)
+		resolve(result);
+
+		// Wait for the function to complete (success or failure)
+		// We catch errors here to prevent unhandled rejections,
+		// but the original promise rejection is preserved for the caller
+		try {
+			await result;
+		} catch {}
+
+		// Decrement active count and process next queued function
+		next();
+	};
+
+	const enqueue = (function_, resolve, reject, arguments_) => {
+		const queueItem = {reject};
+
+		// Queue the internal resolve function instead of the run function
+		// to preserve the asynchronous execution context.
+		new Promise(internalResolve => { // eslint-disable-line promise/param-names
+			queueItem.run = internalResolve;
+			queue.enqueue(queueItem);
+		}).then(run.bind(undefined, function_, resolve, arguments_)); // eslint-disable-line promise/prefer-await-to-then
+
+		// Start processing immediately if we haven't reached the concurrency limit
+		if (activeCount < concurrency) {
+			resumeNext();
+		}
+	};
+
+	const generator = (function_, ...arguments_) => new Promise((resolve, reject) => {
+		enqueue(function_, resolve, reject, arguments_);
+	});
+
+	Object.defineProperties(generator, {
+		activeCount: {
+			get: () => activeCount,
+		},
+		pendingCount: {
+			get: () => queue.size,
+		},
+		clearQueue: {
+			value() {
+				if (!rejectOnClear) {
+					queue.clear();
+					return;
+				}
+
+				const abortError = AbortSignal.abort().reason;
+
+				while (queue.size > 0) {
+					queue.dequeue().reject(abortError);
+				}
+			},
+		},
+		concurrency: {
+			get: () => concurrency,
+
+			set(newConcurrency) {
+				validateConcurrency(newConcurrency);
+				concurrency = newConcurrency;
+
+				queueMicrotask(() => {
+					// eslint-disable-next-line no-unmodified-loop-condition
+					while (activeCount < concurrency && queue.size > 0) {
+						resumeNext();
+					}
+				});
+			},
+		},
+		map: {
+			async value(iterable, function_) {
+				const promises = [];
+
+				try {
+					Array.from(iterable, (value, index) => {
+						const promise = generator(function_, value, index);
+						promises.push(promise);
+						return promise;
+					});
+				} catch (error) {
+					// The iterable threw, so `Promise.all` never observes the already scheduled promises. Observe them here to avoid unhandled rejections.
+					for (const promise of promises) {
+						promise.catch(() => {}); // eslint-disable-line promise/prefer-await-to-then
+					}
+
+					throw error;
+				}
+
+				return Promise.all(promises);
+			},
+		},
+	});
+
+	return generator;
+}
+
+function limitFunction(function_, options) {
+	const limit = pLimit(options);
+
+	const limitedFunction = (...arguments_) => limit(() => function_(...arguments_));
+	Object.defineProperty(limitedFunction, 'clearQueue', {
+		value: limit.clearQueue,
+	});
+
+	return limitedFunction;
+}
+
+function validateConcurrency(concurrency) {
+	if (!((Number.isInteger(concurrency) || concurrency === Number.POSITIVE_INFINITY) && concurrency > 0)) {
+		throw new TypeError('Expected `concurrency` to be a number from 1 and up');
+	}
+}
+
+// EXTERNAL MODULE: ./src/errors.ts
+var errors = __nccwpck_require__(3916);
+// EXTERNAL MODULE: external "node:url"
+var external_node_url_ = __nccwpck_require__(3136);
+// EXTERNAL MODULE: ./src/kubernetes/platform.ts
+var kubernetes_platform = __nccwpck_require__(9065);
+// EXTERNAL MODULE: ./src/kubernetes/version.ts
+var kubernetes_version = __nccwpck_require__(304);
+;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/error.js
+/*!
+ * Copyright (c) Squirrel Chat et al., All rights reserved.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Redistribution and use in source and binary forms, with or without
+ * modification, are permitted provided that the following conditions are met:
+ *
+ * 1. Redistributions of source code must retain the above copyright notice, this
+ *    list of conditions and the following disclaimer.
+ * 2. Redistributions in binary form must reproduce the above copyright notice,
+ *    this list of conditions and the following disclaimer in the
+ *    documentation and/or other materials provided with the distribution.
+ * 3. Neither the name of the copyright holder nor the names of its contributors
+ *    may be used to endorse or promote products derived from this software without
+ *    specific prior written permission.
+ *
+ * THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS" AND
+ * ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE IMPLIED
+ * WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE ARE
+ * DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR CONTRIBUTORS BE LIABLE
+ * FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL
+ * DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR
+ * SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION) HOWEVER
+ * CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY,
+ * OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE
+ * OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
+ */
+function getLineColFromPtr(string, ptr) {
+    let lines = string.slice(0, ptr).split(/\r?\n/);
+    return [lines.length, lines.pop().length + 1];
+}
+function makeCodeBlock(string, line, column) {
+    let lines = string.split(/\r?\n/);
+    let codeblock = '';
+    let numberLen = (Math.log10(line + 1) | 0) + 1;
+    for (let i = line - 1; i <= line + 1; i++) {
+        let l = lines[i - 1];
+        if (!l)
+            continue;
+        codeblock += i.toString().padEnd(numberLen, ' ');
+        codeblock += ':  ';
+        codeblock += l;
+        codeblock += '\n';
+        if (i === line) {
+            codeblock += ' '.repeat(numberLen + column + 2);
+            codeblock += '^\n';
+        }
+    }
+    return codeblock;
+}
+class TomlError extends Error {
+    line;
+    column;
+    codeblock;
+    constructor(message, options) {
+        const [line, column] = getLineColFromPtr(options.toml, options.ptr);
+        const codeblock = makeCodeBlock(options.toml, line, column);
+        super(`Invalid TOML document: ${message}\n\n${codeblock}`, options);
+        this.line = line;
+        this.column = column;
+        this.codeblock = codeblock;
+    }
+    /** @internal */
+    static x(message, ctx, ptr) {
+        throw new TomlError(message, { toml: ctx.s, ptr: ptr ?? ctx.p });
+    }
+}
+
+;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/primitive.js
+/*!
+ * Copyright (c) Squirrel Chat et al., All rights reserved.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Redistribution and use in source and binary forms, with or without
+ * modification, are permitted provided that the following conditions are met:
+ *
+ * 1. Redistributions of source code must retain the above copyright notice, this
+ *    list of conditions and the following disclaimer.
+ * 2. Redistributions in binary form must reproduce the above copyright notice,
+ *    this list of conditions and the following disclaimer in the
+ *    documentation and/or other materials provided with the distribution.
+ * 3. Neither the name of the copyright holder nor the names of its contributors
+ *    may be used to endorse or promote products derived from this software without
+ *    specific prior written permission.
+ *
+ * THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS" AND
+ * ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE IMPLIED
+ * WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE ARE
+ * DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR CONTRIBUTORS BE LIABLE
+ * FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL
+ * DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR
+ * SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION) HOWEVER
+ * CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY,
+ * OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE
+ * OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
+ */
+
+/** @internal */
+function parseString(ctx) {
+    let startPtr = ctx.p;
+    let c = ctx.s.charCodeAt(ctx.p++);
+    let first = c;
+    let isLiteral = c === 0x27; /* ' */
+    let isMultiline = c === ctx.s.charCodeAt(ctx.p) && c === ctx.s.charCodeAt(ctx.p + 1);
+    if (isMultiline) {
+        // Trim initial newline
+        if ((c = ctx.s.charCodeAt(ctx.p += 2)) === 0xa /* \n */)
+            ctx.p++;
+        else if (c === 0xd /* \r */ && ctx.s.charCodeAt(ctx.p + 1) === 0xa /* \n */)
+            ctx.p += 2;
+    }
+    // For the record: it is not worth it to use a fast-path for literal strings using `indexOf`.
+    // Doing a char-by-char iteration ends up dispatching less instructions, for the same wall-clock runtime.
+    let parsed = '';
+    let sliceStart = ctx.p;
+    // states:
+    //   0 - decoding
+    //   1 - decoding escape
+    //   2 - whitespace escape (no newline encountered yet, must fail on non-whitespace)
+    //   3 - whitespace escape (newline encountered, allowed to transition back to normal decode)
+    let state = 0;
+    for (; ctx.p < ctx.s.length; ctx.p++) {
+        c = ctx.s.charCodeAt(ctx.p);
+        // Deal with newlines first, since that simplifies control character checking and handling across all states
+        if (isMultiline && (c === 0xa /* \n */ || (c === 0xd /* \r */ && ctx.s.charCodeAt(ctx.p + 1) === 0xa /* \n */))) {
+            state = state && 3;
+        }
+        // Control characters are banned in TOML, so we throw an error if we encounter them
+        else if ((c < 0x20 && c !== 0x9 /* \t */) || c === 0x7f) {
+            TomlError.x('control characters are not allowed in strings', ctx);
+        }
+        // The string might terminate while we're parsing through a newline escape.
+        // It must have encountered a newline; otherwise, it'll simply fail in another branch.
+        else if ((!state || state === 3) && c === first && (!isMultiline || (ctx.s.charCodeAt(ctx.p + 1) === first && ctx.s.charCodeAt(ctx.p + 2) === first))) {
+            if (isMultiline) {
+                // If the string ends with 4-5 quotes, then the first 1-2 are part of the string
+                if (ctx.s.charCodeAt(ctx.p + 3) === first)
+                    ctx.p++;
+                if (ctx.s.charCodeAt(ctx.p + 3) === first)
+                    ctx.p++;
+            }
+            // If we're in a newline escape still, then there's nothing to add.
+            if (!state) {
+                // Avoid a useless concat operation if the string can be used as-is.
+                let s = ctx.s.slice(sliceStart, ctx.p);
+                parsed = parsed ? parsed + s : s;
+            }
+            ctx.p += isMultiline ? 3 : 1;
+            return parsed;
+        }
+        // Baseline state; keep moving forward unless an escape sequence starts
+        else if (!state) {
+            if (!isLiteral && c === 0x5c /* \ */) {
+                parsed += ctx.s.slice(sliceStart, (sliceStart = ctx.p));
+                state = 1;
+            }
+        }
+        else if (state === 1) {
+            if (c === 0x78 /* x */ || c === 0x75 /* u */ || c === 0x55 /* U */) { // Unicode escape
+                let errPtr = ctx.p++ - 1;
+                let value = 0;
+                let len = c === 0x78 /* x */ ? 2 : c === 0x75 /* u */ ? 4 : 8;
+                for (let j = 0; j < len; j++, ctx.p++) {
+                    let hex = ctx.s.charCodeAt(ctx.p);
+                    let digit = 
+                    /* 0-9 */ hex >= 0x30 && hex <= 0x39 ? hex - 0x30 :
+                        /* A-F */ hex >= 0x41 && hex <= 0x46 ? hex - 0x41 + 10 :
+                            /* a-f */ hex >= 0x61 && hex <= 0x66 ? hex - 0x61 + 10 : -1;
+                    if (digit < 0)
+                        TomlError.x('invalid non-hex character in unicode escape', ctx);
+                    value = (value << 4) | digit;
+                }
+                // Because JS does bitwise on signed 32bit integers, all 0xfzzzzzzz values are actually seen as negative
+                if (value < 0 || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff)) {
+                    TomlError.x('invalid unicode escape', ctx, errPtr);
+                }
+                parsed += String.fromCodePoint(value);
+                sliceStart = ctx.p--;
+                state = 0;
+            }
+            // Newline escape sequence. We only need to care about spaces and tabs; newlines are dealt with earlier
+            else if (isMultiline && (c === 0x20 || c === 0x9 /* \t */)) {
+                state = 2;
+            }
+            // Basic escape sequence
+            else {
+                if (c === 0x62 /* b */)
+                    parsed += '\b';
+                else if (c === 0x74 /* t */)
+                    parsed += '\t';
+                else if (c === 0x6e /* n */)
+                    parsed += '\n';
+                else if (c === 0x66 /* f */)
+                    parsed += '\f';
+                else if (c === 0x72 /* r */)
+                    parsed += '\r';
+                else if (c === 0x65 /* e */)
+                    parsed += '\x1b';
+                else if (c === 0x22 /* " */)
+                    parsed += '"';
+                else if (c === 0x5c /* \ */)
+                    parsed += '\\';
+                else
+                    TomlError.x('unrecognised escape sequence', ctx);
+                sliceStart = ctx.p + 1;
+                state = 0;
+            }
+        }
+        // Newline escape continuation: keep moving forward until the first non-whitespace char
+        else if (c !== 0x20 && c !== 0x9 /* \t */) {
+            if (state === 2)
+                TomlError.x('invalid escape: only line-ending whitespace may be escaped', ctx, sliceStart);
+            // State cannot be zero, or we'd have branched earlier already.
+            // If it's a backslash, immediately transition to the escape state so it can be processed.
+            state = !isLiteral && c === 0x5c /* \ */ ? 1 : 0;
+            sliceStart = ctx.p;
+        }
+    }
+    TomlError.x('unfinished string', ctx, startPtr);
+}
+
+;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/date.js
+/*!
+ * Copyright (c) Squirrel Chat et al., All rights reserved.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Redistribution and use in source and binary forms, with or without
+ * modification, are permitted provided that the following conditions are met:
+ *
+ * 1. Redistributions of source code must retain the above copyright notice, this
+ *    list of conditions and the following disclaimer.
+ * 2. Redistributions in binary form must reproduce the above copyright notice,
+ *    this list of conditions and the following disclaimer in the
+ *    documentation and/or other materials provided with the distribution.
+ * 3. Neither the name of the copyright holder nor the names of its contributors
+ *    may be used to endorse or promote products derived from this software without
+ *    specific prior written permission.
+ *
+ * THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS" AND
+ * ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE IMPLIED
+ * WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE ARE
+ * DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR CONTRIBUTORS BE LIABLE
+ * FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL
+ * DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR
+ * SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION) HOWEVER
+ * CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY,
+ * OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE
+ * OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
+ */
+let DATE_TIME_RE = /^(\d{4}-\d{2}-\d{2})?[Tt ]?(?:(\d{2}):\d{2}(?::\d{2}(?:\.\d+)?)?)?(Z|z|[-+]\d{2}:\d{2})?$/i;
+class TomlDate extends Date {
+    #hasDate = false;
+    #hasTime = false;
+    #offset = null;
+    constructor(date, fasttype, unsafeDelim) {
+        let hasDate = true;
+        let hasTime = true;
+        let offset = 'Z';
+        let c;
+        if (typeof date === 'string') {
+            if (fasttype)
+                prep: {
+                    // Date-time
+                    if (fasttype < 3) {
+                        if (+date.slice(11, 13) > 23) {
+                            date = '';
+                            break prep;
+                        }
+                        // Local
+                        if (fasttype === 2) {
+                            offset = null;
+                            date += 'Z';
+                        }
+                        // Offset; keep track of offset if not Z
+                        else if ((c = date.charCodeAt(date.length - 1)) !== 0x5a /* Z */ && c !== 0x7a /* z */) {
+                            offset = date.slice(date.length - 6);
+                        }
+                        if (unsafeDelim)
+                            date = date.slice(0, 10) + 'T' + date.slice(11);
+                    }
+                    // Time
+                    else if (fasttype === 4) {
+                        date = +date.slice(0, 2) > 23 ? '' : `0000-01-01T${date}Z`;
+                    }
+                    hasDate = fasttype !== 4;
+                    hasTime = fasttype !== 3;
+                }
+            else {
+                let match = date.match(DATE_TIME_RE);
+                if (match) {
+                    if (!match[1]) {
+                        hasDate = false;
+                        date = `0000-01-01T${date}`;
+                    }
+                    hasTime = !!match[2];
+                    // Make sure to use T instead of a space. Breaks in case of extreme values otherwise.
+                    hasTime && date[10] === ' ' && (date = date.replace(' ', 'T'));
+                    // Do not allow rollover hours.
+                    if (match[2] && +match[2] > 23) {
+                        date = '';
+                    }
+                    else {
+                        offset = match[3] || null;
+                        if (!offset && hasTime)
+                            date += 'Z';
+                    }
+                }
+                else {
+                    date = '';
+                }
+            }
+        }
+        super(date);
+        if (!isNaN(this.getTime())) {
+            this.#hasDate = hasDate;
+            this.#hasTime = hasTime;
+            this.#offset = offset;
+        }
+    }
+    isDateTime() {
+        return this.#hasDate && this.#hasTime;
+    }
+    isLocal() {
+        return !this.#hasDate || !this.#hasTime || !this.#offset;
+    }
+    isDate() {
+        return this.#hasDate && !this.#hasTime;
+    }
+    isTime() {
+        return this.#hasTime && !this.#hasDate;
+    }
+    isValid() {
+        return this.#hasDate || this.#hasTime;
+    }
+    toISOString() {
+        let iso = super.toISOString();
+        // Local Date
+        if (this.isDate())
+            return iso.slice(0, 10);
+        // Local Time
+        if (this.isTime())
+            return iso.slice(11, 23);
+        // Local DateTime
+        if (this.#offset === null)
+            return iso.slice(0, -1);
+        // Offset DateTime
+        if (this.#offset === 'Z' || this.#offset === 'z')
+            return iso;
+        // This part is quite annoying: JS strips the original timezone from the ISO string representation
+        // Instead of using a "modified" date and "Z", we restore the representation "as authored"
+        let offset = (+(this.#offset.slice(1, 3)) * 60) + +(this.#offset.slice(4, 6));
+        offset = this.#offset[0] === '-' ? offset : -offset;
+        let offsetDate = new Date(this.getTime() - (offset * 60e3));
+        return offsetDate.toISOString().slice(0, -1) + this.#offset;
+    }
+    static wrapAsOffsetDateTime(jsDate, offset = 'Z') {
+        let date = new TomlDate(jsDate);
+        date.#offset = offset;
+        return date;
+    }
+    static wrapAsLocalDateTime(jsDate) {
+        let date = new TomlDate(jsDate);
+        date.#offset = null;
+        return date;
+    }
+    static wrapAsLocalDate(jsDate) {
+        let date = new TomlDate(jsDate);
+        date.#hasTime = false;
+        date.#offset = null;
+        return date;
+    }
+    static wrapAsLocalTime(jsDate) {
+        let date = new TomlDate(jsDate);
+        date.#hasDate = false;
+        date.#offset = null;
+        return date;
+    }
+}
+
+;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/extract.js
+/*!
+ * Copyright (c) Squirrel Chat et al., All rights reserved.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Redistribution and use in source and binary forms, with or without
+ * modification, are permitted provided that the following conditions are met:
+ *
+ * 1. Redistributions of source code must retain the above copyright notice, this
+ *    list of conditions and the following disclaimer.
+ * 2. Redistributions in binary form must reproduce the above copyright notice,
+ *    this list of conditions and the following disclaimer in the
+ *    documentation and/or other materials provided with the distribution.
+ * 3. Neither the name of the copyright holder nor the names of its contributors
+ *    may be used to endorse or promote products derived from this software without
+ *    specific prior written permission.
+ *
+ * THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS" AND
+ * ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE IMPLIED
+ * WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE ARE
+ * DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR CONTRIBUTORS BE LIABLE
+ * FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL
+ * DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR
+ * SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION) HOWEVER
+ * CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY,
+ * OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE
+ * OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
+ */
+
+
+
+
+function isDigit(char, base = 10) {
+    return base === 16
+        ? (char > 0x2f && char < 0x3a) || (char > 0x40 && char < 0x47) || (char > 0x60 && char < 0x67)
+        : (char > 0x2f && char < 0x30 + base);
+}
+function isEndOfValue(char, delim) {
+    // Whitespace -- we're permissive on `\r` for performance; it'll be dealt with later anyway
+    return char === 0x20 || char === 0x9 /* \t */ || char === 0xa /* \n */ || char === 0xd /* \r */ ||
+        // Structure end or next value delimiter
+        (delim && (char === delim || char === 0x2c /* , */)) ||
+        // Comment
+        char === 0x23; /* # */
+}
+/** @internal */
+function extractValue(ctx, end) {
+    let errPtr = ctx.p;
+    let c = ctx.s.charCodeAt(ctx.p);
+    // Structs
+    if (c === 0x5b /* [ */ || c === 0x7b /* { */) {
+        ctx.d-- || TomlError.x('document contains excessively nested structures. aborting.', ctx);
+        let value = c === 0x5b /* [ */
+            ? parseArray(ctx)
+            : parseInlineTable(ctx);
+        ctx.d++;
+        return value;
+    }
+    // Strings
+    if (c === 0x22 /* " */ || c === 0x27 /* ' */) {
+        return parseString(ctx);
+    }
+    // Booleans
+    // We can fast-path because the first character is enough to know the only possible value
+    if (c === 0x74 /* t */) { // Only possible valid value is `true`
+        if (ctx.s.charCodeAt(++ctx.p) !== 0x72 || ctx.s.charCodeAt(++ctx.p) !== 0x75 || ctx.s.charCodeAt(++ctx.p) !== 0x65)
+            TomlError.x('invalid value', ctx, errPtr);
+        return ctx.p++, true;
+    }
+    if (c === 0x66 /* f */) { // Only possible valid value is `false`
+        if (ctx.s.charCodeAt(++ctx.p) !== 0x61 || ctx.s.charCodeAt(++ctx.p) !== 0x6c || ctx.s.charCodeAt(++ctx.p) !== 0x73 || ctx.s.charCodeAt(++ctx.p) !== 0x65)
+            TomlError.x('invalid value', ctx, errPtr);
+        return ctx.p++, false;
+    }
+    if (c === 0x2b /* + */ || c === 0x2d /* - */) {
+        return parseNumber(ctx, ctx.p, ctx.s.charCodeAt(++ctx.p), 0x2c - c, end);
+    }
+    // Rough heuristic, but `parseDate` falls back to number parsing if it's a false positive.
+    // e.g.: `a = 1\n-------------- = 1` would match this heuristic, but gracefully fallback to numbers.
+    if (ctx.s.charCodeAt(ctx.p + 4) === 0x2d /* - */ && ctx.s.charCodeAt(ctx.p + 7) === 0x2d /* - */) {
+        return parseDate(ctx, c, end);
+    }
+    // Same logic as above; `parseTime` falls back to number parsing if it's a false positive.
+    if (ctx.s.charCodeAt(ctx.p + 2) === 0x3a /* : */) {
+        return parseTime(ctx, c, end);
+    }
+    return parseNumber(ctx, ctx.p, c, 0, end);
+}
+// State:
+// 0: init
+// 1: integer
+// 2: fractional dot
+// 3: fractional
+// 4: exponent letter
+// 5: exponent
+// 6: exponent sign
+// 7: exponent with sign
+// >9: underscore; see below
+//     -> 12: was integer
+//     -> 14: was fractional
+//     -> 16: was exponent
+// states 2-5, 14, 16 are ONLY permitted iif base === 10
+function parseNumber(ctx, startPtr, startChr, sign, endChr) {
+    let c = startChr;
+    let state = 0;
+    let hasUnderscores = false;
+    // (+/-)inf
+    if (c === 0x69 /* i */) {
+        if (ctx.s.charCodeAt(++ctx.p) !== 0x6e || ctx.s.charCodeAt(++ctx.p) !== 0x66)
+            TomlError.x('invalid value', ctx, startPtr);
+        return ctx.p++, (sign || 1) / 0;
+    }
+    // (+/-)nan
+    if (c === 0x6e /* n */) {
+        if (ctx.s.charCodeAt(++ctx.p) !== 0x61 || ctx.s.charCodeAt(++ctx.p) !== 0x6e)
+            TomlError.x('invalid value', ctx, startPtr);
+        return ctx.p++, NaN;
+    }
+    // Leading zero
+    // Only allowed cases: `0<EOV>`, `0.(...)`, `0e(...)`, `0x(...)`, `0b(...)`, `0o(...)`
+    // FWIW, `0e(...)` is a stupid case, but it's not banned per-se so we have to parse it
+    if (c === 0x30 /* 0 */) {
+        if (++ctx.p >= ctx.s.length || isEndOfValue(c = ctx.s.charCodeAt(ctx.p), endChr))
+            return ctx.bi === true ? 0n : 0; // note: conveniently deals with `-0`
+        if (!sign) {
+            if (c === 0x78 /* x */)
+                return parseIntegerBaseN(ctx, startPtr, 16, endChr);
+            else if (c === 0x62 /* b */)
+                return parseIntegerBaseN(ctx, startPtr, 2, endChr);
+            else if (c === 0x6f /* o */)
+                return parseIntegerBaseN(ctx, startPtr, 8, endChr);
+        }
+        if (c === 0x2e /* . */)
+            state = 2;
+        else if (c === 0x65 /* e */ || c === 0x45 /* E */)
+            state = 4;
+        else
+            TomlError.x('illegal leading zero', ctx, startPtr);
+    }
+    // If the 1st char is not a digit by now, then it's not a valid TOML value at all
+    else if (!isDigit(c))
+        TomlError.x('invalid value', ctx, startPtr);
+    while (++ctx.p < ctx.s.length && (c = ctx.s.charCodeAt(ctx.p), !isEndOfValue(c, endChr))) {
+        if (!state)
+            state = 1; // Detects single-digit numbers we can use a fast parse path for
+        // The way the states are numbered is not random: underscores are always permitted in odd-numbered states and
+        // never permitted in even-numbered ones.
+        if (c === 0x5f /* _ */) {
+            if (!(state & 1))
+                TomlError.x('illegal underscore', ctx);
+            state += 11; // 11 is a marker that makes the state even and greater than 9; see the numbering + rationale above
+            hasUnderscores = true;
+        }
+        // Transition to fractional part.
+        else if (state === 1 && c === 0x2e /* . */)
+            state = 2;
+        // Transition to exponent part.
+        else if ((state === 1 || state === 3) && (c === 0x65 /* e */ || c === 0x45 /* E */))
+            state = 4;
+        // + and - are permitted in state 4 only (handled before entering the function for state 0)
+        else if (state === 4 && (c === 0x2b /* + */ || c === 0x2d /* - */)) {
+            state = 6;
+        }
+        // All special cases have been handled; only digits are allowed here
+        else if (!isDigit(c))
+            TomlError.x(`illegal character in numeric literal`, ctx);
+        // Clear state flags
+        else if (state > 9)
+            state -= 11;
+        else if (!(state & 1))
+            state++;
+    }
+    // Single-char number; we can fast-path these very easily.
+    if (!state) {
+        let val = (startChr - 0x30 /* 0 */) * (sign || 1);
+        return ctx.bi === true ? BigInt(val) : val;
+    }
+    // Even-numbered states absolutely require a digit next; not even end of value is permitted
+    if (!(state & 1))
+        TomlError.x('unfinished numeric value', ctx, startPtr);
+    let str = ctx.s.slice(startPtr, ctx.p);
+    if (hasUnderscores)
+        str = str.replaceAll('_', ''); // perf: replaceAll 1.25x faster than replace with a regex
+    return state > 1
+        ? parseFloat(str)
+        : parseInteger(ctx, str, 10, startPtr);
+}
+function parseIntegerBaseN(ctx, startPtr, base, endChr) {
+    let c, underscore = 1;
+    while (++ctx.p < ctx.s.length && (c = ctx.s.charCodeAt(ctx.p), !isEndOfValue(c, endChr))) {
+        if (c === 0x5f /* _ */) {
+            if (underscore & 1)
+                TomlError.x('illegal underscore', ctx);
+            underscore = 3;
+        }
+        // We only need to check if the number is a valid digit, nothing else is permitted
+        else if (!isDigit(c, base))
+            TomlError.x(`illegal character in numeric literal`, ctx);
+        // Clear underscore flag
+        else if (underscore & 1)
+            underscore--;
+    }
+    // Trailing underscore is not allowed
+    if (underscore & 1)
+        TomlError.x('unfinished numeric value', ctx);
+    let str = ctx.s.slice(startPtr + 2, ctx.p);
+    if (underscore)
+        str = str.replaceAll('_', ''); // perf: replaceAll 1.25x faster than replace with a regex
+    return parseInteger(ctx, str, base, startPtr);
+}
+function parseInteger(ctx, str, base, startPtr) {
+    if (ctx.bi !== true)
+        int: {
+            let val = parseInt(str, base);
+            if (!Number.isSafeInteger(val)) {
+                if (ctx.bi)
+                    break int;
+                TomlError.x('integer value cannot be represented losslessly', ctx, startPtr);
+            }
+            return val;
+        }
+    return base === 10 ? BigInt(str) : BigInt((base === 2 ? '0b' : base === 8 ? '0o' : '0x') + str);
+}
+function parseDate(ctx, c, endChr) {
+    let startPtr = ctx.p++, unsafeSeparator;
+    if (!isDigit(c) ||
+        !isDigit(ctx.s.charCodeAt(ctx.p++)) ||
+        !isDigit(ctx.s.charCodeAt(ctx.p++)) ||
+        !isDigit(ctx.s.charCodeAt(ctx.p++))) {
+        return parseNumber(ctx, ctx.p = startPtr, c, 0, endChr);
+    }
+    ctx.p += 5;
+    if (!isDigit(ctx.s.charCodeAt(ctx.p++)))
+        TomlError.x('invalid date-time: date part is malformed', ctx, startPtr);
+    if (ctx.p >= ctx.s.length || (((c = ctx.s.charCodeAt(ctx.p)) !== 0x20 || (unsafeSeparator = true, !isDigit(ctx.s.charCodeAt(ctx.p + 1)))) && c !== 0x54 /* T */ && c !== 0x74 /* t */)) {
+        let t = ctx.s.slice(startPtr, ctx.p);
+        return readDate(ctx, t, 3, false, startPtr);
+    }
+    if (ctx.s.charCodeAt(ctx.p += 3) !== 0x3a /* : */)
+        TomlError.x('invalid date-time: time part is malformed', ctx, startPtr);
+    if (ctx.s.charCodeAt(ctx.p += 3) === 0x3a /* : */)
+        ctx.p += 3;
+    if (ctx.s.charCodeAt(ctx.p) === 0x2e /* . */)
+        while (isDigit(ctx.s.charCodeAt(++ctx.p)))
+            ;
+    if (c = ctx.s.charCodeAt(ctx.p)) {
+        if (c === 0x5a /* Z */ || c === 0x7a /* z */) {
+            let t = ctx.s.slice(startPtr, ++ctx.p);
+            return readDate(ctx, t, 1, unsafeSeparator, startPtr, '[+00:00]');
+        }
+        if (c === 0x2b /* + */ || c === 0x2d /* - */) {
+            // Temporal's ZonedDateTime is weird asf when it comes to dealing with traditional offsets...
+            // It's 1.2x faster to allocate a new string to pass to ZDT than use Instant.toZonedDateTimeISO
+            let t = ctx.s.slice(startPtr, ctx.p += 6);
+            return readDate(ctx, t, 1, unsafeSeparator, startPtr, !ctx.ld && ('[' + ctx.s.slice(ctx.p - 6, ctx.p) + ']'));
+        }
+    }
+    let t = ctx.s.slice(startPtr, ctx.p);
+    return readDate(ctx, t, 2, unsafeSeparator, startPtr);
+}
+function parseTime(ctx, c, endChr) {
+    let start = ctx.p;
+    if (!isDigit(c) || !isDigit(ctx.s.charCodeAt(++ctx.p))) {
+        return parseNumber(ctx, --ctx.p, c, 0, endChr);
+    }
+    if (ctx.s.charCodeAt(ctx.p += 4) === 0x3a /* : */)
+        ctx.p += 3;
+    if (ctx.s.charCodeAt(ctx.p) === 0x2e /* . */)
+        while (isDigit(ctx.s.charCodeAt(++ctx.p)))
+            ;
+    let t = ctx.s.slice(start, ctx.p);
+    return readDate(ctx, t, 4, false, start);
+}
+function readDate(ctx, str, type, unsafeDelim, errPtr, temporalSuffix) {
+    if (ctx.ld) {
+        let date = new TomlDate(str, type, unsafeDelim);
+        if (!date.isValid())
+            TomlError.x('invalid date', ctx, errPtr);
+        return date;
+    }
+    try {
+        if (temporalSuffix)
+            str += temporalSuffix;
+        switch (type) {
+            case 1: return Temporal.ZonedDateTime.from(str);
+            case 2: return Temporal.PlainDateTime.from(str);
+            case 3: return Temporal.PlainDate.from(str);
+            case 4: return Temporal.PlainTime.from(str);
+        }
+    }
+    catch (e) {
+        TomlError.x(e instanceof Error ? e.message : '' + e, ctx, errPtr);
+    }
+}
+
+;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/util.js
+/*!
+ * Copyright (c) Squirrel Chat et al., All rights reserved.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Redistribution and use in source and binary forms, with or without
+ * modification, are permitted provided that the following conditions are met:
+ *
+ * 1. Redistributions of source code must retain the above copyright notice, this
+ *    list of conditions and the following disclaimer.
+ * 2. Redistributions in binary form must reproduce the above copyright notice,
+ *    this list of conditions and the following disclaimer in the
+ *    documentation and/or other materials provided with the distribution.
+ * 3. Neither the name of the copyright holder nor the names of its contributors
+ *    may be used to endorse or promote products derived from this software without
+ *    specific prior written permission.
+ *
+ * THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS" AND
+ * ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE IMPLIED
+ * WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE ARE
+ * DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR CONTRIBUTORS BE LIABLE
+ * FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL
+ * DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR
+ * SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION) HOWEVER
+ * CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY,
+ * OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE
+ * OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
+ */
+
+/** @internal */
+function skipComment(ctx) {
+    for (; ctx.p < ctx.s.length; ctx.p++) {
+        let c = ctx.s.charCodeAt(ctx.p);
+        if (c === 0xa /* \n */)
+            break;
+        if (c === 0xd /* \r */ && ctx.s.charCodeAt(ctx.p + 1) === 0xa /* \n */) {
+            ctx.p++;
+            break;
+        }
+        if ((c < 0x20 && c !== 0x9 /* \t */) || c === 0x7f) {
+            TomlError.x('control characters are not allowed in comments', ctx);
+        }
+    }
+}
+/** @internal */
+function skipVoid(ctx, banNewLines, banComments) {
+    let c;
+    while (ctx.p < ctx.s.length) {
+        while (ctx.p < ctx.s.length && ((c = ctx.s.charCodeAt(ctx.p)) === 0x20 ||
+            c === 0x9 /* \t */ ||
+            (!banNewLines &&
+                (c === 0xa /* \n */ || (c === 0xd /* \r */ && ctx.s.charCodeAt(ctx.p + 1) === 0xa /* \n */)))))
+            ctx.p++;
+        if (banComments || c !== 0x23 /* # */)
+            break;
+        skipComment(ctx);
+    }
+}
+
+;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/struct.js
+/*!
+ * Copyright (c) Squirrel Chat et al., All rights reserved.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Redistribution and use in source and binary forms, with or without
+ * modification, are permitted provided that the following conditions are met:
+ *
+ * 1. Redistributions of source code must retain the above copyright notice, this
+ *    list of conditions and the following disclaimer.
+ * 2. Redistributions in binary form must reproduce the above copyright notice,
+ *    this list of conditions and the following disclaimer in the
+ *    documentation and/or other materials provided with the distribution.
+ * 3. Neither the name of the copyright holder nor the names of its contributors
+ *    may be used to endorse or promote products derived from this software without
+ *    specific prior written permission.
+ *
+ * THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS" AND
+ * ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE IMPLIED
+ * WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE ARE
+ * DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR CONTRIBUTORS BE LIABLE
+ * FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL
+ * DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR
+ * SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION) HOWEVER
+ * CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY,
+ * OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE
+ * OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
+ */
+
+
+
+
+/** @internal */
+function parseKey(ctx, end = 0x3d /* = */) {
+    // States:
+    // 0: before first char
+    // 1: parsing bare key
+    // 2: after key component
+    let startPtr;
+    let state = 0;
+    let parsed = [];
+    let sliceStart;
+    let c = ctx.s.charCodeAt(startPtr = ctx.p);
+    do {
+        // End of key
+        if (c === end) {
+            if (!state)
+                TomlError.x('unexpected end of key', ctx);
+            if (state === 1)
+                parsed.push(ctx.s.slice(sliceStart, ctx.p));
+            return ctx.p++, parsed;
+        }
+        // Dotted key separator
+        else if (c === 0x2e /* . */) {
+            if (!state)
+                TomlError.x('illegal empty bare key', ctx);
+            if (state === 1)
+                parsed.push(ctx.s.slice(sliceStart, ctx.p));
+            state = 0;
+        }
+        // Quoted key
+        else if (!state && (c === 0x22 /* " */ || c === 0x27 /* ' */)) {
+            if (c === ctx.s.charCodeAt(ctx.p + 1) && c === ctx.s.charCodeAt(ctx.p + 2))
+                TomlError.x('illegal quoted key: multiline strings are not allowed', ctx);
+            parsed.push(parseString(ctx));
+            state = 2;
+            ctx.p--;
+        }
+        // Whitespace; no-op in state 0 and 2, end of bare key in state 1
+        else if (c === 0x20 || c === 0x9 /* \t */) {
+            if (state === 1) {
+                parsed.push(ctx.s.slice(sliceStart, ctx.p));
+                state = 2;
+            }
+        }
+        // If state is post-key, no character is allowed; otherwise ensure it's a bare-key component
+        else if (state === 2 || (c < 0x30 && c !== 0x2d /* - */) || (c > 0x39 && c < 0x41) || (c > 0x5a && c < 0x61 && c !== 0x5f /* _ */) || c > 0x7a) {
+            TomlError.x('illegal character in key', ctx);
+        }
+        // Illegal character
+        else if (!state) {
+            state = 1;
+            sliceStart = ctx.p;
+        }
+    } while (c = ctx.s.charCodeAt(++ctx.p));
+    TomlError.x('incomplete key-value: cannot find end of key', ctx, startPtr);
+}
+/** @internal */
+function parseInlineTable(ctx) {
+    let startPtr = ctx.p++;
+    let res = Object.create(null);
+    let seen = new Set();
+    let c;
+    while (ctx.p < ctx.s.length) {
+        skipVoid(ctx);
+        if ((c = ctx.s.charCodeAt(ctx.p)) === 0x7d /* } */) {
+            ctx.p++;
+            return res;
+        }
+        let k;
+        let t = res;
+        let hasOwn = false;
+        let errPtr = ctx.p;
+        let key = parseKey(ctx);
+        for (let i = 0; i < key.length; i++) {
+            if (i)
+                t = hasOwn ? t[k] : (t[k] = Object.create(null));
+            k = key[i];
+            if ((hasOwn = Object.hasOwn(t, k)) && (typeof t[k] !== 'object' || seen.has(t[k]))) {
+                TomlError.x('trying to redefine an already defined value', ctx, errPtr);
+            }
+            let unsafe = k === '__proto__';
+            if (ctx.uk && (unsafe || k === 'constructor')) {
+                t = ctx.uk !== 1 && TomlError.x('document contains an unsafe property', ctx, errPtr);
+                break;
+            }
+            if (!hasOwn && unsafe) {
+                Object.defineProperty(t, k, { enumerable: true, configurable: true, writable: true });
+            }
+        }
+        if (hasOwn) {
+            TomlError.x('trying to redefine an already defined value', ctx, errPtr);
+        }
+        skipVoid(ctx, true, true);
+        let value = extractValue(ctx, 0x7d /* } */);
+        if (t && typeof (t[k] = value) === 'object')
+            seen.add(value);
+        skipVoid(ctx);
+        if ((c = ctx.s.charCodeAt(ctx.p++)) === 0x7d /* } */) {
+            return res;
+        }
+        if (c !== 0x2c /* , */)
+            TomlError.x('expected comma or end of structure', ctx, ctx.p - 1);
+    }
+    TomlError.x('unfinished table', ctx, startPtr);
+}
+/** @internal */
+function parseArray(ctx) {
+    let startPtr = ctx.p++;
+    let res = [];
+    let c;
+    while (ctx.p < ctx.s.length) {
+        skipVoid(ctx);
+        if ((c = ctx.s.charCodeAt(ctx.p)) === 0x5d /* ] */) {
+            ctx.p++;
+            return res;
+        }
+        res.push(extractValue(ctx, 0x5d /* ] */));
+        skipVoid(ctx);
+        if ((c = ctx.s.charCodeAt(ctx.p++)) === 0x5d /* ] */) {
+            return res;
+        }
+        if (c !== 0x2c /* , */)
+            TomlError.x('expected comma or end of structure', ctx, ctx.p - 1);
+    }
+    TomlError.x('unfinished array', ctx, startPtr);
+}
+
+;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/parse.js
+/*!
+ * Copyright (c) Squirrel Chat et al., All rights reserved.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Redistribution and use in source and binary forms, with or without
+ * modification, are permitted provided that the following conditions are met:
+ *
+ * 1. Redistributions of source code must retain the above copyright notice, this
+ *    list of conditions and the following disclaimer.
+ * 2. Redistributions in binary form must reproduce the above copyright notice,
+ *    this list of conditions and the following disclaimer in the
+ *    documentation and/or other materials provided with the distribution.
+ * 3. Neither the name of the copyright holder nor the names of its contributors
+ *    may be used to endorse or promote products derived from this software without
+ *    specific prior written permission.
+ *
+ * THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS" AND
+ * ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE IMPLIED
+ * WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE ARE
+ * DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR CONTRIBUTORS BE LIABLE
+ * FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL
+ * DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR
+ * SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION) HOWEVER
+ * CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY,
+ * OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE
+ * OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
+ */
+
+
+
+
+function peekTable(ctx, key, table, meta, type) {
+    let t = table;
+    let m = meta;
+    let k;
+    let hasOwn = false;
+    let state;
+    for (let i = 0; i < key.length; i++) {
+        if (i) {
+            t = hasOwn ? t[k] : (t[k] = Object.create(null));
+            m = (state = m[k]).c;
+            if (type === 0 /* Type.DOTTED */ && (state.t === 1 /* Type.EXPLICIT */ || state.t === 2 /* Type.ARRAY */)) {
+                return null;
+            }
+            if (state.t === 2 /* Type.ARRAY */) {
+                let l = t.length - 1;
+                t = t[l];
+                m = m[l].c;
+            }
+        }
+        k = key[i];
+        if ((hasOwn = Object.hasOwn(t, k)) && m[k]?.t === 0 /* Type.DOTTED */ && m[k]?.d) {
+            return null;
+        }
+        if (!hasOwn) {
+            let unsafe = k === '__proto__';
+            if (ctx.uk && (unsafe || k === 'constructor'))
+                return false;
+            if (unsafe) {
+                Object.defineProperty(t, k, { enumerable: true, configurable: true, writable: true });
+                Object.defineProperty(m, k, { enumerable: true, configurable: true, writable: true });
+            }
+            m[k] = {
+                t: i < key.length - 1 && type === 2 /* Type.ARRAY */
+                    ? 3 /* Type.ARRAY_DOTTED */ : type,
+                d: false,
+                i: 0,
+                c: Object.create(null),
+            };
+        }
+    }
+    state = m[k];
+    if (state.t !== type && !(type === 1 /* Type.EXPLICIT */ && state.t === 3 /* Type.ARRAY_DOTTED */)) {
+        // Bad key type!
+        return null;
+    }
+    if (type === 2 /* Type.ARRAY */) {
+        if (!state.d) {
+            state.d = true;
+            t[k] = [];
+        }
+        t[k].push(t = Object.create(null));
+        state.c[state.i++] = (state = { t: 1 /* Type.EXPLICIT */, d: false, i: 0, c: Object.create(null) });
+    }
+    if (state.d) {
+        // Redefining a table!
+        return null;
+    }
+    state.d = true;
+    if (type === 1 /* Type.EXPLICIT */) {
+        t = hasOwn ? t[k] : (t[k] = Object.create(null));
+    }
+    else if (type === 0 /* Type.DOTTED */ && hasOwn) {
+        return null;
+    }
+    return [k, t, state.c];
+}
+function validateTablePeek(ctx, peek, ptr) {
+    if (peek === null || ctx.uk === 2)
+        TomlError.x(peek === null
+            ? 'trying to redefine an already defined table or value'
+            : 'document contains an unsafe property', ctx, ptr);
+}
+function parse(toml, options = {}) {
+    let ctx = {
+        s: toml,
+        p: 0,
+        d: options.maxDepth ?? 1000,
+        bi: options.integersAsBigInt ?? false,
+        ld: options.useLegacyDate ?? true,
+        uk: options.unsafeKeyBehaviour === 'throw' ? 2 : options.unsafeKeyBehaviour === 'drop' ? 1 : 0,
+    };
+    let res = Object.create(null);
+    let meta = Object.create(null);
+    let tmp;
+    let skipping = false;
+    let tbl = res;
+    let m = meta;
+    // BOM is allowed, skip.
+    // JS is UTF-16, so we have to check for the UTF-16 BOM instead of the UTF-8 BOM sequence!
+    if (toml.charCodeAt(0) === 0xfeff)
+        ctx.p++;
+    skipVoid(ctx);
+    while (ctx.p < toml.length) {
+        if (toml.charCodeAt(ctx.p) === 0x5b /* [ */) {
+            let isTableArray = toml.charCodeAt(++ctx.p) === 0x5b; /* [ */
+            tmp = ctx.p += +isTableArray;
+            skipping = false;
+            let k = parseKey(ctx, 0x5d /* ] */);
+            if (isTableArray) {
+                if (toml.charCodeAt(ctx.p) !== 0x5d /* ] */) {
+                    TomlError.x('expected end of table array declaration', ctx);
+                }
+                ctx.p++;
+            }
+            let p = peekTable(ctx, k, res, meta, isTableArray ? 2 /* Type.ARRAY */ : 1 /* Type.EXPLICIT */);
+            if (!p) {
+                validateTablePeek(ctx, p, tmp);
+                skipping = true;
+            }
+            else {
+                m = p[2];
+                tbl = p[1];
+            }
+        }
+        else {
+            tmp = ctx.p;
+            let k = parseKey(ctx);
+            let p = peekTable(ctx, k, tbl, m, 0 /* Type.DOTTED */);
+            if (!p && !skipping)
+                validateTablePeek(ctx, p, tmp);
+            skipVoid(ctx, true, true);
+            let v = extractValue(ctx, void 0);
+            if (p && !skipping)
+                p[1][p[0]] = v;
+        }
+        skipVoid(ctx, true);
+        if (ctx.p < toml.length && (tmp = toml.charCodeAt(ctx.p)) !== 0xa /* \n */ && (tmp !== 0xd /* \r */ || toml.charCodeAt(ctx.p + 1) !== 0xa /* \n */)) {
+            TomlError.x('each key-value declaration must be followed by an end-of-line', ctx);
+        }
+        skipVoid(ctx);
+    }
+    return res;
+}
+
+;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/stringify.js
+/*!
+ * Copyright (c) Squirrel Chat et al., All rights reserved.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Redistribution and use in source and binary forms, with or without
+ * modification, are permitted provided that the following conditions are met:
+ *
+ * 1. Redistributions of source code must retain the above copyright notice, this
+ *    list of conditions and the following disclaimer.
+ * 2. Redistributions in binary form must reproduce the above copyright notice,
+ *    this list of conditions and the following disclaimer in the
+ *    documentation and/or other materials provided with the distribution.
+ * 3. Neither the name of the copyright holder nor the names of its contributors
+ *    may be used to endorse or promote products derived from this software without
+ *    specific prior written permission.
+ *
+ * THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS" AND
+ * ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE IMPLIED
+ * WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE ARE
+ * DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR CONTRIBUTORS BE LIABLE
+ * FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL
+ * DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR
+ * SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION) HOWEVER
+ * CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY,
+ * OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE
+ * OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
+ */
+let BARE_KEY = /^[a-z0-9-_]+$/i;
+let HAS_WELLFORMED = !!(''.isWellFormed);
+function extendedTypeOf(obj) {
+    let type = typeof obj;
+    if (type === 'object') {
+        if (Array.isArray(obj))
+            return 'array';
+        if (typeof obj.getUTCDate === 'function' && obj instanceof Date)
+            return 'date';
+        if (globalThis.Temporal) {
+            if (obj.until) {
+                if (obj instanceof Temporal.ZonedDateTime)
+                    return 'temporal/tz+uc';
+                if (obj instanceof Temporal.PlainDateTime || obj instanceof Temporal.PlainDate)
+                    return 'temporal/uc';
+                if (obj instanceof Temporal.PlainTime || obj instanceof Temporal.Instant)
+                    return 'temporal';
+                if (obj instanceof Temporal.PlainYearMonth)
+                    return 'temporal/x';
+            }
+            else if ((obj.toPlainDate && obj instanceof Temporal.PlainMonthDay) ||
+                (obj.negated && obj instanceof Temporal.Duration)) {
+                return 'temporal/x';
+            }
+        }
+    }
+    return type;
+}
+function isArrayOfTables(obj) {
+    for (let i = 0; i < obj.length; i++) {
+        if (extendedTypeOf(obj[i]) !== 'object')
+            return false;
+    }
+    return obj.length != 0;
+}
+function formatWellFormedStringUnchecked(s) {
+    return JSON.stringify(s).replaceAll('\x7f', '\\u007f');
+}
+function formatString(s) {
+    return formatWellFormedStringUnchecked(HAS_WELLFORMED ? s.toWellFormed() : s);
+}
+function formatKey(s) {
+    if (BARE_KEY.test(s))
+        return s;
+    if (HAS_WELLFORMED && !s.isWellFormed())
+        throw new RangeError('key contains illegal lone surrogates');
+    return formatWellFormedStringUnchecked(s);
+}
+function stringifyValue(val, type, depth, numberAsFloat, strictTemporal) {
+    if (depth === 0) {
+        throw new Error('Could not stringify the object: maximum object depth exceeded');
+    }
+    switch (type) {
+        // @ts-expect-error -- intentional fallthrough case
+        case 'number':
+            if (isNaN(val))
+                return 'nan';
+            if (val === Infinity)
+                return 'inf';
+            if (val === -Infinity)
+                return '-inf';
+            if (Number.isInteger(val) && (numberAsFloat || !Number.isSafeInteger(val)))
+                return val.toFixed(1);
+        case 'bigint':
+        case 'boolean':
+        case 'temporal':
+            return val.toString();
+        case 'string':
+            return formatString(val);
+        case 'date':
+            if (isNaN(val.getTime()))
+                throw new TypeError('cannot serialize invalid date');
+            return val.toISOString();
+        case 'object':
+            return stringifyInlineTable(val, depth, numberAsFloat, strictTemporal);
+        case 'array':
+            return stringifyArray(val, depth, numberAsFloat, strictTemporal);
+        // @ts-expect-error -- intentional fallthrough case
+        case 'temporal/tz+uc':
+            if (strictTemporal) {
+                let tz = val.timeZoneId;
+                let tzc = tz.charCodeAt(0);
+                if (
+                // Classic offset
+                tzc !== 0x2b /* + */ && tzc !== 0x2d /* - */ &&
+                    (
+                    // Fast pre-check pass; see below for the actually accepted values
+                    (tzc !== 0x55 /* U */ && tzc !== 0x47 /* G */ && tzc !== 0x5a /* Z */ && tzc !== 0x45 /* E */) ||
+                        (
+                        // UTC and its aliases; Temporal implementations don't all canonicalise unfortunately
+                        tz !== 'UTC' && tz !== 'UCT' && tz !== 'Universal' && tz !== 'Zulu' &&
+                            // GMT is a TZ but it's for all intents and purposes equivalent to UTC. Safe to downgrade.
+                            !tz.startsWith('GMT') && tz !== 'Greenwich' &&
+                            // Etc/* are all safe to downgrade to offset (either UTC, GMT, or offset)
+                            !tz.startsWith('Etc/')))) {
+                    throw new TypeError('Temporal objects with an IANA timezone are not allowed in Temporal strict mode');
+                }
+            }
+        case 'temporal/uc':
+            if (strictTemporal && val.calendarId !== 'iso8601')
+                throw new TypeError('Temporal objects with a non-default calendar are not allowed in Temporal strict mode');
+            return val.toString({
+                calendarName: 'never',
+                timeZoneName: 'never',
+            });
+        case 'temporal/x':
+            throw new TypeError('Unsupported ' + val[Symbol.toStringTag]);
+    }
+}
+function stringifyInlineTable(obj, depth, numberAsFloat, strictTemporal) {
+    let keys = Object.keys(obj);
+    if (keys.length === 0)
+        return '{}';
+    let res = '{ ';
+    for (let i = 0; i < keys.length; i++) {
+        let k = keys[i];
+        if (i)
+            res += ', ';
+        res += formatKey(k) + ' = ' + stringifyValue(obj[k], extendedTypeOf(obj[k]), depth - 1, numberAsFloat, strictTemporal);
+    }
+    return res + ' }';
+}
+function stringifyArray(array, depth, numberAsFloat, strictTemporal) {
+    if (array.length === 0)
+        return '[]';
+    let res = '[ ';
+    for (let i = 0; i < array.length; i++) {
+        if (i)
+            res += ', ';
+        if (array[i] === null || array[i] === void 0) {
+            throw new TypeError('arrays cannot contain null or undefined values');
+        }
+        res += stringifyValue(array[i], extendedTypeOf(array[i]), depth - 1, numberAsFloat, strictTemporal);
+    }
+    return res + ' ]';
+}
+function stringifyArrayTable(array, key, depth, numberAsFloat, strictTemporal) {
+    if (depth === 0) {
+        throw new Error('Could not stringify the object: maximum object depth exceeded');
+    }
+    let res = '';
+    for (let i = 0; i < array.length; i++) {
+        res += `${res && '\n'}[[${key}]]\n`;
+        res += stringifyTable(0, array[i], key, depth, numberAsFloat, strictTemporal);
+    }
+    return res;
+}
+function stringifyTable(tableKey, obj, prefix, depth, numberAsFloat, strictTemporal) {
+    if (depth === 0) {
+        throw new Error('Could not stringify the object: maximum object depth exceeded');
+    }
+    let preamble = '';
+    let tables = '';
+    let keys = Object.keys(obj);
+    for (let i = 0; i < keys.length; i++) {
+        let k = keys[i];
+        if (obj[k] !== null && obj[k] !== void 0) {
+            let type = extendedTypeOf(obj[k]);
+            if (type === 'symbol' || type === 'function') {
+                throw new TypeError(`cannot serialize values of type '${type}'`);
+            }
+            let key = formatKey(k);
+            if (type === 'array' && isArrayOfTables(obj[k])) {
+                tables += (tables && '\n') + stringifyArrayTable(obj[k], prefix ? `${prefix}.${key}` : key, depth - 1, numberAsFloat, strictTemporal);
+            }
+            else if (type === 'object') {
+                let tblKey = prefix ? `${prefix}.${key}` : key;
+                tables += (tables && '\n') + stringifyTable(tblKey, obj[k], tblKey, depth - 1, numberAsFloat, strictTemporal);
+            }
+            else {
+                preamble += key;
+                preamble += ' = ';
+                preamble += stringifyValue(obj[k], type, depth, numberAsFloat, strictTemporal);
+                preamble += '\n';
+            }
+        }
+    }
+    if (tableKey && (preamble || !tables)) // Create table only if necessary
+        preamble = preamble ? `[${tableKey}]\n${preamble}` : `[${tableKey}]`;
+    return preamble && tables
+        ? `${preamble}\n${tables}`
+        : preamble || tables;
+}
+function stringify(obj, { maxDepth = 1000, numbersAsFloat = false, strictTemporal = false } = {}) {
+    if (extendedTypeOf(obj) !== 'object') {
+        throw new TypeError('stringify can only be called with an object');
+    }
+    let str = stringifyTable(0, obj, '', maxDepth, numbersAsFloat, strictTemporal);
+    if (str[str.length - 1] !== '\n')
+        return str + '\n';
+    return str;
+}
+
+;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/index.js
+/*!
+ * Copyright (c) Squirrel Chat et al., All rights reserved.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Redistribution and use in source and binary forms, with or without
+ * modification, are permitted provided that the following conditions are met:
+ *
+ * 1. Redistributions of source code must retain the above copyright notice, this
+ *    list of conditions and the following disclaimer.
+ * 2. Redistributions in binary form must reproduce the above copyright notice,
+ *    this list of conditions and the following disclaimer in the
+ *    documentation and/or other materials provided with the distribution.
+ * 3. Neither the name of the copyright holder nor the names of its contributors
+ *    may be used to endorse or promote products derived from this software without
+ *    specific prior written permission.
+ *
+ * THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS" AND
+ * ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE IMPLIED
+ * WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE ARE
+ * DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR CONTRIBUTORS BE LIABLE
+ * FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL
+ * DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR
+ * SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION) HOWEVER
+ * CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY,
+ * OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE
+ * OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
+ */
+
+
+
+
+
+/** @deprecated use `import * as ... from 'smol-toml'` instead */
+/* harmony default export */ const dist = ({ parse: parse, stringify: stringify, TomlDate: TomlDate, TomlError: TomlError });
+
+;// CONCATENATED MODULE: ./src/kubernetes/version-file.ts
+
+
+
+
+const MAX_FILE_BYTES = 1 << 20;
+/**
+ * Reads the version that a repository pins in a file of its own: `.tool-versions` (asdf),
+ * `mise.toml`, `go.mod`, or plain text such as `.kubectl-version`.
+ *
+ * @param file where it is
+ * @param shown the path as the user wrote it, for messages
+ * @throws {SetupError} INVALID_INPUT, naming file and line
+ */
+function readVersionFile(file, shown) {
+    return parseVersionFile(external_node_path_default().basename(file), readText(file, shown), shown);
+}
+/**
+ * @param name of the file, by which its format is known
+ * @throws {SetupError} INVALID_INPUT
+ */
+function parseVersionFile(name, text, shown) {
+    const lines = text.split(/\r?\n/);
+    const pinned = parserFor(name)(lines, shown);
+    if (pinned === undefined) {
+        throw invalid(shown, lines.length, `names no version of kubectl, ${expectationFor(name)}`);
+    }
+    return pinned;
+}
+function parserFor(name) {
+    if (name === '.tool-versions') {
+        return parseToolVersions;
+    }
+    if (name === 'go.mod') {
+        return parseGoMod;
+    }
+    return isMise(name) ? parseMise : parsePlain;
+}
+function expectationFor(name) {
+    if (name === 'go.mod') {
+        return `a requirement of one of ${STAGING_MODULES.slice(0, 3).join(', ')} … at v0.N.P`;
+    }
+    if (name === '.tool-versions') {
+        return 'a line "kubectl 1.31.9"';
+    }
+    return isMise(name) ? 'kubectl = "1.31.9" under [tools]' : 'a line "1.31.9"';
+}
+function isMise(name) {
+    return /^\.?mise(\..+)?\.toml$/.test(name);
+}
+/** One version; `#` begins a comment. */
+function parsePlain(lines) {
+    return firstOf(lines, (line) => {
+        const version = line.replace(/#.*/, '').trim();
+        return version === '' ? undefined : version;
+    });
+}
+/** asdf: a tool and its versions in order of preference. */
+function parseToolVersions(lines) {
+    return firstOf(lines, (line) => {
+        const [tool, version] = line.replace(/#.*/, '').trim().split(/\s+/);
+        return tool === 'kubectl' ? version : undefined;
+    });
+}
+/** Names under which mise knows kubectl. */
+const MISE_NAMES = [
+    'kubectl',
+    'core:kubectl',
+    'aqua:kubernetes/kubectl',
+    'aqua:kubernetes/kubernetes/kubectl',
+    'asdf:kubectl',
+    'asdf:asdf-community/asdf-kubectl',
+    'ubi:kubernetes/kubectl',
+    'vfox:kubectl',
+];
+/** mise: `[tools]`, each a version, a list of them, or a table with one. */
+function parseMise(lines, shown) {
+    const tools = tableOf(parseTomlText(lines, shown)['tools']);
+    const name = MISE_NAMES.find((candidate) => Object.hasOwn(tools, candidate));
+    if (name === undefined) {
+        return undefined;
+    }
+    const value = tools[name];
+    const first = Array.isArray(value) ? value[0] : value;
+    const version = typeof first === 'string' ? first : tableOf(first)['version'];
+    const line = lineOfKey(lines, name);
+    if (typeof version !== 'string' || version === '') {
+        throw invalid(shown, line, `gives ${name} no version`);
+    }
+    return { version, line };
+}
+/**
+ * Where a key stands: alone, as a table's own heading, or inside a table on one line.
+ *
+ * @param key without characters that mean something in a regular expression
+ */
+function lineOfKey(lines, key) {
+    const own = new RegExp(`^\\s*(?:\\[\\s*tools\\s*\\.\\s*)?["']?${key}["']?\\s*[.=\\]]`);
+    const index = lines.findIndex((text) => own.test(text));
+    return (index < 0 ? lines.findIndex((text) => text.includes(key)) : index) + 1;
+}
+function parseTomlText(lines, shown) {
+    try {
+        return parse(lines.join('\n'));
+    }
+    catch (error) {
+        throw invalid(shown, lineOf(error), `is not TOML: ${(0,errors/* explain */.WE)(error).split('\n', 1).join('')}`);
+    }
+}
+function lineOf(error) {
+    return error instanceof Error && 'line' in error ? Number(error.line) : 1;
+}
+function tableOf(value) {
+    return typeof value === 'object' && value !== null ? value : {};
+}
+/** Modules that Kubernetes publishes from its own repository: v0.N.P belongs to v1.N.P. */
+const STAGING_MODULES = [
+    'k8s.io/client-go',
+    'k8s.io/api',
+    'k8s.io/apimachinery',
+    'k8s.io/kubectl',
+    'k8s.io/cli-runtime',
+    'k8s.io/apiextensions-apiserver',
+    'k8s.io/apiserver',
+    'k8s.io/component-base',
+    'k8s.io/controller-manager',
+    'k8s.io/kubelet',
+    'k8s.io/metrics',
+    'k8s.io/code-generator',
+    'k8s.io/kubernetes',
+];
+/** Go modules reference, §go.mod files: `require` and `replace`, alone or in a block. */
+function parseGoMod(lines, shown) {
+    const statements = goModStatements(lines);
+    const required = statements
+        .filter(({ verb }) => verb === 'require')
+        .map(({ words: [module = '', version = ''], line }) => ({ module, version, line }));
+    for (const name of STAGING_MODULES) {
+        const requirement = required.find(({ module }) => module === name);
+        if (requirement !== undefined) {
+            return kubernetesVersion(replaced(requirement, statements), shown);
+        }
+    }
+    return undefined;
+}
+function goModStatements(lines) {
+    const statements = [];
+    let block;
+    lines.forEach((text, index) => {
+        const words = text
+            .replace(/\/\/.*/, '')
+            .trim()
+            .split(/\s+/);
+        const [first = ''] = words;
+        if (block === undefined && words[1] === '(') {
+            block = first;
+        }
+        else if (first === ')') {
+            block = undefined;
+        }
+        else if (first !== '') {
+            const isAlone = block === undefined;
+            const verb = block ?? first;
+            statements.push({ verb, words: isAlone ? words.slice(1) : words, line: index + 1 });
+        }
+    });
+    return statements;
+}
+/** `replace old [version] => new [version]`; a path has no version. */
+function replaced(requirement, statements) {
+    for (const { verb, words, line } of statements) {
+        const arrow = words.indexOf('=>');
+        const [module, version] = words.slice(0, arrow);
+        const isMeant = verb === 'replace' &&
+            arrow > 0 &&
+            module === requirement.module &&
+            (version === undefined || version === requirement.version);
+        if (isMeant) {
+            const [target = '', targetVersion = ''] = words.slice(arrow + 1);
+            return { module: target, version: targetVersion, line };
+        }
+    }
+    return requirement;
+}
+function kubernetesVersion({ module, version, line }, shown) {
+    const [, major, rest] = /^v([01])\.(\d+\.\d+(?:-(?:alpha|beta|rc)\.\d+)?)$/.exec(version) ?? [];
+    const isRelease = rest !== undefined && (major === '1' || !rest.startsWith('0.'));
+    if (!isRelease) {
+        const found = version === '' ? 'no version' : JSON.stringify(version);
+        throw invalid(shown, line, `has ${module} at ${found}, which belongs to no Kubernetes release`);
+    }
+    return { version: `1.${rest}`, line };
+}
+function firstOf(lines, versionOf) {
+    for (const [index, text] of lines.entries()) {
+        const version = versionOf(text);
+        if (version !== undefined) {
+            return { version, line: index + 1 };
+        }
+    }
+    return undefined;
+}
+function readText(file, shown) {
+    try {
+        const found = (0,external_node_fs_.statSync)(file);
+        if (!found.isFile()) {
+            throw new Error('it is not a file'); // To read a pipe or a device could take for ever.
+        }
+        if (found.size > MAX_FILE_BYTES) {
+            throw new Error(`it is larger than ${String(MAX_FILE_BYTES)} bytes`);
+        }
+        return (0,external_node_fs_.readFileSync)(file, 'utf8');
+    }
+    catch (error) {
+        throw new errors/* SetupError */.w3('INVALID_INPUT', `input "version-file": ${JSON.stringify(shown)} cannot be read: ${(0,errors/* explain */.WE)(error)}`, 'Accepted is the path of a file in the repository, and the repository must be checked out before this step.', error);
+    }
+}
+function invalid(shown, line, problem) {
+    return new errors/* SetupError */.w3('INVALID_INPUT', `input "version-file": ${JSON.stringify(shown)}, line ${String(line)}, ${problem}`, 'Accepted are .tool-versions, mise.toml, go.mod, and plain text files with a version.');
+}
+
+// EXTERNAL MODULE: ./src/sigstore/trust/public-instance.ts
+var public_instance = __nccwpck_require__(7820);
+// EXTERNAL MODULE: ./src/files/errors.ts
+var files_errors = __nccwpck_require__(7384);
+// EXTERNAL MODULE: ./src/transfer/retry.ts + 2 modules
+var retry = __nccwpck_require__(8280);
+// EXTERNAL MODULE: ./src/transfer/errors.ts
+var transfer_errors = __nccwpck_require__(6508);
+;// CONCATENATED MODULE: ./src/transfer/http.ts
+
+
+
+
+
+
+const MAX_REDIRECTS = 5;
+/** Connections per host for small objects: a handshake costs more than waiting one's turn. */
+const SMALL_SOCKETS = 2;
+/**
+ * The one HTTP client. It honours `https_proxy`, `http_proxy` and `no_proxy`, keeps connections
+ * alive, follows a bounded number of redirects and never from https to http, and refuses
+ * compressed bodies, so that a bound in bytes is a bound.
+ */
+class HttpClient {
+    limits;
+    signal;
+    #options;
+    #agents = new Map();
+    constructor(options) {
+        this.#options = options;
+        this.limits = options.limits;
+        this.signal = options.signal;
+    }
+    /**
+     * Reads a small object whole, with retries.
+     *
+     * @param url https, http on loopback, or file
+     * @param maxBytes more than these are never read: the transfer fails
+     * @throws {TransferError}
+     */
+    async read(url, maxBytes, options = {}) {
+        const method = options.method ?? 'GET';
+        const { limits: limits, signal } = this;
+        return (0,retry/* withRetries */.L)(method, url, limits.metadataTimeout, limits, signal, async (trySignal) => {
+            const response = await this.open(url, options, trySignal);
+            const pieces = [];
+            let size = 0;
+            for await (const piece of response.body) {
+                size += piece.length;
+                if (size > maxBytes) {
+                    throw new files_errors/* TooLargeError */.qB(maxBytes);
+                }
+                pieces.push(piece);
+            }
+            return Buffer.concat(pieces, size);
+        });
+    }
+    /**
+     * Like {@link read}, but undefined where the other side says that there is no such object.
+     *
+     * @throws {TransferError}
+     */
+    async readIfPresent(url, maxBytes) {
+        try {
+            return await this.read(url, maxBytes);
+        }
+        catch (error) {
+            if (error instanceof transfer_errors/* TransferError */.aG && error.notFound) {
+                return undefined;
+            }
+            throw error;
+        }
+    }
+    /**
+     * One request, redirects followed, no retries.
+     *
+     * @throws {StatusError} for a status other than 2xx
+     * @throws {NonRetryableError} for what a retry cannot mend
+     */
+    async open(url, options, signal) {
+        if (url.protocol === 'file:') {
+            return openFile(url, signal);
+        }
+        let target = url;
+        let withToken = true;
+        for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+            assertTransport(target);
+            // Once a redirect has left the token's origin, nobody further along the way gets to see it.
+            withToken &&= target.origin === this.#options.token?.origin;
+            const response = await this.#request(target, options, withToken, signal);
+            const location = redirectTarget(response, target);
+            if (location === undefined) {
+                return accepted(response);
+            }
+            response.destroy();
+            if (target.protocol === 'https:' && location.protocol !== 'https:') {
+                throw new transfer_errors/* NonRetryableError */.OI(`redirected from https to ${(0,retry/* withoutSecrets */.c)(location)}`);
+            }
+            target = location;
+        }
+        throw new transfer_errors/* NonRetryableError */.OI(`more than ${String(MAX_REDIRECTS)} redirects`);
+    }
+    #agent(isSecure, lane, byProxy) {
+        const key = `${String(isSecure)} ${lane} ${String(byProxy)}`;
+        const known = this.#agents.get(key);
+        if (known !== undefined) {
+            return known;
+        }
+        const { Agent } = isSecure ? builtin('node:https') : builtin('node:http');
+        const agent = new Agent({
+            keepAlive: true,
+            ...(lane === 'small' ? { maxSockets: SMALL_SOCKETS } : {}),
+            ...(byProxy ? { proxyEnv: { ...this.#options.proxyEnvironment } } : {}),
+        });
+        this.#agents.set(key, agent);
+        return agent;
+    }
+    #request(url, options, withToken, signal) {
+        const started = performance.now();
+        const method = options.method ?? 'GET';
+        const record = (outcome) => {
+            const duration = performance.now() - started;
+            this.#options.onRequest({ method, url: (0,retry/* withoutSecrets */.c)(url), outcome, duration });
+        };
+        const body = options.json === undefined ? undefined : JSON.stringify(options.json);
+        const headers = {
+            'user-agent': this.#options.userAgent,
+            'accept-encoding': 'identity',
+            accept: body === undefined ? '*/*' : 'application/json',
+            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+            ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
+            ...(withToken ? { authorization: `Bearer ${this.#options.token?.value ?? ''}` } : {}),
+            ...options.headers,
+        };
+        return new Promise((resolve, reject) => {
+            const isSecure = url.protocol === 'https:';
+            // In the clear a token goes to this machine alone, and not by way of a proxy.
+            const agent = this.#agent(isSecure, options.lane ?? 'small', isSecure || !withToken);
+            const { request: start } = isSecure ? builtin('node:https') : builtin('node:http');
+            const request = start(url, { method, headers, agent, signal });
+            // One clock for connection and headers; afterwards one that every received byte sets back.
+            const responseTimer = setTimeout(() => {
+                request.destroy(new Error(`no answer within ${seconds(this.limits.responseTimeout)}`));
+            }, this.limits.responseTimeout);
+            request.on('response', (response) => {
+                clearTimeout(responseTimer);
+                record(String(response.statusCode));
+                request.setTimeout(this.limits.idleTimeout, () => {
+                    response.destroy(new Error(`no data for ${seconds(this.limits.idleTimeout)}`));
+                });
+                resolve(response);
+            });
+            request.on('error', (error) => {
+                clearTimeout(responseTimer);
+                record(error.message);
+                reject(error);
+            });
+            request.end(body);
+        });
+    }
+}
+function builtin(name) {
+    return process.getBuiltinModule(name);
+}
+/**
+ * Whether bytes may travel this way: https anywhere, http on this machine only.
+ */
+function isTransportAllowed(url) {
+    return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
+}
+function isLoopback(hostname) {
+    return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
+}
+function assertTransport(url) {
+    if (!isTransportAllowed(url)) {
+        throw new transfer_errors/* NonRetryableError */.OI(`${(0,retry/* withoutSecrets */.c)(url)} is neither https nor http on loopback`);
+    }
+}
+function redirectTarget(response, from) {
+    const status = response.statusCode ?? 0;
+    const { location } = response.headers;
+    if (![301, 302, 303, 307, 308].includes(status) || location === undefined) {
+        return undefined;
+    }
+    const target = URL.parse(location, from.href);
+    if (target === null) {
+        throw new transfer_errors/* NonRetryableError */.OI('redirected to something that is not a URL');
+    }
+    return target;
+}
+function accepted(response) {
+    const status = response.statusCode ?? 0;
+    if (status < 200 || status > 299) {
+        response.destroy();
+        throw new transfer_errors/* StatusError */.Xs(status, retryAfter(response.headers['retry-after']));
+    }
+    const encoding = response.headers['content-encoding'];
+    if (encoding !== undefined && encoding !== 'identity') {
+        response.destroy();
+        throw new transfer_errors/* NonRetryableError */.OI('the answer is compressed, which was not asked for');
+    }
+    return { status, headers: response.headers, body: response };
+}
+/** RFC 9110 §10.2.3: seconds, or a date. */
+function retryAfter(header) {
+    if (header === undefined) {
+        return undefined;
+    }
+    const milliseconds = /^\d{1,9}$/.test(header)
+        ? Number(header) * 1000
+        : Date.parse(header) - Date.now();
+    return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
+}
+async function openFile(url, signal) {
+    await assertFile(url);
+    return new Promise((resolve, reject) => {
+        const body = (0,external_node_fs_.createReadStream)(url, { signal, highWaterMark: 1 << 20 });
+        body.once('ready', () => {
+            resolve({ status: 200, headers: {}, body });
+        });
+        body.once('error', (error) => {
+            reject(new transfer_errors/* NonRetryableError */.OI(`cannot read ${url.pathname}`, error));
+        });
+    });
+}
+/** To open a pipe could take for ever, and a device may have no end. */
+async function assertFile(url) {
+    const found = await (0,promises_.stat)(url).catch((error) => {
+        throw (0,errors/* codeOf */.$N)(error) === 'ENOENT'
+            ? new transfer_errors/* StatusError */.Xs(404, undefined)
+            : new transfer_errors/* NonRetryableError */.OI(`cannot read ${url.pathname}`, error);
+    });
+    if (!found.isFile()) {
+        throw new transfer_errors/* NonRetryableError */.OI(`${url.pathname} is not a file`);
+    }
+}
+function seconds(milliseconds) {
+    return `${String(milliseconds / 1000)} s`;
+}
+
+;// CONCATENATED MODULE: ./src/transfer/limits.ts
+const TRANSFER_LIMITS = {
+    responseTimeout: 15_000,
+    idleTimeout: 30_000,
+    metadataTimeout: 90_000,
+    downloadTimeout: 30 * 60_000,
+    retries: 4,
+    retryDelay: 500,
+    maxRetryDelay: 10_000,
+    publicationTimeout: 120_000,
+    publicationInterval: 10_000,
+};
+/**
+ * The same patience with every time multiplied by `factor`; the number of tries stays.
+ *
+ * @param factor greater than 0
+ */
+function scaled(limits, factor) {
+    return {
+        responseTimeout: limits.responseTimeout * factor,
+        idleTimeout: limits.idleTimeout * factor,
+        metadataTimeout: limits.metadataTimeout * factor,
+        downloadTimeout: limits.downloadTimeout * factor,
+        retries: limits.retries,
+        retryDelay: limits.retryDelay * factor,
+        maxRetryDelay: limits.maxRetryDelay * factor,
+        publicationTimeout: limits.publicationTimeout * factor,
+        publicationInterval: limits.publicationInterval * factor,
+    };
+}
+
+;// CONCATENATED MODULE: ./src/inputs.ts
+
+
+
+
+
+
+
+
+
+
+/** The one place where the process's environment is read. */
+function currentEnvironment() {
+    return { variables: process.env, platform: process.platform, arch: process.arch };
+}
+const DEFAULT_BASE_URL = 'https://dl.k8s.io';
+const DEFAULT_REKOR_URL = 'https://rekor.sigstore.dev';
+/** For a trusted_root.json or an initial root.json; the public ones have 7 KiB. */
+const MAX_TRUST_BYTES = 1 << 20;
+/**
+ * Reads and validates every input.
+ *
+ * @throws {SetupError} INVALID_INPUT, naming the input, what was given and what is accepted;
+ *   PLATFORM_NOT_PUBLISHED
+ */
+async function loadInputs(environment) {
+    const inputs = new RawInputs(environment.variables);
+    const { platform, isNative } = readPlatform(inputs, environment);
+    const tools = readTools(inputs);
+    for (const tool of tools) {
+        (0,kubernetes_platform/* assertPublished */.bq)(tool, platform);
+    }
+    const downloadBaseUrl = readUrl(inputs, 'download-base-url', DEFAULT_BASE_URL, true);
+    return {
+        ...(await readVersion(inputs)),
+        tools,
+        platform,
+        isNative,
+        downloadBaseUrl,
+        downloadToken: readToken(inputs, downloadBaseUrl),
+        secondFactors: { checksums: readChecksums(inputs, tools), minimumAge: readAge(inputs) },
+        identity: {
+            subjectAlternativeName: readRequired(inputs, 'certificate-identity'),
+            issuer: readRequired(inputs, 'certificate-oidc-issuer'),
+        },
+        rekorUrl: readUrl(inputs, 'rekor-url', DEFAULT_REKOR_URL),
+        trustRoot: readTrustRoot(inputs),
+        bindRelease: readBoolean(inputs, 'bind-release', true),
+        checkLatest: readBoolean(inputs, 'check-latest', false),
+        runner: readRunner(environment),
+        proxyEnvironment: environment.variables,
+        limits: readLimits(environment.variables),
+    };
+}
+/** Inputs as the runner passes them: `INPUT_<NAME>` in the environment, white space trimmed. */
+class RawInputs {
+    #variables;
+    constructor(variables) {
+        this.#variables = variables;
+    }
+    /** Empty where it is not given. */
+    get(name) {
+        return (this.#variables[`INPUT_${name.toUpperCase()}`] ?? '').trim();
+    }
+    /** A path given in an input; relative ones begin at the workspace. */
+    path(name) {
+        return external_node_path_default().resolve(this.#variables['GITHUB_WORKSPACE'] ?? '', this.get(name));
+    }
+}
+function readPlatform(inputs, environment) {
+    const os = (0,kubernetes_platform/* parseOperatingSystem */.UO)(environment.platform);
+    if (os === undefined) {
+        throw new errors/* SetupError */.w3('PLATFORM_NOT_PUBLISHED', `Kubernetes publishes nothing for ${environment.platform}`, `Run the job on one of ${kubernetes_platform/* OPERATING_SYSTEMS */.nh.join(', ')}.`);
+    }
+    const native = (0,kubernetes_platform/* parseArchitecture */.ZN)(environment.arch);
+    const given = inputs.get('architecture');
+    const arch = given === '' ? native : (0,kubernetes_platform/* parseArchitecture */.ZN)(given);
+    if (arch === undefined && given === '') {
+        throw new errors/* SetupError */.w3('PLATFORM_NOT_PUBLISHED', `Kubernetes publishes nothing for ${os}/${environment.arch}`, `Run the job on one of ${kubernetes_platform/* ARCHITECTURES */.Xe.join(', ')}, or set the input "architecture".`);
+    }
+    if (arch === undefined) {
+        throw inputs_invalid('architecture', given, 'amd64 (x64), arm64, arm, 386 (x86), ppc64le or s390x');
+    }
+    return { platform: { os, arch }, isNative: arch === native };
+}
+function readTools(inputs) {
+    const names = new Set(inputs
+        .get('tools')
+        .split(/[\s,]+/)
+        .filter((name) => name !== ''));
+    const tools = [...names].map((name) => {
+        if (!(0,kubernetes_platform/* isTool */.DS)(name)) {
+            throw inputs_invalid('tools', name, `one or more of ${kubernetes_platform/* TOOLS */.It.join(', ')}, separated by commas, spaces or lines`);
+        }
+        return name;
+    });
+    return tools.length === 0 ? ['kubectl'] : tools;
+}
+async function readVersion(inputs) {
+    const given = inputs.get('version');
+    const file = inputs.get('version-file');
+    if (given === '' && file !== '') {
+        const { version, line } = readVersionFile(inputs.path('version-file'), file);
+        const request = await (0,kubernetes_version/* parseVersionRequest */.Hd)(version);
+        if (request === undefined) {
+            throw inputs_invalid('version-file', version, `${kubernetes_version/* ACCEPTED_VERSIONS */.CW}; it stands in ${file}, line ${String(line)}`);
+        }
+        return {
+            version: request,
+            versionSource: `${version} (${file}, line ${String(line)})`,
+            ignoredVersionFile: undefined,
+        };
+    }
+    const text = given === '' ? 'stable' : given;
+    const request = await (0,kubernetes_version/* parseVersionRequest */.Hd)(text);
+    if (request === undefined) {
+        throw inputs_invalid('version', text, kubernetes_version/* ACCEPTED_VERSIONS */.CW);
+    }
+    return {
+        version: request,
+        versionSource: text,
+        ignoredVersionFile: file === '' ? undefined : file,
+    };
+}
+function readUrl(inputs, name, otherwise, mayBeFile = false) {
+    const given = inputs.get(name);
+    const accepted = mayBeFile
+        ? 'an https URL, http on loopback, or a file URL, without credentials, query or fragment'
+        : 'an https URL, or http on loopback, without credentials, query or fragment';
+    const url = URL.parse(given === '' ? otherwise : given);
+    const isAllowed = url !== null && (isTransportAllowed(url) || (mayBeFile && url.protocol === 'file:'));
+    if (!isAllowed) {
+        throw inputs_invalid(name, given, accepted);
+    }
+    if (url.username !== '' || url.password !== '') {
+        // Not repeated in the message: it holds a secret.
+        throw inputs_invalid(name, '(a URL with credentials)', `${accepted}; see "download-token"`);
+    }
+    if (url.search !== '' || url.hash !== '') {
+        throw inputs_invalid(name, given, accepted);
+    }
+    if (url.protocol === 'file:') {
+        const folder = folderUrl(url);
+        if (folder === undefined) {
+            throw inputs_invalid(name, given, accepted);
+        }
+        return folder;
+    }
+    url.pathname = url.pathname.replace(/\/*$/, '/');
+    return url;
+}
+/** Undefined for a URL that is no path on this machine, such as one with a host name. */
+function folderUrl(url) {
+    try {
+        return (0,external_node_url_.pathToFileURL)(`${(0,external_node_url_.fileURLToPath)(url)}${(external_node_path_default()).sep}`);
+    }
+    catch {
+        return undefined; // The caller says what is wrong with it.
+    }
+}
+function readToken(inputs, base) {
+    const token = inputs.get('download-token');
+    if (token === '') {
+        return undefined;
+    }
+    if (!/^[\x21-\x7e]+$/.test(token) || base.protocol === 'file:') {
+        throw inputs_invalid('download-token', '(not shown)', 'a bearer token of printable ASCII characters, for a "download-base-url" with https');
+    }
+    return token;
+}
+function readChecksums(inputs, tools) {
+    const checksums = {};
+    for (const item of inputs
+        .get('checksum')
+        .split(/[\s,]+/)
+        .filter((text) => text !== '')) {
+        const [, name, hex] = /^(?:([a-z-]+)=)?(?:sha256:)?([0-9a-fA-F]{64})$/.exec(item) ?? [];
+        const tool = name ?? (tools.length === 1 ? tools[0] : undefined);
+        if (hex === undefined || tool === undefined || !(0,kubernetes_platform/* isTool */.DS)(tool) || !tools.includes(tool)) {
+            throw inputs_invalid('checksum', item, `a SHA-256 of 64 hex digits, or <tool>=<SHA-256> for each of ${tools.join(', ')}`);
+        }
+        if (checksums[tool] !== undefined) {
+            throw inputs_invalid('checksum', item, `one SHA-256 for ${tool}`);
+        }
+        checksums[tool] = hex.toLowerCase();
+    }
+    return checksums;
+}
+const UNITS = {
+    m: 60_000,
+    h: 3_600_000,
+    d: 86_400_000,
+    w: 604_800_000,
+};
+/** @returns milliseconds */
+function readAge(inputs) {
+    const given = inputs.get('minimum-release-age');
+    if (given === '') {
+        return undefined;
+    }
+    const [, count, unit] = /^(\d{1,4})([mhdw])$/.exec(given) ?? [];
+    const milliseconds = UNITS[unit ?? ''];
+    if (count === undefined || milliseconds === undefined) {
+        throw inputs_invalid('minimum-release-age', given, 'a number and a unit: 90m, 12h, 3d, 1w');
+    }
+    return Number(count) * milliseconds;
+}
+/** These have defaults in action.yml; left empty on purpose they are refused, never skipped. */
+function readRequired(inputs, name) {
+    const given = inputs.get(name);
+    if (given === '') {
+        throw inputs_invalid(name, given, 'the whole name that the certificate must carry; it cannot be left out');
+    }
+    return given;
+}
+function readTrustRoot(inputs) {
+    const trustedRoot = inputs.get('trusted-root');
+    const mirror = readUrl(inputs, 'tuf-mirror-url', public_instance/* PUBLIC_MIRROR */.w);
+    const root = inputs.get('tuf-root');
+    if (trustedRoot !== '') {
+        if (root !== '') {
+            throw inputs_invalid('trusted-root', trustedRoot, 'nothing beside "tuf-root": only one can be trusted');
+        }
+        return trustedRoot === 'embedded'
+            ? { kind: 'embedded' }
+            : {
+                kind: 'file',
+                path: inputs.path('trusted-root'),
+                json: readTrusted(inputs, 'trusted-root', ', or "embedded"'),
+            };
+    }
+    if (root !== '') {
+        return { kind: 'tuf', mirror, root: readTrusted(inputs, 'tuf-root') };
+    }
+    if (mirror.origin !== public_instance/* PUBLIC_MIRROR */.w || mirror.pathname !== '/') {
+        throw inputs_invalid('tuf-mirror-url', mirror.href, 'another mirror than Sigstore\'s only together with "tuf-root", the path of its initial root.json');
+    }
+    return { kind: 'tuf', mirror };
+}
+/** Read once, so that what names the trust of a run is what it trusts. */
+function readTrusted(inputs, name, otherwise = '') {
+    const file = inputs.path(name);
+    try {
+        const found = (0,external_node_fs_.statSync)(file);
+        if (!found.isFile() || found.size > MAX_TRUST_BYTES) {
+            throw new Error('it is no file, or too large');
+        }
+        return (0,external_node_fs_.readFileSync)(file);
+    }
+    catch (error) {
+        const accepted = `the path of a file of at most 1 MiB${otherwise}`;
+        throw inputs_invalid(name, inputs.get(name), `${accepted} (${(0,errors/* explain */.WE)(error)})`);
+    }
+}
+function readBoolean(inputs, name, otherwise) {
+    const given = inputs.get(name);
+    if (given === '') {
+        return otherwise;
+    }
+    // The YAML 1.2 core schema, as in getBooleanInput of @actions/core.
+    if (!['true', 'True', 'TRUE', 'false', 'False', 'FALSE'].includes(given)) {
+        throw inputs_invalid(name, given, 'true or false');
+    }
+    return given.toLowerCase() === 'true';
+}
+function readRunner({ variables, platform }) {
+    const temp = variables['RUNNER_TEMP'] ?? '';
+    const toolCache = variables['RUNNER_TOOL_CACHE'] ?? '';
+    if (temp === '' || toolCache === '') {
+        throw new errors/* SetupError */.w3('INSTALL_FAILED', 'RUNNER_TEMP and RUNNER_TOOL_CACHE are not set', 'The runner sets them for every action. To try the action by hand, see "npm run action" in CONTRIBUTING.md.');
+    }
+    const separator = platform === 'win32' ? ';' : ':';
+    const search = variables['PATH'] ?? variables['Path'] ?? '';
+    return {
+        temp,
+        toolCache,
+        path: search.split(separator).filter((folder) => folder !== ''),
+        shellFunctions: Object.keys(variables).flatMap(
+        // `export -f kubectl` makes bash hand on BASH_FUNC_kubectl%%.
+        (name) => /^BASH_FUNC_(.+)%%$/.exec(name)?.[1] ?? []),
+    };
+}
+/** For tests of slow and dead servers: every wait times a factor, which can only shorten it. */
+function readLimits(variables) {
+    const factor = Number(variables['SETUP_VERIFIED_KUBECTL_TIME_SCALE'] ?? '1');
+    return factor > 0 && factor < 1 ? scaled(TRANSFER_LIMITS, factor) : TRANSFER_LIMITS;
+}
+/** Characters of an input that is refused. */
+const LONGEST_SHOWN = 100;
+function inputs_invalid(name, given, accepted) {
+    // A file may be long, and a link in a repository may lead to one that is not for the log.
+    const shown = given.length > LONGEST_SHOWN ? `${given.slice(0, LONGEST_SHOWN)}…` : given;
+    return new errors/* SetupError */.w3('INVALID_INPUT', `input "${name}": ${given === '' ? 'nothing' : JSON.stringify(shown)} was given`, `Accepted is ${accepted}.`);
+}
+
+;// CONCATENATED MODULE: ./src/install/await-publication.ts
+
+
+
+/**
+ * Waits for a release that a pointer already names but that is not at the host yet: the pointer
+ * and the files travel to the host's edges separately, for minutes, once for hours.
+ *
+ * @param version with `v`
+ * @param base where `release/` is, ending in a slash
+ * @throws {SetupError} VERSION_NOT_FOUND when it does not come in time, DOWNLOAD_FAILED
+ */
+async function awaitPublication(version, http, base, logger) {
+    const { publicationTimeout: publicationTimeout, publicationInterval: publicationInterval } = http.limits;
+    const rounds = Math.floor(publicationTimeout / publicationInterval);
+    for (let round = 1; round <= rounds; round++) {
+        const left = await_publication_seconds(publicationTimeout - (round - 1) * publicationInterval);
+        logger.info(`${version} is announced, but not yet at ${base.href}: waiting up to ${left}`);
+        await (0,external_node_timers_promises_.setTimeout)(publicationInterval, undefined, { signal: http.signal });
+        if (await (0,kubernetes_version/* isPublished */.HF)(version, http, base)) {
+            return;
+        }
+    }
+    throw new errors/* SetupError */.w3('VERSION_NOT_FOUND', `Kubernetes ${version} is announced at ${base.href}, but its files did not appear there within ${await_publication_seconds(publicationTimeout)}`, 'It was probably released minutes ago and has not reached every server of the release host, or your mirror has not copied it yet. Run the job again later, or pin an exact version until then.');
+}
+function await_publication_seconds(milliseconds) {
+    return `${String(Math.round(milliseconds / 1000))} s`;
+}
+
+// EXTERNAL MODULE: ./src/install/begin.ts
+var begin = __nccwpck_require__(7174);
+;// CONCATENATED MODULE: ./src/install/logger.ts
+/** Keeps what is told before the journal proper is loaded, and passes it on from then on. */
+class BufferedLogger {
+    #logger;
+    #waiting = [];
+    continueIn(logger) {
+        this.#logger = logger;
+        for (const entry of this.#waiting) {
+            entry(logger);
+        }
+        this.#waiting = [];
+    }
+    info(message) {
+        this.#tell((logger) => {
+            logger.info(message);
+        });
+    }
+    debug(message) {
+        this.#tell((logger) => {
+            logger.debug(message);
+        });
+    }
+    warning(title, message) {
+        this.#tell((logger) => {
+            logger.warning(title, message);
+        });
+    }
+    progress(what, received, total) {
+        this.#logger?.progress(what, received, total);
+    }
+    #tell(entry) {
+        if (this.#logger === undefined) {
+            this.#waiting.push(entry);
+        }
+        else {
+            entry(this.#logger);
+        }
+    }
+}
+
+// EXTERNAL MODULE: ./src/install/tool-cache.ts
+var tool_cache = __nccwpck_require__(3814);
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+;// CONCATENATED MODULE: ./src/install/trust-key.ts
+
+/**
+ * Names what a run asks of a copy: issuer, identity, trust root or the root that TUF begins with,
+ * and the release. Copies in the tool cache are kept apart by it: one with the evidence that
+ * satisfies this run is not displaced by one that satisfies another run, and not looked at by it.
+ *
+ * @param unboundFrom without proof for the release, the host that was believed; else undefined
+ * @returns 16 hex digits
+ */
+function trustKey(identity, trustRoot, unboundFrom) {
+    const hash = (0,external_node_crypto_.createHash)('sha256');
+    for (const part of [
+        identity.issuer,
+        identity.subjectAlternativeName,
+        unboundFrom === undefined ? 'bound' : `unbound ${unboundFrom.href}`,
+        ...parts(trustRoot),
+    ]) {
+        hash.update((0,external_node_crypto_.createHash)('sha256').update(part).digest());
+    }
+    return hash.digest('hex').slice(0, 16);
+}
+function parts(trustRoot) {
+    switch (trustRoot.kind) {
+        case 'tuf': // By whatever mirror: who may sign is a matter of the root.
+            return trustRoot.root === undefined ? ['public'] : ['tuf', trustRoot.root];
+        case 'file':
+            return ['file', trustRoot.json];
+        case 'embedded': // A copy of what TUF gives: without network it serves for what came with it.
+            return ['public'];
+    }
+}
+
+// EXTERNAL MODULE: ./src/kubernetes/release.ts
+var release = __nccwpck_require__(6861);
+;// CONCATENATED MODULE: ./src/setup.ts
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+/** Before verification is loaded, in milliseconds. */
+const LONGEST_HEAD_START = 50;
+/** So many tools at once: more would share the same line anyway. */
+const CONCURRENT_TOOLS = 4;
+/** The whole story: inputs; version and downloads; proof of every tool; installation; report. */
+async function run() {
+    try {
+        const inputs = await loadInputs(currentEnvironment());
+        await withScratch(inputs.runner.temp, (scratch) => setUp(inputs, scratch));
+    }
+    catch (error) {
+        const { Report } = await loadReport();
+        await new Report().failure((0,tool_cache/* namedFailure */.Q$)(error));
+    }
+}
+async function setUp(inputs, scratch) {
+    const abort = new AbortController();
+    const logger = new BufferedLogger();
+    const http = httpClient(inputs, abort.signal, logger);
+    const tasks = [];
+    const track = (task) => {
+        task.catch(() => undefined); // Whoever awaits it hears of the failure, perhaps later.
+        tasks.push(task);
+    };
+    try {
+        const started = performance.now();
+        const beginning = setup_begin(inputs, http, scratch, logger);
+        track(beginning.then(({ pendingDownloads: pendingDownloads }) => Promise.allSettled(filesOf(pendingDownloads))));
+        await headStart(beginning);
+        const verification = await loadVerification();
+        const { Report } = await loadReport();
+        const report = new Report();
+        report.begin(inputs, logger);
+        const begun = await beginning;
+        await Promise.all([...begun.pendingDownloads.values()].map(({ firstByte: underWay }) => underWay));
+        const trust = verification.loadTrustRoot(trustRootSource(inputs, scratch), http);
+        track(trust);
+        const { context: context, verified: verified } = await obtainAll(inputs, begun, trust, verification, track);
+        const obtained = performance.now();
+        const installed = await installAll(context, verified, verification);
+        const resolve = begun.resolvedAt - started;
+        const durations = { resolve, install: performance.now() - obtained };
+        await keepTrustRoot(await trust, logger);
+        await verification.checkPrecedence(installed, inputs.runner, report);
+        await verification.assertUnchanged(installed);
+        await report.success(inputs, installed, durations);
+    }
+    finally {
+        // Nothing may still write to the scratch folder when it is removed.
+        abort.abort();
+        await Promise.allSettled(tasks);
+    }
+}
+/**
+ * Loading does not let the event loop turn, so the first request has to leave before; but while a
+ * host is slow to name a version, there may be something to report.
+ */
+async function headStart(beginning) {
+    const isBegun = beginning.catch(() => undefined); // Its failure is thrown by who awaits it later.
+    await Promise.race([isBegun, (0,external_node_timers_promises_.setTimeout)(LONGEST_HEAD_START, undefined, { ref: false })]);
+    await (0,external_node_timers_promises_.setImmediate)();
+}
+/**
+ * What verifies and reports is most of the code. It is loaded while the first bytes are on their
+ * way.
+ */
+async function loadVerification() {
+    return {
+        ...(await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 56))),
+        ...(await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 1499))),
+        ...(await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 1384))),
+        ...(await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 3457))),
+        ...(await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 4209))),
+    };
+}
+function loadReport() {
+    return Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 8931));
+}
+/** Finds the version, and begins the downloads that are sure to be needed. */
+async function setup_begin(inputs, http, scratch, logger) {
+    const toolCache = {
+        folder: inputs.runner.toolCache,
+        trustKey: trustKey(inputs.identity, inputs.trustRoot, inputs.bindRelease ? undefined : inputs.downloadBaseUrl),
+    };
+    const { version, isAnnounced, isCached } = await chooseVersion(inputs, toolCache, http, logger);
+    const resolvedAt = performance.now();
+    logger.info(`Version: ${version} (asked for: ${inputs.versionSource})`);
+    const sources = {
+        http,
+        release: new release/* Release */.Kz(version, inputs.downloadBaseUrl),
+        base: inputs.downloadBaseUrl,
+        platform: inputs.platform,
+        toolCache,
+        searchPaths: inputs.runner,
+        scratch,
+        logger: logger,
+    };
+    const pendingDownloads = new Map();
+    for (const tool of inputs.tools.slice(0, CONCURRENT_TOOLS)) {
+        const arrival = await (0,begin/* startDownloadIfNeeded */.vV)(sources, tool);
+        if (arrival !== undefined) {
+            pendingDownloads.set(tool, arrival);
+        }
+    }
+    return { sources, pendingDownloads: pendingDownloads, isAnnounced, isCached, resolvedAt };
+}
+function filesOf(pendingDownloads) {
+    return [...pendingDownloads.values()].map(({ file }) => file);
+}
+/**
+ * Proves every tool. A release that was announced a moment ago is waited for, and one that the tool
+ * cache alone knows is given up for one that the release host names.
+ *
+ * @param track gets what may still be running when another tool has failed
+ */
+async function obtainAll(inputs, beginning, trust, verification, track) {
+    const limit = pLimit(CONCURRENT_TOOLS);
+    const once = async ({ sources, pendingDownloads: pendingDownloads, }) => {
+        const context = workshop(inputs, sources, pendingDownloads, trust, verification);
+        const obtained = inputs.tools.map((tool) => limit(() => verification.obtain(context, tool)));
+        obtained.forEach(track);
+        return { context: context, verified: await Promise.all(obtained) };
+    };
+    try {
+        return await once(beginning);
+    }
+    catch (error) {
+        if (!isNotFound(error)) {
+            throw error;
+        }
+        const { http, release, base, logger: logger } = beginning.sources;
+        const scratch = await (0,promises_.mkdtemp)(external_node_path_default().join(beginning.sources.scratch, 'again-'));
+        if (beginning.isCached) {
+            // What the tool cache holds of that version is no good, and the host does not know it.
+            const asked = setup_begin({ ...inputs, checkLatest: true }, http, scratch, logger);
+            track(asked.then(({ pendingDownloads: pendingDownloads }) => Promise.allSettled(filesOf(pendingDownloads))));
+            return obtainAll(inputs, await asked, trust, verification, track);
+        }
+        if (!beginning.isAnnounced) {
+            throw error;
+        }
+        await awaitPublication(release.version, http, base, logger);
+        const sources = { ...beginning.sources, scratch };
+        return once({ ...beginning, sources, pendingDownloads: new Map() });
+    }
+}
+function isNotFound(error) {
+    return error instanceof errors/* SetupError */.w3 && error.code === 'VERSION_NOT_FOUND';
+}
+/**
+ * A minor or a range may be answered from the tool cache, unless `check-latest` is set; the newest
+ * of all is always asked for.
+ */
+async function chooseVersion(inputs, toolCache, http, logger) {
+    const { version: request, checkLatest, tools, platform } = inputs;
+    const isAlwaysAsked = (request.kind === 'stable' || request.kind === 'prerelease') && request.minor === undefined;
+    if (request.kind !== 'exact' && !isAlwaysAsked && !checkLatest) {
+        const cached = await Promise.all(tools.map((tool) => (0,tool_cache/* cachedVersions */.W1)(toolCache, tool, platform)));
+        const inAll = cached.reduce((some, more) => some.filter((version) => more.includes(version)));
+        const newest = await (0,kubernetes_version/* newestSatisfying */.W4)(inAll, request);
+        if (newest !== undefined) {
+            logger.info(`${newest} is in the tool cache; "check-latest: true" would ask for a newer one`);
+            return { version: newest, isAnnounced: false, isCached: true };
+        }
+    }
+    const { downloadBaseUrl } = inputs;
+    const isAnnounced = request.kind !== 'exact' && downloadBaseUrl.protocol !== 'file:';
+    const version = await (0,kubernetes_version/* resolveVersion */.x)(request, http, downloadBaseUrl);
+    return { version, isAnnounced, isCached: false };
+}
+function workshop(inputs, sources, pendingDownloads, trust, { ReleaseProver, TransparencyLog }) {
+    const { http, release, scratch, logger: logger } = sources;
+    const material = trust.then(({ material: keys }) => keys);
+    material.catch(() => undefined); // Whoever needs it hears of the failure.
+    const prover = {
+        http,
+        log: new TransparencyLog(http, inputs.rekorUrl),
+        trust: material,
+        expected: inputs.identity,
+    };
+    return {
+        ...sources,
+        pendingDownloads: pendingDownloads,
+        isNative: inputs.isNative,
+        verification: prover,
+        releaseProver: inputs.bindRelease
+            ? new ReleaseProver(prover, release, scratch, logger)
+            : undefined,
+        secondFactors: inputs.secondFactors,
+    };
+}
+/** Every tool was proven before the first one is installed: all or nothing. */
+async function installAll(context, verified, { install }) {
+    const installed = [];
+    for (const tool of verified) {
+        installed.push(await install(context, tool));
+    }
+    return installed;
+}
+function httpClient(inputs, signal, logger) {
+    const { downloadToken, downloadBaseUrl } = inputs;
+    return new HttpClient({
+        userAgent: 'setup-verified-kubectl',
+        proxyEnvironment: inputs.proxyEnvironment,
+        limits: inputs.limits,
+        token: downloadToken === undefined
+            ? undefined
+            : { origin: downloadBaseUrl.origin, value: downloadToken },
+        signal,
+        onRequest: ({ method, url, outcome, duration }) => {
+            logger.debug(`${method} ${url}: ${outcome} after ${String(Math.round(duration))} ms`);
+        },
+    });
+}
+function trustRootSource({ trustRoot, runner }, scratch) {
+    if (trustRoot.kind !== 'tuf') {
+        return trustRoot;
+    }
+    return { ...trustRoot, cache: external_node_path_default().join(runner.toolCache, 'verified-trust-root'), scratch };
+}
+/** Without it the next run asks the network again; this one has succeeded all the same. */
+async function keepTrustRoot(trust, logger) {
+    logger.info(`Trust root: ${trust.origin}`);
+    try {
+        await trust.keep();
+    }
+    catch (error) {
+        logger.debug(`the trust root is not kept for later runs: ${String(error)}`);
+    }
+}
+/** A folder that goes when the work ends, however it ends. */
+async function withScratch(temp, work) {
+    const scratch = await makeScratch(temp);
+    const end = () => {
+        (0,external_node_fs_.rmSync)(scratch, { force: true, recursive: true });
+        process.exit(143);
+    };
+    process.once('SIGTERM', end).once('SIGINT', end);
+    try {
+        await work(scratch);
+    }
+    finally {
+        // The runner empties RUNNER_TEMP: a folder that resists is no reason to fail after success.
+        await (0,promises_.rm)(scratch, { force: true, recursive: true, maxRetries: 3 }).catch(() => undefined);
+    }
+}
+async function makeScratch(temp) {
+    try {
+        await (0,promises_.mkdir)(temp, { recursive: true });
+        return await (0,promises_.mkdtemp)(external_node_path_default().join(temp, 'setup-verified-kubectl-'));
+    }
+    catch (error) {
+        throw (0,tool_cache/* installFailed */.Pr)(`cannot make a temporary folder in ${temp}`, error);
+    }
 }
 
 
@@ -19355,159 +19606,14 @@ function malformed(suffix, reason, cause) {
 
 /***/ }),
 
-/***/ 9536:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   IZ: () => (/* binding */ parseHashedRekord),
-/* harmony export */   Jq: () => (/* binding */ leafHash),
-/* harmony export */   MZ: () => (/* binding */ VERSION_V2),
-/* harmony export */   Nd: () => (/* binding */ KIND),
-/* harmony export */   TH: () => (/* binding */ VERSION_V1),
-/* harmony export */   ds: () => (/* binding */ hashedRekordBody)
-/* harmony export */ });
-/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
-/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
-/* harmony import */ var _detached_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5822);
-/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3494);
-
-
-
-/** Rekor v1 (`0.0.1`) holds base64 of a PEM, Rekor v2 (`0.0.2`) base64 of DER. */
-const KIND = 'hashedrekord';
-const VERSION_V1 = '0.0.1';
-const VERSION_V2 = '0.0.2';
-/**
- * The body that Rekor v1 makes of a detached signature: canonical JSON (RFC 8785).
- *
- * The names below are in the order that RFC 8785 §3.2.3 asks for, and no value needs escaping.
- *
- * @param digest SHA-256, hex
- */
-function hashedRekordBody(digest, { signature, certificate }) {
-    return Buffer.from(JSON.stringify({
-        apiVersion: VERSION_V1,
-        kind: KIND,
-        spec: {
-            data: { hash: { algorithm: 'sha256', value: digest } },
-            signature: {
-                content: signature.toString('base64'),
-                publicKey: { content: Buffer.from((0,_detached_js__WEBPACK_IMPORTED_MODULE_1__/* .toPem */ .sg)(certificate)).toString('base64') },
-            },
-        },
-    }));
-}
-/** RFC 6962 §2.1: SHA-256(0x00 ‖ leaf). Hex; the last 64 digits of an entry's id. */
-function leafHash(body) {
-    return (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)('sha256').update(Buffer.of(0)).update(body).digest('hex');
-}
-/**
- * @param body of an entry with kind `hashedrekord`
- * @returns undefined for anything but a well-formed entry of version 0.0.1 or 0.0.2
- */
-function parseHashedRekord(body) {
-    try {
-        const entry = (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(JSON.parse(body.toString('utf8')));
-        const spec = (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(entry['spec']);
-        if (entry['kind'] !== KIND) {
-            return undefined;
-        }
-        switch (entry['apiVersion']) {
-            case VERSION_V1:
-                return parseV1(spec);
-            case VERSION_V2:
-                return parseV2((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(spec['hashedRekordV002']));
-            default:
-                return undefined;
-        }
-    }
-    catch {
-        return undefined; // No such entry can be compared with anything: the caller refuses it.
-    }
-}
-function parseV1(spec) {
-    const hash = (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(spec['data'])['hash']);
-    const signature = (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(spec['signature']);
-    if (hash['algorithm'] !== 'sha256') {
-        throw new TypeError('not a SHA-256 digest');
-    }
-    return {
-        digest: (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .text */ .Qq)(hash['value']),
-        signature: (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .base64 */ .K3)(signature['content']),
-        certificate: (0,_detached_js__WEBPACK_IMPORTED_MODULE_1__/* .parseCertificate */ .hB)((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .base64 */ .K3)((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(signature['publicKey'])['content'])),
-    };
-}
-function parseV2(spec) {
-    const signature = (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(spec['signature']);
-    const verifier = (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(signature['verifier']);
-    return {
-        digest: (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .base64 */ .K3)((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(spec['data'])['digest']).toString('hex'),
-        signature: (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .base64 */ .K3)(signature['content']),
-        certificate: (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .base64 */ .K3)((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(verifier['x509Certificate'])['rawBytes']),
-    };
-}
-
-
-/***/ }),
-
-/***/ 3494:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Ik: () => (/* binding */ object),
-/* harmony export */   K3: () => (/* binding */ base64),
-/* harmony export */   Qq: () => (/* binding */ text),
-/* harmony export */   WQ: () => (/* binding */ whole),
-/* harmony export */   p_: () => (/* binding */ list)
-/* harmony export */ });
-/* harmony import */ var _base64_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2967);
-
-// Readers for JSON from outside: each returns a value of its type, or throws a TypeError.
-function object(value) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-        throw new TypeError('not an object');
-    }
-    return value;
-}
-/** @param longest more items than these are refused */
-function list(value, longest) {
-    if (!Array.isArray(value) || value.length > longest) {
-        throw new TypeError(`not a list of at most ${String(longest)} items`);
-    }
-    return value;
-}
-function text(value) {
-    if (typeof value !== 'string' || value === '') {
-        throw new TypeError('not a text');
-    }
-    return value;
-}
-function whole(value) {
-    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
-        throw new TypeError('not a whole number');
-    }
-    return value;
-}
-/** @param value canonical base64 (RFC 4648 §4) */
-function base64(value) {
-    const bytes = (0,_base64_js__WEBPACK_IMPORTED_MODULE_0__/* .decodeBase64 */ .y)(text(value));
-    if (bytes === undefined) {
-        throw new TypeError('not base64');
-    }
-    return bytes;
-}
-
-
-/***/ }),
-
-/***/ 9357:
+/***/ 8204:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  z: () => (/* binding */ prove),
-  r: () => (/* binding */ proveWithBundle)
+  I: () => (/* binding */ verifyBundle),
+  u: () => (/* binding */ verifyPublished)
 });
 
 // EXTERNAL MODULE: ./src/errors.ts
@@ -19530,7 +19636,7 @@ var protobuf_specs_dist = __nccwpck_require__(9654);
 var verify_dist = __nccwpck_require__(4187);
 // EXTERNAL MODULE: ./src/sigstore/base64.ts
 var base64 = __nccwpck_require__(2967);
-;// CONCATENATED MODULE: ./src/sigstore/identity.ts
+;// CONCATENATED MODULE: ./src/sigstore/verify/identity.ts
 
 
 /** Fulcio's extensions for the OIDC issuer: a raw string, and a DER UTF8String. */
@@ -19583,7 +19689,7 @@ function mismatch(what, expected, found) {
     return new errors/* SetupError */.w3('IDENTITY_MISMATCH', `${what}: expected ${JSON.stringify(expected)}, found ${shown}`, 'Somebody else signed this file. Do not use it. If you run your own release process, name its identity in "certificate-identity" and "certificate-oidc-issuer".');
 }
 
-;// CONCATENATED MODULE: ./src/sigstore/verify.ts
+;// CONCATENATED MODULE: ./src/sigstore/verify/verify.ts
 
 
 
@@ -19892,7 +19998,7 @@ function isoDate(date) {
     return Number.isNaN(date.getTime()) ? 'unknown' : date.toISOString();
 }
 
-;// CONCATENATED MODULE: ./src/sigstore/prove.ts
+;// CONCATENATED MODULE: ./src/sigstore/evidence/published.ts
 
 
 
@@ -19906,48 +20012,48 @@ function isoDate(date) {
  * `hint` tells is asked for early, and asked again if the hint turns out to be wrong.
  *
  * @param file the bytes, when they have arrived
- * @param hint SHA-256 of the file as hex, as an unsigned file beside it tells; undefined if none
+ * @param claimedDigest SHA-256 of the file as hex, as an unsigned file beside it tells; undefined if none
  * @throws {SetupError} every code of the verification
  */
-async function prove(prover, urls, file, hint) {
+async function verifyPublished(context, urls, file, claimedDigest) {
     file.catch(() => undefined); // Awaited below; until then a failed download has no other listener.
     try {
-        return await provePublished(prover, urls, file, hint);
+        return await provePublished(context, urls, file, claimedDigest);
     }
     catch (error) {
         throw naming(urls.name, error);
     }
 }
-async function provePublished(prover, urls, file, hint) {
-    const published = await fetchDetached(prover.http, urls);
+async function provePublished(context, urls, file, claimedDigest) {
+    const published = await fetchDetached(context.http, urls);
     if (published.kind === 'absent') {
-        return proveWithoutDetached(prover, urls, await file, published.reason);
+        return proveWithoutDetached(context, urls, await file, published.reason);
     }
     if (published.kind === 'malformed') {
-        return proveWithFreshPair(prover, urls, await file, published.error);
+        return retryWithFreshPair(context, urls, await file, published.error);
     }
     const { detached } = published;
-    const early = lookUpEarly(prover.log, detached, hint);
+    const early = lookUpEarly(context.log, detached, claimedDigest);
     const arrived = await file;
-    const complaint = complaintAbout(arrived, detached);
-    if (complaint !== undefined) {
-        return proveWithFreshPair(prover, urls, arrived, complaint);
+    const failure = signatureFailure(arrived, detached);
+    if (failure !== undefined) {
+        return retryWithFreshPair(context, urls, arrived, failure);
     }
-    const entry = await lookUp(prover.log, arrived, detached, early);
+    const entry = await lookUp(context.log, arrived, detached, early);
     return entry === undefined
-        ? recover(prover, arrived, entryNotFound(urls.name, arrived))
-        : proof(prover, arrived, (0,sigstore_bundle/* toBundle */.mW)(arrived.sha256, detached, entry));
+        ? recover(context, arrived, entryNotFound(urls.name, arrived))
+        : proof(context, arrived, (0,sigstore_bundle/* toBundle */.mW)(arrived.sha256, detached, entry));
 }
 /**
  * Steps 3 to 6 for a file whose bundle is already at hand.
  *
  * @throws {SetupError}
  */
-async function proveWithBundle(prover, file, bundle) {
-    return verify(file, bundle, await prover.trust, prover.expected);
+async function verifyBundle(context, file, bundle) {
+    return verify(file, bundle, await context.trust, context.expected);
 }
-async function proof(prover, file, bundle, recovered) {
-    const verified = await proveWithBundle(prover, file, bundle);
+async function proof(context, file, bundle, recovered) {
+    const verified = await verifyBundle(context, file, bundle);
     return { verified, ...(recovered === undefined ? {} : { recovered }) };
 }
 /** Signature and certificate belong together, so they are always fetched together. */
@@ -19982,7 +20088,7 @@ async function readMaterial(http, url, maxBytes) {
     }
 }
 /** Undefined when the signature verifies over the file. */
-function complaintAbout(file, detached) {
+function signatureFailure(file, detached) {
     try {
         checkSignature(file, detached.signature, detached.certificate);
         return undefined;
@@ -19995,8 +20101,8 @@ function complaintAbout(file, detached) {
     }
 }
 /** Asks while the file is on its way. What fails here is asked again, with the true digest. */
-function lookUpEarly(log, detached, hint) {
-    const early = hint.then((digest) => digest === undefined
+function lookUpEarly(log, detached, claimedDigest) {
+    const early = claimedDigest.then((digest) => digest === undefined
         ? undefined
         : log.entryByLeafHash((0,hashedrekord/* leafHash */.Jq)((0,hashedrekord/* hashedRekordBody */.ds)(digest, detached))));
     early.catch(() => undefined); // Awaited later, perhaps never: no unhandled rejection meanwhile.
@@ -20022,24 +20128,24 @@ async function lookUp(log, file, detached, early) {
     });
 }
 /** A signing job that is run again replaces both files, and a reader may meet it half-way. */
-async function proveWithFreshPair(prover, urls, file, complaint) {
-    const published = await fetchDetached(prover.http, urls);
-    if (published.kind === 'pair' && complaintAbout(file, published.detached) === undefined) {
+async function retryWithFreshPair(context, urls, file, failure) {
+    const published = await fetchDetached(context.http, urls);
+    if (published.kind === 'pair' && signatureFailure(file, published.detached) === undefined) {
         const { detached } = published;
-        const entry = await lookUp(prover.log, file, detached, Promise.resolve(undefined));
+        const entry = await lookUp(context.log, file, detached, Promise.resolve(undefined));
         if (entry !== undefined) {
             const bundle = (0,sigstore_bundle/* toBundle */.mW)(file.sha256, detached, entry);
-            const recovered = `${complaint.message}; verified with the pair that was published a moment later`;
-            return proof(prover, file, bundle, recovered);
+            const recovered = `${failure.message}; verified with the pair that was published a moment later`;
+            return proof(context, file, bundle, recovered);
         }
     }
-    return recover(prover, file, complaint);
+    return recover(context, file, failure);
 }
-async function proveWithoutDetached(prover, urls, file, reason) {
-    const json = await readMaterial(prover.http, urls.bundleUrl, sigstore_bundle/* MAX_BUNDLE_BYTES */.Me);
+async function proveWithoutDetached(context, urls, file, reason) {
+    const json = await readMaterial(context.http, urls.bundleUrl, sigstore_bundle/* MAX_BUNDLE_BYTES */.Me);
     return json === undefined
-        ? recover(prover, file, notSigned(reason))
-        : proof(prover, file, (0,sigstore_bundle/* parseBundle */.QN)(json));
+        ? recover(context, file, notSigned(reason))
+        : proof(context, file, (0,sigstore_bundle/* parseBundle */.QN)(json));
 }
 /**
  * The publication is broken. The log may hold what should have been published: signature and
@@ -20048,15 +20154,15 @@ async function proveWithoutDetached(prover, urls, file, reason) {
  *
  * @throws the complaint, when no entry passes
  */
-async function recover(prover, file, complaint) {
-    for (const entry of await candidates(prover.log, file, complaint)) {
+async function recover(context, file, failure) {
+    for (const entry of await candidates(context.log, file, failure)) {
         const logged = (0,hashedrekord/* parseHashedRekord */.IZ)(entry.body);
         if (logged === undefined) {
             continue;
         }
         try {
-            const recovered = `${complaint.message}; verified with the signature and certificate in log entry ${entry.uuid}`;
-            return await proof(prover, file, (0,sigstore_bundle/* toBundle */.mW)(file.sha256, logged, entry), recovered);
+            const recovered = `${failure.message}; verified with the signature and certificate in log entry ${entry.uuid}`;
+            return await proof(context, file, (0,sigstore_bundle/* toBundle */.mW)(file.sha256, logged, entry), recovered);
         }
         catch (error) {
             if (!(error instanceof errors/* SetupError */.w3) || error.code === 'TRUST_ROOT_UNAVAILABLE') {
@@ -20064,16 +20170,16 @@ async function recover(prover, file, complaint) {
             }
         }
     }
-    throw complaint;
+    throw failure;
 }
-async function candidates(log, file, complaint) {
+async function candidates(log, file, failure) {
     try {
         return await log.entriesByDigest(file.sha256.toString('hex'));
     }
     catch (error) {
         // A signature that is there and wrong is the worse news, whatever the log would have said.
-        const isWrong = ['SIGNATURE_MISMATCH', 'SIGNATURE_MALFORMED'].includes(complaint.code);
-        throw isWrong && error instanceof errors/* SetupError */.w3 ? complaint : error;
+        const isWrong = ['SIGNATURE_MISMATCH', 'SIGNATURE_MALFORMED'].includes(failure.code);
+        throw isWrong && error instanceof errors/* SetupError */.w3 ? failure : error;
     }
 }
 /** Codes that say what is wrong with one file; a release has several. */
@@ -20100,19 +20206,7 @@ function entryNotFound(name, file) {
 
 /***/ }),
 
-/***/ 2161:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   w: () => (/* binding */ PUBLIC_MIRROR)
-/* harmony export */ });
-/** The TUF repository of Sigstore's public instance, and its seed in `@sigstore/tuf`. */
-const PUBLIC_MIRROR = 'https://tuf-repo-cdn.sigstore.dev';
-
-
-/***/ }),
-
-/***/ 9885:
+/***/ 3457:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.r(__webpack_exports__);
@@ -20122,7 +20216,7 @@ __nccwpck_require__.r(__webpack_exports__);
 /* harmony export */   parseLogEntries: () => (/* binding */ parseLogEntries)
 /* harmony export */ });
 /* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3916);
-/* harmony import */ var _transfer_transfer_error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8595);
+/* harmony import */ var _transfer_errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6508);
 /* harmony import */ var _hashedrekord_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9536);
 /* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3494);
 
@@ -20160,8 +20254,8 @@ class TransparencyLog {
      */
     async entryByLeafHash(hash) {
         const url = new URL(`api/v1/log/entries/${hash}`, this.#base);
-        const answer = await this.#ask(() => this.#http.read(url, MAX_ENTRY_BYTES));
-        const entry = answer === undefined ? undefined : parseLogEntries(answer)[0];
+        const response = await this.#request(() => this.#http.read(url, MAX_ENTRY_BYTES));
+        const entry = response === undefined ? undefined : parseLogEntries(response)[0];
         if (entry !== undefined && !entry.uuid.endsWith(hash)) {
             throw invalid(`the log was asked for entry ${hash} and returned ${entry.uuid}`);
         }
@@ -20179,16 +20273,16 @@ class TransparencyLog {
         const url = new URL('api/v1/log/entries/retrieve', this.#base);
         for (let i = 0; i < uuids.length; i += ENTRIES_PER_REQUEST) {
             const entryUUIDs = uuids.slice(i, i + ENTRIES_PER_REQUEST);
-            const answer = await this.#ask(() => this.#http.read(url, MAX_ENTRIES_BYTES, { method: 'POST', json: { entryUUIDs } }));
-            entries.push(...(answer === undefined ? [] : parseLogEntries(answer)));
+            const response = await this.#request(() => this.#http.read(url, MAX_ENTRIES_BYTES, { method: 'POST', json: { entryUUIDs } }));
+            entries.push(...(response === undefined ? [] : parseLogEntries(response)));
         }
         return entries.sort((a, b) => a.integratedTime - b.integratedTime);
     }
     async #uuidsByDigest(sha256) {
         const url = new URL('api/v1/index/retrieve', this.#base);
         const json = { hash: `sha256:${sha256}` };
-        const answer = await this.#ask(() => this.#http.read(url, MAX_INDEX_BYTES, { method: 'POST', json }));
-        const uuids = answer === undefined ? [] : parseJson(answer);
+        const response = await this.#request(() => this.#http.read(url, MAX_INDEX_BYTES, { method: 'POST', json }));
+        const uuids = response === undefined ? [] : parseJson(response);
         if (!Array.isArray(uuids) ||
             !uuids.every((id) => typeof id === 'string' && ENTRY_ID.test(id))) {
             throw invalid('the index of the log returned something else than entry ids');
@@ -20196,12 +20290,12 @@ class TransparencyLog {
         return uuids;
     }
     /** @returns undefined where the log answers that it holds no such entry */
-    async #ask(request) {
+    async #request(request) {
         try {
             return await request();
         }
         catch (error) {
-            if (!(error instanceof _transfer_transfer_error_js__WEBPACK_IMPORTED_MODULE_1__/* .TransferError */ .aG)) {
+            if (!(error instanceof _transfer_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .TransferError */ .aG)) {
                 throw error;
             }
             if (error.status === 404) {
@@ -20217,8 +20311,8 @@ class TransparencyLog {
  * @throws {SetupError} LOG_ENTRY_INVALID for anything malformed, or an id that is not the leaf
  *   hash of the body beneath it
  */
-function parseLogEntries(answer) {
-    const parsed = parseJson(answer);
+function parseLogEntries(response) {
+    const parsed = parseJson(response);
     const maps = Array.isArray(parsed) ? parsed : [parsed];
     try {
         return maps.flatMap((map) => Object.entries((0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .object */ .Ik)(map)).map(([id, entry]) => parseLogEntry(id, (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .object */ .Ik)(entry))));
@@ -20237,16 +20331,16 @@ function parseLogEntry(id, entry) {
     return {
         uuid: id,
         body,
-        integratedTime: (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .whole */ .WQ)(entry['integratedTime']),
+        integratedTime: (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .safeInteger */ .Y2)(entry['integratedTime']),
         logId: hash(entry['logID']),
-        logIndex: (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .whole */ .WQ)(entry['logIndex']),
+        logIndex: (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .safeInteger */ .Y2)(entry['logIndex']),
         signedEntryTimestamp: (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .base64 */ .K3)(verification['signedEntryTimestamp']),
         inclusionProof: {
-            logIndex: (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .whole */ .WQ)(proof['logIndex']),
-            treeSize: (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .whole */ .WQ)(proof['treeSize']),
+            logIndex: (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .safeInteger */ .Y2)(proof['logIndex']),
+            treeSize: (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .safeInteger */ .Y2)(proof['treeSize']),
             rootHash: hash(proof['rootHash']),
             hashes: (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .list */ .p_)(proof['hashes'], MAX_PROOF_HASHES).map(hash),
-            checkpoint: (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .text */ .Qq)(proof['checkpoint']),
+            checkpoint: (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .nonEmptyString */ .y0)(proof['checkpoint']),
         },
     };
 }
@@ -20256,9 +20350,9 @@ function checkEntryId(id, body) {
         throw invalid(`the log returned another body than the one that entry ${id} stands for`);
     }
 }
-function parseJson(answer) {
+function parseJson(response) {
     try {
-        return JSON.parse(answer.toString('utf8'));
+        return JSON.parse(response.toString('utf8'));
     }
     catch (error) {
         throw invalid('the log returned something else than JSON', error);
@@ -20266,10 +20360,10 @@ function parseJson(answer) {
 }
 /** @param value 64 hex digits */
 function hash(value) {
-    if (!HASH.test((0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .text */ .Qq)(value))) {
+    if (!HASH.test((0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .nonEmptyString */ .y0)(value))) {
         throw new TypeError('not a SHA-256 hash');
     }
-    return Buffer.from((0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .text */ .Qq)(value), 'hex');
+    return Buffer.from((0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .nonEmptyString */ .y0)(value), 'hex');
 }
 function invalid(message, cause) {
     const reason = cause === undefined ? '' : `: ${(0,_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .explain */ .WE)(cause)}`;
@@ -20279,7 +20373,164 @@ function invalid(message, cause) {
 
 /***/ }),
 
-/***/ 6265:
+/***/ 9536:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   IZ: () => (/* binding */ parseHashedRekord),
+/* harmony export */   Jq: () => (/* binding */ leafHash),
+/* harmony export */   MZ: () => (/* binding */ VERSION_V2),
+/* harmony export */   Nd: () => (/* binding */ KIND),
+/* harmony export */   TH: () => (/* binding */ VERSION_V1),
+/* harmony export */   ds: () => (/* binding */ hashedRekordBody)
+/* harmony export */ });
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
+/* harmony import */ var _detached_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5822);
+/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3494);
+
+
+
+/** Rekor v1 (`0.0.1`) holds base64 of a PEM, Rekor v2 (`0.0.2`) base64 of DER. */
+const KIND = 'hashedrekord';
+const VERSION_V1 = '0.0.1';
+const VERSION_V2 = '0.0.2';
+/**
+ * The body that Rekor v1 makes of a detached signature: canonical JSON (RFC 8785).
+ *
+ * The names below are in the order that RFC 8785 §3.2.3 asks for, and no value needs escaping.
+ *
+ * @param digest SHA-256, hex
+ */
+function hashedRekordBody(digest, { signature, certificate }) {
+    return Buffer.from(JSON.stringify({
+        apiVersion: VERSION_V1,
+        kind: KIND,
+        spec: {
+            data: { hash: { algorithm: 'sha256', value: digest } },
+            signature: {
+                content: signature.toString('base64'),
+                publicKey: { content: Buffer.from((0,_detached_js__WEBPACK_IMPORTED_MODULE_1__/* .toPem */ .sg)(certificate)).toString('base64') },
+            },
+        },
+    }));
+}
+/** RFC 6962 §2.1: SHA-256(0x00 ‖ leaf). Hex; the last 64 digits of an entry's id. */
+function leafHash(body) {
+    return (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)('sha256').update(Buffer.of(0)).update(body).digest('hex');
+}
+/**
+ * @param body of an entry with kind `hashedrekord`
+ * @returns undefined for anything but a well-formed entry of version 0.0.1 or 0.0.2
+ */
+function parseHashedRekord(body) {
+    try {
+        const entry = (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(JSON.parse(body.toString('utf8')));
+        const spec = (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(entry['spec']);
+        if (entry['kind'] !== KIND) {
+            return undefined;
+        }
+        switch (entry['apiVersion']) {
+            case VERSION_V1:
+                return parseV1(spec);
+            case VERSION_V2:
+                return parseV2((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(spec['hashedRekordV002']));
+            default:
+                return undefined;
+        }
+    }
+    catch {
+        return undefined; // No such entry can be compared with anything: the caller refuses it.
+    }
+}
+function parseV1(spec) {
+    const hash = (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(spec['data'])['hash']);
+    const signature = (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(spec['signature']);
+    if (hash['algorithm'] !== 'sha256') {
+        throw new TypeError('not a SHA-256 digest');
+    }
+    return {
+        digest: (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .nonEmptyString */ .y0)(hash['value']),
+        signature: (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .base64 */ .K3)(signature['content']),
+        certificate: (0,_detached_js__WEBPACK_IMPORTED_MODULE_1__/* .parseCertificate */ .hB)((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .base64 */ .K3)((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(signature['publicKey'])['content'])),
+    };
+}
+function parseV2(spec) {
+    const signature = (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(spec['signature']);
+    const verifier = (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(signature['verifier']);
+    return {
+        digest: (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .base64 */ .K3)((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(spec['data'])['digest']).toString('hex'),
+        signature: (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .base64 */ .K3)(signature['content']),
+        certificate: (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .base64 */ .K3)((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(verifier['x509Certificate'])['rawBytes']),
+    };
+}
+
+
+/***/ }),
+
+/***/ 3494:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Ik: () => (/* binding */ object),
+/* harmony export */   K3: () => (/* binding */ base64),
+/* harmony export */   Y2: () => (/* binding */ safeInteger),
+/* harmony export */   p_: () => (/* binding */ list),
+/* harmony export */   y0: () => (/* binding */ nonEmptyString)
+/* harmony export */ });
+/* harmony import */ var _base64_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2967);
+
+// Readers for JSON from outside: each returns a value of its type, or throws a TypeError.
+function object(value) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+        throw new TypeError('not an object');
+    }
+    return value;
+}
+/** @param longest more items than these are refused */
+function list(value, longest) {
+    if (!Array.isArray(value) || value.length > longest) {
+        throw new TypeError(`not a list of at most ${String(longest)} items`);
+    }
+    return value;
+}
+function nonEmptyString(value) {
+    if (typeof value !== 'string' || value === '') {
+        throw new TypeError('not a text');
+    }
+    return value;
+}
+function safeInteger(value) {
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+        throw new TypeError('not a whole number');
+    }
+    return value;
+}
+/** @param value canonical base64 (RFC 4648 §4) */
+function base64(value) {
+    const bytes = (0,_base64_js__WEBPACK_IMPORTED_MODULE_0__/* .decodeBase64 */ .y)(nonEmptyString(value));
+    if (bytes === undefined) {
+        throw new TypeError('not base64');
+    }
+    return bytes;
+}
+
+
+/***/ }),
+
+/***/ 7820:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   w: () => (/* binding */ PUBLIC_MIRROR)
+/* harmony export */ });
+/** The TUF repository of Sigstore's public instance, and its seed in `@sigstore/tuf`. */
+const PUBLIC_MIRROR = 'https://tuf-repo-cdn.sigstore.dev';
+
+
+/***/ }),
+
+/***/ 4209:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 // ESM COMPAT FLAG
@@ -20312,13 +20563,13 @@ var tuf_js_dist = __nccwpck_require__(4706);
 var dist_error = __nccwpck_require__(6376);
 // EXTERNAL MODULE: ./src/errors.ts
 var errors = __nccwpck_require__(3916);
-// EXTERNAL MODULE: ./src/transfer/private-file.ts
-var private_file = __nccwpck_require__(6571);
-// EXTERNAL MODULE: ./src/transfer/transfer-error.ts
-var transfer_error = __nccwpck_require__(8595);
-// EXTERNAL MODULE: ./src/sigstore/public-instance.ts
-var public_instance = __nccwpck_require__(2161);
-;// CONCATENATED MODULE: ./src/sigstore/trusted-root.ts
+// EXTERNAL MODULE: ./src/files/private-file.ts
+var private_file = __nccwpck_require__(7775);
+// EXTERNAL MODULE: ./src/transfer/errors.ts
+var transfer_errors = __nccwpck_require__(6508);
+// EXTERNAL MODULE: ./src/sigstore/trust/public-instance.ts
+var public_instance = __nccwpck_require__(7820);
+;// CONCATENATED MODULE: ./src/sigstore/trust/trusted-root.ts
 
 
 
@@ -20453,7 +20704,7 @@ function fetcher(mirror, folder, getFile) {
             return await getFile(url.slice(mirror.length + 1), maxLength);
         }
         catch (error) {
-            if (error instanceof transfer_error/* TransferError */.aG && error.absent) {
+            if (error instanceof transfer_errors/* TransferError */.aG && error.notFound) {
                 // By this the client knows that there is no newer root (TUF specification §5.3.3).
                 throw new dist_error.DownloadHTTPError(error.message, error.status ?? 404);
             }
@@ -20518,145 +20769,6 @@ function unavailable(source, error) {
 
 /***/ }),
 
-/***/ 9133:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   TM: () => (/* binding */ digestFile),
-/* harmony export */   Y8: () => (/* binding */ Digester)
-/* harmony export */ });
-/* unused harmony export DigestedFile */
-/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
-/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
-/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3024);
-/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_fs__WEBPACK_IMPORTED_MODULE_1__);
-/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1455);
-/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_2___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_2__);
-/* harmony import */ var _transfer_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8595);
-
-
-
-
-const PIECE = 1 << 20;
-/**
- * A file whose bytes were hashed once while they passed by, on their way to the disk or from it.
- *
- * Made by {@link Digester}; the signature check has been fed in the same pass.
- */
-class DigestedFile {
-    path;
-    /** In bytes. */
-    size;
-    /** SHA-256, 32 bytes. */
-    sha256;
-    /** The file itself, whatever its path may lead to later. */
-    entry;
-    #fed;
-    #checked = new Map();
-    constructor(path, size, sha256, fed, entry) {
-        this.path = path;
-        this.size = size;
-        this.sha256 = sha256;
-        this.entry = entry;
-        this.#fed = fed;
-    }
-    /**
-     * Whether `signature` is an ECDSA signature with SHA-256 over the file's bytes by `key`.
-     *
-     * The first question is answered from what was fed while streaming; a question about another
-     * key or signature reads the file again and refuses if it is no longer the same.
-     *
-     * @param signature DER (RFC 3279 §2.2.3)
-     */
-    isSignedBy(key, signature) {
-        const question = `${key.export({ type: 'spki', format: 'der' }).toString('hex')} ${signature.toString('hex')}`;
-        const known = this.#checked.get(question);
-        if (known !== undefined) {
-            return known;
-        }
-        const check = this.#fed ?? this.#readAgain();
-        this.#fed = undefined;
-        const isSigned = check.verify(key, signature);
-        this.#checked.set(question, isSigned);
-        return isSigned;
-    }
-    #readAgain() {
-        const digester = new Digester();
-        const piece = Buffer.allocUnsafe(PIECE);
-        const file = (0,node_fs__WEBPACK_IMPORTED_MODULE_1__.openSync)(this.path, 'r');
-        try {
-            for (let read = -1; read !== 0;) {
-                read = (0,node_fs__WEBPACK_IMPORTED_MODULE_1__.readSync)(file, piece, 0, PIECE, null);
-                digester.update(piece.subarray(0, read));
-            }
-        }
-        finally {
-            (0,node_fs__WEBPACK_IMPORTED_MODULE_1__.closeSync)(file);
-        }
-        const { sha256, check } = digester.end();
-        if (!sha256.equals(this.sha256)) {
-            throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_3__/* .FinalError */ .f4(`${this.path} was changed by another process`);
-        }
-        return check;
-    }
-}
-/** Takes the bytes of a file as they come: one SHA-256 and one ECDSA-with-SHA-256 check. */
-class Digester {
-    #hash = (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)('sha256');
-    #check = (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createVerify)('sha256');
-    #size = 0;
-    update(piece) {
-        this.#size += piece.length;
-        this.#hash.update(piece);
-        this.#check.update(piece);
-    }
-    /** In bytes. */
-    get size() {
-        return this.#size;
-    }
-    end() {
-        return { sha256: this.#hash.digest(), check: this.#check };
-    }
-    /** @param path where the bytes are */
-    toFile(path, entry) {
-        const { sha256, check } = this.end();
-        return new DigestedFile(path, this.#size, sha256, check, entry);
-    }
-}
-/**
- * Reads a file that is already on this machine.
- *
- * @param maxBytes a larger file is refused, unread
- * @throws {TooLargeError} for a file larger than `maxBytes`; or the error of the file system
- */
-async function digestFile(path, maxBytes) {
-    const digester = new Digester();
-    const file = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.open)(path, 'r');
-    let page = Buffer.allocUnsafeSlow(PIECE);
-    let nextPage = Buffer.allocUnsafeSlow(PIECE);
-    const entry = await file.stat();
-    let reading = file.read(page, 0, PIECE);
-    try {
-        for (let read = (await reading).bytesRead; read > 0; read = (await reading).bytesRead) {
-            // The next page comes from the disk while this one is hashed.
-            reading = file.read(nextPage, 0, PIECE);
-            digester.update(page.subarray(0, read));
-            if (digester.size > maxBytes) {
-                throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_3__/* .TooLargeError */ .qB(maxBytes);
-            }
-            [page, nextPage] = [nextPage, page];
-        }
-    }
-    finally {
-        await reading.catch(() => undefined); // Nothing may be read into a page that is gone.
-        await file.close();
-    }
-    return digester.toFile(path, entry);
-}
-
-
-/***/ }),
-
 /***/ 8445:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -20664,7 +20776,7 @@ async function digestFile(path, maxBytes) {
 /* harmony export */   O: () => (/* binding */ downloadFailed)
 /* harmony export */ });
 /* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3916);
-/* harmony import */ var _transfer_error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8595);
+/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6508);
 
 
 /**
@@ -20673,7 +20785,7 @@ async function digestFile(path, maxBytes) {
  * @param what could not be learned or fetched
  */
 function downloadFailed(error, what) {
-    if (!(error instanceof _transfer_error_js__WEBPACK_IMPORTED_MODULE_1__/* .TransferError */ .aG)) {
+    if (!(error instanceof _errors_js__WEBPACK_IMPORTED_MODULE_1__/* .TransferError */ .aG)) {
         return error;
     }
     if (error.local) {
@@ -20685,7 +20797,7 @@ function downloadFailed(error, what) {
 
 /***/ }),
 
-/***/ 4555:
+/***/ 5655:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -20696,15 +20808,15 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 ;// CONCATENATED MODULE: external "node:stream/promises"
 const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream/promises");
+// EXTERNAL MODULE: ./src/files/errors.ts
+var errors = __nccwpck_require__(7384);
 // EXTERNAL MODULE: external "node:fs/promises"
 var promises_ = __nccwpck_require__(1455);
 ;// CONCATENATED MODULE: external "node:stream"
 const external_node_stream_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream");
-// EXTERNAL MODULE: ./src/transfer/digested-file.ts
-var digested_file = __nccwpck_require__(9133);
-// EXTERNAL MODULE: ./src/transfer/transfer-error.ts
-var transfer_error = __nccwpck_require__(8595);
-;// CONCATENATED MODULE: ./src/transfer/growing-file.ts
+// EXTERNAL MODULE: ./src/files/digested-file.ts
+var digested_file = __nccwpck_require__(145);
+;// CONCATENATED MODULE: ./src/files/hashing-file-writer.ts
 
 
 
@@ -20716,7 +20828,7 @@ const PAGE_BYTES = 256 << 10;
  *
  * Memory is bounded: one page is being filled while the one before it is being written.
  */
-class GrowingFile {
+class HashingFileWriter {
     #path;
     #handle;
     #digester = new digested_file/* Digester */.Y8();
@@ -20735,7 +20847,7 @@ class GrowingFile {
      * @throws {StorageError}
      */
     static async create(path) {
-        return new GrowingFile(path, await stored(path, (0,promises_.open)(path, 'wx', 0o600)));
+        return new HashingFileWriter(path, await stored(path, (0,promises_.open)(path, 'wx', 0o600)));
     }
     /** In bytes. */
     get size() {
@@ -20753,7 +20865,7 @@ class GrowingFile {
         return new external_node_stream_namespaceObject.Writable({
             write: (piece, _encoding, done) => {
                 if (this.size + piece.length > maxBytes) {
-                    done(new transfer_error/* TooLargeError */.qB(maxBytes));
+                    done(new errors/* TooLargeError */.qB(maxBytes));
                 }
                 else if (this.#filled + piece.length < PAGE_BYTES) {
                     this.#filled += piece.copy(this.#page, this.#filled);
@@ -20822,13 +20934,16 @@ async function stored(path, operation) {
         return await operation;
     }
     catch (error) {
-        throw new transfer_error/* StorageError */.aq(`cannot write ${path}`, error);
+        throw new errors/* StorageError */.aq(`cannot write ${path}`, error);
     }
 }
 
 // EXTERNAL MODULE: ./src/transfer/retry.ts + 2 modules
 var retry = __nccwpck_require__(8280);
+// EXTERNAL MODULE: ./src/transfer/errors.ts
+var transfer_errors = __nccwpck_require__(6508);
 ;// CONCATENATED MODULE: ./src/transfer/download.ts
+
 
 
 
@@ -20846,12 +20961,12 @@ const RANGE_NOT_SATISFIABLE = 416;
  * @throws {TransferError}
  */
 async function download(http, url, path, options) {
-    const { patience, signal } = http;
+    const { limits: limits, signal } = http;
     const partial = new PartialObject(path);
     try {
-        return await (0,retry/* withRetries */.L)('GET', url, patience.artifact, patience, signal, async (trySignal) => {
-            const answer = await partial.ask(http, url, trySignal);
-            return partial.complete(answer, options);
+        return await (0,retry/* withRetries */.L)('GET', url, limits.downloadTimeout, limits, signal, async (trySignal) => {
+            const response = await partial.request(http, url, trySignal);
+            return partial.complete(response, options);
         });
     }
     catch (error) {
@@ -20869,32 +20984,32 @@ class PartialObject {
         this.#path = path;
     }
     /** Asks for what is missing; for the whole object when the server cannot tell what that is. */
-    async ask(http, url, signal) {
+    async request(http, url, signal) {
         try {
             return await http.open(url, { headers: this.#rangeHeaders(), lane: 'large' }, signal);
         }
         catch (error) {
-            if (error instanceof transfer_error/* StatusError */.Xs && error.status === RANGE_NOT_SATISFIABLE) {
+            if (error instanceof transfer_errors/* StatusError */.Xs && error.status === RANGE_NOT_SATISFIABLE) {
                 this.#entityTag = undefined;
                 throw new Error('the server has no bytes behind the ones that arrived', { cause: error });
             }
             throw error;
         }
     }
-    async complete(answer, options) {
-        const file = answer.status === 206 ? this.#continued(answer) : await this.#startedOver();
-        this.#entityTag = strongEntityTag(answer);
-        const announced = contentLength(answer);
+    async complete(response, options) {
+        const file = response.status === 206 ? this.#continued(response) : await this.#startedOver();
+        this.#entityTag = strongEntityTag(response);
+        const announced = contentLength(response);
         const total = announced === undefined ? undefined : file.size + announced;
         if (total !== undefined && total > options.maxBytes) {
-            answer.body.destroy();
-            throw new transfer_error/* TooLargeError */.qB(options.maxBytes);
+            response.body.destroy();
+            throw new errors/* TooLargeError */.qB(options.maxBytes);
         }
         const appender = file.appender(options.maxBytes, () => {
             options.onProgress?.(file.size, total);
         });
         try {
-            await (0,promises_namespaceObject.pipeline)(answer.body, appender);
+            await (0,promises_namespaceObject.pipeline)(response.body, appender);
         }
         finally {
             await file.settled();
@@ -20919,90 +21034,90 @@ class PartialObject {
     async #startedOver() {
         if (this.#file === undefined || this.#file.size > 0) {
             await this.discard();
-            this.#file = await GrowingFile.create(this.#path);
+            this.#file = await HashingFileWriter.create(this.#path);
         }
         return this.#file;
     }
     /** RFC 9110 §14.4: the answer must begin at the missing byte of the same object. */
-    #continued(answer) {
-        const start = /^bytes (\d{1,15})-/.exec(answer.headers['content-range'] ?? '')?.[1];
-        const isSameObject = answer.headers.etag === this.#entityTag;
+    #continued(response) {
+        const start = /^bytes (\d{1,15})-/.exec(response.headers['content-range'] ?? '')?.[1];
+        const isSameObject = response.headers.etag === this.#entityTag;
         const file = this.#file;
         if (file === undefined || start !== String(file.size) || !isSameObject) {
-            answer.body.destroy();
+            response.body.destroy();
             this.#entityTag = undefined;
             throw new Error('the server continued with other bytes than the ones asked for');
         }
         return file;
     }
 }
-function strongEntityTag(answer) {
-    const { etag } = answer.headers;
-    return answer.headers['accept-ranges'] === 'bytes' && etag?.startsWith('"') === true
+function strongEntityTag(response) {
+    const { etag } = response.headers;
+    return response.headers['accept-ranges'] === 'bytes' && etag?.startsWith('"') === true
         ? etag
         : undefined;
 }
-function contentLength(answer) {
-    const length = answer.headers['content-length'];
+function contentLength(response) {
+    const length = response.headers['content-length'];
     return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined;
 }
 
 
 /***/ }),
 
-/***/ 6571:
+/***/ 6508:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Kg: () => (/* binding */ trustedOwners),
-/* harmony export */   _f: () => (/* binding */ entryAt),
-/* harmony export */   gk: () => (/* binding */ assertPrivate)
+/* harmony export */   OI: () => (/* binding */ NonRetryableError),
+/* harmony export */   Xs: () => (/* binding */ StatusError),
+/* harmony export */   aG: () => (/* binding */ TransferError)
 /* harmony export */ });
-/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1455);
-/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_0__);
-/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3916);
-/* harmony import */ var _transfer_error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8595);
-
-
-
 /**
- * This user, root, and whoever owns a folder: who owns that could put another in its place anyway.
+ * A transfer that failed: the operation, the object and the cause, in that order.
  *
- * @param root need not exist
+ * What it means (no such release, log unavailable …) is for the caller to say.
  */
-async function trustedOwners(root) {
-    const uid = process.getuid?.(); // Windows has none.
-    const owner = (await entryAt(root))?.uid;
-    return uid === undefined ? undefined : new Set([uid, 0, ...(owner === undefined ? [] : [owner])]);
-}
-/**
- * Requires a plain file of one name, or a plain folder, that nobody but its owner can write to.
- *
- * @throws {FinalError}
- */
-async function assertPrivate(file, kind, owners) {
-    const found = await entryAt(file);
-    const isKind = kind === 'file' ? found?.isFile() : found?.isDirectory();
-    if (found === undefined || isKind !== true) {
-        throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_2__/* .FinalError */ .f4(`${file} is not a plain ${kind}`);
+class TransferError extends Error {
+    /** The URL that was asked for, without query or credentials. */
+    url;
+    /** HTTP status of the last answer; 404 for a `file:` that does not exist. */
+    status;
+    /** How many requests were made. */
+    tries;
+    /** Whether the failure is the machine's own (disk full, no permission), not the other side's. */
+    local;
+    constructor(message, details) {
+        super(message, details.cause === undefined ? undefined : { cause: details.cause });
+        this.name = 'TransferError';
+        this.url = details.url;
+        this.status = details.status;
+        this.tries = details.tries ?? 1;
+        this.local = details.local ?? false;
     }
-    if (kind === 'file' && found.nlink > 1) {
-        throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_2__/* .FinalError */ .f4(`${file} can be changed by another name that it has`);
-    }
-    if (owners !== undefined && ((found.mode & 0o022) !== 0 || !owners.has(found.uid))) {
-        throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_2__/* .FinalError */ .f4(`${file} can be changed by other users of this machine`);
+    /** Whether the other side answered that there is no such object. */
+    get notFound() {
+        // dl.k8s.io answers 403 with an XML body for objects that do not exist.
+        return this.status === 404 || this.status === 403 || this.status === 410;
     }
 }
-/** What is at a path, links not followed; undefined for nothing. */
-async function entryAt(file) {
-    try {
-        return await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_0__.lstat)(file);
+/** One answer with a status other than 2xx. */
+class StatusError extends Error {
+    status;
+    /** The pause that the server asked for, in milliseconds. */
+    retryAfter;
+    constructor(status, retryAfter) {
+        super(`HTTP status ${String(status)}`);
+        this.name = 'StatusError';
+        this.status = status;
+        this.retryAfter = retryAfter;
     }
-    catch (error) {
-        if (['ENOENT', 'ENOTDIR'].includes((0,_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .codeOf */ .$N)(error))) {
-            return undefined;
-        }
-        throw new _transfer_error_js__WEBPACK_IMPORTED_MODULE_2__/* .FinalError */ .f4(`cannot look at ${file}`, error);
+}
+/** A failure that another try cannot mend: a forbidden redirect, a bound that was exceeded. */
+class NonRetryableError extends Error {
+    constructor(message, cause) {
+        super(message, cause === undefined ? undefined : { cause });
+        this.name = 'NonRetryableError';
     }
 }
 
@@ -21396,15 +21511,18 @@ function makeRetriable(function_, options) {
 
 // EXTERNAL MODULE: ./src/errors.ts
 var errors = __nccwpck_require__(3916);
-// EXTERNAL MODULE: ./src/transfer/transfer-error.ts
-var transfer_error = __nccwpck_require__(8595);
+// EXTERNAL MODULE: ./src/files/errors.ts
+var files_errors = __nccwpck_require__(7384);
+// EXTERNAL MODULE: ./src/transfer/errors.ts
+var transfer_errors = __nccwpck_require__(6508);
 ;// CONCATENATED MODULE: ./src/transfer/retry.ts
 
 
 
 
+
 /** Statuses that a later request may change: time-outs, throttling, trouble at the server. */
-const PASSING_STATUSES = new Set([408, 425, 429, 500, 502, 503, 504]);
+const TRANSIENT_STATUSES = new Set([408, 425, 429, 500, 502, 503, 504]);
 /**
  * Runs one transfer, again after a passing fault: exponential backoff with jitter, `Retry-After`
  * respected, the number of tries and the total time bounded.
@@ -21415,7 +21533,7 @@ const PASSING_STATUSES = new Set([408, 425, 429, 500, 502, 503, 504]);
  * @throws {TransferError} after the last try, naming host, tries and the last cause; or the
  *   reason of `signal` when that was aborted
  */
-async function withRetries(method, url, total, patience, signal, attempt) {
+async function withRetries(method, url, total, limits, signal, attempt) {
     const deadline = AbortSignal.timeout(Math.ceil(total));
     const either = AbortSignal.any([signal, deadline]);
     let tries = 0;
@@ -21425,17 +21543,17 @@ async function withRetries(method, url, total, patience, signal, attempt) {
             tries += 1;
             return attempt(either);
         }, {
-            retries: patience.retries,
-            minTimeout: patience.pause,
-            maxTimeout: patience.longestPause,
+            retries: limits.retries,
+            minTimeout: limits.retryDelay,
+            maxTimeout: limits.maxRetryDelay,
             randomize: true,
             maxRetryTime: total,
             signal: either,
-            shouldRetry: ({ error }) => isPassing(error),
+            shouldRetry: ({ error }) => isTransient(error),
             onFailedAttempt: async ({ error, retriesLeft, retryDelay }) => {
                 last = error;
-                if (retriesLeft > 0 && error instanceof transfer_error/* StatusError */.Xs && error.retryAfter !== undefined) {
-                    const asked = Math.min(error.retryAfter, patience.longestPause);
+                if (retriesLeft > 0 && error instanceof transfer_errors/* StatusError */.Xs && error.retryAfter !== undefined) {
+                    const asked = Math.min(error.retryAfter, limits.maxRetryDelay);
                     await (0,promises_.setTimeout)(Math.max(0, asked - retryDelay), undefined, { signal: either });
                 }
             },
@@ -21446,107 +21564,32 @@ async function withRetries(method, url, total, patience, signal, attempt) {
             throw signal.reason;
         }
         const cause = deadline.aborted
-            ? new transfer_error/* FinalError */.f4(`gave up after ${String(total / 1000)} s`, last ?? error)
+            ? new transfer_errors/* NonRetryableError */.OI(`gave up after ${String(total / 1000)} s`, last ?? error)
             : error;
         throw transferError(method, url, tries, cause);
     }
 }
-function isPassing(error) {
-    if (error instanceof transfer_error/* FinalError */.f4) {
+function isTransient(error) {
+    if (error instanceof transfer_errors/* NonRetryableError */.OI || error instanceof files_errors/* FileError */.f6) {
         return false;
     }
-    return error instanceof transfer_error/* StatusError */.Xs ? PASSING_STATUSES.has(error.status) : true;
+    return error instanceof transfer_errors/* StatusError */.Xs ? TRANSIENT_STATUSES.has(error.status) : true;
 }
 function transferError(method, url, tries, cause) {
     const shown = withoutSecrets(url);
     const times = tries === 1 ? '1 try' : `${String(tries)} tries`;
     const where = url.protocol === 'file:' ? '' : ` (${url.host}, ${times})`;
-    return new transfer_error/* TransferError */.aG(`${method} ${shown}${where}: ${(0,errors/* explain */.WE)(cause)}`, {
+    return new transfer_errors/* TransferError */.aG(`${method} ${shown}${where}: ${(0,errors/* explain */.WE)(cause)}`, {
         url: shown,
         tries,
-        local: cause instanceof transfer_error/* StorageError */.aq,
+        local: cause instanceof files_errors/* StorageError */.aq,
         cause,
-        ...(cause instanceof transfer_error/* StatusError */.Xs ? { status: cause.status } : {}),
+        ...(cause instanceof transfer_errors/* StatusError */.Xs ? { status: cause.status } : {}),
     });
 }
 /** The URL as it may be shown: no credentials, no query (a mirror's may hold a signature). */
 function withoutSecrets(url) {
     return url.protocol === 'file:' ? url.href : `${url.protocol}//${url.host}${url.pathname}`;
-}
-
-
-/***/ }),
-
-/***/ 8595:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Xs: () => (/* binding */ StatusError),
-/* harmony export */   aG: () => (/* binding */ TransferError),
-/* harmony export */   aq: () => (/* binding */ StorageError),
-/* harmony export */   f4: () => (/* binding */ FinalError),
-/* harmony export */   qB: () => (/* binding */ TooLargeError)
-/* harmony export */ });
-/**
- * A transfer that failed: the operation, the object and the cause, in that order.
- *
- * What it means (no such release, log unavailable …) is for the caller to say.
- */
-class TransferError extends Error {
-    /** The URL that was asked for, without query or credentials. */
-    url;
-    /** HTTP status of the last answer; 404 for a `file:` that does not exist. */
-    status;
-    /** How many requests were made. */
-    tries;
-    /** Whether the failure is the machine's own (disk full, no permission), not the other side's. */
-    local;
-    constructor(message, details) {
-        super(message, details.cause === undefined ? undefined : { cause: details.cause });
-        this.name = 'TransferError';
-        this.url = details.url;
-        this.status = details.status;
-        this.tries = details.tries ?? 1;
-        this.local = details.local ?? false;
-    }
-    /** Whether the other side answered that there is no such object. */
-    get absent() {
-        // dl.k8s.io answers 403 with an XML body for objects that do not exist.
-        return this.status === 404 || this.status === 403 || this.status === 410;
-    }
-}
-/** One answer with a status other than 2xx. */
-class StatusError extends Error {
-    status;
-    /** The pause that the server asked for, in milliseconds. */
-    retryAfter;
-    constructor(status, retryAfter) {
-        super(`HTTP status ${String(status)}`);
-        this.name = 'StatusError';
-        this.status = status;
-        this.retryAfter = retryAfter;
-    }
-}
-/** A failure that another try cannot mend: a forbidden redirect, a bound that was exceeded. */
-class FinalError extends Error {
-    constructor(message, cause) {
-        super(message, cause === undefined ? undefined : { cause });
-        this.name = 'FinalError';
-    }
-}
-/** More bytes than allowed. */
-class TooLargeError extends FinalError {
-    constructor(maxBytes) {
-        super(`larger than ${String(maxBytes)} bytes`);
-        this.name = 'TooLargeError';
-    }
-}
-/** A failure of this machine's own file system. */
-class StorageError extends FinalError {
-    constructor(message, cause) {
-        super(message, cause);
-        this.name = 'StorageError';
-    }
 }
 
 

@@ -8,7 +8,7 @@ const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/gu;
  * One line of a log: what cannot be printed is written as `\u{…}`, and nothing is left that the
  * runner would take for a workflow command (`::…::` at the start, `##[…]` anywhere).
  */
-export function line(text: string): string {
+export function escapeLogLine(text: string): string {
   return text
     .replace(UNPRINTABLE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)
     .replaceAll('##[', '## [')
@@ -16,8 +16,8 @@ export function line(text: string): string {
 }
 
 /** Text inside HTML inside GitHub's Markdown: every character that means something is an entity. */
-export function html(text: string): string {
-  return line(text).replace(
+export function escapeHtml(text: string): string {
+  return escapeLogLine(text).replace(
     /[&<>"'`*_~|\\[\]()#!@:]/g,
     (character) => `&#${String(character.charCodeAt(0))};`,
   );

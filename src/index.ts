@@ -5,5 +5,5 @@ import { setFlagsFromString } from 'node:v8';
 // the rest would make it grow, so this comes first.
 setFlagsFromString('--semi-space-growth-factor=1');
 
-const { run } = await import(/* webpackMode: "eager" */ './main.js');
+const { run } = await import(/* webpackMode: "eager" */ './setup.js');
 await run();

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { SetupError, explain } from './errors.js';
-import type { Conditions } from './install/conditions.js';
+import type { SecondFactors } from './install/second-factors.js';
 import {
   ARCHITECTURES,
   OPERATING_SYSTEMS,
@@ -20,11 +20,11 @@ import {
   type VersionRequest,
 } from './kubernetes/version.js';
 import { readVersionFile } from './kubernetes/version-file.js';
-import type { ExpectedIdentity } from './sigstore/identity.js';
-import { PUBLIC_MIRROR } from './sigstore/public-instance.js';
-import type { TrustRootChoice } from './sigstore/trusted-root.js';
+import type { ExpectedIdentity } from './sigstore/verify/identity.js';
+import { PUBLIC_MIRROR } from './sigstore/trust/public-instance.js';
+import type { TrustRootChoice } from './sigstore/trust/trusted-root.js';
 import { isTransportAllowed, type ProxyEnvironment } from './transfer/http.js';
-import { PATIENCE, scaled, type Patience } from './transfer/patience.js';
+import { TRANSFER_LIMITS, scaled, type TransferLimits } from './transfer/limits.js';
 
 /** Everything that a run depends on, validated. */
 export interface Inputs {
@@ -40,7 +40,7 @@ export interface Inputs {
   /** Ends in a slash; https, http on loopback, or file. */
   readonly downloadBaseUrl: URL;
   readonly downloadToken: string | undefined;
-  readonly conditions: Conditions;
+  readonly secondFactors: SecondFactors;
   readonly identity: ExpectedIdentity;
   /** Ends in a slash. */
   readonly rekorUrl: URL;
@@ -49,7 +49,7 @@ export interface Inputs {
   readonly checkLatest: boolean;
   readonly runner: Runner;
   readonly proxyEnvironment: ProxyEnvironment;
-  readonly patience: Patience;
+  readonly limits: TransferLimits;
 }
 
 /** What the runner tells an action of its machine. */
@@ -104,7 +104,7 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
     isNative,
     downloadBaseUrl,
     downloadToken: readToken(inputs, downloadBaseUrl),
-    conditions: { checksums: readChecksums(inputs, tools), minimumAge: readAge(inputs) },
+    secondFactors: { checksums: readChecksums(inputs, tools), minimumAge: readAge(inputs) },
     identity: {
       subjectAlternativeName: readRequired(inputs, 'certificate-identity'),
       issuer: readRequired(inputs, 'certificate-oidc-issuer'),
@@ -115,7 +115,7 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
     checkLatest: readBoolean(inputs, 'check-latest', false),
     runner: readRunner(environment),
     proxyEnvironment: environment.variables,
-    patience: readPatience(environment.variables),
+    limits: readLimits(environment.variables),
   };
 }
 
@@ -416,9 +416,9 @@ function readRunner({ variables, platform }: Environment): Runner {
 }
 
 /** For tests of slow and dead servers: every wait times a factor, which can only shorten it. */
-function readPatience(variables: Environment['variables']): Patience {
-  const factor = Number(variables['SETUP_VERIFIED_KUBECTL_PATIENCE'] ?? '1');
-  return factor > 0 && factor < 1 ? scaled(PATIENCE, factor) : PATIENCE;
+function readLimits(variables: Environment['variables']): TransferLimits {
+  const factor = Number(variables['SETUP_VERIFIED_KUBECTL_TIME_SCALE'] ?? '1');
+  return factor > 0 && factor < 1 ? scaled(TRANSFER_LIMITS, factor) : TRANSFER_LIMITS;
 }
 
 /** Characters of an input that is refused. */

@@ -1,11 +1,11 @@
 import * as core from '@actions/core';
 import { SetupError, explain } from './errors.js';
 import type { Inputs } from './inputs.js';
-import type { EarlyJournal, Journal } from './install/journal.js';
-import type { Installed, Origin } from './install/obtain.js';
+import type { BufferedLogger, Logger } from './install/logger.js';
+import type { InstalledTool, Origin } from './install/obtain.js';
 import { describeReleaseProof } from './install/release-proof.js';
 import { platformName } from './kubernetes/platform.js';
-import { html, line } from './escape.js';
+import { escapeHtml, escapeLogLine } from './escape.js';
 
 /** A line of progress at most this often, in milliseconds. */
 const PROGRESS_INTERVAL = 5_000;
@@ -53,23 +53,23 @@ export interface PhaseDurations {
 export type SharedDurations = Readonly<Record<'resolve' | 'install', number>>;
 
 /** Everything that a run shows. Whatever comes from outside is escaped here, and only here. */
-export class Report implements Journal {
+export class Report implements Logger {
   readonly #lastProgress = new Map<string, number>();
 
   info(message: string): void {
-    core.info(line(message));
+    core.info(escapeLogLine(message));
   }
 
   debug(message: string): void {
-    core.debug(line(message));
+    core.debug(escapeLogLine(message));
   }
 
   #notice(title: string, message: string): void {
-    core.notice(line(message), { title });
+    core.notice(escapeLogLine(message), { title });
   }
 
   warning(title: string, message: string): void {
-    core.warning(line(message), { title });
+    core.warning(escapeLogLine(message), { title });
   }
 
   progress(what: string, received: number, total: number | undefined): void {
@@ -86,7 +86,7 @@ export class Report implements Journal {
   }
 
   /** Takes over from the early journal, and hides and says what must be hidden and said first. */
-  begin(inputs: Inputs, early: EarlyJournal): void {
+  begin(inputs: Inputs, early: BufferedLogger): void {
     if (inputs.downloadToken !== undefined) {
       core.setSecret(inputs.downloadToken);
     }
@@ -107,19 +107,21 @@ export class Report implements Journal {
       known?.hint ?? 'This is a defect of the action: please report it with the log of this run.';
     const message = known?.message ?? explain(error);
     process.exitCode = core.ExitCode.Failure;
-    core.error(`${line(message)}\n${line(hint)}`, { title: `setup-verified-kubectl: ${code}` });
+    core.error(`${escapeLogLine(message)}\n${escapeLogLine(hint)}`, {
+      title: `setup-verified-kubectl: ${code}`,
+    });
     if (error instanceof Error && error.stack !== undefined) {
-      core.debug(error.stack.split('\n').map(line).join('\n'));
+      core.debug(error.stack.split('\n').map(escapeLogLine).join('\n'));
     }
     core.summary
       .addHeading('Nothing was installed', 3)
-      .addRaw(`<p><b>${code}</b>: ${html(message)}</p><p>${html(hint)}</p>`, true);
+      .addRaw(`<p><b>${code}</b>: ${escapeHtml(message)}</p><p>${escapeHtml(hint)}</p>`, true);
     await this.#writeSummary();
   }
 
   /** The log of one tool, in the words of cosign. */
-  #tool(installed: Installed, report: ToolReport): void {
-    core.startGroup(line(`${report.tool} ${report.version} (${report.platform})`));
+  #tool(installed: InstalledTool, report: ToolReport): void {
+    core.startGroup(escapeLogLine(`${report.tool} ${report.version} (${report.platform})`));
     this.info(
       `tlog entry verified with uuid: ${report['log-entry-uuid']} index: ${report['log-index']}`,
     );
@@ -132,14 +134,14 @@ export class Report implements Journal {
     this.info(`Source: ${SOURCES[report.source]}`);
     this.info(`Took: ${durationsText(report['durations-ms'])}`);
     this.info(`Path: ${report.path}`);
-    this.info(`Evidence: ${installed.slot.files().bundle}`);
+    this.info(`Evidence: ${installed.cacheEntry.files().bundle}`);
     core.endGroup();
   }
 
   /** Outputs, summary, and `PATH` as the very last thing: what fails before leaves it alone. */
   async success(
     inputs: Inputs,
-    installed: readonly Installed[],
+    installed: readonly InstalledTool[],
     durations: SharedDurations,
   ): Promise<void> {
     const reports = installed.map((one) => toolReport(one, inputs, durations));
@@ -168,14 +170,14 @@ export class Report implements Journal {
 }
 
 function toolReport(
-  { tool, slot, verified, ...one }: Installed,
+  { tool, cacheEntry: cacheEntry, verified, ...one }: InstalledTool,
   inputs: Inputs,
   { resolve, install }: SharedDurations,
 ): ToolReport {
-  const files = slot.files();
+  const files = cacheEntry.files();
   return {
     tool,
-    version: slot.version,
+    version: cacheEntry.version,
     platform: platformName(inputs.platform),
     path: files.binary,
     'bundle-path': files.bundle,
@@ -227,18 +229,21 @@ function addToSummary(reports: readonly ToolReport[], inputs: Inputs): void {
   core.summary.addHeading('Verified Kubernetes tools', 3);
   for (const report of reports) {
     const rows: [string, string][] = [
-      ['Tool', `<b>${html(`${report.tool} ${report.version}`)}</b> for ${html(report.platform)}`],
-      ['SHA-256', `<code>${html(report.sha256)}</code>`],
-      ['Signed by', html(report['certificate-identity'])],
-      ['Issuer', html(report['certificate-oidc-issuer'])],
-      ['Signed at', html(report['integrated-time'])],
+      [
+        'Tool',
+        `<b>${escapeHtml(`${report.tool} ${report.version}`)}</b> for ${escapeHtml(report.platform)}`,
+      ],
+      ['SHA-256', `<code>${escapeHtml(report.sha256)}</code>`],
+      ['Signed by', escapeHtml(report['certificate-identity'])],
+      ['Issuer', escapeHtml(report['certificate-oidc-issuer'])],
+      ['Signed at', escapeHtml(report['integrated-time'])],
       ['Log entry', logEntry(report, inputs)],
-      ['Release', html(report['release-proof'])],
-      ['Source', html(SOURCES[report.source])],
-      ['Took', html(durationsText(report['durations-ms']))],
+      ['Release', escapeHtml(report['release-proof'])],
+      ['Source', escapeHtml(SOURCES[report.source])],
+      ['Took', escapeHtml(durationsText(report['durations-ms']))],
       ...(report.recovered === null
         ? []
-        : [['Broken publication', html(report.recovered)] satisfies [string, string]]),
+        : [['Broken publication', escapeHtml(report.recovered)] satisfies [string, string]]),
     ];
     core.summary.addTable(rows.map(([name, value]) => [{ data: name, header: true }, value]));
   }
@@ -264,8 +269,8 @@ function seconds(milliseconds: number): string {
 }
 
 function logEntry(report: ToolReport, inputs: Inputs): string {
-  const index = html(report['log-index']);
-  const uuid = `<code>${html(report['log-entry-uuid'])}</code>`;
+  const index = escapeHtml(report['log-index']);
+  const uuid = `<code>${escapeHtml(report['log-entry-uuid'])}</code>`;
   return inputs.rekorUrl.href === PUBLIC_LOG
     ? `<a href="https://search.sigstore.dev/?logIndex=${index}">${index}</a>, ${uuid}`
     : `${index}, ${uuid}`;

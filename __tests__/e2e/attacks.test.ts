@@ -79,7 +79,7 @@ interface Stage {
   readonly kubectl: PublishedFile;
   readonly toolCache: string;
   /** `<tool cache>/verified-kubectl/<version>/<os>-<arch>-<trust>` */
-  readonly slot: string;
+  readonly entry: string;
   readonly inputs: Record<string, string>;
   readonly env: Record<string, string>;
   readonly workspace: Record<string, string>;
@@ -112,7 +112,7 @@ function stageIn(world: World): Stage {
     version,
     kubectl: world.release.artifact(version, NATIVE_PLATFORM, 'kubectl'),
     toolCache,
-    slot: join(toolCache, world.slot(version)),
+    entry: join(toolCache, world.cacheEntry(version)),
     inputs,
     env,
     workspace: {},
@@ -235,7 +235,7 @@ function forEveryObject(
       ...more,
       attack: (stage) => {
         if (name === 'pointer') stage.inputs['version'] = 'stable';
-        stage.env['SETUP_VERIFIED_KUBECTL_PATIENCE'] = '0.05';
+        stage.env['SETUP_VERIFIED_KUBECTL_TIME_SCALE'] = '0.05';
         stage.world.servers[server].fail(match, act(stage), Infinity);
       },
     }),
@@ -828,7 +828,7 @@ const WORDS: Attack[] = [
     outcome: 'without effect',
     attack: async (stage) => {
       await stage.earlierRun();
-      const path = join(stage.slot, '\n::add-path::evil ##[error]');
+      const path = join(stage.entry, '\n::add-path::evil ##[error]');
       writeFileSync(path, '');
       chmodSync(path, 0o666);
     },
@@ -986,41 +986,41 @@ function replaceByLink(path: string): void {
 
 const TOOL_CACHE: Attack[] = [
   inCache('another binary in the tool cache', (stage) =>
-    writeFileSync(binaryIn(stage.slot), marking(stage)),
+    writeFileSync(binaryIn(stage.entry), marking(stage)),
   ),
-  inCache('evidence of 2 GiB in the tool cache', ({ slot }) =>
-    writeLarge(`${binaryIn(slot)}.sigstore.json`),
+  inCache('evidence of 2 GiB in the tool cache', ({ entry }) =>
+    writeLarge(`${binaryIn(entry)}.sigstore.json`),
   ),
-  inCache('the SBOM taken out of its evidence', ({ slot }) =>
-    rmSync(join(slot, 'kubernetes-release.spdx.sigstore.json')),
+  inCache('the SBOM taken out of its evidence', ({ entry }) =>
+    rmSync(join(entry, 'kubernetes-release.spdx.sigstore.json')),
   ),
-  inCache('a link in place of the copy', ({ slot }) => replaceByLink(slot)),
-  inCache('a link in place of the binary', ({ slot }) => replaceByLink(binaryIn(slot))),
-  inCache('a binary that everybody may write to', ({ slot }) => chmodSync(binaryIn(slot), 0o757)),
-  inCache('a folder that everybody may write to', ({ slot }) => chmodSync(slot, 0o777)),
-  inCache('a file in place of the copy', ({ slot }) => {
-    rmSync(slot, { recursive: true });
-    writeFileSync(slot, '');
+  inCache('a link in place of the copy', ({ entry }) => replaceByLink(entry)),
+  inCache('a link in place of the binary', ({ entry }) => replaceByLink(binaryIn(entry))),
+  inCache('a binary that everybody may write to', ({ entry }) => chmodSync(binaryIn(entry), 0o757)),
+  inCache('a folder that everybody may write to', ({ entry }) => chmodSync(entry, 0o777)),
+  inCache('a file in place of the copy', ({ entry }) => {
+    rmSync(entry, { recursive: true });
+    writeFileSync(entry, '');
   }),
-  inCache('a pipe in place of the evidence', ({ slot }) => {
-    rmSync(`${binaryIn(slot)}.sigstore.json`);
-    makePipe(`${binaryIn(slot)}.sigstore.json`);
+  inCache('a pipe in place of the evidence', ({ entry }) => {
+    rmSync(`${binaryIn(entry)}.sigstore.json`);
+    makePipe(`${binaryIn(entry)}.sigstore.json`);
   }),
-  inCache('a .complete marker beside an empty folder', ({ slot }) => {
-    rmSync(slot, { recursive: true });
-    mkdirSync(slot);
+  inCache('a .complete marker beside an empty folder', ({ entry }) => {
+    rmSync(entry, { recursive: true });
+    mkdirSync(entry);
   }),
   inCache('a .complete marker beside a folder with another binary alone', (stage) => {
-    rmSync(stage.slot, { recursive: true });
-    mkdirSync(stage.slot);
-    writeFileSync(binaryIn(stage.slot), marking(stage), { mode: 0o755 });
+    rmSync(stage.entry, { recursive: true });
+    mkdirSync(stage.entry);
+    writeFileSync(binaryIn(stage.entry), marking(stage), { mode: 0o755 });
   }),
   {
     what: 'a .complete marker without a folder',
     outcome: 'without effect',
     attack: async (stage) => {
       await stage.earlierRun();
-      rmSync(stage.slot, { recursive: true });
+      rmSync(stage.entry, { recursive: true });
     },
   },
   {
@@ -1029,8 +1029,8 @@ const TOOL_CACHE: Attack[] = [
     attack: async (stage) => {
       const older = stageIn(stage.world);
       await older.earlierRun();
-      mkdirSync(dirname(stage.slot), { recursive: true });
-      cpSync(older.slot, stage.slot, { recursive: true });
+      mkdirSync(dirname(stage.entry), { recursive: true });
+      cpSync(older.entry, stage.entry, { recursive: true });
     },
     check: (run) => {
       expect(run.annotations.map(({ title }) => title)).toEqual(['Cached copy refused']);
@@ -1041,7 +1041,7 @@ const TOOL_CACHE: Attack[] = [
     outcome: 'INSTALL_FAILED',
     attack: (stage) => {
       const target = join(stage.toolCache, 'elsewhere');
-      const version = dirname(stage.slot);
+      const version = dirname(stage.entry);
       const link = which === 'version' ? version : dirname(version);
       mkdirSync(join(target, stage.version.slice(1)), { recursive: true });
       mkdirSync(dirname(link), { recursive: true });
@@ -1054,10 +1054,10 @@ const TOOL_CACHE: Attack[] = [
   {
     what: 'a link in place of the .complete marker, to a file of the user',
     outcome: 'without effect',
-    attack: ({ slot, toolCache }) => {
+    attack: ({ entry, toolCache }) => {
       writeFileSync(join(toolCache, 'diary'), 'dear diary');
-      mkdirSync(dirname(slot), { recursive: true });
-      symlinkSync(join(toolCache, 'diary'), `${slot}.complete`);
+      mkdirSync(dirname(entry), { recursive: true });
+      symlinkSync(join(toolCache, 'diary'), `${entry}.complete`);
     },
     check: (_run, { toolCache }) => {
       expect(readFileSync(join(toolCache, 'diary'), 'utf8')).toBe('dear diary');
@@ -1185,50 +1185,50 @@ const expectCached = (run: ActionResult): void => {
 };
 
 const NEIGHBOURS: Attack[] = [
-  inCache('one more program in the slot', ({ slot }) => {
-    writeFileSync(join(slot, 'git'), '#!/bin/sh\n', { mode: 0o755 });
+  inCache('one more program in the entry', ({ entry }) => {
+    writeFileSync(join(entry, 'git'), '#!/bin/sh\n', { mode: 0o755 });
   }),
   ...['verified-kubectl', 'version'].map((which): Attack => ({
     what: `a folder above a copy that everybody may write to: ${which}`,
     outcome: 'INSTALL_FAILED',
     attack: async (stage) => {
       await stage.earlierRun();
-      const version = dirname(stage.slot);
+      const version = dirname(stage.entry);
       chmodSync(which === 'version' ? version : dirname(version), 0o777);
     },
   })),
-  ...(IS_ROOT ? ['verified-kubectl', 'version', 'the slot'] : []).map((which): Attack => ({
+  ...(IS_ROOT ? ['verified-kubectl', 'version', 'the entry'] : []).map((which): Attack => ({
     what: `a folder of another user: ${which}`,
-    outcome: which === 'the slot' ? 'without effect' : 'INSTALL_FAILED',
+    outcome: which === 'the entry' ? 'without effect' : 'INSTALL_FAILED',
     attack: async (stage) => {
       await stage.earlierRun();
-      const version = dirname(stage.slot);
-      const folders = { 'verified-kubectl': dirname(version), version, 'the slot': stage.slot };
+      const version = dirname(stage.entry);
+      const folders = { 'verified-kubectl': dirname(version), version, 'the entry': stage.entry };
       chownSync(folders[which as keyof typeof folders], NOBODY, NOBODY);
     },
   })),
   {
-    what: 'a link in place of the folder of the version, to a folder with a slot of its own',
+    what: 'a link in place of the folder of the version, to a folder with a entry of its own',
     outcome: 'INSTALL_FAILED',
-    attack: ({ slot, toolCache }) => {
-      const precious = join(toolCache, 'elsewhere', basename(slot), 'precious.txt');
+    attack: ({ entry, toolCache }) => {
+      const precious = join(toolCache, 'elsewhere', basename(entry), 'precious.txt');
       mkdirSync(dirname(precious), { recursive: true });
       writeFileSync(precious, 'precious');
-      mkdirSync(dirname(dirname(slot)), { recursive: true });
-      symlinkSync(join(toolCache, 'elsewhere'), dirname(slot));
+      mkdirSync(dirname(dirname(entry)), { recursive: true });
+      symlinkSync(join(toolCache, 'elsewhere'), dirname(entry));
     },
     check: (_run, { toolCache }) => {
       expect(filesBelow(join(toolCache, 'elsewhere'))).toHaveLength(1);
     },
   },
   {
-    what: 'slots of versions that are none, for a minor',
+    what: 'entries of versions that are none, for a minor',
     outcome: 'without effect',
     attack: ({ toolCache, inputs }) => {
       inputs['version'] = '1.40';
       for (const version of ['v1.40.01', 'v1.40.9999999999999999', 'v1.40.x', 'v1.40.*']) {
-        const slot = plain.slot(version, 'kubectl', NATIVE_PLATFORM, 'ab'.repeat(32));
-        mkdirSync(join(toolCache, slot), { recursive: true });
+        const entry = plain.cacheEntry(version, 'kubectl', NATIVE_PLATFORM, 'ab'.repeat(32));
+        mkdirSync(join(toolCache, entry), { recursive: true });
       }
     },
   },
@@ -1237,9 +1237,9 @@ const NEIGHBOURS: Attack[] = [
     outcome: 'without effect',
     attack: async (stage) => {
       await stage.earlierRun();
-      const genuine = readFileSync(binaryIn(stage.slot));
+      const genuine = readFileSync(binaryIn(stage.entry));
       await runOfOtherTrust(stage, input);
-      expect(readFileSync(binaryIn(stage.slot)).equals(genuine)).toBe(true);
+      expect(readFileSync(binaryIn(stage.entry)).equals(genuine)).toBe(true);
     },
     check: (run) => {
       expect(run.annotations).toEqual([]);
@@ -1268,8 +1268,11 @@ const NEIGHBOURS: Attack[] = [
       // In the place where a run that binds would look for it.
       const { version, toolCache, world } = stage;
       const sha256 = world.release.artifact(OLDER, NATIVE_PLATFORM, 'kubectl').sha256;
-      const from = world.slot(version, 'kubectl', NATIVE_PLATFORM, sha256, mirror);
-      const planted = join(toolCache, world.slot(version, 'kubectl', NATIVE_PLATFORM, sha256));
+      const from = world.cacheEntry(version, 'kubectl', NATIVE_PLATFORM, sha256, mirror);
+      const planted = join(
+        toolCache,
+        world.cacheEntry(version, 'kubectl', NATIVE_PLATFORM, sha256),
+      );
       cpSync(join(toolCache, from), planted, { recursive: true });
       const gate = Promise.withResolvers<undefined>();
       const asked = Promise.withResolvers<undefined>();
@@ -1344,8 +1347,8 @@ const NEIGHBOURS: Attack[] = [
     outcome: 'without effect',
     attack: async (stage) => {
       await stage.earlierRun();
-      const planted = join(dirname(dirname(stage.slot)), '1.40.9999', basename(stage.slot));
-      cpSync(stage.slot, planted, { recursive: true });
+      const planted = join(dirname(dirname(stage.entry)), '1.40.9999', basename(stage.entry));
+      cpSync(stage.entry, planted, { recursive: true });
       stage.inputs['version'] = '1.40';
     },
     check: (run, { version }) => {
@@ -1380,14 +1383,14 @@ const NEIGHBOURS: Attack[] = [
       symlinkSync(device, binaryIn(arm));
     },
   })),
-  inCache('a copy that has another name', ({ slot, toolCache }) => {
-    linkSync(binaryIn(slot), join(toolCache, 'another name'));
+  inCache('a copy that has another name', ({ entry, toolCache }) => {
+    linkSync(binaryIn(entry), join(toolCache, 'another name'));
   }),
   {
     what: 'a proven copy exchanged, while the run is busy with another tool',
     outcome: 'INSTALL_FAILED',
     attack: async (stage) => {
-      const { world, version, toolCache, slot, inputs } = stage;
+      const { world, version, toolCache, entry, inputs } = stage;
       await stage.earlierRun();
       const tools = ['kubectl', 'kubectl-convert'];
       world.release.publish({ version, tools, platforms: [NATIVE_PLATFORM] });
@@ -1396,7 +1399,7 @@ const NEIGHBOURS: Attack[] = [
       world.logServer.fail(/./, async (delivery) => {
         await sleep(1000);
         writeFileSync(join(toolCache, 'exchange'), marking(stage), { mode: 0o755 });
-        renameSync(join(toolCache, 'exchange'), binaryIn(slot));
+        renameSync(join(toolCache, 'exchange'), binaryIn(entry));
         await fault.delay(0)(delivery);
       });
     },
@@ -1543,9 +1546,9 @@ describe('without an attack', () => {
   test('a genuine copy in the tool cache is used', async () => {
     const stage = stageIn(plain);
     await stage.earlierRun();
-    for (const name of readdirSync(stage.slot)) {
+    for (const name of readdirSync(stage.entry)) {
       // Every user may read it, and nobody but the owner change it.
-      expect([name, statSync(join(stage.slot, name)).mode & 0o066]).toEqual([name, 0o044]);
+      expect([name, statSync(join(stage.entry, name)).mode & 0o066]).toEqual([name, 0o044]);
     }
     const run = await runAction({ inputs: stage.inputs, toolCache: stage.toolCache });
     expect(run.outputs['cache-hit']).toBe('true');
@@ -1563,7 +1566,7 @@ const CATALOGUE: Readonly<Record<string, readonly Attack[]>> = {
   'everybody: words for the log and the summary': WORDS,
   'author of a pull request: paths': PATHS,
   'another job: tool cache and temporary folder': TOOL_CACHE,
-  'other runs and other users: slots': NEIGHBOURS,
+  'other runs and other users: entries': NEIGHBOURS,
   'mirror: hidden SBOM': HIDDEN_SBOM,
   'proxy: token': PROXIES,
 };

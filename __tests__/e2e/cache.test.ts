@@ -103,7 +103,7 @@ describe('a verified copy that satisfies the request', () => {
 
   test('is verified again: one that was changed is fetched anew', async () => {
     const toolCache = await cacheWithOlder();
-    const copy = join(toolCache, world.slot('v1.31.8'), fileNameOf('kubectl'));
+    const copy = join(toolCache, world.cacheEntry('v1.31.8'), fileNameOf('kubectl'));
     writeFileSync(copy, '#!/bin/sh\n');
     const run = await runIn(world, { version: '1.31' }, { toolCache });
     expectInstalled(run, 'v1.31.8');
@@ -115,11 +115,11 @@ describe('a verified copy that satisfies the request', () => {
 describe('the tool cache', () => {
   const asRoot = process.getuid?.() === 0 ? test : test.skip; // Only root can give a folder away.
 
-  asRoot('may belong to another user, together with what is above a slot', async () => {
+  asRoot('may belong to another user, together with what is above a entry', async () => {
     const first = await runIn(world, { version: '1.31.8' });
     const { toolCache } = first.dirs;
-    const slot = join(toolCache, world.slot('v1.31.8'));
-    for (const path of [toolCache, dirname(dirname(slot)), dirname(slot)]) {
+    const entry = join(toolCache, world.cacheEntry('v1.31.8'));
+    for (const path of [toolCache, dirname(dirname(entry)), dirname(entry)]) {
       chownSync(path, 65534, 65534);
     }
     const run = await runIn(world, { version: '1.31.8' }, { toolCache });

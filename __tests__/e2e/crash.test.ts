@@ -67,20 +67,20 @@ function randomNumbers(seed: number): () => number {
   };
 }
 
-/** What is in the slot is a whole genuine copy, or nothing is. */
+/** What is in the entry is a whole genuine copy, or nothing is. */
 function expectWholeOrNothing(toolCache: string): boolean {
-  const slot = join(toolCache, world.slot(VERSION));
-  if (!existsSync(slot)) return false;
-  const names = readdirSync(slot).sort();
+  const entry = join(toolCache, world.cacheEntry(VERSION));
+  if (!existsSync(entry)) return false;
+  const names = readdirSync(entry).sort();
   expect(names).toEqual([
     'kubectl',
     'kubectl.sigstore.json',
     'kubernetes-release.spdx',
     'kubernetes-release.spdx.sigstore.json',
   ]);
-  expect(readFileSync(join(slot, 'kubectl')).equals(genuine())).toBe(true);
+  expect(readFileSync(join(entry, 'kubectl')).equals(genuine())).toBe(true);
   const sbom = world.release.sbom(VERSION).bytes;
-  expect(readFileSync(join(slot, 'kubernetes-release.spdx')).equals(sbom)).toBe(true);
+  expect(readFileSync(join(entry, 'kubernetes-release.spdx')).equals(sbom)).toBe(true);
   return true;
 }
 

@@ -77,8 +77,8 @@ beforeAll(async () => {
   // As a run leaves it that binds, and found no SBOM.
   for (const platform of [NATIVE, FOREIGN]) {
     const { sha256 } = world.release.artifact(WITHOUT_SBOM, platform, 'kubectl');
-    const unbound = world.slot(WITHOUT_SBOM, 'kubectl', platform, sha256, world.host.url);
-    const bound = world.slot(WITHOUT_SBOM, 'kubectl', platform, sha256);
+    const unbound = world.cacheEntry(WITHOUT_SBOM, 'kubectl', platform, sha256, world.host.url);
+    const bound = world.cacheEntry(WITHOUT_SBOM, 'kubectl', platform, sha256);
     cpSync(join(filled, unbound), join(filled, bound), { recursive: true });
   }
 });
@@ -106,26 +106,26 @@ const install = (
 ): Promise<ActionResult> =>
   runIn(world, { version: VERSION, ...inputs }, { toolCache, ...options });
 
-function slotOf(toolCache: string, tool = 'kubectl', version = VERSION): string {
-  return join(toolCache, world.slot(version, tool));
+function entryOf(toolCache: string, tool = 'kubectl', version = VERSION): string {
+  return join(toolCache, world.cacheEntry(version, tool));
 }
 
 function filesOf(toolCache: string, tool = 'kubectl', version = VERSION): Record<Part, string> {
-  const slot = slotOf(toolCache, tool, version);
+  const entry = entryOf(toolCache, tool, version);
   return {
-    slot,
-    binary: join(slot, `${tool}${SUFFIX}`),
-    bundle: join(slot, `${tool}${SUFFIX}.sigstore.json`),
-    sbom: join(slot, 'kubernetes-release.spdx'),
-    sbomBundle: join(slot, 'kubernetes-release.spdx.sigstore.json'),
+    entry,
+    binary: join(entry, `${tool}${SUFFIX}`),
+    bundle: join(entry, `${tool}${SUFFIX}.sigstore.json`),
+    sbom: join(entry, 'kubernetes-release.spdx'),
+    sbomBundle: join(entry, 'kubernetes-release.spdx.sigstore.json'),
   };
 }
 /** Puts a copy of something else, alone, where VERSION would be looked for with its digest. */
 function plant(toolCache: string, { tool = 'kubectl', version = VERSION }): string {
   const { sha256 } = world.release.artifact(version, NATIVE, tool);
-  const planted = join(toolCache, world.slot(VERSION, 'kubectl', NATIVE, sha256));
-  rmSync(slotOf(toolCache), { recursive: true });
-  cpSync(slotOf(toolCache, tool, version), planted, { recursive: true });
+  const planted = join(toolCache, world.cacheEntry(VERSION, 'kubectl', NATIVE, sha256));
+  rmSync(entryOf(toolCache), { recursive: true });
+  cpSync(entryOf(toolCache, tool, version), planted, { recursive: true });
   if (tool !== 'kubectl') {
     for (const suffix of [SUFFIX, `${SUFFIX}.sigstore.json`]) {
       renameSync(join(planted, `${tool}${suffix}`), join(planted, `kubectl${suffix}`));
@@ -134,7 +134,7 @@ function plant(toolCache: string, { tool = 'kubectl', version = VERSION }): stri
   return planted;
 }
 
-type Part = 'slot' | 'binary' | 'bundle' | 'sbom' | 'sbomBundle';
+type Part = 'entry' | 'binary' | 'bundle' | 'sbom' | 'sbomBundle';
 
 const titlesOf = ({ annotations }: ActionResult): (string | undefined)[] =>
   annotations.map(({ title }) => title);
@@ -191,7 +191,7 @@ function changeBundle(file: string, change: (bundle: SerializedBundle) => void):
 }
 
 /** The one log entry of a bundle. */
-function entryOf(
+function logEntryOf(
   bundle: SerializedBundle,
 ): SerializedBundle['verificationMaterial']['tlogEntries'][0] {
   const [entry] = bundle.verificationMaterial.tlogEntries;
@@ -212,9 +212,9 @@ describe('a copy that fails is removed, said in a warning, and fetched anew', ()
 
   /** The evidence with one thing changed. */
   const entryWith =
-    (change: (entry: ReturnType<typeof entryOf>, bundle: SerializedBundle) => void): Spoil =>
+    (change: (entry: ReturnType<typeof logEntryOf>, bundle: SerializedBundle) => void): Spoil =>
     ({ bundle: file }) =>
-      changeBundle(file, (bundle) => change(entryOf(bundle), bundle));
+      changeBundle(file, (bundle) => change(logEntryOf(bundle), bundle));
 
   const cases: [string, Spoil][] = [
     ['one bit of the binary is wrong', ({ binary }) => flip(binary, 40_000)],
@@ -222,7 +222,10 @@ describe('a copy that fails is removed, said in a warning, and fetched anew', ()
     ['the binary is gone', ({ binary }) => rmSync(binary)],
     ['the evidence is gone', ({ bundle }) => rmSync(bundle)],
     ['the evidence is empty', ({ bundle }) => writeFileSync(bundle, '')],
-    ['the folder is empty', ({ slot }) => readdirSync(slot).forEach((f) => rmSync(join(slot, f)))],
+    [
+      'the folder is empty',
+      ({ entry }) => readdirSync(entry).forEach((f) => rmSync(join(entry, f))),
+    ],
     [
       'something is added to the evidence',
       ({ bundle }) => writeFileSync(bundle, readFileSync(bundle, 'utf8').replace('{', '{"x":1,')),
@@ -282,9 +285,9 @@ describe('a copy that fails is removed, said in a warning, and fetched anew', ()
     ],
     [
       'the whole copy is that of another version',
-      ({ slot }, toolCache) => {
-        rmSync(slot, { recursive: true });
-        cpSync(slotOf(toolCache, 'kubectl', OTHER_VERSION), slot, { recursive: true });
+      ({ entry }, toolCache) => {
+        rmSync(entry, { recursive: true });
+        cpSync(entryOf(toolCache, 'kubectl', OTHER_VERSION), entry, { recursive: true });
       },
     ],
     [
@@ -301,7 +304,7 @@ describe('a copy that fails is removed, said in a warning, and fetched anew', ()
       'the evidence of the SBOM is wrong',
       ({ sbomBundle: file }) =>
         changeBundle(file, (bundle) => {
-          const entry = entryOf(bundle);
+          const entry = logEntryOf(bundle);
           entry.integratedTime = String(Number(entry.integratedTime) + 1);
         }),
     ],
@@ -313,7 +316,7 @@ describe('a copy that fails is removed, said in a warning, and fetched anew', ()
         cpSync(other.sbomBundle, sbomBundle);
       },
     ],
-    ['a folder stands in it', ({ slot }) => mkdirSync(join(slot, 'folder'))],
+    ['a folder stands in it', ({ entry }) => mkdirSync(join(entry, 'folder'))],
   ];
 
   test.each([
@@ -341,7 +344,7 @@ describe('a copy that fails is removed, said in a warning, and fetched anew', ()
   async function expectFetchedAnew(toolCache: string, files: Record<Part, string>): Promise<void> {
     const run = await install(toolCache);
     expectInstalled(run, 'Cached copy refused');
-    expect(warningsOf(run)[0]?.message).toContain(files.slot);
+    expect(warningsOf(run)[0]?.message).toContain(files.entry);
     expect(run.outputs['cache-hit']).toBe('false');
     expect(reportOf(run)['source']).toBe('download');
     expect(downloads()).toBe(1);
@@ -366,7 +369,7 @@ describe('a copy that fails is removed, said in a warning, and fetched anew', ()
     ['the group can write to the binary', 'binary', 0o775],
     ['everybody can write to the binary', 'binary', 0o757],
     ['the group can write to the evidence', 'bundle', 0o664],
-    ['the group can write to the folder', 'slot', 0o775],
+    ['the group can write to the folder', 'entry', 0o775],
     ['the group can write to the SBOM', 'sbom', 0o664],
   ])('%s', async (_, part, mode) => {
     const toolCache = warmCache();
@@ -378,7 +381,7 @@ describe('a copy that fails is removed, said in a warning, and fetched anew', ()
   posix.each<[string, Part]>([
     ['the binary is a link', 'binary'],
     ['the evidence is a link', 'bundle'],
-    ['the folder is a link', 'slot'],
+    ['the folder is a link', 'entry'],
   ])('%s, and what it leads to stays', async (_, part) => {
     const toolCache = warmCache();
     const files = filesOf(toolCache);
@@ -397,7 +400,7 @@ describe('a copy that fails is removed, said in a warning, and fetched anew', ()
     const run = await install(toolCache, {}, { env: IMPATIENT });
     expect(run.exitCode).toBe(1);
     expect(run.paths).toEqual([]);
-    expect(existsSync(files.slot)).toBe(false);
+    expect(existsSync(files.entry)).toBe(false);
   });
 });
 
@@ -414,7 +417,7 @@ describe('evidence for another identity than this run asks for', () => {
     const { toolCache } = first.dirs;
     expectInstalled(await runIn(world, { version, ...asStranger }, { toolCache }));
     const copy = dirname(first.outputs['kubectl-path'] ?? '');
-    cpSync(copy, slotOf(toolCache, 'kubectl', version), { recursive: true });
+    cpSync(copy, entryOf(toolCache, 'kubectl', version), { recursive: true });
     publishBy({});
     const run = await runIn(world, { version }, { toolCache });
     expectInstalled(run, 'Cached copy refused');
@@ -426,8 +429,8 @@ describe('evidence for another identity than this run asks for', () => {
     const version = fresh();
     world.release.publish({ version, platforms: [NATIVE], signing: STRANGER });
     const { dirs, outputs } = await runIn(world, { version, ...asStranger });
-    const slot = slotOf(dirs.toolCache, 'kubectl', version);
-    cpSync(dirname(outputs['kubectl-path'] ?? ''), slot, { recursive: true });
+    const entry = entryOf(dirs.toolCache, 'kubectl', version);
+    cpSync(dirname(outputs['kubectl-path'] ?? ''), entry, { recursive: true });
     const run = await runIn(world, { version }, { toolCache: dirs.toolCache });
     expect(titlesOf(run)).toEqual([
       'Cached copy refused',
@@ -508,7 +511,7 @@ describe('a copy without SBOM', () => {
     expect(run.annotations.map(({ title }) => title)).toEqual([
       'setup-verified-kubectl: DOWNLOAD_FAILED',
     ]);
-    const kept = world.slot(WITHOUT_SBOM, 'kubectl', FOREIGN);
+    const kept = world.cacheEntry(WITHOUT_SBOM, 'kubectl', FOREIGN);
     expect(cachedFiles(run)).toContain(`${kept}/kubectl${SUFFIX}`);
     await startServers(world);
     expectInstalled(await install(toolCache, inputs));
@@ -610,7 +613,7 @@ describe('the evidence, before an independent judge', () => {
     expect(path).toBe(`${run.outputs['kubectl-path'] ?? ''}.sigstore.json`);
     expect(read(path).mediaType).toBe('application/vnd.dev.sigstore.bundle.v0.3+json');
     const { entry } = world.release.artifact(VERSION, NATIVE, 'kubectl');
-    expect(entryOf(read(path))).toMatchObject({
+    expect(logEntryOf(read(path))).toMatchObject({
       logIndex: String(entry.logIndex),
       integratedTime: String(entry.integratedTime.getTime() / 1000),
       canonicalizedBody: entry.body.toString('base64'),
@@ -633,7 +636,7 @@ describe('the evidence, before an independent judge', () => {
     await expect(judge(bundle(), bytes, 'stranger@example.com')).rejects.toThrow();
     await expect(judge(bundle(), bytes, RELEASE_IDENTITY, 'https://other.test')).rejects.toThrow();
     const tampered = bundle();
-    const entry = entryOf(tampered);
+    const entry = logEntryOf(tampered);
     entry.integratedTime = String(Number(entry.integratedTime) + 1);
     await expect(judge(tampered, bytes)).rejects.toThrow();
   });

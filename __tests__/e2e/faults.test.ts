@@ -21,7 +21,7 @@ import {
 
 const VERSION = 'v1.31.9';
 const SIZE = 400 * 1024;
-const PATIENCE = { SETUP_VERIFIED_KUBECTL_PATIENCE: '0.05' };
+const SHORT_TIMES = { SETUP_VERIFIED_KUBECTL_TIME_SCALE: '0.05' };
 /** Asked of a resolver that does not answer, too, the question ends soon. */
 const RESOLVER = { RES_OPTIONS: 'timeout:1 attempts:1' };
 
@@ -126,7 +126,7 @@ const FAULTS: readonly FaultRow[] = [
 const PASSING = FAULTS.filter(({ isFinal }) => isFinal !== true);
 
 const runIn = (lane: Lane, env: Readonly<Record<string, string>> = {}): Promise<ActionResult> =>
-  runAction({ inputs: lane.inputs, env: { ...PATIENCE, ...env } });
+  runAction({ inputs: lane.inputs, env: { ...SHORT_TIMES, ...env } });
 
 /** Results of all runs, by title: they run some at a time, and each test looks at one. */
 const results = new Map<string, { run: ActionResult; requests: ReceivedRequest[]; lane: Lane }>();
@@ -257,7 +257,7 @@ describe('a download that breaks', () => {
     ['truncate', fault.truncate(SIZE / 2)],
   ])('%s: goes on where it broke', async (_name, act) => {
     world.host.server.fail(atKubectl, act);
-    const run = await runAction({ inputs: exact(), env: PATIENCE });
+    const run = await runAction({ inputs: exact(), env: SHORT_TIMES });
     expectInstalled(run);
     const [first, second, ...more] = requests();
     expect(first).toEqual([undefined, undefined]);
@@ -276,7 +276,7 @@ describe('a download that breaks', () => {
       await fault.resetAfter(SIZE / 2)(delivery);
       world.host.put(path, genuine);
     });
-    const run = await runAction({ inputs: exact(), env: PATIENCE });
+    const run = await runAction({ inputs: exact(), env: SHORT_TIMES });
     expectInstalled(run);
     const [, second, ...more] = requests();
     expect(second?.[0]).toMatch(/^bytes=/);
@@ -296,7 +296,7 @@ describe('a download that breaks', () => {
         expect(request.headers.range).toBeDefined();
       },
     );
-    const run = await runAction({ inputs: exact(), env: PATIENCE });
+    const run = await runAction({ inputs: exact(), env: SHORT_TIMES });
     expectInstalled(run);
     expect(requests().map(([range]) => range !== undefined)).toEqual([false, true, false]);
     run.cleanup();
@@ -305,7 +305,7 @@ describe('a download that breaks', () => {
 
   test('is slow, but comes', async () => {
     world.host.server.fail(atKubectl, fault.slow(SIZE * 2));
-    const run = await runAction({ inputs: exact(), env: PATIENCE });
+    const run = await runAction({ inputs: exact(), env: SHORT_TIMES });
     expectInstalled(run);
     expect(requests()).toHaveLength(1);
     run.cleanup();
@@ -317,7 +317,10 @@ describe('a slow small file', () => {
   test('that never ends is given up in time', async () => {
     // Every byte keeps the connection alive: only the bound on the whole ends this.
     world.host.server.fail('.cert', fault.slow(20), Infinity);
-    const run = await runAction({ inputs: { ...world.inputs(), version: VERSION }, env: PATIENCE });
+    const run = await runAction({
+      inputs: { ...world.inputs(), version: VERSION },
+      env: SHORT_TIMES,
+    });
     world.reset();
     expect(run.annotations.map(({ title }) => title)).toEqual([
       'setup-verified-kubectl: DOWNLOAD_FAILED',

@@ -18,7 +18,7 @@ export const FOREIGN = `${dirname(NATIVE)}/${FOREIGN_ARCH}`;
 export const CAN_ASK = process.platform !== 'win32';
 
 /** The first pause between two tries is half a second; tests of broken servers need not wait. */
-export const IMPATIENT = { SETUP_VERIFIED_KUBECTL_PATIENCE: '0.02' };
+export const IMPATIENT = { SETUP_VERIFIED_KUBECTL_TIME_SCALE: '0.02' };
 
 const finished: ActionResult[] = [];
 

@@ -45,7 +45,7 @@ test.each(HERE)('kubectl for %s', async (platform) => {
     'release-proof': 'signed SBOM of the release',
   });
   expect(run.toolCacheFiles()).toContain(
-    `${world.slot('v1.31.9', 'kubectl', platform)}/${fileNameOf('kubectl')}`,
+    `${world.cacheEntry('v1.31.9', 'kubectl', platform)}/${fileNameOf('kubectl')}`,
   );
 });
 
@@ -72,7 +72,7 @@ test('copies for two architectures stand side by side', async () => {
   expect(second.outputs['cache-hit']).toBe('false');
   for (const platform of [NATIVE, FOREIGN]) {
     expect(second.toolCacheFiles()).toContain(
-      `${world.slot('v1.31.9', 'kubectl', platform)}/${fileNameOf('kubectl')}`,
+      `${world.cacheEntry('v1.31.9', 'kubectl', platform)}/${fileNameOf('kubectl')}`,
     );
   }
 });

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { delimiter } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { fetchKubectl, KUBECTL, RegistryError } from '../../scripts/fetch-kubectl.js';
-import { askBinary, complaintOfBinary } from '../../src/install/ask-binary.js';
+import { readSelfReport, checkSelfReport } from '../../src/install/self-report.js';
 import { artifactPath, runAction, sbomPath, World } from '../support/index.js';
 
 const { version, platform } = KUBECTL;
@@ -73,8 +73,8 @@ function findKubectl(): { kubectl: string; reason?: string } {
   });
 
   test('tells version, platform and name when it is asked', async () => {
-    expect(await askBinary(kubectl, 'kubectl')).toEqual({ version, platform, isTool: true });
-    expect(await complaintOfBinary(kubectl, 'kubectl', version, LINUX)).toBeUndefined();
+    expect(await readSelfReport(kubectl, 'kubectl')).toEqual({ version, platform, isTool: true });
+    expect(await checkSelfReport(kubectl, 'kubectl', version, LINUX)).toBeUndefined();
   });
 
   test.each([
@@ -82,7 +82,7 @@ function findKubectl(): { kubectl: string; reason?: string } {
     ['another platform', 'kubectl', version, { os: 'linux', arch: 'arm64' }],
     ['another tool', 'kubeadm', version, LINUX],
   ] as const)('does not pass for %s', async (_, tool, asked, on) => {
-    expect(await complaintOfBinary(kubectl, tool, asked, on)).toMatch(/the binary /);
+    expect(await checkSelfReport(kubectl, tool, asked, on)).toMatch(/the binary /);
   });
 
   describe('of a release without SBOM', () => {

@@ -64,7 +64,7 @@ describe('the SBOM of the release', () => {
     expect(reportOf(run)['release-proof']).toBe(BY_SBOM);
     expect(run.stdout).toContain(`Release: ${BY_SBOM}`);
     expect(run.summary).toContain(BY_SBOM);
-    const folder = world.slot(version);
+    const folder = world.cacheEntry(version);
     const name = nameOf('kubectl').split('/').pop() ?? '';
     expect(cachedFiles(run).sort()).toEqual(
       [

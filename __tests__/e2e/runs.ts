@@ -21,7 +21,7 @@ export const fileNameOf = (tool: string): string =>
   process.platform === 'win32' ? `${tool}.exe` : tool;
 
 /** Shortens every wait of the action, so that a test of a dead server does not take minutes. */
-export const IMPATIENT = { SETUP_VERIFIED_KUBECTL_PATIENCE: '0.05' };
+export const IMPATIENT = { SETUP_VERIFIED_KUBECTL_TIME_SCALE: '0.05' };
 
 const finished: ActionResult[] = [];
 

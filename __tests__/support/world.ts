@@ -136,7 +136,7 @@ export class World {
    * @param sha256 of the binary; of the published one unless given
    * @param unboundFrom the download-base-url, with `bind-release: false`
    */
-  slot(
+  cacheEntry(
     version: string,
     tool = 'kubectl',
     platform = NATIVE_PLATFORM,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { html, line } from '../../src/escape.js';
+import { escapeHtml, escapeLogLine } from '../../src/escape.js';
 
 describe('a line of the log', () => {
   test.each([
@@ -18,14 +18,14 @@ describe('a line of the log', () => {
     ['an old command', 'x ##[error]y', 'x ## [error]y'],
     ['nothing', '', ''],
   ])('%s', (_, text, expected) => {
-    expect(line(text)).toBe(expected);
+    expect(escapeLogLine(text)).toBe(expected);
   });
 
   test.each(['::error::x', '\n::error::x', '\u00a0::x', '\t::x::', '::::error::x'])(
     '%j begins no workflow command',
     (text) => {
-      expect(line(text).split(/\r?\n/)).toHaveLength(1);
-      expect(line(text)).not.toMatch(/^\s*::/);
+      expect(escapeLogLine(text).split(/\r?\n/)).toHaveLength(1);
+      expect(escapeLogLine(text)).not.toMatch(/^\s*::/);
     },
   );
 });
@@ -44,6 +44,6 @@ describe('text in the job summary', () => {
     ['a table cell', 'a|b\\c', 'a&#124;b&#92;c'],
     ['a line feed', 'a\nb', 'a&#92;u{a}b'],
   ])('%s', (_, text, expected) => {
-    expect(html(text)).toBe(expected);
+    expect(escapeHtml(text)).toBe(expected);
   });
 });

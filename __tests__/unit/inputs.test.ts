@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { loadInputs, type Environment, type Inputs } from '../../src/inputs.js';
-import { PATIENCE } from '../../src/transfer/patience.js';
+import { TRANSFER_LIMITS } from '../../src/transfer/limits.js';
 import { rejectionOf } from './expect-error.js';
 
 const HEX = 'ab'.repeat(32);
@@ -66,7 +66,7 @@ test('nothing has to be given', async () => {
     platform: { os: 'linux', arch: 'amd64' },
     isNative: true,
     downloadToken: undefined,
-    conditions: { checksums: {}, minimumAge: undefined },
+    secondFactors: { checksums: {}, minimumAge: undefined },
     identity: {
       subjectAlternativeName: 'krel-staging@k8s-releng-prod.iam.gserviceaccount.com',
       issuer: 'https://accounts.google.com',
@@ -98,23 +98,23 @@ const ACCEPTED: [input: string, given: string, field: keyof Inputs, value: unkno
   ['architecture', 'arm64', 'platform', { os: 'linux', arch: 'arm64' }],
   ['architecture', 'arm64', 'isNative', false],
   ['architecture', 'X64', 'isNative', true],
-  ['checksum', HEX, 'conditions', { checksums: { kubectl: HEX }, minimumAge: undefined }],
+  ['checksum', HEX, 'secondFactors', { checksums: { kubectl: HEX }, minimumAge: undefined }],
   [
     'checksum',
     `sha256:${HEX.toUpperCase()}`,
-    'conditions',
+    'secondFactors',
     { checksums: { kubectl: HEX }, minimumAge: undefined },
   ],
   [
     'checksum',
     `kubectl=${HEX}`,
-    'conditions',
+    'secondFactors',
     { checksums: { kubectl: HEX }, minimumAge: undefined },
   ],
-  ['minimum-release-age', '90m', 'conditions', { checksums: {}, minimumAge: 5_400_000 }],
-  ['minimum-release-age', '12h', 'conditions', { checksums: {}, minimumAge: 43_200_000 }],
-  ['minimum-release-age', '3d', 'conditions', { checksums: {}, minimumAge: 259_200_000 }],
-  ['minimum-release-age', '1w', 'conditions', { checksums: {}, minimumAge: 604_800_000 }],
+  ['minimum-release-age', '90m', 'secondFactors', { checksums: {}, minimumAge: 5_400_000 }],
+  ['minimum-release-age', '12h', 'secondFactors', { checksums: {}, minimumAge: 43_200_000 }],
+  ['minimum-release-age', '3d', 'secondFactors', { checksums: {}, minimumAge: 259_200_000 }],
+  ['minimum-release-age', '1w', 'secondFactors', { checksums: {}, minimumAge: 604_800_000 }],
   ['download-token', 'abc.DEF-123', 'downloadToken', 'abc.DEF-123'],
   ['trusted-root', 'embedded', 'trustRoot', { kind: 'embedded' }],
   ['bind-release', 'false', 'bindRelease', false],
@@ -299,12 +299,12 @@ describe('the machine', () => {
   });
 
   test.each([
-    ['0.01', PATIENCE.answer * 0.01],
-    ['5', PATIENCE.answer],
-    ['0', PATIENCE.answer],
-    ['x', PATIENCE.answer],
+    ['0.01', TRANSFER_LIMITS.responseTimeout * 0.01],
+    ['5', TRANSFER_LIMITS.responseTimeout],
+    ['0', TRANSFER_LIMITS.responseTimeout],
+    ['x', TRANSFER_LIMITS.responseTimeout],
   ])('waiting times %s: never longer than usual', async (factor, expected) => {
-    const variables = { SETUP_VERIFIED_KUBECTL_PATIENCE: factor };
-    expect((await load({}, { variables })).patience.answer).toBe(expected);
+    const variables = { SETUP_VERIFIED_KUBECTL_TIME_SCALE: factor };
+    expect((await load({}, { variables })).limits.responseTimeout).toBe(expected);
   });
 });

@@ -12,12 +12,12 @@ import { fileName, type Release } from '../kubernetes/release.js';
 import { isPublished } from '../kubernetes/version.js';
 import { download } from '../transfer/download.js';
 import { downloadFailed } from '../transfer/download-failed.js';
-import type { DigestedFile } from '../transfer/digested-file.js';
+import type { DigestedFile } from '../files/digested-file.js';
 import type { HttpClient } from '../transfer/http.js';
-import { TransferError } from '../transfer/transfer-error.js';
-import type { Journal } from './journal.js';
-import { preinstalledCopies, type Surroundings } from './preinstalled.js';
-import { installFailed, slotsOf, type ToolCache } from './tool-cache.js';
+import { TransferError } from '../transfer/errors.js';
+import type { Logger } from './logger.js';
+import { preinstalledCopies, type SearchPaths } from './preinstalled.js';
+import { installFailed, cacheEntries, type ToolCache } from './tool-cache.js';
 
 /** The largest binary of a release has 130 MB; a server tarball, which is none, 400 MB. */
 export const MAX_BINARY_BYTES = 1 << 30;
@@ -30,20 +30,20 @@ export interface Sources {
   readonly base: URL;
   readonly platform: Platform;
   readonly toolCache: ToolCache;
-  readonly surroundings: Surroundings;
+  readonly searchPaths: SearchPaths;
   /** A folder below RUNNER_TEMP that goes with this run. */
   readonly scratch: string;
-  readonly journal: Journal;
+  readonly logger: Logger;
 }
 
 /** A binary on its way. */
-export interface Arrival {
+export interface PendingDownload {
   /** Holds the binary, and nothing else yet. */
   readonly folder: string;
   /** Rejects with a {@link SetupError}, or with the reason of an abort. */
   readonly file: Promise<DigestedFile>;
   /** Resolves when the first bytes are here, or will never be. Until then nothing else is asked. */
-  readonly underWay: Promise<undefined>;
+  readonly firstByte: Promise<undefined>;
 }
 
 /**
@@ -51,34 +51,37 @@ export interface Arrival {
  *
  * Whether that copy is any good is found out later; then the download begins later, too.
  */
-export async function beginIfNeeded(sources: Sources, tool: Tool): Promise<Arrival | undefined> {
-  const { toolCache, surroundings, release, platform } = sources;
-  const slots = await slotsOf(toolCache, tool, release.version, platform);
-  const copies = await preinstalledCopies(surroundings, tool, release.version, platform);
-  const isNeeded = copies.length === 0 && slots.length === 0;
-  return isNeeded ? begin(sources, tool) : undefined;
+export async function startDownloadIfNeeded(
+  sources: Sources,
+  tool: Tool,
+): Promise<PendingDownload | undefined> {
+  const { toolCache, searchPaths: searchPaths, release, platform } = sources;
+  const cached = await cacheEntries(toolCache, tool, release.version, platform);
+  const copies = await preinstalledCopies(searchPaths, tool, release.version, platform);
+  const isNeeded = copies.length === 0 && cached.length === 0;
+  return isNeeded ? startDownload(sources, tool) : undefined;
 }
 
 /** Begins the download of a tool into a new folder. */
-export async function begin(sources: Sources, tool: Tool): Promise<Arrival> {
-  const { http, release, platform, journal } = sources;
+export async function startDownload(sources: Sources, tool: Tool): Promise<PendingDownload> {
+  const { http, release, platform, logger: logger } = sources;
   const { folder, binary } = await newFolder(sources, tool);
-  const { promise: underWay, resolve } = Promise.withResolvers<undefined>();
-  const setUnderWay = (): void => {
+  const { promise: firstByte, resolve } = Promise.withResolvers<undefined>();
+  const onFirstByte = (): void => {
     resolve(undefined);
   };
   const file = download(http, release.binary(tool, platform).url, binary, {
     maxBytes: MAX_BINARY_BYTES,
     onProgress: (received, total) => {
-      setUnderWay();
-      journal.progress(tool, received, total);
+      onFirstByte();
+      logger.progress(tool, received, total);
     },
   }).catch(async (error: unknown) => {
     throw await whyNotDownloaded(sources, tool, error);
   });
   // Awaited later: until then a failure has no other listener.
-  file.catch(() => undefined).finally(setUnderWay);
-  return { folder, file, underWay };
+  file.catch(() => undefined).finally(onFirstByte);
+  return { folder, file, firstByte: firstByte };
 }
 
 /** @throws {SetupError} INSTALL_FAILED */
@@ -98,7 +101,7 @@ export async function newFolder(
 async function whyNotDownloaded(sources: Sources, tool: Tool, error: unknown): Promise<unknown> {
   const { http, release, platform, base } = sources;
   const { version } = release;
-  if (!(error instanceof TransferError && error.absent)) {
+  if (!(error instanceof TransferError && error.notFound)) {
     return downloadFailed(error, `${tool} ${version}`);
   }
   if (await isPublished(version, http, base)) {

@@ -4,15 +4,26 @@ import { SetupError, codeOf, explain } from '../errors.js';
 import type { Tool } from '../kubernetes/platform.js';
 import type { Artifact } from '../kubernetes/release.js';
 import { serializeBundle } from '../sigstore/bundle.js';
-import { prove, proveWithBundle, type Proof, type Prover } from '../sigstore/prove.js';
-import type { Verified } from '../sigstore/verify.js';
-import { digestFile, type DigestedFile } from '../transfer/digested-file.js';
-import { entryAt } from '../transfer/private-file.js';
-import { MAX_BINARY_BYTES, begin, newFolder, type Arrival, type Sources } from './begin.js';
-import { checkAge, checkChecksum, type Conditions } from './conditions.js';
+import {
+  verifyPublished,
+  verifyBundle,
+  type VerifiedPublication,
+  type VerificationContext,
+} from '../sigstore/evidence/published.js';
+import type { Verified } from '../sigstore/verify/verify.js';
+import { digestFile, type DigestedFile } from '../files/digested-file.js';
+import { entryAt } from '../files/private-file.js';
+import {
+  MAX_BINARY_BYTES,
+  startDownload,
+  newFolder,
+  type PendingDownload,
+  type Sources,
+} from './begin.js';
+import { checkAge, checkChecksum, type SecondFactors } from './second-factors.js';
 import { preinstalledCopies } from './preinstalled.js';
 import { readEvidence, type ReleaseProof, type ReleaseProver } from './release-proof.js';
-import { Slot, filesIn, installFailed, slotsOf } from './tool-cache.js';
+import { CacheEntry, filesIn, installFailed, cacheEntries } from './tool-cache.js';
 
 /** 64 hex digits, perhaps with a newline. */
 const MAX_DIGEST_BYTES = 256;
@@ -20,15 +31,15 @@ const MAX_DIGEST_BYTES = 256;
 const MAX_COMMITS = 5;
 
 /** Everything that obtaining a tool needs to know and to use. */
-export interface Workshop extends Sources {
+export interface InstallContext extends Sources {
   /** Whether binaries of the platform run on this machine. */
   readonly isNative: boolean;
-  readonly prover: Prover;
+  readonly verification: VerificationContext;
   /** Undefined for `bind-release: false`. */
   readonly releaseProver: ReleaseProver | undefined;
-  readonly conditions: Conditions;
+  readonly secondFactors: SecondFactors;
   /** Downloads that began before all this was loaded. */
-  readonly begun: ReadonlyMap<Tool, Arrival>;
+  readonly pendingDownloads: ReadonlyMap<Tool, PendingDownload>;
 }
 
 export type Origin = 'download' | 'cache' | 'preinstalled';
@@ -42,9 +53,9 @@ export interface ObtainDurations {
 }
 
 /** A tool that passed every check in this run, and where it is now. */
-export interface Proven {
+export interface VerifiedTool {
   readonly tool: Tool;
-  readonly slot: Slot;
+  readonly cacheEntry: CacheEntry;
   /** The slot's own folder, or one that {@link install} moves there. */
   readonly folder: string;
   readonly origin: Origin;
@@ -54,12 +65,12 @@ export interface Proven {
   readonly releaseProof: ReleaseProof;
   readonly durations: ObtainDurations;
   /** What the slot looked like before its bytes were read; undefined for a folder of this run. */
-  readonly trace: string | undefined;
+  readonly fingerprint: string | undefined;
 }
 
-/** A {@link Proven} whose folder is the slot's. */
-export interface Installed extends Proven {
-  readonly trace: string;
+/** A {@link VerifiedTool} whose folder is the slot's. */
+export interface InstalledTool extends VerifiedTool {
+  readonly fingerprint: string;
 }
 
 /**
@@ -68,13 +79,13 @@ export interface Installed extends Proven {
  *
  * @throws {SetupError}
  */
-export async function obtain(shop: Workshop, tool: Tool): Promise<Proven> {
-  const { toolCache, release, platform } = shop;
-  const expected = shop.conditions.checksums[tool];
+export async function obtain(context: InstallContext, tool: Tool): Promise<VerifiedTool> {
+  const { toolCache, release, platform } = context;
+  const expected = context.secondFactors.checksums[tool];
   const failures: unknown[] = [];
-  for (const slot of await slotsOf(toolCache, tool, release.version, platform)) {
-    if (expected === undefined || slot.sha256 === expected) {
-      const cached = await reuse(shop, slot, false).catch((error: unknown) => {
+  for (const cacheEntry of await cacheEntries(toolCache, tool, release.version, platform)) {
+    if (expected === undefined || cacheEntry.sha256 === expected) {
+      const cached = await fromCache(context, cacheEntry, false).catch((error: unknown) => {
         failures.push(error); // Perhaps another copy passes.
       });
       if (cached !== undefined) {
@@ -85,7 +96,7 @@ export async function obtain(shop: Workshop, tool: Tool): Promise<Proven> {
   if (failures.length > 0) {
     throw failures[0];
   }
-  return (await adopt(shop, tool)) ?? (await fetch(shop, tool));
+  return (await fromPreinstalled(context, tool)) ?? (await fromDownload(context, tool));
 }
 
 /**
@@ -94,32 +105,38 @@ export async function obtain(shop: Workshop, tool: Tool): Promise<Proven> {
  *
  * @throws {SetupError} INSTALL_FAILED
  */
-export async function install(shop: Workshop, proven: Proven): Promise<Installed> {
-  const { slot } = proven;
-  let current: Proven | undefined = proven;
+export async function install(
+  context: InstallContext,
+  verifiedTool: VerifiedTool,
+): Promise<InstalledTool> {
+  const { cacheEntry: cacheEntry } = verifiedTool;
+  let current: VerifiedTool | undefined = verifiedTool;
   for (let tries = 0; tries < MAX_COMMITS; tries++) {
-    if (current.trace !== undefined) {
-      return { ...current, trace: current.trace };
+    if (current.fingerprint !== undefined) {
+      return { ...current, fingerprint: current.fingerprint };
     }
-    if (await slot.fill(current.folder)) {
-      const trace = await slot.trace();
+    if (await cacheEntry.commit(current.folder)) {
+      const fingerprint = await cacheEntry.fingerprint();
       try {
-        await assertArrived(slot, current.verified.file);
+        await assertArrived(cacheEntry, current.verified.file);
       } catch (error) {
-        await slot.remove(trace);
+        await cacheEntry.remove(fingerprint);
         throw error;
       }
-      return { ...current, trace, folder: slot.folder };
+      return { ...current, fingerprint: fingerprint, folder: cacheEntry.folder };
     }
-    current = (await reuse(shop, slot, true)) ?? proven;
+    current = (await fromCache(context, cacheEntry, true)) ?? verifiedTool;
   }
-  throw installFailed(`other runs keep changing ${slot.folder}`);
+  throw installFailed(`other runs keep changing ${cacheEntry.folder}`);
 }
 
 /** What was proven lay in a folder of this run, and was moved by its path. */
-async function assertArrived(slot: Slot, { entry, sha256 }: DigestedFile): Promise<void> {
-  await slot.assertOwned();
-  const { binary } = slot.files();
+async function assertArrived(
+  cacheEntry: CacheEntry,
+  { entry, sha256 }: DigestedFile,
+): Promise<void> {
+  await cacheEntry.assertOwned();
+  const { binary } = cacheEntry.files();
   const found = await entryAt(binary);
   // Some file systems of Windows have no such numbers, or larger ones than can be compared.
   const isKnown = entry.ino !== 0 && Number.isSafeInteger(entry.ino);
@@ -139,10 +156,10 @@ async function assertArrived(slot: Slot, { entry, sha256 }: DigestedFile): Promi
  *
  * @throws {SetupError} INSTALL_FAILED
  */
-export async function assertUnchanged(installed: readonly Installed[]): Promise<void> {
-  for (const { slot, trace } of installed) {
-    if ((await slot.trace()) !== trace) {
-      throw installFailed(`another run has changed ${slot.folder} meanwhile`);
+export async function assertUnchanged(installed: readonly InstalledTool[]): Promise<void> {
+  for (const { cacheEntry: cacheEntry, fingerprint: fingerprint } of installed) {
+    if ((await cacheEntry.fingerprint()) !== fingerprint) {
+      throw installFailed(`another run has changed ${cacheEntry.folder} meanwhile`);
     }
   }
 }
@@ -155,34 +172,41 @@ export async function assertUnchanged(installed: readonly Installed[]): Promise<
  *
  * @param isReplaced whether there is a proven copy of the same bytes to put there
  */
-async function reuse(shop: Workshop, slot: Slot, isReplaced: boolean): Promise<Proven | undefined> {
-  if (!(await slot.isOccupied())) {
+async function fromCache(
+  context: InstallContext,
+  cacheEntry: CacheEntry,
+  isReplaced: boolean,
+): Promise<VerifiedTool | undefined> {
+  if (!(await cacheEntry.exists())) {
     return undefined;
   }
   const started = performance.now();
-  const trace = await slot.trace();
+  const fingerprint = await cacheEntry.fingerprint();
   let isDamaged = true;
   try {
-    const copy = await inspect(slot);
+    const copy = await inspect(cacheEntry);
     isDamaged = false;
-    return { ...(await proveCached(shop, slot, copy, started)), trace };
+    return { ...(await proveCached(context, cacheEntry, copy, started)), fingerprint: fingerprint };
   } catch (error) {
     // An error of this machine, such as too many open files, says nothing of the copy.
     isDamaged &&= error instanceof SetupError || codeOf(error) === 'ENOENT';
     const isRemoved = isDamaged || isReplaced;
-    if (shop.http.signal.aborted || (!isRemoved && !isFaultOfCopy(error))) {
+    if (context.http.signal.aborted || (!isRemoved && !isFaultOfCopy(error))) {
       throw error;
     }
     if (isReplaced) {
-      shop.journal.info(`${slot.folder} is replaced: ${explain(error)}`);
+      context.logger.info(`${cacheEntry.folder} is replaced: ${explain(error)}`);
     } else {
       const fate = isDamaged
         ? 'is removed and fetched anew'
         : 'is not used (remove it if this goes on, and no job needs it)';
-      shop.journal.warning('Cached copy refused', `${slot.folder} ${fate}: ${explain(error)}`);
+      context.logger.warning(
+        'Cached copy refused',
+        `${cacheEntry.folder} ${fate}: ${explain(error)}`,
+      );
     }
     if (isRemoved) {
-      await slot.remove(trace);
+      await cacheEntry.remove(fingerprint);
     }
     return undefined;
   }
@@ -194,14 +218,14 @@ interface Copy {
 }
 
 /** What can be said of a copy without asking anybody, and is the same for every run. */
-async function inspect(slot: Slot): Promise<Copy> {
-  await slot.assertOwned();
-  const files = slot.files();
+async function inspect(cacheEntry: CacheEntry): Promise<Copy> {
+  await cacheEntry.assertOwned();
+  const files = cacheEntry.files();
   // One after the other: Windows moves no folder in which a file is still open.
   const bundle = await readEvidence(files.bundle);
   const file = await digestFile(files.binary, MAX_BINARY_BYTES);
   const sha256 = file.sha256.toString('hex');
-  if (sha256 !== slot.sha256) {
+  if (sha256 !== cacheEntry.sha256) {
     throw installFailed(`the binary has been changed, its SHA-256 is ${sha256}`);
   }
   return { file, bundle };
@@ -221,109 +245,123 @@ function isFaultOfCopy(error: unknown): boolean {
 }
 
 async function proveCached(
-  shop: Workshop,
-  slot: Slot,
+  context: InstallContext,
+  cacheEntry: CacheEntry,
   { file, bundle }: Copy,
   started: number,
-): Promise<Proven> {
-  const verified = await proveWithBundle(shop.prover, file, bundle);
-  const proof: Proof = { verified };
-  const releaseProof = await bindCached(shop, slot, verified);
-  checkConditions(shop, slot.tool, verified);
+): Promise<VerifiedTool> {
+  const verified = await verifyBundle(context.verification, file, bundle);
+  const proof: VerifiedPublication = { verified };
+  const releaseProof = await bindCached(context, cacheEntry, verified);
+  checkConditions(context, cacheEntry.tool, verified);
   const durations = { download: undefined, verify: performance.now() - started };
-  return proven(slot, slot.folder, 'cache', proof, releaseProof, durations);
+  return verifiedTool(cacheEntry, cacheEntry.folder, 'cache', proof, releaseProof, durations);
 }
 
-async function bindCached(shop: Workshop, slot: Slot, verified: Verified): Promise<ReleaseProof> {
-  if (shop.releaseProver === undefined) {
+async function bindCached(
+  context: InstallContext,
+  cacheEntry: CacheEntry,
+  verified: Verified,
+): Promise<ReleaseProof> {
+  if (context.releaseProver === undefined) {
     return { kind: 'skipped' };
   }
-  const { release, platform, isNative } = shop;
-  const files = slot.files();
+  const { release, platform, isNative } = context;
+  const files = cacheEntry.files();
   const executable = isNative ? files.binary : undefined;
-  const artifact = release.binary(slot.tool, platform);
-  return shop.releaseProver.bindCached(slot.tool, artifact, platform, verified, files, executable);
+  const artifact = release.binary(cacheEntry.tool, platform);
+  return context.releaseProver.bindCached(
+    cacheEntry.tool,
+    artifact,
+    platform,
+    verified,
+    files,
+    executable,
+  );
 }
 
 /** Undefined when no copy on this machine is the published file, or the one that is fails. */
-async function adopt(shop: Workshop, tool: Tool): Promise<Proven | undefined> {
-  const { release, platform, journal } = shop;
+async function fromPreinstalled(
+  context: InstallContext,
+  tool: Tool,
+): Promise<VerifiedTool | undefined> {
+  const { release, platform, logger: logger } = context;
   const artifact = release.binary(tool, platform);
-  const copies = await preinstalledCopies(shop.surroundings, tool, release.version, platform);
-  const expected = copies.length === 0 ? undefined : await publishedDigest(shop, artifact);
+  const copies = await preinstalledCopies(context.searchPaths, tool, release.version, platform);
+  const expected = copies.length === 0 ? undefined : await publishedDigest(context, artifact);
   for (const copy of expected === undefined ? [] : copies) {
     try {
       const file = await digestFile(copy, MAX_BINARY_BYTES);
       if (file.sha256.toString('hex') === expected) {
-        return await proveCopy(shop, tool, artifact, copy);
+        return await proveCopy(context, tool, artifact, copy);
       }
     } catch (error) {
-      if (shop.http.signal.aborted) {
+      if (context.http.signal.aborted) {
         throw error;
       }
-      journal.info(`${copy} is not used: ${explain(error)}`);
+      logger.info(`${copy} is not used: ${explain(error)}`);
     }
   }
   return undefined;
 }
 
 async function proveCopy(
-  shop: Workshop,
+  context: InstallContext,
   tool: Tool,
   artifact: Artifact,
   copy: string,
-): Promise<Proven> {
-  const { folder, binary } = await newFolder(shop, tool);
+): Promise<VerifiedTool> {
+  const { folder, binary } = await newFolder(context, tool);
   await copyFile(copy, binary);
-  shop.releaseProver?.start();
+  context.releaseProver?.start();
   const file = digestFile(binary, MAX_BINARY_BYTES);
-  const arrival = { folder, file, underWay: Promise.resolve(undefined) };
-  return finish(shop, tool, artifact, arrival, Promise.resolve(undefined), 'preinstalled');
+  const pending = { folder, file, firstByte: Promise.resolve(undefined) };
+  return finish(context, tool, artifact, pending, Promise.resolve(undefined), 'preinstalled');
 }
 
-async function fetch(shop: Workshop, tool: Tool): Promise<Proven> {
-  const artifact = shop.release.binary(tool, shop.platform);
-  const arrival = shop.begun.get(tool) ?? (await begin(shop, tool));
+async function fromDownload(context: InstallContext, tool: Tool): Promise<VerifiedTool> {
+  const artifact = context.release.binary(tool, context.platform);
+  const pending = context.pendingDownloads.get(tool) ?? (await startDownload(context, tool));
   // The large object first: all that is small is here long before its last byte.
-  await arrival.underWay;
-  shop.releaseProver?.start();
-  const hint = publishedDigest(shop, artifact);
-  return finish(shop, tool, artifact, arrival, hint, 'download');
+  await pending.firstByte;
+  context.releaseProver?.start();
+  const claimedDigest = publishedDigest(context, artifact);
+  return finish(context, tool, artifact, pending, claimedDigest, 'download');
 }
 
 /** Every check on a file in a folder of this run, and its evidence written beside it. */
 async function finish(
-  shop: Workshop,
+  context: InstallContext,
   tool: Tool,
   artifact: Artifact,
-  { folder, file }: Arrival,
-  hint: Promise<string | undefined>,
+  { folder, file }: PendingDownload,
+  claimedDigest: Promise<string | undefined>,
   origin: Origin,
-): Promise<Proven> {
+): Promise<VerifiedTool> {
   const started = performance.now();
   let arrived = started;
   const timed = file.then((arrivedFile) => {
     arrived = origin === 'download' ? performance.now() : started;
     return arrivedFile;
   });
-  const proof = await prove(shop.prover, artifact, timed, hint);
+  const proof = await verifyPublished(context.verification, artifact, timed, claimedDigest);
   const { verified, recovered } = proof;
   if (recovered !== undefined) {
-    shop.journal.warning('Broken publication', `${artifact.name}: ${recovered}`);
+    context.logger.warning('Broken publication', `${artifact.name}: ${recovered}`);
   }
-  const files = filesIn(folder, tool, shop.platform);
+  const files = filesIn(folder, tool, context.platform);
   await chmod(files.binary, 0o755);
   const releaseProof: ReleaseProof =
-    shop.releaseProver === undefined
+    context.releaseProver === undefined
       ? { kind: 'skipped' }
-      : await shop.releaseProver.bind(
+      : await context.releaseProver.bind(
           tool,
           artifact,
-          shop.platform,
+          context.platform,
           verified,
-          shop.isNative ? files.binary : undefined,
+          context.isNative ? files.binary : undefined,
         );
-  checkConditions(shop, tool, verified);
+  checkConditions(context, tool, verified);
   await writeFile(files.bundle, serializeBundle(verified.bundle), { flag: 'wx', mode: 0o644 });
   if (releaseProof.kind === 'sbom') {
     const sbom = releaseProof.sbom.verified;
@@ -336,38 +374,57 @@ async function finish(
     verify: performance.now() - arrived,
   };
   const sha256 = verified.file.sha256.toString('hex');
-  const slot = new Slot(shop.toolCache, tool, shop.release.version, shop.platform, sha256);
-  return proven(slot, folder, origin, proof, releaseProof, durations);
+  const cacheEntry = new CacheEntry(
+    context.toolCache,
+    tool,
+    context.release.version,
+    context.platform,
+    sha256,
+  );
+  return verifiedTool(cacheEntry, folder, origin, proof, releaseProof, durations);
 }
 
-function proven(
-  slot: Slot,
+function verifiedTool(
+  cacheEntry: CacheEntry,
   folder: string,
   origin: Origin,
-  { verified, recovered }: Proof,
+  { verified, recovered }: VerifiedPublication,
   releaseProof: ReleaseProof,
   durations: ObtainDurations,
-): Proven {
-  const { tool } = slot;
-  const trace = undefined;
-  return { tool, slot, folder, origin, verified, recovered, releaseProof, durations, trace };
+): VerifiedTool {
+  const { tool } = cacheEntry;
+  const fingerprint = undefined;
+  return {
+    tool,
+    cacheEntry: cacheEntry,
+    folder,
+    origin,
+    verified,
+    recovered,
+    releaseProof,
+    durations,
+    fingerprint: fingerprint,
+  };
 }
 
-function checkConditions(shop: Workshop, tool: Tool, verified: Verified): void {
-  checkChecksum(tool, verified, shop.conditions);
-  checkAge(tool, verified, shop.conditions, Date.now());
+function checkConditions(context: InstallContext, tool: Tool, verified: Verified): void {
+  checkChecksum(tool, verified, context.secondFactors);
+  checkAge(tool, verified, context.secondFactors, Date.now());
 }
 
 /**
  * The SHA-256 (hex) that stands beside an artifact. Nobody signs it: it only lets the log be
  * asked early, and says which copy on this machine is worth a look.
  */
-async function publishedDigest(shop: Workshop, artifact: Artifact): Promise<string | undefined> {
+async function publishedDigest(
+  context: InstallContext,
+  artifact: Artifact,
+): Promise<string | undefined> {
   try {
-    const text = await shop.http.readIfPresent(artifact.digestUrl, MAX_DIGEST_BYTES);
+    const text = await context.http.readIfPresent(artifact.digestUrl, MAX_DIGEST_BYTES);
     return /^([0-9a-f]{64})\s*$/.exec(text?.toString('latin1') ?? '')?.[1];
   } catch (error) {
-    shop.journal.debug(`no digest to begin with: ${explain(error)}`);
+    context.logger.debug(`no digest to begin with: ${explain(error)}`);
     return undefined;
   }
 }

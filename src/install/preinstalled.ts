@@ -11,7 +11,7 @@ const CACHE_NAMES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Where a copy that somebody else installed may be found. */
-export interface Surroundings {
+export interface SearchPaths {
   readonly toolCache: string;
   /** Folders of `PATH`. */
   readonly path: readonly string[];
@@ -24,7 +24,7 @@ export interface Surroundings {
  * @param version with `v`
  */
 export async function preinstalledCopies(
-  { toolCache, path: folders }: Surroundings,
+  { toolCache, path: folders }: SearchPaths,
   tool: Tool,
   version: string,
   platform: Platform,

@@ -7,14 +7,18 @@ import { platformName, type Platform, type Tool } from '../kubernetes/platform.j
 import type { Artifact, Release } from '../kubernetes/release.js';
 import { MAX_SBOM_BYTES, checkRelease, readSbom, type ReleaseSbom } from '../kubernetes/sbom.js';
 import { MAX_BUNDLE_BYTES, parseBundle, serializeBundle } from '../sigstore/bundle.js';
-import { prove, proveWithBundle, type Prover } from '../sigstore/prove.js';
-import type { Verified } from '../sigstore/verify.js';
-import { digestFile } from '../transfer/digested-file.js';
+import {
+  verifyPublished,
+  verifyBundle,
+  type VerificationContext,
+} from '../sigstore/evidence/published.js';
+import type { Verified } from '../sigstore/verify/verify.js';
+import { digestFile } from '../files/digested-file.js';
 import { download } from '../transfer/download.js';
 import { downloadFailed } from '../transfer/download-failed.js';
-import { TransferError } from '../transfer/transfer-error.js';
-import { complaintOfBinary } from './ask-binary.js';
-import type { Journal } from './journal.js';
+import { TransferError } from '../transfer/errors.js';
+import { checkSelfReport } from './self-report.js';
+import type { Logger } from './logger.js';
 import type { CopyFiles } from './tool-cache.js';
 
 /** How a binary was bound to the release that was asked for. */
@@ -33,18 +37,23 @@ export interface VerifiedSbom {
 
 /** Step 7 for the binaries of one release. The SBOM is fetched and verified once. */
 export class ReleaseProver {
-  readonly #prover: Prover;
+  readonly #verification: VerificationContext;
   readonly #release: Release;
   readonly #scratch: string;
-  readonly #journal: Journal;
+  readonly #logger: Logger;
   #published: Promise<VerifiedSbom | SetupError> | undefined;
 
   /** @param scratch a folder that goes with this run */
-  constructor(prover: Prover, release: Release, scratch: string, journal: Journal) {
-    this.#prover = prover;
+  constructor(
+    verification: VerificationContext,
+    release: Release,
+    scratch: string,
+    logger: Logger,
+  ) {
+    this.#verification = verification;
     this.#release = release;
     this.#scratch = scratch;
-    this.#journal = journal;
+    this.#logger = logger;
   }
 
   /** Begins to fetch the SBOM, so that it is here when the binary is. */
@@ -93,7 +102,7 @@ export class ReleaseProver {
     const bundle = await readEvidence(files.sbomBundle);
     const file = await digestFile(files.sbom, MAX_SBOM_BYTES);
     const sbom = {
-      verified: await proveWithBundle(this.#prover, file, bundle),
+      verified: await verifyBundle(this.#verification, file, bundle),
       content: await readSbom(file),
     };
     this.#check(sbom, artifact, verified);
@@ -135,14 +144,24 @@ export class ReleaseProver {
     const artifact = this.#release.sbom();
     const folder = path.join(this.#scratch, 'release');
     await mkdir(folder, { recursive: true });
-    const arriving = download(this.#prover.http, artifact.url, path.join(folder, artifact.name), {
-      maxBytes: MAX_SBOM_BYTES,
-    });
+    const arriving = download(
+      this.#verification.http,
+      artifact.url,
+      path.join(folder, artifact.name),
+      {
+        maxBytes: MAX_SBOM_BYTES,
+      },
+    );
     try {
       const noHint = Promise.resolve(undefined);
-      const { verified, recovered } = await prove(this.#prover, artifact, arriving, noHint);
+      const { verified, recovered } = await verifyPublished(
+        this.#verification,
+        artifact,
+        arriving,
+        noHint,
+      );
       if (recovered !== undefined) {
-        this.#journal.warning('Broken publication', `${artifact.name}: ${recovered}`);
+        this.#logger.warning('Broken publication', `${artifact.name}: ${recovered}`);
       }
       return { verified, content: await readSbom(verified.file) };
     } catch (error) {
@@ -151,7 +170,7 @@ export class ReleaseProver {
   }
 
   #sbomMissing(error: unknown): SetupError {
-    if (error instanceof TransferError && error.absent) {
+    if (error instanceof TransferError && error.notFound) {
       return missing(`Kubernetes ${this.#release.version} has no SBOM at ${error.url}`, error);
     }
     if (error instanceof SetupError && error.code === 'RELEASE_NOT_SIGNED') {
@@ -167,19 +186,19 @@ export class ReleaseProver {
     why: SetupError,
   ): Promise<ReleaseProof> {
     const { version } = this.#release;
-    const complaint =
+    const failure =
       executable === undefined
         ? `${tool} for ${platformName(platform)} cannot be executed here to be asked`
-        : await complaintOfBinary(executable, tool, version, platform);
-    if (complaint !== undefined) {
+        : await checkSelfReport(executable, tool, version, platform);
+    if (failure !== undefined) {
       throw new SetupError(
         'RELEASE_MISMATCH',
-        `cannot prove that this is ${tool} ${version}: ${why.message}, and ${complaint}`,
+        `cannot prove that this is ${tool} ${version}: ${why.message}, and ${failure}`,
         'If you accept bytes that Kubernetes signed for some release and platform, without proof for which, set "bind-release: false".',
         why,
       );
     }
-    this.#journal.warning(
+    this.#logger.warning(
       'Release proven without SBOM',
       `${why.message}. The signed binary itself says that it is ${tool} ${version} for ${platformName(platform)}.`,
     );

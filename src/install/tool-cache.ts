@@ -5,7 +5,7 @@ import { SetupError, explain, codeOf } from '../errors.js';
 import { fileName } from '../kubernetes/release.js';
 import type { Platform, Tool } from '../kubernetes/platform.js';
 import { isExactVersion } from '../kubernetes/version.js';
-import { assertPrivate, entryAt, trustedOwners, type Owners } from '../transfer/private-file.js';
+import { assertPrivate, entryAt, trustedOwners, type Owners } from '../files/private-file.js';
 
 /** Copies that were being made when their run ended; older ones are swept away, in milliseconds. */
 const STALE_AFTER = 60 * 60_000;
@@ -16,7 +16,7 @@ export interface ToolCache {
   /** RUNNER_TOOL_CACHE */
   readonly folder: string;
   /** Of {@link trustLabel}: a run sees only copies that were proven for what it asks. */
-  readonly trust: string;
+  readonly trustKey: string;
 }
 
 /** Files of a copy, in a folder that is a slot or may become one. */
@@ -50,7 +50,7 @@ export function filesIn(folder: string, tool: Tool, platform: Platform): CopyFil
  * is not used here: it trusts the marker, copies where a move will do, and empties a folder that
  * another run may be using before it begins to fill it.
  */
-export class Slot {
+export class CacheEntry {
   readonly tool: Tool;
   /** With `v`. */
   readonly version: string;
@@ -81,7 +81,7 @@ export class Slot {
   }
 
   /** @throws {SetupError} INSTALL_FAILED */
-  async isOccupied(): Promise<boolean> {
+  async exists(): Promise<boolean> {
     return (await this.#look(this.folder)) !== undefined;
   }
 
@@ -111,13 +111,13 @@ export class Slot {
   }
 
   /** Changes when the folder or its binary is replaced or written to. */
-  async trace(): Promise<string> {
+  async fingerprint(): Promise<string> {
     const found = await this.#look(this.folder);
-    return `${await this.#traceIn(this.folder)}, changed ${String(found?.ctimeMs)}`;
+    return `${await this.#fingerprintIn(this.folder)}, changed ${String(found?.ctimeMs)}`;
   }
 
   /** The part of a trace that stays when the folder is moved. */
-  async #traceIn(folder: string): Promise<string> {
+  async #fingerprintIn(folder: string): Promise<string> {
     const { binary } = filesIn(folder, this.tool, this.#platform);
     const entries = await Promise.all([this.#look(folder), this.#look(binary)]);
     const [entry, file] = entries.map((found) => `${String(found?.dev)}:${String(found?.ino)}`);
@@ -131,7 +131,7 @@ export class Slot {
    * @returns false when another run was faster; the folder then stays where it is
    * @throws {SetupError} INSTALL_FAILED
    */
-  async fill(folder: string): Promise<boolean> {
+  async commit(folder: string): Promise<boolean> {
     const parent = path.dirname(this.folder);
     try {
       await mkdir(parent, { recursive: true, mode: 0o755 });
@@ -141,9 +141,9 @@ export class Slot {
       await chmod(filesIn(folder, this.tool, this.#platform).binary, 0o755);
       await chmod(folder, 0o755);
       await sweep(parent);
-      const isFilled = await moveInto(folder, this.folder);
+      const isCommitted = await moveInto(folder, this.folder);
       await this.#mark();
-      return isFilled;
+      return isCommitted;
     } catch (error) {
       throw installFailed(`cannot put ${this.tool} into the tool cache`, error);
     }
@@ -213,21 +213,21 @@ export class Slot {
   /**
    * Removes the copy that was judged, and none that another run has put there since.
    *
-   * @param judged its {@link trace} from before it was looked at
+   * @param judged its {@link fingerprint} from before it was looked at
    * @throws {SetupError} INSTALL_FAILED
    */
   async remove(judged: string): Promise<void> {
     try {
       await this.#assertNoLinks();
-      const contents = await this.#traceIn(this.folder);
-      if ((await this.trace()) !== judged) {
+      const contents = await this.#fingerprintIn(this.folder);
+      if ((await this.fingerprint()) !== judged) {
         return;
       }
       const aside = await this.#moveAside();
       if (aside === undefined) {
         return;
       }
-      if ((await this.#traceIn(aside)) !== contents && (await moveInto(aside, this.folder))) {
+      if ((await this.#fingerprintIn(aside)) !== contents && (await moveInto(aside, this.folder))) {
         return;
       }
       await discard(`${this.folder}.complete`);
@@ -239,12 +239,12 @@ export class Slot {
 }
 
 /** What the tool cache claims to hold of a version; each is verified before it is used. */
-export async function slotsOf(
+export async function cacheEntries(
   toolCache: ToolCache,
   tool: Tool,
   version: string,
   platform: Platform,
-): Promise<Slot[]> {
+): Promise<CacheEntry[]> {
   const start = prefix(toolCache, platform);
   const names = await namesIn(path.join(toolFolder(toolCache, tool), version.slice(1)));
   return names
@@ -252,7 +252,7 @@ export async function slotsOf(
     .map((name) => name.slice(start.length))
     .filter((rest) => /^[0-9a-f]{64}$/.test(rest))
     .sort()
-    .map((sha256) => new Slot(toolCache, tool, version, platform, sha256));
+    .map((sha256) => new CacheEntry(toolCache, tool, version, platform, sha256));
 }
 
 /**
@@ -267,10 +267,10 @@ export async function cachedVersions(
 ): Promise<string[]> {
   const names = await namesIn(toolFolder(toolCache, tool));
   const versions = names.filter(isExactVersion).map((name) => `v${name}`);
-  const slots = await Promise.all(
-    versions.map((version) => slotsOf(toolCache, tool, version, platform)),
+  const entries = await Promise.all(
+    versions.map((version) => cacheEntries(toolCache, tool, version, platform)),
   );
-  return versions.filter((_, index) => slots[index]?.length !== 0);
+  return versions.filter((_, index) => entries[index]?.length !== 0);
 }
 
 /** Nothing for a folder that is not there, or is none: what is wrong with it shows when it is used. */
@@ -278,8 +278,8 @@ function namesIn(folder: string): Promise<string[]> {
   return readdir(folder).catch(() => []);
 }
 
-function prefix({ trust }: ToolCache, { os, arch }: Platform): string {
-  return `${os}-${arch}-${trust}-`;
+function prefix({ trustKey: trustKey }: ToolCache, { os, arch }: Platform): string {
+  return `${os}-${arch}-${trustKey}-`;
 }
 
 function toolFolder(toolCache: ToolCache, tool: Tool): string {

@@ -1,8 +1,9 @@
 import type SemVer from 'semver';
 import { SetupError } from '../errors.js';
+import { TooLargeError } from '../files/errors.js';
 import { downloadFailed } from '../transfer/download-failed.js';
 import type { HttpClient } from '../transfer/http.js';
-import { TooLargeError, TransferError } from '../transfer/transfer-error.js';
+import { TransferError } from '../transfer/errors.js';
 import { Release, pointerUrl } from './release.js';
 
 /** What a user asked for. Versions are written with `v`, minors without. */
@@ -173,7 +174,7 @@ async function readPointerText(http: HttpClient, url: URL): Promise<string> {
   try {
     return (await http.read(url, MAX_POINTER_BYTES)).toString('utf8');
   } catch (error) {
-    if (error instanceof TransferError && error.absent) {
+    if (error instanceof TransferError && error.notFound) {
       throw new SetupError(
         'VERSION_NOT_FOUND',
         `the release host knows no such version: ${url.href} does not exist`,

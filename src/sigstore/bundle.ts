@@ -11,7 +11,7 @@ import {
 import { SetupError, explain } from '../errors.js';
 import type { DetachedSignature } from './detached.js';
 import { KIND, VERSION_V1 } from './hashedrekord.js';
-import type { LogEntry } from './rekor.js';
+import type { LogEntry } from './evidence/rekor.js';
 
 /** `@sigstore/bundle` takes any other for the latest; other readers of the evidence refuse it. */
 const MEDIA_TYPES = [

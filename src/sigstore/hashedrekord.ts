@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { parseCertificate, toPem, type DetachedSignature } from './detached.js';
-import { base64, object, text } from './json.js';
+import { base64, object, nonEmptyString } from './json.js';
 
 /** What a `hashedrekord` entry of the transparency log says. */
 export interface HashedRekord {
@@ -79,7 +79,7 @@ function parseV1(spec: Record<string, unknown>): HashedRekord {
     throw new TypeError('not a SHA-256 digest');
   }
   return {
-    digest: text(hash['value']),
+    digest: nonEmptyString(hash['value']),
     signature: base64(signature['content']),
     certificate: parseCertificate(base64(object(signature['publicKey'])['content'])),
   };

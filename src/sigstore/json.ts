@@ -17,14 +17,14 @@ export function list(value: unknown, longest: number): unknown[] {
   return value;
 }
 
-export function text(value: unknown): string {
+export function nonEmptyString(value: unknown): string {
   if (typeof value !== 'string' || value === '') {
     throw new TypeError('not a text');
   }
   return value;
 }
 
-export function whole(value: unknown): number {
+export function safeInteger(value: unknown): number {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
     throw new TypeError('not a whole number');
   }
@@ -33,7 +33,7 @@ export function whole(value: unknown): number {
 
 /** @param value canonical base64 (RFC 4648 §4) */
 export function base64(value: unknown): Buffer {
-  const bytes = decodeBase64(text(value));
+  const bytes = decodeBase64(nonEmptyString(value));
   if (bytes === undefined) {
     throw new TypeError('not base64');
   }

@@ -1,5 +1,5 @@
 import { SetupError, explain } from '../errors.js';
-import { TransferError } from './transfer-error.js';
+import { TransferError } from './errors.js';
 
 /**
  * What a failed transfer from the release host means for the user; any other error unchanged.

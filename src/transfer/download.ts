@@ -1,9 +1,10 @@
 import { pipeline } from 'node:stream/promises';
-import type { DigestedFile } from './digested-file.js';
-import { GrowingFile } from './growing-file.js';
-import type { Answer, HttpClient } from './http.js';
+import { TooLargeError } from '../files/errors.js';
+import type { DigestedFile } from '../files/digested-file.js';
+import { HashingFileWriter } from '../files/hashing-file-writer.js';
+import type { HttpResponse, HttpClient } from './http.js';
 import { withRetries } from './retry.js';
-import { StatusError, TooLargeError } from './transfer-error.js';
+import { StatusError } from './errors.js';
 
 /** RFC 9110 §15.5.17 */
 const RANGE_NOT_SATISFIABLE = 416;
@@ -31,13 +32,20 @@ export async function download(
   path: string,
   options: DownloadOptions,
 ): Promise<DigestedFile> {
-  const { patience, signal } = http;
+  const { limits: limits, signal } = http;
   const partial = new PartialObject(path);
   try {
-    return await withRetries('GET', url, patience.artifact, patience, signal, async (trySignal) => {
-      const answer = await partial.ask(http, url, trySignal);
-      return partial.complete(answer, options);
-    });
+    return await withRetries(
+      'GET',
+      url,
+      limits.downloadTimeout,
+      limits,
+      signal,
+      async (trySignal) => {
+        const response = await partial.request(http, url, trySignal);
+        return partial.complete(response, options);
+      },
+    );
   } catch (error) {
     await partial.discard();
     throw error;
@@ -47,7 +55,7 @@ export async function download(
 /** What has arrived of an object, and which one it was. */
 class PartialObject {
   readonly #path: string;
-  #file: GrowingFile | undefined;
+  #file: HashingFileWriter | undefined;
   /** The strong entity tag (RFC 9110 §8.8.3) of the object that the bytes so far belong to. */
   #entityTag: string | undefined;
 
@@ -56,7 +64,7 @@ class PartialObject {
   }
 
   /** Asks for what is missing; for the whole object when the server cannot tell what that is. */
-  async ask(http: HttpClient, url: URL, signal: AbortSignal): Promise<Answer> {
+  async request(http: HttpClient, url: URL, signal: AbortSignal): Promise<HttpResponse> {
     try {
       return await http.open(url, { headers: this.#rangeHeaders(), lane: 'large' }, signal);
     } catch (error) {
@@ -68,20 +76,20 @@ class PartialObject {
     }
   }
 
-  async complete(answer: Answer, options: DownloadOptions): Promise<DigestedFile> {
-    const file = answer.status === 206 ? this.#continued(answer) : await this.#startedOver();
-    this.#entityTag = strongEntityTag(answer);
-    const announced = contentLength(answer);
+  async complete(response: HttpResponse, options: DownloadOptions): Promise<DigestedFile> {
+    const file = response.status === 206 ? this.#continued(response) : await this.#startedOver();
+    this.#entityTag = strongEntityTag(response);
+    const announced = contentLength(response);
     const total = announced === undefined ? undefined : file.size + announced;
     if (total !== undefined && total > options.maxBytes) {
-      answer.body.destroy();
+      response.body.destroy();
       throw new TooLargeError(options.maxBytes);
     }
     const appender = file.appender(options.maxBytes, () => {
       options.onProgress?.(file.size, total);
     });
     try {
-      await pipeline(answer.body, appender);
+      await pipeline(response.body, appender);
     } finally {
       await file.settled();
     }
@@ -105,21 +113,21 @@ class PartialObject {
     return { range: `bytes=${String(size)}-`, 'if-range': this.#entityTag };
   }
 
-  async #startedOver(): Promise<GrowingFile> {
+  async #startedOver(): Promise<HashingFileWriter> {
     if (this.#file === undefined || this.#file.size > 0) {
       await this.discard();
-      this.#file = await GrowingFile.create(this.#path);
+      this.#file = await HashingFileWriter.create(this.#path);
     }
     return this.#file;
   }
 
   /** RFC 9110 §14.4: the answer must begin at the missing byte of the same object. */
-  #continued(answer: Answer): GrowingFile {
-    const start = /^bytes (\d{1,15})-/.exec(answer.headers['content-range'] ?? '')?.[1];
-    const isSameObject = answer.headers.etag === this.#entityTag;
+  #continued(response: HttpResponse): HashingFileWriter {
+    const start = /^bytes (\d{1,15})-/.exec(response.headers['content-range'] ?? '')?.[1];
+    const isSameObject = response.headers.etag === this.#entityTag;
     const file = this.#file;
     if (file === undefined || start !== String(file.size) || !isSameObject) {
-      answer.body.destroy();
+      response.body.destroy();
       this.#entityTag = undefined;
       throw new Error('the server continued with other bytes than the ones asked for');
     }
@@ -127,14 +135,14 @@ class PartialObject {
   }
 }
 
-function strongEntityTag(answer: Answer): string | undefined {
-  const { etag } = answer.headers;
-  return answer.headers['accept-ranges'] === 'bytes' && etag?.startsWith('"') === true
+function strongEntityTag(response: HttpResponse): string | undefined {
+  const { etag } = response.headers;
+  return response.headers['accept-ranges'] === 'bytes' && etag?.startsWith('"') === true
     ? etag
     : undefined;
 }
 
-function contentLength(answer: Answer): number | undefined {
-  const length = answer.headers['content-length'];
+function contentLength(response: HttpResponse): number | undefined {
+  const length = response.headers['content-length'];
   return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined;
 }

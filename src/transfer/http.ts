@@ -4,9 +4,10 @@ import type http from 'node:http';
 import type https from 'node:https';
 import type { Readable } from 'node:stream';
 import { codeOf } from '../errors.js';
-import type { Patience } from './patience.js';
+import { TooLargeError } from '../files/errors.js';
+import type { TransferLimits } from './limits.js';
 import { withoutSecrets, withRetries } from './retry.js';
-import { FinalError, StatusError, TooLargeError, TransferError } from './transfer-error.js';
+import { NonRetryableError, StatusError, TransferError } from './errors.js';
 
 const MAX_REDIRECTS = 5;
 /** Connections per host for small objects: a handshake costs more than waiting one's turn. */
@@ -31,7 +32,7 @@ export interface RequestRecord {
 export interface HttpOptions {
   readonly userAgent: string;
   readonly proxyEnvironment: ProxyEnvironment;
-  readonly patience: Patience;
+  readonly limits: TransferLimits;
   /** A bearer token, sent to that one origin and to no other. */
   readonly token?: { readonly origin: string; readonly value: string } | undefined;
   /** Ends every transfer when it is aborted. */
@@ -48,7 +49,7 @@ export interface RequestOptions {
 }
 
 /** An answer with status 2xx, its body unread. */
-export interface Answer {
+export interface HttpResponse {
   readonly status: number;
   readonly headers: http.IncomingHttpHeaders;
   readonly body: Readable;
@@ -60,14 +61,14 @@ export interface Answer {
  * compressed bodies, so that a bound in bytes is a bound.
  */
 export class HttpClient {
-  readonly patience: Patience;
+  readonly limits: TransferLimits;
   readonly signal: AbortSignal;
   readonly #options: HttpOptions;
   readonly #agents = new Map<string, http.Agent>();
 
   constructor(options: HttpOptions) {
     this.#options = options;
-    this.patience = options.patience;
+    this.limits = options.limits;
     this.signal = options.signal;
   }
 
@@ -80,12 +81,12 @@ export class HttpClient {
    */
   async read(url: URL, maxBytes: number, options: RequestOptions = {}): Promise<Buffer> {
     const method = options.method ?? 'GET';
-    const { patience, signal } = this;
-    return withRetries(method, url, patience.small, patience, signal, async (trySignal) => {
-      const answer = await this.open(url, options, trySignal);
+    const { limits: limits, signal } = this;
+    return withRetries(method, url, limits.metadataTimeout, limits, signal, async (trySignal) => {
+      const response = await this.open(url, options, trySignal);
       const pieces: Buffer[] = [];
       let size = 0;
-      for await (const piece of answer.body as AsyncIterable<Buffer>) {
+      for await (const piece of response.body as AsyncIterable<Buffer>) {
         size += piece.length;
         if (size > maxBytes) {
           throw new TooLargeError(maxBytes);
@@ -105,7 +106,7 @@ export class HttpClient {
     try {
       return await this.read(url, maxBytes);
     } catch (error) {
-      if (error instanceof TransferError && error.absent) {
+      if (error instanceof TransferError && error.notFound) {
         return undefined;
       }
       throw error;
@@ -116,9 +117,9 @@ export class HttpClient {
    * One request, redirects followed, no retries.
    *
    * @throws {StatusError} for a status other than 2xx
-   * @throws {FinalError} for what a retry cannot mend
+   * @throws {NonRetryableError} for what a retry cannot mend
    */
-  async open(url: URL, options: RequestOptions, signal: AbortSignal): Promise<Answer> {
+  async open(url: URL, options: RequestOptions, signal: AbortSignal): Promise<HttpResponse> {
     if (url.protocol === 'file:') {
       return openFile(url, signal);
     }
@@ -128,18 +129,18 @@ export class HttpClient {
       assertTransport(target);
       // Once a redirect has left the token's origin, nobody further along the way gets to see it.
       withToken &&= target.origin === this.#options.token?.origin;
-      const answer = await this.#request(target, options, withToken, signal);
-      const location = redirectTarget(answer, target);
+      const response = await this.#request(target, options, withToken, signal);
+      const location = redirectTarget(response, target);
       if (location === undefined) {
-        return accepted(answer);
+        return accepted(response);
       }
-      answer.destroy();
+      response.destroy();
       if (target.protocol === 'https:' && location.protocol !== 'https:') {
-        throw new FinalError(`redirected from https to ${withoutSecrets(location)}`);
+        throw new NonRetryableError(`redirected from https to ${withoutSecrets(location)}`);
       }
       target = location;
     }
-    throw new FinalError(`more than ${String(MAX_REDIRECTS)} redirects`);
+    throw new NonRetryableError(`more than ${String(MAX_REDIRECTS)} redirects`);
   }
 
   #agent(isSecure: boolean, lane: Lane, byProxy: boolean): http.Agent {
@@ -187,19 +188,19 @@ export class HttpClient {
       const { request: start } = isSecure ? builtin('node:https') : builtin('node:http');
       const request = start(url, { method, headers, agent, signal });
       // One clock for connection and headers; afterwards one that every received byte sets back.
-      const answerTimer = setTimeout(() => {
-        request.destroy(new Error(`no answer within ${seconds(this.patience.answer)}`));
-      }, this.patience.answer);
-      request.on('response', (answer) => {
-        clearTimeout(answerTimer);
-        record(String(answer.statusCode));
-        request.setTimeout(this.patience.stall, () => {
-          answer.destroy(new Error(`no data for ${seconds(this.patience.stall)}`));
+      const responseTimer = setTimeout(() => {
+        request.destroy(new Error(`no answer within ${seconds(this.limits.responseTimeout)}`));
+      }, this.limits.responseTimeout);
+      request.on('response', (response) => {
+        clearTimeout(responseTimer);
+        record(String(response.statusCode));
+        request.setTimeout(this.limits.idleTimeout, () => {
+          response.destroy(new Error(`no data for ${seconds(this.limits.idleTimeout)}`));
         });
-        resolve(answer);
+        resolve(response);
       });
       request.on('error', (error) => {
-        clearTimeout(answerTimer);
+        clearTimeout(responseTimer);
         record(error.message);
         reject(error);
       });
@@ -228,35 +229,35 @@ function isLoopback(hostname: string): boolean {
 
 function assertTransport(url: URL): void {
   if (!isTransportAllowed(url)) {
-    throw new FinalError(`${withoutSecrets(url)} is neither https nor http on loopback`);
+    throw new NonRetryableError(`${withoutSecrets(url)} is neither https nor http on loopback`);
   }
 }
 
-function redirectTarget(answer: http.IncomingMessage, from: URL): URL | undefined {
-  const status = answer.statusCode ?? 0;
-  const { location } = answer.headers;
+function redirectTarget(response: http.IncomingMessage, from: URL): URL | undefined {
+  const status = response.statusCode ?? 0;
+  const { location } = response.headers;
   if (![301, 302, 303, 307, 308].includes(status) || location === undefined) {
     return undefined;
   }
   const target = URL.parse(location, from.href);
   if (target === null) {
-    throw new FinalError('redirected to something that is not a URL');
+    throw new NonRetryableError('redirected to something that is not a URL');
   }
   return target;
 }
 
-function accepted(answer: http.IncomingMessage): Answer {
-  const status = answer.statusCode ?? 0;
+function accepted(response: http.IncomingMessage): HttpResponse {
+  const status = response.statusCode ?? 0;
   if (status < 200 || status > 299) {
-    answer.destroy();
-    throw new StatusError(status, retryAfter(answer.headers['retry-after']));
+    response.destroy();
+    throw new StatusError(status, retryAfter(response.headers['retry-after']));
   }
-  const encoding = answer.headers['content-encoding'];
+  const encoding = response.headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
-    answer.destroy();
-    throw new FinalError('the answer is compressed, which was not asked for');
+    response.destroy();
+    throw new NonRetryableError('the answer is compressed, which was not asked for');
   }
-  return { status, headers: answer.headers, body: answer };
+  return { status, headers: response.headers, body: response };
 }
 
 /** RFC 9110 §10.2.3: seconds, or a date. */
@@ -270,7 +271,7 @@ function retryAfter(header: string | undefined): number | undefined {
   return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
 }
 
-async function openFile(url: URL, signal: AbortSignal): Promise<Answer> {
+async function openFile(url: URL, signal: AbortSignal): Promise<HttpResponse> {
   await assertFile(url);
   return new Promise((resolve, reject) => {
     const body = createReadStream(url, { signal, highWaterMark: 1 << 20 });
@@ -278,7 +279,7 @@ async function openFile(url: URL, signal: AbortSignal): Promise<Answer> {
       resolve({ status: 200, headers: {}, body });
     });
     body.once('error', (error) => {
-      reject(new FinalError(`cannot read ${url.pathname}`, error));
+      reject(new NonRetryableError(`cannot read ${url.pathname}`, error));
     });
   });
 }
@@ -288,10 +289,10 @@ async function assertFile(url: URL): Promise<void> {
   const found = await stat(url).catch((error: unknown) => {
     throw codeOf(error) === 'ENOENT'
       ? new StatusError(404, undefined)
-      : new FinalError(`cannot read ${url.pathname}`, error);
+      : new NonRetryableError(`cannot read ${url.pathname}`, error);
   });
   if (!found.isFile()) {
-    throw new FinalError(`${url.pathname} is not a file`);
+    throw new NonRetryableError(`${url.pathname} is not a file`);
   }
 }
 

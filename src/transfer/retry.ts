@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pRetry from 'p-retry';
 import { explain } from '../errors.js';
-import type { Patience } from './patience.js';
-import { FinalError, StatusError, StorageError, TransferError } from './transfer-error.js';
+import { FileError, StorageError } from '../files/errors.js';
+import type { TransferLimits } from './limits.js';
+import { NonRetryableError, StatusError, TransferError } from './errors.js';
 
 /** Statuses that a later request may change: time-outs, throttling, trouble at the server. */
-const PASSING_STATUSES = new Set([408, 425, 429, 500, 502, 503, 504]);
+const TRANSIENT_STATUSES = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 /**
  * Runs one transfer, again after a passing fault: exponential backoff with jitter, `Retry-After`
@@ -21,7 +22,7 @@ export async function withRetries<T>(
   method: string,
   url: URL,
   total: number,
-  patience: Patience,
+  limits: TransferLimits,
   signal: AbortSignal,
   attempt: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
@@ -36,17 +37,17 @@ export async function withRetries<T>(
         return attempt(either);
       },
       {
-        retries: patience.retries,
-        minTimeout: patience.pause,
-        maxTimeout: patience.longestPause,
+        retries: limits.retries,
+        minTimeout: limits.retryDelay,
+        maxTimeout: limits.maxRetryDelay,
         randomize: true,
         maxRetryTime: total,
         signal: either,
-        shouldRetry: ({ error }) => isPassing(error),
+        shouldRetry: ({ error }) => isTransient(error),
         onFailedAttempt: async ({ error, retriesLeft, retryDelay }) => {
           last = error;
           if (retriesLeft > 0 && error instanceof StatusError && error.retryAfter !== undefined) {
-            const asked = Math.min(error.retryAfter, patience.longestPause);
+            const asked = Math.min(error.retryAfter, limits.maxRetryDelay);
             await sleep(Math.max(0, asked - retryDelay), undefined, { signal: either });
           }
         },
@@ -57,17 +58,17 @@ export async function withRetries<T>(
       throw signal.reason;
     }
     const cause = deadline.aborted
-      ? new FinalError(`gave up after ${String(total / 1000)} s`, last ?? error)
+      ? new NonRetryableError(`gave up after ${String(total / 1000)} s`, last ?? error)
       : error;
     throw transferError(method, url, tries, cause);
   }
 }
 
-function isPassing(error: unknown): boolean {
-  if (error instanceof FinalError) {
+function isTransient(error: unknown): boolean {
+  if (error instanceof NonRetryableError || error instanceof FileError) {
     return false;
   }
-  return error instanceof StatusError ? PASSING_STATUSES.has(error.status) : true;
+  return error instanceof StatusError ? TRANSIENT_STATUSES.has(error.status) : true;
 }
 
 function transferError(method: string, url: URL, tries: number, cause: unknown): TransferError {

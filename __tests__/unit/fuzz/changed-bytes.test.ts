@@ -6,10 +6,10 @@ import type { TrustMaterial } from '@sigstore/verify';
 import { readEvidence } from '../../../src/install/release-proof.js';
 import { parseBundle, serializeBundle, toBundle } from '../../../src/sigstore/bundle.js';
 import { parseDetached } from '../../../src/sigstore/detached.js';
-import { parseLogEntries, type LogEntry } from '../../../src/sigstore/rekor.js';
-import { parseTrustedRoot } from '../../../src/sigstore/trusted-root.js';
-import { verify, type Verified } from '../../../src/sigstore/verify.js';
-import { Digester, type DigestedFile } from '../../../src/transfer/digested-file.js';
+import { parseLogEntries, type LogEntry } from '../../../src/sigstore/evidence/rekor.js';
+import { parseTrustedRoot } from '../../../src/sigstore/trust/trusted-root.js';
+import { verify, type Verified } from '../../../src/sigstore/verify/verify.js';
+import { Digester, type DigestedFile } from '../../../src/files/digested-file.js';
 import {
   RELEASE_IDENTITY,
   RELEASE_ISSUER,

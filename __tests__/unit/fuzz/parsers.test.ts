@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
-import { line, html } from '../../../src/escape.js';
+import { escapeLogLine, escapeHtml } from '../../../src/escape.js';
 import { readEvidence } from '../../../src/install/release-proof.js';
 import { checkRelease, readSbom } from '../../../src/kubernetes/sbom.js';
 import { parseVersionRequest, resolveVersion, satisfies } from '../../../src/kubernetes/version.js';
@@ -18,8 +18,8 @@ import {
   toPem,
 } from '../../../src/sigstore/detached.js';
 import { parseHashedRekord } from '../../../src/sigstore/hashedrekord.js';
-import { parseLogEntries } from '../../../src/sigstore/rekor.js';
-import { loadTrustRoot } from '../../../src/sigstore/trusted-root.js';
+import { parseLogEntries } from '../../../src/sigstore/evidence/rekor.js';
+import { loadTrustRoot } from '../../../src/sigstore/trust/trusted-root.js';
 import { World } from '../../support/index.js';
 import { testClient } from '../transfer/server.js';
 import { bytes, forAll, mutated, orRefused, text } from './cases.js';
@@ -235,12 +235,12 @@ describe('what is shown', () => {
     await forAll(
       fc.oneof(text(), fc.string({ unit: fc.constantFrom(':', '#', '[', ' ', '\n', 'e') })),
       (value) => {
-        const shown = line(value);
+        const shown = escapeLogLine(value);
         // eslint-disable-next-line no-control-regex -- exactly these must not be there
         expect(shown).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e]/);
         expect(shown).not.toMatch(/^\s*::/);
         expect(shown).not.toContain('##[');
-        expect(html(value)).not.toMatch(/[<>"'`*_[\]|@]/);
+        expect(escapeHtml(value)).not.toMatch(/[<>"'`*_[\]|@]/);
       },
     );
   });

@@ -17,20 +17,20 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import {
-  Slot,
+  CacheEntry,
   cachedVersions,
   filesIn,
-  slotsOf,
+  cacheEntries,
   type ToolCache,
 } from '../../../src/install/tool-cache.js';
 import {
   assertUnchanged,
   install,
-  type Installed,
-  type Proven,
-  type Workshop,
+  type InstalledTool,
+  type VerifiedTool,
+  type InstallContext,
 } from '../../../src/install/obtain.js';
-import { digestFile } from '../../../src/transfer/digested-file.js';
+import { digestFile } from '../../../src/files/digested-file.js';
 
 const PLATFORM = { os: 'linux', arch: 'amd64' } as const;
 const posix = process.platform === 'win32' ? test.skip : test; // Windows has no such modes.
@@ -38,12 +38,12 @@ const posix = process.platform === 'win32' ? test.skip : test; // Windows has no
 let root: string;
 const HEX = 'ab'.repeat(32);
 let cache: ToolCache;
-let slot: Slot;
+let entry: CacheEntry;
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'tool-cache-'));
-  cache = { folder: join(root, 'cache'), trust: 'trust' };
-  slot = new Slot(cache, 'kubectl', 'v1.31.9', PLATFORM, HEX);
+  cache = { folder: join(root, 'cache'), trustKey: 'trust' };
+  entry = new CacheEntry(cache, 'kubectl', 'v1.31.9', PLATFORM, HEX);
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
@@ -58,116 +58,116 @@ function finished(content: string): string {
 
 /** The same bytes, in another folder. */
 function replaceSlot(): void {
-  const bytes = readFileSync(slot.files().binary);
-  renameSync(slot.folder, `${slot.folder}-aside`);
-  mkdirSync(slot.folder);
-  writeFileSync(slot.files().binary, bytes);
+  const bytes = readFileSync(entry.files().binary);
+  renameSync(entry.folder, `${entry.folder}-aside`);
+  mkdirSync(entry.folder);
+  writeFileSync(entry.files().binary, bytes);
 }
 
-describe('Slot', () => {
+describe('CacheEntry', () => {
   test('is where the tool cache of a runner would have it', () => {
-    expect(slot.folder).toBe(
+    expect(entry.folder).toBe(
       join(root, 'cache', 'verified-kubectl', '1.31.9', `linux-amd64-trust-${HEX}`),
     );
     const platform = { os: 'windows', arch: 'amd64' } as const;
-    const windows = new Slot(cache, 'kubectl', 'v1.31.9', platform, HEX);
+    const windows = new CacheEntry(cache, 'kubectl', 'v1.31.9', platform, HEX);
     expect(windows.files().binary).toMatch(/kubectl\.exe$/);
   });
 
   test('is filled in one step, executable and marked', async () => {
     const folder = finished('one');
-    expect(await slot.isOccupied()).toBe(false);
-    expect(await slot.fill(folder)).toBe(true);
-    expect(await slot.isOccupied()).toBe(true);
+    expect(await entry.exists()).toBe(false);
+    expect(await entry.commit(folder)).toBe(true);
+    expect(await entry.exists()).toBe(true);
     expect(existsSync(folder)).toBe(false);
-    expect(existsSync(`${slot.folder}.complete`)).toBe(true);
-    expect(statSync(slot.files().binary).mode & 0o100).toBe(
+    expect(existsSync(`${entry.folder}.complete`)).toBe(true);
+    expect(statSync(entry.files().binary).mode & 0o100).toBe(
       process.platform === 'win32' ? 0 : 0o100,
     );
-    await expect(slot.assertOwned()).resolves.toBeUndefined();
+    await expect(entry.assertOwned()).resolves.toBeUndefined();
   });
 
   test('is not filled twice: the first one stays', async () => {
-    await slot.fill(finished('one'));
+    await entry.commit(finished('one'));
     const second = finished('two');
-    expect(await slot.fill(second)).toBe(false);
+    expect(await entry.commit(second)).toBe(false);
     expect(existsSync(second)).toBe(true);
-    expect(readFileSync(slot.files().binary, 'utf8')).toBe('one');
+    expect(readFileSync(entry.files().binary, 'utf8')).toBe('one');
   });
 
   test.each([
     ['left alone', () => undefined, true],
-    ['written to', () => writeFileSync(slot.files().binary, 'other'), false],
+    ['written to', () => writeFileSync(entry.files().binary, 'other'), false],
     ['replaced', () => replaceSlot(), false],
-    ['emptied', () => rmSync(slot.folder, { recursive: true }), false],
+    ['emptied', () => rmSync(entry.folder, { recursive: true }), false],
   ])('tells by its trace that it was %s', async (_, change, isUnchanged) => {
-    await slot.fill(finished('one'));
-    const trace = await slot.trace();
+    await entry.commit(finished('one'));
+    const trace = await entry.fingerprint();
     change();
-    const unchanged = assertUnchanged([{ slot, trace } as Installed]);
+    const unchanged = assertUnchanged([{ cacheEntry: entry, fingerprint: trace } as InstalledTool]);
     if (isUnchanged) await expect(unchanged).resolves.toBeUndefined();
     else await expect(unchanged).rejects.toMatchObject({ code: 'INSTALL_FAILED' });
   });
 
   test('is removed with its marker, and may then be filled again', async () => {
-    await slot.fill(finished('one'));
-    await slot.remove(await slot.trace());
-    expect(readdirSync(join(slot.folder, '..'))).toEqual([]);
-    expect(await slot.isOccupied()).toBe(false);
-    expect(existsSync(`${slot.folder}.complete`)).toBe(false);
-    expect(await slot.fill(finished('two'))).toBe(true);
+    await entry.commit(finished('one'));
+    await entry.remove(await entry.fingerprint());
+    expect(readdirSync(join(entry.folder, '..'))).toEqual([]);
+    expect(await entry.exists()).toBe(false);
+    expect(existsSync(`${entry.folder}.complete`)).toBe(false);
+    expect(await entry.commit(finished('two'))).toBe(true);
   });
 
   test.each([
-    ['written to', () => writeFileSync(slot.files().binary, 'other')],
+    ['written to', () => writeFileSync(entry.files().binary, 'other')],
     ['replaced', () => replaceSlot()],
-    ['given another file', () => writeFileSync(join(slot.folder, 'another'), '')],
+    ['given another file', () => writeFileSync(join(entry.folder, 'another'), '')],
   ])('is not removed when it has been %s since it was judged', async (_, change) => {
-    await slot.fill(finished('one'));
-    const judged = await slot.trace();
+    await entry.commit(finished('one'));
+    const judged = await entry.fingerprint();
     change();
-    await slot.remove(judged);
-    expect(existsSync(slot.files().binary)).toBe(true);
+    await entry.remove(judged);
+    expect(existsSync(entry.files().binary)).toBe(true);
   });
 
   test('may be removed by several runs at once', async () => {
-    await slot.fill(finished('one'));
-    const judged = await slot.trace();
-    await Promise.all([1, 2, 3, 4].map(() => slot.remove(judged)));
-    expect(readdirSync(join(slot.folder, '..'))).toEqual([]);
+    await entry.commit(finished('one'));
+    const judged = await entry.fingerprint();
+    await Promise.all([1, 2, 3, 4].map(() => entry.remove(judged)));
+    expect(readdirSync(join(entry.folder, '..'))).toEqual([]);
   });
 
   test('sweeps away what died an hour ago, and nothing younger', async () => {
-    const parent = join(slot.folder, '..');
+    const parent = join(entry.folder, '..');
     const [old, young] = [join(parent, '.partial-old'), join(parent, '.partial-young')];
     for (const partial of [old, young]) {
       mkdirSync(partial, { recursive: true });
     }
     const twoHoursAgo = Date.now() / 1000 - 7_200;
     utimesSync(old, twoHoursAgo, twoHoursAgo);
-    await slot.fill(finished('one'));
+    await entry.commit(finished('one'));
     expect(readdirSync(parent).sort()).toEqual(
-      ['.partial-young', basename(slot.folder), `${basename(slot.folder)}.complete`].sort(),
+      ['.partial-young', basename(entry.folder), `${basename(entry.folder)}.complete`].sort(),
     );
   });
 
   posix.each([
-    ['a binary that the group can write to', () => chmodSync(slot.files().binary, 0o775)],
-    ['evidence that everybody can write to', () => chmodSync(slot.files().bundle, 0o646)],
-    ['a folder that the group can write to', () => chmodSync(slot.folder, 0o775)],
-    ['a binary of two names', () => linkSync(slot.files().binary, join(root, 'other name'))],
-    ['a link in it', () => symlinkSync(slot.files().binary, join(slot.folder, 'link'))],
-    ['a folder in it', () => mkdirSync(join(slot.folder, 'folder'))],
+    ['a binary that the group can write to', () => chmodSync(entry.files().binary, 0o775)],
+    ['evidence that everybody can write to', () => chmodSync(entry.files().bundle, 0o646)],
+    ['a folder that the group can write to', () => chmodSync(entry.folder, 0o775)],
+    ['a binary of two names', () => linkSync(entry.files().binary, join(root, 'other name'))],
+    ['a link in it', () => symlinkSync(entry.files().binary, join(entry.folder, 'link'))],
+    ['a folder in it', () => mkdirSync(join(entry.folder, 'folder'))],
   ])('refuses %s', async (_, spoil) => {
-    await slot.fill(finished('one'));
+    await entry.commit(finished('one'));
     spoil();
-    await expect(slot.assertOwned()).rejects.toMatchObject({ code: 'INSTALL_FAILED' });
+    await expect(entry.assertOwned()).rejects.toMatchObject({ code: 'INSTALL_FAILED' });
   });
 
   test('a file in the place of the folder is INSTALL_FAILED', async () => {
-    mkdirSync(join(slot.folder, '..'), { recursive: true });
-    writeFileSync(slot.folder, '');
-    await expect(slot.assertOwned()).rejects.toMatchObject({ code: 'INSTALL_FAILED' });
+    mkdirSync(join(entry.folder, '..'), { recursive: true });
+    writeFileSync(entry.folder, '');
+    await expect(entry.assertOwned()).rejects.toMatchObject({ code: 'INSTALL_FAILED' });
   });
 });
 
@@ -187,15 +187,15 @@ describe('install', () => {
     const { binary } = filesIn(folder, 'kubectl', PLATFORM);
     const file = await digestFile(binary, 1000);
     change(binary, folder);
-    const proven = { slot, folder, trace: undefined, verified: { file } };
-    return install({} as Workshop, proven as unknown as Proven);
+    const proven = { cacheEntry: entry, folder, fingerprint: undefined, verified: { file } };
+    return install({} as InstallContext, proven as unknown as VerifiedTool);
   }
 
   test.each<[string, (binary: string, folder: string) => void]>([
     ['is left alone', () => undefined],
     ['is copied, as to another file system', (binary) => replace(binary, 'one')],
   ])('takes a binary that %s', async (_, change) => {
-    expect(await installAfter(change)).toMatchObject({ folder: slot.folder });
+    expect(await installAfter(change)).toMatchObject({ folder: entry.folder });
   });
 
   test.each<[string, (binary: string, folder: string) => void]>([
@@ -205,7 +205,7 @@ describe('install', () => {
     ...(process.platform === 'win32' ? [] : [BEHIND_A_LINK]),
   ])('refuses one that %s on its way', async (_, change) => {
     await expect(installAfter(change)).rejects.toMatchObject({ code: 'INSTALL_FAILED' });
-    expect(await slot.isOccupied()).toBe(false);
+    expect(await entry.exists()).toBe(false);
   });
 });
 
@@ -218,12 +218,12 @@ function replace(path: string, content: string): void {
 
 describe('slotsOf', () => {
   test('finds every copy of a version, by the digest in its name', async () => {
-    await slot.fill(finished('one'));
-    const other = new Slot(cache, 'kubectl', 'v1.31.9', PLATFORM, 'cd'.repeat(32));
-    await other.fill(finished('two'));
-    const found = await slotsOf(cache, 'kubectl', 'v1.31.9', PLATFORM);
-    expect(found.map(({ folder }) => folder)).toEqual([slot.folder, other.folder]);
-    expect(await slotsOf(cache, 'kubectl', 'v1.31.8', PLATFORM)).toEqual([]);
+    await entry.commit(finished('one'));
+    const other = new CacheEntry(cache, 'kubectl', 'v1.31.9', PLATFORM, 'cd'.repeat(32));
+    await other.commit(finished('two'));
+    const found = await cacheEntries(cache, 'kubectl', 'v1.31.9', PLATFORM);
+    expect(found.map(({ folder }) => folder)).toEqual([entry.folder, other.folder]);
+    expect(await cacheEntries(cache, 'kubectl', 'v1.31.8', PLATFORM)).toEqual([]);
   });
 });
 
@@ -249,7 +249,7 @@ describe('cachedVersions', () => {
 
   test('is empty where there is no tool cache', async () => {
     expect(
-      await cachedVersions({ folder: join(root, 'none'), trust: 'trust' }, 'kubectl', PLATFORM),
+      await cachedVersions({ folder: join(root, 'none'), trustKey: 'trust' }, 'kubectl', PLATFORM),
     ).toEqual([]);
   });
 });

@@ -8,7 +8,7 @@ import {
   type VersionRequest,
 } from '../../../src/kubernetes/version.js';
 import { HttpClient } from '../../../src/transfer/http.js';
-import { PATIENCE, scaled } from '../../../src/transfer/patience.js';
+import { TRANSFER_LIMITS, scaled } from '../../../src/transfer/limits.js';
 import { ReleaseHost, fault } from '../../support/index.js';
 import { rejectionOf } from '../expect-error.js';
 
@@ -112,7 +112,7 @@ describe('the pointers of a release host', () => {
     http = new HttpClient({
       userAgent: 'test',
       proxyEnvironment: {},
-      patience: scaled(PATIENCE, 0.01),
+      limits: scaled(TRANSFER_LIMITS, 0.01),
       signal: new AbortController().signal,
       onRequest: () => {},
     });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parseBundle, serializeBundle } from '../../../src/sigstore/bundle.js';
-import { parseLogEntries } from '../../../src/sigstore/rekor.js';
+import { parseLogEntries } from '../../../src/sigstore/evidence/rekor.js';
 import { World, bundledEntries, bundleJson } from '../../support/index.js';
 import { codeOf } from './errors.js';
 import { bundleOf, Signer } from './signed-file.js';

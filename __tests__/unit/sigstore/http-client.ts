@@ -1,12 +1,12 @@
 import { HttpClient } from '../../../src/transfer/http.js';
-import { PATIENCE, scaled } from '../../../src/transfer/patience.js';
+import { TRANSFER_LIMITS, scaled } from '../../../src/transfer/limits.js';
 
 /** The action's HTTP client, with less patience. */
 export function httpClient(signal: AbortSignal = new AbortController().signal): HttpClient {
   return new HttpClient({
     userAgent: 'test',
     proxyEnvironment: {},
-    patience: { ...scaled(PATIENCE, 0.1), pause: 1, longestPause: 2 },
+    limits: { ...scaled(TRANSFER_LIMITS, 0.1), retryDelay: 1, maxRetryDelay: 2 },
     signal,
     onRequest: () => {},
   });

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Bundle } from '@sigstore/bundle';
 import { parseBundle, toBundle } from '../../../src/sigstore/bundle.js';
-import { parseLogEntries, type LogEntry } from '../../../src/sigstore/rekor.js';
-import { Digester, type DigestedFile } from '../../../src/transfer/digested-file.js';
+import { parseLogEntries, type LogEntry } from '../../../src/sigstore/evidence/rekor.js';
+import { Digester, type DigestedFile } from '../../../src/files/digested-file.js';
 import type {
   PublishedFile,
   Signed,

@@ -13,8 +13,8 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { download } from '../../../src/transfer/download.js';
 import { downloadFailed } from '../../../src/transfer/download-failed.js';
-import type { DigestedFile } from '../../../src/transfer/digested-file.js';
-import { TransferError } from '../../../src/transfer/transfer-error.js';
+import type { DigestedFile } from '../../../src/files/digested-file.js';
+import { TransferError } from '../../../src/transfer/errors.js';
 import { ReleaseHost, fault, type FaultAction } from '../../support/index.js';
 import { testClient } from './server.js';
 
@@ -181,7 +181,7 @@ describe('download', () => {
 
   test('absent: no file is made', async () => {
     host.remove('object');
-    await expect(get()).rejects.toMatchObject({ absent: true });
+    await expect(get()).rejects.toMatchObject({ notFound: true });
     expect(readdirSync(folder)).toEqual([]);
   });
 

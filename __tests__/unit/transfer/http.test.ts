@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { isTransportAllowed } from '../../../src/transfer/http.js';
-import { TransferError } from '../../../src/transfer/transfer-error.js';
+import { TransferError } from '../../../src/transfer/errors.js';
 import { LoopbackServer, fault, tally } from '../../support/index.js';
 import { SHORT, testClient } from './server.js';
 
@@ -73,13 +73,13 @@ describe('read', () => {
     server.fail('/a', fault.status(status), Infinity);
     const { http } = testClient();
     expect(await http.readIfPresent(at('/a'), 5)).toBeUndefined();
-    expect((await failureOf(http.read(at('/a'), 5))).absent).toBe(true);
+    expect((await failureOf(http.read(at('/a'), 5))).notFound).toBe(true);
   });
 
   test.each([400, 401, 402, 405, 418, 451, 501])('status %i is final', async (status) => {
     server.fail('/a', fault.status(status), Infinity);
     const error = await failureOf(testClient().http.read(at('/a'), 5));
-    expect(error).toMatchObject({ status, tries: 1, local: false, absent: false });
+    expect(error).toMatchObject({ status, tries: 1, local: false, notFound: false });
   });
 
   test.each([408, 425, 429, 500, 502, 503, 504])('status %i passes', async (status) => {
@@ -169,7 +169,7 @@ describe('the token', () => {
 describe('the end', () => {
   test('an abort ends a waiting, a stalled and a pausing request at once', async () => {
     const { http, abort } = testClient({
-      patience: { ...SHORT, pause: 60_000, longestPause: 60_000 },
+      limits: { ...SHORT, retryDelay: 60_000, maxRetryDelay: 60_000 },
     });
     server.fail('/hang', fault.hang());
     server.fail('/stall', fault.stall());
@@ -206,7 +206,7 @@ describe('file URLs', () => {
 
   test('a folder is no file, and not tried again', async () => {
     const error = await failureOf(testClient().http.read(pathToFileURL(folder), 5));
-    expect(error).toMatchObject({ tries: 1, absent: false });
+    expect(error).toMatchObject({ tries: 1, notFound: false });
     expect(error.message).toContain('is not a file');
   });
 

@@ -1,12 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { withRetries } from '../../../src/transfer/retry.js';
-import {
-  FinalError,
-  StatusError,
-  StorageError,
-  TransferError,
-} from '../../../src/transfer/transfer-error.js';
-import { PATIENCE, scaled } from '../../../src/transfer/patience.js';
+import { NonRetryableError, StatusError, TransferError } from '../../../src/transfer/errors.js';
+import { StorageError } from '../../../src/files/errors.js';
+import { TRANSFER_LIMITS, scaled } from '../../../src/transfer/limits.js';
 import { SHORT } from './server.js';
 
 const URL_ASKED = new URL('https://host.test/object');
@@ -26,10 +22,8 @@ function attempts(...errors: Error[]): { attempt: () => Promise<string>; count: 
   };
 }
 
-const run = (
-  attempt: (signal: AbortSignal) => Promise<string>,
-  patience = SHORT,
-): Promise<string> => withRetries('GET', URL_ASKED, patience.small, patience, NEVER, attempt);
+const run = (attempt: (signal: AbortSignal) => Promise<string>, limits = SHORT): Promise<string> =>
+  withRetries('GET', URL_ASKED, limits.metadataTimeout, limits, NEVER, attempt);
 
 describe('withRetries', () => {
   test('tries again after a passing fault', async () => {
@@ -50,7 +44,7 @@ describe('withRetries', () => {
   });
 
   test.each<[string, Error, boolean]>([
-    ['final', new FinalError('never'), false],
+    ['final', new NonRetryableError('never'), false],
     ['of the disk', new StorageError('full', new Error('ENOSPC')), true],
     ['status 400', new StatusError(400, undefined), false],
   ])('an error that is %s: one try', async (_what, error, local) => {
@@ -61,13 +55,13 @@ describe('withRetries', () => {
 
   test('Retry-After is bounded by the longest pause', async () => {
     const { attempt } = attempts(new StatusError(429, 3_600_000));
-    expect(await run(attempt, { ...SHORT, longestPause: 5 })).toBe('done');
+    expect(await run(attempt, { ...SHORT, maxRetryDelay: 5 })).toBe('done');
   });
 
   test('the total is bounded, and the last cause named', async () => {
-    const patience = { ...SHORT, small: 80, pause: 60_000, longestPause: 60_000 };
+    const limits = { ...SHORT, metadataTimeout: 80, retryDelay: 60_000, maxRetryDelay: 60_000 };
     const { attempt } = attempts(...Array.from({ length: 9 }, () => new Error('the last cause')));
-    const failed = run(attempt, patience);
+    const failed = run(attempt, limits);
     await expect(failed).rejects.toBeInstanceOf(TransferError);
     await expect(failed).rejects.toThrow('the last cause');
   });
@@ -78,7 +72,7 @@ describe('withRetries', () => {
         new Promise((_resolve, reject) => {
           signal.addEventListener('abort', () => reject(new Error('stopped')));
         }),
-      { ...SHORT, small: 20 },
+      { ...SHORT, metadataTimeout: 20 },
     );
     // What waits for the deadline alone must not be all that keeps the process alive.
     const alive = setTimeout(() => {}, 5_000);
@@ -96,10 +90,10 @@ describe('withRetries', () => {
     await expect(failed).rejects.toBe(reason);
   });
 
-  test('patience is scaled in its times, not in its tries', () => {
-    const half = scaled(PATIENCE, 0.5);
-    expect(half.retries).toBe(PATIENCE.retries);
-    expect(half.small).toBe(PATIENCE.small / 2);
-    expect(half.longestPause).toBe(PATIENCE.longestPause / 2);
+  test('limits is scaled in its times, not in its tries', () => {
+    const half = scaled(TRANSFER_LIMITS, 0.5);
+    expect(half.retries).toBe(TRANSFER_LIMITS.retries);
+    expect(half.metadataTimeout).toBe(TRANSFER_LIMITS.metadataTimeout / 2);
+    expect(half.maxRetryDelay).toBe(TRANSFER_LIMITS.maxRetryDelay / 2);
   });
 });

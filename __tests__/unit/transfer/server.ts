@@ -1,12 +1,12 @@
 import { HttpClient, type HttpOptions, type RequestRecord } from '../../../src/transfer/http.js';
-import { PATIENCE, scaled, type Patience } from '../../../src/transfer/patience.js';
+import { TRANSFER_LIMITS, scaled, type TransferLimits } from '../../../src/transfer/limits.js';
 
 /** Short, so that giving up takes no time; long enough for a slow machine to answer at all. */
-export const SHORT: Patience = {
-  ...scaled(PATIENCE, 0.02),
-  answer: 2_000,
-  small: 10_000,
-  artifact: 10_000,
+export const SHORT: TransferLimits = {
+  ...scaled(TRANSFER_LIMITS, 0.02),
+  responseTimeout: 2_000,
+  metadataTimeout: 10_000,
+  downloadTimeout: 10_000,
 };
 
 export interface TestClient {
@@ -21,7 +21,7 @@ export function testClient(options: Partial<HttpOptions> = {}): TestClient {
   const http = new HttpClient({
     userAgent: 'test',
     proxyEnvironment: {},
-    patience: SHORT,
+    limits: SHORT,
     signal: abort.signal,
     onRequest: (record) => records.push(record),
     ...options,

@@ -5,7 +5,7 @@ import ts from 'typescript';
 import tseslint from 'typescript-eslint';
 
 /** The rules of eslint.config.js that keep a promise of this project; the rest is good taste. */
-const HOUSE_RULES = new Set([
+const PROJECT_RULES = new Set([
   'no-restricted-imports',
   'no-restricted-properties',
   'no-restricted-syntax',
@@ -23,7 +23,7 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const eslint = new ESLint({
   cwd: ROOT,
   overrideConfig: [tseslint.configs.disableTypeChecked],
-  ruleFilter: ({ ruleId }) => HOUSE_RULES.has(ruleId),
+  ruleFilter: ({ ruleId }) => PROJECT_RULES.has(ruleId),
 });
 
 /** Lints `code` as if it stood in the file `filePath`; returns the rules that it breaks. */
@@ -34,13 +34,13 @@ async function rulesBrokenBy(code: string, filePath: string): Promise<(string | 
 
 // The first run loads the linter, which takes a slow machine longer than one test may take.
 beforeAll(async () => {
-  await eslint.lintText('', { filePath: 'src/main.ts' });
+  await eslint.lintText('', { filePath: 'src/setup.ts' });
 }, 60_000);
 
 const importOf = (specifier: string): string => `import { x } from '${specifier}';\nx();\n`;
 
-/** [the wall, the file, an import that is refused there, its twin that is accepted] */
-const IMPORTS: [wall: string, file: string, refused: string, accepted: string][] = [
+/** [the boundary, the file, an import that is refused there, its twin that is accepted] */
+const IMPORTS: [boundary: string, file: string, refused: string, accepted: string][] = [
   ['errors is the ground', 'src/errors.ts', './transfer/http.js', 'node:util'],
   ['transfer is the ground', 'src/transfer/http.ts', '../inputs.js', '../errors.js'],
   [
@@ -49,12 +49,22 @@ const IMPORTS: [wall: string, file: string, refused: string, accepted: string][]
     '../kubernetes/release.js',
     './download.js',
   ],
-  ['transfer knows no signature', 'src/transfer/http.ts', '../sigstore/verify.js', 'node:http'],
-  ['no release below a signature', 'src/sigstore/rekor.ts', '../kubernetes/sbom.js', './bundle.js'],
+  [
+    'transfer knows no signature',
+    'src/transfer/http.ts',
+    '../sigstore/verify/verify.js',
+    'node:http',
+  ],
+  [
+    'no release below a signature',
+    'src/sigstore/bundle.ts',
+    '../kubernetes/sbom.js',
+    './base64.js',
+  ],
   [
     'no signature below a release',
     'src/kubernetes/sbom.ts',
-    '../sigstore/rekor.js',
+    '../sigstore/evidence/rekor.js',
     './release.js',
   ],
   [
@@ -65,30 +75,48 @@ const IMPORTS: [wall: string, file: string, refused: string, accepted: string][]
   ],
   [
     'sigstore stands on transfer',
-    'src/sigstore/rekor.ts',
+    'src/sigstore/bundle.ts',
     '../install/obtain.js',
     '../transfer/http.js',
   ],
-  ['install is below the top', 'src/install/obtain.ts', '../report.js', '../sigstore/verify.js'],
+  [
+    'install is below the top',
+    'src/install/obtain.ts',
+    '../report.js',
+    '../sigstore/verify/verify.js',
+  ],
   ['inputs are read before the rest', 'src/inputs.ts', './report.js', './kubernetes/version.js'],
-  ['a report starts nothing', 'src/report.ts', './main.js', './inputs.js'],
-  ['main is not the entry point', 'src/main.ts', './index.js', './report.js'],
-  ['the entry point only runs', 'src/index.ts', './report.js', './main.js'],
+  ['a report starts nothing', 'src/report.ts', './setup.js', './inputs.js'],
+  ['setup is not the entry point', 'src/setup.ts', './index.js', './report.js'],
+  ['the entry point only runs', 'src/index.ts', './report.js', './setup.js'],
   ['a new file has no rights yet', 'src/new.ts', './inputs.js', 'node:path'],
-  ['nothing leaves src', 'src/main.ts', '../__tests__/support/world.js', './inputs.js'],
-  ['no detour out of a folder', 'src/sigstore/rekor.ts', './../kubernetes/sbom.js', './bundle.js'],
+  [
+    'no release below evidence',
+    'src/sigstore/evidence/rekor.ts',
+    '../../kubernetes/sbom.js',
+    '../bundle.js',
+  ],
+  [
+    'no way up from a folder of sigstore',
+    'src/sigstore/verify/verify.ts',
+    '../../install/obtain.js',
+    '../../files/digested-file.js',
+  ],
+  ['files know no network', 'src/files/digested-file.ts', '../transfer/http.js', './errors.js'],
+  ['nothing leaves src', 'src/setup.ts', '../__tests__/support/world.js', './inputs.js'],
+  ['no detour out of a folder', 'src/sigstore/bundle.ts', './../kubernetes/sbom.js', './base64.js'],
   [
     'no detour by a folder',
     'src/install/obtain.ts',
-    '../sigstore/../main.js',
-    '../sigstore/verify.js',
+    '../sigstore/../setup.js',
+    '../sigstore/verify/verify.js',
   ],
-  ['no second tool cache', 'src/install/tool-cache.ts', '@actions/tool-cache', './journal.js'],
-  ['nothing that only tests use', 'src/sigstore/verify.ts', 'sigstore', '@sigstore/verify'],
-  ['the environment by import', 'src/main.ts', 'node:process', 'node:os'],
+  ['no second tool cache', 'src/install/tool-cache.ts', '@actions/tool-cache', './logger.js'],
+  ['nothing that only tests use', 'src/sigstore/verify/verify.ts', 'sigstore', '@sigstore/verify'],
+  ['the environment by import', 'src/setup.ts', 'node:process', 'node:os'],
 ];
 
-describe.each(IMPORTS)('%s: %s', (_wall, file, refused, accepted) => {
+describe.each(IMPORTS)('%s: %s', (_boundary, file, refused, accepted) => {
   it(`refuses ${refused}`, async () => {
     expect(await rulesBrokenBy(importOf(refused), file)).toContain('no-restricted-imports');
   });
@@ -98,7 +126,7 @@ describe.each(IMPORTS)('%s: %s', (_wall, file, refused, accepted) => {
   });
 });
 
-describe('a wall holds for every way to import', () => {
+describe('a boundary holds for every way to import', () => {
   it.each([
     ['a type', "import type { X } from '$';\nexport type Y = X;\n", 'no-restricted-imports'],
     ['a re-export', "export { x } from '$';\n", 'no-restricted-imports'],
@@ -109,16 +137,16 @@ describe('a wall holds for every way to import', () => {
     ['a typeof import', "export type X = typeof import('$');\n", 'no-restricted-syntax'],
   ])('%s', async (_way, template, rule) => {
     const across = template.replace('$', '../kubernetes/sbom.js');
-    const within = template.replace('$', './bundle.js');
+    const within = template.replace('$', './base64.js');
 
-    expect(await rulesBrokenBy(across, 'src/sigstore/rekor.ts')).toContain(rule);
-    expect(await rulesBrokenBy(within, 'src/sigstore/rekor.ts')).toEqual([]);
+    expect(await rulesBrokenBy(across, 'src/sigstore/bundle.ts')).toContain(rule);
+    expect(await rulesBrokenBy(within, 'src/sigstore/bundle.ts')).toEqual([]);
   });
 
   it('refuses an import whose module cannot be read off', async () => {
     const code = 'export const load = (name: string) => import(name);\n';
 
-    expect(await rulesBrokenBy(code, 'src/sigstore/rekor.ts')).toContain('no-restricted-syntax');
+    expect(await rulesBrokenBy(code, 'src/sigstore/bundle.ts')).toContain('no-restricted-syntax');
   });
 });
 
@@ -127,7 +155,7 @@ describe('packages that only some files may import', () => {
     expect(await rulesBrokenBy(importOf('@actions/core'), file)).toEqual([]);
   });
 
-  it.each(['src/main.ts', 'src/inputs.ts', 'src/errors.ts', 'src/install/tool-cache.ts'])(
+  it.each(['src/setup.ts', 'src/inputs.ts', 'src/errors.ts', 'src/install/tool-cache.ts'])(
     '%s: no @actions/core',
     async (file) => {
       const broken = await rulesBrokenBy(importOf('@actions/core'), file);
@@ -147,7 +175,7 @@ describe('the environment', () => {
     ["import { env } from 'node:process';\nenv();\n", 'no-restricted-imports'],
     ["import { env } from 'process';\nenv();\n", 'no-restricted-imports'],
   ])('%j', async (code, rule) => {
-    expect(await rulesBrokenBy(code, 'src/main.ts')).toContain(rule);
+    expect(await rulesBrokenBy(code, 'src/setup.ts')).toContain(rule);
   });
 
   it('is read in inputs.ts', async () => {
@@ -157,7 +185,7 @@ describe('the environment', () => {
   });
 
   it('is not the whole of `process`', async () => {
-    expect(await rulesBrokenBy('export const x = process.platform;\n', 'src/main.ts')).toEqual([]);
+    expect(await rulesBrokenBy('export const x = process.platform;\n', 'src/setup.ts')).toEqual([]);
   });
 });
 
@@ -168,14 +196,14 @@ describe('errors', () => {
     'promise.catch(() => {});\n',
     'promise.catch(function () { /* never mind */ });\n',
   ])('are not swallowed: %j', async (code) => {
-    expect(await rulesBrokenBy(code, 'src/main.ts')).toContain('no-restricted-syntax');
+    expect(await rulesBrokenBy(code, 'src/setup.ts')).toContain('no-restricted-syntax');
     expect(await rulesBrokenBy(code, '__tests__/unit/x.test.ts')).toContain('no-restricted-syntax');
   });
 
   it('are handled', async () => {
     const code = 'try { f(); } catch (error) { g(error); }\npromise.catch((error) => g(error));\n';
 
-    expect(await rulesBrokenBy(code, 'src/main.ts')).toEqual([]);
+    expect(await rulesBrokenBy(code, 'src/setup.ts')).toEqual([]);
   });
 });
 
@@ -186,9 +214,13 @@ describe('a way around the linter or the type checker', () => {
     ['a type error ignored', '// @ts-ignore: wrong\nexport const x = 1;\n', 'ban-ts-comment'],
     ['a rule off, no reason', '/* eslint-disable no-empty */\n', 'require-description'],
     ['every rule off', '/* eslint-disable -- today only */\n', 'no-unlimited-disable'],
-    ['a wall off', '/* eslint-disable no-restricted-imports -- x */\n', 'no-restricted-disable'],
+    [
+      'a boundary off',
+      '/* eslint-disable no-restricted-imports -- x */\n',
+      'no-restricted-disable',
+    ],
   ])('%s is refused', async (_way, code, rule) => {
-    const broken = await rulesBrokenBy(code, 'src/main.ts');
+    const broken = await rulesBrokenBy(code, 'src/setup.ts');
 
     expect(broken).toContainEqual(expect.stringContaining(rule));
   });
@@ -198,7 +230,7 @@ describe('a way around the linter or the type checker', () => {
       '// eslint-disable-next-line no-control-regex -- the log is cleaned of exactly these\n' +
       'export const x = /\\x00/;\n';
 
-    expect(await rulesBrokenBy(code, 'src/main.ts')).toEqual([]);
+    expect(await rulesBrokenBy(code, 'src/setup.ts')).toEqual([]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { ExpectedIdentity } from '../sigstore/identity.js';
-import type { TrustRootChoice } from '../sigstore/trusted-root.js';
+import type { ExpectedIdentity } from '../sigstore/verify/identity.js';
+import type { TrustRootChoice } from '../sigstore/trust/trusted-root.js';
 
 /**
  * Names what a run asks of a copy: issuer, identity, trust root or the root that TUF begins with,
@@ -10,7 +10,7 @@ import type { TrustRootChoice } from '../sigstore/trusted-root.js';
  * @param unboundFrom without proof for the release, the host that was believed; else undefined
  * @returns 16 hex digits
  */
-export function trustLabel(
+export function trustKey(
   identity: ExpectedIdentity,
   trustRoot: TrustRootChoice,
   unboundFrom: URL | undefined,

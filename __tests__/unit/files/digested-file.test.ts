@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { digestFile } from '../../../src/transfer/digested-file.js';
+import { digestFile } from '../../../src/files/digested-file.js';
 
 const BYTES = randomBytes(3_000_001);
 const key = generateKeyPairSync('ec', { namedCurve: 'P-256' });

@@ -1,7 +1,7 @@
 import { createHash, createVerify, type KeyObject } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { FinalError, TooLargeError } from './transfer-error.js';
+import { FileError, TooLargeError } from './errors.js';
 
 const PIECE = 1 << 20;
 
@@ -70,7 +70,7 @@ export class DigestedFile {
     }
     const { sha256, check } = digester.end();
     if (!sha256.equals(this.sha256)) {
-      throw new FinalError(`${this.path} was changed by another process`);
+      throw new FileError(`${this.path} was changed by another process`);
     }
     return check;
   }

@@ -1,8 +1,8 @@
-import { SetupError, explain } from '../errors.js';
-import type { HttpClient } from '../transfer/http.js';
-import { TransferError } from '../transfer/transfer-error.js';
-import { leafHash } from './hashedrekord.js';
-import { base64, list, object, text, whole } from './json.js';
+import { SetupError, explain } from '../../errors.js';
+import type { HttpClient } from '../../transfer/http.js';
+import { TransferError } from '../../transfer/errors.js';
+import { leafHash } from '../hashedrekord.js';
+import { base64, list, object, nonEmptyString, safeInteger } from '../json.js';
 
 /** An answer about one entry is a few KiB; a proof in a log of 2^64 entries would be 8 KiB. */
 const MAX_ENTRY_BYTES = 256 << 10;
@@ -66,8 +66,8 @@ export class TransparencyLog {
    */
   async entryByLeafHash(hash: string): Promise<LogEntry | undefined> {
     const url = new URL(`api/v1/log/entries/${hash}`, this.#base);
-    const answer = await this.#ask(() => this.#http.read(url, MAX_ENTRY_BYTES));
-    const entry = answer === undefined ? undefined : parseLogEntries(answer)[0];
+    const response = await this.#request(() => this.#http.read(url, MAX_ENTRY_BYTES));
+    const entry = response === undefined ? undefined : parseLogEntries(response)[0];
     if (entry !== undefined && !entry.uuid.endsWith(hash)) {
       throw invalid(`the log was asked for entry ${hash} and returned ${entry.uuid}`);
     }
@@ -86,10 +86,10 @@ export class TransparencyLog {
     const url = new URL('api/v1/log/entries/retrieve', this.#base);
     for (let i = 0; i < uuids.length; i += ENTRIES_PER_REQUEST) {
       const entryUUIDs = uuids.slice(i, i + ENTRIES_PER_REQUEST);
-      const answer = await this.#ask(() =>
+      const response = await this.#request(() =>
         this.#http.read(url, MAX_ENTRIES_BYTES, { method: 'POST', json: { entryUUIDs } }),
       );
-      entries.push(...(answer === undefined ? [] : parseLogEntries(answer)));
+      entries.push(...(response === undefined ? [] : parseLogEntries(response)));
     }
     return entries.sort((a, b) => a.integratedTime - b.integratedTime);
   }
@@ -97,10 +97,10 @@ export class TransparencyLog {
   async #uuidsByDigest(sha256: string): Promise<string[]> {
     const url = new URL('api/v1/index/retrieve', this.#base);
     const json = { hash: `sha256:${sha256}` };
-    const answer = await this.#ask(() =>
+    const response = await this.#request(() =>
       this.#http.read(url, MAX_INDEX_BYTES, { method: 'POST', json }),
     );
-    const uuids = answer === undefined ? [] : parseJson(answer);
+    const uuids = response === undefined ? [] : parseJson(response);
     if (
       !Array.isArray(uuids) ||
       !uuids.every((id) => typeof id === 'string' && ENTRY_ID.test(id))
@@ -111,7 +111,7 @@ export class TransparencyLog {
   }
 
   /** @returns undefined where the log answers that it holds no such entry */
-  async #ask(request: () => Promise<Buffer>): Promise<Buffer | undefined> {
+  async #request(request: () => Promise<Buffer>): Promise<Buffer | undefined> {
     try {
       return await request();
     } catch (error) {
@@ -137,8 +137,8 @@ export class TransparencyLog {
  * @throws {SetupError} LOG_ENTRY_INVALID for anything malformed, or an id that is not the leaf
  *   hash of the body beneath it
  */
-export function parseLogEntries(answer: Buffer): LogEntry[] {
-  const parsed = parseJson(answer);
+export function parseLogEntries(response: Buffer): LogEntry[] {
+  const parsed = parseJson(response);
   const maps = Array.isArray(parsed) ? parsed : [parsed];
   try {
     return maps.flatMap((map) =>
@@ -159,16 +159,16 @@ function parseLogEntry(id: string, entry: Record<string, unknown>): LogEntry {
   return {
     uuid: id,
     body,
-    integratedTime: whole(entry['integratedTime']),
+    integratedTime: safeInteger(entry['integratedTime']),
     logId: hash(entry['logID']),
-    logIndex: whole(entry['logIndex']),
+    logIndex: safeInteger(entry['logIndex']),
     signedEntryTimestamp: base64(verification['signedEntryTimestamp']),
     inclusionProof: {
-      logIndex: whole(proof['logIndex']),
-      treeSize: whole(proof['treeSize']),
+      logIndex: safeInteger(proof['logIndex']),
+      treeSize: safeInteger(proof['treeSize']),
       rootHash: hash(proof['rootHash']),
       hashes: list(proof['hashes'], MAX_PROOF_HASHES).map(hash),
-      checkpoint: text(proof['checkpoint']),
+      checkpoint: nonEmptyString(proof['checkpoint']),
     },
   };
 }
@@ -180,9 +180,9 @@ export function checkEntryId(id: string, body: Buffer): void {
   }
 }
 
-function parseJson(answer: Buffer): unknown {
+function parseJson(response: Buffer): unknown {
   try {
-    return JSON.parse(answer.toString('utf8'));
+    return JSON.parse(response.toString('utf8'));
   } catch (error) {
     throw invalid('the log returned something else than JSON', error);
   }
@@ -190,10 +190,10 @@ function parseJson(answer: Buffer): unknown {
 
 /** @param value 64 hex digits */
 function hash(value: unknown): Buffer {
-  if (!HASH.test(text(value))) {
+  if (!HASH.test(nonEmptyString(value))) {
     throw new TypeError('not a SHA-256 hash');
   }
-  return Buffer.from(text(value), 'hex');
+  return Buffer.from(nonEmptyString(value), 'hex');
 }
 
 function invalid(message: string, cause?: unknown): SetupError {

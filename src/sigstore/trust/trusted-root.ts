@@ -7,10 +7,10 @@ import seeds from '@sigstore/tuf/seeds.json' with { type: 'json' };
 import { toTrustMaterial, type TrustMaterial } from '@sigstore/verify';
 import { Updater, type Fetcher } from 'tuf-js';
 import { DownloadHTTPError, PersistError } from 'tuf-js/dist/error.js';
-import { SetupError, codeOf, explain } from '../errors.js';
-import type { HttpClient } from '../transfer/http.js';
-import { assertPrivate, trustedOwners } from '../transfer/private-file.js';
-import { TransferError } from '../transfer/transfer-error.js';
+import { SetupError, codeOf, explain } from '../../errors.js';
+import type { HttpClient } from '../../transfer/http.js';
+import { assertPrivate, trustedOwners } from '../../files/private-file.js';
+import { TransferError } from '../../transfer/errors.js';
 import { PUBLIC_MIRROR } from './public-instance.js';
 
 const TARGET = 'trusted_root.json';
@@ -199,7 +199,7 @@ function fetcher(mirror: string, folder: string, getFile: GetFile): Fetcher {
     try {
       return await getFile(url.slice(mirror.length + 1), maxLength);
     } catch (error) {
-      if (error instanceof TransferError && error.absent) {
+      if (error instanceof TransferError && error.notFound) {
         // By this the client knows that there is no newer root (TUF specification §5.3.3).
         throw new DownloadHTTPError(error.message, error.status ?? 404);
       }

@@ -1,5 +1,5 @@
 import { ASN1Obj, X509Certificate } from '@sigstore/core';
-import { SetupError } from '../errors.js';
+import { SetupError } from '../../errors.js';
 
 /** Who must have signed. Both are whole strings, both always required. */
 export interface ExpectedIdentity {

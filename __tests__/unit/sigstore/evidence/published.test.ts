@@ -5,19 +5,19 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { p256 } from '@noble/curves/nist.js';
 import { X509Certificate } from '@sigstore/core';
 import { toTrustMaterial, type TrustMaterial } from '@sigstore/verify';
-import { toBundle } from '../../../src/sigstore/bundle.js';
-import { parseDetached, type DetachedSignature } from '../../../src/sigstore/detached.js';
-import { hashedRekordBody, leafHash } from '../../../src/sigstore/hashedrekord.js';
-import { checkIdentity } from '../../../src/sigstore/identity.js';
-import { parseLogEntries } from '../../../src/sigstore/rekor.js';
-import { loadTrustRoot, parseTrustedRoot } from '../../../src/sigstore/trusted-root.js';
+import { toBundle } from '../../../../src/sigstore/bundle.js';
+import { parseDetached, type DetachedSignature } from '../../../../src/sigstore/detached.js';
+import { hashedRekordBody, leafHash } from '../../../../src/sigstore/hashedrekord.js';
+import { checkIdentity } from '../../../../src/sigstore/verify/identity.js';
+import { parseLogEntries } from '../../../../src/sigstore/evidence/rekor.js';
+import { loadTrustRoot, parseTrustedRoot } from '../../../../src/sigstore/trust/trusted-root.js';
 import {
   checkCodeSigningLeaf,
   checkIntegratedTime,
   verify,
   type Verified,
-} from '../../../src/sigstore/verify.js';
-import { DigestedFile } from '../../../src/transfer/digested-file.js';
+} from '../../../../src/sigstore/verify/verify.js';
+import { DigestedFile } from '../../../../src/files/digested-file.js';
 import {
   CertificateAuthority,
   CtLog,
@@ -25,9 +25,9 @@ import {
   TimestampAuthority,
   TransparencyLog,
   trustedRootJson,
-} from '../../support/index.js';
-import { codeOf } from './errors.js';
-import { httpClient } from './http-client.js';
+} from '../../../support/index.js';
+import { codeOf } from '../errors.js';
+import { httpClient } from '../http-client.js';
 
 /**
  * What Kubernetes published of kubectl v1.26.0-rc.1 for linux/amd64, and Sigstore's own trust root.
@@ -36,7 +36,7 @@ import { httpClient } from './http-client.js';
  * was published, byte for byte, is put into a log of our own, at the time that was published;
  * everything else is the real thing.
  */
-const FOLDER = join(import.meta.dirname, '../../fixtures/v1.26.0-rc.1-linux-amd64-kubectl');
+const FOLDER = join(import.meta.dirname, '../../../fixtures/v1.26.0-rc.1-linux-amd64-kubectl');
 const read = (name: string): Buffer => readFileSync(join(FOLDER, name));
 
 const detached = parseDetached(read('kubectl.sig'), read('kubectl.cert'));

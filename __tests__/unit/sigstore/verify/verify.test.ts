@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Bundle, TransparencyLogEntry } from '@sigstore/bundle';
 import { X509Certificate } from '@sigstore/core';
 import type { TrustMaterial } from '@sigstore/verify';
-import type { ErrorCode } from '../../../src/errors.js';
-import { parseTrustedRoot } from '../../../src/sigstore/trusted-root.js';
+import type { ErrorCode } from '../../../../src/errors.js';
+import { parseTrustedRoot } from '../../../../src/sigstore/trust/trusted-root.js';
 import {
   checkCodeSigningLeaf,
   checkDigest,
@@ -17,8 +17,8 @@ import {
   checkSignature,
   verify,
   type Verified,
-} from '../../../src/sigstore/verify.js';
-import type { DigestedFile } from '../../../src/transfer/digested-file.js';
+} from '../../../../src/sigstore/verify/verify.js';
+import type { DigestedFile } from '../../../../src/files/digested-file.js';
 import {
   CertificateAuthority,
   DAY,
@@ -31,9 +31,9 @@ import {
   type IssuedCertificate,
   type SignOptions,
   type TrustedRootJson,
-} from '../../support/index.js';
-import { codeOf } from './errors.js';
-import { answeredEntry, bundleOf, Signer, type SignedFile } from './signed-file.js';
+} from '../../../support/index.js';
+import { codeOf } from '../errors.js';
+import { answeredEntry, bundleOf, Signer, type SignedFile } from '../signed-file.js';
 
 const artifact = Buffer.from('an artifact');
 const OID_CODE_SIGNING = '1.3.6.1.5.5.7.3.3';

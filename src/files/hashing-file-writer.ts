@@ -1,7 +1,7 @@
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { Digester, type DigestedFile } from './digested-file.js';
-import { StorageError, TooLargeError } from './transfer-error.js';
+import { StorageError, TooLargeError } from './errors.js';
 
 /** Pieces from a TLS connection have 16 KiB; the disk and the hash are given pages of this size. */
 const PAGE_BYTES = 256 << 10;
@@ -11,7 +11,7 @@ const PAGE_BYTES = 256 << 10;
  *
  * Memory is bounded: one page is being filled while the one before it is being written.
  */
-export class GrowingFile {
+export class HashingFileWriter {
   readonly #path: string;
   readonly #handle: FileHandle;
   readonly #digester = new Digester();
@@ -31,8 +31,8 @@ export class GrowingFile {
    * @param path must not exist: it is never followed if it is a link, nor overwritten
    * @throws {StorageError}
    */
-  static async create(path: string): Promise<GrowingFile> {
-    return new GrowingFile(path, await stored(path, open(path, 'wx', 0o600)));
+  static async create(path: string): Promise<HashingFileWriter> {
+    return new HashingFileWriter(path, await stored(path, open(path, 'wx', 0o600)));
   }
 
   /** In bytes. */

@@ -5,7 +5,7 @@ import { explain } from '../errors.js';
 import { platformName, type Platform, type Tool } from '../kubernetes/platform.js';
 
 /** What a binary says of itself. */
-export interface SelfDescription {
+export interface SelfReport {
   /** With `v`. */
   readonly version: string | undefined;
   /** `linux/amd64` */
@@ -30,7 +30,7 @@ const COMPONENT_VERSION = ['--version=raw'];
  *
  * @throws {Error} where it cannot be executed or does not answer
  */
-export async function askBinary(file: string, tool: Tool): Promise<SelfDescription> {
+export async function readSelfReport(file: string, tool: Tool): Promise<SelfReport> {
   await assertProgram(file);
   const version = await run(file, VERSION_ARGUMENTS[tool] ?? COMPONENT_VERSION, LIMITS);
   const help = await run(file, ['--help'], LIMITS);
@@ -65,14 +65,14 @@ async function assertProgram(path: string): Promise<void> {
 /**
  * @returns undefined when the binary says it is the one that was asked for; else what is wrong
  */
-export async function complaintOfBinary(
+export async function checkSelfReport(
   file: string,
   tool: Tool,
   version: string,
   platform: Platform,
 ): Promise<string | undefined> {
   try {
-    const self = await askBinary(file, tool);
+    const self = await readSelfReport(file, tool);
     const isAsked =
       self.isTool && self.version === version && self.platform === platformName(platform);
     return isAsked
@@ -83,6 +83,6 @@ export async function complaintOfBinary(
   }
 }
 
-function nameOf(self: SelfDescription, tool: Tool): string {
+function nameOf(self: SelfReport, tool: Tool): string {
   return `${self.isTool ? tool : 'another tool'} ${self.version ?? 'of no version'} for ${self.platform ?? 'no platform'}`;
 }

@@ -1,6 +1,10 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { TransparencyLog, checkEntryId, parseLogEntries } from '../../../src/sigstore/rekor.js';
+import {
+  TransparencyLog,
+  checkEntryId,
+  parseLogEntries,
+} from '../../../../src/sigstore/evidence/rekor.js';
 import {
   DAY,
   fault,
@@ -8,9 +12,9 @@ import {
   World,
   type AnsweredEntry,
   type LogEntry,
-} from '../../support/index.js';
-import { codeOf, codeOfRejection } from './errors.js';
-import { httpClient } from './http-client.js';
+} from '../../../support/index.js';
+import { codeOf, codeOfRejection } from '../errors.js';
+import { httpClient } from '../http-client.js';
 
 const artifact = Buffer.from('an artifact');
 const digest = createHash('sha256').update(artifact).digest('hex');

@@ -1,5 +1,5 @@
 /** Where the work below tells what it does; `report.ts` shows it to the user. */
-export interface Journal {
+export interface Logger {
   /** A line of the log. */
   info(message: string): void;
   /** A line that only appears when the runner is asked for debug output. */
@@ -11,45 +11,45 @@ export interface Journal {
 }
 
 /** Keeps what is told before the journal proper is loaded, and passes it on from then on. */
-export class EarlyJournal implements Journal {
-  #journal: Journal | undefined;
-  #waiting: ((journal: Journal) => void)[] = [];
+export class BufferedLogger implements Logger {
+  #logger: Logger | undefined;
+  #waiting: ((logger: Logger) => void)[] = [];
 
-  continueIn(journal: Journal): void {
-    this.#journal = journal;
+  continueIn(logger: Logger): void {
+    this.#logger = logger;
     for (const entry of this.#waiting) {
-      entry(journal);
+      entry(logger);
     }
     this.#waiting = [];
   }
 
   info(message: string): void {
-    this.#tell((journal) => {
-      journal.info(message);
+    this.#tell((logger) => {
+      logger.info(message);
     });
   }
 
   debug(message: string): void {
-    this.#tell((journal) => {
-      journal.debug(message);
+    this.#tell((logger) => {
+      logger.debug(message);
     });
   }
 
   warning(title: string, message: string): void {
-    this.#tell((journal) => {
-      journal.warning(title, message);
+    this.#tell((logger) => {
+      logger.warning(title, message);
     });
   }
 
   progress(what: string, received: number, total: number | undefined): void {
-    this.#journal?.progress(what, received, total);
+    this.#logger?.progress(what, received, total);
   }
 
-  #tell(entry: (journal: Journal) => void): void {
-    if (this.#journal === undefined) {
+  #tell(entry: (logger: Logger) => void): void {
+    if (this.#logger === undefined) {
       this.#waiting.push(entry);
     } else {
-      entry(this.#journal);
+      entry(this.#logger);
     }
   }
 }

@@ -1,13 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { X509Certificate } from '@sigstore/core';
-import { checkIdentity } from '../../../src/sigstore/identity.js';
+import { checkIdentity } from '../../../../src/sigstore/verify/identity.js';
 import {
   CertificateAuthority,
   RELEASE_IDENTITY,
   RELEASE_ISSUER,
   type IssueOptions,
-} from '../../support/index.js';
-import { codeOf } from './errors.js';
+} from '../../../support/index.js';
+import { codeOf } from '../errors.js';
 
 const authority = CertificateAuthority.create();
 const expected = { subjectAlternativeName: RELEASE_IDENTITY, issuer: RELEASE_ISSUER };

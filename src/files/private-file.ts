@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { codeOf } from '../errors.js';
-import { FinalError } from './transfer-error.js';
+import { FileError } from './errors.js';
 
 /** Who may own what others must not be able to change; undefined where there are no such owners. */
 export type Owners = ReadonlySet<number> | undefined;
@@ -20,7 +20,7 @@ export async function trustedOwners(root: string): Promise<Owners> {
 /**
  * Requires a plain file of one name, or a plain folder, that nobody but its owner can write to.
  *
- * @throws {FinalError}
+ * @throws {FileError}
  */
 export async function assertPrivate(
   file: string,
@@ -30,13 +30,13 @@ export async function assertPrivate(
   const found = await entryAt(file);
   const isKind = kind === 'file' ? found?.isFile() : found?.isDirectory();
   if (found === undefined || isKind !== true) {
-    throw new FinalError(`${file} is not a plain ${kind}`);
+    throw new FileError(`${file} is not a plain ${kind}`);
   }
   if (kind === 'file' && found.nlink > 1) {
-    throw new FinalError(`${file} can be changed by another name that it has`);
+    throw new FileError(`${file} can be changed by another name that it has`);
   }
   if (owners !== undefined && ((found.mode & 0o022) !== 0 || !owners.has(found.uid))) {
-    throw new FinalError(`${file} can be changed by other users of this machine`);
+    throw new FileError(`${file} can be changed by other users of this machine`);
   }
 }
 
@@ -48,6 +48,6 @@ export async function entryAt(file: string): Promise<Stats | undefined> {
     if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) {
       return undefined;
     }
-    throw new FinalError(`cannot look at ${file}`, error);
+    throw new FileError(`cannot look at ${file}`, error);
   }
 }

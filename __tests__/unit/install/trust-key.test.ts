@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { trustLabel } from '../../../src/install/trust-label.js';
-import type { TrustRootChoice } from '../../../src/sigstore/trusted-root.js';
+import { trustKey } from '../../../src/install/trust-key.js';
+import type { TrustRootChoice } from '../../../src/sigstore/trust/trusted-root.js';
 
 const IDENTITY = { issuer: 'https://accounts.google.com', subjectAlternativeName: 'a@k8s.io' };
 const MIRROR = new URL('https://tuf.example/');
@@ -19,22 +19,18 @@ const file = (json: string, path = '/a.json'): TrustRootChoice => ({
 test('is different for whatever is asked', () => {
   const { issuer, subjectAlternativeName } = IDENTITY;
   const labels = [
-    trustLabel(IDENTITY, PUBLIC, undefined),
-    trustLabel(IDENTITY, PUBLIC, new URL('https://dl.k8s.io/')),
-    trustLabel(IDENTITY, PUBLIC, new URL('https://mirror.example/')),
-    trustLabel({ issuer: `${issuer}/`, subjectAlternativeName }, PUBLIC, undefined),
-    trustLabel({ issuer, subjectAlternativeName: 'b@k8s.io' }, PUBLIC, undefined),
-    trustLabel(
-      { issuer: subjectAlternativeName, subjectAlternativeName: issuer },
-      PUBLIC,
-      undefined,
-    ),
-    trustLabel({ issuer: `${issuer}a`, subjectAlternativeName: '@k8s.io' }, PUBLIC, undefined),
-    trustLabel(IDENTITY, tuf('{}'), undefined),
-    trustLabel(IDENTITY, tuf('{ }'), undefined),
-    trustLabel(IDENTITY, file('{}'), undefined),
-    trustLabel(IDENTITY, file('{ }'), undefined),
-    trustLabel(IDENTITY, file('public'), undefined),
+    trustKey(IDENTITY, PUBLIC, undefined),
+    trustKey(IDENTITY, PUBLIC, new URL('https://dl.k8s.io/')),
+    trustKey(IDENTITY, PUBLIC, new URL('https://mirror.example/')),
+    trustKey({ issuer: `${issuer}/`, subjectAlternativeName }, PUBLIC, undefined),
+    trustKey({ issuer, subjectAlternativeName: 'b@k8s.io' }, PUBLIC, undefined),
+    trustKey({ issuer: subjectAlternativeName, subjectAlternativeName: issuer }, PUBLIC, undefined),
+    trustKey({ issuer: `${issuer}a`, subjectAlternativeName: '@k8s.io' }, PUBLIC, undefined),
+    trustKey(IDENTITY, tuf('{}'), undefined),
+    trustKey(IDENTITY, tuf('{ }'), undefined),
+    trustKey(IDENTITY, file('{}'), undefined),
+    trustKey(IDENTITY, file('{ }'), undefined),
+    trustKey(IDENTITY, file('public'), undefined),
   ];
   expect(new Set(labels).size).toBe(labels.length);
   for (const label of labels) {
@@ -47,5 +43,5 @@ test.each<[string, TrustRootChoice, TrustRootChoice]>([
   ['one root, by two mirrors', tuf('{}'), tuf('{}', new URL('https://other.example/'))],
   ['one file, in two places', file('{}'), file('{}', '/b.json')],
 ])('is the same for %s', (_, one, other) => {
-  expect(trustLabel(IDENTITY, one, undefined)).toBe(trustLabel(IDENTITY, other, undefined));
+  expect(trustKey(IDENTITY, one, undefined)).toBe(trustKey(IDENTITY, other, undefined));
 });

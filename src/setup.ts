@@ -5,21 +5,21 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import pLimit from 'p-limit';
 import { SetupError } from './errors.js';
 import { currentEnvironment, loadInputs, type Inputs } from './inputs.js';
-import { awaitRelease } from './install/await-release.js';
-import { beginIfNeeded, type Arrival, type Sources } from './install/begin.js';
-import { EarlyJournal, type Journal } from './install/journal.js';
-import type { Installed, Proven, Workshop } from './install/obtain.js';
+import { awaitPublication } from './install/await-publication.js';
+import { startDownloadIfNeeded, type PendingDownload, type Sources } from './install/begin.js';
+import { BufferedLogger, type Logger } from './install/logger.js';
+import type { InstalledTool, VerifiedTool, InstallContext } from './install/obtain.js';
 import {
   cachedVersions,
   installFailed,
   namedFailure,
   type ToolCache,
 } from './install/tool-cache.js';
-import { trustLabel } from './install/trust-label.js';
+import { trustKey } from './install/trust-key.js';
 import type { Tool } from './kubernetes/platform.js';
 import { Release } from './kubernetes/release.js';
 import { newestSatisfying, resolveVersion } from './kubernetes/version.js';
-import type { TrustRoot, TrustRootSource } from './sigstore/trusted-root.js';
+import type { TrustRoot, TrustRootSource } from './sigstore/trust/trusted-root.js';
 import { HttpClient } from './transfer/http.js';
 
 /** Before verification is loaded, in milliseconds. */
@@ -40,8 +40,8 @@ export async function run(): Promise<void> {
 
 async function setUp(inputs: Inputs, scratch: string): Promise<void> {
   const abort = new AbortController();
-  const journal = new EarlyJournal();
-  const http = httpClient(inputs, abort.signal, journal);
+  const logger = new BufferedLogger();
+  const http = httpClient(inputs, abort.signal, logger);
   const tasks: Promise<unknown>[] = [];
   const track: Track = (task) => {
     task.catch(() => undefined); // Whoever awaits it hears of the failure, perhaps later.
@@ -49,23 +49,35 @@ async function setUp(inputs: Inputs, scratch: string): Promise<void> {
   };
   try {
     const started = performance.now();
-    const beginning = begin(inputs, http, scratch, journal);
-    track(beginning.then(({ arrivals }) => Promise.allSettled(filesOf(arrivals))));
+    const beginning = begin(inputs, http, scratch, logger);
+    track(
+      beginning.then(({ pendingDownloads: pendingDownloads }) =>
+        Promise.allSettled(filesOf(pendingDownloads)),
+      ),
+    );
     await headStart(beginning);
     const verification = await loadVerification();
     const { Report } = await loadReport();
     const report = new Report();
-    report.begin(inputs, journal);
+    report.begin(inputs, logger);
     const begun = await beginning;
-    await Promise.all([...begun.arrivals.values()].map(({ underWay }) => underWay));
+    await Promise.all(
+      [...begun.pendingDownloads.values()].map(({ firstByte: underWay }) => underWay),
+    );
     const trust = verification.loadTrustRoot(trustRootSource(inputs, scratch), http);
     track(trust);
-    const { shop, proven } = await obtainAll(inputs, begun, trust, verification, track);
+    const { context: context, verified: verified } = await obtainAll(
+      inputs,
+      begun,
+      trust,
+      verification,
+      track,
+    );
     const obtained = performance.now();
-    const installed = await installAll(shop, proven, verification);
+    const installed = await installAll(context, verified, verification);
     const resolve = begun.resolvedAt - started;
     const durations = { resolve, install: performance.now() - obtained };
-    await keepTrustRoot(await trust, journal);
+    await keepTrustRoot(await trust, logger);
     await verification.checkPrecedence(installed, inputs.runner, report);
     await verification.assertUnchanged(installed);
     await report.success(inputs, installed, durations);
@@ -93,10 +105,10 @@ async function headStart(beginning: Promise<unknown>): Promise<void> {
 async function loadVerification() {
   return {
     ...(await import(/* webpackMode: "eager" */ './install/obtain.js')),
-    ...(await import(/* webpackMode: "eager" */ './install/precedence.js')),
+    ...(await import(/* webpackMode: "eager" */ './install/path-lookup.js')),
     ...(await import(/* webpackMode: "eager" */ './install/release-proof.js')),
-    ...(await import(/* webpackMode: "eager" */ './sigstore/rekor.js')),
-    ...(await import(/* webpackMode: "eager" */ './sigstore/trusted-root.js')),
+    ...(await import(/* webpackMode: "eager" */ './sigstore/evidence/rekor.js')),
+    ...(await import(/* webpackMode: "eager" */ './sigstore/trust/trusted-root.js')),
   };
 }
 
@@ -108,7 +120,7 @@ function loadReport() {
 
 interface Beginning {
   readonly sources: Sources;
-  readonly arrivals: ReadonlyMap<Tool, Arrival>;
+  readonly pendingDownloads: ReadonlyMap<Tool, PendingDownload>;
   /** Whether the release host itself has just named the version; a folder has what it has. */
   readonly isAnnounced: boolean;
   /** Whether the tool cache named it. */
@@ -122,49 +134,49 @@ async function begin(
   inputs: Inputs,
   http: HttpClient,
   scratch: string,
-  journal: Journal,
+  logger: Logger,
 ): Promise<Beginning> {
   const toolCache: ToolCache = {
     folder: inputs.runner.toolCache,
-    trust: trustLabel(
+    trustKey: trustKey(
       inputs.identity,
       inputs.trustRoot,
       inputs.bindRelease ? undefined : inputs.downloadBaseUrl,
     ),
   };
-  const { version, isAnnounced, isCached } = await chooseVersion(inputs, toolCache, http, journal);
+  const { version, isAnnounced, isCached } = await chooseVersion(inputs, toolCache, http, logger);
   const resolvedAt = performance.now();
-  journal.info(`Version: ${version} (asked for: ${inputs.versionSource})`);
+  logger.info(`Version: ${version} (asked for: ${inputs.versionSource})`);
   const sources: Sources = {
     http,
     release: new Release(version, inputs.downloadBaseUrl),
     base: inputs.downloadBaseUrl,
     platform: inputs.platform,
     toolCache,
-    surroundings: inputs.runner,
+    searchPaths: inputs.runner,
     scratch,
-    journal,
+    logger: logger,
   };
-  const arrivals = new Map<Tool, Arrival>();
+  const pendingDownloads = new Map<Tool, PendingDownload>();
   for (const tool of inputs.tools.slice(0, CONCURRENT_TOOLS)) {
-    const arrival = await beginIfNeeded(sources, tool);
+    const arrival = await startDownloadIfNeeded(sources, tool);
     if (arrival !== undefined) {
-      arrivals.set(tool, arrival);
+      pendingDownloads.set(tool, arrival);
     }
   }
-  return { sources, arrivals, isAnnounced, isCached, resolvedAt };
+  return { sources, pendingDownloads: pendingDownloads, isAnnounced, isCached, resolvedAt };
 }
 
-function filesOf(arrivals: ReadonlyMap<Tool, Arrival>): Promise<unknown>[] {
-  return [...arrivals.values()].map(({ file }) => file);
+function filesOf(pendingDownloads: ReadonlyMap<Tool, PendingDownload>): Promise<unknown>[] {
+  return [...pendingDownloads.values()].map(({ file }) => file);
 }
 
 /** Takes note of work that must have ended before the run does. */
 type Track = (task: Promise<unknown>) => void;
 
 interface Obtained {
-  readonly shop: Workshop;
-  readonly proven: readonly Proven[];
+  readonly context: InstallContext;
+  readonly verified: readonly VerifiedTool[];
 }
 
 /**
@@ -181,11 +193,14 @@ async function obtainAll(
   track: Track,
 ): Promise<Obtained> {
   const limit = pLimit(CONCURRENT_TOOLS);
-  const once = async ({ sources, arrivals }: Beginning): Promise<Obtained> => {
-    const shop = workshop(inputs, sources, arrivals, trust, verification);
-    const obtained = inputs.tools.map((tool) => limit(() => verification.obtain(shop, tool)));
+  const once = async ({
+    sources,
+    pendingDownloads: pendingDownloads,
+  }: Beginning): Promise<Obtained> => {
+    const context = workshop(inputs, sources, pendingDownloads, trust, verification);
+    const obtained = inputs.tools.map((tool) => limit(() => verification.obtain(context, tool)));
     obtained.forEach(track);
-    return { shop, proven: await Promise.all(obtained) };
+    return { context: context, verified: await Promise.all(obtained) };
   };
   try {
     return await once(beginning);
@@ -193,20 +208,24 @@ async function obtainAll(
     if (!isNotFound(error)) {
       throw error;
     }
-    const { http, release, base, journal } = beginning.sources;
+    const { http, release, base, logger: logger } = beginning.sources;
     const scratch = await mkdtemp(path.join(beginning.sources.scratch, 'again-'));
     if (beginning.isCached) {
       // What the tool cache holds of that version is no good, and the host does not know it.
-      const asked = begin({ ...inputs, checkLatest: true }, http, scratch, journal);
-      track(asked.then(({ arrivals }) => Promise.allSettled(filesOf(arrivals))));
+      const asked = begin({ ...inputs, checkLatest: true }, http, scratch, logger);
+      track(
+        asked.then(({ pendingDownloads: pendingDownloads }) =>
+          Promise.allSettled(filesOf(pendingDownloads)),
+        ),
+      );
       return obtainAll(inputs, await asked, trust, verification, track);
     }
     if (!beginning.isAnnounced) {
       throw error;
     }
-    await awaitRelease(release.version, http, base, journal);
+    await awaitPublication(release.version, http, base, logger);
     const sources = { ...beginning.sources, scratch };
-    return once({ ...beginning, sources, arrivals: new Map() });
+    return once({ ...beginning, sources, pendingDownloads: new Map() });
   }
 }
 
@@ -229,7 +248,7 @@ async function chooseVersion(
   inputs: Inputs,
   toolCache: ToolCache,
   http: HttpClient,
-  journal: Journal,
+  logger: Logger,
 ): Promise<ChosenVersion> {
   const { version: request, checkLatest, tools, platform } = inputs;
   const isAlwaysAsked =
@@ -241,9 +260,7 @@ async function chooseVersion(
     const inAll = cached.reduce((some, more) => some.filter((version) => more.includes(version)));
     const newest = await newestSatisfying(inAll, request);
     if (newest !== undefined) {
-      journal.info(
-        `${newest} is in the tool cache; "check-latest: true" would ask for a newer one`,
-      );
+      logger.info(`${newest} is in the tool cache; "check-latest: true" would ask for a newer one`);
       return { version: newest, isAnnounced: false, isCached: true };
     }
   }
@@ -256,11 +273,11 @@ async function chooseVersion(
 function workshop(
   inputs: Inputs,
   sources: Sources,
-  arrivals: ReadonlyMap<Tool, Arrival>,
+  pendingDownloads: ReadonlyMap<Tool, PendingDownload>,
   trust: Promise<TrustRoot>,
   { ReleaseProver, TransparencyLog }: Verification,
-): Workshop {
-  const { http, release, scratch, journal } = sources;
+): InstallContext {
+  const { http, release, scratch, logger: logger } = sources;
   const material = trust.then(({ material: keys }) => keys);
   material.catch(() => undefined); // Whoever needs it hears of the failure.
   const prover = {
@@ -271,42 +288,42 @@ function workshop(
   };
   return {
     ...sources,
-    begun: arrivals,
+    pendingDownloads: pendingDownloads,
     isNative: inputs.isNative,
-    prover,
+    verification: prover,
     releaseProver: inputs.bindRelease
-      ? new ReleaseProver(prover, release, scratch, journal)
+      ? new ReleaseProver(prover, release, scratch, logger)
       : undefined,
-    conditions: inputs.conditions,
+    secondFactors: inputs.secondFactors,
   };
 }
 
 /** Every tool was proven before the first one is installed: all or nothing. */
 async function installAll(
-  shop: Workshop,
-  proven: readonly Proven[],
+  context: InstallContext,
+  verified: readonly VerifiedTool[],
   { install }: Verification,
-): Promise<Installed[]> {
-  const installed: Installed[] = [];
-  for (const tool of proven) {
-    installed.push(await install(shop, tool));
+): Promise<InstalledTool[]> {
+  const installed: InstalledTool[] = [];
+  for (const tool of verified) {
+    installed.push(await install(context, tool));
   }
   return installed;
 }
 
-function httpClient(inputs: Inputs, signal: AbortSignal, journal: EarlyJournal): HttpClient {
+function httpClient(inputs: Inputs, signal: AbortSignal, logger: BufferedLogger): HttpClient {
   const { downloadToken, downloadBaseUrl } = inputs;
   return new HttpClient({
     userAgent: 'setup-verified-kubectl',
     proxyEnvironment: inputs.proxyEnvironment,
-    patience: inputs.patience,
+    limits: inputs.limits,
     token:
       downloadToken === undefined
         ? undefined
         : { origin: downloadBaseUrl.origin, value: downloadToken },
     signal,
     onRequest: ({ method, url, outcome, duration }) => {
-      journal.debug(`${method} ${url}: ${outcome} after ${String(Math.round(duration))} ms`);
+      logger.debug(`${method} ${url}: ${outcome} after ${String(Math.round(duration))} ms`);
     },
   });
 }
@@ -319,12 +336,12 @@ function trustRootSource({ trustRoot, runner }: Inputs, scratch: string): TrustR
 }
 
 /** Without it the next run asks the network again; this one has succeeded all the same. */
-async function keepTrustRoot(trust: TrustRoot, journal: EarlyJournal): Promise<void> {
-  journal.info(`Trust root: ${trust.origin}`);
+async function keepTrustRoot(trust: TrustRoot, logger: BufferedLogger): Promise<void> {
+  logger.info(`Trust root: ${trust.origin}`);
   try {
     await trust.keep();
   } catch (error) {
-    journal.debug(`the trust root is not kept for later runs: ${String(error)}`);
+    logger.debug(`the trust root is not kept for later runs: ${String(error)}`);
   }
 }
 

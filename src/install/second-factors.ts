@@ -1,9 +1,9 @@
 import { SetupError } from '../errors.js';
 import type { Tool } from '../kubernetes/platform.js';
-import type { Verified } from '../sigstore/verify.js';
+import type { Verified } from '../sigstore/verify/verify.js';
 
 /** What a user asks for beyond the verification. */
-export interface Conditions {
+export interface SecondFactors {
   /** Expected SHA-256 in hex by tool; undefined for a tool without one. */
   readonly checksums: Readonly<Partial<Record<Tool, string>>>;
   /** How old the log entry must be, in milliseconds. */
@@ -11,8 +11,8 @@ export interface Conditions {
 }
 
 /** @throws {SetupError} CHECKSUM_MISMATCH */
-export function checkChecksum(tool: Tool, verified: Verified, conditions: Conditions): void {
-  const expected = conditions.checksums[tool];
+export function checkChecksum(tool: Tool, verified: Verified, secondFactors: SecondFactors): void {
+  const expected = secondFactors.checksums[tool];
   const found = verified.file.sha256.toString('hex');
   if (expected !== undefined && expected !== found) {
     throw new SetupError(
@@ -32,10 +32,10 @@ export function checkChecksum(tool: Tool, verified: Verified, conditions: Condit
 export function checkAge(
   tool: Tool,
   verified: Verified,
-  conditions: Conditions,
+  secondFactors: SecondFactors,
   now: number,
 ): void {
-  const { minimumAge } = conditions;
+  const { minimumAge } = secondFactors;
   const signedAt = verified.signedAt.getTime();
   if (minimumAge !== undefined && now - signedAt < minimumAge) {
     throw new SetupError(

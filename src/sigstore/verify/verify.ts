@@ -9,10 +9,10 @@ import {
   type SignedEntity,
   type TrustMaterial,
 } from '@sigstore/verify';
-import { SetupError, explain } from '../errors.js';
-import type { DigestedFile } from '../transfer/digested-file.js';
-import { decodeBase64 } from './base64.js';
-import { KIND, VERSION_V1, VERSION_V2, leafHash, parseHashedRekord } from './hashedrekord.js';
+import { SetupError, explain } from '../../errors.js';
+import type { DigestedFile } from '../../files/digested-file.js';
+import { decodeBase64 } from '../base64.js';
+import { KIND, VERSION_V1, VERSION_V2, leafHash, parseHashedRekord } from '../hashedrekord.js';
 import { checkIdentity, type ExpectedIdentity } from './identity.js';
 
 /** RFC 5280 §4.2.1.12: id-kp-codeSigning. */

@@ -26,7 +26,7 @@ export class TransferError extends Error {
   }
 
   /** Whether the other side answered that there is no such object. */
-  get absent(): boolean {
+  get notFound(): boolean {
     // dl.k8s.io answers 403 with an XML body for objects that do not exist.
     return this.status === 404 || this.status === 403 || this.status === 410;
   }
@@ -47,25 +47,9 @@ export class StatusError extends Error {
 }
 
 /** A failure that another try cannot mend: a forbidden redirect, a bound that was exceeded. */
-export class FinalError extends Error {
+export class NonRetryableError extends Error {
   constructor(message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
-    this.name = 'FinalError';
-  }
-}
-
-/** More bytes than allowed. */
-export class TooLargeError extends FinalError {
-  constructor(maxBytes: number) {
-    super(`larger than ${String(maxBytes)} bytes`);
-    this.name = 'TooLargeError';
-  }
-}
-
-/** A failure of this machine's own file system. */
-export class StorageError extends FinalError {
-  constructor(message: string, cause: unknown) {
-    super(message, cause);
-    this.name = 'StorageError';
+    this.name = 'NonRetryableError';
   }
 }

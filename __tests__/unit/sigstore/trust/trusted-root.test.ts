@@ -7,7 +7,7 @@ import {
   parseTrustedRoot,
   type TrustRoot,
   type TrustRootSource,
-} from '../../../src/sigstore/trusted-root.js';
+} from '../../../../src/sigstore/trust/trusted-root.js';
 import {
   DAY,
   fault,
@@ -18,9 +18,9 @@ import {
   World,
   type OnlineRole,
   type RotateOptions,
-} from '../../support/index.js';
-import { codeOfRejection } from './errors.js';
-import { httpClient } from './http-client.js';
+} from '../../../support/index.js';
+import { codeOfRejection } from '../errors.js';
+import { httpClient } from '../http-client.js';
 
 const PAST = new Date(Date.now() - DAY);
 const FUTURE = new Date(Date.now() + 30 * DAY);

@@ -1,11 +1,11 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { Journal } from './journal.js';
-import type { Installed } from './obtain.js';
+import type { Logger } from './logger.js';
+import type { InstalledTool } from './obtain.js';
 
 /** What decides which program a later step starts. */
-export interface Search {
+export interface PathLookup {
   /** Folders of `PATH` as this step sees it. */
   readonly path: readonly string[];
   /** Functions that every bash of a later step knows. */
@@ -22,25 +22,25 @@ export interface Search {
  * `PATH`. What a shell's own start-up files do, or a later step, cannot be seen from here.
  */
 export async function checkPrecedence(
-  installed: readonly Installed[],
-  search: Search,
-  journal: Journal,
+  installed: readonly InstalledTool[],
+  lookup: PathLookup,
+  logger: Logger,
 ): Promise<void> {
   const added = installed.map(({ folder }) => folder).reverse();
-  const folders = [...added, ...search.path].flatMap((folder) => folder.split(path.delimiter));
-  for (const { tool, slot } of installed) {
-    const ours = slot.files().binary;
+  const folders = [...added, ...lookup.path].flatMap((folder) => folder.split(path.delimiter));
+  for (const { tool, cacheEntry: cacheEntry } of installed) {
+    const ours = cacheEntry.files().binary;
     const [first, ...others] = await executables(folders, path.basename(ours));
     if (first !== ours) {
-      journal.warning(
+      logger.warning(
         `${tool} is not found on PATH`,
         `Later steps that call ${tool} start ${first ?? 'nothing'} and not ${ours}: ${path.dirname(ours)} cannot stand in PATH, or does not allow execution. Use the output "${tool}-path".`,
       );
     } else if (others.length > 0) {
-      journal.info(`Later steps find ${ours} before ${others.join(', ')}`);
+      logger.info(`Later steps find ${ours} before ${others.join(', ')}`);
     }
-    if (search.shellFunctions.includes(tool)) {
-      journal.warning(
+    if (lookup.shellFunctions.includes(tool)) {
+      logger.warning(
         `A shell function hides ${tool}`,
         `An earlier step exported a bash function named ${tool}, which bash prefers to every file. Remove it (unset -f ${tool}), or use the output "${tool}-path".`,
       );

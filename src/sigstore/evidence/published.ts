@@ -1,20 +1,20 @@
 import type { TrustMaterial } from '@sigstore/verify';
 import type { Bundle } from '@sigstore/bundle';
-import { SetupError } from '../errors.js';
-import type { DigestedFile } from '../transfer/digested-file.js';
-import { downloadFailed } from '../transfer/download-failed.js';
-import type { HttpClient } from '../transfer/http.js';
-import { MAX_BUNDLE_BYTES, parseBundle, toBundle } from './bundle.js';
+import { SetupError } from '../../errors.js';
+import type { DigestedFile } from '../../files/digested-file.js';
+import { downloadFailed } from '../../transfer/download-failed.js';
+import type { HttpClient } from '../../transfer/http.js';
+import { MAX_BUNDLE_BYTES, parseBundle, toBundle } from '../bundle.js';
 import {
   MAX_CERTIFICATE_BYTES,
   MAX_SIGNATURE_BYTES,
   parseDetached,
   type DetachedSignature,
-} from './detached.js';
-import { hashedRekordBody, leafHash, parseHashedRekord } from './hashedrekord.js';
-import type { ExpectedIdentity } from './identity.js';
+} from '../detached.js';
+import { hashedRekordBody, leafHash, parseHashedRekord } from '../hashedrekord.js';
+import type { ExpectedIdentity } from '../verify/identity.js';
 import type { LogEntry, TransparencyLog } from './rekor.js';
-import { checkSignature, verify, type Verified } from './verify.js';
+import { checkSignature, verify, type Verified } from '../verify/verify.js';
 
 /** Where the material for one file is published. */
 export interface MaterialUrls {
@@ -26,14 +26,14 @@ export interface MaterialUrls {
 }
 
 /** Everything that a proof needs besides the file and its material. */
-export interface Prover {
+export interface VerificationContext {
   readonly http: HttpClient;
   readonly log: TransparencyLog;
   readonly trust: Promise<TrustMaterial>;
   readonly expected: ExpectedIdentity;
 }
 
-export interface Proof {
+export interface VerifiedPublication {
   readonly verified: Verified;
   /** For a warning: why the published material was not used. */
   readonly recovered?: string;
@@ -46,47 +46,47 @@ export interface Proof {
  * `hint` tells is asked for early, and asked again if the hint turns out to be wrong.
  *
  * @param file the bytes, when they have arrived
- * @param hint SHA-256 of the file as hex, as an unsigned file beside it tells; undefined if none
+ * @param claimedDigest SHA-256 of the file as hex, as an unsigned file beside it tells; undefined if none
  * @throws {SetupError} every code of the verification
  */
-export async function prove(
-  prover: Prover,
+export async function verifyPublished(
+  context: VerificationContext,
   urls: MaterialUrls,
   file: Promise<DigestedFile>,
-  hint: Promise<string | undefined>,
-): Promise<Proof> {
+  claimedDigest: Promise<string | undefined>,
+): Promise<VerifiedPublication> {
   file.catch(() => undefined); // Awaited below; until then a failed download has no other listener.
   try {
-    return await provePublished(prover, urls, file, hint);
+    return await provePublished(context, urls, file, claimedDigest);
   } catch (error) {
     throw naming(urls.name, error);
   }
 }
 
 async function provePublished(
-  prover: Prover,
+  context: VerificationContext,
   urls: MaterialUrls,
   file: Promise<DigestedFile>,
-  hint: Promise<string | undefined>,
-): Promise<Proof> {
-  const published = await fetchDetached(prover.http, urls);
+  claimedDigest: Promise<string | undefined>,
+): Promise<VerifiedPublication> {
+  const published = await fetchDetached(context.http, urls);
   if (published.kind === 'absent') {
-    return proveWithoutDetached(prover, urls, await file, published.reason);
+    return proveWithoutDetached(context, urls, await file, published.reason);
   }
   if (published.kind === 'malformed') {
-    return proveWithFreshPair(prover, urls, await file, published.error);
+    return retryWithFreshPair(context, urls, await file, published.error);
   }
   const { detached } = published;
-  const early = lookUpEarly(prover.log, detached, hint);
+  const early = lookUpEarly(context.log, detached, claimedDigest);
   const arrived = await file;
-  const complaint = complaintAbout(arrived, detached);
-  if (complaint !== undefined) {
-    return proveWithFreshPair(prover, urls, arrived, complaint);
+  const failure = signatureFailure(arrived, detached);
+  if (failure !== undefined) {
+    return retryWithFreshPair(context, urls, arrived, failure);
   }
-  const entry = await lookUp(prover.log, arrived, detached, early);
+  const entry = await lookUp(context.log, arrived, detached, early);
   return entry === undefined
-    ? recover(prover, arrived, entryNotFound(urls.name, arrived))
-    : proof(prover, arrived, toBundle(arrived.sha256, detached, entry));
+    ? recover(context, arrived, entryNotFound(urls.name, arrived))
+    : proof(context, arrived, toBundle(arrived.sha256, detached, entry));
 }
 
 /**
@@ -94,21 +94,21 @@ async function provePublished(
  *
  * @throws {SetupError}
  */
-export async function proveWithBundle(
-  prover: Prover,
+export async function verifyBundle(
+  context: VerificationContext,
   file: DigestedFile,
   bundle: Bundle,
 ): Promise<Verified> {
-  return verify(file, bundle, await prover.trust, prover.expected);
+  return verify(file, bundle, await context.trust, context.expected);
 }
 
 async function proof(
-  prover: Prover,
+  context: VerificationContext,
   file: DigestedFile,
   bundle: Bundle,
   recovered?: string,
-): Promise<Proof> {
-  const verified = await proveWithBundle(prover, file, bundle);
+): Promise<VerifiedPublication> {
+  const verified = await verifyBundle(context, file, bundle);
   return { verified, ...(recovered === undefined ? {} : { recovered }) };
 }
 
@@ -153,7 +153,7 @@ async function readMaterial(
 }
 
 /** Undefined when the signature verifies over the file. */
-function complaintAbout(file: DigestedFile, detached: DetachedSignature): SetupError | undefined {
+function signatureFailure(file: DigestedFile, detached: DetachedSignature): SetupError | undefined {
   try {
     checkSignature(file, detached.signature, detached.certificate);
     return undefined;
@@ -169,9 +169,9 @@ function complaintAbout(file: DigestedFile, detached: DetachedSignature): SetupE
 function lookUpEarly(
   log: TransparencyLog,
   detached: DetachedSignature,
-  hint: Promise<string | undefined>,
+  claimedDigest: Promise<string | undefined>,
 ): Promise<LogEntry | undefined> {
-  const early = hint.then((digest) =>
+  const early = claimedDigest.then((digest) =>
     digest === undefined
       ? undefined
       : log.entryByLeafHash(leafHash(hashedRekordBody(digest, detached))),
@@ -208,35 +208,35 @@ async function lookUp(
 }
 
 /** A signing job that is run again replaces both files, and a reader may meet it half-way. */
-async function proveWithFreshPair(
-  prover: Prover,
+async function retryWithFreshPair(
+  context: VerificationContext,
   urls: MaterialUrls,
   file: DigestedFile,
-  complaint: SetupError,
-): Promise<Proof> {
-  const published = await fetchDetached(prover.http, urls);
-  if (published.kind === 'pair' && complaintAbout(file, published.detached) === undefined) {
+  failure: SetupError,
+): Promise<VerifiedPublication> {
+  const published = await fetchDetached(context.http, urls);
+  if (published.kind === 'pair' && signatureFailure(file, published.detached) === undefined) {
     const { detached } = published;
-    const entry = await lookUp(prover.log, file, detached, Promise.resolve(undefined));
+    const entry = await lookUp(context.log, file, detached, Promise.resolve(undefined));
     if (entry !== undefined) {
       const bundle = toBundle(file.sha256, detached, entry);
-      const recovered = `${complaint.message}; verified with the pair that was published a moment later`;
-      return proof(prover, file, bundle, recovered);
+      const recovered = `${failure.message}; verified with the pair that was published a moment later`;
+      return proof(context, file, bundle, recovered);
     }
   }
-  return recover(prover, file, complaint);
+  return recover(context, file, failure);
 }
 
 async function proveWithoutDetached(
-  prover: Prover,
+  context: VerificationContext,
   urls: MaterialUrls,
   file: DigestedFile,
   reason: string,
-): Promise<Proof> {
-  const json = await readMaterial(prover.http, urls.bundleUrl, MAX_BUNDLE_BYTES);
+): Promise<VerifiedPublication> {
+  const json = await readMaterial(context.http, urls.bundleUrl, MAX_BUNDLE_BYTES);
   return json === undefined
-    ? recover(prover, file, notSigned(reason))
-    : proof(prover, file, parseBundle(json));
+    ? recover(context, file, notSigned(reason))
+    : proof(context, file, parseBundle(json));
 }
 
 /**
@@ -246,35 +246,39 @@ async function proveWithoutDetached(
  *
  * @throws the complaint, when no entry passes
  */
-async function recover(prover: Prover, file: DigestedFile, complaint: SetupError): Promise<Proof> {
-  for (const entry of await candidates(prover.log, file, complaint)) {
+async function recover(
+  context: VerificationContext,
+  file: DigestedFile,
+  failure: SetupError,
+): Promise<VerifiedPublication> {
+  for (const entry of await candidates(context.log, file, failure)) {
     const logged = parseHashedRekord(entry.body);
     if (logged === undefined) {
       continue;
     }
     try {
-      const recovered = `${complaint.message}; verified with the signature and certificate in log entry ${entry.uuid}`;
-      return await proof(prover, file, toBundle(file.sha256, logged, entry), recovered);
+      const recovered = `${failure.message}; verified with the signature and certificate in log entry ${entry.uuid}`;
+      return await proof(context, file, toBundle(file.sha256, logged, entry), recovered);
     } catch (error) {
       if (!(error instanceof SetupError) || error.code === 'TRUST_ROOT_UNAVAILABLE') {
         throw error;
       }
     }
   }
-  throw complaint;
+  throw failure;
 }
 
 async function candidates(
   log: TransparencyLog,
   file: DigestedFile,
-  complaint: SetupError,
+  failure: SetupError,
 ): Promise<LogEntry[]> {
   try {
     return await log.entriesByDigest(file.sha256.toString('hex'));
   } catch (error) {
     // A signature that is there and wrong is the worse news, whatever the log would have said.
-    const isWrong = ['SIGNATURE_MISMATCH', 'SIGNATURE_MALFORMED'].includes(complaint.code);
-    throw isWrong && error instanceof SetupError ? complaint : error;
+    const isWrong = ['SIGNATURE_MISMATCH', 'SIGNATURE_MALFORMED'].includes(failure.code);
+    throw isWrong && error instanceof SetupError ? failure : error;
   }
 }
 
