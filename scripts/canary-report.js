@@ -1,6 +1,5 @@
 // Turns what the canary found into issues, one for each broken release: node scripts/canary-report.js. It runs in the last job
-// of .github/workflows/canary.yml, and asks GitHub by `gh` what the others annotated.
-import { execFileSync } from 'node:child_process';
+// of .github/workflows/canary.yml, and asks GitHub's API what the other jobs annotated.
 
 /**
  * @typedef {object} Finding
@@ -18,10 +17,38 @@ import { execFileSync } from 'node:child_process';
  */
 
 /**
- * Of an issue or of a comment.
- *
- * @typedef {{ body: string }} Text
+ * @typedef {object} Job
+ * @property {number} id
+ * @property {string} name
+ * @property {string | null} conclusion
  */
+
+/**
+ * An issue or a comment, as GitHub's REST API returns it.
+ *
+ * @typedef {object} Post
+ * @property {number} number
+ * @property {string | null} body
+ * @property {{ login: string, type: string } | null} user
+ * @property {object} [pull_request]
+ */
+
+/**
+ * @typedef {object} Report
+ * @property {string} marker first line of the issue's body, by which the canary finds it again
+ * @property {string} title
+ * @property {string} body
+ */
+
+/** The job that the others wait for. */
+const FIRST_JOB = 'Which versions are supported';
+
+/** Whose token the workflow has. Nobody else can post under this name. */
+const AUTHOR = { login: 'github-actions[bot]', type: 'Bot' };
+
+const TIMEOUT_MS = 30_000;
+const PAGE_SIZE = 100;
+const MAX_PAGES = 50;
 
 /** Failures that tell nothing of the publication: the network, a service, the runner. */
 const NOT_OF_THE_RELEASE = [
@@ -46,7 +73,7 @@ export function findingOf(job, { annotation_level: level, title, message }) {
   if (version === undefined || platform === undefined || title === null) return undefined;
   const isRefusal =
     level === 'failure' &&
-    title.startsWith('setup-verified-kubectl: ') &&
+    /^setup-verified-kubectl: [A-Z_]+$/.test(title) &&
     !NOT_OF_THE_RELEASE.includes(title);
   const isMended = level === 'warning' && WARNINGS.includes(title);
   return isRefusal || isMended ? { version, platform, title, message } : undefined;
@@ -56,11 +83,12 @@ export function findingOf(job, { annotation_level: level, title, message }) {
  * One issue for each version.
  *
  * @param {readonly Finding[]} findings
- * @returns {{ title: string, body: string }[]}
+ * @returns {Report[]}
  */
 export function issuesFor(findings) {
   const versions = [...new Set(findings.map(({ version }) => version))];
   return versions.map((version) => ({
+    marker: markerOf(version),
     title: `Broken publication: Kubernetes ${version}`,
     body: findings
       .filter((finding) => finding.version === version)
@@ -68,6 +96,26 @@ export function issuesFor(findings) {
       .sort()
       .join('\n'),
   }));
+}
+
+/** @param {string} subject */
+function markerOf(subject) {
+  return `<!-- setup-verified-kubectl canary: ${subject} -->`;
+}
+
+/**
+ * Whether the canary wrote an issue or a comment itself. Anybody can open an issue with the same title, or quote a finding.
+ *
+ * @param {Post} post
+ * @param {string} marker
+ */
+function isOwn({ body, user, pull_request: pullRequest }, marker) {
+  return (
+    user?.login === AUTHOR.login &&
+    user.type === AUTHOR.type &&
+    pullRequest === undefined &&
+    body?.split(/\r?\n/, 1)[0] === marker
+  );
 }
 
 /**
@@ -80,68 +128,133 @@ function quoted(text) {
   return lines.map((line) => `      ${line}\n`).join('');
 }
 
-/** @param {string[]} words */
-function gh(...words) {
-  return execFileSync('gh', words, { encoding: 'utf8', maxBuffer: 64 << 20 });
+/**
+ * @param {string} path below the API's URL
+ * @param {object} [body] of a POST; without one it is a GET
+ * @returns {Promise<unknown>}
+ */
+async function request(path, body) {
+  const response = await fetch(`${environment('GITHUB_API_URL', /^https?:\/\/\S+$/)}/${path}`, {
+    method: body === undefined ? 'GET' : 'POST',
+    headers: {
+      accept: 'application/vnd.github+json',
+      authorization: `Bearer ${environment('GH_TOKEN', /^\S+$/)}`,
+      'x-github-api-version': '2022-11-28',
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    redirect: 'error',
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+  if (!response.ok) throw new Error(`GitHub answered ${response.status} for ${path}`);
+  return response.json();
 }
 
 /**
- * All pages of a list that GitHub's API returns.
+ * All pages of a list.
  *
  * @param {string} path
- * @param {string} items where in an answer the items are, for jq
- * @returns {unknown[]}
+ * @param {string} [key] of the list in an answer that is an object
+ * @returns {Promise<unknown[]>}
+ * @throws {Error} if there are more than {@link MAX_PAGES}
  */
-function list(path, items) {
-  const lines = gh('api', '--paginate', path, '--jq', `${items}[] | @json`);
-  return lines
-    .split('\n')
-    .flatMap((line) => (line === '' ? [] : [/** @type {unknown} */ (JSON.parse(line))]));
+async function list(path, key) {
+  /** @type {unknown[]} */
+  const items = [];
+  for (let page = 1; page <= MAX_PAGES; page++) {
+    const separator = path.includes('?') ? '&' : '?';
+    const answer = await request(`${path}${separator}per_page=${PAGE_SIZE}&page=${page}`);
+    const found = key === undefined ? answer : /** @type {Record<string, unknown>} */ (answer)[key];
+    if (!Array.isArray(found)) throw new Error(`GitHub returned no list for ${path}`);
+    for (const item of found) items.push(item);
+    if (found.length < PAGE_SIZE) return items;
+  }
+  throw new Error(`${path} has more than ${MAX_PAGES} pages`);
 }
 
-function main() {
-  const repository = process.env['GITHUB_REPOSITORY'] ?? '';
-  const run = process.env['GITHUB_RUN_ID'] ?? '';
-  const path = `repos/${repository}/actions/runs/${run}/jobs?per_page=100`;
-  const jobs = /** @type {{ id: number, name: string }[]} */ (list(path, '.jobs'));
-  const findings = jobs.flatMap(({ id, name }) =>
-    annotationsOf(repository, id).flatMap((annotation) => findingOf(name, annotation) ?? []),
-  );
-  const source = `${process.env['GITHUB_SERVER_URL'] ?? ''}/${repository}/actions/runs/${run}`;
-  for (const { title, body } of issuesFor(findings)) report(title, body, source);
-  console.log(`${jobs.length} jobs, ${findings.length} findings`);
+/**
+ * @param {string} name
+ * @param {RegExp} pattern
+ */
+function environment(name, pattern) {
+  const value = process.env[name] ?? '';
+  if (!pattern.test(value)) throw new Error(`${name} is not set as GitHub sets it`);
+  return value;
+}
+
+async function main() {
+  const repository = `repos/${environment('GITHUB_REPOSITORY', /^[\w.-]+\/[\w.-]+$/)}`;
+  const run = environment('GITHUB_RUN_ID', /^\d+$/);
+  const jobs = /** @type {Job[]} */ (await list(`${repository}/actions/runs/${run}/jobs`, 'jobs'));
+  /** @type {Finding[]} */
+  const findings = [];
+  /** @type {Report[]} */
+  const reports = [];
+  for (const job of jobs) {
+    const annotations = await annotationsOf(repository, job);
+    findings.push(...annotations.flatMap((annotation) => findingOf(job.name, annotation) ?? []));
+    if (job.name === FIRST_JOB) reports.push(...reportOfFirstJob(job, annotations));
+  }
+  if (!jobs.some(({ name }) => name === FIRST_JOB)) throw new Error(`no job "${FIRST_JOB}"`);
+  reports.push(...issuesFor(findings));
+  const source = `${environment('GITHUB_SERVER_URL', /^https?:\/\/\S+$/)}/${repository.slice('repos/'.length)}/actions/runs/${run}`;
+  for (const report of reports) await publish(repository, report, source);
+  console.log(`${jobs.length} jobs, ${findings.length} findings, ${reports.length} reports`);
 }
 
 /**
  * @param {string} repository
- * @param {number} job
+ * @param {Job} job
  */
-function annotationsOf(repository, job) {
-  const path = `repos/${repository}/check-runs/${job}/annotations?per_page=100`;
-  return /** @type {Annotation[]} */ (list(path, '.'));
+async function annotationsOf(repository, { id }) {
+  if (!Number.isSafeInteger(id)) throw new Error('GitHub returned a job without a numeric id');
+  return /** @type {Annotation[]} */ (await list(`${repository}/check-runs/${id}/annotations`));
 }
 
 /**
- * Opens an issue, or adds to the one that is open, unless that says the same already.
+ * Without the first job nothing is verified, so that its failure must not look like a quiet night.
  *
- * @param {string} title
- * @param {string} body
- * @param {string} source where it was found
+ * @param {Job} job
+ * @param {readonly Annotation[]} annotations
+ * @returns {Report[]}
  */
-function report(title, body, source) {
-  const found = gh('issue', 'list', '--state', 'open', '--limit', '200', '--json', 'number,title');
-  const issues = /** @type {{ number: number, title: string }[]} */ (JSON.parse(found));
-  const open = issues.find((one) => one.title === title);
-  const text = `${body}\nFound by ${source}\n`;
-  if (open === undefined) {
-    console.log(gh('issue', 'create', '--title', title, '--body', text).trim());
-    return;
-  }
-  const known = gh('issue', 'view', String(open.number), '--json', 'body,comments');
-  const issue = /** @type {Text & { comments: Text[] }} */ (JSON.parse(known));
-  const said = [issue, ...issue.comments].map((one) => one.body.replaceAll('\r\n', '\n'));
-  if (said.some((one) => one.includes(body))) return;
-  console.log(gh('issue', 'comment', String(open.number), '--body', text).trim());
+export function reportOfFirstJob({ conclusion }, annotations) {
+  if (conclusion === 'success') return [];
+  const messages = annotations
+    .filter(({ annotation_level: level }) => level === 'failure')
+    .map(({ message }) => quoted(message));
+  return [
+    {
+      marker: markerOf('versions'),
+      title: 'Canary: nothing was verified',
+      body: ['The job that reads the supported versions failed:\n', ...messages].join('\n'),
+    },
+  ];
 }
 
-if (import.meta.main) main();
+/**
+ * Opens an issue, or adds to the canary's own open one, unless that says the same already.
+ *
+ * @param {string} repository
+ * @param {Report} report
+ * @param {string} source URL of the run
+ */
+async function publish(repository, { marker, title, body }, source) {
+  const path = `${repository}/issues`;
+  const issues = /** @type {Post[]} */ (await list(`${path}?state=open`));
+  const open = issues.find((issue) => isOwn(issue, marker));
+  const text = `${marker}\n${body}\nFound by ${source}\n`;
+  if (open === undefined) {
+    await request(path, { title, body: text });
+    console.log(`Opened: ${title}`);
+    return;
+  }
+  if (!Number.isSafeInteger(open.number))
+    throw new Error('GitHub returned an issue without number');
+  const comments = /** @type {Post[]} */ (await list(`${path}/${open.number}/comments`));
+  const said = [open, ...comments.filter((comment) => isOwn(comment, marker))];
+  if (said.some((post) => post.body?.replaceAll('\r\n', '\n').includes(body))) return;
+  await request(`${path}/${open.number}/comments`, { body: text });
+  console.log(`Added to #${open.number}: ${title}`);
+}
+
+if (import.meta.main) await main();

@@ -29,6 +29,7 @@ test.each([
   ['the log', JOB, { ...REFUSED, title: 'setup-verified-kubectl: LOG_UNAVAILABLE' }],
   ['the runner itself', JOB, { ...REFUSED, title: null }],
   ['another warning', JOB, { ...REFUSED, annotation_level: 'warning', title: 'Node is old' }],
+  ['a title that is not a code', JOB, { ...REFUSED, title: `${REFUSED.title} @somebody` }],
   ['another job', 'Which versions are supported', REFUSED],
 ])('%s is none', (_what, job, annotation) => {
   expect(findingOf(job, annotation)).toBeUndefined();
@@ -36,7 +37,9 @@ test.each([
 
 test('the jobs of the canary have the names that are read here', () => {
   const name = 'verify ${{ matrix.version }} ${{ matrix.os }}/${{ matrix.arch }}';
-  expect(textOf('.github/workflows/canary.yml')).toContain(`name: ${name}\n`);
+  const text = textOf('.github/workflows/canary.yml');
+  expect(text).toContain(`name: ${name}\n`);
+  expect(text).toContain('name: Which versions are supported\n');
 });
 
 test('each version gets one issue, with its platforms', () => {

@@ -12,6 +12,7 @@ interface Step {
 interface Job {
   readonly 'timeout-minutes'?: number;
   readonly permissions?: unknown;
+  readonly if?: string;
   readonly steps?: readonly Step[];
 }
 
@@ -69,6 +70,14 @@ const RULES: Readonly<Record<string, (text: string) => readonly string[]>> = {
       .map(([name]) => name),
   'puts no expression into a script': (text) =>
     stepsOf(text).flatMap(({ run = '' }) => run.match(/\$\{\{.*?\}\}/g) ?? []),
+  'writes no output or variable in a step that asks the network': (text) =>
+    stepsOf(text)
+      .map(({ run = '' }) => run)
+      .filter((run) => /\$\{?GITHUB_(?:OUTPUT|ENV|PATH)\b/.test(run))
+      .flatMap(
+        (run) =>
+          run.match(/\b(?:curl|wget|gh|npm (?:view|info)|git (?:fetch|ls-remote))\b.*/g) ?? [],
+      ),
   'does not run for strangers with our rights': (text) =>
     ['pull_request_target', 'workflow_run'].filter((event) =>
       JSON.stringify(workflow(text).on).includes(event),
@@ -102,6 +111,16 @@ const BREACHES: readonly (readonly [rule: string, from: string, to: string])[] =
   ['does not leave the token behind', 'persist-credentials: false', 'fetch-depth: 0'],
   ['limits the time of every job', '    timeout-minutes: 5\n', ''],
   ['puts no expression into a script', '$NAME', '${{ github.event.issue.title }}'],
+  [
+    'writes no output or variable in a step that asks the network',
+    'echo "$NAME"',
+    'echo "version=$(curl https://dl.k8s.io/release/stable.txt)" >> "$GITHUB_OUTPUT"',
+  ],
+  [
+    'writes no output or variable in a step that asks the network',
+    'echo "$NAME"',
+    'echo "commit=$(gh api repos/org/action/commits/v1 --jq .sha)" >> "${GITHUB_ENV}"',
+  ],
   ['does not run for strangers with our rights', '[push]', '[pull_request_target]'],
 ];
 
@@ -117,6 +136,43 @@ describe.each(Object.entries(RULES))('%s', (rule, breachesIn) => {
   const breaches = BREACHES.filter(([broken]) => broken === rule);
   test.each(breaches)('%s: is refused with %j as %j', (_rule, from, to) => {
     expect(breachesIn(GOOD.replace(from, to))).not.toEqual([]);
+  });
+});
+
+test('the major tag moves to the commit that was attested', () => {
+  const scripts = stepsOf(textOf('.github/workflows/move-major-tag.yml')).flatMap(
+    ({ run = [] }) => run,
+  );
+  const attestation = scripts.find((run) => run.includes('gh attestation verify')) ?? '';
+  for (const option of [
+    '--deny-self-hosted-runners',
+    '--cert-identity "$GITHUB_SERVER_URL/$GH_REPO/.github/workflows/release.yml@refs/tags/$RELEASE"',
+    '--source-ref "refs/tags/$RELEASE"',
+    '--source-digest "$COMMIT"',
+    '--signer-digest "$COMMIT"',
+  ]) {
+    expect(attestation).toContain(option);
+  }
+  // With an empty value gh 2.102 checks nothing, and succeeds.
+  expect(attestation).toMatch(/^\[\[ \$COMMIT =~ \^\[0-9a-f\]\{40\}\$ \]\]$/m);
+  expect(scripts).toContainEqual(
+    'node scripts/check-release.js "$RELEASE" "$RUNNER_TEMP/release" >> "$GITHUB_OUTPUT"',
+  );
+  // GitHub prefers a branch where `commits/<name>` could be either.
+  expect(scripts.join('\n')).not.toMatch(/\/commits\/\$/);
+});
+
+describe('the canary reports', () => {
+  const { jobs } = workflow(textOf('.github/workflows/canary.yml'));
+
+  test('also when its first job failed', () => {
+    expect(jobs['report']?.if).toContain('!cancelled()');
+    expect(jobs['report']?.if).not.toContain('needs.');
+  });
+
+  test('on a schedule, and on the default branch, by its whole name', () => {
+    expect(jobs['report']?.if).toContain("github.event_name == 'schedule' ||");
+    expect(jobs['report']?.if).not.toContain('ref_name');
   });
 });
 
