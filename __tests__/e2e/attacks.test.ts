@@ -41,6 +41,7 @@ import {
   type FaultAction,
   type PublishedFile,
 } from '../support/index.js';
+import { MISSING, canRun, describeUnless } from '../support/skip.js';
 import { transparencyLogApi } from '../support/transparency-log-api.js';
 import { STRANGER } from './outcome.js';
 
@@ -1109,7 +1110,8 @@ const TOOL_CACHE: Attack[] = [
   },
 ];
 
-const IS_ROOT = process.getuid?.() === 0; // Only root can give a folder away.
+const IS_ROOT = canRun(MISSING.root);
+const ON_LINUX = canRun(MISSING.linux);
 const NOBODY = 65534;
 
 /** What another run, which trusts somebody else, is told to install: never what this one asks for. */
@@ -1371,7 +1373,7 @@ const NEIGHBOURS: Attack[] = [
       expect(run.outputs['cache-hit']).toBe('false');
     },
   },
-  ...(process.platform === 'linux' ? ['/proc/self/mem'] : []).map((device): Attack => ({
+  ...(ON_LINUX ? ['/proc/self/mem'] : []).map((device): Attack => ({
     what: `a link to ${device}, which fails when it is read, in the tool cache of another action`,
     outcome: 'without effect',
     attack: (stage) => {
@@ -1454,7 +1456,7 @@ const HIDDEN_SBOM: Attack[] = [
     },
     check: expectNotExecuted,
   },
-  ...(process.platform === 'linux' ? ['kube-apiserver'] : []).map((served): Attack => ({
+  ...(ON_LINUX ? ['kube-apiserver'] : []).map((served): Attack => ({
     what: `${served}, signed, whose help speaks of kubelet, in place of kubelet, and no SBOM`,
     outcome: 'RELEASE_MISMATCH',
     attack: (stage) => {
@@ -1572,7 +1574,7 @@ const CATALOGUE: Readonly<Record<string, readonly Attack[]>> = {
 };
 
 // Named pipes, modes and links need a POSIX system; the checks behind them are the same everywhere.
-const onPosix = process.platform === 'win32' ? describe.skip : describe;
+const onPosix = describeUnless(MISSING.posix);
 
 onPosix.each(Object.entries(CATALOGUE))('%s', (_who, attacks) => {
   test.each(attacks.map((attack) => [`${attack.what} -> ${attack.outcome}`, attack] as const))(

@@ -2,6 +2,7 @@ import { chownSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { World, fault } from '../support/index.js';
+import { MISSING, testUnless } from '../support/skip.js';
 import {
   IMPATIENT,
   NATIVE,
@@ -113,7 +114,7 @@ describe('a verified copy that satisfies the request', () => {
 });
 
 describe('the tool cache', () => {
-  const asRoot = process.getuid?.() === 0 ? test : test.skip; // Only root can give a folder away.
+  const asRoot = testUnless(MISSING.root);
 
   asRoot('may belong to another user, together with what is above a entry', async () => {
     const first = await runIn(world, { version: '1.31.8' });

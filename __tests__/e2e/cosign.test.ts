@@ -27,6 +27,7 @@ import {
   type PublishedFile,
   type SignOptions,
 } from '../support/index.js';
+import { describeUnless } from '../support/skip.js';
 import {
   NATIVE,
   STRANGER,
@@ -45,8 +46,7 @@ import {
  * and so it says where they differ; `shows` is the line of the comparison in docs/verification.md.
  */
 const found = findCosign();
-const suite = 'executable' in found ? describe : describe.skip;
-const title = 'executable' in found ? 'cosign' : `cosign (skipped: ${found.absent})`;
+const suite = describeUnless('executable' in found ? undefined : found.absent);
 
 const fresh = freshVersions('1.43');
 let world: World;
@@ -1044,7 +1044,7 @@ const TAMPERED: readonly BundleRow[] = [
   },
 ];
 
-suite(title, () => {
+suite('cosign', () => {
   beforeAll(async () => {
     if (!('executable' in found)) return;
     folder = mkdtempSync(join(tmpdir(), 'cosign-'));

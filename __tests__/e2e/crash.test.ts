@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import {
   NATIVE_PLATFORM,
   World,
@@ -24,6 +24,7 @@ import {
   tally,
   type ActionResult,
 } from '../support/index.js';
+import { MISSING, describeUnless } from '../support/skip.js';
 
 const VERSION = 'v1.31.9';
 const KILLS = 100;
@@ -85,7 +86,7 @@ function expectWholeOrNothing(toolCache: string): boolean {
 }
 
 // The names of the files in a copy, and signals, are those of POSIX systems.
-const onPosix = process.platform === 'win32' ? describe.skip : describe;
+const onPosix = describeUnless(MISSING.posix);
 
 onPosix('killed at a random moment', () => {
   const seed = Number(process.env['CRASH_SEED'] ?? '20260801');

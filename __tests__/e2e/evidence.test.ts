@@ -24,8 +24,8 @@ import {
   type ActionResult,
   type RunOptions,
 } from '../support/index.js';
+import { MISSING, testUnless } from '../support/skip.js';
 import {
-  CAN_ASK,
   FOREIGN,
   FOREIGN_ARCH,
   IMPATIENT,
@@ -48,7 +48,7 @@ const OTHER_VERSION = 'v1.36.2';
 const WITHOUT_SBOM = 'v1.36.3';
 const fresh = freshVersions('1.41');
 const SUFFIX = process.platform === 'win32' ? '.exe' : '';
-const posix = process.platform === 'win32' ? test.skip : test; // Windows has no such modes or links.
+const posix = testUnless(MISSING.posix);
 
 let world: World;
 /** A tool cache with proven copies; each test works on a copy of it. */
@@ -483,7 +483,7 @@ describe('a copy without SBOM', () => {
     expect(run.outputs['sha256']).toBe(world.release.artifact(VERSION, NATIVE, 'kubectl').sha256);
   });
 
-  const askable = CAN_ASK ? test : test.skip; // Windows cannot execute the world's shell scripts.
+  const askable = testUnless(MISSING.shellScripts);
 
   askable('is asked while nobody answers', async () => {
     const toolCache = warmCache();

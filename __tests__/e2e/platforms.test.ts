@@ -1,9 +1,10 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { publishedPlatforms } from '../../src/kubernetes/platform.js';
 import { World, artifactPath, executable } from '../support/index.js';
+import { MISSING, describeUnless } from '../support/skip.js';
 import {
   FOREIGN,
   FOREIGN_ARCHITECTURE,
@@ -78,7 +79,7 @@ test('copies for two architectures stand side by side', async () => {
 });
 
 // The stand-ins are shell scripts.
-const onPosix = process.platform === 'win32' ? describe.skip : describe;
+const onPosix = describeUnless(MISSING.shellScripts);
 
 onPosix('a release without SBOM, whose binary tells when it is executed (shell script)', () => {
   const witness = (platform: string): string => join(folder, platform.replace('/', '-'));

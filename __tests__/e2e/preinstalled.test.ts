@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { World, type ActionResult, type PublishedFile } from '../support/index.js';
+import { MISSING, testUnless } from '../support/skip.js';
 import {
   NATIVE,
   STRANGER,
@@ -20,7 +21,7 @@ const OLD = 'v1.26.0';
 const SUFFIX = process.platform === 'win32' ? '.exe' : '';
 /** How other actions name this machine's architecture in the tool cache. */
 const CACHE_ARCH = process.arch;
-const posix = process.platform === 'win32' ? test.skip : test; // Windows has no named pipes on disk.
+const posix = testUnless(MISSING.posix);
 const fresh = freshVersions('1.37');
 
 let world: World;

@@ -6,12 +6,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { fetchKubectl, KUBECTL, RegistryError } from '../../scripts/fetch-kubectl.js';
 import { readSelfReport, checkSelfReport } from '../../src/install/self-report.js';
 import { artifactPath, runAction, sbomPath, World } from '../support/index.js';
+import { describeUnless } from '../support/skip.js';
 
 const { version, platform } = KUBECTL;
 const LINUX = { os: 'linux', arch: 'amd64' } as const;
 
 const { kubectl, reason } = findKubectl();
-if (reason !== undefined) console.warn(`Skipped: the official kubectl ${version}: ${reason}`);
 
 /** The binary, or why there is none; which has to be known before the tests are defined. */
 function findKubectl(): { kubectl: string; reason?: string } {
@@ -26,7 +26,7 @@ function findKubectl(): { kubectl: string; reason?: string } {
   }
 }
 
-(reason === undefined ? describe : describe.skip)(`the official kubectl ${version}`, () => {
+describeUnless(reason)(`the official kubectl ${version}`, () => {
   let world: World;
 
   beforeAll(async () => {

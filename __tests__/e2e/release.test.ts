@@ -8,8 +8,8 @@ import {
   sbomPath,
   type ActionResult,
 } from '../support/index.js';
+import { MISSING, testUnless } from '../support/skip.js';
 import {
-  CAN_ASK,
   FOREIGN,
   FOREIGN_ARCH,
   IMPATIENT,
@@ -321,7 +321,7 @@ describe('a release without a signed SBOM', () => {
   /** Published without signature, and never logged. */
   const unsigned = { signed: false } as const;
 
-  const askable = CAN_ASK ? test : test.skip; // Windows cannot execute the world's shell scripts.
+  const askable = testUnless(MISSING.shellScripts);
 
   askable.each(['kubectl', 'kubeadm', 'kubelet', 'kube-proxy'])(
     'none published: the signed %s is asked',

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { TOOLS, publishedPlatforms } from '../../src/kubernetes/platform.js';
 import { World, artifactPath, fault } from '../support/index.js';
+import { MISSING, describeUnless } from '../support/skip.js';
 import {
   FOREIGN_ARCHITECTURE,
   NATIVE,
@@ -93,7 +94,7 @@ describe('several tools', () => {
 });
 
 // Kubernetes publishes its servers for Linux alone (and a few node tools for Windows).
-const onLinux = process.platform === 'linux' ? describe : describe.skip;
+const onLinux = describeUnless(MISSING.linux);
 
 onLinux('every binary of a release (published for Linux only)', () => {
   test('together', async () => {

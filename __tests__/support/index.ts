@@ -17,6 +17,7 @@ export * from './sbom.js';
 export * from './server-certificate.js';
 export * from './server.js';
 export * from './sigstore-bundle.js';
+export * from './skip.js';
 export * from './tally.js';
 export * from './timestamp-authority.js';
 export * from './transparency-log-api.js';

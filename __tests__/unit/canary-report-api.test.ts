@@ -38,6 +38,8 @@ const REFUSED: Annotation = {
 let jobs: { id: number; name: string; conclusion: string; annotations: Annotation[] }[];
 let issues: Post[];
 let comments: Map<number, Post[]>;
+/** Whether the token may write. */
+let mayWrite: boolean;
 let server: Server;
 
 function answerTo(method: string, url: URL, body: string): unknown {
@@ -67,13 +69,15 @@ beforeEach(async () => {
   ];
   issues = [];
   comments = new Map();
+  mayWrite = true;
   server = createServer((request, response) => {
     let body = '';
     request.setEncoding('utf8').on('data', (text: string) => (body += text));
     request.on('end', () => {
-      const known = request.headers.authorization === 'Bearer token';
+      const known =
+        request.headers.authorization === 'Bearer token' && (mayWrite || request.method === 'GET');
       const url = new URL(request.url ?? '', 'http://localhost');
-      response.writeHead(known ? 200 : 401, { 'content-type': 'application/json' });
+      response.writeHead(known ? 200 : 403, { 'content-type': 'application/json' });
       response.end(JSON.stringify(known ? answerTo(request.method ?? '', url, body) : {}));
     });
   });
@@ -192,5 +196,11 @@ describe('the first job', () => {
 
 test('a token that GitHub refuses makes the report fail', async () => {
   expect(await report('another')).toBe(1);
+  expect(issues).toEqual([]);
+});
+
+test('a token that may not write makes the report fail', async () => {
+  mayWrite = false;
+  expect(await report()).toBe(1);
   expect(issues).toEqual([]);
 });

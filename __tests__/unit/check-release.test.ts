@@ -121,7 +121,7 @@ test('a tag that points at a file is no release', () => {
 });
 
 test.each([
-  ['index.js', `${CODE} `],
+  ['index.js', CODE.replace('1.2.3', '1.2.4')],
   ['licenses.txt', 'MIT\n'],
 ])('a released %s unlike the committed one is refused', (name, content) => {
   commit(CODE);

@@ -1,14 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readSelfReport, checkSelfReport } from '../../../src/install/self-report.js';
 import type { Tool } from '../../../src/kubernetes/platform.js';
 import { executable } from '../../support/executables.js';
+import { MISSING, describeUnless } from '../../support/skip.js';
 
 const AMD64 = { os: 'linux', arch: 'amd64' } as const;
 const ARM64 = { os: 'linux', arch: 'arm64' } as const;
-const posix = process.platform === 'win32' ? describe.skip : describe; // The samples are shell scripts.
+const posix = describeUnless(MISSING.shellScripts);
 
 let folder: string;
 beforeAll(() => {

@@ -31,9 +31,10 @@ import {
   type InstallContext,
 } from '../../../src/install/obtain.js';
 import { digestFile } from '../../../src/files/digested-file.js';
+import { MISSING, testUnless } from '../../support/skip.js';
 
 const PLATFORM = { os: 'linux', arch: 'amd64' } as const;
-const posix = process.platform === 'win32' ? test.skip : test; // Windows has no such modes.
+const posix = testUnless(MISSING.posix);
 
 let root: string;
 const HEX = 'ab'.repeat(32);

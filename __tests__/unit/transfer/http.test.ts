@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { isTransportAllowed } from '../../../src/transfer/http.js';
 import { TransferError } from '../../../src/transfer/errors.js';
 import { LoopbackServer, fault, tally } from '../../support/index.js';
+import { MISSING, testUnless } from '../../support/skip.js';
 import { SHORT, testClient } from './server.js';
 
 let server: LoopbackServer;
@@ -210,7 +211,7 @@ describe('file URLs', () => {
     expect(error.message).toContain('is not a file');
   });
 
-  (process.platform === 'win32' ? test.skip : test)('a pipe is no file', async () => {
+  testUnless(MISSING.posix)('a pipe is no file', async () => {
     const pipe = join(folder, 'pipe');
     execFileSync('mkfifo', [pipe]);
     const error = await failureOf(testClient().http.read(pathToFileURL(pipe), 5));
