@@ -1,4 +1,5 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
@@ -27,7 +28,7 @@ import {
   type PublishedFile,
   type SignOptions,
 } from '../support/index.js';
-import { describeUnless } from '../support/skip.js';
+import { MISSING, describeUnless, testUnless } from '../support/skip.js';
 import {
   NATIVE,
   STRANGER,
@@ -1099,6 +1100,102 @@ suite('cosign', () => {
 
   describe('verify-blob --bundle --trusted-root, of a bundle beside the artifact', () => {
     test.each(PUBLISHED)('$shows: $what', (row) => judge(publish(), row));
+  });
+
+  describe('bundle create, as in "Verify by hand" in the README', () => {
+    /** Makes a bundle of the published pair; returns the paths of file and bundle. */
+    async function bundleOfPair({
+      kubectl,
+    }: Publication): Promise<{ file: string; bundle: string; created: CosignResult }> {
+      const file = write('kubectl', kubectl.bytes);
+      const material = (ending: string): string =>
+        write(`kubectl${ending}`, world.host.get(`${kubectl.path}${ending}`));
+      const bundle = join(mkdtempSync(join(folder, 'bundle-')), 'kubectl.sigstore.json');
+      const created = await cosign.run(
+        [
+          ...['bundle', 'create', '--artifact', file, '--out', bundle],
+          ...['--signature', material('.sig'), '--certificate', material('.cert')],
+          ...['--rekor-url', world.logServer.url],
+        ],
+        cosignTufEnvironment(world),
+      );
+      return { file, bundle, created };
+    }
+
+    test('the published pair gives a bundle that proves without network', async () => {
+      const { file, bundle, created } = await bundleOfPair(publish());
+      expect(created.output).not.toContain('rror');
+      expect(created.accepted).toBe(true);
+      await stopServers(world);
+      expectCosign(await cosign.verifyBundle(file, bundle), 'accepts');
+      const stranger = { identity: 'mallory@example.com' };
+      expectCosign(await cosign.verifyBundle(file, bundle, stranger), OF_BUNDLE.ANOTHER_IDENTITY);
+    });
+
+    /** The README's own commands, against this world. `--rekor-url` names its log instead of Sigstore's. */
+    function readmeCommands(version: string): string {
+      const readme = readFileSync(join(import.meta.dirname, '..', '..', 'README.md'), 'utf8');
+      const [, commands = ''] = /^## Verify by hand$.*?^```bash\n(.*?)^```$/ms.exec(readme) ?? [];
+      expect(commands.match(/^cosign /gm)).toHaveLength(4);
+      return commands
+        .replaceAll('https://dl.k8s.io', world.host.url)
+        .replaceAll('v1.31.9', version)
+        .replaceAll('linux/amd64', NATIVE)
+        .replaceAll(
+          'cosign bundle create',
+          `cosign bundle create --rekor-url ${world.logServer.url}`,
+        );
+    }
+
+    function runReadme(version: string): Promise<CosignResult> {
+      if (!('executable' in found)) throw new Error(found.absent);
+      const path = mkdtempSync(join(folder, 'path-'));
+      symlinkSync(found.executable, join(path, 'cosign'));
+      const env = {
+        ...process.env,
+        ...cosignTufEnvironment(world),
+        PATH: `${path}:${process.env['PATH'] ?? ''}`,
+        HOME: mkdtempSync(join(folder, 'home-')),
+      };
+      const cwd = mkdtempSync(join(folder, 'readme-'));
+      const words = ['-euo', 'pipefail', '-c', readmeCommands(version)];
+      return new Promise((resolve) => {
+        execFile('bash', words, { cwd, env, timeout: 60_000 }, (error, stdout, stderr) => {
+          resolve({ accepted: error === null, output: `${stdout}${stderr}` });
+        });
+      });
+    }
+
+    const onLinux = testUnless(MISSING.linux);
+
+    onLinux('the commands of the README accept a genuine release', async () => {
+      const { accepted, output } = await runReadme(publish().version);
+      expect(output.match(/Verified OK/g)).toHaveLength(2);
+      expect(accepted).toBe(true);
+    });
+
+    onLinux('and refuse another release under its name', async () => {
+      const older = publish();
+      const { version, kubectl } = publish();
+      kubectl.replace(older.kubectl.bytes);
+      for (const ending of ['.sig', '.cert']) {
+        world.host.put(
+          `${kubectl.path}${ending}`,
+          world.host.get(`${older.kubectl.path}${ending}`),
+        );
+      }
+      const { accepted, output } = await runReadme(version);
+      expect(output.match(/Verified OK/g)).toHaveLength(2);
+      expect(accepted).toBe(false);
+    });
+
+    test('the certificate of another signing run gives none', async () => {
+      const publication = publish();
+      ofTheSbom('.cert')(publication);
+      const { bundle, created } = await bundleOfPair(publication);
+      expect(created.accepted).toBe(false);
+      expect(existsSync(bundle)).toBe(false);
+    });
   });
 
   describe('verify-blob --bundle --trusted-root, of what the action writes, while nobody answers', () => {

@@ -17,7 +17,6 @@ export * from './sbom.js';
 export * from './server-certificate.js';
 export * from './server.js';
 export * from './sigstore-bundle.js';
-export * from './skip.js';
 export * from './tally.js';
 export * from './timestamp-authority.js';
 export * from './transparency-log-api.js';

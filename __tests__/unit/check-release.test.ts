@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { describeUnless } from '../support/skip.js';
 import { ROOT } from './repository.js';
+
+const NO_GIT = spawnSync('git', ['--version']).status === 0 ? undefined : 'there is no git on PATH';
 
 const SCRIPT = join(ROOT, 'scripts', 'check-release.js');
 const CODE = '// version 1.2.3\n';
@@ -40,23 +43,6 @@ function commit(code: string): string {
   return git(origin, 'rev-parse', 'HEAD');
 }
 
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'check-release-'));
-  [origin, clone, assets] = ['origin', 'clone', 'assets'].map((name) => join(folder, name)) as [
-    string,
-    string,
-    string,
-  ];
-  mkdirSync(assets);
-  writeFileSync(join(assets, 'index.js'), CODE);
-  writeFileSync(join(assets, 'licenses.txt'), LICENSES);
-  git(folder, 'init', '--quiet', '--initial-branch=main', origin);
-});
-
-afterEach(() => {
-  rmSync(folder, { recursive: true, force: true });
-});
-
 interface Ended {
   readonly status: number | null;
   readonly stdout: string;
@@ -80,72 +66,91 @@ function expectFailure({ status, stdout, stderr }: Ended, reason: RegExp): void 
   expect(status).toBe(1);
 }
 
-describe.each([
-  ['a lightweight tag', ['tag', 'v1.2.3']],
-  ['an annotated tag', ['tag', '--annotate', '--message=v1.2.3', 'v1.2.3']],
-])('%s', (_what, words) => {
-  test('gives its commit', () => {
-    const released = commit(CODE);
-    git(origin, ...words);
-    commit('// later\n');
-    const { status, stdout } = check();
-    expect(stdout).toBe(`commit=${released}\nmajor=v1\n`);
-    expect(status).toBe(0);
+describeUnless(NO_GIT)('scripts/check-release.js', () => {
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'check-release-'));
+    [origin, clone, assets] = ['origin', 'clone', 'assets'].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    mkdirSync(assets);
+    writeFileSync(join(assets, 'index.js'), CODE);
+    writeFileSync(join(assets, 'licenses.txt'), LICENSES);
+    git(folder, 'init', '--quiet', '--initial-branch=main', origin);
+  });
+
+  afterEach(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  describe.each([
+    ['a lightweight tag', ['tag', 'v1.2.3']],
+    ['an annotated tag', ['tag', '--annotate', '--message=v1.2.3', 'v1.2.3']],
+  ])('%s', (_what, words) => {
+    test('gives its commit', () => {
+      const released = commit(CODE);
+      git(origin, ...words);
+      commit('// later\n');
+      const { status, stdout } = check();
+      expect(stdout).toBe(`commit=${released}\nmajor=v1\n`);
+      expect(status).toBe(0);
+    });
+
+    test.each(['v1.2.3', 'tags/v1.2.3', 'refs/tags/v1.2.3'])(
+      'wins over a branch named %s',
+      (branch) => {
+        const released = commit(CODE);
+        git(origin, ...words);
+        commit('// of the branch\n');
+        git(origin, 'update-ref', `refs/heads/${branch}`, 'HEAD');
+        expect(check().stdout).toBe(`commit=${released}\nmajor=v1\n`);
+      },
+    );
   });
 
   test.each(['v1.2.3', 'tags/v1.2.3', 'refs/tags/v1.2.3'])(
-    'wins over a branch named %s',
+    'a branch named %s is no release',
     (branch) => {
-      const released = commit(CODE);
-      git(origin, ...words);
-      commit('// of the branch\n');
+      commit(CODE);
       git(origin, 'update-ref', `refs/heads/${branch}`, 'HEAD');
-      expect(check().stdout).toBe(`commit=${released}\nmajor=v1\n`);
+      expectFailure(check(), /origin has no tag v1\.2\.3/);
     },
   );
-});
 
-test.each(['v1.2.3', 'tags/v1.2.3', 'refs/tags/v1.2.3'])(
-  'a branch named %s is no release',
-  (branch) => {
+  test('a tag that points at a file is no release', () => {
     commit(CODE);
-    git(origin, 'update-ref', `refs/heads/${branch}`, 'HEAD');
-    expectFailure(check(), /origin has no tag v1\.2\.3/);
-  },
-);
+    git(origin, 'tag', 'v1.2.3', 'HEAD:dist/index.js');
+    expectFailure(check(), /points at a blob/);
+  });
 
-test('a tag that points at a file is no release', () => {
-  commit(CODE);
-  git(origin, 'tag', 'v1.2.3', 'HEAD:dist/index.js');
-  expectFailure(check(), /points at a blob/);
-});
+  test.each([
+    ['index.js', CODE.replace('1.2.3', '1.2.4')],
+    ['licenses.txt', 'MIT\n'],
+  ])('a released %s unlike the committed one is refused', (name, content) => {
+    commit(CODE);
+    git(origin, 'tag', 'v1.2.3');
+    writeFileSync(join(assets, name), content);
+    expectFailure(check(), new RegExp(`released ${name} differs`));
+  });
 
-test.each([
-  ['index.js', CODE.replace('1.2.3', '1.2.4')],
-  ['licenses.txt', 'MIT\n'],
-])('a released %s unlike the committed one is refused', (name, content) => {
-  commit(CODE);
-  git(origin, 'tag', 'v1.2.3');
-  writeFileSync(join(assets, name), content);
-  expectFailure(check(), new RegExp(`released ${name} differs`));
-});
+  test('a missing file of the release is refused', () => {
+    commit(CODE);
+    git(origin, 'tag', 'v1.2.3');
+    rmSync(join(assets, 'licenses.txt'));
+    expectFailure(check(), /ENOENT/);
+  });
 
-test('a missing file of the release is refused', () => {
-  commit(CODE);
-  git(origin, 'tag', 'v1.2.3');
-  rmSync(join(assets, 'licenses.txt'));
-  expectFailure(check(), /ENOENT/);
-});
-
-test.each([
-  '1.2.3',
-  'v1.2',
-  'v01.2.3',
-  'v1.2.3-rc.1',
-  'v1.2.3\nmajor=v9',
-  'main',
-  '--upload-pack=x',
-])('the name %j is refused', (name) => {
-  commit(CODE);
-  expectFailure(check(name), /Usage/);
+  test.each([
+    '1.2.3',
+    'v1.2',
+    'v01.2.3',
+    'v1.2.3-rc.1',
+    'v1.2.3\nmajor=v9',
+    'main',
+    '--upload-pack=x',
+  ])('the name %j is refused', (name) => {
+    commit(CODE);
+    expectFailure(check(name), /Usage/);
+  });
 });
