@@ -1,3 +1,4 @@
+// Not a part of index.ts: that is also loaded outside of jest, by `npm run demo`.
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
