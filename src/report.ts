@@ -1,9 +1,9 @@
 import * as core from '@actions/core';
 import { SetupError, explain } from './errors.js';
 import type { Inputs } from './inputs.js';
-import type { BufferedLogger, Logger } from './install/logger.js';
-import type { InstalledTool, Origin } from './install/obtain.js';
-import { describeReleaseProof } from './install/release-proof.js';
+import { describeBinding } from './install/binding.js';
+import type { Logger } from './install/logger.js';
+import type { InstalledArtifact, Origin } from './install/verified-artifact.js';
 import { platformName } from './kubernetes/platform.js';
 import { escapeHtml, escapeLogLine } from './escape.js';
 
@@ -85,12 +85,11 @@ export class Report implements Logger {
     }
   }
 
-  /** Takes over from the early journal, and hides and says what must be hidden and said first. */
-  begin(inputs: Inputs, early: BufferedLogger): void {
+  /** Hides what must not be shown, before anything is shown. */
+  start(inputs: Inputs): void {
     if (inputs.downloadToken !== undefined) {
       core.setSecret(inputs.downloadToken);
     }
-    early.continueIn(this);
     if (inputs.ignoredVersionFile !== undefined) {
       this.#notice(
         'version-file is not read',
@@ -120,7 +119,7 @@ export class Report implements Logger {
   }
 
   /** The log of one tool, in the words of cosign. */
-  #tool(installed: InstalledTool, report: ToolReport): void {
+  #tool(installed: InstalledArtifact, report: ToolReport): void {
     core.startGroup(escapeLogLine(`${report.tool} ${report.version} (${report.platform})`));
     this.info(
       `tlog entry verified with uuid: ${report['log-entry-uuid']} index: ${report['log-index']}`,
@@ -141,10 +140,10 @@ export class Report implements Logger {
   /** Outputs, summary, and `PATH` as the very last thing: what fails before leaves it alone. */
   async success(
     inputs: Inputs,
-    installed: readonly InstalledTool[],
+    installed: readonly InstalledArtifact[],
     durations: SharedDurations,
   ): Promise<void> {
-    const reports = installed.map((one) => toolReport(one, inputs, durations));
+    const reports = installed.map((one) => toolReport(one, durations));
     installed.forEach((one, index) => {
       const report = reports[index];
       if (report !== undefined) {
@@ -170,26 +169,25 @@ export class Report implements Logger {
 }
 
 function toolReport(
-  { tool, cacheEntry: cacheEntry, verified, ...one }: InstalledTool,
-  inputs: Inputs,
+  { artifact, cacheEntry, verified, ...one }: InstalledArtifact,
   { resolve, install }: SharedDurations,
 ): ToolReport {
   const files = cacheEntry.files();
   return {
-    tool,
-    version: cacheEntry.version,
-    platform: platformName(inputs.platform),
-    path: files.binary,
+    tool: artifact.name,
+    version: artifact.version,
+    platform: platformName(artifact.platform),
+    path: files.file,
     'bundle-path': files.bundle,
-    sha256: verified.file.sha256.toString('hex'),
-    size: verified.file.size,
+    sha256: verified.subject.sha256.toString('hex'),
+    size: verified.subject.size,
     source: one.origin,
     'certificate-identity': verified.identity.subjectAlternativeName,
     'certificate-oidc-issuer': verified.identity.issuer,
     'log-entry-uuid': verified.uuid,
     'log-index': verified.logIndex,
     'integrated-time': verified.signedAt.toISOString(),
-    'release-proof': describeReleaseProof(one.releaseProof),
+    'release-proof': describeBinding(one.binding),
     recovered: one.recovered ?? null,
     'cache-hit': one.origin === 'cache',
     'durations-ms': {

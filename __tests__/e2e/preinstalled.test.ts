@@ -160,7 +160,7 @@ describe.each(['tool cache', 'PATH'] as const)('a kubectl in the %s', (place) =>
     world.host.put(`${kubectl.path}.sha256`, digest);
     const run = await install(machineWith(bytes, version, place), version);
     expectInstalled(run);
-    expect(run.stdout).toMatch(/is not used: .*the signature does not verify/);
+    expect(run.stdout).toMatch(/was skipped: .*the signature does not verify/);
     expect(reportOf(run)).toMatchObject({ source: 'download', sha256: kubectl.sha256 });
     expect(existsSync(trace)).toBe(false);
   });

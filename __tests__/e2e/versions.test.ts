@@ -166,7 +166,7 @@ describe('a release that was announced and is not at the host yet', () => {
     const run = await runIn(world, {}, { env: IMPATIENT });
     stable('v1.32.5');
     expectInstalled(run, 'v1.32.7');
-    expect(run.stdout).toMatch(/v1\.32\.7 is announced, but not yet at .*: waiting up to 6 s/);
+    expect(run.stdout).toMatch(/v1\.32\.7 is announced, but not yet at .*; waiting up to 6 s/);
   });
 
   test('and does not come', async () => {

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from './logger.js';
-import type { InstalledTool } from './obtain.js';
+import type { InstalledArtifact } from './verified-artifact.js';
 
 /** What decides which program a later step starts. */
 export interface PathLookup {
@@ -21,15 +21,16 @@ export interface PathLookup {
  * name or that nothing can be executed in, and a function exported to bash, which comes before
  * `PATH`. What a shell's own start-up files do, or a later step, cannot be seen from here.
  */
-export async function checkPrecedence(
-  installed: readonly InstalledTool[],
+export async function checkPathLookup(
+  installed: readonly InstalledArtifact[],
   lookup: PathLookup,
   logger: Logger,
 ): Promise<void> {
   const added = installed.map(({ folder }) => folder).reverse();
   const folders = [...added, ...lookup.path].flatMap((folder) => folder.split(path.delimiter));
-  for (const { tool, cacheEntry: cacheEntry } of installed) {
-    const ours = cacheEntry.files().binary;
+  for (const { artifact, cacheEntry } of installed) {
+    const tool = artifact.name;
+    const ours = cacheEntry.files().file;
     const [first, ...others] = await executables(folders, path.basename(ours));
     if (first !== ours) {
       logger.warning(

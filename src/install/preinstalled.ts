@@ -1,7 +1,6 @@
 import { access, constants, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { fileName } from '../kubernetes/release.js';
-import type { Platform, Tool } from '../kubernetes/platform.js';
+import type { PlatformArtifact } from '../kubernetes/artifact.js';
 
 /** Names that other actions give to the architecture in the tool cache. */
 const CACHE_NAMES: Readonly<Record<string, readonly string[]>> = {
@@ -20,20 +19,15 @@ export interface SearchPaths {
 /**
  * Copies of a tool that are on this machine already: in the tool cache of another action, under
  * this version, or on `PATH`, of whatever version. None of them is trusted, nor executed.
- *
- * @param version with `v`
  */
 export async function preinstalledCopies(
   { toolCache, path: folders }: SearchPaths,
-  tool: Tool,
-  version: string,
-  platform: Platform,
+  { name, fileName, version, platform }: PlatformArtifact,
 ): Promise<string[]> {
-  const name = fileName(tool, platform);
   const names = CACHE_NAMES[platform.arch] ?? [platform.arch];
   const places = [
-    ...names.map((arch) => path.join(toolCache, tool, version.slice(1), arch, name)),
-    ...folders.map((folder) => path.join(folder, name)),
+    ...names.map((arch) => path.join(toolCache, name, version.slice(1), arch, fileName)),
+    ...folders.map((folder) => path.join(folder, fileName)),
   ];
   const found = await Promise.all(places.map(isReadable));
   return places.filter((_, index) => found[index]);

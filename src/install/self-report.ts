@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { open } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { explain } from '../errors.js';
-import { platformName, type Platform, type Tool } from '../kubernetes/platform.js';
+import { platformName, type Platform } from '../kubernetes/platform.js';
 
 /** What a binary says of itself. */
 export interface SelfReport {
@@ -17,7 +17,7 @@ const run = promisify(execFile);
 const LIMITS = { timeout: 20_000, maxBuffer: 1 << 20, env: {}, windowsHide: true } as const;
 
 /** How each kind of binary tells its version and platform. */
-const VERSION_ARGUMENTS: Readonly<Partial<Record<Tool, readonly string[]>>> = {
+const VERSION_ARGUMENTS: Readonly<Partial<Record<string, readonly string[]>>> = {
   kubectl: ['version', '--client', '--output=json'],
   kubeadm: ['version', '--output=json'],
 };
@@ -30,7 +30,7 @@ const COMPONENT_VERSION = ['--version=raw'];
  *
  * @throws {Error} where it cannot be executed or does not answer
  */
-export async function readSelfReport(file: string, tool: Tool): Promise<SelfReport> {
+export async function readSelfReport(file: string, tool: string): Promise<SelfReport> {
   await assertProgram(file);
   const version = await run(file, VERSION_ARGUMENTS[tool] ?? COMPONENT_VERSION, LIMITS);
   const help = await run(file, ['--help'], LIMITS);
@@ -67,7 +67,7 @@ async function assertProgram(path: string): Promise<void> {
  */
 export async function checkSelfReport(
   file: string,
-  tool: Tool,
+  tool: string,
   version: string,
   platform: Platform,
 ): Promise<string | undefined> {
@@ -83,6 +83,6 @@ export async function checkSelfReport(
   }
 }
 
-function nameOf(self: SelfReport, tool: Tool): string {
+function nameOf(self: SelfReport, tool: string): string {
   return `${self.isTool ? tool : 'another tool'} ${self.version ?? 'of no version'} for ${self.platform ?? 'no platform'}`;
 }

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { chmod, cp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { SetupError, explain, codeOf } from '../errors.js';
-import { fileName } from '../kubernetes/release.js';
-import type { Platform, Tool } from '../kubernetes/platform.js';
+import type { PlatformArtifact } from '../kubernetes/artifact.js';
+import type { Platform } from '../kubernetes/platform.js';
 import { isExactVersion } from '../kubernetes/version.js';
 import { assertPrivate, entryAt, trustedOwners, type Owners } from '../files/private-file.js';
 
@@ -15,69 +15,60 @@ const PARTIAL_PREFIX = '.partial-';
 export interface ToolCache {
   /** RUNNER_TOOL_CACHE */
   readonly folder: string;
-  /** Of {@link trustLabel}: a run sees only copies that were proven for what it asks. */
+  /** See {@link trustKey}: a run sees only copies that were verified for what it asks. */
   readonly trustKey: string;
 }
 
-/** Files of a copy, in a folder that is a slot or may become one. */
+/** Files of a copy, in a folder that is a cache entry or may become one. */
 export interface CopyFiles {
-  readonly binary: string;
-  /** The evidence for the binary. */
+  readonly file: string;
+  /** The evidence for the file. */
   readonly bundle: string;
   readonly sbom: string;
   /** The evidence for the SBOM. */
   readonly sbomBundle: string;
 }
 
-export function filesIn(folder: string, tool: Tool, platform: Platform): CopyFiles {
-  const name = fileName(tool, platform);
+export function filesIn(folder: string, { fileName }: PlatformArtifact): CopyFiles {
   return {
-    binary: path.join(folder, name),
-    bundle: path.join(folder, `${name}.sigstore.json`),
+    file: path.join(folder, fileName),
+    bundle: path.join(folder, `${fileName}.sigstore.json`),
     sbom: path.join(folder, 'kubernetes-release.spdx'),
     sbomBundle: path.join(folder, 'kubernetes-release.spdx.sigstore.json'),
   };
 }
 
 /**
- * Where one verified copy lives:
- * `<tool cache>/verified-<tool>/<version>/<os>-<arch>-<trust>-<SHA-256 of the binary>/`.
+ * One verified copy in the tool cache, in a folder of its own:
+ * `<tool cache>/verified-<name>/<version>/<os>-<arch>-<trust key>-<SHA-256 of the file>/`.
  *
- * Its name says what it holds, so whatever other runs trust, ask for or are told by their mirrors:
- * none of them puts another binary into a folder that this run has put on `PATH`.
+ * The folder's name says what it holds. So whatever other runs trust, ask for or are told by their
+ * mirrors, none of them puts other bytes into a folder that this run has put on `PATH`.
  *
- * The layout is that of `@actions/tool-cache`, its marker file included. What that library does
- * is not used here: it trusts the marker, copies where a move will do, and empties a folder that
- * another run may be using before it begins to fill it.
+ * The layout is that of `@actions/tool-cache`, its marker file included. That library does not
+ * write it: it trusts the marker, copies where a move will do, and empties a folder that another
+ * run may be using before it fills it.
  */
 export class CacheEntry {
-  readonly tool: Tool;
-  /** With `v`. */
-  readonly version: string;
-  /** Of the binary, 64 hex digits. */
+  readonly artifact: PlatformArtifact;
+  /** Of the file, 64 hex digits. */
   readonly sha256: string;
   readonly folder: string;
-  readonly #platform: Platform;
   readonly #toolCache: ToolCache;
 
-  constructor(
-    toolCache: ToolCache,
-    tool: Tool,
-    version: string,
-    platform: Platform,
-    sha256: string,
-  ) {
-    this.tool = tool;
-    this.version = version;
+  constructor(toolCache: ToolCache, artifact: PlatformArtifact, sha256: string) {
+    this.artifact = artifact;
     this.sha256 = sha256;
-    const name = `${prefix(toolCache, platform)}${sha256}`;
-    this.folder = path.join(toolFolder(toolCache, tool), version.slice(1), name);
-    this.#platform = platform;
+    this.folder = path.join(
+      artifactFolder(toolCache, artifact.name),
+      artifact.version.slice(1),
+      `${prefix(toolCache, artifact.platform)}${sha256}`,
+    );
     this.#toolCache = toolCache;
   }
 
   files(): CopyFiles {
-    return filesIn(this.folder, this.tool, this.#platform);
+    return filesIn(this.folder, this.artifact);
   }
 
   /** @throws {SetupError} INSTALL_FAILED */
@@ -94,8 +85,8 @@ export class CacheEntry {
    */
   async assertOwned(): Promise<void> {
     const owners = await trustedOwners(this.#toolCache.folder);
-    const { binary, bundle, sbom, sbomBundle } = this.files();
-    const known = new Set([binary, bundle, sbom, sbomBundle].map((file) => path.basename(file)));
+    const { file, bundle, sbom, sbomBundle } = this.files();
+    const known = new Set([file, bundle, sbom, sbomBundle].map((known) => path.basename(known)));
     try {
       await this.#assertParents(owners);
       await assertPrivate(this.folder, 'folder', owners);
@@ -118,8 +109,8 @@ export class CacheEntry {
 
   /** The part of a trace that stays when the folder is moved. */
   async #fingerprintIn(folder: string): Promise<string> {
-    const { binary } = filesIn(folder, this.tool, this.#platform);
-    const entries = await Promise.all([this.#look(folder), this.#look(binary)]);
+    const { file: path } = filesIn(folder, this.artifact);
+    const entries = await Promise.all([this.#look(folder), this.#look(path)]);
     const [entry, file] = entries.map((found) => `${String(found?.dev)}:${String(found?.ino)}`);
     return `${String(entry)}, ${String(file)} ${String(entries[1]?.size)} ${String(entries[1]?.ctimeMs)}`;
   }
@@ -138,14 +129,14 @@ export class CacheEntry {
       const owners = await trustedOwners(this.#toolCache.folder);
       await this.#assertParents(owners);
       await assertPrivate(folder, 'folder', owners);
-      await chmod(filesIn(folder, this.tool, this.#platform).binary, 0o755);
+      await chmod(filesIn(folder, this.artifact).file, 0o755);
       await chmod(folder, 0o755);
       await sweep(parent);
       const isCommitted = await moveInto(folder, this.folder);
       await this.#mark();
       return isCommitted;
     } catch (error) {
-      throw installFailed(`cannot put ${this.tool} into the tool cache`, error);
+      throw installFailed(`cannot put ${this.artifact.name} into the tool cache`, error);
     }
   }
 
@@ -238,39 +229,49 @@ export class CacheEntry {
   }
 }
 
-/** What the tool cache claims to hold of a version; each is verified before it is used. */
+/** The copies of an artifact that the tool cache claims to hold. Each is verified before it is used. */
 export async function cacheEntries(
   toolCache: ToolCache,
-  tool: Tool,
-  version: string,
-  platform: Platform,
+  artifact: PlatformArtifact,
 ): Promise<CacheEntry[]> {
-  const start = prefix(toolCache, platform);
-  const names = await namesIn(path.join(toolFolder(toolCache, tool), version.slice(1)));
-  return names
-    .filter((name) => name.startsWith(start))
-    .map((name) => name.slice(start.length))
-    .filter((rest) => /^[0-9a-f]{64}$/.test(rest))
-    .sort()
-    .map((sha256) => new CacheEntry(toolCache, tool, version, platform, sha256));
+  const { name, version, platform } = artifact;
+  const digests = await cachedDigests(toolCache, name, version, platform);
+  return digests.map((sha256) => new CacheEntry(toolCache, artifact, sha256));
 }
 
 /**
- * The versions of a tool that the tool cache claims to hold; each is verified before it is used.
+ * The versions that the tool cache claims to hold of an artifact.
  *
+ * @param name of the artifact
  * @returns with `v`, in no particular order
  */
 export async function cachedVersions(
   toolCache: ToolCache,
-  tool: Tool,
+  name: string,
   platform: Platform,
 ): Promise<string[]> {
-  const names = await namesIn(toolFolder(toolCache, tool));
-  const versions = names.filter(isExactVersion).map((name) => `v${name}`);
-  const entries = await Promise.all(
-    versions.map((version) => cacheEntries(toolCache, tool, version, platform)),
+  const names = await namesIn(artifactFolder(toolCache, name));
+  const versions = names.filter(isExactVersion).map((version) => `v${version}`);
+  const digests = await Promise.all(
+    versions.map((version) => cachedDigests(toolCache, name, version, platform)),
   );
-  return versions.filter((_, index) => entries[index]?.length !== 0);
+  return versions.filter((_, index) => digests[index]?.length !== 0);
+}
+
+/** SHA-256 in hex, sorted. */
+async function cachedDigests(
+  toolCache: ToolCache,
+  name: string,
+  version: string,
+  platform: Platform,
+): Promise<string[]> {
+  const start = prefix(toolCache, platform);
+  const folders = await namesIn(path.join(artifactFolder(toolCache, name), version.slice(1)));
+  return folders
+    .filter((folder) => folder.startsWith(start))
+    .map((folder) => folder.slice(start.length))
+    .filter((rest) => /^[0-9a-f]{64}$/.test(rest))
+    .sort();
 }
 
 /** Nothing for a folder that is not there, or is none: what is wrong with it shows when it is used. */
@@ -282,8 +283,8 @@ function prefix({ trustKey: trustKey }: ToolCache, { os, arch }: Platform): stri
   return `${os}-${arch}-${trustKey}-`;
 }
 
-function toolFolder(toolCache: ToolCache, tool: Tool): string {
-  return path.join(toolCache.folder, `verified-${tool}`);
+function artifactFolder(toolCache: ToolCache, name: string): string {
+  return path.join(toolCache.folder, `verified-${name}`);
 }
 
 async function moveInto(from: string, to: string): Promise<boolean> {

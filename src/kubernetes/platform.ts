@@ -107,13 +107,18 @@ export function publishedPlatforms(tool: Tool): readonly string[] {
 export function assertPublished(tool: Tool, platform: Platform): void {
   const name = platformName(platform);
   if (!publishedPlatforms(tool).includes(name)) {
-    throw platformNotPublished(tool, name);
+    throw platformNotPublished(tool, name, publishedPlatforms(tool));
   }
 }
 
-export function platformNotPublished(tool: Tool, platform: string, version?: string): SetupError {
+export function platformNotPublished(
+  tool: string,
+  platform: string,
+  platforms: readonly string[],
+  version?: string,
+): SetupError {
   const release = version === undefined ? 'Kubernetes' : `Kubernetes ${version}`;
-  const others = publishedPlatforms(tool).filter((other) => other !== platform);
+  const others = platforms.filter((other) => other !== platform);
   return new SetupError(
     'PLATFORM_NOT_PUBLISHED',
     `${release} publishes no ${tool} for ${platform}`,

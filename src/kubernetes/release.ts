@@ -1,58 +1,37 @@
-import { platformName, type Platform, type Tool } from './platform.js';
-
-/** One file of a release, and where it and what vouches for it are. */
-export interface Artifact {
-  /** The path inside the release, as the SBOM names it: `bin/linux/amd64/kubectl`. */
-  readonly name: string;
-  readonly url: URL;
-  /** Base64 of a DER ECDSA signature. */
-  readonly signatureUrl: URL;
-  /** Base64 of one PEM certificate. */
-  readonly certificateUrl: URL;
-  /** A Sigstore bundle, which Kubernetes does not publish yet. */
-  readonly bundleUrl: URL;
-  /** Hex SHA-256. A hint: nobody signs it. */
-  readonly digestUrl: URL;
-}
+import { urlsOf, type Artifact } from './artifact.js';
+import { binaryOf, type Binary } from './binary.js';
+import type { Platform, Tool } from './platform.js';
+import { MAX_SBOM_BYTES } from './sbom.js';
 
 /** One Kubernetes release at dl.k8s.io, or at a mirror with the same layout. */
 export class Release {
   /** With `v`: `v1.31.9`. */
   readonly version: string;
-  readonly #base: URL;
+  /** Where `release/` is, ending in a slash. */
+  readonly base: URL;
 
-  /** @param base where `release/` is, ending in a slash */
   constructor(version: string, base: URL) {
     this.version = version;
-    this.#base = base;
+    this.base = base;
   }
 
-  binary(tool: Tool, platform: Platform): Artifact {
-    return this.#artifact(`bin/${platformName(platform)}/${fileName(tool, platform)}`);
+  binary(tool: Tool, platform: Platform): Binary {
+    return binaryOf(this.version, this.base, tool, platform);
   }
 
   /** The release's SBOM: SPDX 2.3, tag-value. */
   sbom(): Artifact {
-    return this.#artifact('kubernetes-release.spdx');
-  }
-
-  #artifact(name: string): Artifact {
-    const path = `release/${this.version}/${name}`;
-    const at = (suffix: string): URL => new URL(`${path}${suffix}`, this.#base);
+    const path = 'kubernetes-release.spdx';
     return {
-      name,
-      url: at(''),
-      signatureUrl: at('.sig'),
-      certificateUrl: at('.cert'),
-      bundleUrl: at('.sigstore.json'),
-      digestUrl: at('.sha256'),
+      ...urlsOf(this.base, this.version, path),
+      path,
+      name: path,
+      fileName: path,
+      version: this.version,
+      maxBytes: MAX_SBOM_BYTES,
+      delivery: 'evidence',
     };
   }
-}
-
-/** `kubectl`, or `kubectl.exe` on Windows. */
-export function fileName(tool: Tool, platform: Platform): string {
-  return platform.os === 'windows' ? `${tool}.exe` : tool;
 }
 
 /**

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { TrustMaterial } from '@sigstore/verify';
-import { readEvidence } from '../../../src/install/release-proof.js';
+import type { Subject } from '../../../src/sigstore/verify/subject.js';
+import { readStoredBundle } from '../../../src/sigstore/evidence/stored.js';
 import { parseBundle, serializeBundle, toBundle } from '../../../src/sigstore/bundle.js';
 import { parseDetached } from '../../../src/sigstore/detached.js';
 import { parseLogEntries, type LogEntry } from '../../../src/sigstore/evidence/rekor.js';
@@ -81,7 +82,7 @@ const entryIn = (answer: Buffer): LogEntry => {
   return entry;
 };
 
-function verifyMaterial({ artifact, sig, cert, answer }: Material): Verified {
+function verifyMaterial({ artifact, sig, cert, answer }: Material): Verified<Subject> {
   const file = digested(artifact);
   const bundle = toBundle(file.sha256, parseDetached(sig, cert), entryIn(answer));
   return verify(file, bundle, trust, EXPECTED);
@@ -90,7 +91,7 @@ function verifyMaterial({ artifact, sig, cert, answer }: Material): Verified {
 /** None of the changes passes. */
 async function expectAllRefused(
   changes: Iterable<Buffer>,
-  accept: (changed: Buffer) => Verified | undefined | Promise<Verified>,
+  accept: (changed: Buffer) => Verified<Subject> | undefined | Promise<Verified<Subject>>,
 ): Promise<void> {
   let count = 0;
   const accepted: string[] = [];
@@ -181,9 +182,9 @@ describe('a changed bit in every byte of', () => {
     const file = digested(kubectl.bytes);
     const evidence = serializeBundle(parseBundle(Buffer.from(JSON.stringify(kubectl.bundle()))));
     const path = join(folder, 'evidence.json');
-    const accept = async (changed: Buffer): Promise<Verified> => {
+    const accept = async (changed: Buffer): Promise<Verified<Subject>> => {
       writeFileSync(path, changed);
-      return verify(file, await readEvidence(path), trust, EXPECTED);
+      return verify(file, await readStoredBundle(path), trust, EXPECTED);
     };
     expect((await accept(evidence)).identity).toEqual(EXPECTED);
     digested(kubectl.bytes);

@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { escapeLogLine, escapeHtml } from '../../../src/escape.js';
-import { readEvidence } from '../../../src/install/release-proof.js';
+import { readStoredBundle } from '../../../src/sigstore/evidence/stored.js';
 import { checkRelease, readSbom } from '../../../src/kubernetes/sbom.js';
 import { parseVersionRequest, resolveVersion, satisfies } from '../../../src/kubernetes/version.js';
 import { parseVersionFile } from '../../../src/kubernetes/version-file.js';
@@ -142,7 +142,7 @@ describe('bundles', () => {
     const genuine = valid();
     await forAll(around(genuine), async (json) => {
       writeFileSync(path, json);
-      const bundle = await orRefused(() => readEvidence(path));
+      const bundle = await orRefused(() => readStoredBundle(path));
       if (bundle !== undefined) expect(serializeBundle(bundle)).toEqual(json);
     });
   });

@@ -23,17 +23,20 @@ import {
   cacheEntries,
   type ToolCache,
 } from '../../../src/install/tool-cache.js';
-import {
-  assertUnchanged,
-  install,
-  type InstalledTool,
-  type VerifiedTool,
-  type InstallContext,
-} from '../../../src/install/obtain.js';
+import { assertUnchanged, commitAll } from '../../../src/install/commit.js';
+import type { InstallContext } from '../../../src/install/context.js';
+import type {
+  InstalledArtifact,
+  VerifiedArtifact,
+} from '../../../src/install/verified-artifact.js';
 import { digestFile } from '../../../src/files/digested-file.js';
+import type { Platform } from '../../../src/kubernetes/platform.js';
+import { Release } from '../../../src/kubernetes/release.js';
 import { MISSING, testUnless } from '../../support/skip.js';
 
 const PLATFORM = { os: 'linux', arch: 'amd64' } as const;
+const kubectl = (version = 'v1.31.9', platform: Platform = PLATFORM) =>
+  new Release(version, new URL('https://dl.k8s.io/')).binary('kubectl', platform);
 const posix = testUnless(MISSING.posix);
 
 let root: string;
@@ -44,25 +47,25 @@ let entry: CacheEntry;
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'tool-cache-'));
   cache = { folder: join(root, 'cache'), trustKey: 'trust' };
-  entry = new CacheEntry(cache, 'kubectl', 'v1.31.9', PLATFORM, HEX);
+  entry = new CacheEntry(cache, kubectl(), HEX);
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
 /** A finished folder, ready to be moved. */
 function finished(content: string): string {
   const folder = mkdtempSync(join(root, 'finished-'));
-  const files = filesIn(folder, 'kubectl', PLATFORM);
-  writeFileSync(files.binary, content, { mode: 0o644 });
+  const files = filesIn(folder, kubectl());
+  writeFileSync(files.file, content, { mode: 0o644 });
   writeFileSync(files.bundle, '{}', { mode: 0o644 });
   return folder;
 }
 
 /** The same bytes, in another folder. */
-function replaceSlot(): void {
-  const bytes = readFileSync(entry.files().binary);
+function replaceEntry(): void {
+  const bytes = readFileSync(entry.files().file);
   renameSync(entry.folder, `${entry.folder}-aside`);
   mkdirSync(entry.folder);
-  writeFileSync(entry.files().binary, bytes);
+  writeFileSync(entry.files().file, bytes);
 }
 
 describe('CacheEntry', () => {
@@ -71,8 +74,8 @@ describe('CacheEntry', () => {
       join(root, 'cache', 'verified-kubectl', '1.31.9', `linux-amd64-trust-${HEX}`),
     );
     const platform = { os: 'windows', arch: 'amd64' } as const;
-    const windows = new CacheEntry(cache, 'kubectl', 'v1.31.9', platform, HEX);
-    expect(windows.files().binary).toMatch(/kubectl\.exe$/);
+    const windows = new CacheEntry(cache, kubectl('v1.31.9', platform), HEX);
+    expect(windows.files().file).toMatch(/kubectl\.exe$/);
   });
 
   test('is filled in one step, executable and marked', async () => {
@@ -82,7 +85,7 @@ describe('CacheEntry', () => {
     expect(await entry.exists()).toBe(true);
     expect(existsSync(folder)).toBe(false);
     expect(existsSync(`${entry.folder}.complete`)).toBe(true);
-    expect(statSync(entry.files().binary).mode & 0o100).toBe(
+    expect(statSync(entry.files().file).mode & 0o100).toBe(
       process.platform === 'win32' ? 0 : 0o100,
     );
     await expect(entry.assertOwned()).resolves.toBeUndefined();
@@ -93,19 +96,21 @@ describe('CacheEntry', () => {
     const second = finished('two');
     expect(await entry.commit(second)).toBe(false);
     expect(existsSync(second)).toBe(true);
-    expect(readFileSync(entry.files().binary, 'utf8')).toBe('one');
+    expect(readFileSync(entry.files().file, 'utf8')).toBe('one');
   });
 
   test.each([
     ['left alone', () => undefined, true],
-    ['written to', () => writeFileSync(entry.files().binary, 'other'), false],
-    ['replaced', () => replaceSlot(), false],
+    ['written to', () => writeFileSync(entry.files().file, 'other'), false],
+    ['replaced', () => replaceEntry(), false],
     ['emptied', () => rmSync(entry.folder, { recursive: true }), false],
   ])('tells by its trace that it was %s', async (_, change, isUnchanged) => {
     await entry.commit(finished('one'));
     const trace = await entry.fingerprint();
     change();
-    const unchanged = assertUnchanged([{ cacheEntry: entry, fingerprint: trace } as InstalledTool]);
+    const unchanged = assertUnchanged([
+      { cacheEntry: entry, fingerprint: trace } as InstalledArtifact,
+    ]);
     if (isUnchanged) await expect(unchanged).resolves.toBeUndefined();
     else await expect(unchanged).rejects.toMatchObject({ code: 'INSTALL_FAILED' });
   });
@@ -120,15 +125,15 @@ describe('CacheEntry', () => {
   });
 
   test.each([
-    ['written to', () => writeFileSync(entry.files().binary, 'other')],
-    ['replaced', () => replaceSlot()],
+    ['written to', () => writeFileSync(entry.files().file, 'other')],
+    ['replaced', () => replaceEntry()],
     ['given another file', () => writeFileSync(join(entry.folder, 'another'), '')],
   ])('is not removed when it has been %s since it was judged', async (_, change) => {
     await entry.commit(finished('one'));
     const judged = await entry.fingerprint();
     change();
     await entry.remove(judged);
-    expect(existsSync(entry.files().binary)).toBe(true);
+    expect(existsSync(entry.files().file)).toBe(true);
   });
 
   test('may be removed by several runs at once', async () => {
@@ -153,11 +158,11 @@ describe('CacheEntry', () => {
   });
 
   posix.each([
-    ['a binary that the group can write to', () => chmodSync(entry.files().binary, 0o775)],
+    ['a binary that the group can write to', () => chmodSync(entry.files().file, 0o775)],
     ['evidence that everybody can write to', () => chmodSync(entry.files().bundle, 0o646)],
     ['a folder that the group can write to', () => chmodSync(entry.folder, 0o775)],
-    ['a binary of two names', () => linkSync(entry.files().binary, join(root, 'other name'))],
-    ['a link in it', () => symlinkSync(entry.files().binary, join(entry.folder, 'link'))],
+    ['a binary of two names', () => linkSync(entry.files().file, join(root, 'other name'))],
+    ['a link in it', () => symlinkSync(entry.files().file, join(entry.folder, 'link'))],
     ['a folder in it', () => mkdirSync(join(entry.folder, 'folder'))],
   ])('refuses %s', async (_, spoil) => {
     await entry.commit(finished('one'));
@@ -181,22 +186,27 @@ const BEHIND_A_LINK: [string, (binary: string, folder: string) => void] = [
   },
 ];
 
-describe('install', () => {
+describe('commit', () => {
   /** Moves a folder whose binary was proven, after somebody has done something to it. */
   async function installAfter(change: (binary: string, folder: string) => void): Promise<unknown> {
     const folder = finished('one');
-    const { binary } = filesIn(folder, 'kubectl', PLATFORM);
+    const { file: binary } = filesIn(folder, kubectl());
     const file = await digestFile(binary, 1000);
     change(binary, folder);
-    const proven = { cacheEntry: entry, folder, fingerprint: undefined, verified: { file } };
-    return install({} as InstallContext, proven as unknown as VerifiedTool);
+    const proven = {
+      cacheEntry: entry,
+      folder,
+      fingerprint: undefined,
+      verified: { subject: file },
+    };
+    return commitAll({} as InstallContext, [proven as unknown as VerifiedArtifact]);
   }
 
   test.each<[string, (binary: string, folder: string) => void]>([
     ['is left alone', () => undefined],
     ['is copied, as to another file system', (binary) => replace(binary, 'one')],
   ])('takes a binary that %s', async (_, change) => {
-    expect(await installAfter(change)).toMatchObject({ folder: entry.folder });
+    expect(await installAfter(change)).toMatchObject([{ folder: entry.folder }]);
   });
 
   test.each<[string, (binary: string, folder: string) => void]>([
@@ -217,14 +227,14 @@ function replace(path: string, content: string): void {
   rmSync(`${path}-other`);
 }
 
-describe('slotsOf', () => {
+describe('cacheEntries', () => {
   test('finds every copy of a version, by the digest in its name', async () => {
     await entry.commit(finished('one'));
-    const other = new CacheEntry(cache, 'kubectl', 'v1.31.9', PLATFORM, 'cd'.repeat(32));
+    const other = new CacheEntry(cache, kubectl(), 'cd'.repeat(32));
     await other.commit(finished('two'));
-    const found = await cacheEntries(cache, 'kubectl', 'v1.31.9', PLATFORM);
+    const found = await cacheEntries(cache, kubectl());
     expect(found.map(({ folder }) => folder)).toEqual([entry.folder, other.folder]);
-    expect(await cacheEntries(cache, 'kubectl', 'v1.31.8', PLATFORM)).toEqual([]);
+    expect(await cacheEntries(cache, kubectl('v1.31.8'))).toEqual([]);
   });
 });
 

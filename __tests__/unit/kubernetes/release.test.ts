@@ -5,7 +5,7 @@ import {
   TOOLS,
   publishedPlatforms,
 } from '../../../src/kubernetes/platform.js';
-import { Release, fileName, pointerUrl } from '../../../src/kubernetes/release.js';
+import { Release, pointerUrl } from '../../../src/kubernetes/release.js';
 
 const BASE = new URL('https://dl.k8s.io/');
 
@@ -20,16 +20,14 @@ test.each(PUBLISHED)('$tool for $os/$arch has its place', ({ tool, os, arch }) =
   const artifact = new Release('v1.31.9', BASE).binary(tool, { os, arch });
   const file = os === 'windows' ? `${tool}.exe` : tool;
   const url = `https://dl.k8s.io/release/v1.31.9/bin/${os}/${arch}/${file}`;
-  expect(artifact.name).toBe(`bin/${os}/${arch}/${file}`);
+  expect(artifact.name).toBe(tool);
+  expect(artifact.fileName).toBe(file);
+  expect(artifact.path).toBe(`bin/${os}/${arch}/${file}`);
   expect(artifact.url.href).toBe(url);
-  expect(artifact.signatureUrl.href).toBe(`${url}.sig`);
-  expect(artifact.certificateUrl.href).toBe(`${url}.cert`);
-  expect(artifact.bundleUrl.href).toBe(`${url}.sigstore.json`);
+  expect(artifact.evidence.signature.href).toBe(`${url}.sig`);
+  expect(artifact.evidence.certificate.href).toBe(`${url}.cert`);
+  expect(artifact.evidence.bundle.href).toBe(`${url}.sigstore.json`);
   expect(artifact.digestUrl.href).toBe(`${url}.sha256`);
-});
-
-test.each(PAIRS)('the file name on $os/$arch', (platform) => {
-  expect(fileName('kubeadm', platform)).toBe(platform.os === 'windows' ? 'kubeadm.exe' : 'kubeadm');
 });
 
 test('the SBOM stands at the top of the release', () => {

@@ -1,161 +1,139 @@
-import type { TrustMaterial } from '@sigstore/verify';
-import type { Bundle } from '@sigstore/bundle';
+import type { BackgroundTasks } from '../../transfer/background-tasks.js';
 import { SetupError } from '../../errors.js';
-import type { DigestedFile } from '../../files/digested-file.js';
-import { downloadFailed } from '../../transfer/download-failed.js';
-import type { HttpClient } from '../../transfer/http.js';
 import { MAX_BUNDLE_BYTES, parseBundle, toBundle } from '../bundle.js';
-import {
-  MAX_CERTIFICATE_BYTES,
-  MAX_SIGNATURE_BYTES,
-  parseDetached,
-  type DetachedSignature,
-} from '../detached.js';
-import { hashedRekordBody, leafHash, parseHashedRekord } from '../hashedrekord.js';
-import type { ExpectedIdentity } from '../verify/identity.js';
+import type { DetachedSignature } from '../detached.js';
+import { hashedRekordBody, leafHash } from '../hashedrekord.js';
+import type { HttpClient } from '../../transfer/http.js';
+import type { Subject } from '../verify/subject.js';
+import { checkSignature } from '../verify/verify.js';
+import { LoggedSignatures } from './logged.js';
+import { fetchPair, readPublished, type PublishedPair, type PublishedUrls } from './pair.js';
 import type { LogEntry, TransparencyLog } from './rekor.js';
-import { checkSignature, verify, type Verified } from '../verify/verify.js';
+import type { Evidence, EvidenceSource } from './source.js';
 
-/** Where the material for one file is published. */
-export interface MaterialUrls {
-  /** For messages: `bin/linux/amd64/kubectl`. */
-  readonly name: string;
-  readonly signatureUrl: URL;
-  readonly certificateUrl: URL;
-  readonly bundleUrl: URL;
-}
-
-/** Everything that a proof needs besides the file and its material. */
-export interface VerificationContext {
+/** What reading published evidence needs. */
+export interface PublicationContext {
   readonly http: HttpClient;
   readonly log: TransparencyLog;
-  readonly trust: Promise<TrustMaterial>;
-  readonly expected: ExpectedIdentity;
-}
-
-export interface VerifiedPublication {
-  readonly verified: Verified;
-  /** For a warning: why the published material was not used. */
-  readonly recovered?: string;
+  readonly background: BackgroundTasks;
 }
 
 /**
- * Steps 2 to 6 of the verification for one file, with what is published beside it.
+ * What was published beside an artifact: `.sig` and `.cert` with their log entry; where there are
+ * none, a bundle. Where neither can be used, the log may hold what should have been published.
  *
- * Runs while the file is still being downloaded: what the log holds for the digest that
- * `hint` tells is asked for early, and asked again if the hint turns out to be wrong.
- *
- * @param file the bytes, when they have arrived
- * @param claimedDigest SHA-256 of the file as hex, as an unsigned file beside it tells; undefined if none
- * @throws {SetupError} every code of the verification
+ * The pair is fetched while the artifact is still on its way, and so is its log entry, where the
+ * digest is claimed somewhere. A claimed digest is never evidence: if it is wrong, the log is
+ * asked again.
  */
-export async function verifyPublished(
-  context: VerificationContext,
-  urls: MaterialUrls,
-  file: Promise<DigestedFile>,
-  claimedDigest: Promise<string | undefined>,
-): Promise<VerifiedPublication> {
-  file.catch(() => undefined); // Awaited below; until then a failed download has no other listener.
-  try {
-    return await provePublished(context, urls, file, claimedDigest);
-  } catch (error) {
-    throw naming(urls.name, error);
-  }
-}
+export class PublishedEvidence implements EvidenceSource {
+  readonly #context: PublicationContext;
+  readonly #urls: PublishedUrls;
+  readonly #pair: Promise<PublishedPair>;
+  readonly #early: Promise<EarlyAnswer | undefined>;
 
-async function provePublished(
-  context: VerificationContext,
-  urls: MaterialUrls,
-  file: Promise<DigestedFile>,
-  claimedDigest: Promise<string | undefined>,
-): Promise<VerifiedPublication> {
-  const published = await fetchDetached(context.http, urls);
-  if (published.kind === 'absent') {
-    return proveWithoutDetached(context, urls, await file, published.reason);
+  /** @param claimedDigest SHA-256 of the artifact in hex, as an unsigned file beside it claims */
+  constructor(
+    context: PublicationContext,
+    urls: PublishedUrls,
+    claimedDigest: Promise<string | undefined>,
+  ) {
+    this.#context = context;
+    this.#urls = urls;
+    this.#pair = context.background.start(fetchPair(context.http, urls));
+    this.#early = context.background.start(this.#lookUpEarly(claimedDigest));
   }
-  if (published.kind === 'malformed') {
-    return retryWithFreshPair(context, urls, await file, published.error);
-  }
-  const { detached } = published;
-  const early = lookUpEarly(context.log, detached, claimedDigest);
-  const arrived = await file;
-  const failure = signatureFailure(arrived, detached);
-  if (failure !== undefined) {
-    return retryWithFreshPair(context, urls, arrived, failure);
-  }
-  const entry = await lookUp(context.log, arrived, detached, early);
-  return entry === undefined
-    ? recover(context, arrived, entryNotFound(urls.name, arrived))
-    : proof(context, arrived, toBundle(arrived.sha256, detached, entry));
-}
 
-/**
- * Steps 3 to 6 for a file whose bundle is already at hand.
- *
- * @throws {SetupError}
- */
-export async function verifyBundle(
-  context: VerificationContext,
-  file: DigestedFile,
-  bundle: Bundle,
-): Promise<Verified> {
-  return verify(file, bundle, await context.trust, context.expected);
-}
-
-async function proof(
-  context: VerificationContext,
-  file: DigestedFile,
-  bundle: Bundle,
-  recovered?: string,
-): Promise<VerifiedPublication> {
-  const verified = await verifyBundle(context, file, bundle);
-  return { verified, ...(recovered === undefined ? {} : { recovered }) };
-}
-
-type Published =
-  | { readonly kind: 'pair'; readonly detached: DetachedSignature }
-  | { readonly kind: 'malformed'; readonly error: SetupError }
-  | { readonly kind: 'absent'; readonly reason: string };
-
-/** Signature and certificate belong together, so they are always fetched together. */
-async function fetchDetached(http: HttpClient, urls: MaterialUrls): Promise<Published> {
-  const [signature, certificate] = await Promise.all([
-    readMaterial(http, urls.signatureUrl, MAX_SIGNATURE_BYTES),
-    readMaterial(http, urls.certificateUrl, MAX_CERTIFICATE_BYTES),
-  ]);
-  if (signature === undefined || certificate === undefined) {
-    const missing = [
-      ...(signature === undefined ? ['.sig'] : []),
-      ...(certificate === undefined ? ['.cert'] : []),
-    ];
-    return { kind: 'absent', reason: `${urls.name} has no ${missing.join(' and no ')} beside it` };
-  }
-  try {
-    return { kind: 'pair', detached: parseDetached(signature, certificate) };
-  } catch (error) {
-    if (error instanceof SetupError) {
-      return { kind: 'malformed', error };
+  /** @throws {SetupError} */
+  async find(subject: Subject): Promise<Evidence> {
+    const pair = await this.#pair;
+    const logged = new LoggedSignatures(this.#context.log, subject);
+    switch (pair.kind) {
+      case 'absent':
+        return this.#withoutPair(logged, pair.reason);
+      case 'malformed':
+        return this.#withFreshPair(subject, logged, pair.failure);
+      case 'complete': {
+        const failure = signatureFailure(subject, pair.detached);
+        return failure === undefined
+          ? this.#withPair(subject, logged, pair.detached)
+          : this.#withFreshPair(subject, logged, failure);
+      }
     }
-    throw error;
+  }
+
+  async #withPair(
+    subject: Subject,
+    logged: LoggedSignatures,
+    detached: DetachedSignature,
+  ): Promise<Evidence> {
+    const early = await this.#early.catch(() => undefined); // Asked again below.
+    const entry = await this.#lookUp(subject, logged, detached, early);
+    return entry === undefined
+      ? logged.evidence(notLogged(this.#urls.name, subject))
+      : { candidates: [{ bundle: toBundle(subject.sha256, detached, entry) }] };
+  }
+
+  /** A signing job that runs again replaces both files, and a reader may meet it halfway. */
+  async #withFreshPair(
+    subject: Subject,
+    logged: LoggedSignatures,
+    failure: SetupError,
+  ): Promise<Evidence> {
+    const pair = await fetchPair(this.#context.http, this.#urls);
+    if (pair.kind === 'complete' && signatureFailure(subject, pair.detached) === undefined) {
+      const entry = await this.#lookUp(subject, logged, pair.detached, undefined);
+      if (entry !== undefined) {
+        const bundle = toBundle(subject.sha256, pair.detached, entry);
+        const recovered = `${failure.message}; verified with the pair that was published a moment later`;
+        return { candidates: [{ bundle, recovered }] };
+      }
+    }
+    return logged.evidence(failure);
+  }
+
+  async #withoutPair(logged: LoggedSignatures, reason: string): Promise<Evidence> {
+    const json = await readPublished(this.#context.http, this.#urls.bundle, MAX_BUNDLE_BYTES);
+    return json === undefined
+      ? logged.evidence(notSigned(reason))
+      : { candidates: [{ bundle: parseBundle(json) }] };
+  }
+
+  async #lookUpEarly(claimedDigest: Promise<string | undefined>): Promise<EarlyAnswer | undefined> {
+    const [pair, digest] = await Promise.all([this.#pair, claimedDigest]);
+    if (pair.kind !== 'complete' || digest === undefined) {
+      return undefined;
+    }
+    const uuid = leafHash(hashedRekordBody(digest, pair.detached));
+    return { uuid, entry: await this.#context.log.entryByLeafHash(uuid) };
+  }
+
+  /** By the UUID that follows from digest, signature and certificate; then by the digest. */
+  async #lookUp(
+    subject: Subject,
+    logged: LoggedSignatures,
+    detached: DetachedSignature,
+    early: EarlyAnswer | undefined,
+  ): Promise<LogEntry | undefined> {
+    const uuid = leafHash(hashedRekordBody(subject.sha256.toString('hex'), detached));
+    const entry =
+      early?.uuid === uuid ? early.entry : await this.#context.log.entryByLeafHash(uuid);
+    // The same pair in another encoding (line breaks in the PEM) has another UUID.
+    return entry ?? (await logged.entryOf(detached));
   }
 }
 
-async function readMaterial(
-  http: HttpClient,
-  url: URL,
-  maxBytes: number,
-): Promise<Buffer | undefined> {
-  try {
-    return await http.readIfPresent(url, maxBytes);
-  } catch (error) {
-    throw downloadFailed(error, 'the signature');
-  }
+/** What the log said of the entry that a claimed digest leads to. */
+interface EarlyAnswer {
+  /** 64 hex digits. */
+  readonly uuid: string;
+  readonly entry: LogEntry | undefined;
 }
 
-/** Undefined when the signature verifies over the file. */
-function signatureFailure(file: DigestedFile, detached: DetachedSignature): SetupError | undefined {
+/** Undefined when the signature verifies over the subject. */
+function signatureFailure(subject: Subject, detached: DetachedSignature): SetupError | undefined {
   try {
-    checkSignature(file, detached.signature, detached.certificate);
+    checkSignature(subject, detached.signature, detached.certificate);
     return undefined;
   } catch (error) {
     if (error instanceof SetupError && error.code === 'SIGNATURE_MISMATCH') {
@@ -163,139 +141,6 @@ function signatureFailure(file: DigestedFile, detached: DetachedSignature): Setu
     }
     throw error;
   }
-}
-
-/** Asks while the file is on its way. What fails here is asked again, with the true digest. */
-function lookUpEarly(
-  log: TransparencyLog,
-  detached: DetachedSignature,
-  claimedDigest: Promise<string | undefined>,
-): Promise<LogEntry | undefined> {
-  const early = claimedDigest.then((digest) =>
-    digest === undefined
-      ? undefined
-      : log.entryByLeafHash(leafHash(hashedRekordBody(digest, detached))),
-  );
-  early.catch(() => undefined); // Awaited later, perhaps never: no unhandled rejection meanwhile.
-  return early;
-}
-
-/** By the UUID that follows from digest, signature and certificate; then by the digest. */
-async function lookUp(
-  log: TransparencyLog,
-  file: DigestedFile,
-  detached: DetachedSignature,
-  early: Promise<LogEntry | undefined>,
-): Promise<LogEntry | undefined> {
-  const uuid = leafHash(hashedRekordBody(file.sha256.toString('hex'), detached));
-  const hinted = await early.catch(() => undefined);
-  if (hinted?.uuid.endsWith(uuid) === true) {
-    return hinted;
-  }
-  const entry = await log.entryByLeafHash(uuid);
-  if (entry !== undefined) {
-    return entry;
-  }
-  // The same pair, written down in another way (line breaks in the PEM), has another UUID.
-  const entries = await log.entriesByDigest(file.sha256.toString('hex'));
-  return entries.find(({ body }) => {
-    const logged = parseHashedRekord(body);
-    return (
-      logged?.signature.equals(detached.signature) === true &&
-      logged.certificate.equals(detached.certificate)
-    );
-  });
-}
-
-/** A signing job that is run again replaces both files, and a reader may meet it half-way. */
-async function retryWithFreshPair(
-  context: VerificationContext,
-  urls: MaterialUrls,
-  file: DigestedFile,
-  failure: SetupError,
-): Promise<VerifiedPublication> {
-  const published = await fetchDetached(context.http, urls);
-  if (published.kind === 'pair' && signatureFailure(file, published.detached) === undefined) {
-    const { detached } = published;
-    const entry = await lookUp(context.log, file, detached, Promise.resolve(undefined));
-    if (entry !== undefined) {
-      const bundle = toBundle(file.sha256, detached, entry);
-      const recovered = `${failure.message}; verified with the pair that was published a moment later`;
-      return proof(context, file, bundle, recovered);
-    }
-  }
-  return recover(context, file, failure);
-}
-
-async function proveWithoutDetached(
-  context: VerificationContext,
-  urls: MaterialUrls,
-  file: DigestedFile,
-  reason: string,
-): Promise<VerifiedPublication> {
-  const json = await readMaterial(context.http, urls.bundleUrl, MAX_BUNDLE_BYTES);
-  return json === undefined
-    ? recover(context, file, notSigned(reason))
-    : proof(context, file, parseBundle(json));
-}
-
-/**
- * The publication is broken. The log may hold what should have been published: signature and
- * certificate of an entry for this digest, and every check applies to them. The earliest entry
- * that passes wins.
- *
- * @throws the complaint, when no entry passes
- */
-async function recover(
-  context: VerificationContext,
-  file: DigestedFile,
-  failure: SetupError,
-): Promise<VerifiedPublication> {
-  for (const entry of await candidates(context.log, file, failure)) {
-    const logged = parseHashedRekord(entry.body);
-    if (logged === undefined) {
-      continue;
-    }
-    try {
-      const recovered = `${failure.message}; verified with the signature and certificate in log entry ${entry.uuid}`;
-      return await proof(context, file, toBundle(file.sha256, logged, entry), recovered);
-    } catch (error) {
-      if (!(error instanceof SetupError) || error.code === 'TRUST_ROOT_UNAVAILABLE') {
-        throw error;
-      }
-    }
-  }
-  throw failure;
-}
-
-async function candidates(
-  log: TransparencyLog,
-  file: DigestedFile,
-  failure: SetupError,
-): Promise<LogEntry[]> {
-  try {
-    return await log.entriesByDigest(file.sha256.toString('hex'));
-  } catch (error) {
-    // A signature that is there and wrong is the worse news, whatever the log would have said.
-    const isWrong = ['SIGNATURE_MISMATCH', 'SIGNATURE_MALFORMED'].includes(failure.code);
-    throw isWrong && error instanceof SetupError ? failure : error;
-  }
-}
-
-/** Codes that say what is wrong with one file; a release has several. */
-const OF_ONE_FILE = new Set<string>([
-  'SIGNATURE_MALFORMED',
-  'SIGNATURE_MISMATCH',
-  'CERTIFICATE_UNTRUSTED',
-  'IDENTITY_MISMATCH',
-  'LOG_ENTRY_INVALID',
-]);
-
-/** The error with the file's name in front; any other error unchanged. */
-function naming(name: string, error: unknown): unknown {
-  return error instanceof SetupError && OF_ONE_FILE.has(error.code)
-    ? new SetupError(error.code, `${name}: ${error.message}`, error.hint, error)
-    : error;
 }
 
 function notSigned(reason: string): SetupError {
@@ -306,10 +151,10 @@ function notSigned(reason: string): SetupError {
   );
 }
 
-function entryNotFound(name: string, file: DigestedFile): SetupError {
+function notLogged(name: string, subject: Subject): SetupError {
   return new SetupError(
     'LOG_ENTRY_NOT_FOUND',
-    `the transparency log holds no entry for the signature of ${name} (SHA-256 ${file.sha256.toString('hex')})`,
+    `the transparency log holds no entry for the signature of ${name} (SHA-256 ${subject.sha256.toString('hex')})`,
     'The signature was never made public, which Kubernetes always does. Do not use the file. With a Sigstore instance of your own, check "rekor-url".',
   );
 }

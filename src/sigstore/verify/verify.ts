@@ -10,10 +10,10 @@ import {
   type TrustMaterial,
 } from '@sigstore/verify';
 import { SetupError, explain } from '../../errors.js';
-import type { DigestedFile } from '../../files/digested-file.js';
 import { decodeBase64 } from '../base64.js';
 import { KIND, VERSION_V1, VERSION_V2, leafHash, parseHashedRekord } from '../hashedrekord.js';
 import { checkIdentity, type ExpectedIdentity } from './identity.js';
+import type { Subject } from './subject.js';
 
 /** RFC 5280 §4.2.1.12: id-kp-codeSigning. */
 const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
@@ -22,9 +22,9 @@ const DECIMAL = /^(?:0|[1-9]\d{0,14})$/;
 /** Only this module holds the seal, so only {@link verify} can make a {@link Verified}. */
 const seal = Symbol('verified');
 
-/** A file whose signature, certificate, identity and log entry were all verified in this run. */
-class Verified {
-  readonly file: DigestedFile;
+/** A subject whose signature, certificate, identity and log entry were all verified in this run. */
+class Verified<S extends Subject> {
+  readonly subject: S;
   readonly bundle: Bundle;
   readonly identity: ExpectedIdentity;
   /** Of the log entry: RFC 6962 leaf hash, 64 hex digits. */
@@ -36,7 +36,7 @@ class Verified {
 
   constructor(
     key: typeof seal,
-    file: DigestedFile,
+    subject: S,
     bundle: Bundle,
     identity: ExpectedIdentity,
     entry: TransparencyLogEntry,
@@ -45,7 +45,7 @@ class Verified {
     if (key !== seal) {
       throw new TypeError('only verify() can say that a file is verified');
     }
-    this.file = file;
+    this.subject = subject;
     this.bundle = bundle;
     this.identity = identity;
     this.uuid = leafHash(entry.canonicalizedBody);
@@ -63,16 +63,16 @@ export type { Verified };
  * @throws {SetupError} SIGNATURE_MALFORMED, SIGNATURE_MISMATCH, CERTIFICATE_UNTRUSTED,
  *   IDENTITY_MISMATCH, LOG_ENTRY_INVALID
  */
-export function verify(
-  file: DigestedFile,
+export function verify<S extends Subject>(
+  subject: S,
   bundle: Bundle,
   trust: TrustMaterial,
   expected: ExpectedIdentity,
-): Verified {
+): Verified<S> {
   const { signature, digest, certificate } = signedContent(bundle);
   const leaf = parseLeaf(certificate);
-  checkDigest(file, digest);
-  checkSignature(file, signature, certificate);
+  checkDigest(subject, digest);
+  checkSignature(subject, signature, certificate);
   inspect(() => {
     checkCodeSigningLeaf(leaf);
     checkIdentity(leaf, expected);
@@ -82,16 +82,16 @@ export function verify(
     throw invalidEntry(`expected one log entry, found ${String(more.length + (entry ? 1 : 0))}`);
   }
   checkEntryKind(entry);
-  checkEntryBody(entry, { digest: file.sha256, signature, certificate });
+  checkEntryBody(entry, { digest: subject.sha256, signature, certificate });
   checkInclusionProofPresent(entry);
   checkInclusionProofMatchesCheckpoint(entry);
   checkLogIndex(entry);
   inspect(() => {
     checkIntegratedTime(entry, leaf);
   });
-  const signedAt = checkAgainstTrustRoot(file, bundle, trust);
+  const signedAt = checkAgainstTrustRoot(subject, bundle, trust);
   checkLogValidity(entry, signedAt, trust);
-  return new Verified(seal, file, bundle, expected, entry, signedAt);
+  return new Verified(seal, subject, bundle, expected, entry, signedAt);
 }
 
 interface SignedContent {
@@ -157,8 +157,8 @@ function inspect(check: () => void): void {
 }
 
 /** The digest that the bundle states is the file's. */
-export function checkDigest(file: DigestedFile, digest: Buffer): void {
-  if (!file.sha256.equals(digest)) {
+export function checkDigest(subject: Subject, digest: Buffer): void {
+  if (!subject.sha256.equals(digest)) {
     throw mismatch(`the signature is for a file with SHA-256 ${digest.toString('hex')}`);
   }
 }
@@ -169,7 +169,7 @@ export function checkDigest(file: DigestedFile, digest: Buffer): void {
  * @param signature DER
  * @param certificate X.509, DER
  */
-export function checkSignature(file: DigestedFile, signature: Buffer, certificate: Buffer): void {
+export function checkSignature(subject: Subject, signature: Buffer, certificate: Buffer): void {
   const key = createPublicKey({
     key: parseLeaf(certificate).publicKey,
     format: 'der',
@@ -180,7 +180,7 @@ export function checkSignature(file: DigestedFile, signature: Buffer, certificat
       `the certificate holds a key of type ${key.asymmetricKeyType ?? 'unknown'}, not ECDSA`,
     );
   }
-  if (!file.isSignedBy(key, signature)) {
+  if (!subject.isSignedBy(key, signature)) {
     throw mismatch('the signature does not verify over the file');
   }
 }
@@ -287,8 +287,8 @@ export function checkLogIndex(entry: TransparencyLogEntry): void {
  *
  * @returns the earliest verified time of the signature
  */
-function checkAgainstTrustRoot(file: DigestedFile, bundle: Bundle, trust: TrustMaterial): Date {
-  const entity = signedEntity(file, bundle);
+function checkAgainstTrustRoot(subject: Subject, bundle: Bundle, trust: TrustMaterial): Date {
+  const entity = signedEntity(subject, bundle);
   const verifier = new Verifier(trust, {
     ctlogThreshold: 1,
     tlogThreshold: 1,
@@ -322,7 +322,7 @@ export function checkLogValidity(
 }
 
 /** The library's view of the bundle, but with the signature check that was fed while streaming. */
-function signedEntity(file: DigestedFile, bundle: Bundle): SignedEntity {
+function signedEntity(subject: Subject, bundle: Bundle): SignedEntity {
   let entity: SignedEntity;
   try {
     entity = toSignedEntity(bundle, Buffer.alloc(0));
@@ -340,9 +340,9 @@ function signedEntity(file: DigestedFile, bundle: Bundle): SignedEntity {
     signature: {
       signature,
       compareSignature: (other) => signature.equals(other),
-      compareDigest: (other) => file.sha256.equals(other),
-      compareSignedDigest: (other) => file.sha256.equals(other),
-      verifySignature: (key) => file.isSignedBy(key, signature),
+      compareDigest: (other) => subject.sha256.equals(other),
+      compareSignedDigest: (other) => subject.sha256.equals(other),
+      verifySignature: (key) => subject.isSignedBy(key, signature),
     },
   };
 }

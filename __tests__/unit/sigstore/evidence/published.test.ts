@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { p256 } from '@noble/curves/nist.js';
 import { X509Certificate } from '@sigstore/core';
 import { toTrustMaterial, type TrustMaterial } from '@sigstore/verify';
+import type { Subject } from '../../../../src/sigstore/verify/subject.js';
 import { toBundle } from '../../../../src/sigstore/bundle.js';
 import { parseDetached, type DetachedSignature } from '../../../../src/sigstore/detached.js';
 import { hashedRekordBody, leafHash } from '../../../../src/sigstore/hashedrekord.js';
@@ -96,7 +97,7 @@ interface Claim {
 const claim: Claim = { digest, detached, at: signedAt };
 
 /** The real verification of a claim that our log has taken up. */
-function verifyClaim(changes: Partial<Claim> = {}, by = trust): Verified {
+function verifyClaim(changes: Partial<Claim> = {}, by = trust): Verified<Subject> {
   const { digest: hex, detached: pair, at } = { ...claim, ...changes };
   const entry = log.addBody(hashedRekordBody(hex, pair), at);
   const [answered] = parseLogEntries(Buffer.from(JSON.stringify(log.answer(entry.uuid))));

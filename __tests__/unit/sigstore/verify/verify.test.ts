@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Bundle, TransparencyLogEntry } from '@sigstore/bundle';
 import { X509Certificate } from '@sigstore/core';
 import type { TrustMaterial } from '@sigstore/verify';
+import type { Subject } from '../../../../src/sigstore/verify/subject.js';
 import type { ErrorCode } from '../../../../src/errors.js';
 import { parseTrustedRoot } from '../../../../src/sigstore/trust/trusted-root.js';
 import {
@@ -93,7 +94,7 @@ describe('verify', () => {
     const { file, bundle, signed } = signer.sign(artifact);
     const verified = verify(file, bundle, trust, expected);
     expect(verified).toMatchObject({
-      file,
+      subject: file,
       bundle,
       identity: expected,
       uuid: signed.entry?.uuid.slice(-64),
@@ -431,7 +432,7 @@ describe('verify', () => {
   test('is the only way to a Verified', () => {
     const { file, bundle } = signer.sign(artifact);
     const verified = verify(file, bundle, trust, expected);
-    const make = verified.constructor as new (...args: unknown[]) => Verified;
+    const make = verified.constructor as new (...args: unknown[]) => Verified<Subject>;
     const args = [file, bundle, expected, entryOf(bundle), new Date()];
     expect(() => new make(Symbol('verified'), ...args)).toThrow(TypeError);
   });
@@ -673,7 +674,7 @@ describe('checkLogValidity', () => {
 });
 
 describe('an entry of Rekor v2', () => {
-  const verified = (end: Date): Verified => {
+  const verified = (end: Date): Verified<Subject> => {
     const root = world.trustedRoot();
     const keyId = world.logV2.logId.toString('base64');
     const tlogs = root.tlogs.map((log) =>

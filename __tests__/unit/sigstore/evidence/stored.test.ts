@@ -2,14 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describeReleaseProof, readEvidence } from '../../../src/install/release-proof.js';
-import { parseBundle, serializeBundle } from '../../../src/sigstore/bundle.js';
+import { parseBundle, serializeBundle } from '../../../../src/sigstore/bundle.js';
+import { readStoredBundle } from '../../../../src/sigstore/evidence/stored.js';
 import {
   CertificateAuthority,
   TransparencyLog,
   bundleJson,
   bundledEntries,
-} from '../../support/index.js';
+} from '../../../support/index.js';
 
 let folder: string;
 let written: string;
@@ -27,13 +27,13 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function read(text: string): ReturnType<typeof readEvidence> {
+function read(text: string): ReturnType<typeof readStoredBundle> {
   const file = join(folder, 'kubectl.sigstore.json');
   writeFileSync(file, text);
-  return readEvidence(file);
+  return readStoredBundle(file);
 }
 
-describe('readEvidence', () => {
+describe('readStoredBundle', () => {
   test('reads what was written', async () => {
     expect(serializeBundle(await read(written)).toString()).toBe(written);
   });
@@ -49,9 +49,4 @@ describe('readEvidence', () => {
   ])('refuses evidence %s', async (_, change) => {
     await expect(read(change(written))).rejects.toMatchObject({ code: 'SIGNATURE_MALFORMED' });
   });
-});
-
-test('the report says how the release was proven', () => {
-  expect(describeReleaseProof({ kind: 'binary' })).toContain('asked the signed binary');
-  expect(describeReleaseProof({ kind: 'skipped' })).toContain('bind-release: false');
 });

@@ -1,0 +1,225 @@
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { SetupError } from '../errors.js';
+import { digestFile, type DigestedFile } from '../files/digested-file.js';
+import type { PlatformArtifact } from '../kubernetes/artifact.js';
+import { platformName } from '../kubernetes/platform.js';
+import type { Release } from '../kubernetes/release.js';
+import { MAX_SBOM_BYTES, checkRelease, readSbom, type ReleaseSbom } from '../kubernetes/sbom.js';
+import { PublishedEvidence, type PublicationContext } from '../sigstore/evidence/published.js';
+import { verifySubject, type Policy } from '../sigstore/evidence/source.js';
+import { StoredBundle } from '../sigstore/evidence/stored.js';
+import type { Verified } from '../sigstore/verify/verify.js';
+import { download } from '../transfer/download.js';
+import { downloadFailed } from '../transfer/download-failed.js';
+import { TransferError } from '../transfer/errors.js';
+import type { Logger } from './logger.js';
+import { checkSelfReport } from './self-report.js';
+import type { CopyFiles } from './tool-cache.js';
+
+/** How a verified file was bound to the release that was asked for. */
+export type Binding =
+  | { readonly kind: 'sbom'; readonly sbom: Verified<DigestedFile> }
+  /** The release has no signed SBOM: the verified binary itself was asked. */
+  | { readonly kind: 'self-report' }
+  /** `bind-release: false` */
+  | { readonly kind: 'skipped' };
+
+/** For the report. */
+export function describeBinding({ kind }: Binding): string {
+  switch (kind) {
+    case 'sbom':
+      return 'signed SBOM of the release';
+    case 'self-report':
+      return 'asked the signed binary (the release has no signed SBOM)';
+    case 'skipped':
+      return 'not proven (bind-release: false)';
+  }
+}
+
+/** What binding needs. */
+export interface BindingContext extends PublicationContext {
+  readonly policy: Policy;
+  readonly release: Release;
+  /** A folder that is removed when the run ends. */
+  readonly scratch: string;
+  readonly logger: Logger;
+  /** Whether binaries of the platform can be executed on this machine. */
+  readonly isNative: boolean;
+}
+
+/** The release's SBOM as it was published. */
+type PublishedSbom =
+  | {
+      readonly kind: 'signed';
+      readonly verified: Verified<DigestedFile>;
+      readonly sbom: ReleaseSbom;
+    }
+  | { readonly kind: 'missing'; readonly reason: string };
+
+/** Step 7 of the verification, for the files of one release. The SBOM is fetched once. */
+export interface ReleaseBinder {
+  /** Starts to fetch the SBOM, so that it is here when the file is. */
+  fetchSbom(): void;
+  /**
+   * Binds a verified file by the published SBOM; where the release has none, by asking the file.
+   *
+   * @param file where it is
+   * @throws {SetupError} RELEASE_MISMATCH, and every code of the verification for the SBOM
+   */
+  bind(
+    artifact: PlatformArtifact,
+    verified: Verified<DigestedFile>,
+    file: string,
+  ): Promise<Binding>;
+  /**
+   * Binds a cached file by the SBOM that was kept beside it, without any request; where none was,
+   * by the published one; where that cannot be reached either, by asking the file.
+   *
+   * @throws {SetupError} RELEASE_MISMATCH, and every code of the verification for the SBOM
+   */
+  bindCached(
+    artifact: PlatformArtifact,
+    verified: Verified<DigestedFile>,
+    files: CopyFiles,
+  ): Promise<Binding>;
+}
+
+/** For `bind-release: false`. */
+export class NoBinder implements ReleaseBinder {
+  fetchSbom(): void {
+    // There is nothing to compare with it.
+  }
+
+  bind(): Promise<Binding> {
+    return Promise.resolve({ kind: 'skipped' });
+  }
+
+  bindCached(): Promise<Binding> {
+    return Promise.resolve({ kind: 'skipped' });
+  }
+}
+
+/** Binds files by the release's own signed SBOM. */
+export class SbomBinder implements ReleaseBinder {
+  readonly #context: BindingContext;
+  #published: Promise<PublishedSbom> | undefined;
+
+  constructor(context: BindingContext) {
+    this.#context = context;
+  }
+
+  fetchSbom(): void {
+    this.#published ??= this.#context.background.start(this.#fetch());
+  }
+
+  async bind(
+    artifact: PlatformArtifact,
+    verified: Verified<DigestedFile>,
+    file: string,
+  ): Promise<Binding> {
+    this.fetchSbom();
+    const published = await this.#published;
+    if (published?.kind === 'signed') {
+      this.#check(published.sbom, artifact, verified);
+      return { kind: 'sbom', sbom: published.verified };
+    }
+    return this.#askBinary(artifact, file, published?.reason ?? '');
+  }
+
+  async bindCached(
+    artifact: PlatformArtifact,
+    verified: Verified<DigestedFile>,
+    files: CopyFiles,
+  ): Promise<Binding> {
+    if (!existsSync(files.sbom)) {
+      return this.#bindWithoutKeptSbom(artifact, verified, files.file);
+    }
+    const { policy } = this.#context;
+    const { path: name } = this.#context.release.sbom();
+    const file = await digestFile(files.sbom, MAX_SBOM_BYTES);
+    const evidence = [new StoredBundle(files.sbomBundle)];
+    const { verified: sbom } = await verifySubject(policy, name, file, evidence);
+    this.#check(await readSbom(file), artifact, verified);
+    return { kind: 'sbom', sbom };
+  }
+
+  async #bindWithoutKeptSbom(
+    artifact: PlatformArtifact,
+    verified: Verified<DigestedFile>,
+    file: string,
+  ): Promise<Binding> {
+    try {
+      return await this.bind(artifact, verified, file);
+    } catch (error) {
+      const isUnreachable =
+        error instanceof SetupError && ['DOWNLOAD_FAILED', 'LOG_UNAVAILABLE'].includes(error.code);
+      if (isUnreachable && this.#context.isNative) {
+        return this.#askBinary(artifact, file, error.message);
+      }
+      throw error;
+    }
+  }
+
+  #check(sbom: ReleaseSbom, artifact: PlatformArtifact, verified: Verified<DigestedFile>): void {
+    const { subject, signedAt } = verified;
+    const found = { sha256: subject.sha256.toString('hex'), signedAt };
+    checkRelease(sbom, artifact.version, artifact.path, found);
+  }
+
+  async #fetch(): Promise<PublishedSbom> {
+    const { http, policy, release, scratch, logger, background } = this.#context;
+    const artifact = release.sbom();
+    const folder = path.join(scratch, 'release');
+    await mkdir(folder, { recursive: true });
+    const file = path.join(folder, artifact.fileName);
+    const arriving = background.start(
+      download(http, artifact.url, file, { maxBytes: artifact.maxBytes }),
+    );
+    const noClaim = Promise.resolve(undefined);
+    const evidence = new PublishedEvidence(this.#context, artifact.evidence, noClaim);
+    try {
+      const subject = await arriving;
+      const found = await verifySubject(policy, artifact.path, subject, [evidence]);
+      if (found.recovered !== undefined) {
+        logger.warning('Broken publication', `${artifact.path}: ${found.recovered}`);
+      }
+      return { kind: 'signed', verified: found.verified, sbom: await readSbom(subject) };
+    } catch (error) {
+      return { kind: 'missing', reason: this.#whyMissing(error) };
+    }
+  }
+
+  /** @throws every error that says anything else than that the release has no signed SBOM */
+  #whyMissing(error: unknown): string {
+    const { version } = this.#context.release;
+    if (error instanceof TransferError && error.notFound) {
+      return `Kubernetes ${version} has no SBOM at ${error.url}`;
+    }
+    if (error instanceof SetupError && error.code === 'RELEASE_NOT_SIGNED') {
+      return `the SBOM of Kubernetes ${version} is not signed`;
+    }
+    throw downloadFailed(error, 'the SBOM of the release');
+  }
+
+  /** @param why there is no SBOM to bind by */
+  async #askBinary(artifact: PlatformArtifact, file: string, why: string): Promise<Binding> {
+    const { name, version, platform } = artifact;
+    const failure = this.#context.isNative
+      ? await checkSelfReport(file, name, version, platform)
+      : `${name} for ${platformName(platform)} cannot be executed here to be asked`;
+    if (failure !== undefined) {
+      throw new SetupError(
+        'RELEASE_MISMATCH',
+        `cannot prove that this is ${name} ${version}: ${why}, and ${failure}`,
+        'If you accept bytes that Kubernetes signed for some release and platform, without proof for which, set "bind-release: false".',
+      );
+    }
+    this.#context.logger.warning(
+      'Release proven without SBOM',
+      `${why}. The signed binary itself says that it is ${name} ${version} for ${platformName(platform)}.`,
+    );
+    return { kind: 'self-report' };
+  }
+}

@@ -1,0 +1,22 @@
+import type { Release } from '../kubernetes/release.js';
+import type { PublicationContext } from '../sigstore/evidence/published.js';
+import type { Policy } from '../sigstore/evidence/source.js';
+import type { Logger } from './logger.js';
+import type { SearchPaths } from './preinstalled.js';
+import type { ReleaseBinder } from './binding.js';
+import type { SecondFactors } from './second-factors.js';
+import type { ToolCache } from './tool-cache.js';
+
+/** Everything that obtaining the files of one release needs to know and to use. */
+export interface InstallContext extends PublicationContext {
+  readonly release: Release;
+  /** Whom to trust, and who must have signed. */
+  readonly policy: Policy;
+  readonly binder: ReleaseBinder;
+  readonly secondFactors: SecondFactors;
+  readonly toolCache: ToolCache;
+  readonly searchPaths: SearchPaths;
+  /** A folder below RUNNER_TEMP that is removed when the run ends. */
+  readonly scratch: string;
+  readonly logger: Logger;
+}

@@ -1,0 +1,166 @@
+import { SetupError, codeOf, explain } from '../errors.js';
+import { digestFile, type DigestedFile } from '../files/digested-file.js';
+import type { PlatformArtifact } from '../kubernetes/artifact.js';
+import { verifySubject } from '../sigstore/evidence/source.js';
+import { StoredBundle } from '../sigstore/evidence/stored.js';
+import type { InstallContext } from './context.js';
+import { checkSecondFactors } from './second-factors.js';
+import { cacheEntries, installFailed, type CacheEntry } from './tool-cache.js';
+import type { InstalledArtifact } from './verified-artifact.js';
+
+/** What becomes of a copy in the tool cache. */
+export type CacheVerdict =
+  /** It passed every check. */
+  | { readonly kind: 'verified'; readonly copy: InstalledArtifact }
+  /** It is not as this action left it. It is deleted. */
+  | { readonly kind: 'damaged'; readonly reason: unknown }
+  /**
+   * It is as it was left, but does not pass. It stays: another run, with newer keys or another
+   * mirror, may have it on its `PATH`.
+   */
+  | { readonly kind: 'rejected'; readonly reason: unknown };
+
+/**
+ * A verified copy from the tool cache. Copies that do not pass are skipped, with a warning.
+ *
+ * @returns undefined where there is none
+ * @throws {SetupError} for a failure that a download would meet as well
+ */
+export async function fromCache(
+  context: InstallContext,
+  artifact: PlatformArtifact,
+): Promise<InstalledArtifact | undefined> {
+  const expected = context.secondFactors.checksums[artifact.name];
+  const entries = await cacheEntries(context.toolCache, artifact);
+  let firstFailure: { readonly error: unknown } | undefined;
+  for (const entry of entries) {
+    if (expected === undefined || entry.sha256 === expected) {
+      try {
+        const copy = await verifiedCopy(context, entry);
+        if (copy !== undefined) {
+          return copy;
+        }
+      } catch (error) {
+        firstFailure ??= { error }; // Another copy may pass.
+      }
+    }
+  }
+  if (firstFailure !== undefined) {
+    throw firstFailure.error;
+  }
+  return undefined;
+}
+
+async function verifiedCopy(
+  context: InstallContext,
+  entry: CacheEntry,
+): Promise<InstalledArtifact | undefined> {
+  if (!(await entry.exists())) {
+    return undefined;
+  }
+  const fingerprint = await entry.fingerprint();
+  const verdict = await judge(context, entry, fingerprint);
+  switch (verdict.kind) {
+    case 'verified':
+      return verdict.copy;
+    case 'damaged':
+      warn(context, entry, 'was deleted', verdict.reason);
+      await entry.remove(fingerprint);
+      return undefined;
+    case 'rejected':
+      warn(
+        context,
+        entry,
+        'was skipped; delete it if this keeps happening and no job uses it',
+        verdict.reason,
+      );
+      return undefined;
+  }
+}
+
+/**
+ * Verifies the copy in a cache entry as strictly as a download.
+ *
+ * @param fingerprint of the entry, taken before
+ * @throws {SetupError} for a failure that says nothing about the copy
+ */
+export async function judge(
+  context: InstallContext,
+  entry: CacheEntry,
+  fingerprint: string,
+): Promise<CacheVerdict> {
+  const started = performance.now();
+  let file: DigestedFile;
+  try {
+    file = await inspect(entry);
+  } catch (error) {
+    return { kind: isDamage(error) ? 'damaged' : 'rejected', reason: error };
+  }
+  try {
+    const copy = await verifyCopy(context, entry, file, started);
+    return { kind: 'verified', copy: { ...copy, fingerprint } };
+  } catch (error) {
+    if (context.http.signal.aborted || failsTheRun(error)) {
+      throw error;
+    }
+    return { kind: 'rejected', reason: error };
+  }
+}
+
+/** What can be said of a copy without asking anybody, and is the same for every run. */
+async function inspect(entry: CacheEntry): Promise<DigestedFile> {
+  await entry.assertOwned();
+  // One after the other: Windows moves no folder in which a file is still open.
+  await new StoredBundle(entry.files().bundle).find();
+  const file = await digestFile(entry.files().file, entry.artifact.maxBytes);
+  const sha256 = file.sha256.toString('hex');
+  if (sha256 !== entry.sha256) {
+    throw installFailed(`the file was changed, its SHA-256 is ${sha256}`);
+  }
+  return file;
+}
+
+/** Other errors, such as too many open files, are about this machine and not about the copy. */
+function isDamage(error: unknown): boolean {
+  return error instanceof SetupError || codeOf(error) === 'ENOENT';
+}
+
+async function verifyCopy(
+  context: InstallContext,
+  entry: CacheEntry,
+  file: DigestedFile,
+  started: number,
+): Promise<Omit<InstalledArtifact, 'fingerprint'>> {
+  const { artifact } = entry;
+  const files = entry.files();
+  const evidence = [new StoredBundle(files.bundle)];
+  const { verified } = await verifySubject(context.policy, artifact.path, file, evidence);
+  const binding = await context.binder.bindCached(artifact, verified, files);
+  checkSecondFactors(artifact.name, verified, context.secondFactors, Date.now());
+  return {
+    artifact,
+    verified,
+    binding,
+    origin: 'cache',
+    cacheEntry: entry,
+    folder: entry.folder,
+    durations: { download: undefined, verify: performance.now() - started },
+  };
+}
+
+/** Codes that are about this run or the network. A download would fail in the same way. */
+const FAILS_THE_RUN: ReadonlySet<string> = new Set([
+  'TRUST_ROOT_UNAVAILABLE',
+  'CHECKSUM_MISMATCH',
+  'RELEASE_TOO_NEW',
+  'DOWNLOAD_FAILED',
+  'LOG_UNAVAILABLE',
+]);
+
+function failsTheRun(error: unknown): boolean {
+  return error instanceof SetupError && FAILS_THE_RUN.has(error.code);
+}
+
+function warn(context: InstallContext, entry: CacheEntry, fate: string, reason: unknown): void {
+  context.logger.warning('Cached copy refused', `${entry.folder} ${fate}: ${explain(reason)}`);
+}

@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto';
+import { chmod, copyFile, mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { SetupError, explain } from '../errors.js';
+import type { DigestedFile } from '../files/digested-file.js';
+import type { PlatformArtifact } from '../kubernetes/artifact.js';
+import { platformName, platformNotPublished } from '../kubernetes/platform.js';
+import { isPublished } from '../kubernetes/version.js';
+import { serializeBundle } from '../sigstore/bundle.js';
+import { PublishedEvidence } from '../sigstore/evidence/published.js';
+import { verifySubject } from '../sigstore/evidence/source.js';
+import { download } from '../transfer/download.js';
+import { downloadFailed } from '../transfer/download-failed.js';
+import { TransferError } from '../transfer/errors.js';
+import type { InstallContext } from './context.js';
+import { checkSecondFactors } from './second-factors.js';
+import { CacheEntry, filesIn, installFailed } from './tool-cache.js';
+import type { Origin, VerifiedArtifact } from './verified-artifact.js';
+
+/** 64 hex digits, perhaps with a newline. */
+const MAX_DIGEST_BYTES = 256;
+
+/** @throws {SetupError} */
+export async function fromDownload(
+  context: InstallContext,
+  artifact: PlatformArtifact,
+): Promise<VerifiedArtifact> {
+  const { folder, file } = await makeFolder(context, artifact);
+  const digested = startDownload(context, artifact, file);
+  return verifyPublished(context, artifact, 'download', folder, digested);
+}
+
+/**
+ * Every check on a file in a folder of this run, by what was published for it; then writes the
+ * evidence beside it. Evidence and SBOM are fetched while the file is still on its way.
+ *
+ * @throws {SetupError}
+ */
+export async function verifyPublished(
+  context: InstallContext,
+  artifact: PlatformArtifact,
+  origin: Origin,
+  folder: string,
+  pending: Promise<DigestedFile>,
+): Promise<VerifiedArtifact> {
+  const started = performance.now();
+  const file = context.background.start(pending);
+  const digest = context.background.start(publishedDigest(context, artifact));
+  const evidence = new PublishedEvidence(context, artifact.evidence, digest);
+  context.binder.fetchSbom();
+  const subject = await file;
+  const arrived = origin === 'download' ? performance.now() : started;
+  const { verified, recovered } = await verifySubject(context.policy, artifact.path, subject, [
+    evidence,
+  ]);
+  if (recovered !== undefined) {
+    context.logger.warning('Broken publication', `${artifact.path}: ${recovered}`);
+  }
+  const files = filesIn(folder, artifact);
+  await chmod(files.file, 0o755);
+  const binding = await context.binder.bind(artifact, verified, files.file);
+  checkSecondFactors(artifact.name, verified, context.secondFactors, Date.now());
+  await writeFile(files.bundle, serializeBundle(verified.bundle), { flag: 'wx', mode: 0o644 });
+  if (binding.kind === 'sbom') {
+    const { subject: sbom, bundle } = binding.sbom;
+    await copyFile(sbom.path, files.sbom);
+    await chmod(files.sbom, 0o644); // As readable as the rest: another user may share the cache.
+    await writeFile(files.sbomBundle, serializeBundle(bundle), { flag: 'wx', mode: 0o644 });
+  }
+  return {
+    artifact,
+    verified,
+    ...(recovered === undefined ? {} : { recovered }),
+    binding,
+    origin,
+    cacheEntry: new CacheEntry(context.toolCache, artifact, subject.sha256.toString('hex')),
+    folder,
+    fingerprint: undefined,
+    durations: {
+      download: origin === 'download' ? arrived - started : undefined,
+      verify: performance.now() - arrived,
+    },
+  };
+}
+
+/**
+ * Makes a new folder of this run for one file.
+ *
+ * @throws {SetupError} INSTALL_FAILED
+ */
+export async function makeFolder(
+  { scratch }: InstallContext,
+  artifact: PlatformArtifact,
+): Promise<{ readonly folder: string; readonly file: string }> {
+  const folder = path.join(scratch, randomUUID());
+  try {
+    await mkdir(folder, { mode: 0o700 });
+  } catch (error) {
+    throw installFailed(`cannot make ${folder}`, error);
+  }
+  return { folder, file: filesIn(folder, artifact).file };
+}
+
+/**
+ * The SHA-256 (hex) that is published beside an artifact. Nobody signs it: it only lets the log be
+ * asked early, and says which copy on this machine is worth a look.
+ */
+export async function publishedDigest(
+  { http, logger }: InstallContext,
+  artifact: PlatformArtifact,
+): Promise<string | undefined> {
+  try {
+    const text = await http.readIfPresent(artifact.digestUrl, MAX_DIGEST_BYTES);
+    return /^([0-9a-f]{64})\s*$/.exec(text?.toString('latin1') ?? '')?.[1];
+  } catch (error) {
+    logger.debug(`no published digest: ${explain(error)}`);
+    return undefined;
+  }
+}
+
+async function startDownload(
+  context: InstallContext,
+  artifact: PlatformArtifact,
+  file: string,
+): Promise<DigestedFile> {
+  try {
+    return await download(context.http, artifact.url, file, {
+      maxBytes: artifact.maxBytes,
+      onProgress: (received, total) => {
+        context.logger.progress(artifact.name, received, total);
+      },
+    });
+  } catch (error) {
+    throw await whyNotDownloaded(context, artifact, error);
+  }
+}
+
+async function whyNotDownloaded(
+  { http, release }: InstallContext,
+  { name, version, platform, platforms }: PlatformArtifact,
+  error: unknown,
+): Promise<unknown> {
+  if (!(error instanceof TransferError && error.notFound)) {
+    return downloadFailed(error, `${name} ${version}`);
+  }
+  if (await isPublished(version, http, release.base)) {
+    return platformNotPublished(name, platformName(platform), platforms, version);
+  }
+  return new SetupError(
+    'VERSION_NOT_FOUND',
+    `Kubernetes ${version} is not at ${release.base.href}`,
+    'See https://kubernetes.io/releases/ for the versions that exist. A version that was announced minutes ago may not be everywhere yet.',
+    error,
+  );
+}

@@ -1,0 +1,132 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SetupError } from '../errors.js';
+import type { Platform, Tool } from '../kubernetes/platform.js';
+import { Release } from '../kubernetes/release.js';
+import {
+  isPublished,
+  newestSatisfying,
+  resolveVersion,
+  type VersionRequest,
+} from '../kubernetes/version.js';
+import type { HttpClient } from '../transfer/http.js';
+import type { Logger } from './logger.js';
+import { cachedVersions, type ToolCache } from './tool-cache.js';
+
+/** Which release is asked for, and where to look for it. */
+export interface ReleaseRequest {
+  readonly version: VersionRequest;
+  readonly tools: readonly Tool[];
+  readonly platform: Platform;
+  /** Where `release/` is, ending in a slash. */
+  readonly downloadBaseUrl: URL;
+  /** Ask the release host even when the tool cache has a version that satisfies the request. */
+  readonly checkLatest: boolean;
+}
+
+export interface ResolvedRelease {
+  readonly release: Release;
+  /**
+   * Who named the version: the user, the tool cache, a pointer of the release host, or a pointer
+   * in a folder.
+   */
+  readonly namedBy: 'user' | 'tool-cache' | 'host' | 'folder';
+}
+
+/**
+ * Finds the exact version that is asked for. A minor or a range may be answered from the tool
+ * cache, unless `checkLatest` is set; the newest release of all is always asked for.
+ *
+ * @throws {SetupError} VERSION_NOT_FOUND, DOWNLOAD_FAILED
+ */
+export async function resolveRelease(
+  request: ReleaseRequest,
+  toolCache: ToolCache,
+  http: HttpClient,
+  logger: Logger,
+): Promise<ResolvedRelease> {
+  const { version, downloadBaseUrl } = request;
+  if (mayComeFromCache(request)) {
+    const newest = await newestSatisfying(await versionsInCache(request, toolCache), version);
+    if (newest !== undefined) {
+      logger.info(
+        `${newest} is in the tool cache; set "check-latest: true" to look for a newer version`,
+      );
+      return { release: new Release(newest, downloadBaseUrl), namedBy: 'tool-cache' };
+    }
+  }
+  const resolved = await resolveVersion(version, http, downloadBaseUrl);
+  const pointer = downloadBaseUrl.protocol === 'file:' ? 'folder' : 'host';
+  return {
+    release: new Release(resolved, downloadBaseUrl),
+    namedBy: version.kind === 'exact' ? 'user' : pointer,
+  };
+}
+
+function mayComeFromCache({ version, checkLatest }: ReleaseRequest): boolean {
+  const isNewestOfAll =
+    (version.kind === 'stable' || version.kind === 'prerelease') && version.minor === undefined;
+  return version.kind !== 'exact' && !isNewestOfAll && !checkLatest;
+}
+
+/** Versions of which the tool cache claims to hold every tool. */
+async function versionsInCache(
+  { tools, platform }: ReleaseRequest,
+  toolCache: ToolCache,
+): Promise<string[]> {
+  const cached = await Promise.all(tools.map((tool) => cachedVersions(toolCache, tool, platform)));
+  return cached.reduce((some, more) => some.filter((version) => more.includes(version)));
+}
+
+/**
+ * What to try after a release turned out not to be at its host.
+ *
+ * A version that only the tool cache knows is given up for one that the host names. A version that
+ * a pointer of the host names is waited for: pointers and files reach the host's edges separately,
+ * minutes apart, once hours.
+ *
+ * @param error VERSION_NOT_FOUND, thrown again where nothing is left to try
+ * @throws {SetupError} VERSION_NOT_FOUND, DOWNLOAD_FAILED
+ */
+export async function resolveAgain(
+  { release, namedBy }: ResolvedRelease,
+  error: SetupError,
+  request: ReleaseRequest,
+  toolCache: ToolCache,
+  http: HttpClient,
+  logger: Logger,
+): Promise<ResolvedRelease> {
+  switch (namedBy) {
+    case 'tool-cache':
+      return resolveRelease({ ...request, checkLatest: true }, toolCache, http, logger);
+    case 'host':
+      await awaitPublication(release, http, logger);
+      return { release, namedBy: 'user' }; // It is there now: no second wait.
+    case 'user':
+    case 'folder':
+      throw error;
+  }
+}
+
+/** @throws {SetupError} VERSION_NOT_FOUND when the release does not appear in time */
+async function awaitPublication(release: Release, http: HttpClient, logger: Logger): Promise<void> {
+  const { publicationTimeout, publicationInterval } = http.limits;
+  const { version, base } = release;
+  const rounds = Math.floor(publicationTimeout / publicationInterval);
+  for (let round = 0; round < rounds; round++) {
+    const left = seconds(publicationTimeout - round * publicationInterval);
+    logger.info(`${version} is announced, but not yet at ${base.href}; waiting up to ${left}`);
+    await sleep(publicationInterval, undefined, { signal: http.signal });
+    if (await isPublished(version, http, base)) {
+      return;
+    }
+  }
+  throw new SetupError(
+    'VERSION_NOT_FOUND',
+    `Kubernetes ${version} is announced at ${base.href}, but its files did not appear there within ${seconds(publicationTimeout)}`,
+    'It was probably released minutes ago and has not reached every server of the release host, or your mirror has not copied it yet. Run the job again later, or pin an exact version until then.',
+  );
+}
+
+function seconds(milliseconds: number): string {
+  return `${String(Math.round(milliseconds / 1000))} s`;
+}
