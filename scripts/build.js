@@ -27,7 +27,12 @@ execFileSync(
     '--quiet',
     ...args,
   ],
-  { cwd: ROOT, stdio: 'inherit' },
+  {
+    cwd: ROOT,
+    stdio: 'inherit',
+    // By this ncc finds the aliases of the build. The type checker and editors read tsconfig.json.
+    env: { ...process.env, TS_NODE_PROJECT: join(import.meta.dirname, 'build.tsconfig.json') },
+  },
 );
 completeLicenses(join(String(values.out), 'licenses.txt'));
 

@@ -1,5 +1,6 @@
 import { access, constants, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { find } from '@actions/tool-cache';
 import type { PlatformArtifact } from '../kubernetes/artifact.js';
 
 /** Names that other actions give to the architecture in the tool cache. */
@@ -9,9 +10,8 @@ const CACHE_NAMES: Readonly<Record<string, readonly string[]>> = {
   ppc64le: ['ppc64', 'ppc64le'],
 };
 
-/** Where a copy that somebody else installed may be found. */
+/** Where a copy that somebody else installed may be found, besides the tool cache. */
 export interface SearchPaths {
-  readonly toolCache: string;
   /** Folders of `PATH`. */
   readonly path: readonly string[];
 }
@@ -21,14 +21,13 @@ export interface SearchPaths {
  * this version, or on `PATH`, of whatever version. None of them is trusted, nor executed.
  */
 export async function preinstalledCopies(
-  { toolCache, path: folders }: SearchPaths,
+  { path: onPath }: SearchPaths,
   { name, fileName, version, platform }: PlatformArtifact,
 ): Promise<string[]> {
   const names = CACHE_NAMES[platform.arch] ?? [platform.arch];
-  const places = [
-    ...names.map((arch) => path.join(toolCache, name, version.slice(1), arch, fileName)),
-    ...folders.map((folder) => path.join(folder, fileName)),
-  ];
+  const cached = names.map((arch) => find(name, version.slice(1), arch));
+  const folders = [...cached.filter((folder) => folder !== ''), ...onPath];
+  const places = folders.map((folder) => path.join(folder, fileName));
   const found = await Promise.all(places.map(isReadable));
   return places.filter((_, index) => found[index]);
 }
