@@ -84,19 +84,45 @@ function fixed(material: TrustMaterial, origin: string): TrustRoot {
 /**
  * Reads a `trusted_root.json`: `dev.sigstore.trustroot.v1.TrustedRoot` as JSON.
  *
- * @throws {Error} if it is malformed, or an authority or log is missing
+ * @throws {Error} if it is malformed, a log has no start of validity, or an authority or log is
+ *   missing
  */
 export function parseTrustedRoot(json: Buffer): TrustMaterial {
   if (json.length > MAX_TRUSTED_ROOT_BYTES) {
     throw new Error(`the trusted root is larger than ${String(MAX_TRUSTED_ROOT_BYTES)} bytes`);
   }
-  const root = TrustedRoot.fromJSON(JSON.parse(json.toString('utf8')));
+  const root = TrustedRoot.fromJSON(JSON.parse(json.toString('utf8'), assertTime));
+  assertStarts('tlogs', root.tlogs);
+  assertStarts('ctlogs', root.ctlogs);
   const material = toTrustMaterial(root);
   // The reader accepts any JSON as a trusted root, and one without keys would refuse every file.
   if (material.certificateAuthorities.length === 0 || material.tlogs.length === 0) {
     throw new Error('the trusted root names no certificate authority, or no transparency log');
   }
   return material;
+}
+
+/** A reviver for `JSON.parse`. The reader would take `{}`, `0` or `true` as the year 1970. */
+function assertTime(name: string, value: unknown): unknown {
+  if (name !== 'start' && name !== 'end') {
+    return value;
+  }
+  if (value !== null && (typeof value !== 'string' || Number.isNaN(Date.parse(value)))) {
+    throw new Error(`a validFor.${name} in the trusted root is not a time`);
+  }
+  return value;
+}
+
+/**
+ * Without a start, `@sigstore/verify` would accept a log's key for any time in the past; cosign
+ * refuses such a trusted root. For authorities, both leave the start to the certificates.
+ */
+function assertStarts(list: string, logs: TrustedRoot['tlogs']): void {
+  const index = logs.findIndex((log) => log.publicKey?.validFor?.start === undefined);
+  if (index !== -1) {
+    const field = `${list}[${String(index)}].publicKey.validFor.start`;
+    throw new Error(`${field} is missing in the trusted root`);
+  }
 }
 
 function embedded(what: 'root.json' | 'targets'): Buffer {

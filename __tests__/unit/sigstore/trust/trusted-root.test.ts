@@ -9,6 +9,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   loadTrustRoot,
@@ -37,6 +38,10 @@ import { httpClient } from '../http-client.js';
 
 const PAST = new Date(Date.now() - DAY);
 const FUTURE = new Date(Date.now() + 30 * DAY);
+
+function fail(): never {
+  throw new Error('the world has changed');
+}
 
 let world: World;
 let genuine: Buffer;
@@ -518,6 +523,74 @@ describe('a file', () => {
 
   test.each(['certificateAuthorities', 'tlogs'] as const)('without %s is refused', async (name) => {
     await expectUnavailable(fromFile(JSON.stringify({ ...world.trustedRoot(), [name]: [] })));
+  });
+
+  const LOGS = ['tlogs', 'ctlogs'] as const;
+  const AUTHORITIES = ['certificateAuthorities', 'timestampAuthorities'] as const;
+  /** What may be in place of a time: protobuf's JSON has RFC 3339 and null, which is as good as nothing. */
+  const NO_TIMES: unknown[] = [{}, [], 0, true, '', 'yesterday'];
+
+  // cosign 3.1.3: "tlog missing public key validity period start time", "tlog missing public key validity period", for
+  // both kinds of logs (sigstore-go, pkg/root/trusted_root.go, ParseTransparencyLogs).
+  test.each(LOGS)('whose %s have no start of validity is refused', async (list) => {
+    for (const index of [0, 1]) {
+      for (const validFor of [{ start: null }, {}, null, undefined]) {
+        const root = world.trustedRoot();
+        const { publicKey } = root[list][index] ?? fail();
+        Object.assign(publicKey, { validFor });
+        await expectUnavailable(fromFile(JSON.stringify(root)));
+        Object.assign(publicKey, { validFor: { start: '1970-01-01T00:00:00Z' } });
+        await expectGenuine(fromFile(JSON.stringify(root)));
+      }
+    }
+  });
+
+  test('says which log has no start of validity', async () => {
+    const root = world.trustedRoot();
+    Object.assign(root.ctlogs[1] ?? fail(), {
+      publicKey: { ...root.ctlogs[1]?.publicKey, validFor: {} },
+    });
+    const loading = fromFile(JSON.stringify(root));
+    await expect(loading).rejects.toThrow('ctlogs[1].publicKey.validFor.start is missing');
+  });
+
+  test('whose log key has no start of validity is refused: from sigstore-conformance', async () => {
+    const path = new URL(
+      '../../../fixtures/trusted-root-without-start/trusted_root.json',
+      import.meta.url,
+    );
+    const json = readFileSync(fileURLToPath(path), 'utf8');
+    await expectUnavailable(fromFile(json));
+    const whole = json.replace('"validFor": {}', '"validFor": { "start": "2025-09-01T00:00:00Z" }');
+    expect(whole).not.toBe(json);
+    expect((await fromFile(whole)).material.tlogs).toHaveLength(2);
+  });
+
+  // cosign 3.1.3 accepts these, and "cosign trusted-root create" calls their start optional: certificates have a
+  // validity of their own (sigstore-go, ParseCertificateAuthority and ParseTimestampingAuthority).
+  test.each(AUTHORITIES)('whose %s have no start of validity is accepted', async (list) => {
+    for (const validFor of [{ start: null }, {}, null, undefined]) {
+      const root = world.trustedRoot();
+      Object.assign(root[list][1] ?? fail(), { validFor });
+      await expectGenuine(fromFile(JSON.stringify(root)));
+    }
+  });
+
+  test.each(NO_TIMES)('with %j in place of a time is refused', async (time) => {
+    for (const list of AUTHORITIES) {
+      for (const name of ['start', 'end']) {
+        const root = world.trustedRoot();
+        Object.assign(root[list][1]?.validFor ?? fail(), { [name]: time });
+        await expectUnavailable(fromFile(JSON.stringify(root)));
+      }
+    }
+    for (const list of LOGS) {
+      for (const name of ['start', 'end']) {
+        const root = world.trustedRoot();
+        Object.assign(root[list][1]?.publicKey.validFor ?? fail(), { [name]: time });
+        await expectUnavailable(fromFile(JSON.stringify(root)));
+      }
+    }
   });
 
   test('of a megabyte is accepted, and one byte more is refused', async () => {
