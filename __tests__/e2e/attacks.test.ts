@@ -31,12 +31,16 @@ import {
   TransparencyLog,
   TufRepository,
   World,
+  changeKeptMetadata,
   fault,
   filesBelow,
   forgery,
+  keptMetadataPath,
+  metadataToKeep,
   runAction,
   tally,
   trustedRootJson,
+  writeKeptMetadata,
   type ActionResult,
   type FaultAction,
   type PublishedFile,
@@ -517,17 +521,21 @@ async function ownTuf(stage: Stage): Promise<TufRepository> {
   return repository;
 }
 
-/** The folder in the tool cache in which TUF metadata is kept. */
-function tufCache({ toolCache }: Stage): string {
-  const folders = join(toolCache, 'verified-trust-root');
-  const [name = ''] = readdirSync(folders);
-  return join(folders, name);
-}
+/** The file in the tool cache in which TUF metadata is kept. */
+const tufCache = ({ toolCache }: Stage): string =>
+  keptMetadataPath(join(toolCache, 'verified-trust-root'));
 
 /** Makes the kept metadata incomplete, so that the repository is asked. */
 function damageTufCache(stage: Stage): void {
-  const cache = tufCache(stage);
-  for (const name of readdirSync(cache)) if (name.startsWith('targets')) rmSync(join(cache, name));
+  changeKeptMetadata(tufCache(stage), 'targets.json', undefined);
+}
+
+/** What a link in place of kept metadata points to. */
+function expectPrecious(_run: ActionResult, { toolCache }: Stage): void {
+  const elsewhere = join(toolCache, 'elsewhere');
+  const names = readdirSync(elsewhere);
+  expect(names).toHaveLength(1);
+  expect(readFileSync(join(elsewhere, names[0] ?? ''), 'utf8')).toBe('precious');
 }
 
 const YESTERDAY = new Date(Date.now() - DAY);
@@ -628,31 +636,21 @@ function publishEvil({ world, kubectl }: Stage): void {
 function plantRepository(stage: Stage): void {
   const target = Buffer.from(JSON.stringify(evilRoot()));
   const repository = TufRepository.create({ 'trusted_root.json': target });
-  const cache = tufCache(stage);
-  for (const name of readdirSync(cache)) rmSync(join(cache, name));
-  for (const [path, bytes] of repository.files) {
-    writeFileSync(join(cache, encodeURIComponent(path)), bytes);
-    if (path.endsWith('.snapshot.json')) writeFileSync(join(cache, 'snapshot.json'), bytes);
-  }
   repository.rotateRoot({ signedBy: 'new' });
-  writeFileSync(join(cache, '2.root.json'), repository.files.get('2.root.json') ?? '');
+  writeKeptMetadata(tufCache(stage), metadataToKeep(repository));
 }
 
 function plantTrustedRoot(stage: Stage): void {
-  const cache = tufCache(stage);
-  for (const name of readdirSync(cache)) {
-    if (name.startsWith('targets')) {
-      writeFileSync(join(cache, name), JSON.stringify(evilRoot()));
-    }
-  }
+  const evilTarget = Buffer.from(JSON.stringify(evilRoot()));
+  changeKeptMetadata(tufCache(stage), 'trusted_root.json', evilTarget);
 }
 
 /** Puts something else where kept metadata is expected. */
-const inPlaceOfTimestamp =
+const inPlaceOfMetadata =
   (put: (path: string) => void): Attack['attack'] =>
   async (stage) => {
     await stage.earlierRun();
-    const path = join(tufCache(stage), 'timestamp.json');
+    const path = tufCache(stage);
     rmSync(path);
     put(path);
   };
@@ -696,7 +694,7 @@ const PLANTED_TRUST: Attack[] = [
   ).map(([what, put]): Attack => ({
     what: `${what} in the TUF cache`,
     outcome: 'without effect',
-    attack: inPlaceOfTimestamp(put),
+    attack: inPlaceOfMetadata(put),
   })),
 ];
 
@@ -1415,18 +1413,29 @@ const NEIGHBOURS: Attack[] = [
     outcome: 'without effect',
     attack: async (stage) => {
       await stage.earlierRun();
-      const cache = tufCache(stage);
+      const name = basename(tufCache(stage));
+      const cache = join(stage.toolCache, 'verified-trust-root');
       const elsewhere = join(stage.toolCache, 'elsewhere');
       mkdirSync(elsewhere);
-      writeFileSync(join(elsewhere, 'timestamp.json'), 'precious');
+      writeFileSync(join(elsewhere, name), 'precious');
       rmSync(cache, { recursive: true });
       symlinkSync(elsewhere, cache);
     },
-    check: (_run, { toolCache }) => {
-      const elsewhere = join(toolCache, 'elsewhere');
-      expect(readdirSync(elsewhere)).toEqual(['timestamp.json']);
-      expect(readFileSync(join(elsewhere, 'timestamp.json'), 'utf8')).toBe('precious');
+    check: expectPrecious,
+  },
+  {
+    what: 'a link in place of the file that keeps TUF metadata',
+    outcome: 'without effect',
+    attack: async (stage) => {
+      await stage.earlierRun();
+      const kept = tufCache(stage);
+      const elsewhere = join(stage.toolCache, 'elsewhere');
+      mkdirSync(elsewhere);
+      writeFileSync(join(elsewhere, basename(kept)), 'precious');
+      rmSync(kept);
+      symlinkSync(join(elsewhere, basename(kept)), kept);
     },
+    check: expectPrecious,
   },
 ];
 

@@ -1,8 +1,8 @@
 import { chownSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { World, fault } from '../support/index.js';
 import { MISSING, testUnless } from '../support/skip.js';
+import { World, fault, keptMetadataPath } from '../support/index.js';
 import {
   IMPATIENT,
   NATIVE,
@@ -149,12 +149,12 @@ describe('the tool cache', () => {
   test('keeps what is not ours beside the metadata of the trust root', async () => {
     const { toolCache } = (await runIn(world, { version: '1.31.8' })).dirs;
     const kept = join(toolCache, 'verified-trust-root');
-    const folder = join(kept, readdirSync(kept)[0] ?? '');
-    writeFileSync(join(folder, 'notes.txt'), 'not ours');
+    rmSync(keptMetadataPath(kept));
+    writeFileSync(join(kept, 'notes.txt'), 'not ours');
     world.publishTrustedRoot();
-    rmSync(join(folder, 'timestamp.json'));
     expectInstalled(await runIn(world, { version: '1.31.8' }, { toolCache }), 'v1.31.8');
-    expect(existsSync(join(folder, 'notes.txt'))).toBe(true);
+    expect(existsSync(join(kept, 'notes.txt'))).toBe(true);
+    expect(readdirSync(kept)).toHaveLength(2);
   });
 });
 

@@ -21,6 +21,9 @@ import {
   RELEASE_ISSUER,
   World,
   independentVerify,
+  keptMetadataPath,
+  metadataToKeep,
+  writeKeptMetadata,
   type ActionResult,
   type RunOptions,
 } from '../support/index.js';
@@ -523,17 +526,8 @@ describe('the trust root, while nobody answers', () => {
   function cacheWithMetadata(expires: Date): string {
     const toolCache = warmCache();
     world.tuf.publish({ expires: { timestamp: expires } });
-    const root = join(toolCache, 'verified-trust-root');
-    const [repository = ''] = readdirSync(root);
-    const { version } = world.tuf;
-    for (const [from, to] of [
-      ['timestamp.json', 'timestamp.json'],
-      [`${version}.snapshot.json`, 'snapshot.json'],
-      [`${version}.snapshot.json`, `${version}.snapshot.json`],
-      [`${version}.targets.json`, `${version}.targets.json`],
-    ] as const) {
-      writeFileSync(join(root, repository, to), world.tuf.files.get(from) ?? '');
-    }
+    const kept = keptMetadataPath(join(toolCache, 'verified-trust-root'));
+    writeKeptMetadata(kept, metadataToKeep(world.tuf));
     return toolCache;
   }
   const EXPIRED = new Date(Date.now() - DAY);

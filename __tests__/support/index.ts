@@ -1,11 +1,13 @@
 /** The test world: see "The test world" in the design notes, and `World.start()`. */
 export * from './certificate-authority-api.js';
 export * from './certificate-authority.js';
+export * from './clock.js';
 export * from './cosign.js';
 export * from './ct-log.js';
 export * from './executables.js';
 export * from './faults.js';
 export * from './independent-judge.js';
+export * from './kept-metadata.js';
 export * from './kubernetes-release.js';
 export * from './log-forgeries.js';
 export * from './merkle-tree.js';

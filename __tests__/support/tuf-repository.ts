@@ -20,10 +20,21 @@ export type Role = 'root' | OnlineRole;
 const ROLES: readonly Role[] = ['root', 'timestamp', 'snapshot', 'targets'];
 const SPEC_VERSION = '1.0.31';
 
+/**
+ * How long metadata is valid from the moment it is signed, in days. Sigstore's public repository, August 2026
+ * (`__tests__/fixtures/tuf-public-good`): timestamp 7 days, snapshot and targets 10 years, root half a year.
+ */
+const DAYS_VALID: Readonly<Record<Role, number>> = {
+  timestamp: 7,
+  snapshot: 3650,
+  targets: 3650,
+  root: 180,
+};
+
 export interface TufPublishOptions {
   /** Files by name; the ones published last unless given. */
   readonly targets?: Readonly<Record<string, Buffer>>;
-  /** When each role's metadata expires; in 30 days unless given, here or before. */
+  /** When each role's metadata expires, from now on; as {@link DAYS_VALID} says unless given, here or before. */
   readonly expires?: Partial<Readonly<Record<OnlineRole, Date>>>;
   /** Roles to be signed by a key that the root does not name. */
   readonly foreignKey?: readonly OnlineRole[];
@@ -38,21 +49,19 @@ export interface RotateOptions {
 }
 
 /**
- * A TUF repository with consistent snapshots, as Sigstore's has: `<n>.root.json`, `timestamp.json`, `<n>.snapshot.json`,
- * `<n>.targets.json` and `targets/<sha256>.<name>`, real keys, one for the root and one for each other role.
+ * A TUF repository with consistent snapshots, like Sigstore's: `<n>.root.json`, `timestamp.json`, `<n>.snapshot.json`,
+ * `<n>.targets.json` and `targets/<sha256>.<name>`; real keys, one per role; a version per role; and metadata that names
+ * snapshot and targets by version alone, without length or hash (`__tests__/fixtures/tuf-public-good`).
  */
 export class TufRepository {
   /** What is served, by path without a slash in front. A test may change it. */
   readonly files = new Map<string, Buffer>();
-  readonly #expires: Record<Role, Date>;
+  readonly #expires: Partial<Record<Role, Date>> = {};
+  readonly #versions: Record<Role, number> = { root: 0, timestamp: 0, snapshot: 0, targets: 0 };
   #keys: Record<Role, RoleKey>;
   #targets: Readonly<Record<string, Buffer>> = {};
-  #rootVersion = 0;
-  #version = 0;
 
   private constructor(targets: Readonly<Record<string, Buffer>>) {
-    const expires = new Date(Date.now() + 30 * DAY);
-    this.#expires = { root: expires, timestamp: expires, snapshot: expires, targets: expires };
     this.#keys = forEachRole(() => new RoleKey());
     this.#putRoot([this.#keys.root]);
     this.publish({ targets });
@@ -68,9 +77,9 @@ export class TufRepository {
     return this.#file('1.root.json');
   }
 
-  /** Version of what `publish` made last; the same for timestamp, snapshot and targets. */
-  get version(): number {
-    return this.#version;
+  /** The latest version of each role. */
+  get versions(): Readonly<Record<Role, number>> {
+    return this.#versions;
   }
 
   get handler(): Handler {
@@ -84,50 +93,36 @@ export class TufRepository {
 
   /** Makes the next version of targets, snapshot and timestamp. */
   publish(options: TufPublishOptions = {}): void {
-    this.#version += 1;
     this.#targets = options.targets ?? this.#targets;
-    Object.assign(this.#expires, options.expires);
-    const foreign = new Set<Role>(options.foreignKey);
-    const keyFor = (role: OnlineRole): RoleKey =>
-      foreign.has(role) ? new RoleKey() : this.#keys[role];
-
-    const targets = this.#sign(
-      new Targets(this.#header('targets')),
-      keyFor('targets'),
-      (signed) => {
-        for (const [name, content] of Object.entries(this.#targets)) {
-          signed.addTarget(new TargetFile({ path: name, ...lengthAndHash(content) }));
-          this.files.set(`targets/${sha256(content)}.${name}`, content);
-        }
-      },
-    );
-    const snapshot = this.#sign(
-      new Snapshot({
-        ...this.#header('snapshot'),
-        meta: { 'targets.json': this.#metaFile(targets) },
-      }),
-      keyFor('snapshot'),
-    );
-    const timestamp = this.#sign(
-      new Timestamp({ ...this.#header('timestamp'), snapshotMeta: this.#metaFile(snapshot) }),
-      keyFor('timestamp'),
-    );
-    this.files.set(`${this.#version}.targets.json`, targets);
-    this.files.set(`${this.#version}.snapshot.json`, snapshot);
-    this.files.set(`${this.#version}.timestamp.json`, timestamp);
-    this.files.set('timestamp.json', timestamp);
+    this.#release(['targets', 'snapshot', 'timestamp'], options);
   }
 
-  /** Serves an earlier version again, as an attacker would who holds nothing but old files. */
+  /**
+   * Signs the next version of a role, with the same content, and of the roles that name its version: `targets` takes
+   * snapshot and timestamp with it, `snapshot` the timestamp. Sigstore does the last daily, the others every few months.
+   */
+  refresh(role: Role, expires: TufPublishOptions['expires'] = {}): void {
+    if (role === 'root') this.#putRoot([this.#keys.root]);
+    else this.#release(REFRESHED_WITH[role], { expires });
+  }
+
+  /** Serves an earlier timestamp again, as an attacker would who holds nothing but old files. */
   rollBackTo(version: number): void {
     this.files.set('timestamp.json', this.#file(`${version}.timestamp.json`));
+  }
+
+  /** Names an earlier version of targets in new metadata, as an attacker would who has the keys that are online. */
+  rollBackTargetsTo(version: number): void {
+    this.#file(`${version}.targets.json`);
+    this.#versions.targets = version;
+    this.#release(['snapshot', 'timestamp']);
   }
 
   /** Makes the next root, with a new root key. */
   rotateRoot(options: RotateOptions = {}): void {
     const old = this.#keys.root;
     this.#keys = { ...this.#keys, root: new RoleKey() };
-    this.#expires.root = options.expires ?? this.#expires.root;
+    if (options.expires !== undefined) this.#expires.root = options.expires;
     const signers = {
       both: [old, this.#keys.root],
       old: [old],
@@ -150,44 +145,52 @@ export class TufRepository {
     this.#putRoot([this.#keys.root]);
   }
 
-  #putRoot(signers: readonly RoleKey[], version = this.#rootVersion + 1): void {
-    this.#rootVersion += 1;
-    const root = new Root({
-      version,
-      specVersion: SPEC_VERSION,
-      expires: timeOf(this.#expires.root),
-      consistentSnapshot: true,
-    });
+  #putRoot(signers: readonly RoleKey[], version = this.#versions.root + 1): void {
+    this.#versions.root += 1;
+    const root = new Root({ ...this.#header('root'), version, consistentSnapshot: true });
     for (const role of ROLES) root.addKey(this.#keys[role].publicKey, role);
-    const metadata = new Metadata(root);
-    for (const signer of signers) metadata.sign((bytes) => signer.sign(bytes));
-    this.files.set(
-      `${this.#rootVersion}.root.json`,
-      Buffer.from(JSON.stringify(metadata.toJSON())),
-    );
+    this.files.set(`${this.#versions.root}.root.json`, signedBy(signers, root));
   }
 
-  #sign<T extends Targets | Snapshot | Timestamp>(
-    signed: T,
-    key: RoleKey,
-    fill: (signed: T) => void = () => undefined,
-  ): Buffer {
-    fill(signed);
-    const metadata = new Metadata(signed);
-    metadata.sign((bytes) => key.sign(bytes));
-    return Buffer.from(JSON.stringify(metadata.toJSON()));
+  #release(roles: readonly OnlineRole[], options: TufPublishOptions = {}): void {
+    Object.assign(this.#expires, options.expires);
+    const foreign = new Set<Role>(options.foreignKey);
+    for (const role of roles) {
+      this.#versions[role] += 1;
+      const key = foreign.has(role) ? new RoleKey() : this.#keys[role];
+      const bytes = signedBy([key], this.#content(role));
+      this.files.set(`${this.#versions[role]}.${role}.json`, bytes);
+      if (role === 'timestamp') this.files.set('timestamp.json', bytes);
+    }
   }
 
-  #header(role: OnlineRole): { version: number; specVersion: string; expires: string } {
-    return {
-      version: this.#version,
-      specVersion: SPEC_VERSION,
-      expires: timeOf(this.#expires[role]),
-    };
+  #content(role: OnlineRole): Targets | Snapshot | Timestamp {
+    const { snapshot, targets: version } = this.#versions;
+    switch (role) {
+      case 'timestamp':
+        return new Timestamp({
+          ...this.#header(role),
+          snapshotMeta: new MetaFile({ version: snapshot }),
+        });
+      case 'snapshot':
+        return new Snapshot({
+          ...this.#header(role),
+          meta: { 'targets.json': new MetaFile({ version }) },
+        });
+      case 'targets': {
+        const targets = new Targets(this.#header(role));
+        for (const [name, content] of Object.entries(this.#targets)) {
+          targets.addTarget(new TargetFile({ path: name, ...lengthAndHash(content) }));
+          this.files.set(`targets/${sha256(content)}.${name}`, content);
+        }
+        return targets;
+      }
+    }
   }
 
-  #metaFile(bytes: Buffer): MetaFile {
-    return new MetaFile({ version: this.#version, ...lengthAndHash(bytes) });
+  #header(role: Role): { version: number; specVersion: string; expires: string } {
+    const expires = this.#expires[role] ?? new Date(Date.now() + DAYS_VALID[role] * DAY);
+    return { version: this.#versions[role], specVersion: SPEC_VERSION, expires: timeOf(expires) };
   }
 
   #file(path: string): Buffer {
@@ -195,6 +198,22 @@ export class TufRepository {
     if (bytes === undefined) throw new Error(`this repository never had ${path}`);
     return bytes;
   }
+}
+
+/** A role and those that have to be signed after it. */
+const REFRESHED_WITH: Readonly<Record<OnlineRole, readonly OnlineRole[]>> = {
+  targets: ['targets', 'snapshot', 'timestamp'],
+  snapshot: ['snapshot', 'timestamp'],
+  timestamp: ['timestamp'],
+};
+
+function signedBy(
+  keys: readonly RoleKey[],
+  content: Root | Targets | Snapshot | Timestamp,
+): Buffer {
+  const metadata = new Metadata<Root | Targets | Snapshot | Timestamp>(content);
+  for (const key of keys) metadata.sign((bytes) => key.sign(bytes));
+  return Buffer.from(JSON.stringify(metadata.toJSON()));
 }
 
 /** A P-256 key with its TUF name. */

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { lstat, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { TrustedRoot } from '@sigstore/protobuf-specs';
@@ -14,10 +14,10 @@ import { TransferError } from '../../transfer/errors.js';
 import { PUBLIC_MIRROR } from './public-instance.js';
 
 const TARGET = 'trusted_root.json';
-/** The public one has 7 KiB. */
+/** The public one is 7 KiB. */
 const MAX_TRUSTED_ROOT_BYTES = 1 << 20;
-/** Snapshot metadata of the public repository has 3 KiB. */
-const MAX_SEEN_BYTES = 2 << 20;
+/** What is kept of the public repository is 100 KiB. */
+const MAX_KEPT_BYTES = 16 << 20;
 
 /** Which trust root the user chose. */
 export type TrustRootChoice = TufRepository | TrustedRootFile | { readonly kind: 'embedded' };
@@ -41,9 +41,9 @@ interface TrustedRootFile {
 export type TrustRootSource = TufSource | Exclude<TrustRootChoice, TufRepository>;
 
 interface TufSource extends TufRepository {
-  /** A folder in which fresh metadata is kept between runs. */
+  /** A folder in which metadata is kept between runs; need not exist. */
   readonly cache: string;
-  /** A folder that may be filled, and goes with this run. */
+  /** A folder for temporary files, deleted when this run ends. */
   readonly scratch: string;
 }
 
@@ -52,13 +52,13 @@ export interface TrustRoot {
   readonly material: TrustMaterial;
   /** For the report: `TUF repository …, from metadata that is still fresh`. */
   readonly origin: string;
-  /** Keeps what was fetched for later runs. To be called when the run has succeeded. */
+  /** Keeps the metadata for later runs. Call it when the run has succeeded. */
   readonly keep: () => Promise<void>;
 }
 
 /**
- * Loads the trust root. Nothing that lies in a cache is ever trusted: TUF begins anew each time,
- * at the root that the action embeds or the user names, and verifies every step from there.
+ * Loads the trust root. The cache is never trusted: each time, the TUF client starts from the root
+ * that the action embeds or the user names, and verifies every step from there.
  *
  * @throws {SetupError} TRUST_ROOT_UNAVAILABLE
  */
@@ -68,30 +68,61 @@ export async function loadTrustRoot(source: TrustRootSource, http: HttpClient): 
       case 'tuf':
         return await loadThroughTuf(source, http);
       case 'file':
-        return fixed(source.json, `file ${source.path}`);
+        return fixed(parseTrustedRoot(source.json), `file ${source.path}`);
       case 'embedded':
-        return fixed(embedded('targets'), 'embedded copy');
+        return fixed(parseTrustedRoot(embedded('targets')), 'embedded copy');
     }
   } catch (error) {
     throw http.signal.aborted ? error : translated(source, error);
   }
 }
 
-function fixed(json: Buffer, origin: string): TrustRoot {
-  return { material: parseTrustedRoot(json), origin, keep: () => Promise.resolve() };
+function fixed(material: TrustMaterial, origin: string): TrustRoot {
+  return { material, origin, keep: () => Promise.resolve() };
 }
 
-/** @param json `trusted_root.json` */
+/**
+ * Reads a `trusted_root.json`: `dev.sigstore.trustroot.v1.TrustedRoot` as JSON.
+ *
+ * @throws {Error} if it is malformed, a log has no start of validity, or an authority or log is
+ *   missing
+ */
 export function parseTrustedRoot(json: Buffer): TrustMaterial {
   if (json.length > MAX_TRUSTED_ROOT_BYTES) {
     throw new Error(`the trusted root is larger than ${String(MAX_TRUSTED_ROOT_BYTES)} bytes`);
   }
-  const material = toTrustMaterial(TrustedRoot.fromJSON(JSON.parse(json.toString('utf8'))));
-  // The reader takes any JSON for a trusted root, and one without keys would refuse every file.
+  const root = TrustedRoot.fromJSON(JSON.parse(json.toString('utf8'), assertTime));
+  assertStarts('tlogs', root.tlogs);
+  assertStarts('ctlogs', root.ctlogs);
+  const material = toTrustMaterial(root);
+  // The reader accepts any JSON as a trusted root, and one without keys would refuse every file.
   if (material.certificateAuthorities.length === 0 || material.tlogs.length === 0) {
     throw new Error('the trusted root names no certificate authority, or no transparency log');
   }
   return material;
+}
+
+/** A reviver for `JSON.parse`. The reader would take `{}`, `0` or `true` as the year 1970. */
+function assertTime(name: string, value: unknown): unknown {
+  if (name !== 'start' && name !== 'end') {
+    return value;
+  }
+  if (value !== null && (typeof value !== 'string' || Number.isNaN(Date.parse(value)))) {
+    throw new Error(`a validFor.${name} in the trusted root is not a time`);
+  }
+  return value;
+}
+
+/**
+ * Without a start, `@sigstore/verify` would accept a log's key for any time in the past; cosign
+ * refuses such a trusted root. For authorities, both leave the start to the certificates.
+ */
+function assertStarts(list: string, logs: TrustedRoot['tlogs']): void {
+  const index = logs.findIndex((log) => log.publicKey?.validFor?.start === undefined);
+  if (index !== -1) {
+    const field = `${list}[${String(index)}].publicKey.validFor.start`;
+    throw new Error(`${field} is missing in the trusted root`);
+  }
 }
 
 function embedded(what: 'root.json' | 'targets'): Buffer {
@@ -99,108 +130,128 @@ function embedded(what: 'root.json' | 'targets'): Buffer {
   return Buffer.from(what === 'targets' ? seed.targets[TARGET] : seed['root.json'], 'base64');
 }
 
+/** A TUF repository, and the root that a client of it starts from. */
+interface Repository {
+  /** URL without a slash at the end. */
+  readonly mirror: string;
+  /** The initial root.json. */
+  readonly root: Buffer;
+  /** A folder for clients' state. */
+  readonly scratch: string;
+}
+
+/**
+ * Files of a repository by name, without version or hash: `timestamp.json`, `snapshot.json`,
+ * `targets.json`, `trusted_root.json`. Roots keep their version, `2.root.json`, since a client
+ * needs each of them.
+ */
+type FileSet = ReadonlyMap<string, Buffer>;
+
 async function loadThroughTuf(source: TufSource, http: HttpClient): Promise<TrustRoot> {
   const mirror = source.mirror.href.replace(/\/$/, '');
   const root = source.root ?? embedded('root.json');
-  const cache = path.join(source.cache, cacheKey(mirror, root));
+  const repository = { mirror, root, scratch: source.scratch };
+  const keptPath = path.join(source.cache, `${cacheKey(mirror, root)}.json`);
   const origin = `TUF repository ${mirror}`;
-  const cached = await loadFromCache(mirror, root, cache, source.scratch, http);
-  if (cached !== undefined) {
-    return fixed(cached, `${origin}, from metadata that is still fresh`);
+  const kept = await readKept(keptPath, http);
+  const fresh = await verifyKept(repository, kept);
+  if (fresh !== undefined) {
+    return fixed(fresh, `${origin}, from metadata that is still fresh`);
   }
-  const fetched = new Map<string, Buffer>();
-  const folder = path.join(source.scratch, 'tuf');
-  const json = await runClient({ mirror, root, folder, seen: cache }, async (name, maxLength) => {
-    const bytes = await http.read(new URL(`${mirror}/${name}`), maxLength);
-    fetched.set(name, bytes);
-    return bytes;
-  });
-  fetched.set('snapshot.json', await readFile(path.join(folder, 'snapshot.json')));
-  return { material: parseTrustedRoot(json), origin, keep: () => keepMetadata(cache, fetched) };
+  const files = await runClient(
+    repository,
+    (name, maxLength) => http.read(new URL(`${mirror}/${name}`), maxLength),
+    kept,
+  );
+  const material = trustMaterialIn(files);
+  return { material, origin, keep: () => keepFiles(keptPath, files, repository, http) };
 }
 
-/** Another mirror, or another root to begin with, is another repository. */
+/** Another mirror, or another initial root, is another repository. */
 function cacheKey(mirror: string, root: Buffer): string {
   return createHash('sha256').update(mirror).update('\n').update(root).digest('hex').slice(0, 16);
 }
 
-/**
- * The whole TUF workflow with the cache in place of the network: signatures from the initial root
- * on, versions, hashes and expiry are all checked. So a cache that somebody else wrote can make
- * this fail, and nothing more.
- *
- * @returns undefined where the cache does not hold a whole set that is still fresh
- */
-async function loadFromCache(
-  mirror: string,
-  root: Buffer,
-  cache: string,
-  scratch: string,
-  http: HttpClient,
-): Promise<Buffer | undefined> {
-  const folder = path.join(scratch, 'tuf-cache');
-  try {
-    return await runClient({ mirror, root, folder }, (name, maxLength) =>
-      http.read(pathToFileURL(path.join(cache, encodeURIComponent(name))), maxLength),
-    );
-  } catch (error) {
-    if (http.signal.aborted) {
-      throw error;
-    }
-    return undefined; // Absent, expired or damaged: the network has the answer.
+function trustMaterialIn(files: FileSet): TrustMaterial {
+  const json = files.get(TARGET);
+  if (json === undefined) {
+    throw new Error(`the repository has no target ${TARGET}`);
   }
-}
-
-interface Client {
-  readonly mirror: string;
-  /** The initial root.json. */
-  readonly root: Buffer;
-  /** For the client's own state; must not exist. */
-  readonly folder: string;
-  /** Metadata of an earlier run, against which the client refuses to be rolled back. */
-  readonly seen?: string;
+  return parseTrustedRoot(json);
 }
 
 /** Gets a file of the repository, by its path there, of at most so many bytes. */
 type GetFile = (name: string, maxLength: number) => Promise<Buffer>;
 
-async function runClient(client: Client, getFile: GetFile): Promise<Buffer> {
-  const { mirror, folder } = client;
-  await mkdir(folder, { recursive: true });
-  await writeFile(path.join(folder, 'root.json'), client.root);
-  if (client.seen !== undefined) {
-    await copyIfPresent(path.join(client.seen, 'timestamp.json'), folder);
-    await copyIfPresent(path.join(client.seen, 'snapshot.json'), folder);
+/**
+ * Runs the whole TUF workflow: signatures from the initial root on, versions, hashes and expiry.
+ *
+ * The client reads some files from its own folder instead of asking for them: the snapshot, as long
+ * as the timestamp names the same version, and the timestamp, if the repository has no newer one.
+ * So the result is taken from that folder, and not from what was asked for.
+ *
+ * @param seen files of an earlier run, which the repository must not be rolled back behind; they
+ *   need not be complete or genuine
+ * @returns all the files that the client ended with; another client accepts them in place of the
+ *   repository until they expire
+ */
+async function runClient(
+  { mirror, root, scratch }: Repository,
+  getFile: GetFile,
+  seen: FileSet = new Map(),
+): Promise<FileSet> {
+  const folder = await mkdtemp(path.join(scratch, 'tuf-'));
+  const downloads = await mkdtemp(path.join(scratch, 'tuf-downloads-'));
+  await writeFile(path.join(folder, 'root.json'), root);
+  for (const name of ['timestamp.json', 'snapshot.json']) {
+    const bytes = seen.get(name);
+    if (bytes !== undefined) {
+      await writeFile(path.join(folder, name), bytes);
+    }
   }
+  const files = new Map<string, Buffer>();
   const updater = new Updater({
     metadataBaseUrl: mirror,
     targetBaseUrl: `${mirror}/targets`,
     metadataDir: folder,
-    fetcher: fetcher(mirror, folder, getFile),
+    fetcher: fetcher(mirror, downloads, async (name, maxLength) => {
+      const bytes = await getFile(name, maxLength);
+      if (ROOT.test(name)) {
+        files.set(name, bytes); // The folder holds only the last one.
+      }
+      return bytes;
+    }),
   });
   const target = await updater.getTargetInfo(TARGET);
-  if (target === undefined) {
-    throw new Error(`the repository has no target ${TARGET}`);
+  if (target !== undefined) {
+    await updater.downloadTarget(target, path.join(folder, TARGET));
   }
-  return readFile(await updater.downloadTarget(target, path.join(folder, TARGET)));
+  for (const name of await readdir(folder)) {
+    if (name !== 'root.json') {
+      files.set(name, await readFile(path.join(folder, name)));
+    }
+  }
+  return files;
 }
 
-async function copyIfPresent(file: string, folder: string): Promise<void> {
-  const found = await lstat(file).catch(() => undefined);
-  // Neither link nor pipe nor device, as another job might have put there.
-  if (found?.isFile() === true && found.size < MAX_SEEN_BYTES) {
-    await writeFile(path.join(folder, path.basename(file)), await readFile(file));
+const ROOT = /^\d+\.root\.json$/;
+
+/** `165.snapshot.json` -> `snapshot.json`, `targets/<hash>.trusted_root.json` -> `trusted_root.json` */
+function nameInSet(name: string): string {
+  if (name.startsWith('targets/')) {
+    return TARGET;
   }
+  return ROOT.test(name) ? name : name.replace(/^\d+\./, '');
 }
 
 /** Lets the TUF client read through {@link GetFile}, and so through the one HTTP client. */
-function fetcher(mirror: string, folder: string, getFile: GetFile): Fetcher {
+function fetcher(mirror: string, downloads: string, getFile: GetFile): Fetcher {
   const downloadBytes = async (url: string, maxLength: number): Promise<Buffer> => {
     try {
       return await getFile(url.slice(mirror.length + 1), maxLength);
     } catch (error) {
       if (error instanceof TransferError && error.notFound) {
-        // By this the client knows that there is no newer root (TUF specification §5.3.3).
+        // This tells the client that there is no newer root (TUF specification §5.3.3).
         throw new DownloadHTTPError(error.message, error.status ?? 404);
       }
       throw error;
@@ -209,39 +260,91 @@ function fetcher(mirror: string, folder: string, getFile: GetFile): Fetcher {
   return {
     downloadBytes,
     downloadFile: async (url, maxLength, handler) => {
-      const file = path.join(folder, randomUUID());
+      const file = path.join(downloads, randomUUID());
       await writeFile(file, await downloadBytes(url, maxLength));
       return handler(file);
     },
   };
 }
 
-/** What an earlier run may have left: metadata with its version, and targets with their hash. */
-const OLD_METADATA =
-  /^(?:\d+\.(?:root|snapshot|targets)\.json|targets%2F[0-9a-f]+\.trusted_root\.json)$/;
-
-/** Each file is put in place whole; two runs at once leave a set of one, the other, or a mixture
- * that the next run finds not to fit together and fetches anew. */
-async function keepMetadata(cache: string, fetched: ReadonlyMap<string, Buffer>): Promise<void> {
-  await mkdir(cache, { recursive: true, mode: 0o755 });
-  const parent = path.dirname(cache);
-  const owners = await trustedOwners(path.dirname(parent));
-  await assertPrivate(parent, 'folder', owners);
-  await assertPrivate(cache, 'folder', owners);
-  const names = new Map([...fetched].map(([name, bytes]) => [encodeURIComponent(name), bytes]));
-  for (const [name, bytes] of names) {
-    const partial = path.join(cache, `.${randomUUID()}`);
-    await writeFile(partial, bytes, { flag: 'wx' });
-    await rename(partial, path.join(cache, name));
-  }
-  for (const name of await readdir(cache)) {
-    if (!names.has(name) && OLD_METADATA.test(name)) {
-      await rm(path.join(cache, name), { force: true });
-    }
+/**
+ * Runs the TUF workflow with kept files in place of the repository. Everything is verified from the
+ * initial root on, so files that somebody else wrote can make this fail, and nothing more.
+ *
+ * @returns undefined unless the files are complete, genuine, fresh and not older than `seen`
+ */
+async function verifyKept(
+  repository: Repository,
+  kept: FileSet,
+  seen?: FileSet,
+): Promise<TrustMaterial | undefined> {
+  const getFile: GetFile = (name, maxLength) => {
+    const bytes = kept.get(nameInSet(name));
+    return bytes !== undefined && bytes.length <= maxLength
+      ? Promise.resolve(bytes)
+      : Promise.reject(new DownloadHTTPError(`${name} is not kept`, 404));
+  };
+  try {
+    return trustMaterialIn(await runClient(repository, getFile, seen));
+  } catch {
+    return undefined; // Absent, expired or damaged. The repository has the answer.
   }
 }
 
-/** Errors of a disk that does not take any more. */
+/** @returns no files if there are none, or if they cannot be read */
+async function readKept(file: string, http: HttpClient): Promise<FileSet> {
+  try {
+    const json = await http.read(pathToFileURL(file), MAX_KEPT_BYTES);
+    const kept: unknown = JSON.parse(json.toString('utf8'));
+    return new Map(
+      Object.entries(kept ?? {}).map(([name, base64]) => [
+        name,
+        Buffer.from(String(base64), 'base64'),
+      ]),
+    );
+  } catch (error) {
+    if (http.signal.aborted) {
+      throw error;
+    }
+    return new Map();
+  }
+}
+
+/**
+ * Keeps all files in one, put in place by a rename: two runs at once leave the set of one or the
+ * other, never a mixture.
+ */
+async function keepFiles(
+  keptPath: string,
+  files: FileSet,
+  repository: Repository,
+  http: HttpClient,
+): Promise<void> {
+  const folder = path.dirname(keptPath);
+  await mkdir(folder, { recursive: true, mode: 0o755 });
+  await assertPrivate(folder, 'folder', await trustedOwners(path.dirname(folder)));
+  // Another run may have kept a newer set, and with it the protection against rollback.
+  const theirs = await readKept(keptPath, http);
+  const isWhole = (await verifyKept(repository, theirs)) !== undefined;
+  if (isWhole && (await verifyKept(repository, theirs, files)) !== undefined) {
+    return;
+  }
+  const json = JSON.stringify(
+    Object.fromEntries([...files].map(([name, bytes]) => [name, bytes.toString('base64')])),
+  );
+  if (json.length > MAX_KEPT_BYTES) {
+    throw new Error(`the metadata is larger than ${String(MAX_KEPT_BYTES)} bytes`);
+  }
+  const partial = path.join(folder, `.${randomUUID()}`);
+  try {
+    await writeFile(partial, json, { flag: 'wx' });
+    await rename(partial, keptPath);
+  } finally {
+    await rm(partial, { force: true });
+  }
+}
+
+/** Errors of a disk that cannot be written to. */
 const WRITE_ERRORS = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS']);
 
 function translated(source: TrustRootSource, error: unknown): SetupError {
@@ -256,7 +359,7 @@ function translated(source: TrustRootSource, error: unknown): SetupError {
     : unavailable(source, error);
 }
 
-/** What is not JSON is perhaps not meant to be read by others: nothing of it is shown. */
+/** A file that is not JSON may be a secret, so nothing of it is shown. */
 function reasonOf(error: unknown): string {
   return error instanceof SyntaxError ? 'it is not JSON' : explain(error);
 }

@@ -1,6 +1,15 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   loadTrustRoot,
@@ -9,14 +18,19 @@ import {
   type TrustRootSource,
 } from '../../../../src/sigstore/trust/trusted-root.js';
 import {
+  changeKeptMetadata,
   DAY,
   fault,
-  filesBelow,
+  keptMetadataPath,
   LoopbackServer,
+  metadataToKeep,
+  readKeptMetadata,
   TransparencyLog,
   TufRepository,
   World,
+  writeKeptMetadata,
   type OnlineRole,
+  type Role,
   type RotateOptions,
 } from '../../../support/index.js';
 import { codeOfRejection } from '../errors.js';
@@ -24,6 +38,10 @@ import { httpClient } from '../http-client.js';
 
 const PAST = new Date(Date.now() - DAY);
 const FUTURE = new Date(Date.now() + 30 * DAY);
+
+function fail(): never {
+  throw new Error('the world has changed');
+}
 
 let world: World;
 let genuine: Buffer;
@@ -90,12 +108,15 @@ async function warmUp(): Promise<void> {
   server.reset();
 }
 
-/** The one folder in which the metadata of one repository is kept. */
-function cacheFolder(): string {
-  const cache = join(folder, 'cache');
-  const [name = 'none'] = readdirSync(cache);
-  return join(cache, name);
-}
+/** The file in which the metadata of the repository is kept. */
+const keptPath = (): string => keptMetadataPath(join(folder, 'cache'));
+
+/** Makes what was kept incomplete, so that the repository is asked. */
+const damage = (): void => {
+  changeKeptMetadata(keptPath(), 'targets.json', undefined);
+};
+
+const WHOLE_SET = ['snapshot.json', 'targets.json', 'timestamp.json', 'trusted_root.json'];
 
 describe('a TUF repository', () => {
   test('gives the trust root', async () => {
@@ -108,7 +129,7 @@ describe('a TUF repository', () => {
     const trust = await load();
     expect(readdirSync(folder)).not.toContain('cache');
     await trust.keep();
-    expect(filesBelow(cacheFolder())).toContain('timestamp.json');
+    expect([...readKeptMetadata(keptPath()).keys()].sort()).toEqual(WHOLE_SET);
   });
 
   test('of which nothing is there is refused', async () => {
@@ -212,9 +233,21 @@ describe('a root that was rotated', () => {
 
   test('is followed after a cache that knows the old one has expired', async () => {
     await warmUp();
-    rmSync(join(cacheFolder(), 'timestamp.json'));
+    damage();
     tuf.rotateOnlineKeys();
     await expectGenuine(load());
+  });
+
+  test('is kept, one version after the other', async () => {
+    tuf.rotateRoot();
+    tuf.rotateOnlineKeys();
+    await warmUp();
+    const kept = readKeptMetadata(keptPath());
+    expect([...kept.keys()].sort()).toEqual(['2.root.json', '3.root.json', ...WHOLE_SET]);
+    await server.stop();
+    await expectGenuine(load());
+    changeKeptMetadata(keptPath(), '2.root.json', undefined);
+    await expectUnavailable(load());
   });
 });
 
@@ -246,42 +279,38 @@ describe('the cache', () => {
 
   test('holds what the last run has kept, and nothing older', async () => {
     await warmUp();
-    const before = filesBelow(cacheFolder());
-    rmSync(join(cacheFolder(), 'timestamp.json'));
+    const before = readKeptMetadata(keptPath());
+    damage();
     tuf.publish();
     await warmUp();
-    const after = filesBelow(cacheFolder());
-    expect(before).toContain('1.snapshot.json');
-    expect(after).toContain('2.snapshot.json');
-    expect(after).not.toContain('1.snapshot.json');
+    const after = readKeptMetadata(keptPath());
+    expect([...after.keys()].sort()).toEqual(WHOLE_SET);
+    for (const name of ['timestamp.json', 'snapshot.json', 'targets.json']) {
+      expect(after.get(name)).not.toEqual(before.get(name));
+    }
+    expect(after).toEqual(metadataToKeep(tuf));
   });
 
-  test('loses old metadata, and nothing that another run is writing', async () => {
-    await warmUp();
-    writeFileSync(join(cacheFolder(), '.partial'), '');
-    writeFileSync(join(cacheFolder(), '0.targets.json'), '');
-    rmSync(join(cacheFolder(), 'timestamp.json'));
-    await warmUp();
-    expect(filesBelow(cacheFolder())).toContain('.partial');
-    expect(filesBelow(cacheFolder())).not.toContain('0.targets.json');
-  });
-
-  test.each(['timestamp.json', '1.snapshot.json', '1.targets.json'])(
-    'of which %s is damaged or gone is not used',
-    async (name) => {
-      await warmUp();
-      writeFileSync(join(cacheFolder(), name), '{}');
-      await expectGenuine(load());
-      rmSync(join(cacheFolder(), name));
-      await expectGenuine(load());
-      expect(server.requestsFor('/timestamp.json')).toHaveLength(2);
+  describe.each<Role | 'nothing'>(['nothing', 'timestamp', 'snapshot', 'targets', 'root'])(
+    'when the repository refreshed %s',
+    (role) => {
+      test.each(WHOLE_SET)('and %s is damaged or gone, is replaced', async (name) => {
+        await warmUp();
+        for (const bytes of [Buffer.from('{}'), undefined]) {
+          changeKeptMetadata(keptPath(), name, bytes);
+          if (role !== 'nothing') tuf.refresh(role);
+          await warmUp();
+          await expectGenuine(load());
+          expect(server.requests).toEqual([]);
+          expect(readKeptMetadata(keptPath())).toEqual(metadataToKeep(tuf));
+        }
+      });
     },
   );
 
   test('whose target is another one is not used', async () => {
     await warmUp();
-    const target = readdirSync(cacheFolder()).find((name) => name.endsWith('trusted_root.json'));
-    writeFileSync(join(cacheFolder(), target ?? ''), evil);
+    changeKeptMetadata(keptPath(), 'trusted_root.json', evil);
     await expectGenuine(load());
     expect(server.requests).not.toEqual([]);
   });
@@ -296,14 +325,18 @@ describe('the cache', () => {
     expect(server.requests).not.toEqual([]);
   });
 
+  test('whose trusted root is genuine and fresh, but no longer accepted, is not used', async () => {
+    await warmUp();
+    tuf.publish({ targets: { 'trusted_root.json': Buffer.from('{}') } });
+    plant(tuf);
+    tuf.publish({ targets: { 'trusted_root.json': genuine } });
+    await expectGenuine(load());
+    expect(server.requests).not.toEqual([]);
+  });
+
   /** Puts all that a repository serves into the cache, as somebody who can write there would. */
   function plant(repository: TufRepository): void {
-    for (const [name, bytes] of repository.files) {
-      writeFileSync(join(cacheFolder(), encodeURIComponent(name)), bytes);
-    }
-    const snapshot = repository.files.get(`${repository.version}.snapshot.json`);
-    writeFileSync(join(cacheFolder(), 'snapshot.json'), snapshot ?? '');
-    writeFileSync(join(cacheFolder(), 'root.json'), repository.rootJson);
+    writeKeptMetadata(keptPath(), metadataToKeep(repository));
   }
 
   test('with the metadata of somebody else gains nothing', async () => {
@@ -320,38 +353,156 @@ describe('the cache', () => {
     await warmUp();
     const theirs = repositoryOf(evil);
     theirs.rotateRoot({ signedBy: 'foreign' });
-    const root = theirs.files.get('2.root.json') ?? Buffer.alloc(0);
-    writeFileSync(join(cacheFolder(), '2.root.json'), root);
+    const kept = readKeptMetadata(keptPath());
+    kept.set('2.root.json', theirs.files.get('2.root.json') ?? Buffer.alloc(0));
+    writeKeptMetadata(keptPath(), kept);
     await expectGenuine(load());
   });
 
-  test('with a timestamp by somebody else gains nothing', async () => {
+  test.each(['timestamp.json', 'snapshot.json'])(
+    'with a %s by somebody else gains nothing, and is replaced',
+    async (name) => {
+      await warmUp();
+      const theirs = repositoryOf(evil);
+      theirs.publish();
+      changeKeptMetadata(keptPath(), name, metadataToKeep(theirs).get(name));
+      await warmUp();
+      await server.stop();
+      await expectGenuine(load());
+    },
+  );
+
+  const UNREADABLE: [string, (path: string) => void][] = [
+    ['empty', (path) => writeFileSync(path, '')],
+    ['cut off', (path) => writeFileSync(path, readFileSync(path).subarray(0, 5000))],
+    ['HTML', (path) => writeFileSync(path, '<html>')],
+    ...['{}', 'null', '[]', '7', '"text"', '{"timestamp.json":{"toString":1}}'].map(
+      (text): [string, (path: string) => void] => [text, (path) => writeFileSync(path, text)],
+    ),
+    ['not UTF-8', (path) => writeFileSync(path, Buffer.alloc(64, 0xff))],
+    ['huge', (path) => truncateSync(path, 1 << 30)],
+    ['nested deeply', (path) => writeFileSync(path, '['.repeat(1 << 20))],
+    ['gone', (path) => rmSync(path)],
+  ];
+
+  test.each(UNREADABLE)('that is %s is replaced', async (_, write) => {
     await warmUp();
-    const theirs = repositoryOf(evil);
-    theirs.publish();
-    const timestamp = theirs.files.get('timestamp.json') ?? Buffer.alloc(0);
-    writeFileSync(join(cacheFolder(), 'timestamp.json'), timestamp);
+    write(keptPath());
     await expectGenuine(load());
+    expect(server.requests).not.toEqual([]);
+    await warmUp();
+    await expectGenuine(load());
+    expect(server.requests).toEqual([]);
   });
 
-  test('with a folder, or a huge file, for its timestamp gains nothing', async () => {
+  test('whose timestamp is longer than a client would fetch is not used', async () => {
     await warmUp();
-    writeFileSync(join(cacheFolder(), 'timestamp.json'), Buffer.alloc(3 << 20, ' '));
+    const genuineTimestamp = tuf.files.get('timestamp.json') ?? Buffer.alloc(0);
+    for (const [size, isUsed] of [
+      [16384, true],
+      [16385, false],
+    ] as const) {
+      const padded = Buffer.alloc(size, ' ');
+      genuineTimestamp.copy(padded);
+      changeKeptMetadata(keptPath(), 'timestamp.json', padded);
+      await expectGenuine(load());
+      expect(server.requests.length === 0).toBe(isUsed);
+    }
+  });
+
+  test('that is a folder is not used', async () => {
+    await warmUp();
+    const path = keptPath();
+    rmSync(path);
+    mkdirSync(join(path, 'folder'), { recursive: true });
     await expectGenuine(load());
-    rmSync(join(cacheFolder(), 'timestamp.json'));
-    mkdirSync(join(cacheFolder(), 'timestamp.json', 'folder'), { recursive: true });
-    await expectGenuine(load());
+    expect(server.requests).not.toEqual([]);
+  });
+
+  test('gets no file that is left over when it cannot be written', async () => {
+    await warmUp();
+    const path = keptPath();
+    rmSync(path);
+    mkdirSync(join(path, 'folder'), { recursive: true });
+    const trust = await expectGenuine(load());
+    await expect(trust.keep()).rejects.toThrow();
+    expect(readdirSync(join(folder, 'cache'))).toEqual([basename(path)]);
+  });
+
+  test('keeps what is not ours', async () => {
+    await warmUp();
+    const notes = join(folder, 'cache', 'notes.txt');
+    const path = keptPath();
+    writeFileSync(notes, 'not ours');
+    changeKeptMetadata(path, 'targets.json', undefined);
+    await warmUp();
+    expect(readFileSync(notes, 'utf8')).toBe('not ours');
   });
 
   test('refuses a repository that was rolled back behind what it has seen', async () => {
     tuf.publish();
     await warmUp();
-    rmSync(join(cacheFolder(), '2.targets.json')); // So that it is not enough by itself.
+    damage();
     await expectGenuine(load());
     tuf.rollBackTo(1);
     await expectUnavailable(load());
-    rmSync(cacheFolder(), { recursive: true });
+    rmSync(keptPath());
     await expectGenuine(load()); // Who has seen nothing cannot know.
+  });
+
+  test('refuses a snapshot that rolls targets back behind what it has seen', async () => {
+    tuf.publish();
+    await warmUp();
+    damage();
+    tuf.refresh('snapshot');
+    await expectGenuine(load());
+    tuf.rollBackTargetsTo(1);
+    await expectUnavailable(load());
+    rmSync(keptPath());
+    await expectGenuine(load());
+  });
+
+  test.each(['timestamp', 'snapshot', 'targets'] as const)(
+    'refuses a rollback also after a refresh of the %s',
+    async (role) => {
+      await warmUp();
+      damage();
+      tuf.refresh(role);
+      await warmUp();
+      damage();
+      tuf.rollBackTo(1);
+      await expectUnavailable(load());
+    },
+  );
+});
+
+describe('two runs at once', () => {
+  test('leave the newer set, whichever ends first', async () => {
+    const older = await load();
+    tuf.publish();
+    const newer = await load();
+    await newer.keep();
+    await older.keep();
+    expect(readKeptMetadata(keptPath())).toEqual(metadataToKeep(tuf));
+    rmSync(keptPath());
+    await older.keep();
+    await newer.keep();
+    expect(readKeptMetadata(keptPath())).toEqual(metadataToKeep(tuf));
+  });
+
+  test('leave a whole set, whatever the repository refreshes in between', async () => {
+    await warmUp();
+    for (const role of ['timestamp', 'snapshot', 'targets', 'root'] as const) {
+      damage();
+      const before = await Promise.all([load(), load(), load()]);
+      tuf.refresh(role);
+      const after = await Promise.all([load(), load(), load()]);
+      await Promise.all([...after, ...before].map((trust) => trust.keep()));
+      server.reset();
+      await expectGenuine(load());
+      expect(server.requests).toEqual([]);
+      expect(readdirSync(join(folder, 'cache'))).toHaveLength(1);
+    }
   });
 });
 
@@ -372,6 +523,74 @@ describe('a file', () => {
 
   test.each(['certificateAuthorities', 'tlogs'] as const)('without %s is refused', async (name) => {
     await expectUnavailable(fromFile(JSON.stringify({ ...world.trustedRoot(), [name]: [] })));
+  });
+
+  const LOGS = ['tlogs', 'ctlogs'] as const;
+  const AUTHORITIES = ['certificateAuthorities', 'timestampAuthorities'] as const;
+  /** What may be in place of a time: protobuf's JSON has RFC 3339 and null, which is as good as nothing. */
+  const NO_TIMES: unknown[] = [{}, [], 0, true, '', 'yesterday'];
+
+  // cosign 3.1.3: "tlog missing public key validity period start time", "tlog missing public key validity period", for
+  // both kinds of logs (sigstore-go, pkg/root/trusted_root.go, ParseTransparencyLogs).
+  test.each(LOGS)('whose %s have no start of validity is refused', async (list) => {
+    for (const index of [0, 1]) {
+      for (const validFor of [{ start: null }, {}, null, undefined]) {
+        const root = world.trustedRoot();
+        const { publicKey } = root[list][index] ?? fail();
+        Object.assign(publicKey, { validFor });
+        await expectUnavailable(fromFile(JSON.stringify(root)));
+        Object.assign(publicKey, { validFor: { start: '1970-01-01T00:00:00Z' } });
+        await expectGenuine(fromFile(JSON.stringify(root)));
+      }
+    }
+  });
+
+  test('says which log has no start of validity', async () => {
+    const root = world.trustedRoot();
+    Object.assign(root.ctlogs[1] ?? fail(), {
+      publicKey: { ...root.ctlogs[1]?.publicKey, validFor: {} },
+    });
+    const loading = fromFile(JSON.stringify(root));
+    await expect(loading).rejects.toThrow('ctlogs[1].publicKey.validFor.start is missing');
+  });
+
+  test('whose log key has no start of validity is refused: from sigstore-conformance', async () => {
+    const path = new URL(
+      '../../../fixtures/trusted-root-without-start/trusted_root.json',
+      import.meta.url,
+    );
+    const json = readFileSync(fileURLToPath(path), 'utf8');
+    await expectUnavailable(fromFile(json));
+    const whole = json.replace('"validFor": {}', '"validFor": { "start": "2025-09-01T00:00:00Z" }');
+    expect(whole).not.toBe(json);
+    expect((await fromFile(whole)).material.tlogs).toHaveLength(2);
+  });
+
+  // cosign 3.1.3 accepts these, and "cosign trusted-root create" calls their start optional: certificates have a
+  // validity of their own (sigstore-go, ParseCertificateAuthority and ParseTimestampingAuthority).
+  test.each(AUTHORITIES)('whose %s have no start of validity is accepted', async (list) => {
+    for (const validFor of [{ start: null }, {}, null, undefined]) {
+      const root = world.trustedRoot();
+      Object.assign(root[list][1] ?? fail(), { validFor });
+      await expectGenuine(fromFile(JSON.stringify(root)));
+    }
+  });
+
+  test.each(NO_TIMES)('with %j in place of a time is refused', async (time) => {
+    for (const list of AUTHORITIES) {
+      for (const name of ['start', 'end']) {
+        const root = world.trustedRoot();
+        Object.assign(root[list][1]?.validFor ?? fail(), { [name]: time });
+        await expectUnavailable(fromFile(JSON.stringify(root)));
+      }
+    }
+    for (const list of LOGS) {
+      for (const name of ['start', 'end']) {
+        const root = world.trustedRoot();
+        Object.assign(root[list][1]?.publicKey.validFor ?? fail(), { [name]: time });
+        await expectUnavailable(fromFile(JSON.stringify(root)));
+      }
+    }
   });
 
   test('of a megabyte is accepted, and one byte more is refused', async () => {

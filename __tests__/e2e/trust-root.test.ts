@@ -1,0 +1,166 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import {
+  Cosign,
+  DAY,
+  World,
+  clockAhead,
+  findCosign,
+  type ActionResult,
+  type Role,
+  type TrustedRootJson,
+} from '../support/index.js';
+import { IMPATIENT, expectFailure, expectInstalled, requestsOf, runIn } from './runs.js';
+import { startServers, stopServers } from './outcome.js';
+
+const VERSION = 'v1.31.8';
+
+let world: World;
+/** The tool cache that all runs of a test share. */
+let toolCache: string | undefined;
+
+beforeEach(async () => {
+  world = await World.start({ baseEntries: 3, publish: [{ version: VERSION }] });
+  toolCache = undefined;
+});
+
+afterEach(() => world.stop());
+
+/** A run with the clock so many days ahead. */
+async function runAfter(days: number): Promise<ActionResult> {
+  world.reset();
+  const env = { ...IMPATIENT, ...clockAhead(days * DAY) };
+  const options = toolCache === undefined ? { env } : { env, toolCache };
+  const run = await runIn(world, { version: VERSION }, options);
+  toolCache ??= run.dirs.toolCache;
+  return run;
+}
+
+describe('with the TUF metadata of earlier runs', () => {
+  /** Signs what is new since the last run, a day before the run. */
+  function refresh(days: number, roles: readonly Role[]): void {
+    const expires = { timestamp: new Date(Date.now() + (days + 6) * DAY) };
+    for (const role of roles) world.tuf.refresh(role, expires);
+  }
+
+  // Sigstore signs the timestamp daily, for seven days, and the rest every few months.
+  test.each<[string, Role[]]>([
+    ['the timestamp', ['timestamp']],
+    ['the snapshot', ['snapshot']],
+    ['the targets', ['targets']],
+    ['the root and the timestamp', ['root', 'timestamp']],
+  ])('a run without network succeeds after a refresh of %s alone', async (_, roles) => {
+    expectInstalled(await runAfter(0), VERSION);
+    expectInstalled(await runAfter(6), VERSION);
+    expect(requestsOf(world)).toEqual([]);
+
+    refresh(8, roles);
+    expectInstalled(await runAfter(8), VERSION);
+    expect(requestsOf(world)).toContain('/timestamp.json');
+    expectInstalled(await runAfter(8), VERSION);
+    expect(requestsOf(world)).toEqual([]);
+
+    await stopServers(world);
+    const offline = await runAfter(9);
+    await startServers(world);
+    expectInstalled(offline, VERSION);
+    expect(offline.stdout).toContain('from metadata that is still fresh');
+  });
+
+  test('a run without network is refused when they have expired', async () => {
+    expectInstalled(await runAfter(0), VERSION);
+    refresh(8, ['timestamp']);
+    await stopServers(world);
+    const offline = await runAfter(8);
+    await startServers(world);
+    expectFailure(offline, 'TRUST_ROOT_UNAVAILABLE');
+  });
+});
+
+const inputs = (json: unknown): Record<string, string> => ({
+  version: VERSION,
+  'trusted-root': world.writeTrustedRoot(json),
+  'tuf-mirror-url': '',
+  'tuf-root': '',
+});
+
+describe('the input trusted-root', () => {
+  test.each(['tlogs', 'ctlogs'] as const)(
+    'is refused when one of its %s has no start of validity',
+    async (list) => {
+      const root = world.trustedRoot();
+      const key = root[list].at(-1)?.publicKey;
+      if (key === undefined) throw new Error(`no ${list} in this world`);
+      Object.assign(key, { validFor: {} });
+      const field = `${list}[${root[list].length - 1}].publicKey.validFor.start`;
+      const run = await runIn(world, inputs(root));
+      expectFailure(run, 'TRUST_ROOT_UNAVAILABLE', `${field} is missing`);
+      Object.assign(key, { validFor: { start: world.validFrom.toISOString() } });
+      expectInstalled(await runIn(world, inputs(root)), VERSION);
+    },
+  );
+
+  test('is refused when it is the one of sigstore-conformance', async () => {
+    const path = '../fixtures/trusted-root-without-start/trusted_root.json';
+    const json = readFileSync(fileURLToPath(new URL(path, import.meta.url)), 'utf8');
+    const run = await runIn(world, inputs(json));
+    expectFailure(run, 'TRUST_ROOT_UNAVAILABLE', 'tlogs[1].publicKey.validFor.start is missing');
+    // The twin: with a start it is read, and refuses this world, which it does not know.
+    const whole = json.replace('"validFor": {}', '"validFor": { "start": "2025-09-01T00:00:00Z" }');
+    expectFailure(await runIn(world, inputs(whole)), 'CERTIFICATE_UNTRUSTED');
+  });
+});
+
+const found = findCosign();
+const hasCosign = 'executable' in found;
+
+(hasCosign ? describe : describe.skip)('a trusted root without a start of validity', () => {
+  let home: string;
+
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), 'cosign-home-'));
+  });
+
+  afterEach(() => {
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  /** The world's trusted root, with another validity for the last one of a list. */
+  function trustedRootWith(list: keyof Lists, validFor: object | undefined): TrustedRootJson {
+    const root = world.trustedRoot();
+    const last = root[list].at(-1);
+    if (last === undefined) throw new Error(`no ${list} in this world`);
+    Object.assign('publicKey' in last ? last.publicKey : last, { validFor });
+    return root;
+  }
+
+  test.each<[keyof Lists, 'refused' | 'accepted']>([
+    ['tlogs', 'refused'],
+    ['ctlogs', 'refused'],
+    ['certificateAuthorities', 'accepted'],
+    ['timestampAuthorities', 'accepted'],
+  ])('in %s is %s by cosign and by the action', async (list, verdict) => {
+    const whole = await runIn(world, inputs(world.trustedRoot()));
+    expectInstalled(whole, VERSION);
+    const { 'kubectl-path': file = '', 'bundle-path': bundle = '' } = whole.outputs;
+    const cosign = new Cosign('executable' in found ? found.executable : '', world, home);
+    for (const validFor of [{}, undefined]) {
+      const root = trustedRootWith(list, validFor);
+      const path = world.writeTrustedRoot(root);
+      const judged = await cosign.verifyBundle(file, bundle, {}, path);
+      if (verdict === 'accepted') expect(judged).toMatchObject({ accepted: true });
+      else expect(judged.output).toContain('missing public key validity period');
+      const run = await runIn(world, inputs(root));
+      if (verdict === 'accepted') expectInstalled(run, VERSION);
+      else expectFailure(run, 'TRUST_ROOT_UNAVAILABLE', 'validFor.start is missing');
+    }
+  });
+});
+
+type Lists = Pick<
+  TrustedRootJson,
+  'tlogs' | 'ctlogs' | 'certificateAuthorities' | 'timestampAuthorities'
+>;
