@@ -21,6 +21,7 @@ import { Release } from './kubernetes/release.js';
 import { newestSatisfying, resolveVersion } from './kubernetes/version.js';
 import type { TrustRoot, TrustRootSource } from './sigstore/trust/trusted-root.js';
 import { HttpClient } from './transfer/http.js';
+import { describeRetry } from './transfer/retry.js';
 
 /** Before verification is loaded, in milliseconds. */
 const LONGEST_HEAD_START = 50;
@@ -324,6 +325,9 @@ function httpClient(inputs: Inputs, signal: AbortSignal, logger: BufferedLogger)
     signal,
     onRequest: ({ method, url, outcome, duration }) => {
       logger.debug(`${method} ${url}: ${outcome} after ${String(Math.round(duration))} ms`);
+    },
+    onRetry: (retry) => {
+      logger.info(describeRetry(retry));
     },
   });
 }
