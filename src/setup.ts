@@ -22,6 +22,7 @@ import {
 } from './sigstore/trust/trusted-root.js';
 import { BackgroundTasks } from './transfer/background-tasks.js';
 import { HttpClient } from './transfer/http.js';
+import { describeRetry } from './transfer/retry.js';
 
 /** Runs the action. A failure is reported, and never thrown. */
 export async function run(): Promise<void> {
@@ -155,6 +156,9 @@ function httpClient(inputs: Inputs, signal: AbortSignal, report: Report): HttpCl
     signal,
     onRequest: ({ method, url, outcome, duration }) => {
       report.debug(`${method} ${url}: ${outcome} after ${String(Math.round(duration))} ms`);
+    },
+    onRetry: (retry) => {
+      logger.info(describeRetry(retry));
     },
   });
 }

@@ -5,7 +5,9 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { connect, type AddressInfo, type Socket } from 'node:net';
+import type { ServerCertificate } from './server-certificate.js';
 
 /** What a proxy was asked for. */
 export interface ProxiedRequest {
@@ -21,6 +23,8 @@ export interface ProxyOptions {
   readonly hosts?: Readonly<Record<string, string>>;
   /** `user:password` to insist on; without it the answer is 407. */
   readonly credentials?: string;
+  /** Speak TLS with clients, with this certificate. */
+  readonly tls?: ServerCertificate;
 }
 
 /** An HTTP proxy on 127.0.0.1: tunnels (CONNECT) and absolute-form requests (RFC 9110 §9.3.6, RFC 9112 §3.2.2). */
@@ -32,9 +36,11 @@ export class Proxy {
 
   private constructor(options: ProxyOptions) {
     this.#options = options;
-    this.#server = createServer((request, response) => {
+    const forward = (request: IncomingMessage, response: ServerResponse): void => {
       this.#forward(request, response);
-    });
+    };
+    this.#server =
+      options.tls === undefined ? createServer(forward) : createTlsServer(options.tls, forward);
     this.#server.on('connect', (request: IncomingMessage, client: Socket, head: Buffer) => {
       this.#tunnel(request, client, head);
     });
@@ -51,7 +57,7 @@ export class Proxy {
 
   get url(): string {
     const { port } = this.#server.address() as AddressInfo;
-    return `http://127.0.0.1:${port}`;
+    return `${this.#options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
   }
 
   async stop(): Promise<void> {

@@ -3,7 +3,6 @@ import { TooLargeError } from '../files/errors.js';
 import type { DigestedFile } from '../files/digested-file.js';
 import { HashingFileWriter } from '../files/hashing-file-writer.js';
 import type { HttpResponse, HttpClient } from './http.js';
-import { withRetries } from './retry.js';
 import { StatusError } from './errors.js';
 
 /** RFC 9110 §15.5.17 */
@@ -32,20 +31,12 @@ export async function download(
   path: string,
   options: DownloadOptions,
 ): Promise<DigestedFile> {
-  const { limits: limits, signal } = http;
   const partial = new PartialObject(path);
   try {
-    return await withRetries(
-      'GET',
-      url,
-      limits.downloadTimeout,
-      limits,
-      signal,
-      async (trySignal) => {
-        const response = await partial.request(http, url, trySignal);
-        return partial.complete(response, options);
-      },
-    );
+    return await http.retry('GET', url, http.limits.downloadTimeout, async (trySignal) => {
+      const response = await partial.request(http, url, trySignal);
+      return partial.complete(response, options);
+    });
   } catch (error) {
     await partial.discard();
     throw error;

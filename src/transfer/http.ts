@@ -3,11 +3,16 @@ import { stat } from 'node:fs/promises';
 import type http from 'node:http';
 import type https from 'node:https';
 import type { Readable } from 'node:stream';
-import { codeOf } from '../errors.js';
+import { codeOf, explain } from '../errors.js';
 import { TooLargeError } from '../files/errors.js';
 import type { TransferLimits } from './limits.js';
-import { withoutSecrets, withRetries } from './retry.js';
+import { proxySettings, type ProxyEnvironment } from './proxy.js';
+import { withoutSecrets, withRetries, type RetryRecord } from './retry.js';
+import { MAX_HEADER_BYTES, send } from './send.js';
+import { createTunnelAgent } from './tunnel-agent.js';
 import { NonRetryableError, StatusError, TransferError } from './errors.js';
+
+export type { ProxyEnvironment };
 
 const MAX_REDIRECTS = 5;
 /** Connections per host for small objects: a handshake costs more than waiting one's turn. */
@@ -15,9 +20,6 @@ const SMALL_SOCKETS = 2;
 
 /** Large objects have connections of their own, so that nothing small waits behind them. */
 type Lane = 'small' | 'large';
-
-/** The environment variables that Node's agent reads proxies from. */
-export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
 
 /** One request as it went, for the debug log. */
 export interface RequestRecord {
@@ -38,6 +40,8 @@ export interface HttpOptions {
   /** Ends every transfer when it is aborted. */
   readonly signal: AbortSignal;
   readonly onRequest: (record: RequestRecord) => void;
+  /** Called when a request has failed and will be tried again. */
+  readonly onRetry?: (record: RetryRecord) => void;
 }
 
 export interface RequestOptions {
@@ -81,8 +85,7 @@ export class HttpClient {
    */
   async read(url: URL, maxBytes: number, options: RequestOptions = {}): Promise<Buffer> {
     const method = options.method ?? 'GET';
-    const { limits: limits, signal } = this;
-    return withRetries(method, url, limits.metadataTimeout, limits, signal, async (trySignal) => {
+    return this.retry(method, url, this.limits.metadataTimeout, async (trySignal) => {
       const response = await this.open(url, options, trySignal);
       const pieces: Buffer[] = [];
       let size = 0;
@@ -111,6 +114,24 @@ export class HttpClient {
       }
       throw error;
     }
+  }
+
+  /**
+   * Runs a transfer, with retries.
+   *
+   * @param total bound on the time of all tries together, in milliseconds
+   * @param attempt one try; it must stop when its signal is aborted
+   * @throws {TransferError}
+   */
+  retry<T>(
+    method: 'GET' | 'POST',
+    url: URL,
+    total: number,
+    attempt: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { limits, signal } = this;
+    const { onRetry } = this.#options;
+    return withRetries({ method, url, total, limits, signal, onRetry }, attempt);
   }
 
   /**
@@ -149,17 +170,27 @@ export class HttpClient {
     if (known !== undefined) {
       return known;
     }
-    const { Agent } = isSecure ? builtin('node:https') : builtin('node:http');
-    const agent = new Agent({
-      keepAlive: true,
-      ...(lane === 'small' ? { maxSockets: SMALL_SOCKETS } : {}),
-      ...(byProxy ? { proxyEnv: { ...this.#options.proxyEnvironment } } : {}),
-    });
+    const agent = this.#createAgent(isSecure, lane, byProxy);
     this.#agents.set(key, agent);
     return agent;
   }
 
-  #request(
+  #createAgent(isSecure: boolean, lane: Lane, byProxy: boolean): http.Agent {
+    const { proxyEnvironment, signal } = this.#options;
+    const options = { keepAlive: true, ...(lane === 'small' ? { maxSockets: SMALL_SOCKETS } : {}) };
+    const proxy = byProxy
+      ? proxySettings(isSecure ? 'https' : 'http', proxyEnvironment)
+      : undefined;
+    const { Agent } = isSecure ? builtin('node:https') : builtin('node:http');
+    if (proxy === undefined) {
+      return new Agent(options);
+    }
+    return isSecure
+      ? createTunnelAgent(options, { proxy, timeout: this.limits.responseTimeout, signal })
+      : new Agent({ ...options, proxyEnv: { ...proxyEnvironment } });
+  }
+
+  async #request(
     url: URL,
     options: RequestOptions,
     withToken: boolean,
@@ -181,31 +212,25 @@ export class HttpClient {
       ...(withToken ? { authorization: `Bearer ${this.#options.token?.value ?? ''}` } : {}),
       ...options.headers,
     };
-    return new Promise((resolve, reject) => {
-      const isSecure = url.protocol === 'https:';
-      // In the clear a token goes to this machine alone, and not by way of a proxy.
-      const agent = this.#agent(isSecure, options.lane ?? 'small', isSecure || !withToken);
-      const { request: start } = isSecure ? builtin('node:https') : builtin('node:http');
-      const request = start(url, { method, headers, agent, signal });
-      // One clock for connection and headers; afterwards one that every received byte sets back.
-      const responseTimer = setTimeout(() => {
-        request.destroy(new Error(`no answer within ${seconds(this.limits.responseTimeout)}`));
-      }, this.limits.responseTimeout);
-      request.on('response', (response) => {
-        clearTimeout(responseTimer);
-        record(String(response.statusCode));
-        request.setTimeout(this.limits.idleTimeout, () => {
-          response.destroy(new Error(`no data for ${seconds(this.limits.idleTimeout)}`));
-        });
-        resolve(response);
+    signal.throwIfAborted();
+    const isSecure = url.protocol === 'https:';
+    // In the clear a token goes to this machine alone, and not by way of a proxy.
+    const agent = this.#agent(isSecure, options.lane ?? 'small', isSecure || !withToken);
+    const { request: start } = isSecure ? builtin('node:https') : builtin('node:http');
+    // The signal also ends the body.
+    const request = start(url, { method, headers, agent, signal, maxHeaderSize: MAX_HEADER_BYTES });
+    try {
+      const timeout = this.limits.responseTimeout;
+      const response = await send(request, { body, timeout, signal });
+      record(String(response.statusCode));
+      request.setTimeout(this.limits.idleTimeout, () => {
+        response.destroy(new Error(`no data for ${seconds(this.limits.idleTimeout)}`));
       });
-      request.on('error', (error) => {
-        clearTimeout(responseTimer);
-        record(error.message);
-        reject(error);
-      });
-      request.end(body);
-    });
+      return response;
+    } catch (error) {
+      record(explain(error));
+      throw error;
+    }
   }
 }
 

@@ -8,24 +8,58 @@ import { NonRetryableError, StatusError, TransferError } from './errors.js';
 /** Statuses that a later request may change: time-outs, throttling, trouble at the server. */
 const TRANSIENT_STATUSES = new Set([408, 425, 429, 500, 502, 503, 504]);
 
+/** The most characters of a URL, and of a reason, that a line about a retry shows. */
+const MAX_SHOWN = 200;
+
+/** A try that failed, and the one that follows. */
+export interface RetryRecord {
+  readonly method: string;
+  /** Without query or credentials. */
+  readonly url: string;
+  readonly reason: string;
+  /** Until the next try, in milliseconds. */
+  readonly delay: number;
+  /** The number of the next try; 2 or more. */
+  readonly nextTry: number;
+  readonly maxTries: number;
+}
+
+/** One line of the log, of bounded length. */
+export function describeRetry(record: RetryRecord): string {
+  const { method, url, reason, delay, nextTry, maxTries } = record;
+  const when = `trying again in ${(delay / 1000).toFixed(1)} s`;
+  const count = `try ${String(nextTry)} of ${String(maxTries)}`;
+  return `${method} ${shortened(url)}: ${shortened(reason)}; ${when} (${count})`;
+}
+
+function shortened(text: string): string {
+  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
+}
+
+export interface Transfer {
+  readonly method: string;
+  /** What is being transferred, for the error. */
+  readonly url: URL;
+  /** Bound on the time of all tries together, in milliseconds. */
+  readonly total: number;
+  readonly limits: TransferLimits;
+  readonly signal: AbortSignal;
+  readonly onRetry?: ((record: RetryRecord) => void) | undefined;
+}
+
 /**
  * Runs one transfer, again after a passing fault: exponential backoff with jitter, `Retry-After`
  * respected, the number of tries and the total time bounded.
  *
- * @param url what is being transferred, for the error
- * @param total bound on the time of all tries together, in milliseconds
  * @param attempt one try; it must stop when its signal is aborted
  * @throws {TransferError} after the last try, naming host, tries and the last cause; or the
  *   reason of `signal` when that was aborted
  */
 export async function withRetries<T>(
-  method: string,
-  url: URL,
-  total: number,
-  limits: TransferLimits,
-  signal: AbortSignal,
+  { method, url, total, limits, signal, onRetry }: Transfer,
   attempt: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
+  const started = performance.now();
   const deadline = AbortSignal.timeout(Math.ceil(total));
   const either = AbortSignal.any([signal, deadline]);
   let tries = 0;
@@ -46,10 +80,22 @@ export async function withRetries<T>(
         shouldRetry: ({ error }) => isTransient(error),
         onFailedAttempt: async ({ error, retriesLeft, retryDelay }) => {
           last = error;
-          if (retriesLeft > 0 && error instanceof StatusError && error.retryAfter !== undefined) {
-            const asked = Math.min(error.retryAfter, limits.maxRetryDelay);
-            await sleep(Math.max(0, asked - retryDelay), undefined, { signal: either });
+          if (retriesLeft === 0 || !isTransient(error)) {
+            return;
           }
+          const asked = error instanceof StatusError ? (error.retryAfter ?? 0) : 0;
+          const delay = Math.max(retryDelay, Math.min(asked, limits.maxRetryDelay));
+          if (performance.now() - started + delay < total) {
+            onRetry?.({
+              method,
+              url: withoutSecrets(url),
+              reason: explain(error),
+              delay,
+              nextTry: tries + 1,
+              maxTries: limits.retries + 1,
+            });
+          }
+          await sleep(delay - retryDelay, undefined, { signal: either });
         },
       },
     );
@@ -65,7 +111,12 @@ export async function withRetries<T>(
 }
 
 function isTransient(error: unknown): boolean {
-  if (error instanceof NonRetryableError || error instanceof FileError) {
+  // A TypeError is a defect of this program, and p-retry does not retry it.
+  if (
+    error instanceof NonRetryableError ||
+    error instanceof FileError ||
+    error instanceof TypeError
+  ) {
     return false;
   }
   return error instanceof StatusError ? TRANSIENT_STATUSES.has(error.status) : true;

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { isTransportAllowed } from '../../../src/transfer/http.js';
-import { TransferError } from '../../../src/transfer/errors.js';
 import { LoopbackServer, fault, tally } from '../../support/index.js';
 import { MISSING, testUnless } from '../../support/skip.js';
+import { failureOf } from './failure.js';
 import { SHORT, testClient } from './server.js';
 
 let server: LoopbackServer;
@@ -37,15 +37,6 @@ afterAll(async () => {
 });
 
 const at = (path: string): URL => new URL(path, server.url);
-
-const failureOf = async (promise: Promise<unknown>): Promise<TransferError> => {
-  const error: unknown = await promise.then(
-    () => new Error('it did not fail'),
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof TransferError)) throw error;
-  return error;
-};
 
 describe('read', () => {
   test('a small object', async () => {

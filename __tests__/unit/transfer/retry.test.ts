@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { withRetries } from '../../../src/transfer/retry.js';
+import { describeRetry, withRetries, type RetryRecord } from '../../../src/transfer/retry.js';
 import { NonRetryableError, StatusError, TransferError } from '../../../src/transfer/errors.js';
 import { StorageError } from '../../../src/files/errors.js';
 import { TRANSFER_LIMITS, scaled } from '../../../src/transfer/limits.js';
@@ -23,7 +23,10 @@ function attempts(...errors: Error[]): { attempt: () => Promise<string>; count: 
 }
 
 const run = (attempt: (signal: AbortSignal) => Promise<string>, limits = SHORT): Promise<string> =>
-  withRetries('GET', URL_ASKED, limits.metadataTimeout, limits, NEVER, attempt);
+  withRetries(
+    { method: 'GET', url: URL_ASKED, total: limits.metadataTimeout, limits, signal: NEVER },
+    attempt,
+  );
 
 describe('withRetries', () => {
   test('tries again after a passing fault', async () => {
@@ -83,11 +86,86 @@ describe('withRetries', () => {
   test('the reason of an abort comes out unchanged', async () => {
     const abort = new AbortController();
     const reason = new Error('enough');
-    const failed = withRetries('GET', URL_ASKED, 1e6, SHORT, abort.signal, async () => {
+    const { signal } = abort;
+    const transfer = { method: 'GET', url: URL_ASKED, total: 1e6, limits: SHORT, signal };
+    const failed = withRetries(transfer, async () => {
       abort.abort(reason);
       throw new Error('reset');
     });
     await expect(failed).rejects.toBe(reason);
+  });
+
+  describe('a retry is announced', () => {
+    const announced = async (
+      errors: Error[],
+      limits = SHORT,
+      url = URL_ASKED,
+    ): Promise<RetryRecord[]> => {
+      const records: RetryRecord[] = [];
+      const onRetry = (record: RetryRecord): void => void records.push(record);
+      const total = limits.metadataTimeout;
+      const transfer = { method: 'GET', url, total, limits, signal: NEVER, onRetry };
+      await withRetries(transfer, attempts(...errors).attempt).catch(() => 'failed');
+      return records;
+    };
+
+    test('once for each further try: what, why, and when', async () => {
+      const records = await announced([new Error('reset'), new StatusError(503, undefined)]);
+      expect(records).toEqual([
+        {
+          method: 'GET',
+          url: 'https://host.test/object',
+          reason: 'reset',
+          delay: expect.any(Number),
+          nextTry: 2,
+          maxTries: 5,
+        },
+        expect.objectContaining({ reason: 'HTTP status 503', nextTry: 3 }),
+      ]);
+      expect(records.map(describeRetry)).toEqual([
+        'GET https://host.test/object: reset; trying again in 0.0 s (try 2 of 5)',
+        'GET https://host.test/object: HTTP status 503; trying again in 0.0 s (try 3 of 5)',
+      ]);
+    });
+
+    test('not after the first try, nor after the last', async () => {
+      expect(await announced([])).toEqual([]);
+      const errors = Array.from({ length: 9 }, () => new Error('reset'));
+      expect((await announced(errors)).map(({ nextTry }) => nextTry)).toEqual([2, 3, 4, 5]);
+    });
+
+    test.each<[string, Error]>([
+      ['final', new NonRetryableError('never')],
+      ['of the disk', new StorageError('full', new Error('ENOSPC'))],
+      ['status 400', new StatusError(400, undefined)],
+      ['a defect', new TypeError('x is not a function')],
+    ])('not after an error that is %s', async (_what, error) => {
+      expect(await announced([error])).toEqual([]);
+    });
+
+    test('not when the time is over before the next try', async () => {
+      const limits = { ...SHORT, metadataTimeout: 50, retryDelay: 60_000, maxRetryDelay: 60_000 };
+      const alive = setTimeout(() => {}, 5_000);
+      expect(await announced([new Error('reset')], limits)).toEqual([]);
+      clearTimeout(alive);
+    });
+
+    test('with the delay that the server asked for', async () => {
+      const limits = { ...SHORT, retryDelay: 1, maxRetryDelay: 100 };
+      const [first] = await announced([new StatusError(429, 60)], limits);
+      expect(first?.delay).toBe(60);
+      const [second] = await announced([new StatusError(429, 3_600_000)], limits);
+      expect(second?.delay).toBe(100);
+    });
+
+    test('without secrets, and in bounded length', async () => {
+      const url = new URL(`https://user:secret@host.test/${'a'.repeat(10_000)}?sig=secret`);
+      const [record] = await announced([new Error('b'.repeat(10_000))], SHORT, url);
+      const line = record === undefined ? '' : describeRetry(record);
+      expect(line).toMatch(/^GET https:\/\/host\.test\/a+…: b+…; trying again in/);
+      expect(line).not.toContain('secret');
+      expect(line.length).toBeLessThan(500);
+    });
   });
 
   test('limits is scaled in its times, not in its tries', () => {
