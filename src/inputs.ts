@@ -104,7 +104,7 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
     isNative,
     downloadBaseUrl,
     downloadToken: readToken(inputs, downloadBaseUrl),
-    secondFactors: { checksums: readChecksums(inputs, tools), minimumAge: readAge(inputs) },
+    secondFactors: { checksums: readChecksums(inputs, tools), ...readAges(inputs) },
     identity: {
       subjectAlternativeName: readRequired(inputs, 'certificate-identity'),
       issuer: readRequired(inputs, 'certificate-oidc-issuer'),
@@ -305,16 +305,29 @@ const UNITS: Readonly<Record<string, number>> = {
   w: 604_800_000,
 };
 
+function readAges(inputs: RawInputs): Pick<SecondFactors, 'minimumAge' | 'maximumAge'> {
+  const minimumAge = readAge(inputs, 'minimum-release-age');
+  const maximumAge = readAge(inputs, 'maximum-release-age');
+  if (minimumAge !== undefined && maximumAge !== undefined && maximumAge <= minimumAge) {
+    throw invalid(
+      'maximum-release-age',
+      inputs.get('maximum-release-age'),
+      'an age above "minimum-release-age"',
+    );
+  }
+  return { minimumAge, maximumAge };
+}
+
 /** @returns milliseconds */
-function readAge(inputs: RawInputs): number | undefined {
-  const given = inputs.get('minimum-release-age');
+function readAge(inputs: RawInputs, name: string): number | undefined {
+  const given = inputs.get(name);
   if (given === '') {
     return undefined;
   }
   const [, count, unit] = /^(\d{1,4})([mhdw])$/.exec(given) ?? [];
   const milliseconds = UNITS[unit ?? ''];
   if (count === undefined || milliseconds === undefined) {
-    throw invalid('minimum-release-age', given, 'a number and a unit: 90m, 12h, 3d, 1w');
+    throw invalid(name, given, 'a number and a unit: 90m, 12h, 3d, 1w');
   }
   return Number(count) * milliseconds;
 }

@@ -66,7 +66,7 @@ test('nothing has to be given', async () => {
     platform: { os: 'linux', arch: 'amd64' },
     isNative: true,
     downloadToken: undefined,
-    secondFactors: { checksums: {}, minimumAge: undefined },
+    secondFactors: { checksums: {}, minimumAge: undefined, maximumAge: undefined },
     identity: {
       subjectAlternativeName: 'krel-staging@k8s-releng-prod.iam.gserviceaccount.com',
       issuer: 'https://accounts.google.com',
@@ -98,23 +98,54 @@ const ACCEPTED: [input: string, given: string, field: keyof Inputs, value: unkno
   ['architecture', 'arm64', 'platform', { os: 'linux', arch: 'arm64' }],
   ['architecture', 'arm64', 'isNative', false],
   ['architecture', 'X64', 'isNative', true],
-  ['checksum', HEX, 'secondFactors', { checksums: { kubectl: HEX }, minimumAge: undefined }],
+  [
+    'checksum',
+    HEX,
+    'secondFactors',
+    { checksums: { kubectl: HEX }, minimumAge: undefined, maximumAge: undefined },
+  ],
   [
     'checksum',
     `sha256:${HEX.toUpperCase()}`,
     'secondFactors',
-    { checksums: { kubectl: HEX }, minimumAge: undefined },
+    { checksums: { kubectl: HEX }, minimumAge: undefined, maximumAge: undefined },
   ],
   [
     'checksum',
     `kubectl=${HEX}`,
     'secondFactors',
-    { checksums: { kubectl: HEX }, minimumAge: undefined },
+    { checksums: { kubectl: HEX }, minimumAge: undefined, maximumAge: undefined },
   ],
-  ['minimum-release-age', '90m', 'secondFactors', { checksums: {}, minimumAge: 5_400_000 }],
-  ['minimum-release-age', '12h', 'secondFactors', { checksums: {}, minimumAge: 43_200_000 }],
-  ['minimum-release-age', '3d', 'secondFactors', { checksums: {}, minimumAge: 259_200_000 }],
-  ['minimum-release-age', '1w', 'secondFactors', { checksums: {}, minimumAge: 604_800_000 }],
+  [
+    'minimum-release-age',
+    '90m',
+    'secondFactors',
+    { checksums: {}, minimumAge: 5_400_000, maximumAge: undefined },
+  ],
+  [
+    'minimum-release-age',
+    '12h',
+    'secondFactors',
+    { checksums: {}, minimumAge: 43_200_000, maximumAge: undefined },
+  ],
+  [
+    'minimum-release-age',
+    '3d',
+    'secondFactors',
+    { checksums: {}, minimumAge: 259_200_000, maximumAge: undefined },
+  ],
+  [
+    'minimum-release-age',
+    '1w',
+    'secondFactors',
+    { checksums: {}, minimumAge: 604_800_000, maximumAge: undefined },
+  ],
+  [
+    'maximum-release-age',
+    '17w',
+    'secondFactors',
+    { checksums: {}, minimumAge: undefined, maximumAge: 10_281_600_000 },
+  ],
   ['download-token', 'abc.DEF-123', 'downloadToken', 'abc.DEF-123'],
   ['trusted-root', 'embedded', 'trustRoot', { kind: 'embedded' }],
   ['bind-release', 'false', 'bindRelease', false],
@@ -124,6 +155,15 @@ const ACCEPTED: [input: string, given: string, field: keyof Inputs, value: unkno
 
 test.each(ACCEPTED)('%s: %j', async (input, given, field, value) => {
   expect((await load({ [input]: given }))[field]).toEqual(value);
+});
+
+test('a maximum-release-age above the minimum', async () => {
+  const ages = { 'minimum-release-age': '3d', 'maximum-release-age': '73h' };
+  expect((await load(ages)).secondFactors).toEqual({
+    checksums: {},
+    minimumAge: 259_200_000,
+    maximumAge: 262_800_000,
+  });
 });
 
 test.each([
@@ -214,11 +254,14 @@ const REFUSED: [input: string, given: string, shown: string, others?: Record<str
   ['checksum', `kubeadm=${HEX}`, 'kubeadm='],
   ['checksum', HEX, HEX, { tools: 'kubectl kubeadm' }],
   ['checksum', `${HEX} ${HEX}`, HEX],
-  ['minimum-release-age', '3', '"3"'],
-  ['minimum-release-age', '-3d', '"-3d"'],
-  ['minimum-release-age', '3 days', '"3 days"'],
-  ['minimum-release-age', '1.5d', '"1.5d"'],
-  ['minimum-release-age', '99999d', '"99999d"'],
+  ...['minimum-release-age', 'maximum-release-age'].flatMap((input): typeof REFUSED => [
+    [input, '3', '"3"'],
+    [input, '-3d', '"-3d"'],
+    [input, '3 days', '"3 days"'],
+    [input, '1.5d', '"1.5d"'],
+    [input, '99999d', '"99999d"'],
+  ]),
+  ['maximum-release-age', '3d', '"3d"', { 'minimum-release-age': '72h' }],
   ['certificate-identity', '', 'nothing'],
   ['certificate-identity', ' ', 'nothing'],
   ['certificate-oidc-issuer', '', 'nothing'],
