@@ -236,6 +236,7 @@ const NOT_OF_THE_COPY = new Set([
   'TRUST_ROOT_UNAVAILABLE',
   'CHECKSUM_MISMATCH',
   'RELEASE_TOO_NEW',
+  'RELEASE_TOO_OLD',
   'DOWNLOAD_FAILED',
   'LOG_UNAVAILABLE',
 ]);
@@ -253,7 +254,7 @@ async function proveCached(
   const verified = await verifyBundle(context.verification, file, bundle);
   const proof: VerifiedPublication = { verified };
   const releaseProof = await bindCached(context, cacheEntry, verified);
-  checkConditions(context, cacheEntry.tool, verified);
+  checkConditions(context, cacheEntry.tool, verified, releaseProof);
   const durations = { download: undefined, verify: performance.now() - started };
   return verifiedTool(cacheEntry, cacheEntry.folder, 'cache', proof, releaseProof, durations);
 }
@@ -361,7 +362,7 @@ async function finish(
           verified,
           context.isNative ? files.binary : undefined,
         );
-  checkConditions(context, tool, verified);
+  checkConditions(context, tool, verified, releaseProof);
   await writeFile(files.bundle, serializeBundle(verified.bundle), { flag: 'wx', mode: 0o644 });
   if (releaseProof.kind === 'sbom') {
     const sbom = releaseProof.sbom.verified;
@@ -407,9 +408,15 @@ function verifiedTool(
   };
 }
 
-function checkConditions(context: InstallContext, tool: Tool, verified: Verified): void {
+function checkConditions(
+  context: InstallContext,
+  tool: Tool,
+  verified: Verified,
+  releaseProof: ReleaseProof,
+): void {
   checkChecksum(tool, verified, context.secondFactors);
-  checkAge(tool, verified, context.secondFactors, Date.now());
+  const sbom = releaseProof.kind === 'sbom' ? releaseProof.sbom.verified.signedAt : undefined;
+  checkAge(tool, { binary: verified.signedAt, sbom }, context.secondFactors, Date.now());
 }
 
 /**
