@@ -9,18 +9,22 @@ import { rejectionOf } from './expect-error.js';
 
 const HEX = 'ab'.repeat(32);
 const ROOT = Buffer.from('{}');
+let parent: string;
 let workspace: string;
 
 beforeAll(() => {
-  workspace = mkdtempSync(join(tmpdir(), 'inputs-'));
-  mkdirSync(join(workspace, 'folder'));
+  parent = mkdtempSync(join(tmpdir(), 'inputs-'));
+  workspace = join(parent, 'workspace');
+  mkdirSync(join(workspace, 'folder'), { recursive: true });
   writeFileSync(join(workspace, 'root.json'), ROOT);
   writeFileSync(join(workspace, '.tool-versions'), 'kubectl 1.31.9\n');
-  writeFileSync(join(workspace, 'bad.txt'), '# version\nnewest\n');
+  writeFileSync(join(workspace, 'bad.txt'), '# version\nsecret\n');
+  writeFileSync(join(workspace, 'digits.txt'), '31415926\n');
+  writeFileSync(join(parent, 'outside.txt'), '1.31.9\n');
 });
 
 afterAll(() => {
-  rmSync(workspace, { recursive: true });
+  rmSync(parent, { recursive: true });
 });
 
 const REQUIRED = {
@@ -219,6 +223,17 @@ test('version and version-file: the file is not even read', async () => {
   expect(inputs.ignoredVersionFile).toBe('absent.txt');
 });
 
+test('version-file: without a workspace, the current directory counts', async () => {
+  const variables = { GITHUB_WORKSPACE: undefined };
+  const given = { 'version-file': 'package.json' };
+  const inside = await rejectionOf(load(given, { variables }));
+  expect(inside.message).toContain('"package.json", line 1, ');
+  const outside = await rejectionOf(
+    load({ 'version-file': join(parent, 'outside.txt') }, { variables }),
+  );
+  expect(outside.message).toContain('is outside of the workspace');
+});
+
 /** [input, what was given, words that must be in the message, other inputs] */
 const REFUSED: [input: string, given: string, shown: string, others?: Record<string, string>][] = [
   ['version', 'newest', '"newest"'],
@@ -226,7 +241,11 @@ const REFUSED: [input: string, given: string, shown: string, others?: Record<str
   ['version', '1.31.9-gke.1', '"1.31.9-gke.1"'],
   ['version-file', 'absent.txt', '"absent.txt"'],
   ['version-file', 'folder', '"folder"'],
-  ['version-file', 'bad.txt', '"newest"'],
+  ['version-file', 'bad.txt', '"bad.txt", line 2, '],
+  ['version-file', 'digits.txt', '"digits.txt", line 1, '],
+  ['version-file', '../outside.txt', 'is outside of the workspace'],
+  ['version', '12345678', '"12345678"'],
+  ['version', '>=1.30.0-12345', '">=1.30.0-12345"'],
   ['tools', 'helm', '"helm"'],
   ['tools', 'kubectl, kubectl.exe', '"kubectl.exe"'],
   ['tools', '../kubectl', '"../kubectl"'],
@@ -282,7 +301,7 @@ test.each(REFUSED)('%s: %j is refused', async (input, given, shown, others = {})
   expect(error.message).toContain(`input "${input}"`);
   expect(error.message).toContain(shown);
   expect(error.hint).toContain('Accepted');
-  expect(`${error.message}${error.hint}`).not.toMatch(/hunter2|with blank|secret/);
+  expect(`${error.message}${error.hint}`).not.toMatch(/hunter2|with blank|secret|31415926/);
 });
 
 describe('the machine', () => {
@@ -322,9 +341,17 @@ describe('the machine', () => {
     expect(inputs.isNative).toBe(false);
   });
 
-  test.each([['RUNNER_TEMP'], ['RUNNER_TOOL_CACHE']])('without %s', async (name) => {
-    const error = await rejectionOf(load({}, { variables: { [name]: '' } }));
-    expect(error.code).toBe('INSTALL_FAILED');
+  test.each([
+    ['RUNNER_TEMP is not set', ['RUNNER_TEMP']],
+    ['RUNNER_TOOL_CACHE is not set', ['RUNNER_TOOL_CACHE']],
+    ['RUNNER_TEMP and RUNNER_TOOL_CACHE are not set', ['RUNNER_TEMP', 'RUNNER_TOOL_CACHE']],
+  ])('%s', async (message, names) => {
+    for (const value of ['', undefined]) {
+      const variables = Object.fromEntries(names.map((name) => [name, value]));
+      const error = await rejectionOf(load({}, { variables }));
+      expect(error.code).toBe('INSTALL_FAILED');
+      expect(error.message).toBe(message);
+    }
   });
 
   test.each([
