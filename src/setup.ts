@@ -106,6 +106,7 @@ async function loadVerification() {
   return {
     ...(await import(/* webpackMode: "eager" */ './install/obtain.js')),
     ...(await import(/* webpackMode: "eager" */ './install/path-lookup.js')),
+    ...(await import(/* webpackMode: "eager" */ './install/pointer.js')),
     ...(await import(/* webpackMode: "eager" */ './install/release-proof.js')),
     ...(await import(/* webpackMode: "eager" */ './sigstore/evidence/rekor.js')),
     ...(await import(/* webpackMode: "eager" */ './sigstore/trust/trusted-root.js')),
@@ -196,11 +197,16 @@ async function obtainAll(
   const once = async ({
     sources,
     pendingDownloads: pendingDownloads,
+    isCached,
   }: Beginning): Promise<Obtained> => {
     const context = workshop(inputs, sources, pendingDownloads, trust, verification);
     const obtained = inputs.tools.map((tool) => limit(() => verification.obtain(context, tool)));
     obtained.forEach(track);
-    return { context: context, verified: await Promise.all(obtained) };
+    const verified = await Promise.all(obtained);
+    if (inputs.version.kind !== 'exact' && !isCached) {
+      await verification.warnOfOldPointer(context, inputs.version, inputs.versionSource, verified);
+    }
+    return { context: context, verified };
   };
   try {
     return await once(beginning);

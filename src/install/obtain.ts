@@ -218,7 +218,7 @@ interface Copy {
 }
 
 /** What can be said of a copy without asking anybody, and is the same for every run. */
-async function inspect(cacheEntry: CacheEntry): Promise<Copy> {
+export async function inspect(cacheEntry: CacheEntry): Promise<Copy> {
   await cacheEntry.assertOwned();
   const files = cacheEntry.files();
   // One after the other: Windows moves no folder in which a file is still open.
