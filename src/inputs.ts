@@ -104,7 +104,7 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
     isNative,
     downloadBaseUrl,
     downloadToken: readToken(inputs, downloadBaseUrl),
-    secondFactors: { checksums: readChecksums(inputs, tools), minimumAge: readAge(inputs) },
+    secondFactors: { checksums: readChecksums(inputs, tools), ...readAges(inputs) },
     identity: {
       subjectAlternativeName: readRequired(inputs, 'certificate-identity'),
       issuer: readRequired(inputs, 'certificate-oidc-issuer'),
@@ -132,9 +132,14 @@ class RawInputs {
     return (this.#variables[`INPUT_${name.toUpperCase()}`] ?? '').trim();
   }
 
-  /** A path given in an input; relative ones begin at the workspace. */
+  /** An absolute path: GITHUB_WORKSPACE, or the current directory where there is none. */
+  get workspace(): string {
+    return path.resolve(this.#variables['GITHUB_WORKSPACE'] ?? '');
+  }
+
+  /** The path that an input gives; relative ones begin at the workspace. */
   path(name: string): string {
-    return path.resolve(this.#variables['GITHUB_WORKSPACE'] ?? '', this.get(name));
+    return path.resolve(this.workspace, this.get(name));
   }
 }
 
@@ -192,13 +197,15 @@ async function readVersion(
   const given = inputs.get('version');
   const file = inputs.get('version-file');
   if (given === '' && file !== '') {
-    const { version, line } = readVersionFile(inputs.path('version-file'), file);
+    const pinned = readVersionFile(inputs.path('version-file'), file, inputs.workspace);
+    const { version, line } = pinned;
     const request = await parseVersionRequest(version);
     if (request === undefined) {
-      throw invalid(
-        'version-file',
-        version,
-        `${ACCEPTED_VERSIONS}; it stands in ${file}, line ${String(line)}`,
+      // The file may hold anything, a secret too: nothing of it is repeated.
+      throw new SetupError(
+        'INVALID_INPUT',
+        `input "version-file": ${JSON.stringify(file)}, line ${String(line)}, gives no version that is accepted`,
+        `Accepted is ${ACCEPTED_VERSIONS}.`,
       );
     }
     return {
@@ -305,16 +312,29 @@ const UNITS: Readonly<Record<string, number>> = {
   w: 604_800_000,
 };
 
+function readAges(inputs: RawInputs): Pick<SecondFactors, 'minimumAge' | 'maximumAge'> {
+  const minimumAge = readAge(inputs, 'minimum-release-age');
+  const maximumAge = readAge(inputs, 'maximum-release-age');
+  if (minimumAge !== undefined && maximumAge !== undefined && maximumAge <= minimumAge) {
+    throw invalid(
+      'maximum-release-age',
+      inputs.get('maximum-release-age'),
+      'an age above "minimum-release-age"',
+    );
+  }
+  return { minimumAge, maximumAge };
+}
+
 /** @returns milliseconds */
-function readAge(inputs: RawInputs): number | undefined {
-  const given = inputs.get('minimum-release-age');
+function readAge(inputs: RawInputs, name: string): number | undefined {
+  const given = inputs.get(name);
   if (given === '') {
     return undefined;
   }
   const [, count, unit] = /^(\d{1,4})([mhdw])$/.exec(given) ?? [];
   const milliseconds = UNITS[unit ?? ''];
   if (count === undefined || milliseconds === undefined) {
-    throw invalid('minimum-release-age', given, 'a number and a unit: 90m, 12h, 3d, 1w');
+    throw invalid(name, given, 'a number and a unit: 90m, 12h, 3d, 1w');
   }
   return Number(count) * milliseconds;
 }
@@ -395,10 +415,14 @@ function readBoolean(inputs: RawInputs, name: string, otherwise: boolean): boole
 function readRunner({ variables, platform }: Environment): Runner {
   const temp = variables['RUNNER_TEMP'] ?? '';
   const toolCache = variables['RUNNER_TOOL_CACHE'] ?? '';
-  if (temp === '' || toolCache === '') {
+  const missing = [
+    ...(temp === '' ? ['RUNNER_TEMP'] : []),
+    ...(toolCache === '' ? ['RUNNER_TOOL_CACHE'] : []),
+  ];
+  if (missing.length > 0) {
     throw new SetupError(
       'INSTALL_FAILED',
-      'RUNNER_TEMP and RUNNER_TOOL_CACHE are not set',
+      `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set`,
       'The runner sets them for every action. To try the action by hand, see "npm run action" in CONTRIBUTING.md.',
     );
   }
@@ -425,7 +449,6 @@ function readLimits(variables: Environment['variables']): TransferLimits {
 const LONGEST_SHOWN = 100;
 
 function invalid(name: string, given: string, accepted: string): SetupError {
-  // A file may be long, and a link in a repository may lead to one that is not for the log.
   const shown = given.length > LONGEST_SHOWN ? `${given.slice(0, LONGEST_SHOWN)}…` : given;
   return new SetupError(
     'INVALID_INPUT',

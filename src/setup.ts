@@ -8,6 +8,7 @@ import { assertUnchanged, commitAll } from './install/commit.js';
 import type { InstallContext } from './install/context.js';
 import { obtainAll } from './install/obtain.js';
 import { checkPathLookup } from './install/path-lookup.js';
+import { warnOfOldPointer } from './install/pointer.js';
 import { resolveAgain, resolveRelease, type ResolvedRelease } from './install/resolve-release.js';
 import { installFailed, namedFailure, type ToolCache } from './install/tool-cache.js';
 import { trustKey } from './install/trust-key.js';
@@ -95,7 +96,11 @@ async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<Ob
     const context = await installContext(shared, release);
     const artifacts = inputs.tools.map((tool) => release.binary(tool, inputs.platform));
     try {
-      return { context, verified: await obtainAll(context, artifacts) };
+      const verified = await obtainAll(context, artifacts);
+      if (resolved.namedBy === 'host' || resolved.namedBy === 'folder') {
+        await warnOfOldPointer(context, inputs, verified);
+      }
+      return { context, verified };
     } catch (error) {
       if (!(error instanceof SetupError) || error.code !== 'VERSION_NOT_FOUND') {
         throw error;
@@ -158,7 +163,7 @@ function httpClient(inputs: Inputs, signal: AbortSignal, report: Report): HttpCl
       report.debug(`${method} ${url}: ${outcome} after ${String(Math.round(duration))} ms`);
     },
     onRetry: (retry) => {
-      logger.info(describeRetry(retry));
+      report.info(describeRetry(retry));
     },
   });
 }

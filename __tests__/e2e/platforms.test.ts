@@ -50,6 +50,52 @@ test.each(HERE)('kubectl for %s', async (platform) => {
   );
 });
 
+/**
+ * dist on this machine, told that it is Windows: `process.platform` is all that it reads to choose
+ * binaries. Paths and permissions stay this machine's. On Windows, the tests above cover all of it.
+ */
+const AS_WINDOWS = {
+  NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent("Object.defineProperty(process, 'platform', { value: 'win32' })")}`,
+};
+
+describe('windows/amd64, whose clients every SBOM lists twice', () => {
+  const CLIENTS = ['kubectl', 'kubectl-convert'];
+  const name = 'bin/windows/amd64/kubectl.exe';
+  const inputs = { architecture: 'amd64', tools: CLIENTS.join(' ') };
+  const publish = (version: string, sbom: object = {}): void => {
+    const platforms = ['windows/amd64'];
+    world.release.publish({ version, platforms, tools: CLIENTS, sbom, pointers: false });
+  };
+
+  test('equal digests are one statement', async () => {
+    publish('v1.31.8');
+    const lines = world.release.sbom('v1.31.8').bytes.toString().split('\n');
+    expect(lines.filter((line) => line === `FileName: ${name}`)).toHaveLength(2);
+    const run = await runIn(world, { ...inputs, version: '1.31.8' }, { env: AS_WINDOWS });
+    expect(run.annotations).toEqual([]);
+    expect(run.exitCode).toBe(0);
+    expect(reportOf(run)).toMatchObject(
+      CLIENTS.map((tool) => ({
+        tool,
+        platform: 'windows/amd64',
+        'release-proof': 'signed SBOM of the release',
+      })),
+    );
+    expect(run.outputs['kubectl-path']).toMatch(/kubectl\.exe$/);
+  });
+
+  test('different digests are a contradiction', async () => {
+    publish('v1.31.7');
+    const sbom = world.release.sbom('v1.31.7');
+    const { sha256 } = world.release.artifact('v1.31.7', 'windows/amd64', 'kubectl');
+    sbom.replace(Buffer.from(sbom.bytes.toString().replace(sha256, 'a'.repeat(64))));
+    sbom.sign();
+    const run = await runIn(world, { ...inputs, version: '1.31.7' }, { env: AS_WINDOWS });
+    expectFailure(run, 'RELEASE_MISMATCH', `contradicts itself: it lists ${name} with 2 different`);
+    expectNothingCached(run);
+  });
+});
+
 test.each([
   ['x64', 'amd64'],
   ['X64', 'amd64'],

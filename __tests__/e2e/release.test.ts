@@ -175,7 +175,7 @@ describe('an SBOM that says something else', () => {
     ['it does not list the file', { omit: [name] }],
     ['it lists the file with another digest', { sha256: { [name]: 'a'.repeat(64) } }],
     [
-      'it lists the file twice',
+      'it lists the file twice, with different digests',
       { appended: `FileName: ${name}\nFileChecksum: SHA256: ${'a'.repeat(64)}\n` },
     ],
     [
@@ -206,6 +206,12 @@ describe('look-alike lines', () => {
   test('the same lines outside of a text do', async () => {
     const version = publish({ sbom: false });
     world.release.putSbom(version, { omit: [name], appended: fileLines(version) });
+    expectInstalled(await install(version));
+  });
+
+  test('a second entry with the same digest is the same statement', async () => {
+    const version = publish({ sbom: false });
+    world.release.putSbom(version, { appended: fileLines(version) });
     expectInstalled(await install(version));
   });
 

@@ -124,15 +124,19 @@ describe('checksum', () => {
   });
 });
 
-describe('minimum-release-age', () => {
-  const ago = (milliseconds: number): Date => new Date(Date.now() - milliseconds);
+const ago = (milliseconds: number): Date => new Date(Date.now() - milliseconds);
 
-  function publish(signing: object): string {
-    const version = fresh();
-    world.release.publish({ version, platforms: [NATIVE], signing });
-    return version;
+/** @param sbomSigned how long ago, in milliseconds; with the binary unless given */
+function publish(signing: object, sbomSigned?: number): string {
+  const version = fresh();
+  world.release.publish({ version, platforms: [NATIVE], signing });
+  if (sbomSigned !== undefined) {
+    world.release.putSbom(version, {}, { signing: { at: ago(sbomSigned) } });
   }
+  return version;
+}
 
+describe('minimum-release-age', () => {
   test.each([
     ['1d', 2 * DAY, true],
     ['3d', 2 * DAY, false],
@@ -200,9 +204,107 @@ describe('minimum-release-age', () => {
     expect(again.outputs['cache-hit']).toBe('true');
   });
 
-  test.each(['3', 'three days', '-1d', '1y', '1.5d'])('%s: INVALID_INPUT', async (given) => {
-    expectRefused(await install({ 'minimum-release-age': given }), 'INVALID_INPUT');
+  describe('of an old binary that an SBOM lists which was signed later', () => {
+    const expectTooNew = (run: ActionResult, version: string): void => {
+      const errors = run.annotations.filter(({ level }) => level === 'error');
+      expect(errors.map(({ title }) => title)).toEqual(['setup-verified-kubectl: RELEASE_TOO_NEW']);
+      const { integratedTime } = world.release.sbom(version).entry;
+      expect(errors[0]?.message).toContain(
+        `the SBOM that lists kubectl was signed at ${integratedTime.toISOString()}`,
+      );
+      expect(run.paths).toEqual([]);
+    };
+
+    test('an hour ago: refused', async () => {
+      const version = publish({ at: ago(400 * DAY) }, HOUR);
+      expectTooNew(await install({ version, 'minimum-release-age': '52w' }), version);
+    });
+
+    test('an hour ago, without minimum-release-age: installed', async () => {
+      expectInstalled(await install({ version: publish({ at: ago(400 * DAY) }, HOUR) }));
+    });
+
+    test('long enough ago: installed', async () => {
+      const version = publish({ at: ago(400 * DAY) }, 370 * DAY);
+      expectInstalled(await install({ version, 'minimum-release-age': '52w' }));
+    });
+
+    test('an hour ago, in the tool cache: refused, and it stays', async () => {
+      const version = publish({ at: ago(400 * DAY) }, HOUR);
+      const { toolCache } = (await install({ version })).dirs;
+      expectTooNew(await install({ version, 'minimum-release-age': '52w' }, toolCache), version);
+      const again = await install({ version, 'minimum-release-age': '30m' }, toolCache);
+      expectInstalled(again);
+      expect(again.outputs['cache-hit']).toBe('true');
+    });
+
+    test('an hour ago, with bind-release: false: no SBOM counts', async () => {
+      const version = publish({ at: ago(400 * DAY) }, HOUR);
+      const inputs = { version, 'minimum-release-age': '52w', 'bind-release': 'false' };
+      expectInstalled(await install(inputs));
+    });
   });
+});
+
+describe('maximum-release-age', () => {
+  test.each([
+    ['3d', 2 * DAY, true],
+    ['1d', 2 * DAY, false],
+    ['12h', 11 * HOUR, true],
+    ['12h', 13 * HOUR, false],
+    ['1w', 6 * DAY, true],
+    ['1w', 8 * DAY, false],
+  ])('%s, for a signature logged %d ms ago: %s', async (maximumAge, age, isYoungEnough) => {
+    const version = publish({ at: ago(age) });
+    const run = await install({ version, 'maximum-release-age': maximumAge });
+    if (isYoungEnough) {
+      expectInstalled(run);
+    } else {
+      const { integratedTime } = file('kubectl', version).entry;
+      const message = expectRefused(run, 'RELEASE_TOO_OLD');
+      expect(message).toContain(`kubectl was signed at ${integratedTime.toISOString()}`);
+      expect(message).toContain('holding its pointer (such as stable.txt) back');
+    }
+  });
+
+  test('an SBOM that was signed again since makes no old binary young', async () => {
+    const version = publish({ at: ago(400 * DAY) }, HOUR);
+    expectRefused(await install({ version, 'maximum-release-age': '30d' }), 'RELEASE_TOO_OLD');
+  });
+
+  test('a stable.txt that names a genuine but old release: refused', async () => {
+    const version = publish({ at: ago(400 * DAY) });
+    const before = world.host.get('release/stable.txt');
+    world.release.point('stable', version);
+    const run = await install({ version: 'stable', 'maximum-release-age': '120d' });
+    world.release.point('stable', before.toString());
+    expectRefused(run, 'RELEASE_TOO_OLD');
+  });
+
+  test('a cached copy is measured too, and stays when it is too old', async () => {
+    const version = publish({ at: ago(3 * DAY) });
+    const { toolCache } = (await install({ version })).dirs;
+    const run = await install({ version, 'maximum-release-age': '2d' }, toolCache);
+    expect(run.annotations.map(({ title }) => title)).toEqual([
+      'setup-verified-kubectl: RELEASE_TOO_OLD',
+    ]);
+    expect(run.paths).toEqual([]);
+    const again = await install({ version, 'maximum-release-age': '4d' }, toolCache);
+    expectInstalled(again);
+    expect(again.outputs['cache-hit']).toBe('true');
+  });
+
+  test('between both ages', async () => {
+    const version = publish({ at: ago(3 * DAY) });
+    const ages = { 'minimum-release-age': '2d', 'maximum-release-age': '4d' };
+    expectInstalled(await install({ version, ...ages }));
+  });
+});
+
+test.each(['minimum-release-age', 'maximum-release-age'])('%s: INVALID_INPUT', async (name) => {
+  for (const given of ['3', 'three days', '-1d', '1y', '1.5d']) {
+    expectRefused(await install({ [name]: given }), 'INVALID_INPUT');
+  }
 });
 
 describe('trusted-root', () => {

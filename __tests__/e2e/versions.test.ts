@@ -1,5 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { World } from '../support/index.js';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { World, type ActionResult } from '../support/index.js';
 import {
   IMPATIENT,
   NATIVE,
@@ -145,8 +148,65 @@ describe('version-file', () => {
   test('that names something else than a version', async () => {
     const workspace = { '.kubectl-version': '\nnewest\n' };
     const run = await runIn(world, { 'version-file': '.kubectl-version' }, { workspace });
-    expectFailure(run, 'INVALID_INPUT', '"newest"', '.kubectl-version, line 2');
+    expectFailure(run, 'INVALID_INPUT', '".kubectl-version", line 2, gives no version');
     expect(requestsOf(world)).toEqual([]);
+  });
+
+  describe('that is a link', () => {
+    let root: string;
+
+    beforeEach(() => {
+      root = mkdtempSync(join(tmpdir(), 'workspace-'));
+      mkdirSync(join(root, 'workspace'));
+      mkdirSync(join(root, 'secrets'));
+    });
+
+    afterEach(() => {
+      rmSync(root, { recursive: true });
+    });
+
+    /** A run with `.kubectl-version`, a link to a file with this text; secrets are outside. */
+    async function runWithLink(
+      target: 'secrets' | 'workspace',
+      text: string,
+    ): Promise<ActionResult> {
+      writeFileSync(join(root, target, 'pin'), text);
+      const workspace = join(root, 'workspace');
+      symlinkSync(join('..', target, 'pin'), join(workspace, '.kubectl-version'));
+      const inputs = { 'version-file': '.kubectl-version' };
+      return runIn(world, inputs, { workspace, env: { RUNNER_DEBUG: '1' } });
+    }
+
+    const said = ({ stdout, stderr, summary }: ActionResult): string =>
+      `${stdout}\n${stderr}\n${summary}`;
+
+    test('to a file in the workspace', async () => {
+      expectInstalled(await runWithLink('workspace', '1.31.8\n'), 'v1.31.8');
+    });
+
+    test.each(['hunter2\n', '1.31.8\n'])('to a file outside of it: %j', async (text) => {
+      const run = await runWithLink('secrets', text);
+      expectFailure(run, 'INVALID_INPUT', '".kubectl-version" is outside of the workspace');
+      expect(said(run)).not.toContain(text.trim());
+      expect(said(run)).not.toContain('secrets');
+      expect(requestsOf(world)).toEqual([]);
+    });
+
+    test('to a file in the workspace that is no version: its line is named, and no more', async () => {
+      const run = await runWithLink('workspace', '# note\nhunter2\n');
+      expectFailure(run, 'INVALID_INPUT', '".kubectl-version", line 2, gives no version');
+      expect(said(run)).not.toContain('hunter2');
+    });
+  });
+
+  test.each([
+    ['mise.toml', '[tools]\nkubectl = hunter2\n', 'line 2, is not TOML'],
+    ['go.mod', 'module x\nrequire k8s.io/api hunter2\n', 'line 2, requires k8s.io/api at'],
+  ])('%s: what is wrong with it is said, and not what is in it', async (file, text, words) => {
+    const env = { RUNNER_DEBUG: '1' };
+    const run = await runIn(world, { 'version-file': file }, { workspace: { [file]: text }, env });
+    expectFailure(run, 'INVALID_INPUT', words);
+    expect(`${run.stdout}${run.stderr}${run.summary}`).not.toContain('hunter2');
   });
 });
 

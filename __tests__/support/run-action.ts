@@ -92,7 +92,7 @@ export function startAction(options: RunOptions = {}): RunningAction {
   const dirs = makeFolders(options);
   const files = makeCommandFiles(dirs.root);
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [join(actionRoot, action.main)], {
+  const child = spawn(ACTION_NODE, [join(actionRoot, action.main)], {
     cwd: dirs.workspace,
     env: {
       ...runnerVariables(dirs),
@@ -120,6 +120,9 @@ export function startAction(options: RunOptions = {}): RunningAction {
   });
   return { child, dirs, finished };
 }
+
+/** The Node that runs the action: that of the tests, or the one that ACTION_NODE names. */
+const ACTION_NODE = process.env['ACTION_NODE'] ?? process.execPath;
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 

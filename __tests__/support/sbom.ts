@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** A file of a release as its SBOM names it: `bin/linux/amd64/kubectl`. */
+/** A file of a release as its SBOM names it: `bin/linux/amd64/kubectl`, `kubernetes-src.tar.gz`. */
 export interface SbomFile {
   readonly name: string;
   readonly bytes: Buffer;
@@ -22,28 +22,104 @@ export interface SbomOptions {
   readonly insideText?: string;
   /** Lines to add at the end of the document, where they are fields. */
   readonly appended?: string;
-  /** Blank lines between a file's fields, as some versions of the tool write them. */
+  /** Blank lines between a file's fields: bom writes none, but tag-value readers must skip them. */
   readonly blankLines?: boolean;
-  /** Container images that the document describes as well. */
+  /** How many of the tarballs to list; all unless given. */
+  readonly tarballs?: number;
+  /** How many of the image tarballs to list as packages; all unless given. */
   readonly images?: number;
 }
 
-/** `kubernetes-release.spdx`: SPDX 2.3 tag-value, in the shape that `bom` gives it for Kubernetes' releases. */
+/** Tarballs of a release, as `build/lib/release.sh` of Kubernetes makes them. */
+const TARBALLS = [
+  ...[
+    'darwin-amd64',
+    'darwin-arm64',
+    'linux-386',
+    'linux-amd64',
+    'linux-arm',
+    'linux-arm64',
+    'linux-ppc64le',
+    'linux-s390x',
+    'windows-386',
+    'windows-amd64',
+    'windows-arm64',
+  ].map((platform) => `client-${platform}`),
+  'manifests',
+  ...['linux-amd64', 'linux-arm64', 'linux-ppc64le', 'linux-s390x', 'windows-amd64'].map(
+    (platform) => `node-${platform}`,
+  ),
+  ...['amd64', 'arm64', 'ppc64le', 's390x'].map((arch) => `server-linux-${arch}`),
+  'src',
+  'test-linux-amd64',
+  'test-portable',
+].map((name) => `kubernetes-${name}.tar.gz`);
+
+/** Architectures that Kubernetes builds servers, and so images, for. */
+const SERVER_ARCHITECTURES = ['amd64', 'arm64', 'ppc64le', 's390x'];
+const IMAGES = SERVER_ARCHITECTURES.flatMap((arch) =>
+  [
+    'conformance',
+    'kube-apiserver',
+    'kube-controller-manager',
+    'kube-proxy',
+    'kube-scheduler',
+    'kubectl',
+  ].map((name) => ({ arch, name })),
+);
+
+/**
+ * `kubernetes-release.spdx`: SPDX 2.3 tag-value, byte for byte in the form that krel gives it.
+ *
+ * Drawn from `ListBuildBinaries` and `ListBuildTarballs` in kubernetes/release, pkg/release/workspace.go
+ * at f618b2a3 (which files, and which of them twice), and from the templates of bom 0.7.1 in pkg/spdx
+ * (document.go, file.go, package.go). `sbom.test.ts` compares it with a document that they wrote.
+ */
 export function releaseSbom(options: SbomOptions): Buffer {
-  const { version } = options;
+  const { version, tarballs = Infinity, images = Infinity } = options;
   const omitted = new Set(options.omit);
-  const files = options.files.filter(({ name }) => !omitted.has(name));
+  const listed = new Set(options.files.map(({ name }) => name));
+  const placeholders = ['kubernetes.tar.gz', ...TARBALLS]
+    .filter((name) => !listed.has(name))
+    .slice(0, tarballs)
+    .map((name) => ({ name, bytes: Buffer.from(`${name} ${version}`) }));
+  const entries = [...options.files, ...placeholders]
+    .filter(({ name }) => !omitted.has(name))
+    .flatMap((file) => stagedPaths(file.name).map((path) => ({ file, id: fileId(version, path) })));
   const sections = [
     documentSection(options),
-    '##### Files independent of packages\n',
-    ...files.map((file) => fileSection(file, options)),
-    ...files.map(({ name }) => `Relationship: SPDXRef-DOCUMENT DESCRIBES ${fileId(name)}\n`),
-    ...Array.from({ length: options.images ?? 20 }, (_, i) => imageSection(version, i)),
+    '##### Files independent of packages\n\n',
+    ...entries.map(({ file, id }) => fileSection(file, id, options)),
+    '\n',
+    ...entries.map(({ id }) => describes(id)),
+    ...IMAGES.slice(0, images).map((image) => imageSection(version, image)),
     ...(options.insideText === undefined ? [] : [textSection(options.insideText)]),
-    ...(options.appended === undefined ? [] : [options.appended]),
+    ...(options.appended === undefined ? [] : [`${options.appended}\n`]),
   ];
-  return Buffer.from(`${sections.join('\n')}\n`);
+  return Buffer.from(sections.join(''));
 }
+
+/**
+ * Where krel finds a file below `release-`: a directory that holds a platform's server binaries has
+ * its client and node binaries too. windows/amd64 has node binaries but no server, so krel walks
+ * `client` and `node` there, and both of them hold the client binaries.
+ */
+function stagedPaths(name: string): string[] {
+  const [, os = '', arch = '', binary = ''] = /^bin\/([^/]+)\/([^/]+)\/(.+)$/.exec(name) ?? [];
+  if (binary === '') return [`tars/${name}`];
+  const staged = (kind: string): string =>
+    `stage/${kind}/${os}-${arch}/kubernetes/${kind}/bin/${binary}`;
+  const hasServer = os === 'linux' && SERVER_ARCHITECTURES.includes(arch);
+  const hasNode = os === 'windows' && arch === 'amd64';
+  const isClient = /^kubectl(-convert)?(\.exe)?$/.test(binary);
+  const kinds = [...(isClient ? ['client'] : []), ...(hasNode ? ['node'] : [])];
+  // Others than clients have a server directory: linux/arm, too, until 1.26.
+  return (hasServer || kinds.length === 0 ? ['server'] : kinds).map(staged);
+}
+
+/** bom makes the id of the path: slashes become hyphens, other characters `C` and their number. */
+const fileId = (version: string, path: string): string =>
+  `SPDXRef-File-workspace-src-k8s.io-kubernetes-C95output-${version}-release-${path.replaceAll('/', '-')}`;
 
 function documentSection(options: SbomOptions): string {
   const { version, documentNameVersion = version, namespaceVersion = version } = options;
@@ -53,52 +129,73 @@ function documentSection(options: SbomOptions): string {
     'SPDXID: SPDXRef-DOCUMENT',
     `DocumentName: Kubernetes Release ${documentNameVersion}`,
     `DocumentNamespace: https://sbom.k8s.io/${namespaceVersion}/release`,
-    'Creator: Person: Kubernetes Release Managers (release-managers@kubernetes.io)',
+    `ExternalDocumentRef:DocumentRef-kubernetes-${version} https://sbom.k8s.io/${version}/source SHA1: ${digestOf('sha1', `source of ${version}`)}`,
     'Creator: Organization: Kubernetes Release Engineering',
-    'Creator: Tool: bom-v0.6.0',
-    'LicenseListVersion: 3.21',
+    'Creator: Tool: bom-devel',
+    'LicenseListVersion: 3.27',
     'Created: 2025-05-15T12:00:00Z',
+    '',
+    '',
     '',
   );
 }
 
-function fileSection({ name, bytes }: SbomFile, options: SbomOptions): string {
-  const sum = (algorithm: string): string => createHash(algorithm).update(bytes).digest('hex');
+function fileSection({ name, bytes }: SbomFile, id: string, options: SbomOptions): string {
   const fields = [
     `FileName: ${name}`,
-    `SPDXID: ${fileId(name)}`,
-    `FileChecksum: SHA1: ${sum('sha1')}`,
-    `FileChecksum: SHA256: ${options.sha256?.[name] ?? sum('sha256')}`,
-    `FileChecksum: SHA512: ${sum('sha512')}`,
-    'FileType: BINARY',
-    'FileType: APPLICATION',
+    `SPDXID: ${id}`,
+    `FileChecksum: SHA1: ${digestOf('sha1', bytes)}`,
+    `FileChecksum: SHA256: ${options.sha256?.[name] ?? digestOf('sha256', bytes)}`,
+    `FileChecksum: SHA512: ${digestOf('sha512', bytes)}`,
+    ...(name.endsWith('.tar.gz')
+      ? ['FileType: ARCHIVE']
+      : ['FileType: BINARY', 'FileType: APPLICATION']),
     'LicenseConcluded: Apache-2.0',
-    'LicenseInfoInFile: Apache-2.0',
+    'LicenseInfoInFile: NOASSERTION',
     'FileCopyrightText: NOASSERTION',
   ];
-  return `${fields.join(options.blankLines === true ? '\n\n' : '\n')}\n`;
+  return `${fields.join(options.blankLines === true ? '\n\n' : '\n')}\n\n`;
 }
 
-/** An image, with a layer's file: its name has a path too, but it is none of the release's binaries. */
-function imageSection(version: string, n: number): string {
-  const digest = createHash('sha256').update(`${version} image ${n}`).digest('hex');
-  const id = `SPDXRef-Package-sha256-${digest}`;
+/** An image tarball and its two layers: packages, so none of their checksums is a file's. */
+function imageSection(version: string, { arch, name }: (typeof IMAGES)[number]): string {
+  const id = `SPDXRef-Package-registry.k8s.io-${name}-${arch}-${version}`;
+  const file = `/workspace/src/k8s.io/kubernetes/_output-${version}/release-images/${arch}/${name}.tar`;
+  const layers = ['base', name].map((layer) => {
+    const digest = digestOf('sha256', `${layer} ${version} ${arch}`);
+    const layerId = `${id}-sha256-${digest}`;
+    return [
+      packageSection(`sha256:${digest}`, layerId, `${digest}/layer.tar`),
+      `\nRelationship: ${id} CONTAINS ${layerId}\n`,
+    ].join('');
+  });
+  const source = `DocumentRef-kubernetes-${version}:SPDXRef-Package-kubernetes`;
+  return [
+    packageSection(`${name}.tar`, id, file),
+    ...layers,
+    `Relationship: ${id} GENERATED_FROM ${source}\n\n`,
+    describes(id),
+  ].join('');
+}
+
+function packageSection(name: string, id: string, fileName: string): string {
+  const sum = (algorithm: string): string => digestOf(algorithm, id);
+  const layer = /^sha256:(.+)$/.exec(name)?.[1];
   return lines(
-    `##### Package: sha256:${digest}`,
+    `##### Package: ${name}`,
     '',
-    `PackageName: sha256:${digest}`,
+    `PackageName: ${name}`,
     `SPDXID: ${id}`,
-    `PackageChecksum: SHA256: ${digest}`,
-    `PackageDownloadLocation: registry.k8s.io/image-${n}@sha256:${digest}`,
+    `PackageChecksum: SHA1: ${sum('sha1')}`,
+    `PackageChecksum: SHA256: ${layer ?? sum('sha256')}`,
+    `PackageChecksum: SHA512: ${sum('sha512')}`,
+    'PackageDownloadLocation: NONE',
     'FilesAnalyzed: false',
     'PackageLicenseConcluded: NOASSERTION',
-    `PackageVersion: ${version}`,
-    'PrimaryPackagePurpose: CONTAINER',
-    `ExternalRef: PACKAGE-MANAGER purl pkg:oci/image-${n}@sha256:${digest}?tag=${version}`,
+    `PackageFileName: ${fileName}`,
     'PackageLicenseDeclared: NOASSERTION',
     'PackageCopyrightText: NOASSERTION',
     '',
-    `Relationship: SPDXRef-DOCUMENT DESCRIBES ${id}`,
   );
 }
 
@@ -116,6 +213,9 @@ const textSection = (text: string): string =>
     '</text>',
   );
 
-const fileId = (name: string): string => `SPDXRef-File-${name.replaceAll(/[^A-Za-z0-9.-]/g, '-')}`;
+const describes = (id: string): string => `Relationship: SPDXRef-DOCUMENT DESCRIBES ${id}\n\n`;
+
+const digestOf = (algorithm: string, content: Buffer | string): string =>
+  createHash(algorithm).update(content).digest('hex');
 
 const lines = (...text: readonly string[]): string => `${text.join('\n')}\n`;

@@ -9,18 +9,22 @@ import { rejectionOf } from './expect-error.js';
 
 const HEX = 'ab'.repeat(32);
 const ROOT = Buffer.from('{}');
+let parent: string;
 let workspace: string;
 
 beforeAll(() => {
-  workspace = mkdtempSync(join(tmpdir(), 'inputs-'));
-  mkdirSync(join(workspace, 'folder'));
+  parent = mkdtempSync(join(tmpdir(), 'inputs-'));
+  workspace = join(parent, 'workspace');
+  mkdirSync(join(workspace, 'folder'), { recursive: true });
   writeFileSync(join(workspace, 'root.json'), ROOT);
   writeFileSync(join(workspace, '.tool-versions'), 'kubectl 1.31.9\n');
-  writeFileSync(join(workspace, 'bad.txt'), '# version\nnewest\n');
+  writeFileSync(join(workspace, 'bad.txt'), '# version\nsecret\n');
+  writeFileSync(join(workspace, 'digits.txt'), '31415926\n');
+  writeFileSync(join(parent, 'outside.txt'), '1.31.9\n');
 });
 
 afterAll(() => {
-  rmSync(workspace, { recursive: true });
+  rmSync(parent, { recursive: true });
 });
 
 const REQUIRED = {
@@ -66,7 +70,7 @@ test('nothing has to be given', async () => {
     platform: { os: 'linux', arch: 'amd64' },
     isNative: true,
     downloadToken: undefined,
-    secondFactors: { checksums: {}, minimumAge: undefined },
+    secondFactors: { checksums: {}, minimumAge: undefined, maximumAge: undefined },
     identity: {
       subjectAlternativeName: 'krel-staging@k8s-releng-prod.iam.gserviceaccount.com',
       issuer: 'https://accounts.google.com',
@@ -98,23 +102,54 @@ const ACCEPTED: [input: string, given: string, field: keyof Inputs, value: unkno
   ['architecture', 'arm64', 'platform', { os: 'linux', arch: 'arm64' }],
   ['architecture', 'arm64', 'isNative', false],
   ['architecture', 'X64', 'isNative', true],
-  ['checksum', HEX, 'secondFactors', { checksums: { kubectl: HEX }, minimumAge: undefined }],
+  [
+    'checksum',
+    HEX,
+    'secondFactors',
+    { checksums: { kubectl: HEX }, minimumAge: undefined, maximumAge: undefined },
+  ],
   [
     'checksum',
     `sha256:${HEX.toUpperCase()}`,
     'secondFactors',
-    { checksums: { kubectl: HEX }, minimumAge: undefined },
+    { checksums: { kubectl: HEX }, minimumAge: undefined, maximumAge: undefined },
   ],
   [
     'checksum',
     `kubectl=${HEX}`,
     'secondFactors',
-    { checksums: { kubectl: HEX }, minimumAge: undefined },
+    { checksums: { kubectl: HEX }, minimumAge: undefined, maximumAge: undefined },
   ],
-  ['minimum-release-age', '90m', 'secondFactors', { checksums: {}, minimumAge: 5_400_000 }],
-  ['minimum-release-age', '12h', 'secondFactors', { checksums: {}, minimumAge: 43_200_000 }],
-  ['minimum-release-age', '3d', 'secondFactors', { checksums: {}, minimumAge: 259_200_000 }],
-  ['minimum-release-age', '1w', 'secondFactors', { checksums: {}, minimumAge: 604_800_000 }],
+  [
+    'minimum-release-age',
+    '90m',
+    'secondFactors',
+    { checksums: {}, minimumAge: 5_400_000, maximumAge: undefined },
+  ],
+  [
+    'minimum-release-age',
+    '12h',
+    'secondFactors',
+    { checksums: {}, minimumAge: 43_200_000, maximumAge: undefined },
+  ],
+  [
+    'minimum-release-age',
+    '3d',
+    'secondFactors',
+    { checksums: {}, minimumAge: 259_200_000, maximumAge: undefined },
+  ],
+  [
+    'minimum-release-age',
+    '1w',
+    'secondFactors',
+    { checksums: {}, minimumAge: 604_800_000, maximumAge: undefined },
+  ],
+  [
+    'maximum-release-age',
+    '17w',
+    'secondFactors',
+    { checksums: {}, minimumAge: undefined, maximumAge: 10_281_600_000 },
+  ],
   ['download-token', 'abc.DEF-123', 'downloadToken', 'abc.DEF-123'],
   ['trusted-root', 'embedded', 'trustRoot', { kind: 'embedded' }],
   ['bind-release', 'false', 'bindRelease', false],
@@ -124,6 +159,15 @@ const ACCEPTED: [input: string, given: string, field: keyof Inputs, value: unkno
 
 test.each(ACCEPTED)('%s: %j', async (input, given, field, value) => {
   expect((await load({ [input]: given }))[field]).toEqual(value);
+});
+
+test('a maximum-release-age above the minimum', async () => {
+  const ages = { 'minimum-release-age': '3d', 'maximum-release-age': '73h' };
+  expect((await load(ages)).secondFactors).toEqual({
+    checksums: {},
+    minimumAge: 259_200_000,
+    maximumAge: 262_800_000,
+  });
 });
 
 test.each([
@@ -179,6 +223,17 @@ test('version and version-file: the file is not even read', async () => {
   expect(inputs.ignoredVersionFile).toBe('absent.txt');
 });
 
+test('version-file: without a workspace, the current directory counts', async () => {
+  const variables = { GITHUB_WORKSPACE: undefined };
+  const given = { 'version-file': 'package.json' };
+  const inside = await rejectionOf(load(given, { variables }));
+  expect(inside.message).toContain('"package.json", line 1, ');
+  const outside = await rejectionOf(
+    load({ 'version-file': join(parent, 'outside.txt') }, { variables }),
+  );
+  expect(outside.message).toContain('is outside of the workspace');
+});
+
 /** [input, what was given, words that must be in the message, other inputs] */
 const REFUSED: [input: string, given: string, shown: string, others?: Record<string, string>][] = [
   ['version', 'newest', '"newest"'],
@@ -186,7 +241,11 @@ const REFUSED: [input: string, given: string, shown: string, others?: Record<str
   ['version', '1.31.9-gke.1', '"1.31.9-gke.1"'],
   ['version-file', 'absent.txt', '"absent.txt"'],
   ['version-file', 'folder', '"folder"'],
-  ['version-file', 'bad.txt', '"newest"'],
+  ['version-file', 'bad.txt', '"bad.txt", line 2, '],
+  ['version-file', 'digits.txt', '"digits.txt", line 1, '],
+  ['version-file', '../outside.txt', 'is outside of the workspace'],
+  ['version', '12345678', '"12345678"'],
+  ['version', '>=1.30.0-12345', '">=1.30.0-12345"'],
   ['tools', 'helm', '"helm"'],
   ['tools', 'kubectl, kubectl.exe', '"kubectl.exe"'],
   ['tools', '../kubectl', '"../kubectl"'],
@@ -214,11 +273,14 @@ const REFUSED: [input: string, given: string, shown: string, others?: Record<str
   ['checksum', `kubeadm=${HEX}`, 'kubeadm='],
   ['checksum', HEX, HEX, { tools: 'kubectl kubeadm' }],
   ['checksum', `${HEX} ${HEX}`, HEX],
-  ['minimum-release-age', '3', '"3"'],
-  ['minimum-release-age', '-3d', '"-3d"'],
-  ['minimum-release-age', '3 days', '"3 days"'],
-  ['minimum-release-age', '1.5d', '"1.5d"'],
-  ['minimum-release-age', '99999d', '"99999d"'],
+  ...['minimum-release-age', 'maximum-release-age'].flatMap((input): typeof REFUSED => [
+    [input, '3', '"3"'],
+    [input, '-3d', '"-3d"'],
+    [input, '3 days', '"3 days"'],
+    [input, '1.5d', '"1.5d"'],
+    [input, '99999d', '"99999d"'],
+  ]),
+  ['maximum-release-age', '3d', '"3d"', { 'minimum-release-age': '72h' }],
   ['certificate-identity', '', 'nothing'],
   ['certificate-identity', ' ', 'nothing'],
   ['certificate-oidc-issuer', '', 'nothing'],
@@ -239,7 +301,7 @@ test.each(REFUSED)('%s: %j is refused', async (input, given, shown, others = {})
   expect(error.message).toContain(`input "${input}"`);
   expect(error.message).toContain(shown);
   expect(error.hint).toContain('Accepted');
-  expect(`${error.message}${error.hint}`).not.toMatch(/hunter2|with blank|secret/);
+  expect(`${error.message}${error.hint}`).not.toMatch(/hunter2|with blank|secret|31415926/);
 });
 
 describe('the machine', () => {
@@ -279,9 +341,17 @@ describe('the machine', () => {
     expect(inputs.isNative).toBe(false);
   });
 
-  test.each([['RUNNER_TEMP'], ['RUNNER_TOOL_CACHE']])('without %s', async (name) => {
-    const error = await rejectionOf(load({}, { variables: { [name]: '' } }));
-    expect(error.code).toBe('INSTALL_FAILED');
+  test.each([
+    ['RUNNER_TEMP is not set', ['RUNNER_TEMP']],
+    ['RUNNER_TOOL_CACHE is not set', ['RUNNER_TOOL_CACHE']],
+    ['RUNNER_TEMP and RUNNER_TOOL_CACHE are not set', ['RUNNER_TEMP', 'RUNNER_TOOL_CACHE']],
+  ])('%s', async (message, names) => {
+    for (const value of ['', undefined]) {
+      const variables = Object.fromEntries(names.map((name) => [name, value]));
+      const error = await rejectionOf(load({}, { variables }));
+      expect(error.code).toBe('INSTALL_FAILED');
+      expect(error.message).toBe(message);
+    }
   });
 
   test.each([

@@ -108,7 +108,7 @@ export async function judge(
 }
 
 /** What can be said of a copy without asking anybody, and is the same for every run. */
-async function inspect(entry: CacheEntry): Promise<DigestedFile> {
+export async function inspect(entry: CacheEntry): Promise<DigestedFile> {
   await entry.assertOwned();
   // One after the other: Windows moves no folder in which a file is still open.
   await new StoredBundle(entry.files().bundle).find();
@@ -136,7 +136,7 @@ async function verifyCopy(
   const evidence = [new StoredBundle(files.bundle)];
   const { verified } = await verifySubject(context.policy, artifact.path, file, evidence);
   const binding = await context.binder.bindCached(artifact, verified, files);
-  checkSecondFactors(artifact.name, verified, context.secondFactors, Date.now());
+  checkSecondFactors(artifact.name, verified, binding, context.secondFactors, Date.now());
   return {
     artifact,
     verified,
@@ -153,6 +153,7 @@ const FAILS_THE_RUN: ReadonlySet<string> = new Set([
   'TRUST_ROOT_UNAVAILABLE',
   'CHECKSUM_MISMATCH',
   'RELEASE_TOO_NEW',
+  'RELEASE_TOO_OLD',
   'DOWNLOAD_FAILED',
   'LOG_UNAVAILABLE',
 ]);

@@ -59,7 +59,7 @@ export async function verifyPublished(
   const files = filesIn(folder, artifact);
   await chmod(files.file, 0o755);
   const binding = await context.binder.bind(artifact, verified, files.file);
-  checkSecondFactors(artifact.name, verified, context.secondFactors, Date.now());
+  checkSecondFactors(artifact.name, verified, binding, context.secondFactors, Date.now());
   await writeFile(files.bundle, serializeBundle(verified.bundle), { flag: 'wx', mode: 0o644 });
   if (binding.kind === 'sbom') {
     const { subject: sbom, bundle } = binding.sbom;

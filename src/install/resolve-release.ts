@@ -15,6 +15,8 @@ import { cachedVersions, type ToolCache } from './tool-cache.js';
 /** Which release is asked for, and where to look for it. */
 export interface ReleaseRequest {
   readonly version: VersionRequest;
+  /** The request as the user wrote it, for messages. */
+  readonly versionSource: string;
   readonly tools: readonly Tool[];
   readonly platform: Platform;
   /** Where `release/` is, ending in a slash. */
@@ -30,6 +32,8 @@ export interface ResolvedRelease {
    * in a folder.
    */
   readonly namedBy: 'user' | 'tool-cache' | 'host' | 'folder';
+  /** Whether this run has waited for it to appear. */
+  readonly isAwaited?: true;
 }
 
 /**
@@ -88,7 +92,7 @@ async function versionsInCache(
  * @throws {SetupError} VERSION_NOT_FOUND, DOWNLOAD_FAILED
  */
 export async function resolveAgain(
-  { release, namedBy }: ResolvedRelease,
+  { release, namedBy, isAwaited }: ResolvedRelease,
   error: SetupError,
   request: ReleaseRequest,
   toolCache: ToolCache,
@@ -99,8 +103,11 @@ export async function resolveAgain(
     case 'tool-cache':
       return resolveRelease({ ...request, checkLatest: true }, toolCache, http, logger);
     case 'host':
+      if (isAwaited === true) {
+        throw error;
+      }
       await awaitPublication(release, http, logger);
-      return { release, namedBy: 'user' }; // It is there now: no second wait.
+      return { release, namedBy, isAwaited: true };
     case 'user':
     case 'folder':
       throw error;

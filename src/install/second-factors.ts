@@ -1,28 +1,33 @@
 import { SetupError } from '../errors.js';
 import type { Subject } from '../sigstore/verify/subject.js';
 import type { Verified } from '../sigstore/verify/verify.js';
+import type { Binding } from './binding.js';
 
 /** What a user asks for beyond the verification. */
 export interface SecondFactors {
   /** Expected SHA-256 in hex by the artifact's name; undefined for one without. */
   readonly checksums: Readonly<Partial<Record<string, string>>>;
-  /** How old the log entry must be, in milliseconds. */
+  /** How old every log entry that the proof rests on must be, in milliseconds. */
   readonly minimumAge: number | undefined;
+  /** How old the log entry of the file itself may be, in milliseconds. */
+  readonly maximumAge: number | undefined;
 }
 
 /**
  * @param name of the artifact
  * @param now milliseconds since the epoch
- * @throws {SetupError} CHECKSUM_MISMATCH, RELEASE_TOO_NEW
+ * @throws {SetupError} CHECKSUM_MISMATCH, RELEASE_TOO_NEW, RELEASE_TOO_OLD
  */
 export function checkSecondFactors(
   name: string,
   verified: Verified<Subject>,
-  { checksums, minimumAge }: SecondFactors,
+  binding: Binding,
+  secondFactors: SecondFactors,
   now: number,
 ): void {
-  checkChecksum(name, verified, checksums[name]);
-  checkAge(name, verified, minimumAge, now);
+  checkChecksum(name, verified, secondFactors.checksums[name]);
+  const sbom = binding.kind === 'sbom' ? binding.sbom.signedAt : undefined;
+  checkAge(name, { file: verified.signedAt, sbom }, secondFactors, now);
 }
 
 function checkChecksum(
@@ -40,19 +45,51 @@ function checkChecksum(
   }
 }
 
-/** The age counts from the time that the log signed, not from anything the publisher says. */
-function checkAge(
+/** When the log saw the signatures that the proof of one file rests on. */
+export interface SigningTimes {
+  readonly file: Date;
+  /** Undefined for a file that no SBOM binds to its release. */
+  readonly sbom: Date | undefined;
+}
+
+/**
+ * Both ages count from times that the log signed, never from anything the publisher says.
+ *
+ * The minimum counts from the later of file and SBOM: somebody with a key that was stolen an hour
+ * ago can sign a new SBOM that names an old, genuine binary as the newest release.
+ *
+ * The maximum counts from the file alone: an attacker who holds a pointer back serves an old
+ * release with genuine signatures, and signing its SBOM again must not make the file look young.
+ *
+ * @param now milliseconds since the epoch
+ * @throws {SetupError} RELEASE_TOO_NEW, RELEASE_TOO_OLD
+ */
+export function checkAge(
   name: string,
-  verified: Verified<Subject>,
-  minimumAge: number | undefined,
+  signedAt: SigningTimes,
+  { minimumAge, maximumAge }: Pick<SecondFactors, 'minimumAge' | 'maximumAge'>,
   now: number,
 ): void {
-  const signedAt = verified.signedAt.getTime();
-  if (minimumAge !== undefined && now - signedAt < minimumAge) {
+  const file = signedAt.file.getTime();
+  const latest = Math.max(file, signedAt.sbom?.getTime() ?? file);
+  if (minimumAge !== undefined && now - latest < minimumAge) {
+    const what = latest === file ? name : `the SBOM that lists ${name}`;
     throw new SetupError(
       'RELEASE_TOO_NEW',
-      `${name} was signed at ${verified.signedAt.toISOString()}, and "minimum-release-age" asks to wait until ${new Date(signedAt + minimumAge).toISOString()}`,
+      `${what} was signed at ${iso(latest)}, and "minimum-release-age" asks to wait until ${iso(latest + minimumAge)}`,
       'Choose an older version, or run the job again later.',
     );
   }
+  if (maximumAge !== undefined && now - file > maximumAge) {
+    throw new SetupError(
+      'RELEASE_TOO_OLD',
+      `${name} was signed at ${iso(file)}, and "maximum-release-age" accepts nothing that was signed before ${iso(now - maximumAge)}`,
+      'Choose a newer version. If you asked for the newest one, compare with https://kubernetes.io/releases/: a mirror, a CDN or somebody in between may be holding its pointer (such as stable.txt) back.',
+    );
+  }
+}
+
+/** @param time milliseconds since the epoch */
+function iso(time: number): string {
+  return new Date(time).toISOString();
 }

@@ -2,15 +2,20 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { SetupError } from '../errors.js';
 
-/** The SBOM of a release has a few MiB at most. */
+/** The SBOM of a release is a few MiB at most. */
 export const MAX_SBOM_BYTES = 64 << 20;
 
 /** What a release's SBOM says about itself and its files. */
 export interface ReleaseSbom {
   /** SPDX 2.3 §6.5: `https://sbom.k8s.io/v1.31.9/release`. */
   readonly documentNamespace: string | undefined;
-  /** SHA-256 in hex by file name (SPDX 2.3 §8.1, §8.4), every one that is stated. */
-  readonly digests: ReadonlyMap<string, readonly string[]>;
+  /**
+   * The distinct SHA-256 digests (hex) that are stated for each file name (SPDX 2.3 §8.1, §8.4).
+   *
+   * krel lists the client binaries of windows/amd64 twice, with different SPDX ids and equal
+   * digests. So equal digests are one statement.
+   */
+  readonly digests: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 /**
@@ -34,12 +39,18 @@ export function checkRelease(
       `asked for ${file} of ${version}, but the SBOM served for it is that of ${describe(sbom)}`,
     );
   }
-  const stated = sbom.digests.get(file) ?? [];
-  if (stated.length !== 1 || stated[0] !== sha256) {
+  const stated = sbom.digests.get(file) ?? new Set();
+  if (stated.size > 1) {
+    throw mismatch(
+      `the SBOM of ${version} contradicts itself: it lists ${file} with ${String(stated.size)} different SHA-256 digests`,
+      'An SBOM that contradicts itself proves nothing. Report it at https://github.com/kubernetes/release/issues.',
+    );
+  }
+  if (!stated.has(sha256)) {
     const other = fileWithDigest(sbom, sha256);
     throw mismatch(
       other === undefined
-        ? `asked for ${file} of ${version}, but that release lists ${stated.length === 0 ? 'no such file' : 'it with another SHA-256'}: these bytes (SHA-256 ${sha256}, signed at ${signedAt.toISOString()}) belong to another release`
+        ? `asked for ${file} of ${version}, but that release lists ${stated.size === 0 ? 'no such file' : 'it with another SHA-256'}: these bytes (SHA-256 ${sha256}, signed at ${signedAt.toISOString()}) belong to another release`
         : `asked for ${file} of ${version}, but these bytes are ${other} of ${version}`,
     );
   }
@@ -78,7 +89,7 @@ export async function readSbom(file: {
 
 /** A value may span lines: `<text>` to `</text>` (SPDX 2.3 §6.1 ff.), and hold anything between. */
 class TagValueReader {
-  readonly #digests = new Map<string, string[]>();
+  readonly #digests = new Map<string, Set<string>>();
   readonly #namespaces: string[] = [];
   #file: string | undefined;
   #insideText = false;
@@ -130,9 +141,9 @@ class TagValueReader {
     if (this.#file !== undefined && digest !== undefined) {
       const known = this.#digests.get(this.#file);
       if (known === undefined) {
-        this.#digests.set(this.#file, [digest]);
+        this.#digests.set(this.#file, new Set([digest]));
       } else {
-        known.push(digest);
+        known.add(digest);
       }
     }
   }
@@ -147,17 +158,16 @@ function describe(sbom: ReleaseSbom): string {
 
 function fileWithDigest(sbom: ReleaseSbom, sha256: string): string | undefined {
   for (const [file, digests] of sbom.digests) {
-    if (digests.includes(sha256)) {
+    if (digests.has(sha256)) {
       return file;
     }
   }
   return undefined;
 }
 
-function mismatch(message: string): SetupError {
-  return new SetupError(
-    'RELEASE_MISMATCH',
-    message,
-    'The bytes are signed by Kubernetes, but are not the ones you asked for. Do not use them: a mirror, a CDN or somebody in between serves another file under this name.',
-  );
+function mismatch(message: string, hint = NOT_ASKED_FOR): SetupError {
+  return new SetupError('RELEASE_MISMATCH', message, hint);
 }
+
+const NOT_ASKED_FOR =
+  'The bytes are signed by Kubernetes, but are not the ones you asked for. Do not use them: a mirror, a CDN or somebody in between serves another file under this name.';

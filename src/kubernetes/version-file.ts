@@ -1,9 +1,9 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { parse as parseToml } from 'smol-toml';
 import { SetupError, explain } from '../errors.js';
 
-/** A version as it stands in a file, not yet looked at. */
+/** A version as a file gives it, not validated yet. */
 export interface PinnedVersion {
   readonly version: string;
   /** Counted from 1. */
@@ -16,17 +16,21 @@ const MAX_FILE_BYTES = 1 << 20;
  * Reads the version that a repository pins in a file of its own: `.tool-versions` (asdf),
  * `mise.toml`, `go.mod`, or plain text such as `.kubectl-version`.
  *
- * @param file where it is
+ * Whoever opens a pull request chooses what the path leads to. So the file must be inside the
+ * workspace when every link is resolved, and no message repeats anything that is in it.
+ *
+ * @param file its absolute path
  * @param shown the path as the user wrote it, for messages
+ * @param workspace the folder that the file must be in, an absolute path
  * @throws {SetupError} INVALID_INPUT, naming file and line
  */
-export function readVersionFile(file: string, shown: string): PinnedVersion {
-  return parseVersionFile(path.basename(file), readText(file, shown), shown);
+export function readVersionFile(file: string, shown: string, workspace: string): PinnedVersion {
+  return parseVersionFile(path.basename(file), readText(file, shown, workspace), shown);
 }
 
 /**
  * @param name of the file, by which its format is known
- * @throws {SetupError} INVALID_INPUT
+ * @throws {SetupError} INVALID_INPUT, naming the line, and repeating nothing of the text
  */
 export function parseVersionFile(name: string, text: string, shown: string): PinnedVersion {
   const lines = text.split(/\r?\n/);
@@ -123,7 +127,8 @@ function parseTomlText(lines: readonly string[], shown: string): Record<string, 
   try {
     return parseToml(lines.join('\n'));
   } catch (error) {
-    throw invalid(shown, lineOf(error), `is not TOML: ${explain(error).split('\n', 1).join('')}`);
+    // The error's own message, like the error itself, quotes the text.
+    throw invalid(shown, lineOf(error), 'is not TOML');
   }
 }
 
@@ -161,7 +166,7 @@ function parseGoMod(lines: readonly string[], shown: string): PinnedVersion | un
   for (const name of STAGING_MODULES) {
     const requirement = required.find(({ module }) => module === name);
     if (requirement !== undefined) {
-      return kubernetesVersion(replaced(requirement, statements), shown);
+      return kubernetesVersion(name, replaced(requirement, statements), shown);
     }
   }
   return undefined;
@@ -219,12 +224,20 @@ function replaced(requirement: Requirement, statements: readonly Statement[]): R
   return requirement;
 }
 
-function kubernetesVersion({ module, version, line }: Requirement, shown: string): PinnedVersion {
+/** @param name of the module that is required, one of ours: its replacement may have any name */
+function kubernetesVersion(
+  name: string,
+  { version, line }: Requirement,
+  shown: string,
+): PinnedVersion {
   const [, major, rest] = /^v([01])\.(\d+\.\d+(?:-(?:alpha|beta|rc)\.\d+)?)$/.exec(version) ?? [];
   const isRelease = rest !== undefined && (major === '1' || !rest.startsWith('0.'));
   if (!isRelease) {
-    const found = version === '' ? 'no version' : JSON.stringify(version);
-    throw invalid(shown, line, `has ${module} at ${found}, which belongs to no Kubernetes release`);
+    throw invalid(
+      shown,
+      line,
+      `requires ${name} at a version that belongs to no Kubernetes release`,
+    );
   }
   return { version: `1.${rest}`, line };
 }
@@ -242,23 +255,43 @@ function firstOf(
   return undefined;
 }
 
-function readText(file: string, shown: string): string {
+function readText(file: string, shown: string, workspace: string): string {
   try {
-    const found = statSync(file);
+    // The native one also gives names the case that they have on disk, where case makes no difference.
+    const real = realpathSync.native(file);
+    if (!isInside(real, realpathSync.native(workspace))) {
+      throw new OutsideError();
+    }
+    const found = statSync(real);
     if (!found.isFile()) {
       throw new Error('it is not a file'); // To read a pipe or a device could take for ever.
     }
     if (found.size > MAX_FILE_BYTES) {
       throw new Error(`it is larger than ${String(MAX_FILE_BYTES)} bytes`);
     }
-    return readFileSync(file, 'utf8');
+    return readFileSync(real, 'utf8');
   } catch (error) {
+    const problem =
+      error instanceof OutsideError ? error.message : `cannot be read: ${explain(error)}`;
     throw new SetupError(
       'INVALID_INPUT',
-      `input "version-file": ${JSON.stringify(shown)} cannot be read: ${explain(error)}`,
+      `input "version-file": ${JSON.stringify(shown)} ${problem}`,
       'Accepted is the path of a file in the repository, and the repository must be checked out before this step.',
       error,
     );
+  }
+}
+
+/** Both without links. */
+function isInside(file: string, folder: string): boolean {
+  const relative = path.relative(folder, file);
+  const [first] = relative.split(path.sep);
+  return first !== '..' && !path.isAbsolute(relative); // Absolute: on another drive of Windows.
+}
+
+class OutsideError extends Error {
+  constructor() {
+    super('is outside of the workspace');
   }
 }
 

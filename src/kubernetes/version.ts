@@ -20,6 +20,8 @@ const NUMBER = '(?:0|[1-9]\\d{0,3})';
 const EXACT = new RegExp(`^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-(?:alpha|beta|rc)\\.${NUMBER})?$`);
 const MINOR = new RegExp(`^${NUMBER}\\.${NUMBER}$`);
 const RANGE = /^[\dvVxX*. <>=~^|a-z-]{1,100}$/;
+/** More digits than {@link NUMBER} has. */
+const LONG_NUMBER = /\d{5}/;
 
 /** A pointer holds about ten bytes. */
 const MAX_POINTER_BYTES = 256;
@@ -53,7 +55,7 @@ function parseSimpleRequest(text: string): VersionRequest | undefined {
 }
 
 async function parseRange(text: string): Promise<VersionRequest | undefined> {
-  if (!RANGE.test(text) || !/\d/.test(text)) {
+  if (!RANGE.test(text) || !/\d/.test(text) || LONG_NUMBER.test(text)) {
     return undefined;
   }
   const { valid, validRange } = await semver();
@@ -100,6 +102,31 @@ export async function newestSatisfying(
   const { rcompare } = await semver();
   const asked = await Promise.all(versions.map((version) => satisfies(version, request)));
   return versions.filter((_, index) => asked[index]).sort(rcompare)[0];
+}
+
+/**
+ * The versions that a pointer should have named instead, newest first.
+ *
+ * The pointers for stable releases and those for pre-releases move apart: `latest-1.31.txt` can be
+ * older than `stable-1.31.txt`. So each is compared with versions of its own kind.
+ *
+ * @param named the version that the pointers gave for the request, with `v`
+ * @param versions with `v`
+ */
+export async function newerThan(
+  named: string,
+  versions: readonly string[],
+  request: VersionRequest,
+): Promise<string[]> {
+  if (versions.length === 0) {
+    return [];
+  }
+  const { gt, rcompare } = await semver();
+  const asked = await Promise.all(versions.map((version) => satisfies(version, request)));
+  return versions
+    .filter((version, index) => asked[index] === true && gt(version, named))
+    .filter((version) => isPrerelease(version) === (request.kind === 'prerelease'))
+    .sort(rcompare);
 }
 
 /** @param text without `v` */

@@ -37,7 +37,7 @@ let trust: TrustMaterial;
 beforeAll(async () => {
   world = await World.start({
     baseEntries: 5,
-    publish: [{ version: VERSION, size: 1000, sbom: { images: 1 } }],
+    publish: [{ version: VERSION, size: 1000, sbom: { images: 1, tarballs: 1 } }],
   });
   folder = mkdtempSync(join(tmpdir(), 'changed-'));
   kubectl = world.release.artifact(VERSION, 'linux/amd64', 'kubectl');

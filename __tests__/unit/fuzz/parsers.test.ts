@@ -36,7 +36,7 @@ let folder: string;
 beforeAll(async () => {
   world = await World.start({
     baseEntries: 5,
-    publish: [{ version: VERSION, sbom: { images: 1 } }],
+    publish: [{ version: VERSION, sbom: { images: 1, tarballs: 1 } }],
   });
   folder = mkdtempSync(join(tmpdir(), 'fuzz-'));
   mkdirSync(join(folder, 'release'));

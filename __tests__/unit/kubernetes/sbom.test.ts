@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SetupError } from '../../../src/errors.js';
@@ -9,8 +9,21 @@ import { releaseSbom } from '../../support/sbom.js';
 
 const A = 'a'.repeat(64);
 const B = 'b'.repeat(64);
+const C = 'c'.repeat(64);
 const NAME = 'bin/linux/amd64/kubectl';
 const NAMESPACE = 'https://sbom.k8s.io/v1.31.9/release';
+
+/** Written by krel over placeholder binaries. */
+const GENUINE = readFileSync(
+  join(import.meta.dirname, '../../fixtures/sbom/kubernetes-release-v1.35.3.bom-v0.7.1.spdx'),
+  'utf8',
+);
+
+/** Every file entry of a document, read with a parser of its own. */
+const entriesOf = (text: string): { name: string; sha256: string }[] =>
+  [...text.matchAll(/^FileName: (.+)\n(?:.+\n)*?FileChecksum: SHA256: ([0-9a-f]{64})$/gm)].map(
+    ([, name = '', digest = '']) => ({ name, sha256: digest }),
+  );
 
 let folder: string;
 beforeAll(() => {
@@ -34,7 +47,8 @@ describe('readSbom', () => {
     const bytes = Buffer.from('kubectl');
     const sbom = await read(releaseSbom({ version: 'v1.31.9', files: [{ name: NAME, bytes }] }));
     expect(sbom.documentNamespace).toBe(NAMESPACE);
-    expect([...sbom.digests.keys()]).toEqual([NAME]);
+    expect([...sbom.digests.keys()]).toContain(NAME);
+    expect(sbom.digests.get(NAME)).toEqual(new Set([sha256(bytes).toString('hex')]));
   });
 
   test('refuses what is no longer what was verified', async () => {
@@ -47,7 +61,7 @@ describe('readSbom', () => {
 
   test('reads characters that the pieces of a large file cut in two', async () => {
     const long = `FileComment: ${'€'.repeat(1 << 20)}\n`;
-    expect((await read(`${long}${file(NAME, A)}`)).digests.get(NAME)).toEqual([A]);
+    expect((await read(`${long}${file(NAME, A)}`)).digests.get(NAME)).toEqual(new Set([A]));
     const name = `${'€'.repeat(349_525)}${'ü'.repeat(5)}`; // Around the first MiB.
     expect([...(await read(file(name, A))).digests.keys()]).toEqual([name]);
   });
@@ -60,6 +74,8 @@ describe('readSbom', () => {
     ['blank lines between', file(NAME, A).replaceAll('\n', '\n\n'), [A]],
     ['comments between', file(NAME, A).replaceAll('\n', '\n# a comment\n'), [A]],
     ['two digests for a file', file(NAME, A) + file(NAME, B), [A, B]],
+    ['a file that is listed twice with one digest', file(NAME, A) + file(NAME, A), [A]],
+    ['a file whose entry has its digest twice', file(NAME, A) + file(NAME, A).slice(-73), [A]],
     ['a text on one line', `FileComment: <text>FileName: x</text>\n${file(NAME, A)}`, [A]],
     ['inside a text', `FileComment: <text>\n${file(NAME, A)}</text>\n`, undefined],
     ['in a text that begins with a line', `FileNotice: <text>x\n${file(NAME, A)}`, undefined],
@@ -80,12 +96,14 @@ describe('readSbom', () => {
     ['a digest that is too long', file(NAME, `${A}0`), undefined],
     ['a digest of a package', `${file('x', B)}PackageName: y\n${file('', A).slice(10)}`, undefined],
   ])('%s', async (_, text, digests) => {
-    expect((await read(text)).digests.get(NAME)).toEqual(digests);
+    expect((await read(text)).digests.get(NAME)).toEqual(
+      digests === undefined ? undefined : new Set(digests),
+    );
   });
 
   test('the digest of a package is not that of the file before it', async () => {
     const text = `${file(NAME, A)}PackageName: x\nFileChecksum: SHA256: ${B}\n`;
-    expect((await read(text)).digests.get(NAME)).toEqual([A]);
+    expect((await read(text)).digests.get(NAME)).toEqual(new Set([A]));
   });
 
   test('two namespaces are none', async () => {
@@ -96,14 +114,14 @@ describe('readSbom', () => {
 
   test('a value that spans several reads is whole', async () => {
     const long = `FileComment: ${'x'.repeat((1 << 20) - 40)}\n`;
-    expect((await read(long + file(NAME, A))).digests.get(NAME)).toEqual([A]);
+    expect((await read(long + file(NAME, A))).digests.get(NAME)).toEqual(new Set([A]));
   });
 });
 
 describe('checkRelease', () => {
   const sbom = (namespace: string | undefined, ...files: [string, string[]][]): ReleaseSbom => ({
     documentNamespace: namespace,
-    digests: new Map(files),
+    digests: new Map(files.map(([name, digests]) => [name, new Set(digests)])),
   });
   const check = (given: ReleaseSbom): void =>
     checkRelease(given, 'v1.31.9', NAME, { sha256: A, signedAt: new Date(0) });
@@ -118,7 +136,8 @@ describe('checkRelease', () => {
     ['no namespace', sbom(undefined, [NAME, [A]]), 'no Kubernetes release'],
     ['no such file', sbom(NAMESPACE), 'lists no such file'],
     ['another digest', sbom(NAMESPACE, [NAME, [B]]), 'lists it with another SHA-256'],
-    ['two digests', sbom(NAMESPACE, [NAME, [A, B]]), 'but these bytes are'],
+    ['two digests', sbom(NAMESPACE, [NAME, [A, B]]), 'with 2 different SHA-256 digests'],
+    ['two digests, none of them right', sbom(NAMESPACE, [NAME, [B, C]]), 'contradicts itself'],
     [
       'the digest of another file',
       sbom(NAMESPACE, [NAME, [B]], ['bin/linux/amd64/kubelet', [A]]),
@@ -132,5 +151,74 @@ describe('checkRelease', () => {
       }),
     );
     expect(() => check(given)).toThrow(SetupError);
+  });
+});
+
+describe('a document that krel wrote', () => {
+  const entries = entriesOf(GENUINE);
+  const signedAt = new Date(0);
+  const check = (sbom: ReleaseSbom, file: string, digest: string): void =>
+    checkRelease(sbom, 'v1.35.3', file, { sha256: digest, signedAt });
+
+  test('has 93 entries for 91 files, and lists the clients of windows/amd64 twice', () => {
+    const names = entries.map(({ name }) => name);
+    const twice = names.filter((name, index) => names.indexOf(name) !== index);
+    expect(names).toHaveLength(93);
+    expect(new Set(names).size).toBe(91);
+    expect(twice.sort()).toEqual([
+      'bin/windows/amd64/kubectl-convert.exe',
+      'bin/windows/amd64/kubectl.exe',
+    ]);
+  });
+
+  test('proves each of its files, and no other bytes', async () => {
+    const sbom = await read(GENUINE);
+    expect(sbom.documentNamespace).toBe('https://sbom.k8s.io/v1.35.3/release');
+    expect([...sbom.digests.keys()].sort()).toEqual(
+      [...new Set(entries.map(({ name }) => name))].sort(),
+    );
+    for (const { name, sha256: digest } of entries) {
+      expect(() => check(sbom, name, digest)).not.toThrow();
+      expect(() => check(sbom, name, A)).toThrow('lists it with another SHA-256');
+    }
+  });
+
+  test('does not list its packages as files', async () => {
+    const packages = [...GENUINE.matchAll(/^PackageChecksum: SHA256: (.+)$/gm)];
+    expect(packages).toHaveLength(72);
+    const { digests } = await read(GENUINE);
+    const listed = new Set([...digests.values()].flatMap((values) => [...values]));
+    expect(packages.filter(([, digest = '']) => listed.has(digest))).toEqual([]);
+  });
+
+  test('is a contradiction when one of two entries for a file is changed', async () => {
+    const file = 'bin/windows/amd64/kubectl.exe';
+    const digest = entries.find(({ name }) => name === file)?.sha256 ?? '';
+    const changed = await read(GENUINE.replace(digest, A));
+    for (const found of [digest, A]) {
+      expect(() => check(changed, file, found)).toThrow(
+        `the SBOM of v1.35.3 contradicts itself: it lists ${file} with 2 different SHA-256 digests`,
+      );
+    }
+  });
+
+  test('and one of the test world differ in digests, in the date and in the order alone', () => {
+    const files = [...new Set(entries.map(({ name }) => name))]
+      .filter((name) => name.startsWith('bin/'))
+      .map((name) => ({ name, bytes: Buffer.from(name) }));
+    const ours = releaseSbom({ version: 'v1.35.3', files }).toString();
+    // krel walks Go maps: elements come in any order. bom separates them by blank lines.
+    const elements = (text: string): string[] =>
+      text
+        .replaceAll(
+          /\b(?:[0-9a-f]{128}|[0-9a-f]{64}|[0-9a-f]{40})\b/g,
+          ({ length }) => `<${length}>`,
+        )
+        .replace(/^Created: .+$/m, 'Created: <date>')
+        // Behind the last file, whichever that is, there is one more blank line.
+        .replace('NOASSERTION\n\n\nRelationship:', 'NOASSERTION\n\nEnd of files\n\nRelationship:')
+        .split(/(?<=\n\n)(?=\S)/)
+        .sort();
+    expect(elements(ours)).toEqual(elements(GENUINE));
   });
 });

@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parseVersionFile, readVersionFile } from '../../../src/kubernetes/version-file.js';
 import { errorOf } from '../expect-error.js';
@@ -93,6 +94,7 @@ const REFUSED: [what: string, name: string, text: string, line: number, words: s
   ['mise with a number', 'mise.toml', '[tools]\nkubectl = 1.31\n', 2, 'no version'],
   ['mise with an empty list', 'mise.toml', '[tools]\nkubectl = []\n', 2, 'no version'],
   ['mise that is no TOML', 'mise.toml', '[tools]\nkubectl = \n', 2, 'is not TOML'],
+  ['mise that is no TOML further down', 'mise.toml', 'a = 1\n\nSECRET\n', 3, 'is not TOML'],
   ['go.mod without Kubernetes', 'go.mod', 'module x\n', 2, 'k8s.io/client-go'],
   [
     'go.mod, replaced by a path',
@@ -125,35 +127,140 @@ test.each(REFUSED)('%s is refused', (_, name, text, line, words) => {
   expect(error.message).toContain(words);
 });
 
+describe('what stands in the file is never repeated', () => {
+  test.each([
+    ['mise.toml', '[tools]\nkubectl = SECRET\n'],
+    ['mise.toml', 'SECRET\n'],
+    ['mise.toml', '[SECRET\n'],
+    ['mise.toml', '"SECRET" = 1\n"SECRET" = 2\n'],
+    ['mise.toml', '[tools]\nkubectl = { path = "SECRET" }\n'],
+    ['go.mod', 'require k8s.io/api v0.1.0-SECRET\n'],
+    ['go.mod', 'require k8s.io/api v0.31.4\nreplace k8s.io/api => SECRET v1.0.0-SECRET\n'],
+    ['go.mod', 'require k8s.io/api v0.31.4\nreplace k8s.io/api => ../SECRET\n'],
+    ['go.mod', 'SECRET\n'],
+    ['.tool-versions', 'SECRET SECRET\n'],
+  ])('%s: %j', (name, text) => {
+    const { code, message, hint, cause } = errorOf(() => parseVersionFile(name, text, name));
+    expect(code).toBe('INVALID_INPUT');
+    expect(`${message}${hint}`).not.toContain('SECRET');
+    expect(cause).toBeUndefined();
+  });
+});
+
 describe('a file on disk', () => {
-  let folder: string;
+  /** `<root>/workspace` is the workspace, `<root>/workspace-evil` its neighbor. */
+  let root: string;
+  let workspace: string;
 
   beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), 'version-file-'));
+    root = mkdtempSync(join(tmpdir(), 'version-file-'));
+    workspace = join(root, 'workspace');
+    mkdirSync(join(workspace, 'folder'), { recursive: true });
+    mkdirSync(join(root, 'workspace-evil'));
+    for (const folder of ['workspace', 'workspace/folder', 'workspace-evil', '.']) {
+      writeFileSync(join(root, folder, 'pin'), '1.31.9\n');
+    }
+    writeFileSync(join(workspace, '..pin'), '1.31.9\n');
+    writeFileSync(join(workspace, 'large.txt'), '#'.repeat(1 << 21));
   });
 
   afterAll(() => {
-    rmSync(folder, { recursive: true });
+    rmSync(root, { recursive: true });
   });
 
-  test('is read', () => {
-    const file = join(folder, '.tool-versions');
-    writeFileSync(file, 'kubectl 1.31.9\n');
-    expect(readVersionFile(file, '.tool-versions')).toEqual({ version: '1.31.9', line: 1 });
+  const read = (name: string, inside = workspace): unknown =>
+    readVersionFile(resolve(workspace, name), name, inside);
+  const refused = (name: string): string => {
+    const { code, message } = errorOf(() => read(name));
+    expect(code).toBe('INVALID_INPUT');
+    expect(message).toContain(`input "version-file": ${JSON.stringify(name)} `);
+    return message;
+  };
+
+  test.each(['pin', './pin', 'folder/pin', 'folder/../pin', '..pin'])('%s is read', (name) => {
+    expect(read(name)).toEqual({ version: '1.31.9', line: 1 });
   });
 
-  test.each([
-    ['missing', 'absent.txt', undefined],
-    ['larger than any such file', 'large.txt', '#'.repeat(1 << 21)],
-  ])('that is %s is refused by its name', (_, name, text) => {
-    const file = join(folder, name);
-    if (text !== undefined) writeFileSync(file, text);
-    const error = errorOf(() => readVersionFile(file, name));
-    expect(error.code).toBe('INVALID_INPUT');
-    expect(error.message).toContain(`input "version-file": "${name}" cannot be read`);
+  test('in a folder of any workspace is read, also by its whole path', () => {
+    expect(read(join(workspace, 'pin'))).toEqual({ version: '1.31.9', line: 1 });
+    expect(read('folder/pin', join(workspace, 'folder'))).toEqual({ version: '1.31.9', line: 1 });
   });
 
-  test('that is a folder is refused', () => {
-    expect(errorOf(() => readVersionFile(folder, 'folder')).code).toBe('INVALID_INPUT');
+  test.each(['absent.txt', 'large.txt', 'folder', '.'])('%s is refused by its name', (name) => {
+    expect(refused(name)).toContain('cannot be read');
+  });
+
+  // Windows has no pipes in folders.
+  const onPosix = process.platform === 'win32' ? test.skip : test;
+
+  onPosix('a pipe is refused, and not waited for', () => {
+    execFileSync('mkfifo', [join(workspace, 'pipe')]);
+    expect(refused('pipe')).toContain('cannot be read: it is not a file');
+  });
+
+  const OUTSIDE = 'is outside of the workspace';
+
+  test.each(['../pin', '../workspace-evil/pin', 'folder/../../pin', '../absent'])(
+    '%s is refused',
+    (name) => {
+      expect(refused(name)).toContain(name.endsWith('absent') ? 'cannot be read' : OUTSIDE);
+    },
+  );
+
+  test('by a whole path outside of the workspace is refused', () => {
+    expect(refused(join(root, 'pin'))).toContain(OUTSIDE);
+  });
+
+  describe('behind a link', () => {
+    const link = (target: string, name: string): string => {
+      symlinkSync(target, join(workspace, name));
+      return name;
+    };
+
+    test('that leads to a file inside is read, and has the format of its own name', () => {
+      expect(read(link('folder/pin', 'inside'))).toEqual({ version: '1.31.9', line: 1 });
+      writeFileSync(join(workspace, 'tools.txt'), 'kubectl 1.31.9\n');
+      expect(read(link('tools.txt', '.tool-versions'))).toEqual({ version: '1.31.9', line: 1 });
+    });
+
+    test('to a folder inside is read through', () => {
+      expect(read(`${link('folder', 'shortcut')}/pin`)).toEqual({ version: '1.31.9', line: 1 });
+    });
+
+    test('that is the workspace itself is read through', () => {
+      symlinkSync(workspace, join(root, 'alias'));
+      const pinned = { version: '1.31.9', line: 1 };
+      expect(readVersionFile(join(root, 'alias', 'pin'), 'pin', join(root, 'alias'))).toEqual(
+        pinned,
+      );
+      expect(readVersionFile(join(workspace, 'pin'), 'pin', join(root, 'alias'))).toEqual(pinned);
+    });
+
+    test.each([
+      ['to a file outside, by its whole path', () => join(root, 'pin'), ''],
+      ['to a file outside, by a relative path', () => '../pin', ''],
+      ['to a file of a neighbor with a longer name', () => '../workspace-evil/pin', ''],
+      ['to a folder outside, in a parent folder', () => '..', '/pin'],
+      ['to a folder of a neighbor, in a parent folder', () => '../workspace-evil', '/pin'],
+    ])('that leads %s is refused', (what, target, rest) => {
+      const name = link(target(), what.replaceAll(/\W+/g, '-'));
+      expect(refused(`${name}${rest}`)).toContain(OUTSIDE);
+    });
+
+    test('to a link that leads outside is refused', () => {
+      link('../pin', 'second');
+      expect(refused(link('second', 'first'))).toContain(OUTSIDE);
+    });
+
+    test('that leads to the workspace itself, to a folder, nowhere or in a circle is refused', () => {
+      for (const [target, name] of [
+        ['.', 'itself'],
+        ['folder', 'to-folder'],
+        ['nowhere', 'dangling'],
+        ['circle', 'circle'],
+      ] as const) {
+        expect(refused(link(target, name))).toContain('cannot be read');
+      }
+    });
   });
 });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   isPublished,
+  newerThan,
   newestSatisfying,
   parseVersionRequest,
   resolveVersion,
@@ -230,5 +231,28 @@ describe('the pointers of a release host', () => {
     host.missing = 403;
     expect(await isPublished('v1.31.7', http, base)).toBe(false);
     host.missing = 404;
+  });
+});
+
+describe('newerThan', () => {
+  const HELD = ['v1.35.9', 'v1.36.1', 'v1.36.10', 'v1.36.2', 'v1.37.0-rc.0', 'v1.37.0-rc.1'];
+  const range = (text: string): VersionRequest => ({ kind: 'range', range: text });
+
+  test.each<[string, VersionRequest, string[]]>([
+    ['v1.36.1', stable(), ['v1.36.10', 'v1.36.2']],
+    ['v1.36.10', stable(), []],
+    ['v1.36.11', stable(), []],
+    ['v1.26.0', stable('1.35'), ['v1.35.9']],
+    ['v1.36.2', stable('1.36'), ['v1.36.10']],
+    ['v1.36.1', range('>=1.36.0 <1.36.10'), ['v1.36.2']],
+    // A range means stable releases, as pointers for it do.
+    ['v1.36.10', range('>=1.36.0 || >=1.37.0-rc.0'), []],
+    ['v1.37.0-rc.0', prerelease(), ['v1.37.0-rc.1']],
+    ['v1.37.0-rc.1', prerelease(), []],
+    // latest-1.36.txt may be older than stable-1.36.txt.
+    ['v1.36.0-rc.1', prerelease('1.36'), []],
+  ])('%s, named for %j', async (named, request, expected) => {
+    expect(await newerThan(named, HELD, request)).toEqual(expected);
+    expect(await newerThan(named, [], request)).toEqual([]);
   });
 });

@@ -1,0 +1,113 @@
+import { existsSync } from 'node:fs';
+import { explain } from '../errors.js';
+import { Release } from '../kubernetes/release.js';
+import { newerThan } from '../kubernetes/version.js';
+import { verifySubject } from '../sigstore/evidence/source.js';
+import { StoredBundle } from '../sigstore/evidence/stored.js';
+import { SbomBinder } from './binding.js';
+import type { InstallContext } from './context.js';
+import { inspect } from './from-cache.js';
+import type { ReleaseRequest } from './resolve-release.js';
+import { cacheEntries, cachedVersions, type CacheEntry } from './tool-cache.js';
+import type { VerifiedArtifact } from './verified-artifact.js';
+
+const DAY = 86_400_000;
+/** Kubernetes publishes a patch about every month. Longer than this without one is unusual. */
+const STABLE_AGE_DAYS = 120;
+/** How many cached copies are verified at most. Each is read whole. */
+const MAX_COPIES = 3;
+
+const MAYBE_HELD_BACK =
+  'A mirror, a CDN or somebody in between may be holding the pointer back. Compare with https://kubernetes.io/releases/.';
+
+/**
+ * Warns when the pointers that chose the version of this run may be held back. They are not signed,
+ * and the old release that they name is genuine, so no check of the verification can tell.
+ *
+ * @param verified files of the version that the pointers named
+ * @param now milliseconds since the epoch
+ */
+export async function warnOfOldPointer(
+  context: InstallContext,
+  request: ReleaseRequest,
+  verified: readonly VerifiedArtifact[],
+  now = Date.now(),
+): Promise<void> {
+  const { version, base } = context.release;
+  const newer = await newerCopy(context, request);
+  if (newer !== undefined) {
+    const { artifact } = newer;
+    context.logger.warning(
+      'Pointer names an older version',
+      `${base.href} names ${version} for "${request.versionSource}", and the tool cache holds ${artifact.name} ${artifact.version}, which passes every check. Either ${artifact.version} was withdrawn, or the pointer is old. ${MAYBE_HELD_BACK}`,
+    );
+  }
+  const signedAt = Math.min(...verified.map((file) => file.verified.signedAt.getTime()));
+  const isNewestOfAll = request.version.kind === 'stable' && request.version.minor === undefined;
+  if (isNewestOfAll && now - signedAt > STABLE_AGE_DAYS * DAY) {
+    context.logger.warning(
+      'Newest stable release is old',
+      `${base.href} names ${version} as the newest stable release, and it was signed at ${new Date(signedAt).toISOString()}, more than ${String(STABLE_AGE_DAYS)} days ago. ${MAYBE_HELD_BACK} The input "maximum-release-age" refuses such a release.`,
+    );
+  }
+}
+
+/**
+ * A copy in the tool cache that the pointers should have named, verified in this run. The name of a
+ * folder alone proves nothing: anybody who can write to the tool cache can make one.
+ */
+async function newerCopy(
+  context: InstallContext,
+  request: ReleaseRequest,
+): Promise<CacheEntry | undefined> {
+  if (!(context.binder instanceof SbomBinder)) {
+    return undefined; // Nothing proves which version a copy is.
+  }
+  for (const entry of await newerEntries(context, request)) {
+    try {
+      await verifyEntry(context, entry);
+      return entry;
+    } catch (error) {
+      context.logger.debug(`${entry.folder} says nothing about the pointer: ${explain(error)}`);
+    }
+  }
+  return undefined;
+}
+
+async function newerEntries(
+  { toolCache, release }: InstallContext,
+  { version: request, tools, platform }: ReleaseRequest,
+): Promise<CacheEntry[]> {
+  const entries: CacheEntry[] = [];
+  for (const tool of tools) {
+    const versions = await cachedVersions(toolCache, tool, platform);
+    for (const version of await newerThan(release.version, versions, request)) {
+      const artifact = new Release(version, release.base).binary(tool, platform);
+      entries.push(...(await cacheEntries(toolCache, artifact)));
+      if (entries.length >= MAX_COPIES) {
+        return entries.slice(0, MAX_COPIES);
+      }
+    }
+  }
+  return entries;
+}
+
+/**
+ * Every check on a cached copy, from what is kept beside it alone: no request is made for a version
+ * that nobody asked for, and nothing is executed.
+ *
+ * @throws {SetupError}
+ */
+async function verifyEntry(context: InstallContext, entry: CacheEntry): Promise<void> {
+  const { artifact } = entry;
+  const files = entry.files();
+  if (!existsSync(files.sbom)) {
+    throw new Error('no SBOM is kept with it');
+  }
+  const file = await inspect(entry);
+  const evidence = [new StoredBundle(files.bundle)];
+  const { verified } = await verifySubject(context.policy, artifact.path, file, evidence);
+  const release = new Release(artifact.version, context.release.base);
+  const binder = new SbomBinder({ ...context, release, isNative: false });
+  await binder.bindCached(artifact, verified, files);
+}
