@@ -33,6 +33,7 @@ const BELOW_SIGSTORE = [
   './',
   '../base64.js',
   '../bundle.js',
+  '../checkpoint.js',
   '../detached.js',
   '../hashedrekord.js',
   '../json.js',

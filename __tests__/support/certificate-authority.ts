@@ -53,6 +53,8 @@ export interface IssueOptions {
   /** digitalSignature unless given. */
   readonly keyUsage?: readonly KeyUsage[];
   readonly isCA?: boolean;
+  /** DER Extension, behind the others. */
+  readonly moreExtensions?: readonly Buffer[];
   /** A kind of key to make, or the private key to certify. */
   readonly key?: LeafKey | KeyObject;
   readonly sct?: CertificateTimestamp;
@@ -97,7 +99,12 @@ export class CertificateAuthority {
 
   /** `validFrom` is two years ago unless given, so that releases can lie in the past, where their certificates have expired. */
   static create(
-    options: { readonly validFrom?: Date; readonly ctLog?: CtLog } = {},
+    options: {
+      readonly validFrom?: Date;
+      readonly ctLog?: CtLog;
+      /** DER Extension, of the intermediate, behind the others. */
+      readonly moreExtensions?: readonly Buffer[];
+    } = {},
   ): CertificateAuthority {
     const notBefore = wholeSecond(options.validFrom ?? new Date(Date.now() - 2 * YEAR));
     const validity = { notBefore, notAfter: new Date(notBefore.getTime() + 10 * YEAR) };
@@ -128,6 +135,7 @@ export class CertificateAuthority {
         extension.basicConstraints(true, 0),
         extension.subjectKeyIdentifier(issuer.privateKey),
         extension.authorityKeyIdentifier(rootIssuer.privateKey),
+        ...(options.moreExtensions ?? []),
       ],
     });
     const ctLog = options.ctLog ?? CtLog.create();
@@ -178,6 +186,7 @@ export class CertificateAuthority {
       extension.authorityKeyIdentifier(this.#issuer.privateKey),
       ...subjectAlternativeNames(options.subjectAlternativeName ?? { email: RELEASE_IDENTITY }),
       ...issuerExtensions(options),
+      ...(options.moreExtensions ?? []),
     ];
   }
 

@@ -31,6 +31,30 @@ const OID_SIGNING_CERTIFICATE_V2 = '1.2.840.113549.1.9.16.2.47';
 const OID_POLICY = '1.3.6.1.4.1.57264.2';
 const YEAR = 365 * 24 * 60 * 60_000;
 
+/** What no signature covers in a response, where it is to differ; all DER. */
+export interface UnsignedParts {
+  /** PKIStatusInfo. */
+  readonly status?: Buffer;
+  /** The leaf unless given; `[]`: none. */
+  readonly certificates?: readonly Buffer[];
+  /** CertificateList elements. */
+  readonly revocationLists?: readonly Buffer[];
+  /** AlgorithmIdentifier, in the list of the signed data. */
+  readonly listedDigestAlgorithm?: Buffer;
+  /** AlgorithmIdentifier, both in the list and of the signer. */
+  readonly digestAlgorithm?: Buffer;
+  /** AlgorithmIdentifier. */
+  readonly signatureAlgorithm?: Buffer;
+  /** Element behind the TSTInfo. */
+  readonly behindInfo?: Buffer;
+  readonly signedDataVersion?: number;
+  readonly signerVersion?: number;
+  /** How often the signer is listed. */
+  readonly signers?: number;
+  /** Attribute elements. */
+  readonly unsignedAttributes?: readonly Buffer[];
+}
+
 /** An RFC 3161 time-stamping authority: a CA, a leaf for time stamping alone, and tokens over whatever it is shown. */
 export class TimestampAuthority {
   /** DER. */
@@ -88,7 +112,7 @@ export class TimestampAuthority {
   }
 
   /** A TimeStampResp (RFC 3161 §2.4.2) which says that these bytes existed at this time; DER. */
-  timestamp(bytes: Buffer, at = new Date()): Buffer {
+  timestamp(bytes: Buffer, at = new Date(), parts: UnsignedParts = {}): Buffer {
     const info = sequence(
       integer(1),
       oid(OID_POLICY),
@@ -96,20 +120,27 @@ export class TimestampAuthority {
       integer(randomBytes(16)),
       generalizedTime(at),
     );
+    const {
+      certificates = [this.leaf],
+      revocationLists = [],
+      behindInfo = Buffer.alloc(0),
+    } = parts;
+    const digestAlgorithm = parts.digestAlgorithm ?? SHA256_ALGORITHM;
+    const signer = this.#signerInfo(info, at, { ...parts, digestAlgorithm });
     const signedData = sequence(
-      integer(3),
-      setOf(SHA256_ALGORITHM),
-      sequence(oid(OID_TST_INFO), tagged(0, octetString(info))),
-      tagged(0, this.leaf),
-      setOf(this.#signerInfo(info, at)),
+      integer(parts.signedDataVersion ?? 3),
+      setOf(parts.listedDigestAlgorithm ?? digestAlgorithm),
+      sequence(oid(OID_TST_INFO), tagged(0, octetString(Buffer.concat([info, behindInfo])))),
+      ...(certificates.length > 0 ? [tagged(0, ...certificates)] : []),
+      ...(revocationLists.length > 0 ? [tagged(1, ...revocationLists)] : []),
+      setOf(...Array.from({ length: parts.signers ?? 1 }, () => signer)),
     );
     const token = sequence(oid(OID_SIGNED_DATA), tagged(0, signedData));
-    const granted = sequence(integer(0));
-    return sequence(granted, token);
+    return sequence(parts.status ?? GRANTED, token);
   }
 
   /** SignerInfo (RFC 5652 §5.3) with signed attributes, among them the signer's certificate (RFC 5816). */
-  #signerInfo(info: Buffer, at: Date): Buffer {
+  #signerInfo(info: Buffer, at: Date, parts: UnsignedParts & { digestAlgorithm: Buffer }): Buffer {
     const { privateKey } = this.#signer;
     const attributes = setOf(
       attribute(OID_CONTENT_TYPE, oid(OID_TST_INFO)),
@@ -120,18 +151,21 @@ export class TimestampAuthority {
         sequence(sequence(sequence(octetString(sha256(this.leaf))))),
       ),
     );
+    const { unsignedAttributes = [] } = parts;
     return sequence(
-      integer(1),
+      integer(parts.signerVersion ?? 1),
       sequence(distinguishedName(this.#issuer.name), serialNumberOf(this.leaf)),
-      SHA256_ALGORITHM,
+      parts.digestAlgorithm,
       // What is signed is a SET; what is sent carries the tag [0] instead (RFC 5652 §5.4).
       tagged(0, ...elementsOf(attributes)),
-      signatureAlgorithm(privateKey),
+      parts.signatureAlgorithm ?? signatureAlgorithm(privateKey),
       octetString(sign('sha256', attributes, privateKey)),
+      ...(unsignedAttributes.length > 0 ? [tagged(1, ...unsignedAttributes)] : []),
     );
   }
 }
 
+const GRANTED = sequence(integer(0));
 const SHA256_ALGORITHM = sequence(oid(OID.sha256));
 
 const attribute = (dotted: string, value: Buffer): Buffer => sequence(oid(dotted), setOf(value));

@@ -9,6 +9,7 @@ import {
   type Bundle,
 } from '@sigstore/bundle';
 import { SetupError, explain } from '../errors.js';
+import { withoutForeignSignatures } from './checkpoint.js';
 import type { DetachedSignature } from './detached.js';
 import { KIND, VERSION_V1 } from './hashedrekord.js';
 import type { LogEntry } from './evidence/rekor.js';
@@ -52,10 +53,14 @@ export function toBundle(sha256: Buffer, detached: DetachedSignature, entry: Log
     },
     canonicalizedBody: entry.body,
   });
-  return bundle;
+  return withoutUnverified(bundle);
 }
 
 /**
+ * Leaves out what `verify()` does not verify: certificates behind the leaf (those of the
+ * authorities are in the trust root), signatures of others under a checkpoint, and the time of an
+ * entry without promise, which nobody signed. Others may refuse a bundle for the sake of these.
+ *
  * @param json a Sigstore bundle of version 0.1, 0.2 or 0.3
  * @throws {SetupError} SIGNATURE_MALFORMED
  */
@@ -65,7 +70,7 @@ export function parseBundle(json: Buffer): Bundle {
     if (!MEDIA_TYPES.includes(bundle.mediaType)) {
       throw new TypeError(`unknown media type ${JSON.stringify(bundle.mediaType.slice(0, 100))}`);
     }
-    return bundle;
+    return withoutUnverified(bundle);
   } catch (error) {
     throw new SetupError(
       'SIGNATURE_MALFORMED',
@@ -79,4 +84,21 @@ export function parseBundle(json: Buffer): Bundle {
 /** Sigstore bundle as JSON, UTF-8, ending in a newline. */
 export function serializeBundle(bundle: Bundle): Buffer {
   return Buffer.from(`${JSON.stringify(bundleToJSON(bundle), undefined, 2)}\n`);
+}
+
+function withoutUnverified(bundle: Bundle): Bundle {
+  const { content, tlogEntries } = bundle.verificationMaterial;
+  if (content.$case === 'x509CertificateChain') {
+    content.x509CertificateChain.certificates.splice(1);
+  }
+  for (const entry of tlogEntries) {
+    const checkpoint = entry.inclusionProof?.checkpoint;
+    if (checkpoint !== undefined) {
+      checkpoint.envelope = withoutForeignSignatures(checkpoint.envelope, entry.logId.keyId);
+    }
+    if (entry.inclusionPromise === undefined) {
+      entry.integratedTime = '0';
+    }
+  }
+  return bundle;
 }

@@ -178,6 +178,23 @@ describe('a changed bit in every byte of', () => {
     });
   });
 
+  test('the RFC 3161 response', async () => {
+    const file = digested(kubectl.bytes);
+    const json = JSON.stringify(kubectl.bundleV2());
+    const accept = (response: Buffer): Verified<Subject> => {
+      const bundle = parseBundle(Buffer.from(json));
+      bundle.verificationMaterial.timestampVerificationData = {
+        rfc3161Timestamps: [{ signedTimestamp: response }],
+      };
+      return verify(file, bundle, trust, EXPECTED);
+    };
+    const { timestampVerificationData } = parseBundle(Buffer.from(json)).verificationMaterial;
+    const response = timestampVerificationData?.rfc3161Timestamps[0]?.signedTimestamp;
+    if (response === undefined) throw new Error('no timestamp in this bundle');
+    expect(accept(response).identity).toEqual(EXPECTED);
+    await expectAllRefused(withFlips(response, [1]), accept);
+  });
+
   test('the evidence that the action keeps', async () => {
     const file = digested(kubectl.bytes);
     const evidence = serializeBundle(parseBundle(Buffer.from(JSON.stringify(kubectl.bundle()))));

@@ -6,11 +6,10 @@ import type { Subject } from '../verify/subject.js';
 import type { LogEntry, TransparencyLog } from './rekor.js';
 import type { Candidate, Evidence } from './source.js';
 
-/** What the log holds for the digest of one subject. The log is asked once at most. */
+/** What the log holds for the digest of one subject. */
 export class LoggedSignatures {
   readonly #log: TransparencyLog;
   readonly #subject: Subject;
-  #entries: Promise<LogEntry[]> | undefined;
 
   constructor(log: TransparencyLog, subject: Subject) {
     this.#log = log;
@@ -52,8 +51,7 @@ export class LoggedSignatures {
   }
 
   #all(): Promise<LogEntry[]> {
-    this.#entries ??= this.#log.entriesByDigest(this.#subject.sha256.toString('hex'));
-    return this.#entries;
+    return this.#log.entriesByDigest(this.#subject.sha256.toString('hex'));
   }
 
   /** Nothing for an entry of another kind: anybody may log anything for a digest. */

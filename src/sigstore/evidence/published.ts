@@ -30,7 +30,6 @@ export class PublishedEvidence implements EvidenceSource {
   readonly #context: PublicationContext;
   readonly #urls: PublishedUrls;
   readonly #pair: Promise<PublishedPair>;
-  readonly #early: Promise<EarlyAnswer | undefined>;
 
   /** @param claimedDigest SHA-256 of the artifact in hex, as an unsigned file beside it claims */
   constructor(
@@ -41,7 +40,7 @@ export class PublishedEvidence implements EvidenceSource {
     this.#context = context;
     this.#urls = urls;
     this.#pair = context.background.start(fetchPair(context.http, urls));
-    this.#early = context.background.start(this.#lookUpEarly(claimedDigest));
+    void context.background.start(this.#lookUpEarly(claimedDigest));
   }
 
   /** @throws {SetupError} */
@@ -67,8 +66,7 @@ export class PublishedEvidence implements EvidenceSource {
     logged: LoggedSignatures,
     detached: DetachedSignature,
   ): Promise<Evidence> {
-    const early = await this.#early.catch(() => undefined); // Asked again below.
-    const entry = await this.#lookUp(subject, logged, detached, early);
+    const entry = await this.#lookUp(subject, logged, detached);
     return entry === undefined
       ? logged.evidence(notLogged(this.#urls.name, subject))
       : { candidates: [{ bundle: toBundle(subject.sha256, detached, entry) }] };
@@ -82,7 +80,7 @@ export class PublishedEvidence implements EvidenceSource {
   ): Promise<Evidence> {
     const pair = await fetchPair(this.#context.http, this.#urls);
     if (pair.kind === 'complete' && signatureFailure(subject, pair.detached) === undefined) {
-      const entry = await this.#lookUp(subject, logged, pair.detached, undefined);
+      const entry = await this.#lookUp(subject, logged, pair.detached);
       if (entry !== undefined) {
         const bundle = toBundle(subject.sha256, pair.detached, entry);
         const recovered = `${failure.message}; verified with the pair that was published a moment later`;
@@ -99,13 +97,12 @@ export class PublishedEvidence implements EvidenceSource {
       : { candidates: [{ bundle: parseBundle(json) }] };
   }
 
-  async #lookUpEarly(claimedDigest: Promise<string | undefined>): Promise<EarlyAnswer | undefined> {
+  /** The log remembers its answer, so that it is here when the subject is. */
+  async #lookUpEarly(claimedDigest: Promise<string | undefined>): Promise<void> {
     const [pair, digest] = await Promise.all([this.#pair, claimedDigest]);
-    if (pair.kind !== 'complete' || digest === undefined) {
-      return undefined;
+    if (pair.kind === 'complete' && digest !== undefined) {
+      await this.#context.log.entryByLeafHash(leafHash(hashedRekordBody(digest, pair.detached)));
     }
-    const uuid = leafHash(hashedRekordBody(digest, pair.detached));
-    return { uuid, entry: await this.#context.log.entryByLeafHash(uuid) };
   }
 
   /** By the UUID that follows from digest, signature and certificate; then by the digest. */
@@ -113,21 +110,12 @@ export class PublishedEvidence implements EvidenceSource {
     subject: Subject,
     logged: LoggedSignatures,
     detached: DetachedSignature,
-    early: EarlyAnswer | undefined,
   ): Promise<LogEntry | undefined> {
     const uuid = leafHash(hashedRekordBody(subject.sha256.toString('hex'), detached));
-    const entry =
-      early?.uuid === uuid ? early.entry : await this.#context.log.entryByLeafHash(uuid);
+    const entry = await this.#context.log.entryByLeafHash(uuid);
     // The same pair in another encoding (line breaks in the PEM) has another UUID.
     return entry ?? (await logged.entryOf(detached));
   }
-}
-
-/** What the log said of the entry that a claimed digest leads to. */
-interface EarlyAnswer {
-  /** 64 hex digits. */
-  readonly uuid: string;
-  readonly entry: LogEntry | undefined;
 }
 
 /** Undefined when the signature verifies over the subject. */

@@ -17,6 +17,11 @@ const MAX_CANDIDATES = 30;
 /** RFC 6962: a tree of 2^64 leaves. */
 const MAX_PROOF_HASHES = 64;
 
+/** HTTP statuses. */
+const NO_ENTRY: ReadonlySet<number> = new Set([404]);
+/** Not found, method not allowed, gone, not implemented. */
+const NO_INDEX: ReadonlySet<number> = new Set([404, 405, 410, 501]);
+
 const ENTRY_ID = /^(?:[0-9a-f]{16})?([0-9a-f]{64})$/;
 const HASH = /^[0-9a-f]{64}$/;
 
@@ -47,10 +52,16 @@ export interface InclusionProof {
   readonly checkpoint: string;
 }
 
-/** A client for the HTTP API of Rekor v1. */
+/**
+ * A client for the HTTP API of Rekor v1.
+ *
+ * What the log answered once is not asked for again; what failed is.
+ */
 export class TransparencyLog {
   readonly #http: HttpClient;
   readonly #base: URL;
+  readonly #byLeafHash = new Map<string, Promise<LogEntry | undefined>>();
+  readonly #byDigest = new Map<string, Promise<LogEntry[]>>();
 
   /** @param base for example https://rekor.sigstore.dev/ */
   constructor(http: HttpClient, base: URL) {
@@ -64,7 +75,22 @@ export class TransparencyLog {
    * @param hash RFC 6962 leaf hash, 64 hex digits
    * @throws {SetupError} LOG_ENTRY_INVALID, LOG_UNAVAILABLE
    */
-  async entryByLeafHash(hash: string): Promise<LogEntry | undefined> {
+  entryByLeafHash(hash: string): Promise<LogEntry | undefined> {
+    return once(this.#byLeafHash, hash, () => this.#entryByLeafHash(hash));
+  }
+
+  /**
+   * The entries for an artifact, earliest first; at most thirty are looked at. None where the log
+   * has no index: Rekor's is deprecated, and Rekor v2 has none.
+   *
+   * @param sha256 digest of the artifact, 64 hex digits
+   * @throws {SetupError} LOG_ENTRY_INVALID, LOG_UNAVAILABLE
+   */
+  entriesByDigest(sha256: string): Promise<LogEntry[]> {
+    return once(this.#byDigest, sha256, () => this.#entriesByDigest(sha256));
+  }
+
+  async #entryByLeafHash(hash: string): Promise<LogEntry | undefined> {
     const url = new URL(`api/v1/log/entries/${hash}`, this.#base);
     const response = await this.#request(() => this.#http.read(url, MAX_ENTRY_BYTES));
     const entry = response === undefined ? undefined : parseLogEntries(response)[0];
@@ -74,13 +100,7 @@ export class TransparencyLog {
     return entry;
   }
 
-  /**
-   * The entries for an artifact, earliest first; at most thirty are looked at.
-   *
-   * @param sha256 digest of the artifact, 64 hex digits
-   * @throws {SetupError} LOG_ENTRY_INVALID, LOG_UNAVAILABLE
-   */
-  async entriesByDigest(sha256: string): Promise<LogEntry[]> {
+  async #entriesByDigest(sha256: string): Promise<LogEntry[]> {
     const uuids = (await this.#uuidsByDigest(sha256)).slice(0, MAX_CANDIDATES);
     const entries: LogEntry[] = [];
     const url = new URL('api/v1/log/entries/retrieve', this.#base);
@@ -97,8 +117,9 @@ export class TransparencyLog {
   async #uuidsByDigest(sha256: string): Promise<string[]> {
     const url = new URL('api/v1/index/retrieve', this.#base);
     const json = { hash: `sha256:${sha256}` };
-    const response = await this.#request(() =>
-      this.#http.read(url, MAX_INDEX_BYTES, { method: 'POST', json }),
+    const response = await this.#request(
+      () => this.#http.read(url, MAX_INDEX_BYTES, { method: 'POST', json }),
+      NO_INDEX,
     );
     const uuids = response === undefined ? [] : parseJson(response);
     if (
@@ -110,15 +131,18 @@ export class TransparencyLog {
     return uuids as string[];
   }
 
-  /** @returns undefined where the log answers that it holds no such entry */
-  async #request(request: () => Promise<Buffer>): Promise<Buffer | undefined> {
+  /** @returns undefined where the log answers with one of the statuses that say it holds nothing */
+  async #request(
+    request: () => Promise<Buffer>,
+    nothing: ReadonlySet<number> = NO_ENTRY,
+  ): Promise<Buffer | undefined> {
     try {
       return await request();
     } catch (error) {
       if (!(error instanceof TransferError)) {
         throw error;
       }
-      if (error.status === 404) {
+      if (error.status !== undefined && nothing.has(error.status)) {
         return undefined;
       }
       throw new SetupError(
@@ -129,6 +153,18 @@ export class TransparencyLog {
       );
     }
   }
+}
+
+/** The promise under a key, made when it is first asked for; forgotten when it rejects. */
+function once<T>(answers: Map<string, Promise<T>>, key: string, ask: () => Promise<T>): Promise<T> {
+  const known = answers.get(key);
+  if (known !== undefined) {
+    return known;
+  }
+  const answer = ask();
+  answers.set(key, answer);
+  answer.catch(() => answers.delete(key));
+  return answer;
 }
 
 /**

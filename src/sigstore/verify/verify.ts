@@ -10,13 +10,28 @@ import {
   type TrustMaterial,
 } from '@sigstore/verify';
 import { SetupError, explain } from '../../errors.js';
-import { decodeBase64 } from '../base64.js';
+import { isSignedByLogAlone } from '../checkpoint.js';
 import { KIND, VERSION_V1, VERSION_V2, leafHash, parseHashedRekord } from '../hashedrekord.js';
+import { certificateDefect } from './certificate.js';
 import { checkIdentity, type ExpectedIdentity } from './identity.js';
 import type { Subject } from './subject.js';
+import { timestampDefect } from './timestamp.js';
 
 /** RFC 5280 §4.2.1.12: id-kp-codeSigning. */
 const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
+/**
+ * How a SubjectPublicKeyInfo (DER, RFC 5480) of P-256, P-384 or P-521 begins: the curve by its
+ * name, the point uncompressed. OpenSSL takes other curves and encodings; Go's crypto/x509 does
+ * not.
+ */
+const EC_KEYS = [
+  '3059301306072a8648ce3d020106082a8648ce3d03010703420004',
+  '3076301006072a8648ce3d020106052b8104002203620004',
+  '30819b301006072a8648ce3d020106052b810400230381860004',
+];
+/** More are refused by sigstore-go (internal/limits). */
+const MAX_TIMESTAMPS = 32;
+/** Below 2^53. */
 const DECIMAL = /^(?:0|[1-9]\d{0,14})$/;
 
 /** Only this module holds the seal, so only {@link verify} can make a {@link Verified}. */
@@ -85,7 +100,7 @@ export function verify<S extends Subject>(
   checkEntryBody(entry, { digest: subject.sha256, signature, certificate });
   checkInclusionProofPresent(entry);
   checkInclusionProofMatchesCheckpoint(entry);
-  checkLogIndex(entry);
+  checkNumbers(entry);
   inspect(() => {
     checkIntegratedTime(entry, leaf);
   });
@@ -110,7 +125,7 @@ function signedContent(bundle: Bundle): SignedContent {
   const certificate =
     key.$case === 'certificate'
       ? key.certificate
-      : key.$case === 'x509CertificateChain'
+      : key.$case === 'x509CertificateChain' && key.x509CertificateChain.certificates.length === 1
         ? key.x509CertificateChain.certificates[0]
         : undefined;
   if (
@@ -132,17 +147,18 @@ function signedContent(bundle: Bundle): SignedContent {
 }
 
 function parseLeaf(certificate: Buffer): X509Certificate {
+  let leaf: X509Certificate;
   try {
-    const leaf = X509Certificate.parse(Buffer.from(certificate));
-    // Bits that the encoding (X.690 §8.6.2) declares unused are outside of every signature.
-    if (leaf.root.subs[2]?.value[0] !== 0) {
-      throw new Error('its signature does not end with a whole byte');
-    }
+    leaf = X509Certificate.parse(Buffer.from(certificate));
     createPublicKey({ key: leaf.publicKey, format: 'der', type: 'spki' });
-    return leaf;
   } catch (error) {
     throw untrusted(`the certificate cannot be read: ${explain(error)}`, error);
   }
+  const defect = certificateDefect(leaf);
+  if (defect !== undefined) {
+    throw untrusted(`it ${defect}`);
+  }
+  return leaf;
 }
 
 /** A certificate's fields are read when they are asked for: only then it shows that one is damaged. */
@@ -170,14 +186,16 @@ export function checkDigest(subject: Subject, digest: Buffer): void {
  * @param certificate X.509, DER
  */
 export function checkSignature(subject: Subject, signature: Buffer, certificate: Buffer): void {
-  const key = createPublicKey({
-    key: parseLeaf(certificate).publicKey,
-    format: 'der',
-    type: 'spki',
-  });
+  const { publicKey } = parseLeaf(certificate);
+  const key = createPublicKey({ key: publicKey, format: 'der', type: 'spki' });
   if (key.asymmetricKeyType !== 'ec') {
     throw untrusted(
       `the certificate holds a key of type ${key.asymmetricKeyType ?? 'unknown'}, not ECDSA`,
+    );
+  }
+  if (!EC_KEYS.some((beginning) => publicKey.toString('hex').startsWith(beginning))) {
+    throw untrusted(
+      'the certificate holds a key that is not an uncompressed point on P-256, P-384 or P-521',
     );
   }
   if (!subject.isSignedBy(key, signature)) {
@@ -236,8 +254,8 @@ export function checkInclusionProofPresent(entry: TransparencyLogEntry): void {
 }
 
 /**
- * Tree size and root hash that the proof states are those of the signed checkpoint, and the
- * checkpoint's signatures are well-formed.
+ * Tree size and root hash that the proof states are those of the checkpoint, and the checkpoint
+ * has one signature, which names the log. Whether that verifies is for `@sigstore/verify` to say.
  *
  * `@sigstore/verify` computes with the checkpoint's; other readers of the bundle take the proof's.
  */
@@ -247,13 +265,8 @@ export function checkInclusionProofMatchesCheckpoint(entry: TransparencyLogEntry
   if (proof?.treeSize !== size || proof?.rootHash.toString('base64') !== root) {
     throw invalidEntry('its inclusion proof ends in another tree than its checkpoint');
   }
-  // Signed note: the signatures stand behind an empty line, each written in the one canonical way.
-  const signatures = proof?.checkpoint?.envelope.split('\n\n').slice(1).join('\n\n') ?? '';
-  for (const written of signatures.replace(/\n$/, '').split('\n')) {
-    const [, signature = ''] = /^\u2014 \S+ (\S+)$/.exec(written) ?? [];
-    if (decodeBase64(signature) === undefined) {
-      throw invalidEntry('its checkpoint has a malformed signature');
-    }
+  if (!isSignedByLogAlone(proof?.checkpoint?.envelope ?? '', entry.logId.keyId)) {
+    throw invalidEntry('its checkpoint does not have the signature of its log alone');
   }
 }
 
@@ -270,11 +283,21 @@ export function checkIntegratedTime(entry: TransparencyLogEntry, leaf: X509Certi
   }
 }
 
-/** Without a promise the position in the whole log is signed by nobody: it must be the proof's. */
-export function checkLogIndex(entry: TransparencyLogEntry): void {
-  const { logIndex, inclusionPromise, inclusionProof } = entry;
-  if (!DECIMAL.test(logIndex) || !DECIMAL.test(entry.integratedTime)) {
-    throw invalidEntry('its log index or time is not a number');
+/**
+ * Indexes, tree size and time are written in the one way that every reader takes for the same
+ * number.
+ *
+ * Without a promise nobody signed the position in the whole log and the time: the one must be the
+ * proof's, the other absent.
+ */
+export function checkNumbers(entry: TransparencyLogEntry): void {
+  const { logIndex, integratedTime, inclusionPromise, inclusionProof } = entry;
+  const numbers = [logIndex, integratedTime, inclusionProof?.logIndex, inclusionProof?.treeSize];
+  if (!numbers.every((number) => number !== undefined && DECIMAL.test(number))) {
+    throw invalidEntry('its log index, tree size or time is not a number');
+  }
+  if (inclusionPromise === undefined && integratedTime !== '0') {
+    throw invalidEntry('it has a time that nobody signed');
   }
   if (inclusionPromise === undefined && logIndex !== inclusionProof?.logIndex) {
     throw invalidEntry('its log index is not that of its inclusion proof');
@@ -289,17 +312,42 @@ export function checkLogIndex(entry: TransparencyLogEntry): void {
  */
 function checkAgainstTrustRoot(subject: Subject, bundle: Bundle, trust: TrustMaterial): Date {
   const entity = signedEntity(subject, bundle);
-  const verifier = new Verifier(trust, {
-    ctlogThreshold: 1,
-    tlogThreshold: 1,
-    timestampThreshold: 1,
-  });
+  // An authority's constraints in extensions that nobody here processes must not be ignored.
+  const certificateAuthorities = trust.certificateAuthorities.filter(({ certChain }) =>
+    certChain.every((certificate) => certificateDefect(certificate) === undefined),
+  );
+  const timestamps = timestampResponses(bundle);
+  if (timestamps.length > MAX_TIMESTAMPS) {
+    throw invalidEntry(`it has ${String(timestamps.length)} timestamps`);
+  }
+  const verifier = new Verifier(
+    { ...trust, certificateAuthorities },
+    { ctlogThreshold: 1, tlogThreshold: 1, timestampThreshold: 1 },
+  );
   try {
     verifier.verify(entity);
   } catch (error) {
     throw translated(error);
   }
+  checkTimestampResponses(timestamps, trust);
   return earliestTime(entity);
+}
+
+/** DER TimeStampResp. */
+function timestampResponses({ verificationMaterial }: Bundle): Buffer[] {
+  const { rfc3161Timestamps = [] } = verificationMaterial.timestampVerificationData ?? {};
+  return rfc3161Timestamps.map(({ signedTimestamp }) => signedTimestamp);
+}
+
+/** No byte of an RFC 3161 response can be changed by anybody but its authority. */
+function checkTimestampResponses(responses: readonly Buffer[], trust: TrustMaterial): void {
+  const chains = trust.timestampAuthorities.map(({ certChain }) => certChain);
+  for (const response of responses) {
+    const defect = timestampDefect(response, chains);
+    if (defect !== undefined) {
+      throw invalidEntry(`its timestamp ${defect}`);
+    }
+  }
 }
 
 /**

@@ -28,10 +28,11 @@ beforeAll(async () => {
   const logged = world.release.signAndLog(artifact).entry;
   if (logged === undefined) throw new Error('not logged');
   entry = logged;
-  log = new TransparencyLog(httpClient(), new URL(`${world.logServer.url}/`));
 });
 
 beforeEach(() => {
+  // A new one, because it remembers answers.
+  log = new TransparencyLog(httpClient(), new URL(`${world.logServer.url}/`));
   world.reset();
   world.log.index.clear();
   world.log.index.set(digest, [entry.uuid]);
@@ -234,10 +235,20 @@ describe('entriesByDigest', () => {
     expect(world.logServer.requestsFor('/log/entries/retrieve')).toHaveLength(3);
   });
 
-  test('finds none where the index has none, or is not there', async () => {
+  test('finds none where the index has none', async () => {
     expect(await log.entriesByDigest('0'.repeat(64))).toEqual([]);
-    world.logServer.fail('/index/retrieve', fault.status(404));
+  });
+
+  // Rekor without index answers 501 (pkg/api/index.go, SearchIndexNotImplementedHandler).
+  test.each([404, 405, 410, 501])('finds none where the index answers %i', async (status) => {
+    world.logServer.fail('/index/retrieve', fault.status(status), Infinity);
     expect(await log.entriesByDigest(digest)).toEqual([]);
+    expect(world.logServer.requests).toHaveLength(1);
+  });
+
+  test.each([405, 410, 501])('says so when the entries answer %i', async (status) => {
+    world.logServer.fail('/log/entries/retrieve', fault.status(status), Infinity);
+    expect(await codeOfRejection(log.entriesByDigest(digest))).toBe('LOG_UNAVAILABLE');
   });
 
   test('gives up when the run ends, and does not blame the log', async () => {
@@ -258,8 +269,40 @@ describe('entriesByDigest', () => {
     },
   );
 
-  test('says so when the index cannot be asked', async () => {
-    world.logServer.fail('/index/retrieve', fault.status(400), Infinity);
+  test.each([400, 403])('says so when the index answers %i', async (status) => {
+    world.logServer.fail('/index/retrieve', fault.status(status), Infinity);
     expect(await codeOfRejection(log.entriesByDigest(digest))).toBe('LOG_UNAVAILABLE');
+  });
+});
+
+describe('an answer', () => {
+  const hash = (): string => entry.uuid.slice(-64);
+  const unknown = '0'.repeat(64);
+
+  test.each<[string, () => Promise<unknown>, number]>([
+    ['with an entry', () => log.entryByLeafHash(hash()), 1],
+    ['that there is no such entry', () => log.entryByLeafHash(unknown), 1],
+    ['with entries for a digest', () => log.entriesByDigest(digest), 2],
+    ['that there are none', () => log.entriesByDigest(unknown), 1],
+  ])('%s is remembered', async (_, ask, requests) => {
+    const [first] = await Promise.all([ask(), ask()]);
+    expect(await ask()).toBe(first);
+    expect(world.logServer.requests).toHaveLength(requests);
+  });
+
+  test('about one thing is no answer about another', async () => {
+    expect(await log.entryByLeafHash(unknown)).toBeUndefined();
+    expect(await log.entryByLeafHash(hash())).toBeDefined();
+    expect(await log.entriesByDigest(unknown)).toEqual([]);
+    expect(await log.entriesByDigest(digest)).toHaveLength(1);
+  });
+
+  test.each<[string, () => Promise<unknown>]>([
+    ['an entry', () => log.entryByLeafHash(hash())],
+    ['entries for a digest', () => log.entriesByDigest(digest)],
+  ])('that fails is asked for again: %s', async (_, ask) => {
+    world.logServer.fail(/./, fault.status(400), 1);
+    expect(await codeOfRejection(ask())).toBe('LOG_UNAVAILABLE');
+    expect(await codeOfRejection(ask())).toBeUndefined();
   });
 });

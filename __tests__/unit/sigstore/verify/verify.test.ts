@@ -1,3 +1,4 @@
+import { createPublicKey, generateKeyPairSync, sign as signBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Bundle, TransparencyLogEntry } from '@sigstore/bundle';
 import { X509Certificate } from '@sigstore/core';
@@ -13,8 +14,8 @@ import {
   checkInclusionProofMatchesCheckpoint,
   checkInclusionProofPresent,
   checkIntegratedTime,
-  checkLogIndex,
   checkLogValidity,
+  checkNumbers,
   checkSignature,
   verify,
   type Verified,
@@ -26,6 +27,7 @@ import {
   MINUTE,
   RELEASE_IDENTITY,
   RELEASE_ISSUER,
+  TimestampAuthority,
   World,
   hashedRekordBody,
   type IssueOptions,
@@ -33,6 +35,8 @@ import {
   type SignOptions,
   type TrustedRootJson,
 } from '../../../support/index.js';
+import { bitString, elementsOf, integer, sequence } from '../../../support/der.js';
+import { extension, spki } from '../../../support/x509.js';
 import { codeOf } from '../errors.js';
 import { answeredEntry, bundleOf, Signer, type SignedFile } from '../signed-file.js';
 
@@ -81,6 +85,15 @@ const flip = (bytes: Buffer): Buffer => {
   copy.writeUInt8(copy.readUInt8(copy.length - 1) ^ 0x01, copy.length - 1);
   return copy;
 };
+
+function withTimestamps(bundle: Bundle, ...responses: readonly Buffer[]): void {
+  bundle.verificationMaterial.timestampVerificationData = {
+    rfc3161Timestamps: responses.map((signedTimestamp) => ({ signedTimestamp })),
+  };
+}
+
+const verifySigned = (bundle: Bundle): Verified<Subject> =>
+  verify(signer.file(artifact), bundle, trust, expected);
 
 /** Signs as everybody does, changes one thing, and verifies. */
 function codeAfter(change: (signed: SignedFile) => void, options: SignOptions = {}): unknown {
@@ -302,6 +315,60 @@ describe('verify', () => {
       },
     ],
     [
+      'a certificate behind the leaf',
+      'SIGNATURE_MALFORMED',
+      ({ bundle, signed }) => {
+        const certificates = [signed.certificate.der, world.authority.intermediate].map(
+          (rawBytes) => ({ rawBytes }),
+        );
+        const x509CertificateChain = { certificates };
+        const content = { $case: 'x509CertificateChain', x509CertificateChain } as const;
+        bundle.verificationMaterial.content = content;
+      },
+    ],
+    [
+      'a log index of the proof in hexadecimal',
+      'LOG_ENTRY_INVALID',
+      ({ bundle }) => {
+        proofOf(bundle).logIndex = `0x${Number(proofOf(bundle).logIndex).toString(16)}`;
+      },
+    ],
+    [
+      'a log index of the proof with blanks around it',
+      'LOG_ENTRY_INVALID',
+      ({ bundle }) => {
+        proofOf(bundle).logIndex = ` ${proofOf(bundle).logIndex}\n`;
+      },
+    ],
+    [
+      'a checkpoint with the log’s signature twice',
+      'LOG_ENTRY_INVALID',
+      ({ bundle }) => {
+        const { checkpoint } = proofOf(bundle);
+        if (checkpoint === undefined) throw new Error('no checkpoint');
+        checkpoint.envelope += checkpoint.envelope.split('\n\n')[1] ?? '';
+      },
+    ],
+    [
+      'a checkpoint with a signature of somebody else',
+      'LOG_ENTRY_INVALID',
+      ({ bundle }) => {
+        const { checkpoint } = proofOf(bundle);
+        if (checkpoint === undefined) throw new Error('no checkpoint');
+        checkpoint.envelope += '\u2014 witness.test AAAAAAAA\n';
+      },
+    ],
+    [
+      'a checkpoint whose signature names another log',
+      'LOG_ENTRY_INVALID',
+      ({ bundle }) => {
+        const { checkpoint } = proofOf(bundle);
+        if (checkpoint === undefined) throw new Error('no checkpoint');
+        // A part of the log's URL, which is all that @sigstore/verify asks for.
+        checkpoint.envelope = checkpoint.envelope.replace(/\u2014 \S+/, '\u2014 127');
+      },
+    ],
+    [
       'a log index that the log did not sign',
       'LOG_ENTRY_INVALID',
       ({ bundle }) => {
@@ -325,6 +392,44 @@ describe('verify', () => {
       },
     ],
     [
+      'a timestamp whose status is not granted',
+      'LOG_ENTRY_INVALID',
+      ({ bundle, signed }) => {
+        const timestamp = (status: number): Buffer =>
+          world.timestampAuthority.timestamp(signed.signature, signed.entry?.integratedTime, {
+            status: sequence(integer(status)),
+          });
+        withTimestamps(bundle, timestamp(0));
+        expect(codeOf(() => verifySigned(bundle))).toBeUndefined();
+        withTimestamps(bundle, timestamp(1));
+      },
+    ],
+    [
+      'a bad timestamp beside a good one',
+      'LOG_ENTRY_INVALID',
+      ({ bundle, signed }) => {
+        const at = signed.entry?.integratedTime;
+        const good = world.timestampAuthority.timestamp(signed.signature, at);
+        withTimestamps(bundle, good);
+        expect(codeOf(() => verifySigned(bundle))).toBeUndefined();
+        withTimestamps(bundle, good, TimestampAuthority.create().timestamp(signed.signature, at));
+      },
+    ],
+    [
+      'more timestamps than others read',
+      'LOG_ENTRY_INVALID',
+      ({ bundle, signed }) => {
+        // The library takes two of the same authority and time for a duplicate.
+        const begin = signed.entry?.integratedTime.getTime() ?? 0;
+        const timestamps = Array.from({ length: 33 }, (_, n) =>
+          world.timestampAuthority.timestamp(signed.signature, new Date(begin + n * 1000)),
+        );
+        withTimestamps(bundle, ...timestamps.slice(1));
+        expect(codeOf(() => verifySigned(bundle))).toBeUndefined();
+        withTimestamps(bundle, ...timestamps);
+      },
+    ],
+    [
       'a timestamp over something else',
       'LOG_ENTRY_INVALID',
       ({ bundle, signed }) => {
@@ -345,8 +450,41 @@ describe('verify', () => {
     ['no certificate timestamp', 'CERTIFICATE_UNTRUSTED', { certificate: { sct: 'none' } }],
     ['an authority', 'CERTIFICATE_UNTRUSTED', { certificate: { isCA: true } }],
     ['a server', 'CERTIFICATE_UNTRUSTED', { certificate: { extendedKeyUsages: [] } }],
+    [
+      'two lists of names',
+      'CERTIFICATE_UNTRUSTED',
+      { certificate: { moreExtensions: [extension.subjectAlternativeName([], false)] } },
+    ],
+    [
+      'unknown constraints',
+      'CERTIFICATE_UNTRUSTED',
+      { certificate: { moreExtensions: [extension.of('1.3.6.1.4.1.99999.1', integer(1), true)] } },
+    ],
   ])('refuses a certificate of %s', (_, code, options) => {
     expect(codeAfter(() => {}, options)).toBe(code);
+  });
+
+  test('accepts a certificate with an unknown extension that is not critical', () => {
+    const unknown = extension.of('1.3.6.1.4.1.99999.1', integer(1));
+    expect(codeAfter(() => {}, { certificate: { moreExtensions: [unknown] } })).toBeUndefined();
+  });
+
+  test.each([
+    ['accepts', false, undefined],
+    ['refuses', true, 'CERTIFICATE_UNTRUSTED'],
+  ])('%s an authority with name constraints where they are critical: %s', (_, critical, code) => {
+    const { validFrom, ctLog } = world;
+    // Go evaluates name constraints; nobody here does.
+    const moreExtensions = [extension.of('2.5.29.30', sequence(), critical)];
+    const authority = CertificateAuthority.create({ validFrom, ctLog, moreExtensions });
+    const root = world.trustedRoot();
+    const [first] = root.certificateAuthorities;
+    if (first === undefined) throw new Error('no authority');
+    first.certChain.certificates = authority.chain.map((der) => ({
+      rawBytes: der.toString('base64'),
+    }));
+    const { file, bundle } = signer.sign(artifact, { authority });
+    expect(codeOf(() => verify(file, bundle, trustOf(root), expected))).toBe(code);
   });
 
   test('refuses a certificate of an unknown authority', () => {
@@ -466,6 +604,50 @@ describe('checkSignature', () => {
     expect(check(file, signature, stranger.certificate)).toBe('SIGNATURE_MISMATCH');
     expect(check(file, Buffer.alloc(0), certificate)).toBe('SIGNATURE_MISMATCH');
     expect(check(file, signature, certificate)).toBeUndefined();
+  });
+
+  test.each([
+    ['P-256', undefined],
+    ['P-384', undefined],
+    ['P-521', undefined],
+    ['secp224r1', 'CERTIFICATE_UNTRUSTED'],
+    ['secp256k1', 'CERTIFICATE_UNTRUSTED'],
+    ['brainpoolP256r1', 'CERTIFICATE_UNTRUSTED'],
+  ])('a key on %s: %s', (namedCurve, code) => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve });
+    const certificate = world.authority.issue({ key: privateKey });
+    const file = signer.file(artifact);
+    expect(check(file, certificate.sign(artifact), certificate)).toBe(code);
+  });
+
+  test('refuses a compressed point', () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const [algorithm = Buffer.alloc(0)] = elementsOf(spki(privateKey));
+    const point = spki(privateKey).subarray(-65);
+    const compressed = Buffer.concat([
+      Buffer.of(2 + (point.readUInt8(64) & 1)),
+      point.subarray(1, 33),
+    ]);
+    const key = createPublicKey({
+      key: sequence(algorithm, bitString(compressed)),
+      format: 'der',
+      type: 'spki',
+    });
+    const sign = (bytes: Buffer): Buffer => signBytes('sha256', bytes, privateKey);
+    const certificate = { ...world.authority.certify(key), privateKey, sign };
+    expect(X509Certificate.parse(certificate.pem).publicKey).toHaveLength(59);
+    const file = signer.file(artifact);
+    expect(check(file, certificate.sign(artifact), certificate)).toBe('CERTIFICATE_UNTRUSTED');
+  });
+
+  test('refuses a curve that is written out', () => {
+    const { privateKey } = generateKeyPairSync('ec', {
+      namedCurve: 'P-256',
+      paramEncoding: 'explicit',
+    });
+    const certificate = world.authority.issue({ key: privateKey });
+    const file = signer.file(artifact);
+    expect(check(file, certificate.sign(artifact), certificate)).toBe('CERTIFICATE_UNTRUSTED');
   });
 
   test.each(['rsa', 'ed25519'] as const)('refuses a key of type %s', (key) => {
@@ -623,10 +805,10 @@ describe('checkIntegratedTime', () => {
   });
 });
 
-describe('checkLogIndex', () => {
+describe('checkNumbers', () => {
   const check = (change: Partial<TransparencyLogEntry>, kind: 'v1' | 'v2' = 'v1'): unknown => {
     const { bundle } = kind === 'v1' ? signer.sign(artifact) : signer.signV2(artifact);
-    return codeOf(() => checkLogIndex({ ...entryOf(bundle), ...change }));
+    return codeOf(() => checkNumbers({ ...entryOf(bundle), ...change }));
   };
 
   test('accepts the index in the whole log, which the promise holds', () => {
@@ -639,11 +821,24 @@ describe('checkLogIndex', () => {
     expect(check({ inclusionPromise: undefined })).toBe('LOG_ENTRY_INVALID');
   });
 
-  test.each(['', '-1', '1.0', '1e3', ' 1', '1\n', '0x1', '1'.repeat(20)])(
-    'refuses %j as index or time',
+  test('accepts no time that nobody signed', () => {
+    expect(check({ integratedTime: '1700000000' })).toBeUndefined();
+    expect(check({ integratedTime: '1700000000' }, 'v2')).toBe('LOG_ENTRY_INVALID');
+  });
+
+  test.each(['', '-1', '1.0', '1e3', ' 1', '1\n', '01', '0x1', '1'.repeat(20)])(
+    'refuses %j as index, size or time',
     (text) => {
+      const { inclusionProof } = entryOf(signer.sign(artifact).bundle);
+      if (inclusionProof === undefined) throw new Error('no proof');
       expect(check({ logIndex: text })).toBe('LOG_ENTRY_INVALID');
       expect(check({ integratedTime: text })).toBe('LOG_ENTRY_INVALID');
+      for (const change of [{ logIndex: text }, { treeSize: text }]) {
+        expect(check({ inclusionProof: inclusionProof })).toBeUndefined();
+        expect(check({ inclusionProof: { ...inclusionProof, ...change } })).toBe(
+          'LOG_ENTRY_INVALID',
+        );
+      }
     },
   );
 });

@@ -1,0 +1,195 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { X509Certificate } from '@sigstore/core';
+import seeds from '@sigstore/tuf/seeds.json' with { type: 'json' };
+import { parseCertificate } from '../../../../src/sigstore/detached.js';
+import { PUBLIC_MIRROR } from '../../../../src/sigstore/trust/public-instance.js';
+import { parseTrustedRoot } from '../../../../src/sigstore/trust/trusted-root.js';
+import { certificateDefect } from '../../../../src/sigstore/verify/certificate.js';
+import {
+  bitString,
+  boolean,
+  contentOf,
+  elementsOf,
+  integer,
+  nullValue,
+  octetString,
+  oid,
+  sequence,
+  tagged,
+  taggedPrimitive,
+  utf8String,
+} from '../../../support/der.js';
+import { CertificateAuthority, RELEASE_ISSUER } from '../../../support/index.js';
+import { extension, generalName, OID } from '../../../support/x509.js';
+
+const FIXTURES = join(import.meta.dirname, '../../../fixtures');
+const STAGING = join(FIXTURES, 'rfc3161-unsigned-bytes/trusted_root.json');
+const KUBECTL = join(FIXTURES, 'v1.26.0-rc.1-linux-amd64-kubectl/kubectl.cert');
+
+const authority = CertificateAuthority.create();
+const genuine = authority.issue().der;
+
+const defectOf = (der: Buffer): string | undefined =>
+  certificateDefect(X509Certificate.parse(Buffer.from(der)));
+
+const withExtensions = (...moreExtensions: readonly Buffer[]): Buffer =>
+  authority.issue({ moreExtensions }).der;
+
+const UNKNOWN = '1.3.6.1.4.1.99999.1';
+const value = utf8String('a value');
+const mallory = generalName.rfc822Name('mallory@example.com');
+
+test.each([
+  ['a leaf as Fulcio issues it', genuine],
+  ['an intermediate', authority.intermediate],
+  ['a root', authority.root],
+  ['one with an unknown extension', withExtensions(extension.of(UNKNOWN, value))],
+])('accepts %s', (_, der) => {
+  expect(defectOf(der)).toBeUndefined();
+});
+
+test.each([
+  ['public', Buffer.from(seeds[PUBLIC_MIRROR].targets['trusted_root.json'], 'base64')],
+  ['staging', readFileSync(STAGING)],
+])('accepts every certificate of Sigstore’s %s instance', (_, json) => {
+  const { certificateAuthorities, timestampAuthorities } = parseTrustedRoot(json);
+  const certificates = [...certificateAuthorities, ...timestampAuthorities].flatMap(
+    ({ certChain }) => certChain,
+  );
+  expect(certificates.length).toBeGreaterThan(3);
+  expect(certificates.map(certificateDefect).filter((defect) => defect !== undefined)).toEqual([]);
+});
+
+test('accepts the certificate of kubectl v1.26.0-rc.1', () => {
+  expect(defectOf(parseCertificate(readFileSync(KUBECTL)))).toBeUndefined();
+});
+
+// Go: "x509: certificate contains duplicate extension with OID" (parser.go, parseCertificate).
+test.each([
+  ['subject alternative name', extension.subjectAlternativeName([mallory], true), '2.5.29.17'],
+  ['… that is not critical', extension.subjectAlternativeName([mallory], false), '2.5.29.17'],
+  ['older issuer', extension.of('1.3.6.1.4.1.57264.1.1', Buffer.from(RELEASE_ISSUER)), '57264.1.1'],
+  ['newer issuer', extension.of('1.3.6.1.4.1.57264.1.8', utf8String(RELEASE_ISSUER)), '57264.1.8'],
+  ['extended key usage', extension.extendedKeyUsage([OID.codeSigning]), '2.5.29.37'],
+  ['key usage', extension.keyUsage(['digitalSignature']), '2.5.29.15'],
+  ['certificate timestamp', extension.of('1.3.6.1.4.1.11129.2.4.2', octetString(value)), '11129'],
+])('refuses a second %s', (_, second, name) => {
+  expect(defectOf(withExtensions(second))).toMatch(
+    new RegExp(`^has more than one extension [\\d.]*${name}`),
+  );
+});
+
+test('refuses second basic constraints', () => {
+  const constraints = extension.basicConstraints(false);
+  expect(defectOf(withExtensions(constraints))).toBeUndefined();
+  expect(defectOf(withExtensions(constraints, constraints))).toContain('2.5.29.19');
+});
+
+test('refuses an unknown extension that is there twice', () => {
+  const unknown = extension.of(UNKNOWN, value);
+  expect(defectOf(withExtensions(unknown, unknown))).toContain(UNKNOWN);
+});
+
+// Go: UnhandledCriticalExtensions. It also knows name and policy constraints; nobody here does.
+test.each([UNKNOWN, '2.5.29.30', '2.5.29.36', '1.3.6.1.4.1.57264.1.9'])(
+  'refuses a critical extension %s',
+  (dotted) => {
+    expect(defectOf(withExtensions(extension.of(dotted, value)))).toBeUndefined();
+    expect(defectOf(withExtensions(extension.of(dotted, value, true)))).toBe(
+      `has an unknown critical extension ${dotted}`,
+    );
+  },
+);
+
+test.each([
+  ['no value', sequence(oid(UNKNOWN))],
+  ['two values', sequence(oid(UNKNOWN), octetString(value), octetString(value))],
+  ['a value that is no OCTET STRING', sequence(oid(UNKNOWN), value)],
+  ['no OID', sequence(octetString(value), octetString(value))],
+  ['something behind the value', sequence(oid(UNKNOWN), boolean(true), octetString(value), value)],
+  [
+    'criticality that is neither true nor false',
+    sequence(oid(UNKNOWN), Buffer.of(1, 1, 7), octetString(value)),
+  ],
+  ['nothing', sequence()],
+])('refuses an extension with %s', (_, malformed) => {
+  expect(defectOf(withExtensions(malformed))).toMatch(/malformed extension|cannot be read/);
+});
+
+test('refuses a name behind the list of names', () => {
+  const names = sequence(generalName.rfc822Name('release@example.com'));
+  const withNames = (...lists: readonly Buffer[]): string | undefined =>
+    defectOf(
+      authority.issue({
+        subjectAlternativeName: [],
+        moreExtensions: [extension.of('2.5.29.17', Buffer.concat(lists), true)],
+      }).der,
+    );
+  expect(withNames(names)).toBeUndefined();
+  expect(withNames(names, sequence(mallory))).toBe('has a malformed extension 2.5.29.17');
+  expect(withNames()).toBe('has a malformed extension 2.5.29.17');
+});
+
+/** The genuine certificate with other parts; its signature no longer fits, and is not looked at. */
+function changed(change: (parts: Parts) => Partial<Parts>): string | undefined {
+  const [tbs = Buffer.alloc(0), algorithm = Buffer.alloc(0), signature = Buffer.alloc(0)] =
+    elementsOf(genuine);
+  const parts: Parts = { tbs: elementsOf(tbs), algorithm, signature, more: [] };
+  const all = { ...parts, ...change(parts) };
+  return defectOf(sequence(sequence(...all.tbs), all.algorithm, all.signature, ...all.more));
+}
+
+interface Parts {
+  readonly tbs: readonly Buffer[];
+  readonly algorithm: Buffer;
+  readonly signature: Buffer;
+  readonly more: readonly Buffer[];
+}
+
+test.each<[string, RegExp, (parts: Parts) => Partial<Parts>]>([
+  [
+    'another algorithm beside the signature',
+    /two different signature algorithms/,
+    () => ({ algorithm: sequence(oid(OID.ecdsaWithSha256)) }),
+  ],
+  [
+    'parameters beside the signature',
+    /two different signature algorithms/,
+    () => ({ algorithm: sequence(oid(OID.ecdsaWithSha384), nullValue()) }),
+  ],
+  [
+    'a part of a byte',
+    /whole byte/,
+    ({ signature }) => ({ signature: bitString(contentOf(signature).subarray(1), 1) }),
+  ],
+  ['something behind the signature', /exactly the fields/, () => ({ more: [value] })],
+  ['no version', /exactly the fields/, ({ tbs }) => ({ tbs: tbs.slice(1) })],
+  ['version 1', /version v1/, ({ tbs }) => ({ tbs: tbs.with(0, tagged(0, integer(0))) })],
+  ['version 4', /version v4/, ({ tbs }) => ({ tbs: tbs.with(0, tagged(0, integer(3))) })],
+  [
+    'a negative serial number',
+    /negative/,
+    ({ tbs }) => ({ tbs: tbs.with(1, Buffer.of(2, 1, 0x80)) }),
+  ],
+  [
+    'a unique identifier',
+    /exactly the fields/,
+    ({ tbs }) => ({ tbs: tbs.toSpliced(7, 0, taggedPrimitive(1, Buffer.of(0, 1))) }),
+  ],
+  [
+    'two lists of extensions',
+    /exactly the fields/,
+    ({ tbs }) => ({ tbs: [...tbs, ...tbs.slice(-1)] }),
+  ],
+  [
+    'something behind the extensions',
+    /exactly the fields/,
+    ({ tbs }) => ({ tbs: tbs.with(7, tagged(3, sequence(), sequence())) }),
+  ],
+  ['no extensions', /exactly the fields/, ({ tbs }) => ({ tbs: tbs.slice(0, -1) })],
+])('refuses %s', (_, reason, change) => {
+  expect(changed(() => ({}))).toBeUndefined();
+  expect(changed(change)).toMatch(reason);
+});

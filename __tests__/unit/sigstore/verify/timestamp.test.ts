@@ -1,0 +1,157 @@
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { RFC3161Timestamp, X509Certificate } from '@sigstore/core';
+import { parseBundle } from '../../../../src/sigstore/bundle.js';
+import { parseTrustedRoot } from '../../../../src/sigstore/trust/trusted-root.js';
+import { timestampDefect } from '../../../../src/sigstore/verify/timestamp.js';
+import { verify } from '../../../../src/sigstore/verify/verify.js';
+import { Digester, type DigestedFile } from '../../../../src/files/digested-file.js';
+import { integer, nullValue, oid, sequence, setOf, utf8String } from '../../../support/der.js';
+import { TimestampAuthority, type UnsignedParts } from '../../../support/index.js';
+import { OID } from '../../../support/x509.js';
+import { codeOf } from '../errors.js';
+
+const authority = TimestampAuthority.create();
+const other = TimestampAuthority.create();
+const chainOf = ({ chain }: TimestampAuthority): X509Certificate[] =>
+  chain.map((der) => X509Certificate.parse(Buffer.from(der)));
+const chains = [chainOf(other), chainOf(authority)];
+const signature = Buffer.from('a signature');
+
+const defectOf = (parts: UnsignedParts): string | undefined =>
+  timestampDefect(authority.timestamp(signature, new Date(), parts), chains);
+
+const algorithm = (dotted: string, ...parameters: readonly Buffer[]): Buffer =>
+  sequence(oid(dotted), ...parameters);
+
+test.each<[string, UnsignedParts]>([
+  ['as authorities write it', {}],
+  ['without certificate', { certificates: [] }],
+  ['with the whole chain', { certificates: authority.chain }],
+  ['with the chain in another order', { certificates: [authority.root, authority.leaf] }],
+  [
+    'with parameters of the digest algorithm',
+    { digestAlgorithm: algorithm(OID.sha256, nullValue()) },
+  ],
+])('accepts a response %s', (_, parts) => {
+  expect(defectOf(parts)).toBeUndefined();
+});
+
+test.each<[string, string, UnsignedParts]>([
+  ['granted with modifications', 'another status', { status: sequence(integer(1)) }],
+  ['rejected', 'another status', { status: sequence(integer(2)) }],
+  [
+    'with a text',
+    'another status',
+    { status: sequence(integer(0), sequence(utf8String('a text'))) },
+  ],
+  ['without status', 'another status', { status: sequence() }],
+  ['of another CMS version', 'other signed data', { signedDataVersion: 1 }],
+  ['with something behind the TSTInfo', 'other signed data', { behindInfo: sequence(integer(1)) }],
+  ['with a revocation list', 'other signed data', { revocationLists: [sequence()] }],
+  ['with two signers', 'other signed data', { signers: 2 }],
+  ['without signer', 'other signed data', { signers: 0 }],
+  [
+    'with unsigned attributes',
+    'a malformed signer',
+    { unsignedAttributes: [sequence(oid('1.2.3'), setOf())] },
+  ],
+  ['with another signer version', 'a malformed signer', { signerVersion: 3 }],
+  [
+    'that lists another digest algorithm',
+    'other digest algorithms',
+    { listedDigestAlgorithm: algorithm('2.16.840.1.101.3.4.2.3') },
+  ],
+  [
+    'that lists other parameters',
+    'other digest algorithms',
+    { listedDigestAlgorithm: algorithm(OID.sha256, nullValue()) },
+  ],
+  ['with SHA-1', 'unknown algorithms', { digestAlgorithm: algorithm('1.3.14.3.2.26') }],
+  [
+    'with parameters that are not NULL',
+    'unknown algorithms',
+    { digestAlgorithm: algorithm(OID.sha256, integer(1)) },
+  ],
+  [
+    'with a NULL that is not empty',
+    'unknown algorithms',
+    { digestAlgorithm: algorithm(OID.sha256, Buffer.of(5, 1, 0)) },
+  ],
+  [
+    'with an unknown signature algorithm',
+    'unknown algorithms',
+    { signatureAlgorithm: algorithm('1.2.3') },
+  ],
+  [
+    'with parameters of the signature algorithm',
+    'unknown algorithms',
+    { signatureAlgorithm: algorithm(OID.ecdsaWithSha256, nullValue()) },
+  ],
+  [
+    'with a certificate of another authority',
+    'other certificates',
+    { certificates: [authority.leaf, other.leaf] },
+  ],
+  [
+    'with the certificate of another authority alone',
+    'other certificates',
+    { certificates: [other.leaf] },
+  ],
+  ['without the leaf in its chain', 'other certificates', { certificates: [authority.root] }],
+  ['with the leaf twice', 'other certificates', { certificates: [authority.leaf, authority.leaf] }],
+  [
+    'with a certificate that is none',
+    'other certificates',
+    { certificates: [authority.leaf, sequence()] },
+  ],
+])('refuses a response %s: %s', (_, reason, parts) => {
+  expect(defectOf(parts)).toContain(reason);
+});
+
+test('refuses a certificate of the trust root under another signer', () => {
+  const response = authority.timestamp(signature);
+  expect(timestampDefect(response, chains)).toBeUndefined();
+  expect(timestampDefect(response, [chainOf(other)])).toContain('other certificates');
+  expect(timestampDefect(response, [])).toContain('other certificates');
+});
+
+test('refuses a response without token', () => {
+  expect(timestampDefect(sequence(sequence(integer(2))), chains)).toBe(
+    'is not a response with signed data',
+  );
+});
+
+describe('real bundles of which one byte was changed that nobody signed', () => {
+  const FOLDER = join(import.meta.dirname, '../../../fixtures/rfc3161-unsigned-bytes');
+  const workflow =
+    'https://github.com/sigstore-conformance/extremely-dangerous-public-oidc-beacon/.github/workflows/extremely-dangerous-oidc-beacon.yml@refs/heads/main';
+  const expected = {
+    subjectAlternativeName: workflow,
+    issuer: 'https://token.actions.githubusercontent.com',
+  };
+  const read = (name: string): Buffer => readFileSync(join(FOLDER, name));
+  const trust = parseTrustedRoot(read('trusted_root.json'));
+
+  function artifact(): DigestedFile {
+    const digester = new Digester();
+    digester.update(read('a.txt'));
+    return digester.toFile(join(FOLDER, 'a.txt'), statSync(join(FOLDER, 'a.txt')));
+  }
+
+  // What cosign 3.1.3 and sigstore-python say is in the fixtures' README.
+  test.each([
+    ['none', 'offset-0', undefined],
+    ['the status', 'offset-8', 'LOG_ENTRY_INVALID'],
+    ['the embedded certificate', 'offset-270', 'LOG_ENTRY_INVALID'],
+  ])('%s', (_, name, code) => {
+    const bundle = parseBundle(read(`${name}.sigstore.json`));
+    expect(codeOf(() => verify(artifact(), bundle, trust, expected))).toBe(code);
+    const { rfc3161Timestamps = [] } = bundle.verificationMaterial.timestampVerificationData ?? {};
+    const [timestamp] = rfc3161Timestamps;
+    if (timestamp === undefined) throw new Error('no timestamp');
+    const parsed = RFC3161Timestamp.parse(Buffer.from(timestamp.signedTimestamp));
+    expect(parsed.signingTime).toEqual(new Date('2025-06-12T12:02:20Z'));
+  });
+});
