@@ -173,7 +173,9 @@ describe('action.yml', () => {
     const code = readFileSync(join(ROOT, 'src/inputs.ts'), 'utf8');
     const read = [
       ...code.matchAll(/inputs\s*\.(?:get|path)\('([a-z-]+)'\)/g),
-      ...code.matchAll(/(?:readUrl|readRequired|readBoolean|readTrusted|readAge)\(inputs, '([a-z-]+)'/g),
+      ...code.matchAll(
+        /(?:readUrl|readRequired|readBoolean|readTrusted|readAge)\(inputs, '([a-z-]+)'/g,
+      ),
     ].map(([, name]) => name);
     expect([...new Set(read)].sort()).toEqual(Object.keys(action.inputs).sort());
   });
