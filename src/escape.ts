@@ -2,17 +2,41 @@
  * C0 and C1 controls, line and paragraph separators, and the characters that reorder text:
  * nothing from outside may end a line, move the cursor, or be read in another order.
  */
-const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/gu;
+const UNPRINTABLE = /^[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]$/u;
+
+/**
+ * How much of a message is shown, in UTF-16 code units, as the runner counts.
+ *
+ * A server, a certificate or a log may say more than GitHub takes. The runner cuts an annotation
+ * after 4,096 (`_maxIssueMessageLength` in ExecutionContext.cs of actions/runner 258d6c85): message
+ * and hint fit into that together. It drops a summary of more than 1 MiB: see `report.ts`.
+ */
+export const MAX_SHOWN = 1000;
 
 /**
  * One line of a log: what cannot be printed is written as `\u{…}`, and nothing is left that the
- * runner would take for a workflow command (`::…::` at the start, `##[…]` anywhere).
+ * runner would take for a workflow command (`::…::` at the start, `##[…]` anywhere). A text that is
+ * longer than {@link MAX_SHOWN} is cut, and ends in `…`.
  */
 export function escapeLogLine(text: string): string {
-  return text
-    .replace(UNPRINTABLE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)
+  return printable(text)
     .replaceAll('##[', '## [')
     .replace(/^(\s*)::/, '$1: :');
+}
+
+/** Cut between characters: neither a surrogate pair nor an escape is ever left in half. */
+function printable(text: string): string {
+  let shown = '';
+  for (const character of text) {
+    const next = UNPRINTABLE.test(character)
+      ? `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`
+      : character;
+    if (shown.length + next.length > MAX_SHOWN) {
+      return `${shown}…`;
+    }
+    shown += next;
+  }
+  return shown;
 }
 
 /** Text inside HTML inside GitHub's Markdown: every character that means something is an entity. */

@@ -10,6 +10,13 @@ import { escapeHtml, escapeLogLine } from './escape.js';
 /** A line of progress at most this often, in milliseconds. */
 const PROGRESS_INTERVAL = 5_000;
 const PUBLIC_LOG = 'https://rekor.sigstore.dev/';
+/**
+ * The runner shows no summary that is larger (`AttachmentSizeLimit` in FileCommandManager.cs of
+ * actions/runner 258d6c85), and reports an error in its place.
+ */
+const MAX_SUMMARY_BYTES = 1 << 20;
+/** Of an error's stack, which begins with its message. */
+const MAX_STACK_LINES = 50;
 
 /** What is said of one tool; the output `report` is a list of these. */
 export interface ToolReport {
@@ -52,7 +59,7 @@ export interface PhaseDurations {
 /** The phases that all tools of a run share, in milliseconds. */
 export type SharedDurations = Readonly<Record<'resolve' | 'install', number>>;
 
-/** Everything that a run shows. Whatever comes from outside is escaped here, and only here. */
+/** Everything that a run shows. Whatever comes from outside is escaped and cut here, and only here. */
 export class Report implements Logger {
   readonly #lastProgress = new Map<string, number>();
 
@@ -110,7 +117,8 @@ export class Report implements Logger {
       title: `setup-verified-kubectl: ${code}`,
     });
     if (error instanceof Error && error.stack !== undefined) {
-      core.debug(error.stack.split('\n').map(escapeLogLine).join('\n'));
+      const lines = error.stack.split('\n', MAX_STACK_LINES);
+      core.debug(lines.map(escapeLogLine).join('\n'));
     }
     core.summary
       .addHeading('Nothing was installed', 3)
@@ -160,12 +168,21 @@ export class Report implements Logger {
 
   /** A runner without job summaries must not make a run fail that has succeeded. */
   async #writeSummary(): Promise<void> {
+    const text = boundedSummary(core.summary.stringify());
+    core.summary.emptyBuffer().addRaw(text);
     try {
       await core.summary.write();
     } catch (error) {
       this.info(`There is no job summary: ${explain(error)}`);
     }
   }
+}
+
+/** Messages are bounded one by one; this bounds them all together. */
+export function boundedSummary(html: string): string {
+  return Buffer.byteLength(html) <= MAX_SUMMARY_BYTES
+    ? html
+    : '<p>This summary is too long for GitHub. The log and the output <code>report</code> say the same.</p>\n';
 }
 
 function toolReport(
@@ -188,7 +205,7 @@ function toolReport(
     'log-index': verified.logIndex,
     'integrated-time': verified.signedAt.toISOString(),
     'release-proof': describeBinding(one.binding),
-    recovered: one.recovered ?? null,
+    recovered: one.recovered === undefined ? null : escapeLogLine(one.recovered),
     'cache-hit': one.origin === 'cache',
     'durations-ms': {
       resolve: Math.round(resolve),

@@ -251,6 +251,35 @@ describe('hostile text from the network', () => {
   }
 });
 
+describe('text of any length from the network', () => {
+  /** The runner cuts annotations after so many code units, and with them what to do next. */
+  const LONGEST_ANNOTATION = 4096;
+
+  test.each([
+    ['letters', 'x'],
+    ['HTML', '<'],
+    ['line feeds', '\n'],
+    ['characters of four bytes', '\u{1f600}'],
+    ['marks that reorder text', '\u202e'],
+  ])('an issuer of 24 KB of %s is cut', async (_, unit) => {
+    const issuer = unit.repeat(Math.ceil(24_000 / Buffer.byteLength(unit)));
+    const certificate = { issuer };
+    const published = { version: 'v1.29.0', platforms: [NATIVE], pointers: false };
+    world.release.publish(published);
+    // A bundle may be larger than a certificate file.
+    const kubectl = world.release.artifact('v1.29.0', NATIVE, 'kubectl');
+    kubectl.sign({ certificate });
+    kubectl.putBundle(kubectl.bundle());
+    kubectl.removeMaterial();
+    const run = await runIn(world, { version: '1.29.0' }, { env: { RUNNER_DEBUG: '1' } });
+    const message = expectFailure(run, 'IDENTITY_MISMATCH', '…');
+    expect(message.length).toBeLessThan(LONGEST_ANNOTATION);
+    expect(message).toContain('certificate-oidc-issuer');
+    expect(Buffer.byteLength(run.stdout)).toBeLessThan(10 * LONGEST_ANNOTATION);
+    expect(Buffer.byteLength(run.summary)).toBeLessThan(3 * LONGEST_ANNOTATION);
+  });
+});
+
 /** The summary as a reader sees it: no tags, entities resolved. */
 function textOf(summary: string): string {
   return summary

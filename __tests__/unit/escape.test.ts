@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { escapeHtml, escapeLogLine } from '../../src/escape.js';
+import { MAX_SHOWN, escapeHtml, escapeLogLine } from '../../src/escape.js';
 
 describe('a line of the log', () => {
   test.each([
@@ -45,5 +45,44 @@ describe('text in the job summary', () => {
     ['a line feed', 'a\nb', 'a&#92;u{a}b'],
   ])('%s', (_, text, expected) => {
     expect(escapeHtml(text)).toBe(expected);
+  });
+});
+
+describe('a long text', () => {
+  const most = 'x'.repeat(MAX_SHOWN);
+  const [high, low] = ['\ud83d', '\ude00'] as const;
+
+  test.each([
+    ['of just the length is whole', most, most],
+    ['of one more is cut', `${most}y`, `${most}…`],
+    ['of 120 KB is cut', 'x'.repeat(120_000), `${most}…`],
+    [
+      'is never cut inside a character',
+      `${most.slice(1)}${high}${low}${most}`,
+      `${most.slice(1)}…`,
+    ],
+    [
+      'whose last character just fits',
+      `${most.slice(2)}${high}${low}`,
+      `${most.slice(2)}${high}${low}`,
+    ],
+    ['is never cut inside an escape', `${most.slice(4)}\n${most}`, `${most.slice(4)}…`],
+    ['whose last escape just fits', `${most.slice(5)}\n`, `${most.slice(5)}\\u{a}`],
+    ['of escapes is counted as it is shown', '\u2028'.repeat(5000), `${'\\u{2028}'.repeat(125)}…`],
+  ])('%s', (_, text, expected) => {
+    expect(escapeLogLine(text)).toBe(expected);
+  });
+
+  test('is cut before it is written as HTML, so that no entity is left in half', () => {
+    expect(escapeHtml('<'.repeat(5000))).toBe(`${'&#60;'.repeat(MAX_SHOWN)}…`);
+  });
+
+  test('is short in the log and in the summary, whatever it holds', () => {
+    for (const text of ['\n', '<', '##[', '\u202e', '::', '\u{1f600}'].map((one) =>
+      one.repeat(1e5),
+    )) {
+      expect(escapeLogLine(text).length).toBeLessThan(1.5 * MAX_SHOWN);
+      expect(escapeHtml(text).length).toBeLessThan(7 * MAX_SHOWN);
+    }
   });
 });
