@@ -1,12 +1,17 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   CertificateAuthority,
+  DAY,
   TimestampAuthority,
   World,
+  foreignSignatures,
   type ActionResult,
   type BundleJson,
   type PublishedFile,
+  type UnsignedParts,
 } from '../support/index.js';
+import { integer, sequence } from '../support/der.js';
 import {
   NATIVE,
   STRANGER,
@@ -56,6 +61,13 @@ function olderBundle(version: '0.1' | '0.2', bundle: BundleJson): Record<string,
   };
 }
 
+function cosigned(bundle: BundleJson): BundleJson {
+  for (const { inclusionProof } of bundle.verificationMaterial.tlogEntries) {
+    if (inclusionProof !== undefined) inclusionProof.checkpoint.envelope += foreignSignatures(50);
+  }
+  return bundle;
+}
+
 const OLDER_NAME = 'application/vnd.dev.sigstore.bundle+json;version=0.3';
 
 function withoutInclusionProof(bundle: BundleJson): BundleJson {
@@ -83,6 +95,51 @@ describe('accepted beside an artifact', () => {
     expect(again.outputs['cache-hit']).toBe('true');
     expect(again.outputs['log-entry-uuid']).toBe(run.outputs['log-entry-uuid']);
     expect(again.outputs['integrated-time']).toBe(run.outputs['integrated-time']);
+  });
+
+  test.each<[string, (file: PublishedFile) => unknown]>([
+    [
+      'a certificate behind the leaf',
+      (file) => {
+        const { certificate, ...material } = file.bundle().verificationMaterial;
+        const { mediaType, messageSignature } = olderBundle('0.2', file.bundle());
+        const rawBytes = world.authority.intermediate.toString('base64');
+        const x509CertificateChain = { certificates: [certificate, { rawBytes }] };
+        const verificationMaterial = { x509CertificateChain, ...material };
+        return { mediaType, verificationMaterial, messageSignature };
+      },
+    ],
+    ['a checkpoint that others have signed too (Rekor v1)', (file) => cosigned(file.bundle())],
+    ['a checkpoint that others have signed too (Rekor v2)', (file) => cosigned(file.bundleV2())],
+    [
+      'a time that nobody signed',
+      (file) => {
+        const bundle = file.bundleV2();
+        for (const entry of bundle.verificationMaterial.tlogEntries) entry.integratedTime = '7';
+        return bundle;
+      },
+    ],
+  ])('a bundle with %s, which is left out of the evidence', async (_, bundleOf) => {
+    const { version, kubectl } = publish(bundleOf);
+    const run = await install(version);
+    expectInstalled(run);
+    const kept = JSON.parse(readFileSync(run.outputs['bundle-path'] ?? '', 'utf8')) as {
+      verificationMaterial: BundleJson['verificationMaterial'] & {
+        x509CertificateChain?: { certificates: unknown[] };
+      };
+    };
+    const { x509CertificateChain, tlogEntries } = kept.verificationMaterial;
+    expect(x509CertificateChain?.certificates.length ?? 1).toBe(1);
+    const [entry] = tlogEntries;
+    expect(entry?.inclusionProof?.checkpoint.envelope.split('\n\n')[1]?.split('\n')).toHaveLength(
+      2,
+    );
+    expect(entry?.integratedTime).not.toBe('7');
+    // What is kept is verified in the next run, and is all that it needs.
+    world.host.remove(`${kubectl.path}.sigstore.json`);
+    const again = await install(version, run.dirs.toolCache);
+    expectInstalled(again);
+    expect(again.outputs['cache-hit']).toBe('true');
   });
 
   test('bundles for the SBOM', async () => {
@@ -210,6 +267,28 @@ describe('refused beside an artifact', () => {
         return bundle;
       },
     ],
+    ...['0x2bc', ' 700\n', '+700', '0700'].map(
+      (text): [string, string, (file: PublishedFile) => unknown] => [
+        `the log index ${JSON.stringify(text)} in the inclusion proof`,
+        'LOG_ENTRY_INVALID',
+        (file) => {
+          const bundle = file.bundle();
+          const [entry] = bundle.verificationMaterial.tlogEntries;
+          if (entry?.inclusionProof !== undefined) entry.inclusionProof.logIndex = text;
+          return bundle;
+        },
+      ],
+    ),
+    [
+      'a timestamp whose status is rejection',
+      'LOG_ENTRY_INVALID',
+      (file) => withUnsigned(file, { status: sequence(integer(2)) }),
+    ],
+    [
+      'a timestamp with the certificate of another authority',
+      'LOG_ENTRY_INVALID',
+      (file) => withUnsigned(file, { certificates: [unknownTimestamps.leaf] }),
+    ],
     ['two entries', 'LOG_ENTRY_INVALID', (file) => withTwoEntries(file.bundle())],
     ['no entry', 'LOG_ENTRY_INVALID', (file) => olderBundle('0.1', withEntries(file.bundle(), []))],
     [
@@ -236,6 +315,14 @@ describe('refused beside an artifact', () => {
       rfc3161Timestamps: [{ signedTimestamp: timestamp.toString('base64') }],
     };
     return bundle;
+  }
+
+  /** The right timestamp, but for what no signature covers. */
+  function withUnsigned(file: PublishedFile, parts: UnsignedParts): BundleJson {
+    const at = new Date(Date.now() - 30 * DAY);
+    const bundle = file.bundleV2({ at });
+    const signature = Buffer.from(bundle.messageSignature.signature, 'base64');
+    return withTimestamp(bundle, world.timestampAuthority.timestamp(signature, at, parts));
   }
 
   function withEntries(

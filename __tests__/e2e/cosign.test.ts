@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
@@ -7,6 +8,7 @@ import type { ErrorCode } from '../../src/errors.js';
 import {
   CertificateAuthority,
   Cosign,
+  DAY,
   LoopbackServer,
   MINUTE,
   RELEASE_IDENTITY,
@@ -14,9 +16,11 @@ import {
   TimestampAuthority,
   TransparencyLog,
   World,
+  bundledEntries,
   certificateAuthorityApi,
   cosignTufEnvironment,
   findCosign,
+  foreignSignatures,
   forgery,
   type ActionResult,
   type BundleJson,
@@ -25,10 +29,15 @@ import {
   type Expectation,
   type Forgery,
   type IssueOptions,
+  type IssuedCertificate,
   type PublishedFile,
   type SignOptions,
+  type UnsignedParts,
 } from '../support/index.js';
 import { MISSING, describeUnless, testUnless } from '../support/skip.js';
+import { canonicalJson } from '../support/canonical-json.js';
+import { integer, sequence, utf8String } from '../support/der.js';
+import { OID, extension, generalName } from '../support/x509.js';
 import {
   NATIVE,
   STRANGER,
@@ -152,6 +161,12 @@ const NO_USAGE = 'certificate without extended key usage';
 const IDENTITY = 'identity compared as a whole';
 const SECOND_NAME = 'certificate with a second subject alternative name';
 const TWO_ISSUERS = 'certificate whose two issuer extensions differ';
+const DUPLICATE = 'certificate with two extensions of one kind';
+const CRITICAL = 'certificate with an unknown critical extension';
+const CURVE = 'key on another curve than P-256, P-384 or P-521';
+const RSA = 'RSA key';
+const SHA_384 = 'SHA-384 over the bytes';
+const ATTESTATION = 'attestation that names the bytes';
 const BODY = 'log entry made for another digest, signature or certificate';
 const PROOF = 'entry timestamp and inclusion proof';
 const CHECKPOINT = 'checkpoint signature';
@@ -160,6 +175,12 @@ const SIZE = 'proof’s tree size unlike the checkpoint’s';
 const NO_PROOF = 'bundle 0.1 without inclusion proof';
 const TIME = 'entry time outside of the certificate’s validity';
 const NO_TIME = 'Rekor v2 entry without RFC 3161 timestamp';
+const NUMBERS = 'numbers that are not canonical decimals';
+const RESPONSE = 'RFC 3161 response changed where nobody signed it';
+const BAD_TIMESTAMP_TOO = 'a bad RFC 3161 timestamp beside a good one';
+const CHAIN_BEHIND = 'certificates behind the leaf';
+const COSIGNED = 'checkpoint signatures by others than the log';
+const UNSIGNED_TIME = 'entry time that nobody signed';
 const RELEASE = 'another version, tool or platform under the requested name';
 const BROKEN = 'broken publication';
 const PAIR = 'published `.sig` and `.cert`';
@@ -167,6 +188,28 @@ const BUNDLES = 'bundles 0.1, 0.2, 0.3; Rekor v1 and v2';
 const GIVEN = 'identity and issuer must be given';
 const SKIP = 'can be told to skip the log or the certificate timestamp';
 const TRUST_ROOT = 'trust root through TUF, or a file';
+
+const NAMES_MALLORY = extension.subjectAlternativeName(
+  [generalName.rfc822Name('mallory@example.com')],
+  false,
+);
+
+/** [what it is, a second one of it] */
+const DUPLICATES: readonly [string, Buffer][] = [
+  ['subject alternative name, which names somebody else', NAMES_MALLORY],
+  ['older issuer', extension.of('1.3.6.1.4.1.57264.1.1', Buffer.from('https://other.test'))],
+  ['newer issuer', extension.of('1.3.6.1.4.1.57264.1.8', utf8String('https://other.test'))],
+  ['extended key usage', extension.extendedKeyUsage([OID.serverAuthentication])],
+  ['key usage', extension.keyUsage(['keyCertSign'])],
+];
+
+const unknownExtension = (critical: boolean): IssueOptions => ({
+  moreExtensions: [extension.of('1.3.6.1.4.1.99999.1', utf8String('a value'), critical)],
+});
+
+const onAnotherCurve = (): IssueOptions => ({
+  key: generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).privateKey,
+});
 
 /** The same key signs the same bytes once more: valid, but not the one that was published. */
 const anotherSignature = ({ certificate, bytes }: PublishedFile): Buffer => certificate.sign(bytes);
@@ -210,6 +253,8 @@ const ofTheSbom = (...suffixes: string[]) => {
 const INVALID_SIGNATURE = /invalid signature when validating ASN.1 encoded signature/;
 const UNKNOWN_AUTHORITY = /signed by unknown authority/;
 const WRONG_USAGE = /incompatible key usage/;
+const DUPLICATE_EXTENSION = /certificate contains duplicate extension/;
+const UNHANDLED_EXTENSION = /unhandled critical extension/;
 const NO_SCT = /embedded SCT|ctfe public key not found/;
 const ANOTHER_IDENTITY = /none of the expected identities matched/;
 const NOT_IN_LOG = /signature not found in transparency log/;
@@ -369,6 +414,75 @@ const PAIRS: readonly PairRow[] = [
     change: certified({ issuerExtensions: { v1: RELEASE_ISSUER, v2: 'https://other.test' } }),
     cosign: 'accepts',
     action: 'IDENTITY_MISMATCH',
+  },
+  ...DUPLICATES.map(([what, second]) => ({
+    shows: DUPLICATE,
+    what: `a second ${what}`,
+    change: certified({ moreExtensions: [second] }),
+    cosign: DUPLICATE_EXTENSION,
+    action: 'CERTIFICATE_UNTRUSTED' as const,
+  })),
+  {
+    shows: DUPLICATE,
+    what: 'second basic constraints',
+    change: certified({
+      moreExtensions: [extension.basicConstraints(false), extension.basicConstraints(true)],
+    }),
+    cosign: DUPLICATE_EXTENSION,
+    action: 'CERTIFICATE_UNTRUSTED',
+  },
+  {
+    shows: CRITICAL,
+    what: 'an unknown critical extension',
+    change: certified(unknownExtension(true)),
+    cosign: UNHANDLED_EXTENSION,
+    action: 'CERTIFICATE_UNTRUSTED',
+  },
+  {
+    shows: PAIR,
+    what: 'with an unknown extension that is not critical',
+    change: certified(unknownExtension(false)),
+    cosign: 'accepts',
+    action: 'installed',
+  },
+  {
+    shows: PAIR,
+    what: 'with a key on P-384',
+    change: certified({ key: 'p384' }),
+    cosign: 'accepts',
+    action: 'installed',
+  },
+  {
+    shows: CURVE,
+    what: 'secp256k1',
+    change: (publication) => certified(onAnotherCurve())(publication),
+    cosign: /unsupported elliptic curve/,
+    action: 'CERTIFICATE_UNTRUSTED',
+  },
+  {
+    shows: RSA,
+    what: 'of 2048 bits',
+    change: certified({ key: 'rsa' }),
+    cosign: 'accepts',
+    action: 'SIGNATURE_MALFORMED',
+  },
+  {
+    shows: SHA_384,
+    what: 'with a key on P-384',
+    change: ({ kubectl }) => {
+      const { certificate } = kubectl.sign({ certificate: { key: 'p384' }, log: false });
+      const signature = sign('sha384', kubectl.bytes, certificate.privateKey);
+      world.host.put(`${kubectl.path}.sig`, signature.toString('base64'));
+    },
+    cosign: INVALID_SIGNATURE,
+    action: 'SIGNATURE_MISMATCH',
+  },
+  {
+    shows: COSIGNED,
+    what: 'fifty signatures by others in the log’s answer',
+    change: answered(() => forgery.checkpointWithForeignSignatures(50)),
+    cosign: 'accepts',
+    action: 'installed',
   },
   {
     shows: BODY,
@@ -616,6 +730,111 @@ const withTimestamp = (bundle: BundleJson, timestamp: Buffer): BundleJson => {
 const signatureOf = ({ messageSignature }: BundleJson): Buffer =>
   Buffer.from(messageSignature.signature, 'base64');
 
+/** A bundle of version 0.2 with certificates behind the leaf. */
+function withChain(bundle: BundleJson, ...behind: readonly Buffer[]): unknown {
+  const { certificate, ...material } = bundle.verificationMaterial;
+  const certificates = behind.map((der) => ({ rawBytes: der.toString('base64') }));
+  return {
+    mediaType: 'application/vnd.dev.sigstore.bundle+json;version=0.2',
+    verificationMaterial: {
+      x509CertificateChain: { certificates: [certificate, ...certificates] },
+      ...material,
+    },
+    messageSignature: bundle.messageSignature,
+  };
+}
+
+function cosigned(bundle: BundleJson, count: number): BundleJson {
+  proofOf(bundle).checkpoint.envelope += foreignSignatures(count);
+  return bundle;
+}
+
+function timed(bundle: BundleJson): BundleJson {
+  entryOf(bundle).integratedTime = '1600000000';
+  return bundle;
+}
+
+/** A bundle of Rekor v2 whose RFC 3161 response differs in what nobody signed. */
+const withUnsigned =
+  (parts: UnsignedParts) =>
+  (_: BundleJson, { kubectl }: Publication): BundleJson => {
+    const at = new Date(Date.now() - 30 * DAY);
+    const bundle = kubectl.bundleV2({ at });
+    const { timestampAuthority } = world;
+    return withTimestamp(bundle, timestampAuthority.timestamp(signatureOf(bundle), at, parts));
+  };
+
+/** A certificate, and the log's entry (Rekor v1) of whatever kind for a signature with its key. */
+function loggedAs(
+  kind: 'hashedrekord' | 'dsse',
+  key: 'p256' | 'p384',
+  specOf: (certificate: IssuedCertificate) => unknown,
+): { rawBytes: string; entry: BundledLogEntry } {
+  const certificate = world.authority.issue({ key, notBefore: new Date(Date.now() - 30 * DAY) });
+  const body = { apiVersion: '0.0.1', kind, spec: specOf(certificate) };
+  const at = new Date(certificate.notBefore.getTime() + 1000);
+  const { uuid } = world.log.addBody(Buffer.from(canonicalJson(body)), at);
+  const [entry] = bundledEntries(world.log.answer(uuid) ?? {});
+  if (entry === undefined) throw new Error('the signature was not logged');
+  const rawBytes = certificate.der.toString('base64');
+  return { rawBytes, entry: { ...entry, kindVersion: { kind, version: '0.0.1' } } };
+}
+
+const base64Of = (bytes: string | Buffer): string => Buffer.from(bytes).toString('base64');
+
+const BUNDLE_V03 = 'application/vnd.dev.sigstore.bundle.v0.3+json';
+
+/** What cosign writes with a key on P-384: digest and signature with SHA-384. */
+function sha384Bundle({ bytes }: PublishedFile): unknown {
+  const digest = createHash('sha384').update(bytes).digest();
+  let signature = '';
+  const { rawBytes, entry } = loggedAs('hashedrekord', 'p384', ({ pem, privateKey }) => {
+    signature = sign('sha384', bytes, privateKey).toString('base64');
+    return {
+      data: { hash: { algorithm: 'sha384', value: digest.toString('hex') } },
+      signature: { content: signature, publicKey: { content: base64Of(pem) } },
+    };
+  });
+  return {
+    mediaType: BUNDLE_V03,
+    verificationMaterial: { certificate: { rawBytes }, tlogEntries: [entry] },
+    messageSignature: {
+      messageDigest: { algorithm: 'SHA2_384', digest: digest.toString('base64') },
+      signature,
+    },
+  };
+}
+
+/** A DSSE envelope with an in-toto statement, as `cosign attest-blob` writes it; Rekor's dsse 0.0.1 (pkg/types/dsse/v0.0.1). */
+function attestation({ sha256 }: PublishedFile): unknown {
+  const payloadType = 'application/vnd.in-toto+json';
+  const payload = JSON.stringify({
+    _type: 'https://in-toto.io/Statement/v1',
+    subject: [{ name: 'kubectl', digest: { sha256 } }],
+    predicateType: 'https://slsa.dev/provenance/v1',
+    predicate: {},
+  });
+  const signed = `DSSEv1 ${payloadType.length} ${payloadType} ${payload.length} ${payload}`;
+  const hashOf = (text: string): unknown => ({
+    algorithm: 'sha256',
+    value: createHash('sha256').update(text).digest('hex'),
+  });
+  let sig = '';
+  const { rawBytes, entry } = loggedAs('dsse', 'p256', (certificate) => {
+    sig = certificate.sign(Buffer.from(signed)).toString('base64');
+    return {
+      envelopeHash: hashOf(JSON.stringify({ payload: base64Of(payload), payloadType })),
+      payloadHash: hashOf(payload),
+      signatures: [{ signature: sig, verifier: base64Of(certificate.pem) }],
+    };
+  });
+  return {
+    mediaType: BUNDLE_V03,
+    verificationMaterial: { certificate: { rawBytes }, tlogEntries: [entry] },
+    dsseEnvelope: { payload: base64Of(payload), payloadType, signatures: [{ sig }] },
+  };
+}
+
 const OTHER_NAMES = [{ email: RELEASE_IDENTITY }, { email: 'mallory@example.com' }] as const;
 
 const PUBLISHED: readonly BundleRow[] = [
@@ -736,6 +955,168 @@ const PUBLISHED: readonly BundleRow[] = [
     }),
     cosign: OF_BUNDLE.ANOTHER_IDENTITY,
     action: 'IDENTITY_MISMATCH',
+  },
+  ...DUPLICATES.map(([what, second]) => ({
+    shows: DUPLICATE,
+    what: `a second ${what}`,
+    bundle: signedAnew({ certificate: { moreExtensions: [second] } }),
+    cosign: OF_BUNDLE.UNREADABLE,
+    action: 'CERTIFICATE_UNTRUSTED' as const,
+  })),
+  {
+    shows: CRITICAL,
+    what: 'an unknown critical extension',
+    bundle: signedAnew({ certificate: unknownExtension(true) }),
+    cosign: OF_BUNDLE.BAD_CHAIN,
+    action: 'CERTIFICATE_UNTRUSTED',
+  },
+  {
+    shows: BUNDLES,
+    what: 'with an unknown extension that is not critical',
+    bundle: signedAnew({ certificate: unknownExtension(false) }),
+    cosign: 'accepts',
+    action: 'installed',
+  },
+  {
+    shows: BUNDLES,
+    what: 'with a key on P-384',
+    bundle: signedAnew({ certificate: { key: 'p384' } }),
+    cosign: 'accepts',
+    action: 'installed',
+  },
+  {
+    shows: CURVE,
+    what: 'secp256k1',
+    bundle: (bundle, publication) =>
+      signedAnew({ certificate: onAnotherCurve() })(bundle, publication),
+    cosign: OF_BUNDLE.UNREADABLE,
+    action: 'CERTIFICATE_UNTRUSTED',
+  },
+  {
+    shows: RSA,
+    what: 'of 2048 bits',
+    bundle: signedAnew({ certificate: { key: 'rsa' } }),
+    cosign: 'accepts',
+    action: 'CERTIFICATE_UNTRUSTED',
+  },
+  {
+    shows: SHA_384,
+    what: 'with a key on P-384',
+    bundle: (_, { kubectl }) => sha384Bundle(kubectl),
+    cosign: 'accepts',
+    action: 'SIGNATURE_MALFORMED',
+  },
+  {
+    shows: ATTESTATION,
+    what: 'an in-toto statement about the binary',
+    bundle: (_, { kubectl }) => attestation(kubectl),
+    cosign: 'accepts',
+    action: 'SIGNATURE_MALFORMED',
+  },
+  {
+    shows: CHAIN_BEHIND,
+    what: 'those of the authority',
+    bundle: (bundle) => withChain(bundle, ...world.authority.chain),
+    cosign: 'accepts',
+    action: 'installed',
+  },
+  {
+    shows: CHAIN_BEHIND,
+    what: 'bytes that are none',
+    bundle: (bundle) => withChain(bundle, Buffer.from('no certificate')),
+    cosign: 'accepts',
+    action: 'installed',
+  },
+  {
+    shows: COSIGNED,
+    what: 'fifty, Rekor v1',
+    bundle: withAnswer(() => forgery.checkpointWithForeignSignatures(50)),
+    cosign: OF_BUNDLE.BAD_INCLUSION,
+    action: 'installed',
+  },
+  {
+    shows: COSIGNED,
+    what: 'fifty, Rekor v2',
+    bundle: (_, { kubectl }) => cosigned(kubectl.bundleV2(), 50),
+    cosign: 'accepts',
+    action: 'installed',
+  },
+  {
+    shows: COSIGNED,
+    what: 'two hundred, Rekor v2',
+    bundle: (_, { kubectl }) => cosigned(kubectl.bundleV2(), 200),
+    cosign: OF_BUNDLE.BAD_INCLUSION,
+    action: 'installed',
+  },
+  {
+    shows: UNSIGNED_TIME,
+    what: 'outside of the certificate’s validity',
+    bundle: (_, { kubectl }) => timed(kubectl.bundleV2()),
+    cosign: OF_BUNDLE.BAD_INCLUSION,
+    action: 'installed',
+  },
+  ...(['logIndex', 'treeSize'] as const).flatMap((name) =>
+    [(n: number) => `0x${n.toString(16)}`, (n: number) => ` ${n}\n`].map((write) => ({
+      shows: NUMBERS,
+      what: `the ${name} of the proof as ${JSON.stringify(write(700))}`,
+      bundle: changingProof((proof) => {
+        proof[name] = write(Number(proof[name]));
+      }),
+      cosign: OF_BUNDLE.UNREADABLE,
+      action: 'LOG_ENTRY_INVALID' as const,
+    })),
+  ),
+  ...(['logIndex', 'integratedTime'] as const).map((name) => ({
+    shows: NUMBERS,
+    what: `the ${name} of the entry in hexadecimal`,
+    bundle: changingEntry((entry) => {
+      entry[name] = `0x${Number(entry[name]).toString(16)}`;
+    }),
+    cosign: OF_BUNDLE.UNREADABLE,
+    action: 'LOG_ENTRY_INVALID' as const,
+  })),
+  {
+    shows: RESPONSE,
+    what: 'the status is not granted',
+    bundle: withUnsigned({ status: sequence(integer(2)) }),
+    cosign: OF_BUNDLE.NO_TIME,
+    action: 'LOG_ENTRY_INVALID',
+  },
+  {
+    shows: RESPONSE,
+    what: 'the embedded certificate is that of another authority',
+    bundle: withUnsigned({ certificates: [unknownTimestamps.leaf] }),
+    cosign: OF_BUNDLE.NO_TIME,
+    action: 'LOG_ENTRY_INVALID',
+  },
+  {
+    shows: RESPONSE,
+    what: 'a status text',
+    bundle: withUnsigned({ status: sequence(integer(0), sequence(utf8String('a text'))) }),
+    cosign: 'accepts',
+    action: 'LOG_ENTRY_INVALID',
+  },
+  {
+    shows: BUNDLES,
+    what: 'with a response that holds the whole chain of its authority',
+    bundle: (bundle, publication) =>
+      withUnsigned({ certificates: world.timestampAuthority.chain })(bundle, publication),
+    cosign: 'accepts',
+    action: 'installed',
+  },
+  {
+    shows: BAD_TIMESTAMP_TOO,
+    what: 'of an authority that nobody knows',
+    bundle: (_, { kubectl }) => {
+      const bundle = kubectl.bundleV2();
+      const { rfc3161Timestamps = [] } =
+        bundle.verificationMaterial.timestampVerificationData ?? {};
+      const signedTimestamp = unknownTimestamps.timestamp(signatureOf(bundle)).toString('base64');
+      rfc3161Timestamps.push({ signedTimestamp });
+      return bundle;
+    },
+    cosign: 'accepts',
+    action: 'LOG_ENTRY_INVALID',
   },
   {
     shows: BODY,
@@ -924,7 +1305,7 @@ const TAMPERED: readonly BundleRow[] = [
   },
   ...(
     [
-      ['signature algorithm', () => 40, 'LOG_ENTRY_INVALID'],
+      ['signature algorithm', () => 40, 'CERTIFICATE_UNTRUSTED'],
       ['key', () => 200, 'CERTIFICATE_UNTRUSTED'],
       ['name', (der: Buffer) => der.indexOf(RELEASE_IDENTITY), 'IDENTITY_MISMATCH'],
       ['signature', () => -1, 'LOG_ENTRY_INVALID'],
@@ -1230,6 +1611,32 @@ suite('cosign', () => {
       ]),
       ['from a bundle of version 0.3', beside(({ kubectl }) => kubectl.bundle())],
       ['from a bundle with an entry of Rekor v2', beside(({ kubectl }) => kubectl.bundleV2())],
+      [
+        'from a bundle with certificates behind the leaf',
+        beside(({ kubectl }) => withChain(kubectl.bundle(), Buffer.from('no certificate'))),
+      ],
+      [
+        'from a log whose checkpoint others have signed too',
+        answered(() => forgery.checkpointWithForeignSignatures(50)),
+      ],
+      [
+        'from a bundle whose checkpoint others have signed too (Rekor v1)',
+        beside(({ kubectl }) => cosigned(kubectl.bundle(), 50)),
+      ],
+      [
+        'from a bundle whose checkpoint others have signed too (Rekor v2)',
+        beside(({ kubectl }) => cosigned(kubectl.bundleV2(), 200)),
+      ],
+      [
+        'from a bundle with a time that nobody signed',
+        beside(({ kubectl }) => timed(kubectl.bundleV2())),
+      ],
+      [
+        'from a bundle with a response that holds no certificate',
+        beside((publication) =>
+          withUnsigned({ certificates: [] })(publication.kubectl.bundle(), publication),
+        ),
+      ],
     ])('of kubectl: %s', async (_, change) => {
       const publication = publish();
       change(publication);

@@ -283,3 +283,63 @@ describe('while the log is down', () => {
     expectRefused(await install(version, IMPATIENT), 'LOG_UNAVAILABLE');
   });
 });
+
+// Rekor's index is deprecated; a Rekor without it answers 501 (pkg/api/index.go).
+describe.each([404, 405, 410, 501])('while the log has no index, and answers %i', (status) => {
+  beforeEach(() => world.logServer.fail(/index/, fault.status(status), Infinity));
+
+  test('a right pair needs none', async () => {
+    expectInstalled(await install(publish().version));
+  });
+
+  test('a wrong pair is a wrong pair', async () => {
+    const { version, kubectl } = publish();
+    world.host.put(`${kubectl.path}.cert`, anotherRun().cert);
+    expectRefused(await install(version, IMPATIENT), 'SIGNATURE_MISMATCH');
+  });
+
+  test('no pair: RELEASE_NOT_SIGNED', async () => {
+    const { version, kubectl } = publish();
+    kubectl.removeMaterial();
+    expectRefused(await install(version, IMPATIENT), 'RELEASE_NOT_SIGNED');
+  });
+
+  test('a pair that was never logged: LOG_ENTRY_NOT_FOUND', async () => {
+    const { version } = publish({ log: false });
+    expectRefused(await install(version, IMPATIENT), 'LOG_ENTRY_NOT_FOUND');
+  });
+});
+
+describe('the log is asked once for each thing', () => {
+  /** Every request at the log, with what it asked for. */
+  const asked = (): string[] =>
+    world.logServer.requests.map(
+      ({ method, path, body }) => `${method} ${path} ${body.toString()}`,
+    );
+
+  function expectEachOnce(): void {
+    expect(asked()).not.toEqual([]);
+    expect(asked().toSorted()).toEqual([...new Set(asked())].toSorted());
+  }
+
+  test('about a pair that was never logged', async () => {
+    const { version, kubectl } = publish({ log: false });
+    expectRefused(await install(version), 'LOG_ENTRY_NOT_FOUND');
+    expectEachOnce();
+    expect(asked().filter((request) => request.includes(kubectl.sha256))).toHaveLength(1);
+  });
+
+  test('about a pair that was never logged, when another one was', async () => {
+    const { version, kubectl } = publish({ log: false });
+    world.release.signAndLog(kubectl.bytes);
+    expectInstalled(await install(version), 'Broken publication');
+    expectEachOnce();
+  });
+
+  test('about a pair that does not verify', async () => {
+    const { version, kubectl } = publish({ log: false });
+    world.host.put(`${kubectl.path}.cert`, anotherRun().cert);
+    expectRefused(await install(version), 'SIGNATURE_MISMATCH');
+    expectEachOnce();
+  });
+});

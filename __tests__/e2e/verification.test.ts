@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
@@ -22,6 +23,8 @@ import {
   type SubjectAlternativeName,
   type TrustedRootJson,
 } from '../support/index.js';
+import { utf8String } from '../support/der.js';
+import { OID, extension, generalName } from '../support/x509.js';
 
 const VERSION = 'v1.31.9';
 const PRERELEASE = 'v1.32.0-rc.1';
@@ -386,7 +389,24 @@ const trustedRoot = (change: (root: TrustedRootJson) => void) => (): void => {
   world.publishTrustedRoot(root);
 };
 
+const MALLORY = extension.subjectAlternativeName(
+  [generalName.rfc822Name('mallory@example.com')],
+  false,
+);
+const RELEASE_NAME = generalName.rfc822Name(RELEASE_IDENTITY);
+const OLDER_ISSUER = '1.3.6.1.4.1.57264.1.1';
+const NEWER_ISSUER = '1.3.6.1.4.1.57264.1.8';
+const UNKNOWN = '1.3.6.1.4.1.99999.1';
+
 describe('of the certificate is changed', () => {
+  test.each([
+    ['an unknown extension that is not critical', extension.of(UNKNOWN, utf8String('a value'))],
+    ['basic constraints of a leaf', extension.basicConstraints(false)],
+  ])('only by %s: installed', async (_, one) => {
+    signedWith({ moreExtensions: [one] })();
+    expectInstalled(await run());
+  });
+
   const certificateOnly = (key: 'rsa' | 'ed25519') => (): void => {
     const { pem } = world.authority.issue({ key, notBefore: kubectl().certificate.notBefore });
     putBeside('.cert', Buffer.from(pem).toString('base64'));
@@ -407,6 +427,26 @@ describe('of the certificate is changed', () => {
     untrusted('it may not sign', signedWith({ keyUsage: ['keyEncipherment'] })),
     untrusted('it is for nothing special', signedWith({ extendedKeyUsages: [] })),
     untrusted('it is for servers', signedWith({ extendedKeyUsages: ['1.3.6.1.5.5.7.3.1'] })),
+    ...(
+      [
+        ['a second name, of somebody else', MALLORY],
+        ['a second name, the same', extension.subjectAlternativeName([RELEASE_NAME], true)],
+        ['a second issuer (.1)', extension.of(OLDER_ISSUER, Buffer.from(RELEASE_ISSUER))],
+        ['a second issuer (.8)', extension.of(NEWER_ISSUER, utf8String(RELEASE_ISSUER))],
+        ['a second usage', extension.extendedKeyUsage([OID.serverAuthentication])],
+        ['an unknown critical extension', extension.of(UNKNOWN, utf8String('a value'), true)],
+      ] as const
+    ).map(([what, one]) => untrusted(`it has ${what}`, signedWith({ moreExtensions: [one] }))),
+    untrusted(
+      'it has second basic constraints',
+      signedWith({
+        moreExtensions: [extension.basicConstraints(false), extension.basicConstraints(true)],
+      }),
+    ),
+    untrusted(
+      'it holds a key on another curve',
+      signedWith({ key: generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).privateKey }),
+    ),
     untrusted('it holds an RSA key', certificateOnly('rsa')),
     untrusted('it holds an Ed25519 key', certificateOnly('ed25519')),
     {

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { canonicalJson } from './canonical-json.js';
 import {
   RawJson,
@@ -77,6 +77,13 @@ export const forgery = {
       checkpoint: log.checkpoint(proof.treeSize, log.tree.root(proof.treeSize), privateKey),
     }));
   },
+
+  /** The checkpoint also carries so many signatures by others; the log's own is right. */
+  checkpointWithForeignSignatures: (count: number): Forgery =>
+    changingProof((proof) => ({
+      ...proof,
+      checkpoint: proof.checkpoint + foreignSignatures(count),
+    })),
 
   /** `rootHash` contradicts the checkpoint, which is right. */
   rootHashUnlikeCheckpoint: (): Forgery =>
@@ -193,6 +200,13 @@ export const forgery = {
     () =>
       new RawJson(text),
 };
+
+/** Signature lines of a checkpoint, as witnesses add them; nobody here knows the keys. */
+export function foreignSignatures(count: number): string {
+  const line = (_: unknown, n: number): string =>
+    `\u2014 witness-${n}.test ${randomBytes(4 + 64).toString('base64')}\n`;
+  return Array.from({ length: count }, line).join('');
+}
 
 type Verification = NonNullable<AnsweredEntry['verification']>;
 type InclusionProof = NonNullable<Verification['inclusionProof']>;

@@ -1,4 +1,4 @@
-import { createPublicKey, X509Certificate, type KeyObject } from 'node:crypto';
+import { createPublicKey, publicDecrypt, X509Certificate, type KeyObject } from 'node:crypto';
 import { verifyDigest } from './ecdsa.js';
 import { leafHash } from './merkle-tree.js';
 import { json, type Answer, type Handler, type ReceivedRequest } from './server.js';
@@ -130,11 +130,20 @@ function parseProposal(proposal: unknown): HashedRekord | { message: string } {
     signature: Buffer.from(content, 'base64'),
     certificatePem: verifier.pem,
   };
-  if (!verifyDigest(Buffer.from(digest, 'hex'), proposed.signature, verifier.key)) {
+  if (!verifySignature(Buffer.from(digest, 'hex'), proposed.signature, verifier.key)) {
     const reason = 'invalid signature when validating ASN.1 encoded signature';
     return { message: `error processing entry: verifying signature: ${reason}` };
   }
   return proposed;
+}
+
+/** DigestInfo of a SHA-256 digest, without the digest (RFC 8017 §9.2). */
+const SHA256_DIGEST_INFO = Buffer.from('3031300d060960864801650304020105000420', 'hex');
+
+/** Rekor knows RSA (PKCS #1 v1.5) beside ECDSA; a signature over a digest, SHA-256. */
+function verifySignature(digest: Buffer, signature: Buffer, key: KeyObject): boolean {
+  if (key.asymmetricKeyType !== 'rsa') return verifyDigest(digest, signature, key);
+  return publicDecrypt(key, signature).equals(Buffer.concat([SHA256_DIGEST_INFO, digest]));
 }
 
 function parsePublicKey(pem: string): { pem: string; key: KeyObject } | undefined {

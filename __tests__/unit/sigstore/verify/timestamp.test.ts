@@ -117,6 +117,16 @@ test('refuses a certificate of the trust root under another signer', () => {
   expect(timestampDefect(response, [])).toContain('other certificates');
 });
 
+test.each([
+  ['the token', '1.2.840.113549.1.7.2', 'is not a response'],
+  ['its content', '1.2.840.113549.1.9.16.1.4', 'other signed data'],
+])('refuses another type of %s', (_, dotted, reason) => {
+  const response = authority.timestamp(signature);
+  const type = oid(dotted);
+  response.writeUInt8(0x7f, response.indexOf(type) + type.length - 1);
+  expect(timestampDefect(response, chains)).toContain(reason);
+});
+
 test('refuses a response without token', () => {
   expect(timestampDefect(sequence(sequence(integer(2))), chains)).toBe(
     'is not a response with signed data',
