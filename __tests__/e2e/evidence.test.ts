@@ -22,10 +22,10 @@ import {
   World,
   independentVerify,
   type ActionResult,
+  NO_EXECUTABLES,
   type RunOptions,
 } from '../support/index.js';
 import {
-  CAN_ASK,
   FOREIGN,
   FOREIGN_ARCH,
   IMPATIENT,
@@ -42,6 +42,7 @@ import {
   stopServers,
   warningsOf,
 } from './outcome.js';
+import { testUnless } from '../support/skip.js';
 
 const VERSION = 'v1.36.1';
 const OTHER_VERSION = 'v1.36.2';
@@ -483,7 +484,7 @@ describe('a copy without SBOM', () => {
     expect(run.outputs['sha256']).toBe(world.release.artifact(VERSION, NATIVE, 'kubectl').sha256);
   });
 
-  const askable = CAN_ASK ? test : test.skip; // Windows cannot execute the world's shell scripts.
+  const askable = testUnless(NO_EXECUTABLES);
 
   askable('is asked while nobody answers', async () => {
     const toolCache = warmCache();

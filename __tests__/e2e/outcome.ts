@@ -14,8 +14,6 @@ export const NATIVE = NATIVE_PLATFORM;
 /** An architecture that this machine cannot execute. */
 export const FOREIGN_ARCH = process.arch === 'arm64' ? 'amd64' : 'arm64';
 export const FOREIGN = `${dirname(NATIVE)}/${FOREIGN_ARCH}`;
-/** The executables of the test world are shell scripts: Windows cannot ask them. */
-export const CAN_ASK = process.platform !== 'win32';
 
 /** The first pause between two tries is half a second; tests of broken servers need not wait. */
 export const IMPATIENT = { SETUP_VERIFIED_KUBECTL_TIME_SCALE: '0.02' };

@@ -3,6 +3,7 @@ export * from './certificate-authority-api.js';
 export * from './certificate-authority.js';
 export * from './cosign.js';
 export * from './ct-log.js';
+export * from './elf.js';
 export * from './executables.js';
 export * from './faults.js';
 export * from './independent-judge.js';
