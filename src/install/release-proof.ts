@@ -189,7 +189,7 @@ export class ReleaseProver {
     const failure =
       executable === undefined
         ? `${tool} for ${platformName(platform)} cannot be executed here to be asked`
-        : await checkSelfReport(executable, tool, version, platform);
+        : await checkSelfReport(executable, tool, version, platform, { scratch: this.#scratch });
     if (failure !== undefined) {
       throw new SetupError(
         'RELEASE_MISMATCH',
