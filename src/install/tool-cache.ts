@@ -9,7 +9,7 @@ import { assertPrivate, entryAt, trustedOwners, type Owners } from '../files/pri
 
 /** Copies that were being made when their run ended; older ones are swept away, in milliseconds. */
 const STALE_AFTER = 60 * 60_000;
-const PARTIAL_PREFIX = '.partial-';
+export const PARTIAL_PREFIX = '.partial-';
 
 /** The runner's tool cache, as one run sees it. */
 export interface ToolCache {
@@ -107,6 +107,19 @@ export class CacheEntry {
       }
     } catch (error) {
       throw installFailed(`the copy in ${this.folder} is not as it was left`, error);
+    }
+  }
+
+  /**
+   * Requires that nobody else can change a folder above the slot. A copy is not to blame when this fails.
+   *
+   * @throws {SetupError} INSTALL_FAILED
+   */
+  async assertParentsPrivate(): Promise<void> {
+    try {
+      await this.#assertParents(await trustedOwners(this.#toolCache.folder));
+    } catch (error) {
+      throw installFailed(`cannot use ${this.folder} in the tool cache`, error);
     }
   }
 
@@ -282,7 +295,8 @@ function prefix({ trustKey: trustKey }: ToolCache, { os, arch }: Platform): stri
   return `${os}-${arch}-${trustKey}-`;
 }
 
-function toolFolder(toolCache: ToolCache, tool: Tool): string {
+/** Above the copies of a tool, of all versions. */
+export function toolFolder(toolCache: ToolCache, tool: Tool): string {
   return path.join(toolCache.folder, `verified-${tool}`);
 }
 
