@@ -6,6 +6,7 @@ import pLimit from 'p-limit';
 import { SetupError } from './errors.js';
 import { currentEnvironment, loadInputs, type Inputs } from './inputs.js';
 import { awaitPublication } from './install/await-publication.js';
+import { CacheAccess, TRUST_ROOT_FOLDER } from './install/cache-access.js';
 import { startDownloadIfNeeded, type PendingDownload, type Sources } from './install/begin.js';
 import { BufferedLogger, type Logger } from './install/logger.js';
 import type { InstalledTool, VerifiedTool, InstallContext } from './install/obtain.js';
@@ -49,7 +50,7 @@ async function setUp(inputs: Inputs, scratch: string): Promise<void> {
   };
   try {
     const started = performance.now();
-    const beginning = begin(inputs, http, scratch, logger);
+    const beginning = begin(inputs, http, scratch, logger, cacheAccess(inputs, logger));
     track(
       beginning.then(({ pendingDownloads: pendingDownloads }) =>
         Promise.allSettled(filesOf(pendingDownloads)),
@@ -119,6 +120,7 @@ function loadReport() {
 }
 
 interface Beginning {
+  readonly cacheAccess: CacheAccess;
   readonly sources: Sources;
   readonly pendingDownloads: ReadonlyMap<Tool, PendingDownload>;
   /** Whether the release host itself has just named the version; a folder has what it has. */
@@ -135,16 +137,14 @@ async function begin(
   http: HttpClient,
   scratch: string,
   logger: Logger,
+  cacheAccess: CacheAccess,
 ): Promise<Beginning> {
-  const toolCache: ToolCache = {
-    folder: inputs.runner.toolCache,
-    trustKey: trustKey(
-      inputs.identity,
-      inputs.trustRoot,
-      inputs.bindRelease ? undefined : inputs.downloadBaseUrl,
-    ),
-  };
-  const { version, isAnnounced, isCached } = await chooseVersion(inputs, toolCache, http, logger);
+  const { version, isAnnounced, isCached } = await chooseVersion(
+    inputs,
+    await cacheAccess.lookIn(),
+    http,
+    logger,
+  );
   const resolvedAt = performance.now();
   logger.info(`Version: ${version} (asked for: ${inputs.versionSource})`);
   const sources: Sources = {
@@ -152,7 +152,8 @@ async function begin(
     release: new Release(version, inputs.downloadBaseUrl),
     base: inputs.downloadBaseUrl,
     platform: inputs.platform,
-    toolCache,
+    toolCache: await cacheAccess.lookIn(version),
+    installIn: () => cacheAccess.installIn(version),
     searchPaths: inputs.runner,
     scratch,
     logger: logger,
@@ -164,7 +165,26 @@ async function begin(
       pendingDownloads.set(tool, arrival);
     }
   }
-  return { sources, pendingDownloads: pendingDownloads, isAnnounced, isCached, resolvedAt };
+  return {
+    cacheAccess,
+    sources,
+    pendingDownloads: pendingDownloads,
+    isAnnounced,
+    isCached,
+    resolvedAt,
+  };
+}
+
+function cacheAccess(inputs: Inputs, logger: Logger): CacheAccess {
+  const toolCache: ToolCache = {
+    folder: inputs.runner.toolCache,
+    trustKey: trustKey(
+      inputs.identity,
+      inputs.trustRoot,
+      inputs.bindRelease ? undefined : inputs.downloadBaseUrl,
+    ),
+  };
+  return new CacheAccess(toolCache, inputs.tools, inputs.runner.temp, logger);
 }
 
 function filesOf(pendingDownloads: ReadonlyMap<Tool, PendingDownload>): Promise<unknown>[] {
@@ -212,7 +232,13 @@ async function obtainAll(
     const scratch = await mkdtemp(path.join(beginning.sources.scratch, 'again-'));
     if (beginning.isCached) {
       // What the tool cache holds of that version is no good, and the host does not know it.
-      const asked = begin({ ...inputs, checkLatest: true }, http, scratch, logger);
+      const asked = begin(
+        { ...inputs, checkLatest: true },
+        http,
+        scratch,
+        logger,
+        beginning.cacheAccess,
+      );
       track(
         asked.then(({ pendingDownloads: pendingDownloads }) =>
           Promise.allSettled(filesOf(pendingDownloads)),
@@ -332,7 +358,7 @@ function trustRootSource({ trustRoot, runner }: Inputs, scratch: string): TrustR
   if (trustRoot.kind !== 'tuf') {
     return trustRoot;
   }
-  return { ...trustRoot, cache: path.join(runner.toolCache, 'verified-trust-root'), scratch };
+  return { ...trustRoot, cache: path.join(runner.toolCache, TRUST_ROOT_FOLDER), scratch };
 }
 
 /** Without it the next run asks the network again; this one has succeeded all the same. */

@@ -29,7 +29,10 @@ export interface Sources {
   /** Where `release/` is, ending in a slash. */
   readonly base: URL;
   readonly platform: Platform;
+  /** Where copies are looked for. */
   readonly toolCache: ToolCache;
+  /** Where new copies go. */
+  readonly installIn: () => Promise<ToolCache>;
   readonly searchPaths: SearchPaths;
   /** A folder below RUNNER_TEMP that goes with this run. */
   readonly scratch: string;
@@ -65,6 +68,7 @@ export async function startDownloadIfNeeded(
 /** Begins the download of a tool into a new folder. */
 export async function startDownload(sources: Sources, tool: Tool): Promise<PendingDownload> {
   const { http, release, platform, logger: logger } = sources;
+  await sources.installIn(); // What is wrong there is said before the download, not after it.
   const { folder, binary } = await newFolder(sources, tool);
   const { promise: firstByte, resolve } = Promise.withResolvers<undefined>();
   const onFirstByte = (): void => {

@@ -180,6 +180,7 @@ async function fromCache(
   if (!(await cacheEntry.exists())) {
     return undefined;
   }
+  await cacheEntry.assertParentsPrivate(); // Outside of what may remove the copy.
   const started = performance.now();
   const fingerprint = await cacheEntry.fingerprint();
   let isDamaged = true;
@@ -375,7 +376,7 @@ async function finish(
   };
   const sha256 = verified.file.sha256.toString('hex');
   const cacheEntry = new CacheEntry(
-    context.toolCache,
+    await context.installIn(),
     tool,
     context.release.version,
     context.platform,
