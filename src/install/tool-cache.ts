@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, cp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { SetupError, explain, codeOf } from '../errors.js';
 import { fileName } from '../kubernetes/release.js';
 import type { Platform, Tool } from '../kubernetes/platform.js';
 import { isExactVersion } from '../kubernetes/version.js';
+import { renameHeld } from '../files/rename.js';
 import { assertPrivate, entryAt, trustedOwners, type Owners } from '../files/private-file.js';
 
 /** Copies that were being made when their run ended; older ones are swept away, in milliseconds. */
@@ -208,7 +209,7 @@ export class CacheEntry {
   async #moveAside(): Promise<string | undefined> {
     const aside = path.join(path.dirname(this.folder), `${PARTIAL_PREFIX}${randomUUID()}`);
     try {
-      await rename(this.folder, aside);
+      await renameHeld(this.folder, aside);
       return aside;
     } catch (error) {
       switch (codeOf(error)) {
@@ -302,7 +303,8 @@ export function toolFolder(toolCache: ToolCache, tool: Tool): string {
 
 async function moveInto(from: string, to: string): Promise<boolean> {
   try {
-    await rename(from, to);
+    // Windows says EPERM for a folder that exists: another run was faster.
+    await renameHeld(from, to, { isFinal: async () => (await entryAt(to)) !== undefined });
     return true;
   } catch (error) {
     switch (codeOf(error)) {

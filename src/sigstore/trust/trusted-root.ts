@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { lstat, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { TrustedRoot } from '@sigstore/protobuf-specs';
@@ -9,6 +9,7 @@ import { Updater, type Fetcher } from 'tuf-js';
 import { DownloadHTTPError, PersistError } from 'tuf-js/dist/error.js';
 import { SetupError, codeOf, explain } from '../../errors.js';
 import type { HttpClient } from '../../transfer/http.js';
+import { renameHeld } from '../../files/rename.js';
 import { assertPrivate, trustedOwners } from '../../files/private-file.js';
 import { TransferError } from '../../transfer/errors.js';
 import { PUBLIC_MIRROR } from './public-instance.js';
@@ -232,7 +233,7 @@ async function keepMetadata(cache: string, fetched: ReadonlyMap<string, Buffer>)
   for (const [name, bytes] of names) {
     const partial = path.join(cache, `.${randomUUID()}`);
     await writeFile(partial, bytes, { flag: 'wx' });
-    await rename(partial, path.join(cache, name));
+    await renameHeld(partial, path.join(cache, name));
   }
   for (const name of await readdir(cache)) {
     if (!names.has(name) && OLD_METADATA.test(name)) {
