@@ -187,7 +187,8 @@ async function fromCache(
   try {
     const copy = await inspect(cacheEntry);
     isDamaged = false;
-    return { ...(await proveCached(context, cacheEntry, copy, started)), fingerprint: fingerprint };
+    const cached = await proveCached(context, cacheEntry, copy, started);
+    return { ...cached, fingerprint: await fingerprintAfter(cacheEntry, cached, fingerprint) };
   } catch (error) {
     // An error of this machine, such as too many open files, says nothing of the copy.
     isDamaged &&= error instanceof SetupError || codeOf(error) === 'ENOENT';
@@ -211,6 +212,27 @@ async function fromCache(
     }
     return undefined;
   }
+}
+
+/**
+ * The fingerprint of a verified copy. A copy that was executed to be asked may have another one than before, though its
+ * bytes are the same: on macOS, the first execution of a file changes its ctime. Then the copy is inspected again, whole.
+ *
+ * @param before from before its bytes were read
+ */
+async function fingerprintAfter(
+  cacheEntry: CacheEntry,
+  { releaseProof }: VerifiedTool,
+  before: string,
+): Promise<string> {
+  if (releaseProof.kind !== 'binary') {
+    return before;
+  }
+  const now = await cacheEntry.fingerprint();
+  if (now !== before) {
+    await inspect(cacheEntry);
+  }
+  return now;
 }
 
 interface Copy {
