@@ -244,14 +244,17 @@ describeUnless(noOtherUser())('as another user than root', () => {
     expect(message).toContain('does not allow this user to write');
   });
 
-  test.each(['verified-kubectl', 'version', 'verified-trust-root'])(
+  test.each(['verified-kubectl', 'version', 'verified-trust-root'] as const)(
     'two users share a cache, and %s belongs to the other one',
     async (which) => {
       chownSync(toolCache, 0, 0);
       chmodSync(toolCache, 0o1777);
       expectKept(await asUser());
-      const shared = { 'verified-kubectl': toolFolder(), version: versionFolder() };
-      const place = shared[which as keyof typeof shared] ?? trustFolder();
+      const place = {
+        'verified-kubectl': toolFolder(),
+        version: versionFolder(),
+        'verified-trust-root': trustFolder(),
+      }[which];
       giveAway(place, OTHER);
       chmodSync(place, 0o777);
       const run = await asUser();
@@ -270,22 +273,6 @@ describeUnless(noOtherUser())('as another user than root', () => {
       expect(binaryRequests()).toEqual([]);
     },
   );
-
-  test('neither the tool cache nor RUNNER_TEMP can be made private: said before the download', async () => {
-    mkdirSync(toolFolder());
-    chownSync(toolFolder(), OTHER, OTHER);
-    const mount = ntfs(folder);
-    try {
-      const run = await asUser({ temp: mount.path });
-      expect(errorsOf(run).map(({ title }) => title)).toEqual([
-        'setup-verified-kubectl: INSTALL_FAILED',
-      ]);
-      expect(errorsOf(run)[0]?.message).toContain('RUNNER_TEMP');
-      expect(binaryRequests()).toEqual([]);
-    } finally {
-      mount.unmount();
-    }
-  });
 });
 
 interface Mount {
@@ -340,6 +327,20 @@ describeUnless(noNtfs())('a file system where chmod has no effect (NTFS)', () =>
     expectBelowTemp(first, mount.path, `owner ${String(USER)}`, 'mode 0777', 'umask=022');
     mkdirSync(join(mount.path, 'verified-kubectl', VERSION.slice(1)), { recursive: true });
     expectBelowTemp(await install(options), join(mount.path, 'verified-kubectl'), 'mode 0777');
+  });
+
+  test('as RUNNER_TEMP, with a tool cache of somebody else: refused before the download', async () => {
+    mkdirSync(toolFolder());
+    chownSync(toolFolder(), OTHER, OTHER);
+    chownSync(toolCache, USER, USER);
+    const run = await install({ uid: USER, temp: mount.path });
+    expect(errorsOf(run).map(({ title }) => title)).toEqual([
+      'setup-verified-kubectl: INSTALL_FAILED',
+    ]);
+    expect(errorsOf(run)[0]?.message).toContain(
+      `RUNNER_TEMP (${mount.path}) cannot be used instead`,
+    );
+    expect(binaryRequests()).toEqual([]);
   });
 });
 
