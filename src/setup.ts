@@ -4,13 +4,14 @@ import path from 'node:path';
 import { SetupError } from './errors.js';
 import { currentEnvironment, loadInputs, type Inputs } from './inputs.js';
 import { NoBinder, SbomBinder } from './install/binding.js';
+import { CacheAccess, TRUST_ROOT_FOLDER } from './install/cache-access.js';
 import { assertUnchanged, commitAll } from './install/commit.js';
 import type { InstallContext } from './install/context.js';
 import { obtainAll } from './install/obtain.js';
 import { checkPathLookup } from './install/path-lookup.js';
 import { warnOfOldPointer } from './install/pointer.js';
 import { resolveAgain, resolveRelease, type ResolvedRelease } from './install/resolve-release.js';
-import { installFailed, namedFailure, type ToolCache } from './install/tool-cache.js';
+import { installFailed, namedFailure } from './install/tool-cache.js';
 import { trustKey } from './install/trust-key.js';
 import type { VerifiedArtifact } from './install/verified-artifact.js';
 import type { Release } from './kubernetes/release.js';
@@ -46,11 +47,11 @@ async function setUp(inputs: Inputs, report: Report, scratch: string): Promise<v
     const trust = background.start(loadTrustRoot(trustRootSource(inputs, scratch), http));
     const started = performance.now();
 
-    const toolCache = toolCacheOf(inputs);
-    const resolved = await resolveRelease(inputs, toolCache, http, report);
+    const cacheAccess = cacheAccessOf(inputs, report);
+    const resolved = await resolveRelease(inputs, await cacheAccess.lookIn(), http, report);
     const resolvedAt = performance.now();
 
-    const shared = { inputs, report, scratch, http, background, trust, toolCache };
+    const shared = { inputs, report, scratch, http, background, trust, cacheAccess };
     const { context, verified } = await obtainRelease(shared, resolved);
     const obtainedAt = performance.now();
 
@@ -79,7 +80,7 @@ interface Shared {
   readonly http: HttpClient;
   readonly background: BackgroundTasks;
   readonly trust: Promise<TrustRoot>;
-  readonly toolCache: ToolCache;
+  readonly cacheAccess: CacheAccess;
 }
 
 interface ObtainedRelease {
@@ -89,7 +90,7 @@ interface ObtainedRelease {
 
 /** Verifies every tool of the release, or of the one that takes its place where it is not found. */
 async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<ObtainedRelease> {
-  const { inputs, report, http, toolCache } = shared;
+  const { inputs, report, http, cacheAccess } = shared;
   for (let resolved = first; ;) {
     const { release } = resolved;
     report.info(`Version: ${release.version} (requested: ${inputs.versionSource})`);
@@ -105,13 +106,20 @@ async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<Ob
       if (!(error instanceof SetupError) || error.code !== 'VERSION_NOT_FOUND') {
         throw error;
       }
-      resolved = await resolveAgain(resolved, error, inputs, toolCache, http, report);
+      resolved = await resolveAgain(
+        resolved,
+        error,
+        inputs,
+        await cacheAccess.lookIn(),
+        http,
+        report,
+      );
     }
   }
 }
 
 async function installContext(shared: Shared, release: Release): Promise<InstallContext> {
-  const { inputs, report, http, background, trust, toolCache } = shared;
+  const { inputs, report, http, background, trust, cacheAccess } = shared;
   const scratch = await mkdtemp(path.join(shared.scratch, 'release-'));
   const context = {
     http,
@@ -130,22 +138,19 @@ async function installContext(shared: Shared, release: Release): Promise<Install
     ...context,
     binder: inputs.bindRelease ? new SbomBinder(context) : new NoBinder(),
     secondFactors: inputs.secondFactors,
-    toolCache,
+    toolCache: await cacheAccess.lookIn(release.version),
+    cacheAccess,
     searchPaths: inputs.runner,
   };
 }
 
-function toolCacheOf({
-  runner,
-  identity,
-  trustRoot,
-  bindRelease,
-  downloadBaseUrl,
-}: Inputs): ToolCache {
-  return {
+function cacheAccessOf(inputs: Inputs, report: Report): CacheAccess {
+  const { runner, identity, trustRoot, bindRelease, downloadBaseUrl } = inputs;
+  const toolCache = {
     folder: runner.toolCache,
     trustKey: trustKey(identity, trustRoot, bindRelease ? undefined : downloadBaseUrl),
   };
+  return new CacheAccess(toolCache, inputs.tools, runner.temp, report);
 }
 
 function httpClient(inputs: Inputs, signal: AbortSignal, report: Report): HttpClient {
@@ -172,7 +177,7 @@ function trustRootSource({ trustRoot, runner }: Inputs, scratch: string): TrustR
   if (trustRoot.kind !== 'tuf') {
     return trustRoot;
   }
-  return { ...trustRoot, cache: path.join(runner.toolCache, 'verified-trust-root'), scratch };
+  return { ...trustRoot, cache: path.join(runner.toolCache, TRUST_ROOT_FOLDER), scratch };
 }
 
 /** Without it the next run asks the network again. This one has succeeded all the same. */

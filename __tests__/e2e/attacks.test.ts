@@ -17,7 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ErrorCode } from '../../src/errors.js';
@@ -25,6 +25,7 @@ import {
   CertificateAuthority,
   DAY,
   NATIVE_PLATFORM,
+  NO_EXECUTABLES,
   LoopbackServer,
   Proxy,
   ReleaseHost,
@@ -32,6 +33,7 @@ import {
   TufRepository,
   World,
   changeKeptMetadata,
+  executable,
   fault,
   filesBelow,
   forgery,
@@ -169,7 +171,11 @@ async function play({ outcome, attack, check, tls: isTls }: Attack): Promise<voi
       const now = snapshot(toolCache);
       expect(now.filter((file) => !before.includes(file))).toEqual([]);
     }
-    expect(run.tempFiles()).toEqual([]);
+    const installed = run.paths.map((folder) =>
+      relative(run.dirs.temp, folder).replaceAll(sep, '/'),
+    );
+    const isInstalled = (file: string): boolean => installed.some((one) => file.startsWith(one));
+    expect(run.tempFiles().filter((file) => !isInstalled(file))).toEqual([]);
     await check?.(run, stage);
     run.cleanup();
     tally('attacks refused or without effect');
@@ -961,6 +967,14 @@ const expectNotExecuted = (_run: ActionResult, { toolCache }: Stage): void => {
 const binaryIn = (folder: string): string =>
   join(folder, NATIVE_PLATFORM.startsWith('windows') ? 'kubectl.exe' : 'kubectl');
 
+/** Somebody else can change the tool cache: it is not used, and what is installed is not in it. */
+const expectOutsideOfCache = (run: ActionResult, { toolCache }: Stage): void => {
+  expect(run.annotations.map(({ title }) => title)).toEqual(['Tool cache not used']);
+  expect(run.paths).toHaveLength(1);
+  expect(run.paths[0]?.startsWith(`${run.dirs.temp}${sep}`)).toBe(true);
+  expect(run.outputs['kubectl-path']).not.toContain(toolCache);
+};
+
 /** Changes a genuine copy; it must be refused, removed and fetched anew. */
 function inCache(what: string, change: (stage: Stage) => void): Attack {
   return {
@@ -1037,7 +1051,7 @@ const TOOL_CACHE: Attack[] = [
   },
   ...['verified-kubectl', 'version'].map((which): Attack => ({
     what: `a link in place of the folder above a copy: ${which}`,
-    outcome: 'INSTALL_FAILED',
+    outcome: 'without effect',
     attack: (stage) => {
       const target = join(stage.toolCache, 'elsewhere');
       const version = dirname(stage.entry);
@@ -1046,8 +1060,9 @@ const TOOL_CACHE: Attack[] = [
       mkdirSync(dirname(link), { recursive: true });
       symlinkSync(target, link);
     },
-    check: (_run, { toolCache }) => {
-      expect(filesBelow(join(toolCache, 'elsewhere'))).toEqual([]);
+    check: (run, stage) => {
+      expectOutsideOfCache(run, stage);
+      expect(filesBelow(join(stage.toolCache, 'elsewhere'))).toEqual([]);
     },
   })),
   {
@@ -1190,26 +1205,41 @@ const NEIGHBOURS: Attack[] = [
   }),
   ...['verified-kubectl', 'version'].map((which): Attack => ({
     what: `a folder above a copy that everybody may write to: ${which}`,
-    outcome: 'INSTALL_FAILED',
+    outcome: 'without effect',
     attack: async (stage) => {
       await stage.earlierRun();
       const version = dirname(stage.entry);
       chmodSync(which === 'version' ? version : dirname(version), 0o777);
     },
+    check: (run, { entry }) => {
+      expect(run.annotations).toEqual([]);
+      expect(run.paths).toEqual([entry]);
+      for (const folder of [dirname(entry), dirname(dirname(entry))]) {
+        expect(statSync(folder).mode & 0o022).toBe(0);
+      }
+    },
   })),
   ...(IS_ROOT ? ['verified-kubectl', 'version', 'the entry'] : []).map((which): Attack => ({
     what: `a folder of another user: ${which}`,
-    outcome: which === 'the entry' ? 'without effect' : 'INSTALL_FAILED',
+    outcome: 'without effect',
     attack: async (stage) => {
       await stage.earlierRun();
       const version = dirname(stage.entry);
       const folders = { 'verified-kubectl': dirname(version), version, 'the entry': stage.entry };
       chownSync(folders[which as keyof typeof folders], NOBODY, NOBODY);
     },
+    check: (run, stage) => {
+      if (which === 'the entry') {
+        expect(run.annotations.map(({ title }) => title)).toEqual(['Cached copy refused']);
+      } else {
+        expectOutsideOfCache(run, stage);
+        expect(existsSync(binaryIn(stage.entry))).toBe(true);
+      }
+    },
   })),
   {
     what: 'a link in place of the folder of the version, to a folder with a entry of its own',
-    outcome: 'INSTALL_FAILED',
+    outcome: 'without effect',
     attack: ({ entry, toolCache }) => {
       const precious = join(toolCache, 'elsewhere', basename(entry), 'precious.txt');
       mkdirSync(dirname(precious), { recursive: true });
@@ -1217,8 +1247,9 @@ const NEIGHBOURS: Attack[] = [
       mkdirSync(dirname(dirname(entry)), { recursive: true });
       symlinkSync(join(toolCache, 'elsewhere'), dirname(entry));
     },
-    check: (_run, { toolCache }) => {
-      expect(filesBelow(join(toolCache, 'elsewhere'))).toHaveLength(1);
+    check: (run, stage) => {
+      expectOutsideOfCache(run, stage);
+      expect(filesBelow(join(stage.toolCache, 'elsewhere'))).toHaveLength(1);
     },
   },
   {
@@ -1465,18 +1496,16 @@ const HIDDEN_SBOM: Attack[] = [
     },
     check: expectNotExecuted,
   },
-  ...(ON_LINUX ? ['kube-apiserver'] : []).map((served): Attack => ({
+  ...(canRun(NO_EXECUTABLES) ? ['kube-apiserver'] : []).map((served): Attack => ({
     what: `${served}, signed, whose help speaks of kubelet, in place of kubelet, and no SBOM`,
     outcome: 'RELEASE_MISMATCH',
     attack: (stage) => {
       const { world, version, inputs } = stage;
       world.release.publish({ version, tools: ['kubelet', served], platforms: [NATIVE_PLATFORM] });
       const other = world.release.artifact(version, NATIVE_PLATFORM, served);
-      const help = other.bytes
-        .toString('latin1')
-        .replace('[flags]', '[flags]\n  --kubelet-timeout');
-      expect(help).toContain('--kubelet-timeout');
-      other.replace(Buffer.from(help, 'latin1'));
+      const help = `The Kubernetes API server.\n\nUsage:\n  ${served} [flags]\n  --kubelet-timeout`;
+      const about = { tool: served, version, platform: NATIVE_PLATFORM };
+      other.replace(executable({ ...about, help }));
       other.sign();
       const target = world.release.artifact(version, NATIVE_PLATFORM, 'kubelet');
       target.replace(other.bytes);

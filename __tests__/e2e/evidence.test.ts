@@ -25,6 +25,7 @@ import {
   metadataToKeep,
   writeKeptMetadata,
   type ActionResult,
+  NO_EXECUTABLES,
   type RunOptions,
 } from '../support/index.js';
 import { MISSING, testUnless } from '../support/skip.js';
@@ -486,7 +487,7 @@ describe('a copy without SBOM', () => {
     expect(run.outputs['sha256']).toBe(world.release.artifact(VERSION, NATIVE, 'kubectl').sha256);
   });
 
-  const askable = testUnless(MISSING.shellScripts);
+  const askable = testUnless(NO_EXECUTABLES);
 
   askable('is asked while nobody answers', async () => {
     const toolCache = warmCache();

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { publishedPlatforms } from '../../src/kubernetes/platform.js';
-import { World, artifactPath, executable } from '../support/index.js';
-import { MISSING, describeUnless } from '../support/skip.js';
+import { NO_EXECUTABLES, World, artifactPath, executable } from '../support/index.js';
+import { describeUnless } from '../support/skip.js';
 import {
   FOREIGN,
   FOREIGN_ARCHITECTURE,
@@ -124,18 +124,14 @@ test('copies for two architectures stand side by side', async () => {
   }
 });
 
-// The stand-ins are shell scripts.
-const onPosix = describeUnless(MISSING.shellScripts);
-
-onPosix('a release without SBOM, whose binary tells when it is executed (shell script)', () => {
+describeUnless(NO_EXECUTABLES)('a release without SBOM, whose binary tells when it runs', () => {
   const witness = (platform: string): string => join(folder, platform.replace('/', '-'));
 
   beforeAll(() => {
     for (const platform of [NATIVE, FOREIGN]) {
-      const script = executable({ tool: 'kubectl', version: 'v1.30.0', platform }).toString();
-      const telling = script.replace('\n', `\n: > '${witness(platform)}'\n`);
-      const path = artifactPath('v1.30.0', platform, 'kubectl');
-      world.release.putFile(path, Buffer.from(telling));
+      const before = [{ call: 'create', path: witness(platform) }] as const;
+      const telling = executable({ tool: 'kubectl', version: 'v1.30.0', platform, before });
+      world.release.putFile(artifactPath('v1.30.0', platform, 'kubectl'), telling);
     }
   });
 

@@ -1,10 +1,11 @@
 // The official kubectl, 57 MB, instead of the test world's small stand-ins.
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { delimiter } from 'node:path';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { fetchKubectl, KUBECTL, RegistryError } from '../../scripts/fetch-kubectl.js';
-import { readSelfReport, checkSelfReport } from '../../src/install/self-report.js';
+import { checkSelfReport } from '../../src/install/self-report.js';
 import { artifactPath, runAction, sbomPath, World } from '../support/index.js';
 import { describeUnless } from '../support/skip.js';
 
@@ -28,8 +29,10 @@ function findKubectl(): { kubectl: string; reason?: string } {
 
 describeUnless(reason)(`the official kubectl ${version}`, () => {
   let world: World;
+  let scratch: string;
 
   beforeAll(async () => {
+    scratch = mkdtempSync(join(tmpdir(), 'real-kubectl-'));
     world = await World.start();
     world.release.putFile(artifactPath(version, platform, 'kubectl'), readFileSync(kubectl));
     world.release.putSbom(version);
@@ -37,6 +40,7 @@ describeUnless(reason)(`the official kubectl ${version}`, () => {
 
   afterAll(async () => {
     await world.stop();
+    rmSync(scratch, { recursive: true });
   });
 
   beforeEach(() => {
@@ -73,8 +77,7 @@ describeUnless(reason)(`the official kubectl ${version}`, () => {
   });
 
   test('tells version, platform and name when it is asked', async () => {
-    expect(await readSelfReport(kubectl, 'kubectl')).toEqual({ version, platform, isTool: true });
-    expect(await checkSelfReport(kubectl, 'kubectl', version, LINUX)).toBeUndefined();
+    expect(await checkSelfReport(kubectl, 'kubectl', version, LINUX, { scratch })).toBeUndefined();
   });
 
   test.each([
@@ -82,7 +85,7 @@ describeUnless(reason)(`the official kubectl ${version}`, () => {
     ['another platform', 'kubectl', version, { os: 'linux', arch: 'arm64' }],
     ['another tool', 'kubeadm', version, LINUX],
   ] as const)('does not pass for %s', async (_, tool, asked, on) => {
-    expect(await checkSelfReport(kubectl, tool, asked, on)).toMatch(/the binary /);
+    expect(await checkSelfReport(kubectl, tool, asked, on, { scratch })).toMatch(/the binary /);
   });
 
   describe('of a release without SBOM', () => {

@@ -1,6 +1,10 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   CertificateAuthority,
+  NO_EXECUTABLES,
   World,
   artifactPath,
   executable,
@@ -8,7 +12,7 @@ import {
   sbomPath,
   type ActionResult,
 } from '../support/index.js';
-import { MISSING, testUnless } from '../support/skip.js';
+import { testUnless } from '../support/skip.js';
 import {
   FOREIGN,
   FOREIGN_ARCH,
@@ -327,7 +331,7 @@ describe('a release without a signed SBOM', () => {
   /** Published without signature, and never logged. */
   const unsigned = { signed: false } as const;
 
-  const askable = testUnless(MISSING.shellScripts);
+  const askable = testUnless(NO_EXECUTABLES);
 
   askable.each(['kubectl', 'kubeadm', 'kubelet', 'kube-proxy'])(
     'none published: the signed %s is asked',
@@ -363,7 +367,7 @@ describe('a release without a signed SBOM', () => {
 
   const served: [string, string, Partial<Parameters<typeof executable>[0]>][] = [
     ['another version', `kubectl ${OLD} for ${NATIVE}`, { version: OLD }],
-    ['another platform', `for ${FOREIGN}`, { platform: FOREIGN }],
+    ['another platform', `for ${FOREIGN}`, { reportedPlatform: FOREIGN }],
     ['another tool', 'could not be asked', { tool: 'kubelet' }],
   ];
   askable.each(served)('the binary says it is %s', async (_, said, difference) => {
@@ -384,10 +388,46 @@ describe('a release without a signed SBOM', () => {
     expect(expectRefused(run, 'RELEASE_MISMATCH')).toContain(`says it is another tool ${version}`);
   });
 
-  askable('a binary that does not tell its version', async () => {
-    const version = publish({ sbom: false, tools: ['kube-log-runner'] });
-    const run = await install(version, { tools: 'kube-log-runner' });
-    expect(expectRefused(run, 'RELEASE_MISMATCH')).toContain('bind-release: false');
+  askable('a binary for another platform under this name is not executed', async () => {
+    const version = publish({ sbom: false });
+    const bytes = executable({ tool: 'kubectl', version, platform: FOREIGN });
+    world.release.putFile(pathOf(version), bytes);
+    const message = expectRefused(await install(version), 'RELEASE_MISMATCH');
+    expect(message).toContain(`is not an executable for ${NATIVE}`);
+  });
+
+  describe('tells when it is executed:', () => {
+    let trace: string;
+    beforeEach(() => {
+      trace = join(mkdtempSync(join(tmpdir(), 'release-')), 'executed');
+    });
+    afterEach(() => rmSync(dirname(trace), { recursive: true }));
+
+    async function installTracing(tool: string): Promise<ActionResult> {
+      const version = publish({ sbom: false, tools: [tool] });
+      const before = [{ call: 'create', path: trace }] as const;
+      const bytes = executable({ tool, version, platform: NATIVE, before });
+      world.release.putFile(pathOf(version, tool), bytes);
+      return install(version, { tools: tool });
+    }
+
+    askable('kubelet, which can tell its version, is', async () => {
+      expectInstalled(await installTracing('kubelet'), 'Release proven without SBOM');
+      expect(existsSync(trace)).toBe(true);
+    });
+
+    askable.each([
+      'kubectl-convert',
+      'kube-log-runner',
+      'mounter',
+      'kube-aggregator',
+      'apiextensions-apiserver',
+    ])('%s, which cannot, is not', async (tool) => {
+      const message = expectRefused(await installTracing(tool), 'RELEASE_MISMATCH');
+      expect(message).toContain(`${tool} cannot tell its version`);
+      expect(message).toContain('bind-release: false');
+      expect(existsSync(trace)).toBe(false);
+    });
   });
 
   test('an unsigned binary is never asked', async () => {

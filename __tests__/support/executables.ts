@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { elfExecutable, type ElfMachine, type Row, type SystemCall } from './elf.js';
+import { NATIVE_PLATFORM } from './native-platform.js';
 
 export interface ExecutableOptions {
   /** `kubectl`, `kubelet`, `kube-apiserver`, ... */
@@ -9,53 +11,82 @@ export interface ExecutableOptions {
   readonly platform: string;
   /** At least so many bytes; 48 KiB unless given, so that it arrives in several chunks. */
   readonly size?: number;
+  /** The platform that the binary says it is for; the one it is for unless given. */
+  readonly reportedPlatform?: string;
+  /** What `--help` prints, instead of the tool's own text. */
+  readonly help?: string;
+  /** System calls before each answer; Linux alone. */
+  readonly before?: readonly SystemCall[];
 }
 
+/** Why this machine cannot run what {@link executable} makes for it; undefined where it can. */
+export const NO_EXECUTABLES =
+  elfMachine(NATIVE_PLATFORM) === undefined
+    ? "the test world's executables are ELF files for linux/amd64 and linux/arm64"
+    : undefined;
+
 /**
- * A small stand-in for a release's binary: a shell script that answers like the real one when asked for its version or
- * for help. The same options give the same bytes, and different options different ones.
+ * A small binary that answers like the release's own when asked for its version or for help: a real ELF executable for
+ * linux/amd64 and linux/arm64, and for every other platform a file that nothing can start. The same options give the
+ * same bytes, and different options different ones.
  */
 export function executable({
   tool,
   version,
   platform,
   size = 48 * 1024,
+  reportedPlatform = platform,
+  help = helpText(tool),
+  before = [],
 }: ExecutableOptions): Buffer {
-  const script = [
-    '#!/bin/sh',
-    `# ${tool} ${version} ${platform}: a stand-in of the test world`,
-    `case "$*" in`,
-    // printf is built into the shell: the script runs where PATH is empty.
-    ...answersOf(tool, version, platform).map(
-      ([args, text]) => `${args}) printf '%s\\n' '${text.replaceAll("'", "'\\''")}';;`,
-    ),
-    `*) echo "${tool}: unknown arguments: $*" >&2; exit 1;;`,
-    'esac',
-    'exit 0',
-    '',
-  ].join('\n');
-  return Buffer.from(script + padding(`${tool} ${version} ${platform}`, size - script.length));
+  const title = `# ${tool} ${version} ${platform}: made by the test world\n`;
+  const trailer = Buffer.from(title + padding(`${tool} ${version} ${platform}`, size));
+  const machine = elfMachine(platform);
+  if (machine === undefined) return trailer;
+  const answers = answersOf(tool, version, reportedPlatform, help).flatMap(([questions, text]) =>
+    questions.map((question) => ({
+      args: question.split(' ').filter(Boolean),
+      calls: [...before, { call: 'write', text: `${text}\n` }, { call: 'exit', status: 0 }],
+    })),
+  ) as readonly Row[];
+  return elfExecutable(machine, [...answers, { calls: [{ call: 'exit', status: 1 }] }], trailer);
 }
 
-/** Shell patterns of the arguments, and what comes out. */
-function answersOf(tool: string, version: string, platform: string): [string, string][] {
+function elfMachine(platform: string): ElfMachine | undefined {
+  switch (platform) {
+    case 'linux/amd64':
+      return 'amd64';
+    case 'linux/arm64':
+      return 'arm64';
+    default:
+      return undefined;
+  }
+}
+
+/** The command lines, and what comes out. */
+function answersOf(
+  tool: string,
+  version: string,
+  platform: string,
+  helpAnswer: string,
+): [questions: string[], answer: string][] {
   const info = versionInfo(version, platform);
-  const help: [string, string] = [pattern('--help', '-h', 'help', ''), helpText(tool)];
+  const help: [string[], string] = [['--help', '-h', 'help', ''], helpAnswer];
   const asJson = (value: object): string => JSON.stringify(value, null, 2);
   switch (tool) {
     case 'kubectl': {
       const client = { clientVersion: info, kustomizeVersion: KUSTOMIZE };
       return [
         [
-          pattern(
+          [
             'version --client -o json',
             'version --client --output=json',
             'version --client=true -o json',
-          ),
+          ],
           asJson(client),
         ],
         [
-          pattern('version --client', 'version --client=true'),
+          ['version --client', 'version --client=true'],
           `Client Version: ${version}\nKustomize Version: ${KUSTOMIZE}`,
         ],
         help,
@@ -63,28 +94,23 @@ function answersOf(tool: string, version: string, platform: string): [string, st
     }
     case 'kubeadm':
       return [
-        [pattern('version -o json', 'version --output=json'), asJson({ clientVersion: info })],
-        [pattern('version -o short', 'version --output=short'), version],
-        [pattern('version'), `kubeadm version: &${goSyntax(info)}`],
+        [['version -o json', 'version --output=json'], asJson({ clientVersion: info })],
+        [['version -o short', 'version --output=short'], version],
+        [['version'], `kubeadm version: &${goSyntax(info)}`],
         help,
       ];
     case 'kubectl-convert':
     case 'kube-log-runner':
     case 'mounter':
+    case 'kube-aggregator':
+    case 'apiextensions-apiserver':
       return [help];
     default:
-      return [
-        [pattern('--version=raw'), goSyntax(info)],
-        [pattern('--version'), `Kubernetes ${version}`],
-        help,
-      ];
+      return [[['--version=raw'], goSyntax(info)], [['--version'], `Kubernetes ${version}`], help];
   }
 }
 
 const KUSTOMIZE = 'v5.4.2';
-
-const pattern = (...alternatives: readonly string[]): string =>
-  alternatives.map((text) => `'${text}'`).join('|');
 
 /** `k8s.io/apimachinery/pkg/version.Info`. */
 type VersionInfo = Readonly<Record<string, string>>;

@@ -4,6 +4,7 @@ export * from './certificate-authority.js';
 export * from './clock.js';
 export * from './cosign.js';
 export * from './ct-log.js';
+export * from './elf.js';
 export * from './executables.js';
 export * from './faults.js';
 export * from './independent-judge.js';

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import {
   existsSync,
+  lchownSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -32,6 +33,10 @@ export interface RunOptions {
   readonly workspace?: string | Readonly<Record<string, string>>;
   /** Kills the process after so long; 60 seconds unless given. */
   readonly timeoutMs?: number;
+  /** Another user to run as, by number, with a group of the same number; takes root. */
+  readonly uid?: number;
+  /** For the files that the process makes; this process's own unless given. */
+  readonly umask?: number;
   /** Where action.yml and dist/ are; this repository unless given. */
   readonly actionRoot?: string;
 }
@@ -92,7 +97,12 @@ export function startAction(options: RunOptions = {}): RunningAction {
   const dirs = makeFolders(options);
   const files = makeCommandFiles(dirs.root);
   const startedAt = performance.now();
+  const { uid } = options;
+  if (uid !== undefined) giveAway(dirs.root, uid);
+  // A process inherits it.
+  const umask = options.umask === undefined ? undefined : process.umask(options.umask);
   const child = spawn(ACTION_NODE, [join(actionRoot, action.main)], {
+    ...(uid === undefined ? {} : { uid, gid: uid }),
     cwd: dirs.workspace,
     env: {
       ...runnerVariables(dirs),
@@ -102,6 +112,7 @@ export function startAction(options: RunOptions = {}): RunningAction {
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  if (umask !== undefined) process.umask(umask);
   const output = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
@@ -123,6 +134,12 @@ export function startAction(options: RunOptions = {}): RunningAction {
 
 /** The Node that runs the action: that of the tests, or the one that ACTION_NODE names. */
 const ACTION_NODE = process.env['ACTION_NODE'] ?? process.execPath;
+/** Gives a folder with everything in it to a user; links are not followed. */
+export function giveAway(folder: string, uid: number): void {
+  for (const name of ['', ...readdirSync(folder, { recursive: true, encoding: 'utf8' })]) {
+    lchownSync(join(folder, name), uid, uid);
+  }
+}
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 

@@ -1,5 +1,5 @@
-import type { Stats } from 'node:fs';
-import { lstat } from 'node:fs/promises';
+import { constants, type Stats } from 'node:fs';
+import { lstat, open } from 'node:fs/promises';
 import { codeOf } from '../errors.js';
 import { FileError } from './errors.js';
 
@@ -37,6 +37,28 @@ export async function assertPrivate(
   }
   if (owners !== undefined && ((found.mode & 0o022) !== 0 || !owners.has(found.uid))) {
     throw new FileError(`${file} can be changed by other users of this machine`);
+  }
+}
+
+/**
+ * Takes write permission on a folder from everybody but its owner, where that is this user. Processes that have the
+ * folder open, or as their working directory, lose it as well: the system asks again for each change.
+ *
+ * A file system may ignore it, or the folder may be a link or somebody else's: ask {@link assertPrivate} afterwards.
+ *
+ * @throws the error of the file system
+ */
+export async function takeBackWritePermission(folder: string): Promise<void> {
+  const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
+  // By its handle: the path may lead somewhere else a moment later.
+  const handle = await open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  try {
+    const { uid, mode } = await handle.stat();
+    if (uid === process.getuid?.()) {
+      await handle.chmod(mode & 0o7755);
+    }
+  } finally {
+    await handle.close();
   }
 }
 

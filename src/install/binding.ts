@@ -207,7 +207,7 @@ export class SbomBinder implements ReleaseBinder {
   async #askBinary(artifact: PlatformArtifact, file: string, why: string): Promise<Binding> {
     const { name, version, platform } = artifact;
     const failure = this.#context.isNative
-      ? await checkSelfReport(file, name, version, platform)
+      ? await checkSelfReport(file, name, version, platform, { scratch: this.#context.scratch })
       : `${name} for ${platformName(platform)} cannot be executed here to be asked`;
     if (failure !== undefined) {
       throw new SetupError(

@@ -1,6 +1,7 @@
 import type { Release } from '../kubernetes/release.js';
 import type { PublicationContext } from '../sigstore/evidence/published.js';
 import type { Policy } from '../sigstore/evidence/source.js';
+import type { CacheAccess } from './cache-access.js';
 import type { Logger } from './logger.js';
 import type { SearchPaths } from './preinstalled.js';
 import type { ReleaseBinder } from './binding.js';
@@ -14,7 +15,10 @@ export interface InstallContext extends PublicationContext {
   readonly policy: Policy;
   readonly binder: ReleaseBinder;
   readonly secondFactors: SecondFactors;
+  /** Where copies are looked for. */
   readonly toolCache: ToolCache;
+  /** Decides where new copies go. */
+  readonly cacheAccess: CacheAccess;
   readonly searchPaths: SearchPaths;
   /** A folder below RUNNER_TEMP that is removed when the run ends. */
   readonly scratch: string;

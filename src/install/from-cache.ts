@@ -58,6 +58,7 @@ async function verifiedCopy(
   if (!(await entry.exists())) {
     return undefined;
   }
+  await entry.assertParentsPrivate(); // A copy is not to blame for the folders above it.
   const fingerprint = await entry.fingerprint();
   const verdict = await judge(context, entry, fingerprint);
   switch (verdict.kind) {
@@ -98,13 +99,37 @@ export async function judge(
   }
   try {
     const copy = await verifyCopy(context, entry, file, started);
-    return { kind: 'verified', copy: { ...copy, fingerprint } };
+    return {
+      kind: 'verified',
+      copy: { ...copy, fingerprint: await fingerprintAfter(copy, fingerprint) },
+    };
   } catch (error) {
     if (context.http.signal.aborted || failsTheRun(error)) {
       throw error;
     }
     return { kind: 'rejected', reason: error };
   }
+}
+
+/**
+ * The fingerprint of a verified copy. A copy that was executed to be asked may have another one than
+ * before, although its bytes are the same: on macOS, the first execution of a file changes its
+ * ctime. Then the copy is inspected again, whole.
+ *
+ * @param before taken before its bytes were read
+ */
+async function fingerprintAfter(
+  { cacheEntry, binding }: Pick<InstalledArtifact, 'cacheEntry' | 'binding'>,
+  before: string,
+): Promise<string> {
+  if (binding.kind !== 'self-report') {
+    return before;
+  }
+  const now = await cacheEntry.fingerprint();
+  if (now !== before) {
+    await inspect(cacheEntry);
+  }
+  return now;
 }
 
 /** What can be said of a copy without asking anybody, and is the same for every run. */

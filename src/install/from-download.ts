@@ -25,6 +25,8 @@ export async function fromDownload(
   context: InstallContext,
   artifact: PlatformArtifact,
 ): Promise<VerifiedArtifact> {
+  // What is wrong with the tool cache is said before the download, not after it.
+  await context.cacheAccess.installIn(artifact.version);
   const { folder, file } = await makeFolder(context, artifact);
   const digested = startDownload(context, artifact, file);
   return verifyPublished(context, artifact, 'download', folder, digested);
@@ -67,13 +69,14 @@ export async function verifyPublished(
     await chmod(files.sbom, 0o644); // As readable as the rest: another user may share the cache.
     await writeFile(files.sbomBundle, serializeBundle(bundle), { flag: 'wx', mode: 0o644 });
   }
+  const target = await context.cacheAccess.installIn(artifact.version);
   return {
     artifact,
     verified,
     ...(recovered === undefined ? {} : { recovered }),
     binding,
     origin,
-    cacheEntry: new CacheEntry(context.toolCache, artifact, subject.sha256.toString('hex')),
+    cacheEntry: new CacheEntry(target, artifact, subject.sha256.toString('hex')),
     folder,
     fingerprint: undefined,
     durations: {

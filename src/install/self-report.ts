@@ -1,11 +1,12 @@
-import { execFile } from 'node:child_process';
-import { open } from 'node:fs/promises';
-import { promisify } from 'node:util';
+import { mkdtemp } from 'node:fs/promises';
+import path from 'node:path';
 import { explain } from '../errors.js';
 import { platformName, type Platform } from '../kubernetes/platform.js';
+import { runBounded } from './bounded-process.js';
+import { assertExecutableFor } from './executable-format.js';
 
 /** What a binary says of itself. */
-export interface SelfReport {
+interface SelfReport {
   /** With `v`. */
   readonly version: string | undefined;
   /** `linux/amd64` */
@@ -13,16 +14,30 @@ export interface SelfReport {
   readonly isTool: boolean;
 }
 
-const run = promisify(execFile);
-const LIMITS = { timeout: 20_000, maxBuffer: 1 << 20, env: {}, windowsHide: true } as const;
+const TIMEOUT = 20_000;
+const MAX_OUTPUT_BYTES = 1 << 20;
 
-/** How each kind of binary tells its version and platform. */
+/** component-base's `--version=raw` prints Go's form of version.Info, platform included. */
+const COMPONENT_VERSION = ['--version=raw'];
+
+/** How each binary tells its version and platform. The others of a release cannot. */
 const VERSION_ARGUMENTS: Readonly<Partial<Record<string, readonly string[]>>> = {
   kubectl: ['version', '--client', '--output=json'],
   kubeadm: ['version', '--output=json'],
+  kubelet: COMPONENT_VERSION,
+  'kube-proxy': COMPONENT_VERSION,
+  'kube-apiserver': COMPONENT_VERSION,
+  'kube-controller-manager': COMPONENT_VERSION,
+  'kube-scheduler': COMPONENT_VERSION,
 };
-/** component-base's `--version=raw` prints Go's form of version.Info, platform included. */
-const COMPONENT_VERSION = ['--version=raw'];
+
+/** Where and for how long a binary may run. */
+export interface SelfReportOptions {
+  /** A folder that goes with this run; the binary is executed in a new one below it. */
+  readonly scratch: string;
+  /** For each question, in milliseconds. */
+  readonly timeout?: number;
+}
 
 /**
  * Asks a binary for its version, its platform and its name. It must have been verified before:
@@ -30,39 +45,31 @@ const COMPONENT_VERSION = ['--version=raw'];
  *
  * @throws {Error} where it cannot be executed or does not answer
  */
-export async function readSelfReport(file: string, tool: string): Promise<SelfReport> {
-  await assertProgram(file);
-  const version = await run(file, VERSION_ARGUMENTS[tool] ?? COMPONENT_VERSION, LIMITS);
-  const help = await run(file, ['--help'], LIMITS);
+async function readSelfReport(
+  file: string,
+  tool: string,
+  question: readonly string[],
+  { scratch, timeout = TIMEOUT }: SelfReportOptions,
+): Promise<SelfReport> {
+  const cwd = await mkdtemp(path.join(scratch, 'ask-'));
+  const home = await mkdtemp(path.join(scratch, 'home-'));
+  // kubectl reads kuberc below HOME, or below the working directory where there is no HOME, unless
+  // KUBERC is "off": k8s.io/kubectl/pkg/kuberc/kuberc.go. Go takes USERPROFILE on Windows.
+  const env = { HOME: home, USERPROFILE: home, KUBERC: 'off' };
+  const options = { cwd, env, timeout, maxBytes: MAX_OUTPUT_BYTES };
+  const version = await runBounded(file, question, options);
+  const help = await runBounded(file, ['--help'], options);
   return {
-    version: /gitVersion"?:\s*"(v[^"]{1,40})"/i.exec(version.stdout)?.[1],
-    platform: /platform"?:\s*"([^"]{1,40})"/i.exec(version.stdout)?.[1],
+    version: /gitVersion"?:\s*"(v[^"]{1,40})"/i.exec(version)?.[1],
+    platform: /platform"?:\s*"([^"]{1,40})"/i.exec(version)?.[1],
     // The usage line alone: elsewhere the help of one tool speaks of others.
-    isTool: new RegExp(`^Usage:\\s+${tool}(?:\\s|$)`, 'm').test(help.stdout),
+    isTool: new RegExp(`^Usage:\\s+${tool}(?:\\s|$)`, 'm').test(help),
   };
 }
 
 /**
- * First bytes of ELF, Mach-O (thin, of 64 bits, and universal), PE, and of a script: those name
- * their own interpreter, so that the system starts what the file says and nothing else.
- */
-const PROGRAMS = ['7f454c46', 'cffaedfe', 'cafebabe', '4d5a', '2321'];
-
-/** The system's own means of starting a program hands any other file to a shell. */
-async function assertProgram(path: string): Promise<void> {
-  const file = await open(path, 'r');
-  try {
-    const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0);
-    const start = buffer.toString('hex');
-    if (!PROGRAMS.some((magic) => start.startsWith(magic))) {
-      throw new Error(`${path} is not a program`);
-    }
-  } finally {
-    await file.close();
-  }
-}
-
-/**
+ * Asks a verified binary what it is, by executing it.
+ *
  * @returns undefined when the binary says it is the one that was asked for; else what is wrong
  */
 export async function checkSelfReport(
@@ -70,9 +77,15 @@ export async function checkSelfReport(
   tool: string,
   version: string,
   platform: Platform,
+  options: SelfReportOptions,
 ): Promise<string | undefined> {
+  const question = VERSION_ARGUMENTS[tool];
+  if (question === undefined) {
+    return `${tool} cannot tell its version`;
+  }
   try {
-    const self = await readSelfReport(file, tool);
+    await assertExecutableFor(platform, file);
+    const self = await readSelfReport(file, tool, question, options);
     const isAsked =
       self.isTool && self.version === version && self.platform === platformName(platform);
     return isAsked

@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, cp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { SetupError, explain, codeOf } from '../errors.js';
 import type { PlatformArtifact } from '../kubernetes/artifact.js';
 import type { Platform } from '../kubernetes/platform.js';
 import { isExactVersion } from '../kubernetes/version.js';
+import { renameHeld } from '../files/rename.js';
 import { assertPrivate, entryAt, trustedOwners, type Owners } from '../files/private-file.js';
 
 /** Copies that were being made when their run ended; older ones are swept away, in milliseconds. */
 const STALE_AFTER = 60 * 60_000;
-const PARTIAL_PREFIX = '.partial-';
+export const PARTIAL_PREFIX = '.partial-';
 
 /** The runner's tool cache, as one run sees it. */
 export interface ToolCache {
@@ -101,6 +102,19 @@ export class CacheEntry {
     }
   }
 
+  /**
+   * Requires that nobody else can change a folder above the slot. A copy is not to blame when this fails.
+   *
+   * @throws {SetupError} INSTALL_FAILED
+   */
+  async assertParentsPrivate(): Promise<void> {
+    try {
+      await this.#assertParents(await trustedOwners(this.#toolCache.folder));
+    } catch (error) {
+      throw installFailed(`cannot use ${this.folder} in the tool cache`, error);
+    }
+  }
+
   /** Changes when the folder or its binary is replaced or written to. */
   async fingerprint(): Promise<string> {
     const found = await this.#look(this.folder);
@@ -186,7 +200,7 @@ export class CacheEntry {
   async #moveAside(): Promise<string | undefined> {
     const aside = path.join(path.dirname(this.folder), `${PARTIAL_PREFIX}${randomUUID()}`);
     try {
-      await rename(this.folder, aside);
+      await renameHeld(this.folder, aside);
       return aside;
     } catch (error) {
       switch (codeOf(error)) {
@@ -283,13 +297,15 @@ function prefix({ trustKey: trustKey }: ToolCache, { os, arch }: Platform): stri
   return `${os}-${arch}-${trustKey}-`;
 }
 
-function artifactFolder(toolCache: ToolCache, name: string): string {
+/** Above the copies of an artifact, of all versions. */
+export function artifactFolder(toolCache: ToolCache, name: string): string {
   return path.join(toolCache.folder, `verified-${name}`);
 }
 
 async function moveInto(from: string, to: string): Promise<boolean> {
   try {
-    await rename(from, to);
+    // Windows says EPERM for a folder that exists: another run was faster.
+    await renameHeld(from, to, { isFinal: async () => (await entryAt(to)) !== undefined });
     return true;
   } catch (error) {
     switch (codeOf(error)) {

@@ -1,20 +1,52 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { readSelfReport, checkSelfReport } from '../../../src/install/self-report.js';
-import type { Tool } from '../../../src/kubernetes/platform.js';
-import { executable } from '../../support/executables.js';
-import { MISSING, describeUnless } from '../../support/skip.js';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { checkSelfReport } from '../../../src/install/self-report.js';
+import {
+  TOOLS,
+  parseArchitecture,
+  type Platform,
+  type Tool,
+} from '../../../src/kubernetes/platform.js';
+import { NO_EXECUTABLES, executable, type ExecutableOptions } from '../../support/executables.js';
+import { NATIVE_PLATFORM } from '../../support/native-platform.js';
+import { describeUnless, testUnless } from '../../support/skip.js';
 
-const AMD64 = { os: 'linux', arch: 'amd64' } as const;
-const ARM64 = { os: 'linux', arch: 'arm64' } as const;
-const posix = describeUnless(MISSING.shellScripts);
+const ARCH = parseArchitecture(process.arch) ?? 'amd64';
+const NATIVE: Platform = { os: 'linux', arch: ARCH };
+const FOREIGN: Platform = { os: 'linux', arch: ARCH === 'arm64' ? 'amd64' : 'arm64' };
+
+/** They have a `version` command, or component-base's `--version=raw` (verflag.go). */
+const TELLING: readonly Tool[] = [
+  'kubectl',
+  'kubeadm',
+  'kubelet',
+  'kube-proxy',
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+];
 
 let folder: string;
+let scratch: string;
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'ask-binary-'));
+  folder = mkdtempSync(join(tmpdir(), 'self-report-'));
 });
+beforeEach(() => {
+  scratch = mkdtempSync(join(folder, 'scratch-'));
+});
+afterEach(() => rmSync(scratch, { recursive: true }));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function sample(bytes: Buffer | string): string {
@@ -23,75 +55,133 @@ function sample(bytes: Buffer | string): string {
   return file;
 }
 
-const binary = (tool: string, version = 'v1.31.9'): string =>
-  sample(executable({ tool, version, platform: 'linux/amd64' }));
+const binary = (tool: string, options: Partial<ExecutableOptions> = {}): string =>
+  sample(executable({ tool, version: 'v1.31.9', platform: NATIVE_PLATFORM, ...options }));
 
-posix('a binary', () => {
-  test.each<Tool>(['kubectl', 'kubeadm', 'kubelet', 'kube-apiserver', 'kube-proxy'])(
-    '%s tells its version, its platform and its name',
+const ask = (
+  file: string,
+  tool: Tool = 'kubectl',
+  platform = NATIVE,
+): Promise<string | undefined> => checkSelfReport(file, tool, 'v1.31.9', platform, { scratch });
+
+describeUnless(NO_EXECUTABLES)('a binary', () => {
+  test.each(TELLING)('%s is the one that was asked for', async (tool) => {
+    expect(await ask(binary(tool), tool)).toBeUndefined();
+  });
+
+  test.each<[string, Tool, Partial<ExecutableOptions>, string]>([
+    ['another version', 'kubectl', { version: 'v1.31.8' }, 'says it is kubectl v1.31.8'],
+    [
+      'a version that begins in the same way',
+      'kubectl',
+      { version: 'v1.31.9-rc.1' },
+      'v1.31.9-rc.1',
+    ],
+    [
+      'another platform, by its own word',
+      'kubectl',
+      { reportedPlatform: 'linux/s390x' },
+      'for linux/s390x',
+    ],
+    ['another tool', 'kubelet', { tool: 'kube-proxy' }, 'another tool v1.31.9'],
+    [
+      'another tool whose help speaks of this one',
+      'kubelet',
+      { tool: 'kube-apiserver', help: 'For kubelet.\n\nUsage:\n  kube-apiserver [flags]' },
+      'another tool v1.31.9',
+    ],
+    ['a tool that does not know the question', 'kubectl', { tool: 'kubelet' }, 'exit code 1'],
+  ])('is %s', async (_, tool, difference, said) => {
+    expect(await ask(binary(tool, difference), tool)).toContain(said);
+  });
+
+  test('prints without end', async () => {
+    const before = [{ call: 'write', text: 'gitVersion: "v1.31.9"\n', forever: true }] as const;
+    expect(await ask(binary('kubectl', { before }))).toContain('bytes of output');
+  });
+
+  function executableOf(pid: string): string | undefined {
+    try {
+      return readlinkSync(`/proc/${pid}/exe`);
+    } catch {
+      return undefined; // It has ended, or is somebody else's.
+    }
+  }
+
+  /** The process that runs a file, once it is there. */
+  async function processOf(file: string): Promise<string> {
+    for (;;) {
+      for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+        if (executableOf(pid) === file) return `/proc/${pid}`;
+      }
+      await sleep(10);
+    }
+  }
+
+  test('runs in an empty folder, with an empty home, without kuberc, and with no other variable', async () => {
+    const file = binary('kubectl', { before: [{ call: 'sleepForever' }] });
+    const failure = checkSelfReport(file, 'kubectl', 'v1.31.9', NATIVE, { scratch, timeout: 1500 });
+    const proc = await processOf(file);
+    // Between fork and exec the variables are still those of this process.
+    await sleep(200);
+    const variables = readFileSync(`${proc}/environ`, 'utf8').split('\0').filter(Boolean);
+    const cwd = readlinkSync(`${proc}/cwd`);
+    const home = /^HOME=(.*)$/m.exec(variables.join('\n'))?.[1] ?? '';
+    expect(variables.sort()).toEqual([`HOME=${home}`, 'KUBERC=off', `USERPROFILE=${home}`]);
+    for (const place of [cwd, home]) {
+      expect(dirname(place)).toBe(scratch);
+      expect(readdirSync(place)).toEqual([]);
+    }
+    expect(cwd).not.toBe(home);
+    expect(await failure).toContain('no answer within 1.5 s');
+  });
+});
+
+describe('is not executed', () => {
+  /** Leaves a trace when it is executed, whatever it is asked. */
+  const tracing = (tool: string, platform: string, trace: string): string =>
+    sample(
+      executable({ tool, version: 'v1.31.9', platform, before: [{ call: 'create', path: trace }] }),
+    );
+
+  // The twin of every test below.
+  testUnless(NO_EXECUTABLES)('what is executed leaves a trace', async () => {
+    const trace = join(scratch, 'trace');
+    expect(await ask(tracing('kubectl', NATIVE_PLATFORM, trace))).toBeUndefined();
+    expect(existsSync(trace)).toBe(true);
+  });
+
+  test.each(TOOLS.filter((tool) => !TELLING.includes(tool)))(
+    '%s, which cannot tell its version',
     async (tool) => {
-      expect(await readSelfReport(binary(tool), tool)).toEqual({
-        version: 'v1.31.9',
-        platform: 'linux/amd64',
-        isTool: true,
-      });
-      expect(await checkSelfReport(binary(tool), tool, 'v1.31.9', AMD64)).toBeUndefined();
+      const trace = join(scratch, 'trace');
+      const failure = await ask(tracing(tool, NATIVE_PLATFORM, trace), tool);
+      expect(failure).toBe(`${tool} cannot tell its version`);
+      expect(existsSync(trace)).toBe(false);
     },
   );
 
-  test('of another version', async () => {
-    const complaint = await checkSelfReport(binary('kubectl'), 'kubectl', 'v1.31.8', AMD64);
-    expect(complaint).toContain('kubectl v1.31.8');
-    expect(complaint).toContain('kubectl v1.31.9');
-  });
-
-  test('of a version that begins in the same way', async () => {
-    const pre = binary('kubectl', 'v1.31.9-rc.1');
-    expect(await checkSelfReport(pre, 'kubectl', 'v1.31.9', AMD64)).toContain('v1.31.9-rc.1');
-  });
-
-  test('for another platform', async () => {
-    const complaint = await checkSelfReport(binary('kubectl'), 'kubectl', 'v1.31.9', ARM64);
-    expect(complaint).toContain('linux/arm64');
-    expect(complaint).toContain('linux/amd64');
-  });
-
-  test('that is another tool', async () => {
-    const complaint = await checkSelfReport(binary('kube-proxy'), 'kubelet', 'v1.31.9', AMD64);
-    expect(complaint).toContain('another tool v1.31.9');
-  });
-
-  test.each([
-    ['does not know the question', '#!/bin/sh\nexit 1\n'],
-    ['cannot be executed', 'no executable'],
-    ['says nothing', '#!/bin/sh\nexit 0\n'],
-    ['says too much', '#!/bin/sh\nyes\n'],
-  ])('that %s', async (_, text) => {
-    const complaint = await checkSelfReport(sample(text), 'kubectl', 'v1.31.9', AMD64);
-    expect(complaint).not.toBeUndefined();
-  });
-
-  test('sees nothing of the environment', async () => {
-    process.env['SECRET_OF_THIS_TEST'] = 'secret';
-    const script = '#!/bin/sh\necho "gitVersion: \\"v1.31.9$SECRET_OF_THIS_TEST\\""\n';
-    const self = await readSelfReport(sample(script), 'kubectl');
-    delete process.env['SECRET_OF_THIS_TEST'];
-    expect(self.version).toBe('v1.31.9');
-  });
-
-  test('that is no program is not handed to a shell', async () => {
-    const trace = join(folder, 'trace');
-    const text = sample(`SPDXVersion: SPDX-2.3\n$(touch ${trace})\n`);
-    const complaint = await checkSelfReport(text, 'kubectl', 'v1.31.9', AMD64);
-    expect(complaint).toContain('is not a program');
+  test('a binary for another machine', async () => {
+    const trace = join(scratch, 'trace');
+    const foreign = `linux/${FOREIGN.arch}`;
+    const failure = await ask(tracing('kubectl', foreign, trace));
+    expect(failure).toContain(`is not an executable for linux/${NATIVE.arch}`);
     expect(existsSync(trace)).toBe(false);
   });
 
   test.each([
-    ['names the tool in its usage line', 'kubelet', true],
-    ['names it in passing', 'kube-apiserver', false],
-  ])('whose help %s', async (_, name, isTool) => {
-    const script = `#!/bin/sh\necho "Timeout for kubelet operations."\necho\necho "Usage:"\necho "  ${name} [flags]"\n`;
-    expect((await readSelfReport(sample(script), 'kubelet')).isTool).toBe(isTool);
+    ['a script', '#!/bin/sh\n'],
+    ['a text', 'SPDXVersion: SPDX-2.3\n'],
+  ])('%s', async (_, start) => {
+    const trace = join(scratch, 'trace');
+    const answers = `: > ${trace}\nprintf 'gitVersion:"v1.31.9" platform:"${NATIVE_PLATFORM}"\\nUsage:\\n  kubectl\\n'\n`;
+    expect(await ask(sample(start + answers))).toContain('is not an executable');
+    expect(existsSync(trace)).toBe(false);
+  });
+
+  test('a folder', async () => {
+    const place = join(scratch, 'folder');
+    mkdirSync(place);
+    expect(await ask(place)).toContain('could not be asked');
   });
 });

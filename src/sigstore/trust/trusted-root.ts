@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { TrustedRoot } from '@sigstore/protobuf-specs';
@@ -9,6 +9,7 @@ import { Updater, type Fetcher } from 'tuf-js';
 import { DownloadHTTPError, PersistError } from 'tuf-js/dist/error.js';
 import { SetupError, codeOf, explain } from '../../errors.js';
 import type { HttpClient } from '../../transfer/http.js';
+import { renameHeld } from '../../files/rename.js';
 import { assertPrivate, trustedOwners } from '../../files/private-file.js';
 import { TransferError } from '../../transfer/errors.js';
 import { PUBLIC_MIRROR } from './public-instance.js';
@@ -338,7 +339,7 @@ async function keepFiles(
   const partial = path.join(folder, `.${randomUUID()}`);
   try {
     await writeFile(partial, json, { flag: 'wx' });
-    await rename(partial, keptPath);
+    await renameHeld(partial, keptPath);
   } finally {
     await rm(partial, { force: true });
   }

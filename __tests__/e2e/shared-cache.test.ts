@@ -1,0 +1,356 @@
+// A tool cache that others may write to, as real self-hosted runners have it: images that end with
+// `chmod -R 777`, volumes with fsGroup (pkg/volume/volume_linux.go of Kubernetes makes folders
+// 2775), a cache made by a root container, file systems where everything is 0777.
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import {
+  NATIVE_PLATFORM,
+  World,
+  giveAway,
+  type ActionResult,
+  type RunOptions,
+} from '../support/index.js';
+import { MISSING, describeUnless, testUnless } from '../support/skip.js';
+import { errorsOf, expectInstalled, requestsTo, runIn, warningsOf } from './outcome.js';
+
+const VERSION = 'v1.31.9';
+const DIST = fileURLToPath(new URL('../../dist/index.js', import.meta.url));
+const USER = 1001;
+const OTHER = 1002;
+
+let world: World;
+let folder: string;
+let toolCache: string;
+let temp: string;
+let tufRoot: string;
+
+beforeAll(async () => {
+  world = await World.start({ publish: [{ version: VERSION, platforms: [NATIVE_PLATFORM] }] });
+});
+
+afterAll(() => world.stop());
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'shared-cache-'));
+  chmodSync(folder, 0o755);
+  [toolCache, temp] = [join(folder, 'tool-cache'), join(folder, 'temp')];
+  for (const place of [toolCache, temp]) mkdirSync(place);
+  tufRoot = join(folder, 'root.json');
+  writeFileSync(tufRoot, readFileSync(world.tufRootPath), { mode: 0o644 });
+});
+
+afterEach(() => {
+  world.reset();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const install = (options: Omit<RunOptions, 'inputs'> = {}): Promise<ActionResult> => {
+  world.reset();
+  // As the runner does between jobs.
+  for (const name of readdirSync(temp)) rmSync(join(temp, name), { recursive: true });
+  return runIn(world, { version: VERSION, 'tuf-root': tufRoot }, { toolCache, temp, ...options });
+};
+
+const entry = (): string => join(toolCache, world.cacheEntry(VERSION));
+const versionFolder = (): string => dirname(entry());
+const toolFolder = (): string => dirname(versionFolder());
+const trustFolder = (): string => join(toolCache, 'verified-trust-root');
+const modeOf = (path: string): number => statSync(path).mode & 0o7777;
+
+/** Folders that hold what the action put there; files are left alone. */
+const foldersBelow = (path: string): string[] =>
+  readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter((one) => one.isDirectory())
+    .map((one) => join(one.parentPath, one.name));
+
+function expectKept(run: ActionResult): void {
+  expectInstalled(run);
+  expect(run.paths).toEqual([entry()]);
+}
+
+/** Installed and proven, below RUNNER_TEMP; the tool cache stays as it was. */
+function expectBelowTemp(run: ActionResult, ...names: string[]): string {
+  expect(errorsOf(run)).toEqual([]);
+  expect(run.exitCode).toBe(0);
+  expect(warningsOf(run).map(({ title }) => title)).toEqual(['Tool cache not used']);
+  const message = warningsOf(run)[0]?.message ?? '';
+  for (const name of names) expect(message).toContain(name);
+  expect(run.paths).toHaveLength(1);
+  expect(relative(temp, run.paths[0] ?? '')).toMatch(/^verified-tools-/);
+  const { bytes } = world.release.artifact(VERSION, NATIVE_PLATFORM, 'kubectl');
+  expect(readFileSync(run.outputs['kubectl-path'] ?? '').equals(bytes)).toBe(true);
+  expect(run.outputs['cache-hit']).toBe('false');
+  return message;
+}
+
+/** Runs the command that a warning names, as root. */
+function mend(message: string): void {
+  const [, command = ''] = /To mend it: (.*?)\. /.exec(message) ?? [];
+  expect(command).toMatch(/^(sudo chown|rm) /);
+  execFileSync('/bin/sh', ['-c', command.replaceAll('sudo ', '')]);
+}
+
+const binaryRequests = (): string[] =>
+  requestsTo(world).filter((line) => line.endsWith('/kubectl'));
+
+describeUnless(MISSING.posix)('folders that this user owns', () => {
+  test.each([
+    ['0777', 0o777, 0o755],
+    ['2775, as fsGroup leaves them', 0o2775, 0o2755],
+    ['0775, as umask 0002 leaves them', 0o775, 0o755],
+    ['0755, which is as it should be', 0o755, 0o755],
+  ])('above the copy, of mode %s: the copy is used', async (_, mode, mended) => {
+    expectKept(await install());
+    for (const path of [toolFolder(), versionFolder(), trustFolder()]) chmodSync(path, mode);
+    const run = await install();
+    expectKept(run);
+    expect(run.outputs['cache-hit']).toBe('true');
+    expect(requestsTo(world)).toEqual([]);
+    for (const path of [toolFolder(), versionFolder(), trustFolder()]) {
+      expect(modeOf(path)).toBe(mended);
+    }
+  });
+
+  test('of mode 0777, all of them and every file, after chmod -R 777: fetched again, once', async () => {
+    expectKept(await install());
+    execFileSync('chmod', ['-R', '777', toolCache]);
+    const second = await install();
+    expectInstalled(second, 'Cached copy refused');
+    expect(second.paths).toEqual([entry()]);
+    const third = await install();
+    expectKept(third);
+    expect(third.outputs['cache-hit']).toBe('true');
+  });
+
+  test('of mode 0777, and the version is a minor: its copy is still found', async () => {
+    expectKept(await install());
+    for (const path of [toolFolder(), versionFolder()]) chmodSync(path, 0o777);
+    const inputs = { version: '1.31', 'tuf-root': tufRoot };
+    const run = await runIn(world, inputs, { toolCache, temp });
+    expectKept(run);
+    expect(run.outputs['cache-hit']).toBe('true');
+  });
+
+  test('of mode 0777, with a copy that somebody changed: it is refused as always', async () => {
+    expectKept(await install());
+    chmodSync(toolFolder(), 0o777);
+    writeFileSync(join(entry(), 'kubectl'), '#!/bin/sh\n');
+    expectInstalled(await install(), 'Cached copy refused');
+  });
+
+  test.each(['verified-trust-root', 'the folder of the repository in it'])(
+    '%s of mode 0777: what is fetched is kept again',
+    async (which) => {
+      await install();
+      const [repository = ''] = readdirSync(trustFolder());
+      const inside = join(trustFolder(), repository);
+      rmSync(join(inside, 'timestamp.json'));
+      chmodSync(which === 'verified-trust-root' ? trustFolder() : inside, 0o777);
+      expectKept(await install());
+      expect(existsSync(join(inside, 'timestamp.json'))).toBe(true);
+    },
+  );
+
+  test.each([0o002, 0o022, 0o077, 0o000])('made with umask %o: the copy is used', async (umask) => {
+    expectKept(await install({ umask }));
+    const run = await install({ umask });
+    expectKept(run);
+    expect(run.outputs['cache-hit']).toBe('true');
+    for (const path of foldersBelow(toolCache)) expect(modeOf(path) & 0o022).toBe(0);
+  });
+
+  test.each(['verified-kubectl', 'version'])('a link in the place of %s', async (which) => {
+    expectKept(await install());
+    const link = which === 'version' ? versionFolder() : toolFolder();
+    const elsewhere = join(folder, 'elsewhere');
+    renameSync(link, elsewhere);
+    chmodSync(elsewhere, 0o777);
+    symlinkSync(elsewhere, link);
+    const message = expectBelowTemp(await install(), link, 'is not a plain folder');
+    expect(modeOf(elsewhere)).toBe(0o777); // Not through the link.
+    expect(existsSync(join(elsewhere, relative(link, entry()), 'kubectl'))).toBe(true);
+    mend(message);
+    expectKept(await install());
+  });
+});
+
+/** Why this machine cannot run the action as somebody else; undefined where it can. */
+function noOtherUser(): string | undefined {
+  if (MISSING.root !== undefined) return 'only root can run the action as another user';
+  const { status } = spawnSync(process.execPath, ['--check', DIST], { uid: USER, gid: USER });
+  return status === 0 ? undefined : `user ${String(USER)} cannot read this checkout, or its Node`;
+}
+
+describeUnless(noOtherUser())('as another user than root', () => {
+  const asUser = (options: Omit<RunOptions, 'inputs'> = {}): Promise<ActionResult> =>
+    install({ uid: USER, ...options });
+
+  beforeEach(() => {
+    chownSync(temp, USER, USER);
+    chownSync(toolCache, USER, USER);
+  });
+
+  test.each([0o002, 0o022, 0o077])('with its own tool cache and umask %o', async (umask) => {
+    expectKept(await asUser({ umask }));
+    for (const path of foldersBelow(toolCache)) chmodSync(path, 0o2775);
+    chmodSync(entry(), 0o755);
+    const run = await asUser({ umask });
+    expectKept(run);
+    expect(run.outputs['cache-hit']).toBe('true');
+  });
+
+  test('a cache made by a root container holds the copy: it is used', async () => {
+    expectKept(await install());
+    const run = await asUser();
+    expectKept(run);
+    expect(run.outputs['cache-hit']).toBe('true');
+  });
+
+  test('a cache made by a root container holds another version: nothing can be put there', async () => {
+    mkdirSync(versionFolder(), { recursive: true });
+    const run = await asUser();
+    const message = expectBelowTemp(run, versionFolder(), 'owner 0', 'mode 0755');
+    mend(message);
+    expectKept(await asUser());
+  });
+
+  test('a cache made by a root container that only root may enter', async () => {
+    expectKept(await install({ umask: 0o077 }));
+    expectBelowTemp(await asUser(), toolFolder(), 'owner 0', 'mode 0700');
+    expect(existsSync(entry())).toBe(true);
+  });
+
+  test('a tool cache that does not exist and cannot be made', async () => {
+    const missing = join(folder, 'absent', 'tool-cache');
+    const message = expectBelowTemp(await asUser({ toolCache: missing }), folder, 'owner 0');
+    expect(message).toContain('does not allow this user to write');
+  });
+
+  test.each(['verified-kubectl', 'version', 'verified-trust-root'] as const)(
+    'two users share a cache, and %s belongs to the other one',
+    async (which) => {
+      chownSync(toolCache, 0, 0);
+      chmodSync(toolCache, 0o1777);
+      expectKept(await asUser());
+      const place = {
+        'verified-kubectl': toolFolder(),
+        version: versionFolder(),
+        'verified-trust-root': trustFolder(),
+      }[which];
+      giveAway(place, OTHER);
+      chmodSync(place, 0o777);
+      const run = await asUser();
+      if (which === 'verified-trust-root') {
+        expectInstalled(run, 'Trust root not kept');
+        expect(run.paths).toEqual([entry()]);
+        mend(warningsOf(run)[0]?.message ?? '');
+        return;
+      }
+      const message = expectBelowTemp(run, place, `owner ${String(OTHER)}`, 'mode 0777');
+      expect(binaryRequests()).toHaveLength(1);
+      expect(existsSync(join(entry(), 'kubectl'))).toBe(true);
+      mend(message);
+      giveAway(place, USER);
+      expectKept(await asUser());
+      expect(binaryRequests()).toEqual([]);
+    },
+  );
+});
+
+interface Mount {
+  readonly path: string;
+  readonly unmount: () => void;
+}
+
+/** A real file system without POSIX modes: everything is 0777, and chmod says nothing and does nothing, as on drvfs. */
+function ntfs(place: string, uid = USER): Mount {
+  const [image, path] = [join(place, 'ntfs.img'), join(place, 'ntfs')];
+  writeFileSync(image, '');
+  truncateSync(image, 16 << 20);
+  mkdirSync(path);
+  execFileSync('mkntfs', ['-F', '-q', image], { stdio: 'ignore' });
+  execFileSync('ntfs-3g', ['-o', `uid=${String(uid)},gid=${String(uid)},umask=000`, image, path]);
+  return { path, unmount: () => execFileSync('umount', [path]) };
+}
+
+/** Why there is no such file system here; undefined where there is one. */
+function noNtfs(): string | undefined {
+  const missing = noOtherUser();
+  if (missing !== undefined) return missing;
+  const place = mkdtempSync(join(tmpdir(), 'ntfs-'));
+  try {
+    ntfs(place).unmount();
+    return undefined;
+  } catch {
+    return 'no file system without modes: install ntfs-3g, and run where root can mount';
+  } finally {
+    rmSync(place, { recursive: true });
+  }
+}
+
+describeUnless(noNtfs())('a file system where chmod has no effect (NTFS)', () => {
+  let mount: Mount;
+
+  beforeEach(() => {
+    mount = ntfs(folder);
+    chownSync(temp, USER, USER);
+  });
+
+  afterEach(() => {
+    mount.unmount();
+  });
+
+  test.each([
+    ['the user', USER],
+    ['root', undefined],
+  ])('%s installs below RUNNER_TEMP, first and later', async (_, uid) => {
+    const options = { toolCache: mount.path, ...(uid === undefined ? {} : { uid }) };
+    const first = await install(options);
+    expectBelowTemp(first, mount.path, `owner ${String(USER)}`, 'mode 0777', 'umask=022');
+    mkdirSync(join(mount.path, 'verified-kubectl', VERSION.slice(1)), { recursive: true });
+    expectBelowTemp(await install(options), join(mount.path, 'verified-kubectl'), 'mode 0777');
+  });
+
+  test('as RUNNER_TEMP, with a tool cache of somebody else: refused before the download', async () => {
+    mkdirSync(toolFolder());
+    chownSync(toolFolder(), OTHER, OTHER);
+    chownSync(toolCache, USER, USER);
+    const run = await install({ uid: USER, temp: mount.path });
+    expect(errorsOf(run).map(({ title }) => title)).toEqual([
+      'setup-verified-kubectl: INSTALL_FAILED',
+    ]);
+    expect(errorsOf(run)[0]?.message).toContain(
+      `RUNNER_TEMP (${mount.path}) cannot be used instead`,
+    );
+    expect(binaryRequests()).toEqual([]);
+  });
+});
+
+testUnless(MISSING.posix)(
+  'the twin of all of these: a private cache is used without a word',
+  async () => {
+    expectKept(await install());
+    const run = await install();
+    expectKept(run);
+    expect(run.stdout).not.toContain('took write permission');
+    expect(readdirSync(temp)).toEqual([]);
+  },
+);

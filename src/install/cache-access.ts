@@ -1,0 +1,290 @@
+import { constants, type Stats } from 'node:fs';
+import { access, lstat, mkdir, mkdtemp, readdir, rmdir } from 'node:fs/promises';
+import path from 'node:path';
+import { codeOf, explain } from '../errors.js';
+import {
+  assertPrivate,
+  entryAt,
+  takeBackWritePermission,
+  trustedOwners,
+  type Owners,
+} from '../files/private-file.js';
+import type { Logger } from './logger.js';
+import { PARTIAL_PREFIX, installFailed, artifactFolder, type ToolCache } from './tool-cache.js';
+
+/** Where metadata of the trust root is kept, below the tool cache. */
+export const TRUST_ROOT_FOLDER = 'verified-trust-root';
+
+/** A folder that does not let this run use the tool cache. */
+interface Obstacle {
+  readonly folder: string;
+  /** Follows the folder's name in a sentence. */
+  readonly problem: string;
+  readonly remedy: 'chown' | 'remove' | 'elsewhere';
+}
+
+/**
+ * Decides where a run looks for copies and where it puts new ones, before anything is downloaded.
+ *
+ * A runner's tool cache is not always this user's alone: images end with `chmod -R 777`, volumes get a group (fsGroup),
+ * a root container made it, network and Windows file systems give everybody everything. Whoever can write to a folder
+ * above a copy can exchange the copy after it was verified. So this takes write permission back where the folders are
+ * this user's own; where that does not work, copies of this run go into a new folder below RUNNER_TEMP, and those in
+ * the tool cache are left alone.
+ */
+export class CacheAccess {
+  readonly #toolCache: ToolCache;
+  readonly #tools: readonly string[];
+  readonly #temp: string;
+  readonly #logger: Logger;
+  #fallback: Promise<ToolCache> | undefined;
+  #installIn: Promise<ToolCache> | undefined;
+
+  /** @param temp RUNNER_TEMP */
+  constructor(toolCache: ToolCache, tools: readonly string[], temp: string, logger: Logger) {
+    this.#toolCache = toolCache;
+    this.#tools = tools;
+    this.#temp = temp;
+    this.#logger = logger;
+  }
+
+  /**
+   * Where copies may be taken from: the tool cache, if nobody else can change the folders above them.
+   *
+   * @param version with `v`; undefined as long as it is not known, then for every version
+   * @throws {SetupError} INSTALL_FAILED
+   */
+  async lookIn(version?: string): Promise<ToolCache> {
+    this.#installIn = undefined;
+    const unkept = version === undefined ? await this.#takeBackTrustRoot() : [];
+    const obstacles = await this.#takeBack(
+      this.#tools.flatMap((tool) => this.#above(tool, version)),
+    );
+    if (obstacles.length > 0) {
+      return this.#fallBack([...obstacles, ...unkept]);
+    }
+    if (unkept.length > 0) {
+      this.#logger.warning(
+        'Trust root not kept',
+        `${describe(unkept)} Later runs download the trust root again.`,
+      );
+    }
+    return this.#toolCache;
+  }
+
+  /**
+   * Where new copies go: the tool cache, if this user can make private folders there.
+   *
+   * @param version with `v`
+   * @throws {SetupError} INSTALL_FAILED
+   */
+  async installIn(version: string): Promise<ToolCache> {
+    this.#installIn ??= this.#chooseTarget(version);
+    return this.#installIn;
+  }
+
+  async #chooseTarget(version: string): Promise<ToolCache> {
+    if (this.#fallback !== undefined) {
+      return this.#fallback;
+    }
+    const owners = await trustedOwners(this.#toolCache.folder);
+    const folders = new Set<string>();
+    for (const tool of this.#tools) {
+      folders.add(await nearest([this.#toolCache.folder, ...this.#above(tool, version)]));
+    }
+    const obstacles: Obstacle[] = [];
+    for (const folder of folders) {
+      obstacles.push(...(await obstacleToWriting(folder, owners)));
+    }
+    return obstacles.length === 0 ? this.#toolCache : this.#fallBack(obstacles);
+  }
+
+  /** The folders above the copies of a tool, the outer one first. */
+  #above(tool: string, version: string | undefined): string[] {
+    const folder = artifactFolder(this.#toolCache, tool);
+    return version === undefined ? [folder] : [folder, path.join(folder, version.slice(1))];
+  }
+
+  /** Outer folders first: once nobody else can write there, what is inside stays where it is. */
+  async #takeBack(folders: readonly string[]): Promise<Obstacle[]> {
+    const owners = await trustedOwners(this.#toolCache.folder);
+    const obstacles: Obstacle[] = [];
+    for (const folder of folders) {
+      obstacles.push(...(await this.#takeBackFolder(folder, owners)));
+    }
+    return obstacles;
+  }
+
+  async #takeBackFolder(folder: string, owners: Owners): Promise<Obstacle[]> {
+    const obstacle = await obstacleToReading(folder, owners);
+    if (obstacle === undefined) {
+      return [];
+    }
+    // What it could not change shows in the second look.
+    await takeBackWritePermission(folder).catch((error: unknown) => {
+      this.#logger.debug(`cannot change the permissions of ${folder}: ${explain(error)}`);
+    });
+    const remaining = await obstacleToReading(folder, owners);
+    if (remaining !== undefined) {
+      return [remaining];
+    }
+    this.#logger.info(`${folder} ${obstacle.problem}: took write permission from group and others`);
+    return [];
+  }
+
+  /** Nothing there is trusted, so it does not decide where tools go. */
+  async #takeBackTrustRoot(): Promise<Obstacle[]> {
+    const folder = path.join(this.#toolCache.folder, TRUST_ROOT_FOLDER);
+    const names = await readdir(folder).catch(() => []); // Not there, or not for us.
+    const inside = names.map((name) => path.join(folder, name));
+    return this.#takeBack([folder, ...inside]);
+  }
+
+  #fallBack(obstacles: readonly Obstacle[]): Promise<ToolCache> {
+    this.#fallback ??= this.#makeFallback(obstacles);
+    return this.#fallback;
+  }
+
+  async #makeFallback(obstacles: readonly Obstacle[]): Promise<ToolCache> {
+    const folder = await mkdtemp(path.join(this.#temp, 'verified-tools-'));
+    try {
+      await assertPrivate(folder, 'folder', await trustedOwners(folder));
+    } catch (error) {
+      await rmdir(folder);
+      throw installFailed(
+        `${describe(obstacles)} RUNNER_TEMP (${this.#temp}) cannot be used instead`,
+        error,
+      );
+    }
+    this.#logger.warning(
+      'Tool cache not used',
+      `${describe(obstacles)} This run installs below RUNNER_TEMP, and keeps no copy for later runs.`,
+    );
+    return { ...this.#toolCache, folder };
+  }
+}
+
+/** Undefined for a folder that is not there, or that this user can read and nobody else can change. */
+async function obstacleToReading(folder: string, owners: Owners): Promise<Obstacle | undefined> {
+  let found: Awaited<ReturnType<typeof entryAt>>;
+  try {
+    found = await entryAt(folder);
+  } catch {
+    return visibleFolder(folder, 'does not allow this user to enter');
+  }
+  if (found === undefined) {
+    return undefined;
+  }
+  try {
+    await assertPrivate(folder, 'folder', owners);
+  } catch {
+    return whatIsWrong(folder, found);
+  }
+  try {
+    await access(folder, constants.R_OK | constants.X_OK);
+    return undefined;
+  } catch {
+    return visibleFolder(folder, 'does not allow this user to read');
+  }
+}
+
+function whatIsWrong(folder: string, found: Stats): Obstacle {
+  if (!found.isDirectory()) {
+    return { folder, problem: 'is not a plain folder', remedy: 'remove' };
+  }
+  const problem = `${ownerAndMode(found)} can be changed by other users`;
+  // Its permissions have been taken back before the second look, so they would be others by now.
+  const remedy = found.uid === process.getuid?.() ? 'elsewhere' : 'chown';
+  return { folder, problem, remedy };
+}
+
+/** The innermost folder on the way there that can be looked at: it is what is closed. */
+async function visibleFolder(folder: string, problem: string): Promise<Obstacle> {
+  for (let place = folder; ; place = path.dirname(place)) {
+    const found = await entryAt(place).catch(() => undefined);
+    if (found !== undefined) {
+      return { folder: place, problem: `${ownerAndMode(found)} ${problem}`, remedy: 'chown' };
+    }
+    if (path.dirname(place) === place) {
+      return { folder, problem, remedy: 'chown' };
+    }
+  }
+}
+
+function ownerAndMode({ uid, mode }: { readonly uid: number; readonly mode: number }): string {
+  return `(owner ${String(uid)}, mode ${(mode & 0o7777).toString(8).padStart(4, '0')})`;
+}
+
+/** The innermost of these folders that exists. */
+async function nearest(folders: readonly [string, ...string[]]): Promise<string> {
+  const existing: string[] = [];
+  for (const folder of folders) {
+    const found = await entryAt(folder).catch(() => undefined); // Making a folder there says why.
+    if (found !== undefined) {
+      existing.push(folder);
+    }
+  }
+  return existing.at(-1) ?? folders[0];
+}
+
+/** What the system says where this user must not write. Other errors say something else, later. */
+const NOT_ALLOWED = new Set(['EACCES', 'EPERM', 'EROFS']);
+
+/** Makes a folder there, and looks what became of it: no mode tells what a file system will do. */
+async function obstacleToWriting(folder: string, owners: Owners): Promise<Obstacle[]> {
+  let probe: string;
+  try {
+    await mkdir(folder, { recursive: true });
+    probe = await mkdtemp(path.join(folder, PARTIAL_PREFIX));
+  } catch (error) {
+    return NOT_ALLOWED.has(codeOf(error)) ? [await notWritable(folder, error)] : [];
+  }
+  try {
+    await assertPrivate(probe, 'folder', owners);
+    return [];
+  } catch {
+    const problem = `is on a file system where a new folder ${ownerAndMode(await lstat(probe))} can be changed by other users`;
+    return [{ folder, problem, remedy: 'elsewhere' }];
+  } finally {
+    await rmdir(probe);
+  }
+}
+
+async function notWritable(folder: string, error: unknown): Promise<Obstacle> {
+  const obstacle = await visibleFolder(folder, 'does not allow this user to write');
+  return codeOf(error) === 'EROFS' ? { ...obstacle, remedy: 'elsewhere' } : obstacle;
+}
+
+/** Names every folder, its owner and mode, and what mends it. */
+function describe(found: readonly Obstacle[]): string {
+  const obstacles = [...new Map(found.map((obstacle) => [obstacle.folder, obstacle])).values()];
+  const problems = obstacles.map(({ folder, problem }) => `${folder} ${problem}`).join('; ');
+  return `${problems}. ${remedyFor(obstacles)}`;
+}
+
+function remedyFor(obstacles: readonly Obstacle[]): string {
+  const of = (kind: Obstacle['remedy']): string[] =>
+    obstacles.filter(({ remedy }) => remedy === kind).map(({ folder }) => quoted(folder));
+  const remedies: string[] = [];
+  const uid = process.getuid?.();
+  if (of('chown').length > 0 && uid !== undefined) {
+    const folders = of('chown').join(' ');
+    remedies.push(
+      `To mend it: sudo chown ${String(uid)} ${folders} && sudo chmod u+rwx,go-w ${folders}.`,
+    );
+  }
+  if (of('remove').length > 0) {
+    remedies.push(`To mend it: rm ${of('remove').join(' ')}.`);
+  }
+  if (of('elsewhere').length > 0) {
+    remedies.push(
+      'chmod has no effect there: mount that file system with other options (uid= and umask=022, or dir_mode=0755,file_mode=0755), or set RUNNER_TOOL_CACHE to a folder on another one.',
+    );
+  }
+  return remedies.join(' ');
+}
+
+/** For a shell. */
+function quoted(file: string): string {
+  return /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", `'\\''`)}'`;
+}
