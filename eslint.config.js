@@ -73,9 +73,10 @@ const LAYERS = [
     packages: ['node:process'],
     environment: true,
   },
+  { files: 'src/hints.ts', imports: ['./errors.js'] },
   {
     files: 'src/report.ts',
-    imports: [...BELOW_TOP, './inputs.js', './escape.js'],
+    imports: [...BELOW_TOP, './inputs.js', './escape.js', './hints.js'],
     packages: ['@actions/core'],
   },
   {

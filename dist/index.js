@@ -9835,7 +9835,7 @@ var __webpack_unused_export__;
 
 __webpack_unused_export__ = ({ value: true });
 exports.Sx = __webpack_unused_export__ = __webpack_unused_export__ = void 0;
-var models_1 = __nccwpck_require__(826);
+var models_1 = __nccwpck_require__(8445);
 __webpack_unused_export__ = ({ enumerable: true, get: function () { return models_1.TargetFile; } });
 var fetcher_1 = __nccwpck_require__(6337);
 __webpack_unused_export__ = ({ enumerable: true, get: function () { return fetcher_1.BaseFetcher; } });
@@ -9851,7 +9851,7 @@ Object.defineProperty(exports, "Sx", ({ enumerable: true, get: function () { ret
 
 Object.defineProperty(exports, "__esModule", ({ value: true }));
 exports.TrustedMetadataStore = void 0;
-const models_1 = __nccwpck_require__(826);
+const models_1 = __nccwpck_require__(8445);
 const error_1 = __nccwpck_require__(6376);
 class TrustedMetadataStore {
     trustedSet = {};
@@ -10113,7 +10113,7 @@ var __importDefault = (this && this.__importDefault) || function (mod) {
 };
 Object.defineProperty(exports, "__esModule", ({ value: true }));
 exports.Updater = void 0;
-const models_1 = __nccwpck_require__(826);
+const models_1 = __nccwpck_require__(8445);
 const debug_1 = __importDefault(__nccwpck_require__(8289));
 const fs = __importStar(__nccwpck_require__(9896));
 const path = __importStar(__nccwpck_require__(6928));
@@ -10976,7 +10976,7 @@ function validateLength(length) {
 
 /***/ }),
 
-/***/ 826:
+/***/ 8445:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
@@ -12326,15 +12326,42 @@ exports.verifySignature = verifySignature;
 
 /***/ }),
 
-/***/ 3916:
+/***/ 9407:
+/***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony import */ var node_v8__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8877);
+/* harmony import */ var node_v8__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_v8__WEBPACK_IMPORTED_MODULE_0__);
+
+// The young generation of the heap stays as small as it begins, so that it is often swept: else the
+// buffers of what has arrived from the network wait for that, tens of megabytes of them. Loading
+// the rest would make it grow, so this comes first.
+(0,node_v8__WEBPACK_IMPORTED_MODULE_0__.setFlagsFromString)('--semi-space-growth-factor=1');
+const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 1288));
+await run();
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } }, 1);
+
+/***/ }),
+
+/***/ 1288:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   $N: () => (/* binding */ codeOf),
-/* harmony export */   WE: () => (/* binding */ explain),
-/* harmony export */   w3: () => (/* binding */ SetupError)
-/* harmony export */ });
-/* unused harmony export ERROR_CODES */
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  run: () => (/* binding */ run)
+});
+
+;// CONCATENATED MODULE: external "node:fs"
+const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
+;// CONCATENATED MODULE: external "node:fs/promises"
+const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs/promises");
+;// CONCATENATED MODULE: external "node:path"
+const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+var external_node_path_default = /*#__PURE__*/__nccwpck_require__.n(external_node_path_namespaceObject);
+;// CONCATENATED MODULE: ./src/errors.ts
 /** One code per thing a user can act on. docs/troubleshooting.md explains each. */
 const ERROR_CODES = (/* unused pure expression or super */ null && ([
     'INVALID_INPUT',
@@ -12353,6 +12380,7 @@ const ERROR_CODES = (/* unused pure expression or super */ null && ([
     'RELEASE_MISMATCH',
     'CHECKSUM_MISMATCH',
     'RELEASE_TOO_NEW',
+    'RELEASE_TOO_OLD',
     'INSTALL_FAILED',
 ]));
 /**
@@ -12406,1554 +12434,9 @@ function messageOf(error) {
     return typeof error === 'string' ? error : JSON.stringify(error);
 }
 
-
-/***/ }),
-
-/***/ 145:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   TM: () => (/* binding */ digestFile),
-/* harmony export */   Y8: () => (/* binding */ Digester)
-/* harmony export */ });
-/* unused harmony export DigestedFile */
-/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
-/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
-/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3024);
-/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_fs__WEBPACK_IMPORTED_MODULE_1__);
-/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1455);
-/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_2___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_2__);
-/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(7384);
-
-
-
-
-const PIECE = 1 << 20;
-/**
- * A file whose bytes were hashed once while they passed by, on their way to the disk or from it.
- *
- * Made by {@link Digester}; the signature check has been fed in the same pass.
- */
-class DigestedFile {
-    path;
-    /** In bytes. */
-    size;
-    /** SHA-256, 32 bytes. */
-    sha256;
-    /** The file itself, whatever its path may lead to later. */
-    entry;
-    #fed;
-    #checked = new Map();
-    constructor(path, size, sha256, fed, entry) {
-        this.path = path;
-        this.size = size;
-        this.sha256 = sha256;
-        this.entry = entry;
-        this.#fed = fed;
-    }
-    /**
-     * Whether `signature` is an ECDSA signature with SHA-256 over the file's bytes by `key`.
-     *
-     * The first question is answered from what was fed while streaming; a question about another
-     * key or signature reads the file again and refuses if it is no longer the same.
-     *
-     * @param signature DER (RFC 3279 §2.2.3)
-     */
-    isSignedBy(key, signature) {
-        const question = `${key.export({ type: 'spki', format: 'der' }).toString('hex')} ${signature.toString('hex')}`;
-        const known = this.#checked.get(question);
-        if (known !== undefined) {
-            return known;
-        }
-        const check = this.#fed ?? this.#readAgain();
-        this.#fed = undefined;
-        const isSigned = check.verify(key, signature);
-        this.#checked.set(question, isSigned);
-        return isSigned;
-    }
-    #readAgain() {
-        const digester = new Digester();
-        const piece = Buffer.allocUnsafe(PIECE);
-        const file = (0,node_fs__WEBPACK_IMPORTED_MODULE_1__.openSync)(this.path, 'r');
-        try {
-            for (let read = -1; read !== 0;) {
-                read = (0,node_fs__WEBPACK_IMPORTED_MODULE_1__.readSync)(file, piece, 0, PIECE, null);
-                digester.update(piece.subarray(0, read));
-            }
-        }
-        finally {
-            (0,node_fs__WEBPACK_IMPORTED_MODULE_1__.closeSync)(file);
-        }
-        const { sha256, check } = digester.end();
-        if (!sha256.equals(this.sha256)) {
-            throw new _errors_js__WEBPACK_IMPORTED_MODULE_3__/* .FileError */ .f6(`${this.path} was changed by another process`);
-        }
-        return check;
-    }
-}
-/** Takes the bytes of a file as they come: one SHA-256 and one ECDSA-with-SHA-256 check. */
-class Digester {
-    #hash = (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)('sha256');
-    #check = (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createVerify)('sha256');
-    #size = 0;
-    update(piece) {
-        this.#size += piece.length;
-        this.#hash.update(piece);
-        this.#check.update(piece);
-    }
-    /** In bytes. */
-    get size() {
-        return this.#size;
-    }
-    end() {
-        return { sha256: this.#hash.digest(), check: this.#check };
-    }
-    /** @param path where the bytes are */
-    toFile(path, entry) {
-        const { sha256, check } = this.end();
-        return new DigestedFile(path, this.#size, sha256, check, entry);
-    }
-}
-/**
- * Reads a file that is already on this machine.
- *
- * @param maxBytes a larger file is refused, unread
- * @throws {TooLargeError} for a file larger than `maxBytes`; or the error of the file system
- */
-async function digestFile(path, maxBytes) {
-    const digester = new Digester();
-    const file = await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_2__.open)(path, 'r');
-    let page = Buffer.allocUnsafeSlow(PIECE);
-    let nextPage = Buffer.allocUnsafeSlow(PIECE);
-    const entry = await file.stat();
-    let reading = file.read(page, 0, PIECE);
-    try {
-        for (let read = (await reading).bytesRead; read > 0; read = (await reading).bytesRead) {
-            // The next page comes from the disk while this one is hashed.
-            reading = file.read(nextPage, 0, PIECE);
-            digester.update(page.subarray(0, read));
-            if (digester.size > maxBytes) {
-                throw new _errors_js__WEBPACK_IMPORTED_MODULE_3__/* .TooLargeError */ .qB(maxBytes);
-            }
-            [page, nextPage] = [nextPage, page];
-        }
-    }
-    finally {
-        await reading.catch(() => undefined); // Nothing may be read into a page that is gone.
-        await file.close();
-    }
-    return digester.toFile(path, entry);
-}
-
-
-/***/ }),
-
-/***/ 7384:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   aq: () => (/* binding */ StorageError),
-/* harmony export */   f6: () => (/* binding */ FileError),
-/* harmony export */   qB: () => (/* binding */ TooLargeError)
-/* harmony export */ });
-/** A failure of this machine's own files. Trying again does not help. */
-class FileError extends Error {
-    constructor(message, cause) {
-        super(message, cause === undefined ? undefined : { cause });
-        this.name = 'FileError';
-    }
-}
-/** More bytes than allowed. */
-class TooLargeError extends FileError {
-    constructor(maxBytes) {
-        super(`larger than ${String(maxBytes)} bytes`);
-        this.name = 'TooLargeError';
-    }
-}
-/** The file system did not take the bytes: disk full, no permission. */
-class StorageError extends FileError {
-    constructor(message, cause) {
-        super(message, cause);
-        this.name = 'StorageError';
-    }
-}
-
-
-/***/ }),
-
-/***/ 7775:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Kg: () => (/* binding */ trustedOwners),
-/* harmony export */   _f: () => (/* binding */ entryAt),
-/* harmony export */   gk: () => (/* binding */ assertPrivate)
-/* harmony export */ });
-/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1455);
-/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_0__);
-/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3916);
-/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(7384);
-
-
-
-/**
- * This user, root, and whoever owns a folder: who owns that could put another in its place anyway.
- *
- * @param root need not exist
- */
-async function trustedOwners(root) {
-    const uid = process.getuid?.(); // Windows has none.
-    const owner = (await entryAt(root))?.uid;
-    return uid === undefined ? undefined : new Set([uid, 0, ...(owner === undefined ? [] : [owner])]);
-}
-/**
- * Requires a plain file of one name, or a plain folder, that nobody but its owner can write to.
- *
- * @throws {FileError}
- */
-async function assertPrivate(file, kind, owners) {
-    const found = await entryAt(file);
-    const isKind = kind === 'file' ? found?.isFile() : found?.isDirectory();
-    if (found === undefined || isKind !== true) {
-        throw new _errors_js__WEBPACK_IMPORTED_MODULE_2__/* .FileError */ .f6(`${file} is not a plain ${kind}`);
-    }
-    if (kind === 'file' && found.nlink > 1) {
-        throw new _errors_js__WEBPACK_IMPORTED_MODULE_2__/* .FileError */ .f6(`${file} can be changed by another name that it has`);
-    }
-    if (owners !== undefined && ((found.mode & 0o022) !== 0 || !owners.has(found.uid))) {
-        throw new _errors_js__WEBPACK_IMPORTED_MODULE_2__/* .FileError */ .f6(`${file} can be changed by other users of this machine`);
-    }
-}
-/** What is at a path, links not followed; undefined for nothing. */
-async function entryAt(file) {
-    try {
-        return await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_0__.lstat)(file);
-    }
-    catch (error) {
-        if (['ENOENT', 'ENOTDIR'].includes((0,_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .codeOf */ .$N)(error))) {
-            return undefined;
-        }
-        throw new _errors_js__WEBPACK_IMPORTED_MODULE_2__/* .FileError */ .f6(`cannot look at ${file}`, error);
-    }
-}
-
-
-/***/ }),
-
-/***/ 9407:
-/***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
-
-__nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var node_v8__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8877);
-/* harmony import */ var node_v8__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_v8__WEBPACK_IMPORTED_MODULE_0__);
-
-// The young generation of the heap stays as small as it begins, so that it is often swept: else the
-// buffers of what has arrived from the network wait for that, tens of megabytes of them. Loading
-// the rest would make it grow, so this comes first.
-(0,node_v8__WEBPACK_IMPORTED_MODULE_0__.setFlagsFromString)('--semi-space-growth-factor=1');
-const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 1148));
-await run();
-
-__webpack_async_result__();
-} catch(e) { __webpack_async_result__(e); } }, 1);
-
-/***/ }),
-
-/***/ 7174:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Hq: () => (/* binding */ startDownload),
-/* harmony export */   Rh: () => (/* binding */ MAX_BINARY_BYTES),
-/* harmony export */   lC: () => (/* binding */ newFolder),
-/* harmony export */   vV: () => (/* binding */ startDownloadIfNeeded)
-/* harmony export */ });
-/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
-/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
-/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1455);
-/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_1__);
-/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6760);
-/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_2__);
-/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3916);
-/* harmony import */ var _kubernetes_platform_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(9065);
-/* harmony import */ var _kubernetes_release_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(6861);
-/* harmony import */ var _kubernetes_version_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(304);
-/* harmony import */ var _transfer_download_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(5655);
-/* harmony import */ var _transfer_download_failed_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(8445);
-/* harmony import */ var _transfer_errors_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(6508);
-/* harmony import */ var _preinstalled_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(122);
-/* harmony import */ var _tool_cache_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(3814);
-
-
-
-
-
-
-
-
-
-
-
-
-/** The largest binary of a release has 130 MB; a server tarball, which is none, 400 MB. */
-const MAX_BINARY_BYTES = 1 << 30;
-/**
- * Begins the download of a tool, unless a copy of it may be on this machine already.
- *
- * Whether that copy is any good is found out later; then the download begins later, too.
- */
-async function startDownloadIfNeeded(sources, tool) {
-    const { toolCache, searchPaths: searchPaths, release, platform } = sources;
-    const cached = await (0,_tool_cache_js__WEBPACK_IMPORTED_MODULE_11__/* .cacheEntries */ .v2)(toolCache, tool, release.version, platform);
-    const copies = await (0,_preinstalled_js__WEBPACK_IMPORTED_MODULE_10__/* .preinstalledCopies */ .x)(searchPaths, tool, release.version, platform);
-    const isNeeded = copies.length === 0 && cached.length === 0;
-    return isNeeded ? startDownload(sources, tool) : undefined;
-}
-/** Begins the download of a tool into a new folder. */
-async function startDownload(sources, tool) {
-    const { http, release, platform, logger: logger } = sources;
-    const { folder, binary } = await newFolder(sources, tool);
-    const { promise: firstByte, resolve } = Promise.withResolvers();
-    const onFirstByte = () => {
-        resolve(undefined);
-    };
-    const file = (0,_transfer_download_js__WEBPACK_IMPORTED_MODULE_7__/* .download */ .R)(http, release.binary(tool, platform).url, binary, {
-        maxBytes: MAX_BINARY_BYTES,
-        onProgress: (received, total) => {
-            onFirstByte();
-            logger.progress(tool, received, total);
-        },
-    }).catch(async (error) => {
-        throw await whyNotDownloaded(sources, tool, error);
-    });
-    // Awaited later: until then a failure has no other listener.
-    file.catch(() => undefined).finally(onFirstByte);
-    return { folder, file, firstByte: firstByte };
-}
-/** @throws {SetupError} INSTALL_FAILED */
-async function newFolder({ scratch, platform }, tool) {
-    const folder = node_path__WEBPACK_IMPORTED_MODULE_2___default().join(scratch, (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomUUID)());
-    try {
-        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.mkdir)(folder, { mode: 0o700 });
-    }
-    catch (error) {
-        throw (0,_tool_cache_js__WEBPACK_IMPORTED_MODULE_11__/* .installFailed */ .Pr)(`cannot make ${folder}`, error);
-    }
-    return { folder, binary: node_path__WEBPACK_IMPORTED_MODULE_2___default().join(folder, (0,_kubernetes_release_js__WEBPACK_IMPORTED_MODULE_5__/* .fileName */ .Md)(tool, platform)) };
-}
-async function whyNotDownloaded(sources, tool, error) {
-    const { http, release, platform, base } = sources;
-    const { version } = release;
-    if (!(error instanceof _transfer_errors_js__WEBPACK_IMPORTED_MODULE_9__/* .TransferError */ .aG && error.notFound)) {
-        return (0,_transfer_download_failed_js__WEBPACK_IMPORTED_MODULE_8__/* .downloadFailed */ .O)(error, `${tool} ${version}`);
-    }
-    if (await (0,_kubernetes_version_js__WEBPACK_IMPORTED_MODULE_6__/* .isPublished */ .HF)(version, http, base)) {
-        return (0,_kubernetes_platform_js__WEBPACK_IMPORTED_MODULE_4__/* .platformNotPublished */ .Te)(tool, (0,_kubernetes_platform_js__WEBPACK_IMPORTED_MODULE_4__/* .platformName */ .$r)(platform), version);
-    }
-    return new _errors_js__WEBPACK_IMPORTED_MODULE_3__/* .SetupError */ .w3('VERSION_NOT_FOUND', `Kubernetes ${version} is not at ${base.href}`, 'See https://kubernetes.io/releases/ for the versions that exist. A version that was announced minutes ago may not be everywhere yet.', error);
-}
-
-
-/***/ }),
-
-/***/ 56:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-// ESM COMPAT FLAG
-__nccwpck_require__.r(__webpack_exports__);
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  assertUnchanged: () => (/* binding */ assertUnchanged),
-  install: () => (/* binding */ install),
-  obtain: () => (/* binding */ obtain)
-});
-
-// EXTERNAL MODULE: external "node:fs/promises"
-var promises_ = __nccwpck_require__(1455);
-// EXTERNAL MODULE: ./src/errors.ts
-var errors = __nccwpck_require__(3916);
-// EXTERNAL MODULE: ./src/sigstore/bundle.ts
-var bundle = __nccwpck_require__(2432);
-// EXTERNAL MODULE: ./src/sigstore/evidence/published.ts + 2 modules
-var published = __nccwpck_require__(8204);
-// EXTERNAL MODULE: ./src/files/digested-file.ts
-var digested_file = __nccwpck_require__(145);
-// EXTERNAL MODULE: ./src/files/private-file.ts
-var private_file = __nccwpck_require__(7775);
-// EXTERNAL MODULE: ./src/install/begin.ts
-var begin = __nccwpck_require__(7174);
-;// CONCATENATED MODULE: ./src/install/second-factors.ts
-
-/** @throws {SetupError} CHECKSUM_MISMATCH */
-function checkChecksum(tool, verified, secondFactors) {
-    const expected = secondFactors.checksums[tool];
-    const found = verified.file.sha256.toString('hex');
-    if (expected !== undefined && expected !== found) {
-        throw new errors/* SetupError */.w3('CHECKSUM_MISMATCH', `${tool}: expected SHA-256 ${expected}, found ${found}`, 'The file is signed by Kubernetes, but is not the one that the input "checksum" names. If you changed the version, change the checksum too.');
-    }
-}
-/**
- * The age is counted from the time that the log signed, not from anything the publisher says.
- *
- * @param now milliseconds since the epoch
- * @throws {SetupError} RELEASE_TOO_NEW
- */
-function checkAge(tool, verified, secondFactors, now) {
-    const { minimumAge } = secondFactors;
-    const signedAt = verified.signedAt.getTime();
-    if (minimumAge !== undefined && now - signedAt < minimumAge) {
-        throw new errors/* SetupError */.w3('RELEASE_TOO_NEW', `${tool} was signed at ${verified.signedAt.toISOString()}, and "minimum-release-age" asks to wait until ${new Date(signedAt + minimumAge).toISOString()}`, 'Choose an older version, or run the job again later.');
-    }
-}
-
-// EXTERNAL MODULE: ./src/install/preinstalled.ts
-var preinstalled = __nccwpck_require__(122);
-// EXTERNAL MODULE: ./src/install/release-proof.ts + 4 modules
-var release_proof = __nccwpck_require__(1384);
-// EXTERNAL MODULE: ./src/install/tool-cache.ts
-var tool_cache = __nccwpck_require__(3814);
-;// CONCATENATED MODULE: ./src/install/obtain.ts
-
-
-
-
-
-
-
-
-
-
-
-/** 64 hex digits, perhaps with a newline. */
-const MAX_DIGEST_BYTES = 256;
-/** How often another run may get in between before this one gives up. */
-const MAX_COMMITS = 5;
-/**
- * Step by step, the cheapest way to a proven copy: the one in the tool cache, one that somebody
- * else left on this machine, or a download. Nothing is installed yet.
- *
- * @throws {SetupError}
- */
-async function obtain(context, tool) {
-    const { toolCache, release, platform } = context;
-    const expected = context.secondFactors.checksums[tool];
-    const failures = [];
-    for (const cacheEntry of await (0,tool_cache/* cacheEntries */.v2)(toolCache, tool, release.version, platform)) {
-        if (expected === undefined || cacheEntry.sha256 === expected) {
-            const cached = await fromCache(context, cacheEntry, false).catch((error) => {
-                failures.push(error); // Perhaps another copy passes.
-            });
-            if (cached !== undefined) {
-                return cached;
-            }
-        }
-    }
-    if (failures.length > 0) {
-        throw failures[0];
-    }
-    return (await fromPreinstalled(context, tool)) ?? (await fromDownload(context, tool));
-}
-/**
- * Puts proven tools into their slots. When a slot is taken, what is there has the same name, and
- * must have the same bytes: it is verified like any other copy, and used or replaced.
- *
- * @throws {SetupError} INSTALL_FAILED
- */
-async function install(context, verifiedTool) {
-    const { cacheEntry: cacheEntry } = verifiedTool;
-    let current = verifiedTool;
-    for (let tries = 0; tries < MAX_COMMITS; tries++) {
-        if (current.fingerprint !== undefined) {
-            return { ...current, fingerprint: current.fingerprint };
-        }
-        if (await cacheEntry.commit(current.folder)) {
-            const fingerprint = await cacheEntry.fingerprint();
-            try {
-                await assertArrived(cacheEntry, current.verified.file);
-            }
-            catch (error) {
-                await cacheEntry.remove(fingerprint);
-                throw error;
-            }
-            return { ...current, fingerprint: fingerprint, folder: cacheEntry.folder };
-        }
-        current = (await fromCache(context, cacheEntry, true)) ?? verifiedTool;
-    }
-    throw (0,tool_cache/* installFailed */.Pr)(`other runs keep changing ${cacheEntry.folder}`);
-}
-/** What was proven lay in a folder of this run, and was moved by its path. */
-async function assertArrived(cacheEntry, { entry, sha256 }) {
-    await cacheEntry.assertOwned();
-    const { binary } = cacheEntry.files();
-    const found = await (0,private_file/* entryAt */._f)(binary);
-    // Some file systems of Windows have no such numbers, or larger ones than can be compared.
-    const isKnown = entry.ino !== 0 && Number.isSafeInteger(entry.ino);
-    if (isKnown && found?.dev === entry.dev && found.ino === entry.ino) {
-        return;
-    }
-    // Copied from another file system, or exchanged on the way.
-    const arrived = await (0,digested_file/* digestFile */.TM)(binary, begin/* MAX_BINARY_BYTES */.Rh);
-    if (!arrived.sha256.equals(sha256)) {
-        throw (0,tool_cache/* installFailed */.Pr)(`${binary} was changed on its way into the tool cache`);
-    }
-}
-/**
- * Requires every slot to hold what was proven: while this run was busy with other tools, another
- * one may have found a copy wanting, by a newer trust root, and put its own there.
- *
- * @throws {SetupError} INSTALL_FAILED
- */
-async function assertUnchanged(installed) {
-    for (const { cacheEntry: cacheEntry, fingerprint: fingerprint } of installed) {
-        if ((await cacheEntry.fingerprint()) !== fingerprint) {
-            throw (0,tool_cache/* installFailed */.Pr)(`another run has changed ${cacheEntry.folder} meanwhile`);
-        }
-    }
-}
-/**
- * Undefined when there is no copy in the slot that passes.
- *
- * A copy that is damaged is removed. One that merely does not pass stays, as another run, with
- * newer keys or told otherwise by its mirror, may have it on `PATH`; unless it is to be replaced.
- *
- * @param isReplaced whether there is a proven copy of the same bytes to put there
- */
-async function fromCache(context, cacheEntry, isReplaced) {
-    if (!(await cacheEntry.exists())) {
-        return undefined;
-    }
-    const started = performance.now();
-    const fingerprint = await cacheEntry.fingerprint();
-    let isDamaged = true;
-    try {
-        const copy = await inspect(cacheEntry);
-        isDamaged = false;
-        return { ...(await proveCached(context, cacheEntry, copy, started)), fingerprint: fingerprint };
-    }
-    catch (error) {
-        // An error of this machine, such as too many open files, says nothing of the copy.
-        isDamaged &&= error instanceof errors/* SetupError */.w3 || (0,errors/* codeOf */.$N)(error) === 'ENOENT';
-        const isRemoved = isDamaged || isReplaced;
-        if (context.http.signal.aborted || (!isRemoved && !isFaultOfCopy(error))) {
-            throw error;
-        }
-        if (isReplaced) {
-            context.logger.info(`${cacheEntry.folder} is replaced: ${(0,errors/* explain */.WE)(error)}`);
-        }
-        else {
-            const fate = isDamaged
-                ? 'is removed and fetched anew'
-                : 'is not used (remove it if this goes on, and no job needs it)';
-            context.logger.warning('Cached copy refused', `${cacheEntry.folder} ${fate}: ${(0,errors/* explain */.WE)(error)}`);
-        }
-        if (isRemoved) {
-            await cacheEntry.remove(fingerprint);
-        }
-        return undefined;
-    }
-}
-/** What can be said of a copy without asking anybody, and is the same for every run. */
-async function inspect(cacheEntry) {
-    await cacheEntry.assertOwned();
-    const files = cacheEntry.files();
-    // One after the other: Windows moves no folder in which a file is still open.
-    const bundle = await (0,release_proof.readEvidence)(files.bundle);
-    const file = await (0,digested_file/* digestFile */.TM)(files.binary, begin/* MAX_BINARY_BYTES */.Rh);
-    const sha256 = file.sha256.toString('hex');
-    if (sha256 !== cacheEntry.sha256) {
-        throw (0,tool_cache/* installFailed */.Pr)(`the binary has been changed, its SHA-256 is ${sha256}`);
-    }
-    return { file, bundle };
-}
-/** Codes that say something of this run or of the network, and nothing of the copy. */
-const NOT_OF_THE_COPY = new Set([
-    'TRUST_ROOT_UNAVAILABLE',
-    'CHECKSUM_MISMATCH',
-    'RELEASE_TOO_NEW',
-    'DOWNLOAD_FAILED',
-    'LOG_UNAVAILABLE',
-]);
-function isFaultOfCopy(error) {
-    return !(error instanceof errors/* SetupError */.w3 && NOT_OF_THE_COPY.has(error.code));
-}
-async function proveCached(context, cacheEntry, { file, bundle }, started) {
-    const verified = await (0,published/* verifyBundle */.I)(context.verification, file, bundle);
-    const proof = { verified };
-    const releaseProof = await bindCached(context, cacheEntry, verified);
-    checkConditions(context, cacheEntry.tool, verified);
-    const durations = { download: undefined, verify: performance.now() - started };
-    return verifiedTool(cacheEntry, cacheEntry.folder, 'cache', proof, releaseProof, durations);
-}
-async function bindCached(context, cacheEntry, verified) {
-    if (context.releaseProver === undefined) {
-        return { kind: 'skipped' };
-    }
-    const { release, platform, isNative } = context;
-    const files = cacheEntry.files();
-    const executable = isNative ? files.binary : undefined;
-    const artifact = release.binary(cacheEntry.tool, platform);
-    return context.releaseProver.bindCached(cacheEntry.tool, artifact, platform, verified, files, executable);
-}
-/** Undefined when no copy on this machine is the published file, or the one that is fails. */
-async function fromPreinstalled(context, tool) {
-    const { release, platform, logger: logger } = context;
-    const artifact = release.binary(tool, platform);
-    const copies = await (0,preinstalled/* preinstalledCopies */.x)(context.searchPaths, tool, release.version, platform);
-    const expected = copies.length === 0 ? undefined : await publishedDigest(context, artifact);
-    for (const copy of expected === undefined ? [] : copies) {
-        try {
-            const file = await (0,digested_file/* digestFile */.TM)(copy, begin/* MAX_BINARY_BYTES */.Rh);
-            if (file.sha256.toString('hex') === expected) {
-                return await proveCopy(context, tool, artifact, copy);
-            }
-        }
-        catch (error) {
-            if (context.http.signal.aborted) {
-                throw error;
-            }
-            logger.info(`${copy} is not used: ${(0,errors/* explain */.WE)(error)}`);
-        }
-    }
-    return undefined;
-}
-async function proveCopy(context, tool, artifact, copy) {
-    const { folder, binary } = await (0,begin/* newFolder */.lC)(context, tool);
-    await (0,promises_.copyFile)(copy, binary);
-    context.releaseProver?.start();
-    const file = (0,digested_file/* digestFile */.TM)(binary, begin/* MAX_BINARY_BYTES */.Rh);
-    const pending = { folder, file, firstByte: Promise.resolve(undefined) };
-    return finish(context, tool, artifact, pending, Promise.resolve(undefined), 'preinstalled');
-}
-async function fromDownload(context, tool) {
-    const artifact = context.release.binary(tool, context.platform);
-    const pending = context.pendingDownloads.get(tool) ?? (await (0,begin/* startDownload */.Hq)(context, tool));
-    // The large object first: all that is small is here long before its last byte.
-    await pending.firstByte;
-    context.releaseProver?.start();
-    const claimedDigest = publishedDigest(context, artifact);
-    return finish(context, tool, artifact, pending, claimedDigest, 'download');
-}
-/** Every check on a file in a folder of this run, and its evidence written beside it. */
-async function finish(context, tool, artifact, { folder, file }, claimedDigest, origin) {
-    const started = performance.now();
-    let arrived = started;
-    const timed = file.then((arrivedFile) => {
-        arrived = origin === 'download' ? performance.now() : started;
-        return arrivedFile;
-    });
-    const proof = await (0,published/* verifyPublished */.u)(context.verification, artifact, timed, claimedDigest);
-    const { verified, recovered } = proof;
-    if (recovered !== undefined) {
-        context.logger.warning('Broken publication', `${artifact.name}: ${recovered}`);
-    }
-    const files = (0,tool_cache/* filesIn */.nG)(folder, tool, context.platform);
-    await (0,promises_.chmod)(files.binary, 0o755);
-    const releaseProof = context.releaseProver === undefined
-        ? { kind: 'skipped' }
-        : await context.releaseProver.bind(tool, artifact, context.platform, verified, context.isNative ? files.binary : undefined);
-    checkConditions(context, tool, verified);
-    await (0,promises_.writeFile)(files.bundle, (0,bundle/* serializeBundle */.fP)(verified.bundle), { flag: 'wx', mode: 0o644 });
-    if (releaseProof.kind === 'sbom') {
-        const sbom = releaseProof.sbom.verified;
-        await (0,promises_.copyFile)(sbom.file.path, files.sbom);
-        await (0,promises_.chmod)(files.sbom, 0o644); // As readable as the rest: another user may share the cache.
-        await (0,promises_.writeFile)(files.sbomBundle, (0,bundle/* serializeBundle */.fP)(sbom.bundle), { flag: 'wx', mode: 0o644 });
-    }
-    const durations = {
-        download: origin === 'download' ? arrived - started : undefined,
-        verify: performance.now() - arrived,
-    };
-    const sha256 = verified.file.sha256.toString('hex');
-    const cacheEntry = new tool_cache/* CacheEntry */.JX(context.toolCache, tool, context.release.version, context.platform, sha256);
-    return verifiedTool(cacheEntry, folder, origin, proof, releaseProof, durations);
-}
-function verifiedTool(cacheEntry, folder, origin, { verified, recovered }, releaseProof, durations) {
-    const { tool } = cacheEntry;
-    const fingerprint = undefined;
-    return {
-        tool,
-        cacheEntry: cacheEntry,
-        folder,
-        origin,
-        verified,
-        recovered,
-        releaseProof,
-        durations,
-        fingerprint: fingerprint,
-    };
-}
-function checkConditions(context, tool, verified) {
-    checkChecksum(tool, verified, context.secondFactors);
-    checkAge(tool, verified, context.secondFactors, Date.now());
-}
-/**
- * The SHA-256 (hex) that stands beside an artifact. Nobody signs it: it only lets the log be
- * asked early, and says which copy on this machine is worth a look.
- */
-async function publishedDigest(context, artifact) {
-    try {
-        const text = await context.http.readIfPresent(artifact.digestUrl, MAX_DIGEST_BYTES);
-        return /^([0-9a-f]{64})\s*$/.exec(text?.toString('latin1') ?? '')?.[1];
-    }
-    catch (error) {
-        context.logger.debug(`no digest to begin with: ${(0,errors/* explain */.WE)(error)}`);
-        return undefined;
-    }
-}
-
-
-/***/ }),
-
-/***/ 1499:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-__nccwpck_require__.r(__webpack_exports__);
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   checkPrecedence: () => (/* binding */ checkPrecedence)
-/* harmony export */ });
-/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3024);
-/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_fs__WEBPACK_IMPORTED_MODULE_0__);
-/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1455);
-/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_1__);
-/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6760);
-/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_2__);
-
-
-
-/**
- * Looks whether later steps will start what was installed when they call it by name, and tells
- * what stands in the way.
- *
- * The runner puts the folders of this step in front of `PATH`, the last one first, so a copy that
- * an earlier step or the image brought stands behind. What is left is a folder that `PATH` cannot
- * name or that nothing can be executed in, and a function exported to bash, which comes before
- * `PATH`. What a shell's own start-up files do, or a later step, cannot be seen from here.
- */
-async function checkPrecedence(installed, lookup, logger) {
-    const added = installed.map(({ folder }) => folder).reverse();
-    const folders = [...added, ...lookup.path].flatMap((folder) => folder.split((node_path__WEBPACK_IMPORTED_MODULE_2___default().delimiter)));
-    for (const { tool, cacheEntry: cacheEntry } of installed) {
-        const ours = cacheEntry.files().binary;
-        const [first, ...others] = await executables(folders, node_path__WEBPACK_IMPORTED_MODULE_2___default().basename(ours));
-        if (first !== ours) {
-            logger.warning(`${tool} is not found on PATH`, `Later steps that call ${tool} start ${first ?? 'nothing'} and not ${ours}: ${node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(ours)} cannot stand in PATH, or does not allow execution. Use the output "${tool}-path".`);
-        }
-        else if (others.length > 0) {
-            logger.info(`Later steps find ${ours} before ${others.join(', ')}`);
-        }
-        if (lookup.shellFunctions.includes(tool)) {
-            logger.warning(`A shell function hides ${tool}`, `An earlier step exported a bash function named ${tool}, which bash prefers to every file. Remove it (unset -f ${tool}), or use the output "${tool}-path".`);
-        }
-    }
-}
-async function executables(folders, name) {
-    const files = [...new Set(folders.map((folder) => node_path__WEBPACK_IMPORTED_MODULE_2___default().join(folder, name)))];
-    const found = await Promise.all(files.map(isExecutable));
-    return files.filter((_, index) => found[index]);
-}
-async function isExecutable(file) {
-    try {
-        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.access)(file, node_fs__WEBPACK_IMPORTED_MODULE_0__.constants.X_OK);
-        return (await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.stat)(file)).isFile();
-    }
-    catch {
-        return false; // Not there, or not for us: a shell passes it over as well.
-    }
-}
-
-
-/***/ }),
-
-/***/ 122:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   x: () => (/* binding */ preinstalledCopies)
-/* harmony export */ });
-/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1455);
-/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_0__);
-/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6760);
-/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_1__);
-/* harmony import */ var _kubernetes_release_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6861);
-
-
-
-/** Names that other actions give to the architecture in the tool cache. */
-const CACHE_NAMES = {
-    amd64: ['x64', 'amd64'],
-    '386': ['ia32', '386'],
-    ppc64le: ['ppc64', 'ppc64le'],
-};
-/**
- * Copies of a tool that are on this machine already: in the tool cache of another action, under
- * this version, or on `PATH`, of whatever version. None of them is trusted, nor executed.
- *
- * @param version with `v`
- */
-async function preinstalledCopies({ toolCache, path: folders }, tool, version, platform) {
-    const name = (0,_kubernetes_release_js__WEBPACK_IMPORTED_MODULE_2__/* .fileName */ .Md)(tool, platform);
-    const names = CACHE_NAMES[platform.arch] ?? [platform.arch];
-    const places = [
-        ...names.map((arch) => node_path__WEBPACK_IMPORTED_MODULE_1___default().join(toolCache, tool, version.slice(1), arch, name)),
-        ...folders.map((folder) => node_path__WEBPACK_IMPORTED_MODULE_1___default().join(folder, name)),
-    ];
-    const found = await Promise.all(places.map(isReadable));
-    return places.filter((_, index) => found[index]);
-}
-async function isReadable(file) {
-    try {
-        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_0__.access)(file, node_fs_promises__WEBPACK_IMPORTED_MODULE_0__.constants.R_OK);
-        return (await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_0__.stat)(file)).isFile(); // A pipe of that name would never end.
-    }
-    catch {
-        return false; // Not there, or not for us: then it is downloaded.
-    }
-}
-
-
-/***/ }),
-
-/***/ 1384:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-// ESM COMPAT FLAG
-__nccwpck_require__.r(__webpack_exports__);
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  ReleaseProver: () => (/* binding */ ReleaseProver),
-  describeReleaseProof: () => (/* binding */ describeReleaseProof),
-  readEvidence: () => (/* binding */ readEvidence)
-});
-
-// EXTERNAL MODULE: external "node:fs"
-var external_node_fs_ = __nccwpck_require__(3024);
-// EXTERNAL MODULE: external "node:fs/promises"
-var promises_ = __nccwpck_require__(1455);
-// EXTERNAL MODULE: external "node:path"
-var external_node_path_ = __nccwpck_require__(6760);
-var external_node_path_default = /*#__PURE__*/__nccwpck_require__.n(external_node_path_);
-// EXTERNAL MODULE: ./src/errors.ts
-var errors = __nccwpck_require__(3916);
-// EXTERNAL MODULE: ./src/kubernetes/platform.ts
-var kubernetes_platform = __nccwpck_require__(9065);
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
-;// CONCATENATED MODULE: ./src/kubernetes/sbom.ts
-
-
-
-/** The SBOM of a release has a few MiB at most. */
-const MAX_SBOM_BYTES = 64 << 20;
-/**
- * Requires the SBOM to be that of the release, and to list the file with this digest.
- *
- * The SBOM itself must have been verified before.
- *
- * @param file path inside the release: `bin/linux/amd64/kubectl`
- * @param found SHA-256 of the file in hex, and when the log saw it signed
- * @throws {SetupError} RELEASE_MISMATCH, naming what was asked for and what was found
- */
-function checkRelease(sbom, version, file, { sha256, signedAt }) {
-    const namespace = `https://sbom.k8s.io/${version}/release`;
-    if (sbom.documentNamespace !== namespace) {
-        throw mismatch(`asked for ${file} of ${version}, but the SBOM served for it is that of ${describe(sbom)}`);
-    }
-    const stated = sbom.digests.get(file) ?? [];
-    if (stated.length !== 1 || stated[0] !== sha256) {
-        const other = fileWithDigest(sbom, sha256);
-        throw mismatch(other === undefined
-            ? `asked for ${file} of ${version}, but that release lists ${stated.length === 0 ? 'no such file' : 'it with another SHA-256'}: these bytes (SHA-256 ${sha256}, signed at ${signedAt.toISOString()}) belong to another release`
-            : `asked for ${file} of ${version}, but these bytes are ${other} of ${version}`);
-    }
-}
-/**
- * Reads SPDX 2.3 in its tag-value form, as a stream.
- *
- * @param file whose bytes were verified, and whose size is bounded, with its SHA-256 of 32 bytes
- * @throws {SetupError} RELEASE_MISMATCH for a file that has changed since
- */
-async function readSbom(file) {
-    const reader = new TagValueReader();
-    const hash = (0,external_node_crypto_.createHash)('sha256');
-    const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-    // Not node:readline: it also ends a line at U+2028 and U+2029, which a value may hold.
-    let rest = '';
-    const pieces = (0,external_node_fs_.createReadStream)(file.path, { highWaterMark: 1 << 20 });
-    for await (const piece of pieces) {
-        hash.update(piece);
-        const lines = `${rest}${decoder.decode(piece, { stream: true })}`.split('\n');
-        rest = lines.pop() ?? '';
-        for (const line of lines) {
-            reader.line(line);
-        }
-    }
-    reader.line(`${rest}${decoder.decode()}`);
-    if (!hash.digest().equals(file.sha256)) {
-        throw mismatch(`${file.path} was changed by another process after it was verified`);
-    }
-    return reader.end();
-}
-/** A value may span lines: `<text>` to `</text>` (SPDX 2.3 §6.1 ff.), and hold anything between. */
-class TagValueReader {
-    #digests = new Map();
-    #namespaces = [];
-    #file;
-    #insideText = false;
-    line(line) {
-        if (this.#insideText) {
-            this.#insideText = !line.includes('</text>');
-            return;
-        }
-        const [, tag, value] = /^([A-Za-z]+):(.*)$/s.exec(line) ?? [];
-        if (tag === undefined || value === undefined) {
-            return; // A comment, or an empty line.
-        }
-        if (value.trimStart().startsWith('<text>')) {
-            this.#insideText = !value.includes('</text>');
-            return;
-        }
-        this.#field(tag, value.trim());
-    }
-    end() {
-        const [documentNamespace, ...more] = this.#namespaces;
-        return {
-            documentNamespace: more.length === 0 ? documentNamespace : undefined,
-            digests: this.#digests,
-        };
-    }
-    #field(tag, value) {
-        switch (tag) {
-            case 'DocumentNamespace':
-                this.#namespaces.push(value);
-                break;
-            case 'FileName':
-                this.#file = value.replace(/^\.\//, '');
-                break;
-            case 'PackageName':
-            case 'SnippetSPDXID':
-                this.#file = undefined; // The fields of another element follow.
-                break;
-            case 'FileChecksum':
-                this.#checksum(value);
-                break;
-        }
-    }
-    #checksum(value) {
-        const digest = /^SHA256:[ \t]*([0-9a-f]{64})$/.exec(value)?.[1];
-        if (this.#file !== undefined && digest !== undefined) {
-            const known = this.#digests.get(this.#file);
-            if (known === undefined) {
-                this.#digests.set(this.#file, [digest]);
-            }
-            else {
-                known.push(digest);
-            }
-        }
-    }
-}
-function describe(sbom) {
-    const version = /^https:\/\/sbom\.k8s\.io\/(v[0-9A-Za-z.-]{1,40})\/release$/.exec(sbom.documentNamespace ?? '')?.[1];
-    return version ?? 'no Kubernetes release';
-}
-function fileWithDigest(sbom, sha256) {
-    for (const [file, digests] of sbom.digests) {
-        if (digests.includes(sha256)) {
-            return file;
-        }
-    }
-    return undefined;
-}
-function mismatch(message) {
-    return new errors/* SetupError */.w3('RELEASE_MISMATCH', message, 'The bytes are signed by Kubernetes, but are not the ones you asked for. Do not use them: a mirror, a CDN or somebody in between serves another file under this name.');
-}
-
-// EXTERNAL MODULE: ./src/sigstore/bundle.ts
-var sigstore_bundle = __nccwpck_require__(2432);
-// EXTERNAL MODULE: ./src/sigstore/evidence/published.ts + 2 modules
-var published = __nccwpck_require__(8204);
-// EXTERNAL MODULE: ./src/files/digested-file.ts
-var digested_file = __nccwpck_require__(145);
-// EXTERNAL MODULE: ./src/transfer/download.ts + 3 modules
-var download = __nccwpck_require__(5655);
-// EXTERNAL MODULE: ./src/transfer/download-failed.ts
-var download_failed = __nccwpck_require__(8445);
-// EXTERNAL MODULE: ./src/transfer/errors.ts
-var transfer_errors = __nccwpck_require__(6508);
-;// CONCATENATED MODULE: external "node:child_process"
-const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
-;// CONCATENATED MODULE: external "node:util"
-const external_node_util_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:util");
-;// CONCATENATED MODULE: ./src/install/self-report.ts
-
-
-
-
-
-const run = (0,external_node_util_namespaceObject.promisify)(external_node_child_process_namespaceObject.execFile);
-const LIMITS = { timeout: 20_000, maxBuffer: 1 << 20, env: {}, windowsHide: true };
-/** How each kind of binary tells its version and platform. */
-const VERSION_ARGUMENTS = {
-    kubectl: ['version', '--client', '--output=json'],
-    kubeadm: ['version', '--output=json'],
-};
-/** component-base's `--version=raw` prints Go's form of version.Info, platform included. */
-const COMPONENT_VERSION = ['--version=raw'];
-/**
- * Asks a binary for its version, its platform and its name. It must have been verified before:
- * it is executed.
- *
- * @throws {Error} where it cannot be executed or does not answer
- */
-async function readSelfReport(file, tool) {
-    await assertProgram(file);
-    const version = await run(file, VERSION_ARGUMENTS[tool] ?? COMPONENT_VERSION, LIMITS);
-    const help = await run(file, ['--help'], LIMITS);
-    return {
-        version: /gitVersion"?:\s*"(v[^"]{1,40})"/i.exec(version.stdout)?.[1],
-        platform: /platform"?:\s*"([^"]{1,40})"/i.exec(version.stdout)?.[1],
-        // The usage line alone: elsewhere the help of one tool speaks of others.
-        isTool: new RegExp(`^Usage:\\s+${tool}(?:\\s|$)`, 'm').test(help.stdout),
-    };
-}
-/**
- * First bytes of ELF, Mach-O (thin, of 64 bits, and universal), PE, and of a script: those name
- * their own interpreter, so that the system starts what the file says and nothing else.
- */
-const PROGRAMS = ['7f454c46', 'cffaedfe', 'cafebabe', '4d5a', '2321'];
-/** The system's own means of starting a program hands any other file to a shell. */
-async function assertProgram(path) {
-    const file = await (0,promises_.open)(path, 'r');
-    try {
-        const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0);
-        const start = buffer.toString('hex');
-        if (!PROGRAMS.some((magic) => start.startsWith(magic))) {
-            throw new Error(`${path} is not a program`);
-        }
-    }
-    finally {
-        await file.close();
-    }
-}
-/**
- * @returns undefined when the binary says it is the one that was asked for; else what is wrong
- */
-async function checkSelfReport(file, tool, version, platform) {
-    try {
-        const self = await readSelfReport(file, tool);
-        const isAsked = self.isTool && self.version === version && self.platform === (0,kubernetes_platform/* platformName */.$r)(platform);
-        return isAsked
-            ? undefined
-            : `asked for ${tool} ${version} for ${(0,kubernetes_platform/* platformName */.$r)(platform)}, but the binary says it is ${nameOf(self, tool)}`;
-    }
-    catch (error) {
-        return `the binary could not be asked: ${(0,errors/* explain */.WE)(error)}`;
-    }
-}
-function nameOf(self, tool) {
-    return `${self.isTool ? tool : 'another tool'} ${self.version ?? 'of no version'} for ${self.platform ?? 'no platform'}`;
-}
-
-;// CONCATENATED MODULE: ./src/install/release-proof.ts
-
-
-
-
-
-
-
-
-
-
-
-
-
-/** Step 7 for the binaries of one release. The SBOM is fetched and verified once. */
-class ReleaseProver {
-    #verification;
-    #release;
-    #scratch;
-    #logger;
-    #published;
-    /** @param scratch a folder that goes with this run */
-    constructor(verification, release, scratch, logger) {
-        this.#verification = verification;
-        this.#release = release;
-        this.#scratch = scratch;
-        this.#logger = logger;
-    }
-    /** Begins to fetch the SBOM, so that it is here when the binary is. */
-    start() {
-        this.#sbom().catch(() => undefined); // Whoever needs it hears of the failure.
-    }
-    /**
-     * Binds a verified file to the release by the published SBOM, or else by asking the file.
-     *
-     * @param executable the file, if it may be executed on this machine
-     * @throws {SetupError} RELEASE_MISMATCH, and every code of the verification for the SBOM
-     */
-    async bind(tool, artifact, platform, verified, executable) {
-        const sbom = await this.#sbom();
-        if (!(sbom instanceof errors/* SetupError */.w3)) {
-            this.#check(sbom, artifact, verified);
-            return { kind: 'sbom', sbom };
-        }
-        return this.#askBinary(tool, platform, executable, sbom);
-    }
-    /**
-     * Binds a cached file by the SBOM that was kept beside it, without any request; where none was,
-     * by the published one; and where that cannot be reached either, by asking the file.
-     *
-     * @throws {SetupError} RELEASE_MISMATCH, and every code of the verification for the SBOM
-     */
-    async bindCached(tool, artifact, platform, verified, files, executable) {
-        if (!(0,external_node_fs_.existsSync)(files.sbom)) {
-            return this.#bindWithoutKeptSbom(tool, artifact, platform, verified, executable);
-        }
-        const bundle = await readEvidence(files.sbomBundle);
-        const file = await (0,digested_file/* digestFile */.TM)(files.sbom, MAX_SBOM_BYTES);
-        const sbom = {
-            verified: await (0,published/* verifyBundle */.I)(this.#verification, file, bundle),
-            content: await readSbom(file),
-        };
-        this.#check(sbom, artifact, verified);
-        return { kind: 'sbom', sbom };
-    }
-    async #bindWithoutKeptSbom(tool, artifact, platform, verified, executable) {
-        try {
-            return await this.bind(tool, artifact, platform, verified, executable);
-        }
-        catch (error) {
-            const unreachable = ['DOWNLOAD_FAILED', 'LOG_UNAVAILABLE'];
-            const isUnreachable = error instanceof errors/* SetupError */.w3 && unreachable.includes(error.code);
-            if (isUnreachable && executable !== undefined) {
-                return this.#askBinary(tool, platform, executable, error);
-            }
-            throw error;
-        }
-    }
-    #check(sbom, artifact, verified) {
-        const { file, signedAt } = verified;
-        const found = { sha256: file.sha256.toString('hex'), signedAt };
-        checkRelease(sbom.content, this.#release.version, artifact.name, found);
-    }
-    /** @returns an error where the release has no signed SBOM; everything else is thrown */
-    #sbom() {
-        this.#published ??= this.#fetchSbom();
-        return this.#published;
-    }
-    async #fetchSbom() {
-        const artifact = this.#release.sbom();
-        const folder = external_node_path_default().join(this.#scratch, 'release');
-        await (0,promises_.mkdir)(folder, { recursive: true });
-        const arriving = (0,download/* download */.R)(this.#verification.http, artifact.url, external_node_path_default().join(folder, artifact.name), {
-            maxBytes: MAX_SBOM_BYTES,
-        });
-        try {
-            const noHint = Promise.resolve(undefined);
-            const { verified, recovered } = await (0,published/* verifyPublished */.u)(this.#verification, artifact, arriving, noHint);
-            if (recovered !== undefined) {
-                this.#logger.warning('Broken publication', `${artifact.name}: ${recovered}`);
-            }
-            return { verified, content: await readSbom(verified.file) };
-        }
-        catch (error) {
-            return this.#sbomMissing(error);
-        }
-    }
-    #sbomMissing(error) {
-        if (error instanceof transfer_errors/* TransferError */.aG && error.notFound) {
-            return missing(`Kubernetes ${this.#release.version} has no SBOM at ${error.url}`, error);
-        }
-        if (error instanceof errors/* SetupError */.w3 && error.code === 'RELEASE_NOT_SIGNED') {
-            return missing(`the SBOM of Kubernetes ${this.#release.version} is not signed`, error);
-        }
-        throw (0,download_failed/* downloadFailed */.O)(error, 'the SBOM of the release');
-    }
-    async #askBinary(tool, platform, executable, why) {
-        const { version } = this.#release;
-        const failure = executable === undefined
-            ? `${tool} for ${(0,kubernetes_platform/* platformName */.$r)(platform)} cannot be executed here to be asked`
-            : await checkSelfReport(executable, tool, version, platform);
-        if (failure !== undefined) {
-            throw new errors/* SetupError */.w3('RELEASE_MISMATCH', `cannot prove that this is ${tool} ${version}: ${why.message}, and ${failure}`, 'If you accept bytes that Kubernetes signed for some release and platform, without proof for which, set "bind-release: false".', why);
-        }
-        this.#logger.warning('Release proven without SBOM', `${why.message}. The signed binary itself says that it is ${tool} ${version} for ${(0,kubernetes_platform/* platformName */.$r)(platform)}.`);
-        return { kind: 'binary' };
-    }
-}
-function missing(message, cause) {
-    return new errors/* SetupError */.w3('RELEASE_MISMATCH', message, '', cause);
-}
-/**
- * Evidence that this action wrote. It must be written exactly as the action writes it, so that
- * nothing in it can be changed without being noticed.
- *
- * @throws {SetupError} SIGNATURE_MALFORMED
- */
-async function readEvidence(file) {
-    if ((await (0,promises_.stat)(file)).size > sigstore_bundle/* MAX_BUNDLE_BYTES */.Me) {
-        throw changed(file);
-    }
-    const json = await (0,promises_.readFile)(file);
-    const bundle = (0,sigstore_bundle/* parseBundle */.QN)(json);
-    if (!(0,sigstore_bundle/* serializeBundle */.fP)(bundle).equals(json)) {
-        throw changed(file);
-    }
-    return bundle;
-}
-function changed(file) {
-    return new errors/* SetupError */.w3('SIGNATURE_MALFORMED', `${file} is not as it was written`, 'Somebody changed the tool cache of this runner. The copy is fetched anew.');
-}
-/** For the report. */
-function describeReleaseProof(proof) {
-    switch (proof.kind) {
-        case 'sbom':
-            return 'signed SBOM of the release';
-        case 'binary':
-            return 'asked the signed binary (the release has no signed SBOM)';
-        case 'skipped':
-            return 'not proven (bind-release: false)';
-    }
-}
-
-
-/***/ }),
-
-/***/ 3814:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   JX: () => (/* binding */ CacheEntry),
-/* harmony export */   Pr: () => (/* binding */ installFailed),
-/* harmony export */   Q$: () => (/* binding */ namedFailure),
-/* harmony export */   W1: () => (/* binding */ cachedVersions),
-/* harmony export */   nG: () => (/* binding */ filesIn),
-/* harmony export */   v2: () => (/* binding */ cacheEntries)
-/* harmony export */ });
-/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
-/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
-/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1455);
-/* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(node_fs_promises__WEBPACK_IMPORTED_MODULE_1__);
-/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6760);
-/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2___default = /*#__PURE__*/__nccwpck_require__.n(node_path__WEBPACK_IMPORTED_MODULE_2__);
-/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3916);
-/* harmony import */ var _kubernetes_release_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6861);
-/* harmony import */ var _kubernetes_version_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(304);
-/* harmony import */ var _files_private_file_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(7775);
-
-
-
-
-
-
-
-/** Copies that were being made when their run ended; older ones are swept away, in milliseconds. */
-const STALE_AFTER = 60 * 60_000;
-const PARTIAL_PREFIX = '.partial-';
-function filesIn(folder, tool, platform) {
-    const name = (0,_kubernetes_release_js__WEBPACK_IMPORTED_MODULE_4__/* .fileName */ .Md)(tool, platform);
-    return {
-        binary: node_path__WEBPACK_IMPORTED_MODULE_2___default().join(folder, name),
-        bundle: node_path__WEBPACK_IMPORTED_MODULE_2___default().join(folder, `${name}.sigstore.json`),
-        sbom: node_path__WEBPACK_IMPORTED_MODULE_2___default().join(folder, 'kubernetes-release.spdx'),
-        sbomBundle: node_path__WEBPACK_IMPORTED_MODULE_2___default().join(folder, 'kubernetes-release.spdx.sigstore.json'),
-    };
-}
-/**
- * Where one verified copy lives:
- * `<tool cache>/verified-<tool>/<version>/<os>-<arch>-<trust>-<SHA-256 of the binary>/`.
- *
- * Its name says what it holds, so whatever other runs trust, ask for or are told by their mirrors:
- * none of them puts another binary into a folder that this run has put on `PATH`.
- *
- * The layout is that of `@actions/tool-cache`, its marker file included. What that library does
- * is not used here: it trusts the marker, copies where a move will do, and empties a folder that
- * another run may be using before it begins to fill it.
- */
-class CacheEntry {
-    tool;
-    /** With `v`. */
-    version;
-    /** Of the binary, 64 hex digits. */
-    sha256;
-    folder;
-    #platform;
-    #toolCache;
-    constructor(toolCache, tool, version, platform, sha256) {
-        this.tool = tool;
-        this.version = version;
-        this.sha256 = sha256;
-        const name = `${prefix(toolCache, platform)}${sha256}`;
-        this.folder = node_path__WEBPACK_IMPORTED_MODULE_2___default().join(toolFolder(toolCache, tool), version.slice(1), name);
-        this.#platform = platform;
-        this.#toolCache = toolCache;
-    }
-    files() {
-        return filesIn(this.folder, this.tool, this.#platform);
-    }
-    /** @throws {SetupError} INSTALL_FAILED */
-    async exists() {
-        return (await this.#look(this.folder)) !== undefined;
-    }
-    /**
-     * Requires what lies in the slot to be its own plain files, in plain folders, that nobody but
-     * this user, root and the owner of the tool cache can change: else there could be another file
-     * by the time it is executed, or another one beside it on `PATH`.
-     *
-     * @throws {SetupError} INSTALL_FAILED
-     */
-    async assertOwned() {
-        const owners = await (0,_files_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .trustedOwners */ .Kg)(this.#toolCache.folder);
-        const { binary, bundle, sbom, sbomBundle } = this.files();
-        const known = new Set([binary, bundle, sbom, sbomBundle].map((file) => node_path__WEBPACK_IMPORTED_MODULE_2___default().basename(file)));
-        try {
-            await this.#assertParents(owners);
-            await (0,_files_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .assertPrivate */ .gk)(this.folder, 'folder', owners);
-            for (const name of await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.readdir)(this.folder)) {
-                if (!known.has(name)) {
-                    throw new Error(`${name} does not belong there`);
-                }
-                await (0,_files_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .assertPrivate */ .gk)(node_path__WEBPACK_IMPORTED_MODULE_2___default().join(this.folder, name), 'file', owners);
-            }
-        }
-        catch (error) {
-            throw installFailed(`the copy in ${this.folder} is not as it was left`, error);
-        }
-    }
-    /** Changes when the folder or its binary is replaced or written to. */
-    async fingerprint() {
-        const found = await this.#look(this.folder);
-        return `${await this.#fingerprintIn(this.folder)}, changed ${String(found?.ctimeMs)}`;
-    }
-    /** The part of a trace that stays when the folder is moved. */
-    async #fingerprintIn(folder) {
-        const { binary } = filesIn(folder, this.tool, this.#platform);
-        const entries = await Promise.all([this.#look(folder), this.#look(binary)]);
-        const [entry, file] = entries.map((found) => `${String(found?.dev)}:${String(found?.ino)}`);
-        return `${String(entry)}, ${String(file)} ${String(entries[1]?.size)} ${String(entries[1]?.ctimeMs)}`;
-    }
-    /**
-     * Moves a finished folder into the slot, in one step.
-     *
-     * @param folder with the files of {@link filesIn}
-     * @returns false when another run was faster; the folder then stays where it is
-     * @throws {SetupError} INSTALL_FAILED
-     */
-    async commit(folder) {
-        const parent = node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(this.folder);
-        try {
-            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.mkdir)(parent, { recursive: true, mode: 0o755 });
-            const owners = await (0,_files_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .trustedOwners */ .Kg)(this.#toolCache.folder);
-            await this.#assertParents(owners);
-            await (0,_files_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .assertPrivate */ .gk)(folder, 'folder', owners);
-            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.chmod)(filesIn(folder, this.tool, this.#platform).binary, 0o755);
-            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.chmod)(folder, 0o755);
-            await sweep(parent);
-            const isCommitted = await moveInto(folder, this.folder);
-            await this.#mark();
-            return isCommitted;
-        }
-        catch (error) {
-            throw installFailed(`cannot put ${this.tool} into the tool cache`, error);
-        }
-    }
-    async #look(file) {
-        try {
-            return await (0,_files_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(file);
-        }
-        catch (error) {
-            throw installFailed(`cannot use ${this.folder} in the tool cache`, error);
-        }
-    }
-    /** For `@actions/tool-cache`. What is there already is left alone: it may be a link to elsewhere. */
-    async #mark() {
-        try {
-            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.writeFile)(`${this.folder}.complete`, '', { flag: 'wx' });
-        }
-        catch (error) {
-            if ((0,_errors_js__WEBPACK_IMPORTED_MODULE_3__/* .codeOf */ .$N)(error) !== 'EEXIST') {
-                throw error;
-            }
-        }
-    }
-    /** Whoever can change a folder above the slot can put another slot in its place. */
-    async #assertParents(owners) {
-        for (const folder of this.#parents()) {
-            if ((await (0,_files_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(folder)) !== undefined) {
-                await (0,_files_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .assertPrivate */ .gk)(folder, 'folder', owners);
-            }
-        }
-    }
-    /** What is removed from this slot must not be somewhere else. */
-    async #assertNoLinks() {
-        for (const folder of this.#parents()) {
-            if ((await (0,_files_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(folder))?.isDirectory() === false) {
-                throw new Error(`${folder} is not a plain folder`);
-            }
-        }
-    }
-    #parents() {
-        const version = node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(this.folder);
-        return [node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(version), version];
-    }
-    /** Undefined where another run was faster, or where the folder could only be removed in place. */
-    async #moveAside() {
-        const aside = node_path__WEBPACK_IMPORTED_MODULE_2___default().join(node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(this.folder), `${PARTIAL_PREFIX}${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomUUID)()}`);
-        try {
-            await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rename)(this.folder, aside);
-            return aside;
-        }
-        catch (error) {
-            switch ((0,_errors_js__WEBPACK_IMPORTED_MODULE_3__/* .codeOf */ .$N)(error)) {
-                case 'EXDEV': // It came with the image of a container (overlayfs).
-                    await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(this.folder, { force: true, recursive: true, maxRetries: 3 });
-                    return undefined;
-                case 'ENOENT':
-                    return undefined;
-                default:
-                    throw error;
-            }
-        }
-    }
-    /**
-     * Removes the copy that was judged, and none that another run has put there since.
-     *
-     * @param judged its {@link fingerprint} from before it was looked at
-     * @throws {SetupError} INSTALL_FAILED
-     */
-    async remove(judged) {
-        try {
-            await this.#assertNoLinks();
-            const contents = await this.#fingerprintIn(this.folder);
-            if ((await this.fingerprint()) !== judged) {
-                return;
-            }
-            const aside = await this.#moveAside();
-            if (aside === undefined) {
-                return;
-            }
-            if ((await this.#fingerprintIn(aside)) !== contents && (await moveInto(aside, this.folder))) {
-                return;
-            }
-            await discard(`${this.folder}.complete`);
-            await discard(aside);
-        }
-        catch (error) {
-            throw installFailed(`cannot remove ${this.folder} from the tool cache`, error);
-        }
-    }
-}
-/** What the tool cache claims to hold of a version; each is verified before it is used. */
-async function cacheEntries(toolCache, tool, version, platform) {
-    const start = prefix(toolCache, platform);
-    const names = await namesIn(node_path__WEBPACK_IMPORTED_MODULE_2___default().join(toolFolder(toolCache, tool), version.slice(1)));
-    return names
-        .filter((name) => name.startsWith(start))
-        .map((name) => name.slice(start.length))
-        .filter((rest) => /^[0-9a-f]{64}$/.test(rest))
-        .sort()
-        .map((sha256) => new CacheEntry(toolCache, tool, version, platform, sha256));
-}
-/**
- * The versions of a tool that the tool cache claims to hold; each is verified before it is used.
- *
- * @returns with `v`, in no particular order
- */
-async function cachedVersions(toolCache, tool, platform) {
-    const names = await namesIn(toolFolder(toolCache, tool));
-    const versions = names.filter(_kubernetes_version_js__WEBPACK_IMPORTED_MODULE_5__/* .isExactVersion */ .Yb).map((name) => `v${name}`);
-    const entries = await Promise.all(versions.map((version) => cacheEntries(toolCache, tool, version, platform)));
-    return versions.filter((_, index) => entries[index]?.length !== 0);
-}
-/** Nothing for a folder that is not there, or is none: what is wrong with it shows when it is used. */
-function namesIn(folder) {
-    return (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.readdir)(folder).catch(() => []);
-}
-function prefix({ trustKey: trustKey }, { os, arch }) {
-    return `${os}-${arch}-${trustKey}-`;
-}
-function toolFolder(toolCache, tool) {
-    return node_path__WEBPACK_IMPORTED_MODULE_2___default().join(toolCache.folder, `verified-${tool}`);
-}
-async function moveInto(from, to) {
-    try {
-        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rename)(from, to);
-        return true;
-    }
-    catch (error) {
-        switch ((0,_errors_js__WEBPACK_IMPORTED_MODULE_3__/* .codeOf */ .$N)(error)) {
-            case 'ENOTEMPTY':
-            case 'EEXIST':
-            case 'EPERM': // Windows says so for a folder that exists.
-                if ((await (0,_files_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(to)) !== undefined) {
-                    return false;
-                }
-                throw error;
-            case 'EXDEV':
-                return copyInto(from, to);
-            default:
-                throw error;
-        }
-    }
-}
-/** The temporary folder is on another file system: copy first, then move in one step. */
-async function copyInto(from, to) {
-    const partial = node_path__WEBPACK_IMPORTED_MODULE_2___default().join(node_path__WEBPACK_IMPORTED_MODULE_2___default().dirname(to), `${PARTIAL_PREFIX}${(0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomUUID)()}`);
-    try {
-        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.cp)(from, partial, { recursive: true, errorOnExist: true });
-        return await moveInto(partial, to);
-    }
-    finally {
-        await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(partial, { force: true, recursive: true });
-    }
-}
-/** Removes what is in nobody's way. */
-async function discard(path) {
-    // What resists is no reason to fail: a later run sweeps it away, or tries to.
-    await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.rm)(path, { force: true, recursive: true, maxRetries: 3 }).catch(() => undefined);
-}
-async function sweep(folder) {
-    for (const name of await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_1__.readdir)(folder)) {
-        const stale = node_path__WEBPACK_IMPORTED_MODULE_2___default().join(folder, name);
-        if (name.startsWith(PARTIAL_PREFIX)) {
-            const modified = (await (0,_files_private_file_js__WEBPACK_IMPORTED_MODULE_6__/* .entryAt */ ._f)(stale))?.mtimeMs ?? Infinity;
-            if (modified < Date.now() - STALE_AFTER) {
-                await discard(stale);
-            }
-        }
-    }
-}
-/** An error of the file system that nobody expected, as INSTALL_FAILED; any other unchanged. */
-function namedFailure(error) {
-    const isOfFileSystem = error instanceof Error && 'syscall' in error && 'errno' in error;
-    return isOfFileSystem ? installFailed('the file system of this runner fails', error) : error;
-}
-/** What the runner's own disk would not do. */
-function installFailed(message, cause) {
-    return new _errors_js__WEBPACK_IMPORTED_MODULE_3__/* .SetupError */ .w3('INSTALL_FAILED', cause === undefined ? message : `${message}: ${(0,_errors_js__WEBPACK_IMPORTED_MODULE_3__/* .explain */ .WE)(cause)}`, 'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.', cause);
-}
-
-
-/***/ }),
-
-/***/ 9065:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   $r: () => (/* binding */ platformName),
-/* harmony export */   DS: () => (/* binding */ isTool),
-/* harmony export */   It: () => (/* binding */ TOOLS),
-/* harmony export */   Te: () => (/* binding */ platformNotPublished),
-/* harmony export */   UO: () => (/* binding */ parseOperatingSystem),
-/* harmony export */   Xe: () => (/* binding */ ARCHITECTURES),
-/* harmony export */   ZN: () => (/* binding */ parseArchitecture),
-/* harmony export */   bq: () => (/* binding */ assertPublished),
-/* harmony export */   nh: () => (/* binding */ OPERATING_SYSTEMS)
-/* harmony export */ });
-/* unused harmony export publishedPlatforms */
-/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3916);
+;// CONCATENATED MODULE: external "node:url"
+const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
+;// CONCATENATED MODULE: ./src/kubernetes/platform.ts
 
 const OPERATING_SYSTEMS = ['linux', 'darwin', 'windows'];
 const ARCHITECTURES = ['amd64', 'arm64', 'arm', '386', 'ppc64le', 's390x'];
@@ -14040,61 +12523,316 @@ function publishedPlatforms(tool) {
 function assertPublished(tool, platform) {
     const name = platformName(platform);
     if (!publishedPlatforms(tool).includes(name)) {
-        throw platformNotPublished(tool, name);
+        throw platformNotPublished(tool, name, publishedPlatforms(tool));
     }
 }
-function platformNotPublished(tool, platform, version) {
+function platformNotPublished(tool, platform, platforms, version) {
     const release = version === undefined ? 'Kubernetes' : `Kubernetes ${version}`;
-    const others = publishedPlatforms(tool).filter((other) => other !== platform);
-    return new _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SetupError */ .w3('PLATFORM_NOT_PUBLISHED', `${release} publishes no ${tool} for ${platform}`, `${tool} is published for ${others.join(', ')}. Set the input "architecture", or run the job on one of these.`);
+    const others = platforms.filter((other) => other !== platform);
+    return new SetupError('PLATFORM_NOT_PUBLISHED', `${release} publishes no ${tool} for ${platform}`, `${tool} is published for ${others.join(', ')}. Set the input "architecture", or run the job on one of these.`);
 }
 
+;// CONCATENATED MODULE: ./src/files/errors.ts
+/** A failure of this machine's own files. Trying again does not help. */
+class FileError extends Error {
+    constructor(message, cause) {
+        super(message, cause === undefined ? undefined : { cause });
+        this.name = 'FileError';
+    }
+}
+/** More bytes than allowed. */
+class TooLargeError extends FileError {
+    constructor(maxBytes) {
+        super(`larger than ${String(maxBytes)} bytes`);
+        this.name = 'TooLargeError';
+    }
+}
+/** The file system did not take the bytes: disk full, no permission. */
+class StorageError extends FileError {
+    constructor(message, cause) {
+        super(message, cause);
+        this.name = 'StorageError';
+    }
+}
 
-/***/ }),
+;// CONCATENATED MODULE: ./src/transfer/errors.ts
+/**
+ * A transfer that failed: the operation, the object and the cause, in that order.
+ *
+ * What it means (no such release, log unavailable …) is for the caller to say.
+ */
+class TransferError extends Error {
+    /** The URL that was asked for, without query or credentials. */
+    url;
+    /** HTTP status of the last answer; 404 for a `file:` that does not exist. */
+    status;
+    /** How many requests were made. */
+    tries;
+    /** Whether the failure is the machine's own (disk full, no permission), not the other side's. */
+    local;
+    constructor(message, details) {
+        super(message, details.cause === undefined ? undefined : { cause: details.cause });
+        this.name = 'TransferError';
+        this.url = details.url;
+        this.status = details.status;
+        this.tries = details.tries ?? 1;
+        this.local = details.local ?? false;
+    }
+    /** Whether the other side answered that there is no such object. */
+    get notFound() {
+        // dl.k8s.io answers 403 with an XML body for objects that do not exist.
+        return this.status === 404 || this.status === 403 || this.status === 410;
+    }
+}
+/** One answer with a status other than 2xx. */
+class StatusError extends Error {
+    status;
+    /** The pause that the server asked for, in milliseconds. */
+    retryAfter;
+    constructor(status, retryAfter) {
+        super(`HTTP status ${String(status)}`);
+        this.name = 'StatusError';
+        this.status = status;
+        this.retryAfter = retryAfter;
+    }
+}
+/** A failure that another try cannot mend: a forbidden redirect, a bound that was exceeded. */
+class NonRetryableError extends Error {
+    constructor(message, cause) {
+        super(message, cause === undefined ? undefined : { cause });
+        this.name = 'NonRetryableError';
+    }
+}
 
-/***/ 6861:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+;// CONCATENATED MODULE: ./src/transfer/download-failed.ts
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Kz: () => (/* binding */ Release),
-/* harmony export */   Md: () => (/* binding */ fileName),
-/* harmony export */   tj: () => (/* binding */ pointerUrl)
-/* harmony export */ });
-/* harmony import */ var _platform_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9065);
+
+/**
+ * What a failed transfer from the release host means for the user; any other error unchanged.
+ *
+ * @param what could not be learned or fetched
+ */
+function downloadFailed(error, what) {
+    if (!(error instanceof TransferError)) {
+        return error;
+    }
+    if (error.local) {
+        return new SetupError('INSTALL_FAILED', `cannot store ${what}: ${explain(error.cause)}`, 'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.', error);
+    }
+    return new SetupError('DOWNLOAD_FAILED', `cannot fetch ${what}: ${error.message}`, 'Check that this runner reaches the host (proxy, firewall, "download-base-url", "download-token"), or run the job again: the host may be down for a moment.', error);
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/artifact.ts
+/**
+ * The URLs of a file of a release.
+ *
+ * @param base where `release/` is, ending in a slash
+ * @param path inside the release
+ */
+function urlsOf(base, version, path) {
+    const at = (suffix) => new URL(`release/${version}/${path}${suffix}`, base);
+    return {
+        url: at(''),
+        digestUrl: at('.sha256'),
+        evidence: {
+            name: path,
+            signature: at('.sig'),
+            certificate: at('.cert'),
+            bundle: at('.sigstore.json'),
+        },
+    };
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/binary.ts
+
+
+/** The largest binary of a release is about 130 MB. */
+const MAX_BINARY_BYTES = 1 << 30;
+/**
+ * @param version with `v`
+ * @param base where `release/` is, ending in a slash
+ */
+function binaryOf(version, base, tool, platform) {
+    const fileName = platform.os === 'windows' ? `${tool}.exe` : tool;
+    const path = `bin/${platformName(platform)}/${fileName}`;
+    return {
+        ...urlsOf(base, version, path),
+        path,
+        name: tool,
+        fileName,
+        version,
+        platform,
+        platforms: publishedPlatforms(tool),
+        maxBytes: MAX_BINARY_BYTES,
+        delivery: 'on-path',
+    };
+}
+
+;// CONCATENATED MODULE: external "node:crypto"
+const external_node_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
+;// CONCATENATED MODULE: ./src/kubernetes/sbom.ts
+
+
+
+/** The SBOM of a release is a few MiB at most. */
+const MAX_SBOM_BYTES = 64 << 20;
+/**
+ * Requires the SBOM to be that of the release, and to list the file with this digest.
+ *
+ * The SBOM itself must have been verified before.
+ *
+ * @param file path inside the release: `bin/linux/amd64/kubectl`
+ * @param found SHA-256 of the file in hex, and when the log saw it signed
+ * @throws {SetupError} RELEASE_MISMATCH, naming what was asked for and what was found
+ */
+function checkRelease(sbom, version, file, { sha256, signedAt }) {
+    const namespace = `https://sbom.k8s.io/${version}/release`;
+    if (sbom.documentNamespace !== namespace) {
+        throw mismatch(`asked for ${file} of ${version}, but the SBOM served for it is that of ${describe(sbom)}`);
+    }
+    const stated = sbom.digests.get(file) ?? new Set();
+    if (stated.size > 1) {
+        throw mismatch(`the SBOM of ${version} contradicts itself: it lists ${file} with ${String(stated.size)} different SHA-256 digests`, 'An SBOM that contradicts itself proves nothing. Report it at https://github.com/kubernetes/release/issues.');
+    }
+    if (!stated.has(sha256)) {
+        const other = fileWithDigest(sbom, sha256);
+        throw mismatch(other === undefined
+            ? `asked for ${file} of ${version}, but that release lists ${stated.size === 0 ? 'no such file' : 'it with another SHA-256'}: these bytes (SHA-256 ${sha256}, signed at ${signedAt.toISOString()}) belong to another release`
+            : `asked for ${file} of ${version}, but these bytes are ${other} of ${version}`);
+    }
+}
+/**
+ * Reads SPDX 2.3 in its tag-value form, as a stream.
+ *
+ * @param file whose bytes were verified, and whose size is bounded, with its SHA-256 of 32 bytes
+ * @throws {SetupError} RELEASE_MISMATCH for a file that has changed since
+ */
+async function readSbom(file) {
+    const reader = new TagValueReader();
+    const hash = (0,external_node_crypto_namespaceObject.createHash)('sha256');
+    const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+    // Not node:readline: it also ends a line at U+2028 and U+2029, which a value may hold.
+    let rest = '';
+    const pieces = (0,external_node_fs_namespaceObject.createReadStream)(file.path, { highWaterMark: 1 << 20 });
+    for await (const piece of pieces) {
+        hash.update(piece);
+        const lines = `${rest}${decoder.decode(piece, { stream: true })}`.split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) {
+            reader.line(line);
+        }
+    }
+    reader.line(`${rest}${decoder.decode()}`);
+    if (!hash.digest().equals(file.sha256)) {
+        throw mismatch(`${file.path} was changed by another process after it was verified`);
+    }
+    return reader.end();
+}
+/** A value may span lines: `<text>` to `</text>` (SPDX 2.3 §6.1 ff.), and hold anything between. */
+class TagValueReader {
+    #digests = new Map();
+    #namespaces = [];
+    #file;
+    #insideText = false;
+    line(line) {
+        if (this.#insideText) {
+            this.#insideText = !line.includes('</text>');
+            return;
+        }
+        const [, tag, value] = /^([A-Za-z]+):(.*)$/s.exec(line) ?? [];
+        if (tag === undefined || value === undefined) {
+            return; // A comment, or an empty line.
+        }
+        if (value.trimStart().startsWith('<text>')) {
+            this.#insideText = !value.includes('</text>');
+            return;
+        }
+        this.#field(tag, value.trim());
+    }
+    end() {
+        const [documentNamespace, ...more] = this.#namespaces;
+        return {
+            documentNamespace: more.length === 0 ? documentNamespace : undefined,
+            digests: this.#digests,
+        };
+    }
+    #field(tag, value) {
+        switch (tag) {
+            case 'DocumentNamespace':
+                this.#namespaces.push(value);
+                break;
+            case 'FileName':
+                this.#file = value.replace(/^\.\//, '');
+                break;
+            case 'PackageName':
+            case 'SnippetSPDXID':
+                this.#file = undefined; // The fields of another element follow.
+                break;
+            case 'FileChecksum':
+                this.#checksum(value);
+                break;
+        }
+    }
+    #checksum(value) {
+        const digest = /^SHA256:[ \t]*([0-9a-f]{64})$/.exec(value)?.[1];
+        if (this.#file !== undefined && digest !== undefined) {
+            const known = this.#digests.get(this.#file);
+            if (known === undefined) {
+                this.#digests.set(this.#file, new Set([digest]));
+            }
+            else {
+                known.add(digest);
+            }
+        }
+    }
+}
+function describe(sbom) {
+    const version = /^https:\/\/sbom\.k8s\.io\/(v[0-9A-Za-z.-]{1,40})\/release$/.exec(sbom.documentNamespace ?? '')?.[1];
+    return version ?? 'no Kubernetes release';
+}
+function fileWithDigest(sbom, sha256) {
+    for (const [file, digests] of sbom.digests) {
+        if (digests.has(sha256)) {
+            return file;
+        }
+    }
+    return undefined;
+}
+function mismatch(message, hint = NOT_ASKED_FOR) {
+    return new SetupError('RELEASE_MISMATCH', message, hint);
+}
+const NOT_ASKED_FOR = 'The bytes are signed by Kubernetes, but are not the ones you asked for. Do not use them: a mirror, a CDN or somebody in between serves another file under this name.';
+
+;// CONCATENATED MODULE: ./src/kubernetes/release.ts
+
+
 
 /** One Kubernetes release at dl.k8s.io, or at a mirror with the same layout. */
 class Release {
     /** With `v`: `v1.31.9`. */
     version;
-    #base;
-    /** @param base where `release/` is, ending in a slash */
+    /** Where `release/` is, ending in a slash. */
+    base;
     constructor(version, base) {
         this.version = version;
-        this.#base = base;
+        this.base = base;
     }
     binary(tool, platform) {
-        return this.#artifact(`bin/${(0,_platform_js__WEBPACK_IMPORTED_MODULE_0__/* .platformName */ .$r)(platform)}/${fileName(tool, platform)}`);
+        return binaryOf(this.version, this.base, tool, platform);
     }
     /** The release's SBOM: SPDX 2.3, tag-value. */
     sbom() {
-        return this.#artifact('kubernetes-release.spdx');
-    }
-    #artifact(name) {
-        const path = `release/${this.version}/${name}`;
-        const at = (suffix) => new URL(`${path}${suffix}`, this.#base);
+        const path = 'kubernetes-release.spdx';
         return {
-            name,
-            url: at(''),
-            signatureUrl: at('.sig'),
-            certificateUrl: at('.cert'),
-            bundleUrl: at('.sigstore.json'),
-            digestUrl: at('.sha256'),
+            ...urlsOf(this.base, this.version, path),
+            path,
+            name: path,
+            fileName: path,
+            version: this.version,
+            maxBytes: MAX_SBOM_BYTES,
+            delivery: 'evidence',
         };
     }
-}
-/** `kubectl`, or `kubectl.exe` on Windows. */
-function fileName(tool, platform) {
-    return platform.os === 'windows' ? `${tool}.exe` : tool;
 }
 /**
  * A pointer to a version: a small, unsigned text file.
@@ -14106,26 +12844,7 @@ function pointerUrl(base, channel, minor) {
     return new URL(`release/${channel}${minor === undefined ? '' : `-${minor}`}.txt`, base);
 }
 
-
-/***/ }),
-
-/***/ 304:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   CW: () => (/* binding */ ACCEPTED_VERSIONS),
-/* harmony export */   HF: () => (/* binding */ isPublished),
-/* harmony export */   Hd: () => (/* binding */ parseVersionRequest),
-/* harmony export */   W4: () => (/* binding */ newestSatisfying),
-/* harmony export */   Yb: () => (/* binding */ isExactVersion),
-/* harmony export */   x: () => (/* binding */ resolveVersion)
-/* harmony export */ });
-/* unused harmony export satisfies */
-/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3916);
-/* harmony import */ var _files_errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7384);
-/* harmony import */ var _transfer_download_failed_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8445);
-/* harmony import */ var _transfer_errors_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6508);
-/* harmony import */ var _release_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6861);
+;// CONCATENATED MODULE: ./src/kubernetes/version.ts
 
 
 
@@ -14136,6 +12855,8 @@ const NUMBER = '(?:0|[1-9]\\d{0,3})';
 const EXACT = new RegExp(`^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-(?:alpha|beta|rc)\\.${NUMBER})?$`);
 const MINOR = new RegExp(`^${NUMBER}\\.${NUMBER}$`);
 const RANGE = /^[\dvVxX*. <>=~^|a-z-]{1,100}$/;
+/** More digits than {@link NUMBER} has. */
+const LONG_NUMBER = /\d{5}/;
 /** A pointer holds about ten bytes. */
 const MAX_POINTER_BYTES = 256;
 /** @returns undefined for text that asks for no version */
@@ -14165,16 +12886,16 @@ function parseSimpleRequest(text) {
     return undefined;
 }
 async function parseRange(text) {
-    if (!RANGE.test(text) || !/\d/.test(text)) {
+    if (!RANGE.test(text) || !/\d/.test(text) || LONG_NUMBER.test(text)) {
         return undefined;
     }
-    const { valid, validRange } = await semver();
+    const { valid, validRange } = await version_semver();
     const range = validRange(text);
     // One whole version that EXACT does not know is no range of releases either.
     return range === null || valid(text) !== null ? undefined : { kind: 'range', range };
 }
 /** Loaded only when a range was asked for: it costs more than a whole look-up by pointer. */
-async function semver() {
+async function version_semver() {
     return (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.t.bind(__nccwpck_require__, 2088, 23))).default;
 }
 /**
@@ -14191,7 +12912,7 @@ async function satisfies(version, request) {
         case 'prerelease':
             return isOfMinor(version, request.minor);
         case 'range':
-            return (await semver()).satisfies(version, request.range);
+            return (await version_semver()).satisfies(version, request.range);
     }
 }
 /**
@@ -14203,9 +12924,29 @@ async function newestSatisfying(versions, request) {
     if (versions.length === 0) {
         return undefined;
     }
-    const { rcompare } = await semver();
+    const { rcompare } = await version_semver();
     const asked = await Promise.all(versions.map((version) => satisfies(version, request)));
     return versions.filter((_, index) => asked[index]).sort(rcompare)[0];
+}
+/**
+ * The versions that a pointer should have named instead, newest first.
+ *
+ * The pointers for stable releases and those for pre-releases move apart: `latest-1.31.txt` can be
+ * older than `stable-1.31.txt`. So each is compared with versions of its own kind.
+ *
+ * @param named the version that the pointers gave for the request, with `v`
+ * @param versions with `v`
+ */
+async function newerThan(named, versions, request) {
+    if (versions.length === 0) {
+        return [];
+    }
+    const { gt, rcompare } = await version_semver();
+    const asked = await Promise.all(versions.map((version) => satisfies(version, request)));
+    return versions
+        .filter((version, index) => asked[index] === true && gt(version, named))
+        .filter((version) => isPrerelease(version) === (request.kind === 'prerelease'))
+        .sort(rcompare);
 }
 /** @param text without `v` */
 function isExactVersion(text) {
@@ -14244,7 +12985,7 @@ async function resolveVersion(request, http, base) {
 }
 /** Pointers are unsigned text: nothing but a version ever leaves this function. */
 async function readPointer(http, base, channel, minor) {
-    const url = (0,_release_js__WEBPACK_IMPORTED_MODULE_4__/* .pointerUrl */ .tj)(base, channel, minor);
+    const url = pointerUrl(base, channel, minor);
     const text = await readPointerText(http, url);
     const version = text.trim();
     const isVersion = version.startsWith('v') && EXACT.test(version.slice(1));
@@ -14252,7 +12993,7 @@ async function readPointer(http, base, channel, minor) {
     if (!isVersion || !isAsked) {
         // Of a folder's pointer, which may be a link to a file that is not for the log, nothing is shown.
         const found = url.protocol === 'file:' ? '' : `: ${JSON.stringify(text.slice(0, 60))}`;
-        throw new _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SetupError */ .w3('VERSION_NOT_FOUND', `${url.href} does not name a ${channel === 'stable' ? 'stable ' : ''}version${minor === undefined ? '' : ` of ${minor}`}${found}`, 'The release host, a mirror or something in between answered with something else. Pin an exact version, or check "download-base-url".');
+        throw new SetupError('VERSION_NOT_FOUND', `${url.href} does not name a ${channel === 'stable' ? 'stable ' : ''}version${minor === undefined ? '' : ` of ${minor}`}${found}`, 'The release host, a mirror or something in between answered with something else. Pin an exact version, or check "download-base-url".');
     }
     return version;
 }
@@ -14261,13 +13002,13 @@ async function readPointerText(http, url) {
         return (await http.read(url, MAX_POINTER_BYTES)).toString('utf8');
     }
     catch (error) {
-        if (error instanceof _transfer_errors_js__WEBPACK_IMPORTED_MODULE_3__/* .TransferError */ .aG && error.notFound) {
-            throw new _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SetupError */ .w3('VERSION_NOT_FOUND', `the release host knows no such version: ${url.href} does not exist`, 'See https://kubernetes.io/releases/ for the versions that exist.', error);
+        if (error instanceof TransferError && error.notFound) {
+            throw new SetupError('VERSION_NOT_FOUND', `the release host knows no such version: ${url.href} does not exist`, 'See https://kubernetes.io/releases/ for the versions that exist.', error);
         }
-        if (error instanceof _transfer_errors_js__WEBPACK_IMPORTED_MODULE_3__/* .TransferError */ .aG && error.cause instanceof _files_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .TooLargeError */ .qB) {
-            throw new _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SetupError */ .w3('VERSION_NOT_FOUND', `${url.href} does not name a version: it is larger than ${String(MAX_POINTER_BYTES)} bytes`, 'The release host, a mirror or something in between answered with something else. Pin an exact version, or check "download-base-url".', error);
+        if (error instanceof TransferError && error.cause instanceof TooLargeError) {
+            throw new SetupError('VERSION_NOT_FOUND', `${url.href} does not name a version: it is larger than ${String(MAX_POINTER_BYTES)} bytes`, 'The release host, a mirror or something in between answered with something else. Pin an exact version, or check "download-base-url".', error);
         }
-        throw (0,_transfer_download_failed_js__WEBPACK_IMPORTED_MODULE_2__/* .downloadFailed */ .O)(error, 'which version to install');
+        throw downloadFailed(error, 'which version to install');
     }
 }
 /**
@@ -14275,7 +13016,7 @@ async function readPointerText(http, url) {
  * asked from the newest minor downwards, and only for minors that the range touches.
  */
 async function newestInRange(range, http, base) {
-    const { intersects, minVersion, satisfies: isIn } = await semver();
+    const { intersects, minVersion, satisfies: isIn } = await version_semver();
     const newest = await readPointer(http, base, 'stable');
     const [major = 1, newestMinor = 0] = minorOf(newest).split('.').map(Number);
     const oldestMinor = minVersion(range)?.minor ?? 0;
@@ -14293,7 +13034,7 @@ async function newestInRange(range, http, base) {
             return older;
         }
     }
-    throw new _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SetupError */ .w3('VERSION_NOT_FOUND', `no stable release is in the range "${range}"; the newest one is ${newest}`, 'Widen the range. Pre-releases are not found by a range: ask for "prerelease" or an exact version.');
+    throw new SetupError('VERSION_NOT_FOUND', `no stable release is in the range "${range}"; the newest one is ${newest}`, 'Widen the range. Pre-releases are not found by a range: ask for "prerelease" or an exact version.');
 }
 /** Patches are numbered without gaps, but for the rare one that was withdrawn: so each is asked for. */
 async function newestOlderPatch(newestPatch, isWanted, http, base) {
@@ -14312,7 +13053,7 @@ async function newestOlderPatch(newestPatch, isWanted, http, base) {
  * @throws {SetupError} DOWNLOAD_FAILED
  */
 async function isPublished(version, http, base) {
-    const { digestUrl } = new _release_js__WEBPACK_IMPORTED_MODULE_4__/* .Release */ .Kz(version, base).binary('kubectl', {
+    const { digestUrl } = new Release(version, base).binary('kubectl', {
         os: 'linux',
         arch: 'amd64',
     });
@@ -14320,2601 +13061,10 @@ async function isPublished(version, http, base) {
         return (await http.readIfPresent(digestUrl, MAX_POINTER_BYTES)) !== undefined;
     }
     catch (error) {
-        throw (0,_transfer_download_failed_js__WEBPACK_IMPORTED_MODULE_2__/* .downloadFailed */ .O)(error, `whether ${version} exists`);
+        throw downloadFailed(error, `whether ${version} exists`);
     }
 }
 
-
-/***/ }),
-
-/***/ 8931:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-// ESM COMPAT FLAG
-__nccwpck_require__.r(__webpack_exports__);
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  Report: () => (/* binding */ Report)
-});
-
-// EXTERNAL MODULE: external "os"
-var external_os_ = __nccwpck_require__(857);
-;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/utils.js
-// We use any as a valid input type
-/* eslint-disable @typescript-eslint/no-explicit-any */
-/**
- * Sanitizes an input into a string so it can be passed into issueCommand safely
- * @param input input to sanitize into a string
- */
-function utils_toCommandValue(input) {
-    if (input === null || input === undefined) {
-        return '';
-    }
-    else if (typeof input === 'string' || input instanceof String) {
-        return input;
-    }
-    return JSON.stringify(input);
-}
-/**
- *
- * @param annotationProperties
- * @returns The command properties to send with the actual annotation command
- * See IssueCommandProperties: https://github.com/actions/runner/blob/main/src/Runner.Worker/ActionCommandManager.cs#L646
- */
-function toCommandProperties(annotationProperties) {
-    if (!Object.keys(annotationProperties).length) {
-        return {};
-    }
-    return {
-        title: annotationProperties.title,
-        file: annotationProperties.file,
-        line: annotationProperties.startLine,
-        endLine: annotationProperties.endLine,
-        col: annotationProperties.startColumn,
-        endColumn: annotationProperties.endColumn
-    };
-}
-//# sourceMappingURL=utils.js.map
-;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/command.js
-
-
-/**
- * Issues a command to the GitHub Actions runner
- *
- * @param command - The command name to issue
- * @param properties - Additional properties for the command (key-value pairs)
- * @param message - The message to include with the command
- * @remarks
- * This function outputs a specially formatted string to stdout that the Actions
- * runner interprets as a command. These commands can control workflow behavior,
- * set outputs, create annotations, mask values, and more.
- *
- * Command Format:
- *   ::name key=value,key=value::message
- *
- * @example
- * ```typescript
- * // Issue a warning annotation
- * issueCommand('warning', {}, 'This is a warning message');
- * // Output: ::warning::This is a warning message
- *
- * // Set an environment variable
- * issueCommand('set-env', { name: 'MY_VAR' }, 'some value');
- * // Output: ::set-env name=MY_VAR::some value
- *
- * // Add a secret mask
- * issueCommand('add-mask', {}, 'secretValue123');
- * // Output: ::add-mask::secretValue123
- * ```
- *
- * @internal
- * This is an internal utility function that powers the public API functions
- * such as setSecret, warning, error, and exportVariable.
- */
-function command_issueCommand(command, properties, message) {
-    const cmd = new Command(command, properties, message);
-    process.stdout.write(cmd.toString() + external_os_.EOL);
-}
-function command_issue(name, message = '') {
-    command_issueCommand(name, {}, message);
-}
-const CMD_STRING = '::';
-class Command {
-    constructor(command, properties, message) {
-        if (!command) {
-            command = 'missing.command';
-        }
-        this.command = command;
-        this.properties = properties;
-        this.message = message;
-    }
-    toString() {
-        let cmdStr = CMD_STRING + this.command;
-        if (this.properties && Object.keys(this.properties).length > 0) {
-            cmdStr += ' ';
-            let first = true;
-            for (const key in this.properties) {
-                if (this.properties.hasOwnProperty(key)) {
-                    const val = this.properties[key];
-                    if (val) {
-                        if (first) {
-                            first = false;
-                        }
-                        else {
-                            cmdStr += ',';
-                        }
-                        cmdStr += `${key}=${escapeProperty(val)}`;
-                    }
-                }
-            }
-        }
-        cmdStr += `${CMD_STRING}${escapeData(this.message)}`;
-        return cmdStr;
-    }
-}
-function escapeData(s) {
-    return utils_toCommandValue(s)
-        .replace(/%/g, '%25')
-        .replace(/\r/g, '%0D')
-        .replace(/\n/g, '%0A');
-}
-function escapeProperty(s) {
-    return utils_toCommandValue(s)
-        .replace(/%/g, '%25')
-        .replace(/\r/g, '%0D')
-        .replace(/\n/g, '%0A')
-        .replace(/:/g, '%3A')
-        .replace(/,/g, '%2C');
-}
-//# sourceMappingURL=command.js.map
-// EXTERNAL MODULE: external "crypto"
-var external_crypto_ = __nccwpck_require__(6982);
-// EXTERNAL MODULE: external "fs"
-var external_fs_ = __nccwpck_require__(9896);
-;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/file-command.js
-// For internal use, subject to change.
-// We use any as a valid input type
-/* eslint-disable @typescript-eslint/no-explicit-any */
-
-
-
-
-function file_command_issueFileCommand(command, message) {
-    const filePath = process.env[`GITHUB_${command}`];
-    if (!filePath) {
-        throw new Error(`Unable to find environment variable for file command ${command}`);
-    }
-    if (!external_fs_.existsSync(filePath)) {
-        throw new Error(`Missing file at path: ${filePath}`);
-    }
-    external_fs_.appendFileSync(filePath, `${utils_toCommandValue(message)}${external_os_.EOL}`, {
-        encoding: 'utf8'
-    });
-}
-function file_command_prepareKeyValueMessage(key, value) {
-    const delimiter = `ghadelimiter_${external_crypto_.randomUUID()}`;
-    const convertedValue = utils_toCommandValue(value);
-    // These should realistically never happen, but just in case someone finds a
-    // way to exploit uuid generation let's not allow keys or values that contain
-    // the delimiter.
-    if (key.includes(delimiter)) {
-        throw new Error(`Unexpected input: name should not contain the delimiter "${delimiter}"`);
-    }
-    if (convertedValue.includes(delimiter)) {
-        throw new Error(`Unexpected input: value should not contain the delimiter "${delimiter}"`);
-    }
-    return `${key}<<${delimiter}${external_os_.EOL}${convertedValue}${external_os_.EOL}${delimiter}`;
-}
-//# sourceMappingURL=file-command.js.map
-// EXTERNAL MODULE: external "path"
-var external_path_ = __nccwpck_require__(6928);
-;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/oidc-utils.js
-var __awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
-    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
-    return new (P || (P = Promise))(function (resolve, reject) {
-        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
-        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
-        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
-        step((generator = generator.apply(thisArg, _arguments || [])).next());
-    });
-};
-
-
-
-class oidc_utils_OidcClient {
-    static createHttpClient(allowRetry = true, maxRetry = 10) {
-        const requestOptions = {
-            allowRetries: allowRetry,
-            maxRetries: maxRetry
-        };
-        return new HttpClient('actions/oidc-client', [new BearerCredentialHandler(oidc_utils_OidcClient.getRequestToken())], requestOptions);
-    }
-    static getRequestToken() {
-        const token = process.env['ACTIONS_ID_TOKEN_REQUEST_TOKEN'];
-        if (!token) {
-            throw new Error('Unable to get ACTIONS_ID_TOKEN_REQUEST_TOKEN env variable');
-        }
-        return token;
-    }
-    static getIDTokenUrl() {
-        const runtimeUrl = process.env['ACTIONS_ID_TOKEN_REQUEST_URL'];
-        if (!runtimeUrl) {
-            throw new Error('Unable to get ACTIONS_ID_TOKEN_REQUEST_URL env variable');
-        }
-        return runtimeUrl;
-    }
-    static getCall(id_token_url) {
-        return __awaiter(this, void 0, void 0, function* () {
-            var _a;
-            const httpclient = oidc_utils_OidcClient.createHttpClient();
-            const res = yield httpclient
-                .getJson(id_token_url)
-                .catch(error => {
-                throw new Error(`Failed to get ID Token. \n 
-        Error Code : ${error.statusCode}\n 
-        Error Message: ${error.message}`);
-            });
-            const id_token = (_a = res.result) === null || _a === void 0 ? void 0 : _a.value;
-            if (!id_token) {
-                throw new Error('Response json body do not have ID Token field');
-            }
-            return id_token;
-        });
-    }
-    static getIDToken(audience) {
-        return __awaiter(this, void 0, void 0, function* () {
-            try {
-                // New ID Token is requested from action service
-                let id_token_url = oidc_utils_OidcClient.getIDTokenUrl();
-                if (audience) {
-                    const encodedAudience = encodeURIComponent(audience);
-                    id_token_url = `${id_token_url}&audience=${encodedAudience}`;
-                }
-                debug(`ID token url is ${id_token_url}`);
-                const id_token = yield oidc_utils_OidcClient.getCall(id_token_url);
-                setSecret(id_token);
-                return id_token;
-            }
-            catch (error) {
-                throw new Error(`Error message: ${error.message}`);
-            }
-        });
-    }
-}
-//# sourceMappingURL=oidc-utils.js.map
-;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/summary.js
-var summary_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
-    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
-    return new (P || (P = Promise))(function (resolve, reject) {
-        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
-        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
-        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
-        step((generator = generator.apply(thisArg, _arguments || [])).next());
-    });
-};
-
-
-const { access, appendFile, writeFile } = external_fs_.promises;
-const SUMMARY_ENV_VAR = 'GITHUB_STEP_SUMMARY';
-const SUMMARY_DOCS_URL = 'https://docs.github.com/actions/using-workflows/workflow-commands-for-github-actions#adding-a-job-summary';
-class Summary {
-    constructor() {
-        this._buffer = '';
-    }
-    /**
-     * Finds the summary file path from the environment, rejects if env var is not found or file does not exist
-     * Also checks r/w permissions.
-     *
-     * @returns step summary file path
-     */
-    filePath() {
-        return summary_awaiter(this, void 0, void 0, function* () {
-            if (this._filePath) {
-                return this._filePath;
-            }
-            const pathFromEnv = process.env[SUMMARY_ENV_VAR];
-            if (!pathFromEnv) {
-                throw new Error(`Unable to find environment variable for $${SUMMARY_ENV_VAR}. Check if your runtime environment supports job summaries.`);
-            }
-            try {
-                yield access(pathFromEnv, external_fs_.constants.R_OK | external_fs_.constants.W_OK);
-            }
-            catch (_a) {
-                throw new Error(`Unable to access summary file: '${pathFromEnv}'. Check if the file has correct read/write permissions.`);
-            }
-            this._filePath = pathFromEnv;
-            return this._filePath;
-        });
-    }
-    /**
-     * Wraps content in an HTML tag, adding any HTML attributes
-     *
-     * @param {string} tag HTML tag to wrap
-     * @param {string | null} content content within the tag
-     * @param {[attribute: string]: string} attrs key-value list of HTML attributes to add
-     *
-     * @returns {string} content wrapped in HTML element
-     */
-    wrap(tag, content, attrs = {}) {
-        const htmlAttrs = Object.entries(attrs)
-            .map(([key, value]) => ` ${key}="${value}"`)
-            .join('');
-        if (!content) {
-            return `<${tag}${htmlAttrs}>`;
-        }
-        return `<${tag}${htmlAttrs}>${content}</${tag}>`;
-    }
-    /**
-     * Writes text in the buffer to the summary buffer file and empties buffer. Will append by default.
-     *
-     * @param {SummaryWriteOptions} [options] (optional) options for write operation
-     *
-     * @returns {Promise<Summary>} summary instance
-     */
-    write(options) {
-        return summary_awaiter(this, void 0, void 0, function* () {
-            const overwrite = !!(options === null || options === void 0 ? void 0 : options.overwrite);
-            const filePath = yield this.filePath();
-            const writeFunc = overwrite ? writeFile : appendFile;
-            yield writeFunc(filePath, this._buffer, { encoding: 'utf8' });
-            return this.emptyBuffer();
-        });
-    }
-    /**
-     * Clears the summary buffer and wipes the summary file
-     *
-     * @returns {Summary} summary instance
-     */
-    clear() {
-        return summary_awaiter(this, void 0, void 0, function* () {
-            return this.emptyBuffer().write({ overwrite: true });
-        });
-    }
-    /**
-     * Returns the current summary buffer as a string
-     *
-     * @returns {string} string of summary buffer
-     */
-    stringify() {
-        return this._buffer;
-    }
-    /**
-     * If the summary buffer is empty
-     *
-     * @returns {boolen} true if the buffer is empty
-     */
-    isEmptyBuffer() {
-        return this._buffer.length === 0;
-    }
-    /**
-     * Resets the summary buffer without writing to summary file
-     *
-     * @returns {Summary} summary instance
-     */
-    emptyBuffer() {
-        this._buffer = '';
-        return this;
-    }
-    /**
-     * Adds raw text to the summary buffer
-     *
-     * @param {string} text content to add
-     * @param {boolean} [addEOL=false] (optional) append an EOL to the raw text (default: false)
-     *
-     * @returns {Summary} summary instance
-     */
-    addRaw(text, addEOL = false) {
-        this._buffer += text;
-        return addEOL ? this.addEOL() : this;
-    }
-    /**
-     * Adds the operating system-specific end-of-line marker to the buffer
-     *
-     * @returns {Summary} summary instance
-     */
-    addEOL() {
-        return this.addRaw(external_os_.EOL);
-    }
-    /**
-     * Adds an HTML codeblock to the summary buffer
-     *
-     * @param {string} code content to render within fenced code block
-     * @param {string} lang (optional) language to syntax highlight code
-     *
-     * @returns {Summary} summary instance
-     */
-    addCodeBlock(code, lang) {
-        const attrs = Object.assign({}, (lang && { lang }));
-        const element = this.wrap('pre', this.wrap('code', code), attrs);
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds an HTML list to the summary buffer
-     *
-     * @param {string[]} items list of items to render
-     * @param {boolean} [ordered=false] (optional) if the rendered list should be ordered or not (default: false)
-     *
-     * @returns {Summary} summary instance
-     */
-    addList(items, ordered = false) {
-        const tag = ordered ? 'ol' : 'ul';
-        const listItems = items.map(item => this.wrap('li', item)).join('');
-        const element = this.wrap(tag, listItems);
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds an HTML table to the summary buffer
-     *
-     * @param {SummaryTableCell[]} rows table rows
-     *
-     * @returns {Summary} summary instance
-     */
-    addTable(rows) {
-        const tableBody = rows
-            .map(row => {
-            const cells = row
-                .map(cell => {
-                if (typeof cell === 'string') {
-                    return this.wrap('td', cell);
-                }
-                const { header, data, colspan, rowspan } = cell;
-                const tag = header ? 'th' : 'td';
-                const attrs = Object.assign(Object.assign({}, (colspan && { colspan })), (rowspan && { rowspan }));
-                return this.wrap(tag, data, attrs);
-            })
-                .join('');
-            return this.wrap('tr', cells);
-        })
-            .join('');
-        const element = this.wrap('table', tableBody);
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds a collapsable HTML details element to the summary buffer
-     *
-     * @param {string} label text for the closed state
-     * @param {string} content collapsable content
-     *
-     * @returns {Summary} summary instance
-     */
-    addDetails(label, content) {
-        const element = this.wrap('details', this.wrap('summary', label) + content);
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds an HTML image tag to the summary buffer
-     *
-     * @param {string} src path to the image you to embed
-     * @param {string} alt text description of the image
-     * @param {SummaryImageOptions} options (optional) addition image attributes
-     *
-     * @returns {Summary} summary instance
-     */
-    addImage(src, alt, options) {
-        const { width, height } = options || {};
-        const attrs = Object.assign(Object.assign({}, (width && { width })), (height && { height }));
-        const element = this.wrap('img', null, Object.assign({ src, alt }, attrs));
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds an HTML section heading element
-     *
-     * @param {string} text heading text
-     * @param {number | string} [level=1] (optional) the heading level, default: 1
-     *
-     * @returns {Summary} summary instance
-     */
-    addHeading(text, level) {
-        const tag = `h${level}`;
-        const allowedTag = ['h1', 'h2', 'h3', 'h4', 'h5', 'h6'].includes(tag)
-            ? tag
-            : 'h1';
-        const element = this.wrap(allowedTag, text);
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds an HTML thematic break (<hr>) to the summary buffer
-     *
-     * @returns {Summary} summary instance
-     */
-    addSeparator() {
-        const element = this.wrap('hr', null);
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds an HTML line break (<br>) to the summary buffer
-     *
-     * @returns {Summary} summary instance
-     */
-    addBreak() {
-        const element = this.wrap('br', null);
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds an HTML blockquote to the summary buffer
-     *
-     * @param {string} text quote text
-     * @param {string} cite (optional) citation url
-     *
-     * @returns {Summary} summary instance
-     */
-    addQuote(text, cite) {
-        const attrs = Object.assign({}, (cite && { cite }));
-        const element = this.wrap('blockquote', text, attrs);
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds an HTML anchor tag to the summary buffer
-     *
-     * @param {string} text link text/content
-     * @param {string} href hyperlink
-     *
-     * @returns {Summary} summary instance
-     */
-    addLink(text, href) {
-        const element = this.wrap('a', text, { href });
-        return this.addRaw(element).addEOL();
-    }
-}
-const _summary = new Summary();
-/**
- * @deprecated use `core.summary`
- */
-const markdownSummary = (/* unused pure expression or super */ null && (_summary));
-const summary = _summary;
-//# sourceMappingURL=summary.js.map
-;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/path-utils.js
-
-/**
- * toPosixPath converts the given path to the posix form. On Windows, \\ will be
- * replaced with /.
- *
- * @param pth. Path to transform.
- * @return string Posix path.
- */
-function toPosixPath(pth) {
-    return pth.replace(/[\\]/g, '/');
-}
-/**
- * toWin32Path converts the given path to the win32 form. On Linux, / will be
- * replaced with \\.
- *
- * @param pth. Path to transform.
- * @return string Win32 path.
- */
-function toWin32Path(pth) {
-    return pth.replace(/[/]/g, '\\');
-}
-/**
- * toPlatformPath converts the given path to a platform-specific path. It does
- * this by replacing instances of / and \ with the platform-specific path
- * separator.
- *
- * @param pth The path to platformize.
- * @return string The platform-specific path.
- */
-function toPlatformPath(pth) {
-    return pth.replace(/[/\\]/g, path.sep);
-}
-//# sourceMappingURL=path-utils.js.map
-;// CONCATENATED MODULE: external "string_decoder"
-const external_string_decoder_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("string_decoder");
-;// CONCATENATED MODULE: external "events"
-const external_events_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("events");
-;// CONCATENATED MODULE: external "child_process"
-const external_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("child_process");
-;// CONCATENATED MODULE: external "assert"
-const external_assert_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("assert");
-;// CONCATENATED MODULE: ./node_modules/@actions/io/lib/io-util.js
-var io_util_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
-    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
-    return new (P || (P = Promise))(function (resolve, reject) {
-        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
-        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
-        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
-        step((generator = generator.apply(thisArg, _arguments || [])).next());
-    });
-};
-
-
-const { chmod, copyFile, lstat, mkdir, open: io_util_open, readdir, rename, rm, rmdir, stat, symlink, unlink } = external_fs_.promises;
-// export const {open} = 'fs'
-const IS_WINDOWS = process.platform === 'win32';
-/**
- * Custom implementation of readlink to ensure Windows junctions
- * maintain trailing backslash for backward compatibility with Node.js < 24
- *
- * In Node.js 20, Windows junctions (directory symlinks) always returned paths
- * with trailing backslashes. Node.js 24 removed this behavior, which breaks
- * code that relied on this format for path operations.
- *
- * This implementation restores the Node 20 behavior by adding a trailing
- * backslash to all junction results on Windows.
- */
-function readlink(fsPath) {
-    return io_util_awaiter(this, void 0, void 0, function* () {
-        const result = yield fs.promises.readlink(fsPath);
-        // On Windows, restore Node 20 behavior: add trailing backslash to all results
-        // since junctions on Windows are always directory links
-        if (IS_WINDOWS && !result.endsWith('\\')) {
-            return `${result}\\`;
-        }
-        return result;
-    });
-}
-// See https://github.com/nodejs/node/blob/d0153aee367422d0858105abec186da4dff0a0c5/deps/uv/include/uv/win.h#L691
-const UV_FS_O_EXLOCK = 0x10000000;
-const READONLY = external_fs_.constants.O_RDONLY;
-function exists(fsPath) {
-    return io_util_awaiter(this, void 0, void 0, function* () {
-        try {
-            yield stat(fsPath);
-        }
-        catch (err) {
-            if (err.code === 'ENOENT') {
-                return false;
-            }
-            throw err;
-        }
-        return true;
-    });
-}
-function isDirectory(fsPath_1) {
-    return io_util_awaiter(this, arguments, void 0, function* (fsPath, useStat = false) {
-        const stats = useStat ? yield stat(fsPath) : yield lstat(fsPath);
-        return stats.isDirectory();
-    });
-}
-/**
- * On OSX/Linux, true if path starts with '/'. On Windows, true for paths like:
- * \, \hello, \\hello\share, C:, and C:\hello (and corresponding alternate separator cases).
- */
-function isRooted(p) {
-    p = normalizeSeparators(p);
-    if (!p) {
-        throw new Error('isRooted() parameter "p" cannot be empty');
-    }
-    if (IS_WINDOWS) {
-        return (p.startsWith('\\') || /^[A-Z]:/i.test(p) // e.g. \ or \hello or \\hello
-        ); // e.g. C: or C:\hello
-    }
-    return p.startsWith('/');
-}
-/**
- * Best effort attempt to determine whether a file exists and is executable.
- * @param filePath    file path to check
- * @param extensions  additional file extensions to try
- * @return if file exists and is executable, returns the file path. otherwise empty string.
- */
-function tryGetExecutablePath(filePath, extensions) {
-    return io_util_awaiter(this, void 0, void 0, function* () {
-        let stats = undefined;
-        try {
-            // test file exists
-            stats = yield stat(filePath);
-        }
-        catch (err) {
-            if (err.code !== 'ENOENT') {
-                // eslint-disable-next-line no-console
-                console.log(`Unexpected error attempting to determine if executable file exists '${filePath}': ${err}`);
-            }
-        }
-        if (stats && stats.isFile()) {
-            if (IS_WINDOWS) {
-                // on Windows, test for valid extension
-                const upperExt = external_path_.extname(filePath).toUpperCase();
-                if (extensions.some(validExt => validExt.toUpperCase() === upperExt)) {
-                    return filePath;
-                }
-            }
-            else {
-                if (isUnixExecutable(stats)) {
-                    return filePath;
-                }
-            }
-        }
-        // try each extension
-        const originalFilePath = filePath;
-        for (const extension of extensions) {
-            filePath = originalFilePath + extension;
-            stats = undefined;
-            try {
-                stats = yield stat(filePath);
-            }
-            catch (err) {
-                if (err.code !== 'ENOENT') {
-                    // eslint-disable-next-line no-console
-                    console.log(`Unexpected error attempting to determine if executable file exists '${filePath}': ${err}`);
-                }
-            }
-            if (stats && stats.isFile()) {
-                if (IS_WINDOWS) {
-                    // preserve the case of the actual file (since an extension was appended)
-                    try {
-                        const directory = external_path_.dirname(filePath);
-                        const upperName = external_path_.basename(filePath).toUpperCase();
-                        for (const actualName of yield readdir(directory)) {
-                            if (upperName === actualName.toUpperCase()) {
-                                filePath = external_path_.join(directory, actualName);
-                                break;
-                            }
-                        }
-                    }
-                    catch (err) {
-                        // eslint-disable-next-line no-console
-                        console.log(`Unexpected error attempting to determine the actual case of the file '${filePath}': ${err}`);
-                    }
-                    return filePath;
-                }
-                else {
-                    if (isUnixExecutable(stats)) {
-                        return filePath;
-                    }
-                }
-            }
-        }
-        return '';
-    });
-}
-function normalizeSeparators(p) {
-    p = p || '';
-    if (IS_WINDOWS) {
-        // convert slashes on Windows
-        p = p.replace(/\//g, '\\');
-        // remove redundant slashes
-        return p.replace(/\\\\+/g, '\\');
-    }
-    // remove redundant slashes
-    return p.replace(/\/\/+/g, '/');
-}
-// on Mac/Linux, test the execute bit
-//     R   W  X  R  W X R W X
-//   256 128 64 32 16 8 4 2 1
-function isUnixExecutable(stats) {
-    return ((stats.mode & 1) > 0 ||
-        ((stats.mode & 8) > 0 &&
-            process.getgid !== undefined &&
-            stats.gid === process.getgid()) ||
-        ((stats.mode & 64) > 0 &&
-            process.getuid !== undefined &&
-            stats.uid === process.getuid()));
-}
-// Get the path of cmd.exe in windows
-function getCmdPath() {
-    var _a;
-    return (_a = process.env['COMSPEC']) !== null && _a !== void 0 ? _a : `cmd.exe`;
-}
-//# sourceMappingURL=io-util.js.map
-;// CONCATENATED MODULE: ./node_modules/@actions/io/lib/io.js
-var io_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
-    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
-    return new (P || (P = Promise))(function (resolve, reject) {
-        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
-        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
-        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
-        step((generator = generator.apply(thisArg, _arguments || [])).next());
-    });
-};
-
-
-
-/**
- * Copies a file or folder.
- * Based off of shelljs - https://github.com/shelljs/shelljs/blob/9237f66c52e5daa40458f94f9565e18e8132f5a6/src/cp.js
- *
- * @param     source    source path
- * @param     dest      destination path
- * @param     options   optional. See CopyOptions.
- */
-function cp(source_1, dest_1) {
-    return io_awaiter(this, arguments, void 0, function* (source, dest, options = {}) {
-        const { force, recursive, copySourceDirectory } = readCopyOptions(options);
-        const destStat = (yield ioUtil.exists(dest)) ? yield ioUtil.stat(dest) : null;
-        // Dest is an existing file, but not forcing
-        if (destStat && destStat.isFile() && !force) {
-            return;
-        }
-        // If dest is an existing directory, should copy inside.
-        const newDest = destStat && destStat.isDirectory() && copySourceDirectory
-            ? path.join(dest, path.basename(source))
-            : dest;
-        if (!(yield ioUtil.exists(source))) {
-            throw new Error(`no such file or directory: ${source}`);
-        }
-        const sourceStat = yield ioUtil.stat(source);
-        if (sourceStat.isDirectory()) {
-            if (!recursive) {
-                throw new Error(`Failed to copy. ${source} is a directory, but tried to copy without recursive flag.`);
-            }
-            else {
-                yield cpDirRecursive(source, newDest, 0, force);
-            }
-        }
-        else {
-            if (path.relative(source, newDest) === '') {
-                // a file cannot be copied to itself
-                throw new Error(`'${newDest}' and '${source}' are the same file`);
-            }
-            yield io_copyFile(source, newDest, force);
-        }
-    });
-}
-/**
- * Moves a path.
- *
- * @param     source    source path
- * @param     dest      destination path
- * @param     options   optional. See MoveOptions.
- */
-function mv(source_1, dest_1) {
-    return io_awaiter(this, arguments, void 0, function* (source, dest, options = {}) {
-        if (yield ioUtil.exists(dest)) {
-            let destExists = true;
-            if (yield ioUtil.isDirectory(dest)) {
-                // If dest is directory copy src into dest
-                dest = path.join(dest, path.basename(source));
-                destExists = yield ioUtil.exists(dest);
-            }
-            if (destExists) {
-                if (options.force == null || options.force) {
-                    yield rmRF(dest);
-                }
-                else {
-                    throw new Error('Destination already exists');
-                }
-            }
-        }
-        yield mkdirP(path.dirname(dest));
-        yield ioUtil.rename(source, dest);
-    });
-}
-/**
- * Remove a path recursively with force
- *
- * @param inputPath path to remove
- */
-function rmRF(inputPath) {
-    return io_awaiter(this, void 0, void 0, function* () {
-        if (ioUtil.IS_WINDOWS) {
-            // Check for invalid characters
-            // https://docs.microsoft.com/en-us/windows/win32/fileio/naming-a-file
-            if (/[*"<>|]/.test(inputPath)) {
-                throw new Error('File path must not contain `*`, `"`, `<`, `>` or `|` on Windows');
-            }
-        }
-        try {
-            // note if path does not exist, error is silent
-            yield ioUtil.rm(inputPath, {
-                force: true,
-                maxRetries: 3,
-                recursive: true,
-                retryDelay: 300
-            });
-        }
-        catch (err) {
-            throw new Error(`File was unable to be removed ${err}`);
-        }
-    });
-}
-/**
- * Make a directory.  Creates the full path with folders in between
- * Will throw if it fails
- *
- * @param   fsPath        path to create
- * @returns Promise<void>
- */
-function mkdirP(fsPath) {
-    return io_awaiter(this, void 0, void 0, function* () {
-        ok(fsPath, 'a path argument must be provided');
-        yield ioUtil.mkdir(fsPath, { recursive: true });
-    });
-}
-/**
- * Returns path of a tool had the tool actually been invoked.  Resolves via paths.
- * If you check and the tool does not exist, it will throw.
- *
- * @param     tool              name of the tool
- * @param     check             whether to check if tool exists
- * @returns   Promise<string>   path to tool
- */
-function which(tool, check) {
-    return io_awaiter(this, void 0, void 0, function* () {
-        if (!tool) {
-            throw new Error("parameter 'tool' is required");
-        }
-        // recursive when check=true
-        if (check) {
-            const result = yield which(tool, false);
-            if (!result) {
-                if (IS_WINDOWS) {
-                    throw new Error(`Unable to locate executable file: ${tool}. Please verify either the file path exists or the file can be found within a directory specified by the PATH environment variable. Also verify the file has a valid extension for an executable file.`);
-                }
-                else {
-                    throw new Error(`Unable to locate executable file: ${tool}. Please verify either the file path exists or the file can be found within a directory specified by the PATH environment variable. Also check the file mode to verify the file is executable.`);
-                }
-            }
-            return result;
-        }
-        const matches = yield findInPath(tool);
-        if (matches && matches.length > 0) {
-            return matches[0];
-        }
-        return '';
-    });
-}
-/**
- * Returns a list of all occurrences of the given tool on the system path.
- *
- * @returns   Promise<string[]>  the paths of the tool
- */
-function findInPath(tool) {
-    return io_awaiter(this, void 0, void 0, function* () {
-        if (!tool) {
-            throw new Error("parameter 'tool' is required");
-        }
-        // build the list of extensions to try
-        const extensions = [];
-        if (IS_WINDOWS && process.env['PATHEXT']) {
-            for (const extension of process.env['PATHEXT'].split(external_path_.delimiter)) {
-                if (extension) {
-                    extensions.push(extension);
-                }
-            }
-        }
-        // if it's rooted, return it if exists. otherwise return empty.
-        if (isRooted(tool)) {
-            const filePath = yield tryGetExecutablePath(tool, extensions);
-            if (filePath) {
-                return [filePath];
-            }
-            return [];
-        }
-        // if any path separators, return empty
-        if (tool.includes(external_path_.sep)) {
-            return [];
-        }
-        // build the list of directories
-        //
-        // Note, technically "where" checks the current directory on Windows. From a toolkit perspective,
-        // it feels like we should not do this. Checking the current directory seems like more of a use
-        // case of a shell, and the which() function exposed by the toolkit should strive for consistency
-        // across platforms.
-        const directories = [];
-        if (process.env.PATH) {
-            for (const p of process.env.PATH.split(external_path_.delimiter)) {
-                if (p) {
-                    directories.push(p);
-                }
-            }
-        }
-        // find all matches
-        const matches = [];
-        for (const directory of directories) {
-            const filePath = yield tryGetExecutablePath(external_path_.join(directory, tool), extensions);
-            if (filePath) {
-                matches.push(filePath);
-            }
-        }
-        return matches;
-    });
-}
-function readCopyOptions(options) {
-    const force = options.force == null ? true : options.force;
-    const recursive = Boolean(options.recursive);
-    const copySourceDirectory = options.copySourceDirectory == null
-        ? true
-        : Boolean(options.copySourceDirectory);
-    return { force, recursive, copySourceDirectory };
-}
-function cpDirRecursive(sourceDir, destDir, currentDepth, force) {
-    return io_awaiter(this, void 0, void 0, function* () {
-        // Ensure there is not a run away recursive copy
-        if (currentDepth >= 255)
-            return;
-        currentDepth++;
-        yield mkdirP(destDir);
-        const files = yield ioUtil.readdir(sourceDir);
-        for (const fileName of files) {
-            const srcFile = `${sourceDir}/${fileName}`;
-            const destFile = `${destDir}/${fileName}`;
-            const srcFileStat = yield ioUtil.lstat(srcFile);
-            if (srcFileStat.isDirectory()) {
-                // Recurse
-                yield cpDirRecursive(srcFile, destFile, currentDepth, force);
-            }
-            else {
-                yield io_copyFile(srcFile, destFile, force);
-            }
-        }
-        // Change the mode for the newly created directory
-        yield ioUtil.chmod(destDir, (yield ioUtil.stat(sourceDir)).mode);
-    });
-}
-// Buffered file copy
-function io_copyFile(srcFile, destFile, force) {
-    return io_awaiter(this, void 0, void 0, function* () {
-        if ((yield ioUtil.lstat(srcFile)).isSymbolicLink()) {
-            // unlink/re-link it
-            try {
-                yield ioUtil.lstat(destFile);
-                yield ioUtil.unlink(destFile);
-            }
-            catch (e) {
-                // Try to override file permission
-                if (e.code === 'EPERM') {
-                    yield ioUtil.chmod(destFile, '0666');
-                    yield ioUtil.unlink(destFile);
-                }
-                // other errors = it doesn't exist, no work to do
-            }
-            // Copy over symlink
-            const symlinkFull = yield ioUtil.readlink(srcFile);
-            yield ioUtil.symlink(symlinkFull, destFile, ioUtil.IS_WINDOWS ? 'junction' : null);
-        }
-        else if (!(yield ioUtil.exists(destFile)) || force) {
-            yield ioUtil.copyFile(srcFile, destFile);
-        }
-    });
-}
-//# sourceMappingURL=io.js.map
-;// CONCATENATED MODULE: external "timers"
-const external_timers_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("timers");
-;// CONCATENATED MODULE: ./node_modules/@actions/exec/lib/toolrunner.js
-var toolrunner_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
-    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
-    return new (P || (P = Promise))(function (resolve, reject) {
-        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
-        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
-        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
-        step((generator = generator.apply(thisArg, _arguments || [])).next());
-    });
-};
-
-
-
-
-
-
-
-/* eslint-disable @typescript-eslint/unbound-method */
-const toolrunner_IS_WINDOWS = process.platform === 'win32';
-/*
- * Class for running command line tools. Handles quoting and arg parsing in a platform agnostic way.
- */
-class ToolRunner extends external_events_namespaceObject.EventEmitter {
-    constructor(toolPath, args, options) {
-        super();
-        if (!toolPath) {
-            throw new Error("Parameter 'toolPath' cannot be null or empty.");
-        }
-        this.toolPath = toolPath;
-        this.args = args || [];
-        this.options = options || {};
-    }
-    _debug(message) {
-        if (this.options.listeners && this.options.listeners.debug) {
-            this.options.listeners.debug(message);
-        }
-    }
-    _getCommandString(options, noPrefix) {
-        const toolPath = this._getSpawnFileName();
-        const args = this._getSpawnArgs(options);
-        let cmd = noPrefix ? '' : '[command]'; // omit prefix when piped to a second tool
-        if (toolrunner_IS_WINDOWS) {
-            // Windows + cmd file
-            if (this._isCmdFile()) {
-                cmd += toolPath;
-                for (const a of args) {
-                    cmd += ` ${a}`;
-                }
-            }
-            // Windows + verbatim
-            else if (options.windowsVerbatimArguments) {
-                cmd += `"${toolPath}"`;
-                for (const a of args) {
-                    cmd += ` ${a}`;
-                }
-            }
-            // Windows (regular)
-            else {
-                cmd += this._windowsQuoteCmdArg(toolPath);
-                for (const a of args) {
-                    cmd += ` ${this._windowsQuoteCmdArg(a)}`;
-                }
-            }
-        }
-        else {
-            // OSX/Linux - this can likely be improved with some form of quoting.
-            // creating processes on Unix is fundamentally different than Windows.
-            // on Unix, execvp() takes an arg array.
-            cmd += toolPath;
-            for (const a of args) {
-                cmd += ` ${a}`;
-            }
-        }
-        return cmd;
-    }
-    _processLineBuffer(data, strBuffer, onLine) {
-        try {
-            let s = strBuffer + data.toString();
-            let n = s.indexOf(external_os_.EOL);
-            while (n > -1) {
-                const line = s.substring(0, n);
-                onLine(line);
-                // the rest of the string ...
-                s = s.substring(n + external_os_.EOL.length);
-                n = s.indexOf(external_os_.EOL);
-            }
-            return s;
-        }
-        catch (err) {
-            // streaming lines to console is best effort.  Don't fail a build.
-            this._debug(`error processing line. Failed with error ${err}`);
-            return '';
-        }
-    }
-    _getSpawnFileName() {
-        if (toolrunner_IS_WINDOWS) {
-            if (this._isCmdFile()) {
-                return process.env['COMSPEC'] || 'cmd.exe';
-            }
-        }
-        return this.toolPath;
-    }
-    _getSpawnArgs(options) {
-        if (toolrunner_IS_WINDOWS) {
-            if (this._isCmdFile()) {
-                let argline = `/D /S /C "${this._windowsQuoteCmdArg(this.toolPath)}`;
-                for (const a of this.args) {
-                    argline += ' ';
-                    argline += options.windowsVerbatimArguments
-                        ? a
-                        : this._windowsQuoteCmdArg(a);
-                }
-                argline += '"';
-                return [argline];
-            }
-        }
-        return this.args;
-    }
-    _endsWith(str, end) {
-        return str.endsWith(end);
-    }
-    _isCmdFile() {
-        const upperToolPath = this.toolPath.toUpperCase();
-        return (this._endsWith(upperToolPath, '.CMD') ||
-            this._endsWith(upperToolPath, '.BAT'));
-    }
-    _windowsQuoteCmdArg(arg) {
-        // for .exe, apply the normal quoting rules that libuv applies
-        if (!this._isCmdFile()) {
-            return this._uvQuoteCmdArg(arg);
-        }
-        // otherwise apply quoting rules specific to the cmd.exe command line parser.
-        // the libuv rules are generic and are not designed specifically for cmd.exe
-        // command line parser.
-        //
-        // for a detailed description of the cmd.exe command line parser, refer to
-        // http://stackoverflow.com/questions/4094699/how-does-the-windows-command-interpreter-cmd-exe-parse-scripts/7970912#7970912
-        // need quotes for empty arg
-        if (!arg) {
-            return '""';
-        }
-        // determine whether the arg needs to be quoted
-        const cmdSpecialChars = [
-            ' ',
-            '\t',
-            '&',
-            '(',
-            ')',
-            '[',
-            ']',
-            '{',
-            '}',
-            '^',
-            '=',
-            ';',
-            '!',
-            "'",
-            '+',
-            ',',
-            '`',
-            '~',
-            '|',
-            '<',
-            '>',
-            '"'
-        ];
-        let needsQuotes = false;
-        for (const char of arg) {
-            if (cmdSpecialChars.some(x => x === char)) {
-                needsQuotes = true;
-                break;
-            }
-        }
-        // short-circuit if quotes not needed
-        if (!needsQuotes) {
-            return arg;
-        }
-        // the following quoting rules are very similar to the rules that by libuv applies.
-        //
-        // 1) wrap the string in quotes
-        //
-        // 2) double-up quotes - i.e. " => ""
-        //
-        //    this is different from the libuv quoting rules. libuv replaces " with \", which unfortunately
-        //    doesn't work well with a cmd.exe command line.
-        //
-        //    note, replacing " with "" also works well if the arg is passed to a downstream .NET console app.
-        //    for example, the command line:
-        //          foo.exe "myarg:""my val"""
-        //    is parsed by a .NET console app into an arg array:
-        //          [ "myarg:\"my val\"" ]
-        //    which is the same end result when applying libuv quoting rules. although the actual
-        //    command line from libuv quoting rules would look like:
-        //          foo.exe "myarg:\"my val\""
-        //
-        // 3) double-up slashes that precede a quote,
-        //    e.g.  hello \world    => "hello \world"
-        //          hello\"world    => "hello\\""world"
-        //          hello\\"world   => "hello\\\\""world"
-        //          hello world\    => "hello world\\"
-        //
-        //    technically this is not required for a cmd.exe command line, or the batch argument parser.
-        //    the reasons for including this as a .cmd quoting rule are:
-        //
-        //    a) this is optimized for the scenario where the argument is passed from the .cmd file to an
-        //       external program. many programs (e.g. .NET console apps) rely on the slash-doubling rule.
-        //
-        //    b) it's what we've been doing previously (by deferring to node default behavior) and we
-        //       haven't heard any complaints about that aspect.
-        //
-        // note, a weakness of the quoting rules chosen here, is that % is not escaped. in fact, % cannot be
-        // escaped when used on the command line directly - even though within a .cmd file % can be escaped
-        // by using %%.
-        //
-        // the saving grace is, on the command line, %var% is left as-is if var is not defined. this contrasts
-        // the line parsing rules within a .cmd file, where if var is not defined it is replaced with nothing.
-        //
-        // one option that was explored was replacing % with ^% - i.e. %var% => ^%var^%. this hack would
-        // often work, since it is unlikely that var^ would exist, and the ^ character is removed when the
-        // variable is used. the problem, however, is that ^ is not removed when %* is used to pass the args
-        // to an external program.
-        //
-        // an unexplored potential solution for the % escaping problem, is to create a wrapper .cmd file.
-        // % can be escaped within a .cmd file.
-        let reverse = '"';
-        let quoteHit = true;
-        for (let i = arg.length; i > 0; i--) {
-            // walk the string in reverse
-            reverse += arg[i - 1];
-            if (quoteHit && arg[i - 1] === '\\') {
-                reverse += '\\'; // double the slash
-            }
-            else if (arg[i - 1] === '"') {
-                quoteHit = true;
-                reverse += '"'; // double the quote
-            }
-            else {
-                quoteHit = false;
-            }
-        }
-        reverse += '"';
-        return reverse.split('').reverse().join('');
-    }
-    _uvQuoteCmdArg(arg) {
-        // Tool runner wraps child_process.spawn() and needs to apply the same quoting as
-        // Node in certain cases where the undocumented spawn option windowsVerbatimArguments
-        // is used.
-        //
-        // Since this function is a port of quote_cmd_arg from Node 4.x (technically, lib UV,
-        // see https://github.com/nodejs/node/blob/v4.x/deps/uv/src/win/process.c for details),
-        // pasting copyright notice from Node within this function:
-        //
-        //      Copyright Joyent, Inc. and other Node contributors. All rights reserved.
-        //
-        //      Permission is hereby granted, free of charge, to any person obtaining a copy
-        //      of this software and associated documentation files (the "Software"), to
-        //      deal in the Software without restriction, including without limitation the
-        //      rights to use, copy, modify, merge, publish, distribute, sublicense, and/or
-        //      sell copies of the Software, and to permit persons to whom the Software is
-        //      furnished to do so, subject to the following conditions:
-        //
-        //      The above copyright notice and this permission notice shall be included in
-        //      all copies or substantial portions of the Software.
-        //
-        //      THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
-        //      IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
-        //      FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
-        //      AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
-        //      LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING
-        //      FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS
-        //      IN THE SOFTWARE.
-        if (!arg) {
-            // Need double quotation for empty argument
-            return '""';
-        }
-        if (!arg.includes(' ') && !arg.includes('\t') && !arg.includes('"')) {
-            // No quotation needed
-            return arg;
-        }
-        if (!arg.includes('"') && !arg.includes('\\')) {
-            // No embedded double quotes or backslashes, so I can just wrap
-            // quote marks around the whole thing.
-            return `"${arg}"`;
-        }
-        // Expected input/output:
-        //   input : hello"world
-        //   output: "hello\"world"
-        //   input : hello""world
-        //   output: "hello\"\"world"
-        //   input : hello\world
-        //   output: hello\world
-        //   input : hello\\world
-        //   output: hello\\world
-        //   input : hello\"world
-        //   output: "hello\\\"world"
-        //   input : hello\\"world
-        //   output: "hello\\\\\"world"
-        //   input : hello world\
-        //   output: "hello world\\" - note the comment in libuv actually reads "hello world\"
-        //                             but it appears the comment is wrong, it should be "hello world\\"
-        let reverse = '"';
-        let quoteHit = true;
-        for (let i = arg.length; i > 0; i--) {
-            // walk the string in reverse
-            reverse += arg[i - 1];
-            if (quoteHit && arg[i - 1] === '\\') {
-                reverse += '\\';
-            }
-            else if (arg[i - 1] === '"') {
-                quoteHit = true;
-                reverse += '\\';
-            }
-            else {
-                quoteHit = false;
-            }
-        }
-        reverse += '"';
-        return reverse.split('').reverse().join('');
-    }
-    _cloneExecOptions(options) {
-        options = options || {};
-        const result = {
-            cwd: options.cwd || process.cwd(),
-            env: options.env || process.env,
-            silent: options.silent || false,
-            windowsVerbatimArguments: options.windowsVerbatimArguments || false,
-            failOnStdErr: options.failOnStdErr || false,
-            ignoreReturnCode: options.ignoreReturnCode || false,
-            delay: options.delay || 10000
-        };
-        result.outStream = options.outStream || process.stdout;
-        result.errStream = options.errStream || process.stderr;
-        return result;
-    }
-    _getSpawnOptions(options, toolPath) {
-        options = options || {};
-        const result = {};
-        result.cwd = options.cwd;
-        result.env = options.env;
-        result['windowsVerbatimArguments'] =
-            options.windowsVerbatimArguments || this._isCmdFile();
-        if (options.windowsVerbatimArguments) {
-            result.argv0 = `"${toolPath}"`;
-        }
-        return result;
-    }
-    /**
-     * Exec a tool.
-     * Output will be streamed to the live console.
-     * Returns promise with return code
-     *
-     * @param     tool     path to tool to exec
-     * @param     options  optional exec options.  See ExecOptions
-     * @returns   number
-     */
-    exec() {
-        return toolrunner_awaiter(this, void 0, void 0, function* () {
-            // root the tool path if it is unrooted and contains relative pathing
-            if (!isRooted(this.toolPath) &&
-                (this.toolPath.includes('/') ||
-                    (toolrunner_IS_WINDOWS && this.toolPath.includes('\\')))) {
-                // prefer options.cwd if it is specified, however options.cwd may also need to be rooted
-                this.toolPath = external_path_.resolve(process.cwd(), this.options.cwd || process.cwd(), this.toolPath);
-            }
-            // if the tool is only a file name, then resolve it from the PATH
-            // otherwise verify it exists (add extension on Windows if necessary)
-            this.toolPath = yield which(this.toolPath, true);
-            return new Promise((resolve, reject) => toolrunner_awaiter(this, void 0, void 0, function* () {
-                this._debug(`exec tool: ${this.toolPath}`);
-                this._debug('arguments:');
-                for (const arg of this.args) {
-                    this._debug(`   ${arg}`);
-                }
-                const optionsNonNull = this._cloneExecOptions(this.options);
-                if (!optionsNonNull.silent && optionsNonNull.outStream) {
-                    optionsNonNull.outStream.write(this._getCommandString(optionsNonNull) + external_os_.EOL);
-                }
-                const state = new ExecState(optionsNonNull, this.toolPath);
-                state.on('debug', (message) => {
-                    this._debug(message);
-                });
-                if (this.options.cwd && !(yield exists(this.options.cwd))) {
-                    return reject(new Error(`The cwd: ${this.options.cwd} does not exist!`));
-                }
-                const fileName = this._getSpawnFileName();
-                const cp = external_child_process_namespaceObject.spawn(fileName, this._getSpawnArgs(optionsNonNull), this._getSpawnOptions(this.options, fileName));
-                let stdbuffer = '';
-                if (cp.stdout) {
-                    cp.stdout.on('data', (data) => {
-                        if (this.options.listeners && this.options.listeners.stdout) {
-                            this.options.listeners.stdout(data);
-                        }
-                        if (!optionsNonNull.silent && optionsNonNull.outStream) {
-                            optionsNonNull.outStream.write(data);
-                        }
-                        stdbuffer = this._processLineBuffer(data, stdbuffer, (line) => {
-                            if (this.options.listeners && this.options.listeners.stdline) {
-                                this.options.listeners.stdline(line);
-                            }
-                        });
-                    });
-                }
-                let errbuffer = '';
-                if (cp.stderr) {
-                    cp.stderr.on('data', (data) => {
-                        state.processStderr = true;
-                        if (this.options.listeners && this.options.listeners.stderr) {
-                            this.options.listeners.stderr(data);
-                        }
-                        if (!optionsNonNull.silent &&
-                            optionsNonNull.errStream &&
-                            optionsNonNull.outStream) {
-                            const s = optionsNonNull.failOnStdErr
-                                ? optionsNonNull.errStream
-                                : optionsNonNull.outStream;
-                            s.write(data);
-                        }
-                        errbuffer = this._processLineBuffer(data, errbuffer, (line) => {
-                            if (this.options.listeners && this.options.listeners.errline) {
-                                this.options.listeners.errline(line);
-                            }
-                        });
-                    });
-                }
-                cp.on('error', (err) => {
-                    state.processError = err.message;
-                    state.processExited = true;
-                    state.processClosed = true;
-                    state.CheckComplete();
-                });
-                cp.on('exit', (code) => {
-                    state.processExitCode = code;
-                    state.processExited = true;
-                    this._debug(`Exit code ${code} received from tool '${this.toolPath}'`);
-                    state.CheckComplete();
-                });
-                cp.on('close', (code) => {
-                    state.processExitCode = code;
-                    state.processExited = true;
-                    state.processClosed = true;
-                    this._debug(`STDIO streams have closed for tool '${this.toolPath}'`);
-                    state.CheckComplete();
-                });
-                state.on('done', (error, exitCode) => {
-                    if (stdbuffer.length > 0) {
-                        this.emit('stdline', stdbuffer);
-                    }
-                    if (errbuffer.length > 0) {
-                        this.emit('errline', errbuffer);
-                    }
-                    cp.removeAllListeners();
-                    if (error) {
-                        reject(error);
-                    }
-                    else {
-                        resolve(exitCode);
-                    }
-                });
-                if (this.options.input) {
-                    if (!cp.stdin) {
-                        throw new Error('child process missing stdin');
-                    }
-                    cp.stdin.end(this.options.input);
-                }
-            }));
-        });
-    }
-}
-/**
- * Convert an arg string to an array of args. Handles escaping
- *
- * @param    argString   string of arguments
- * @returns  string[]    array of arguments
- */
-function argStringToArray(argString) {
-    const args = [];
-    let inQuotes = false;
-    let escaped = false;
-    let arg = '';
-    function append(c) {
-        // we only escape double quotes.
-        if (escaped && c !== '"') {
-            arg += '\\';
-        }
-        arg += c;
-        escaped = false;
-    }
-    for (let i = 0; i < argString.length; i++) {
-        const c = argString.charAt(i);
-        if (c === '"') {
-            if (!escaped) {
-                inQuotes = !inQuotes;
-            }
-            else {
-                append(c);
-            }
-            continue;
-        }
-        if (c === '\\' && escaped) {
-            append(c);
-            continue;
-        }
-        if (c === '\\' && inQuotes) {
-            escaped = true;
-            continue;
-        }
-        if (c === ' ' && !inQuotes) {
-            if (arg.length > 0) {
-                args.push(arg);
-                arg = '';
-            }
-            continue;
-        }
-        append(c);
-    }
-    if (arg.length > 0) {
-        args.push(arg.trim());
-    }
-    return args;
-}
-class ExecState extends external_events_namespaceObject.EventEmitter {
-    constructor(options, toolPath) {
-        super();
-        this.processClosed = false; // tracks whether the process has exited and stdio is closed
-        this.processError = '';
-        this.processExitCode = 0;
-        this.processExited = false; // tracks whether the process has exited
-        this.processStderr = false; // tracks whether stderr was written to
-        this.delay = 10000; // 10 seconds
-        this.done = false;
-        this.timeout = null;
-        if (!toolPath) {
-            throw new Error('toolPath must not be empty');
-        }
-        this.options = options;
-        this.toolPath = toolPath;
-        if (options.delay) {
-            this.delay = options.delay;
-        }
-    }
-    CheckComplete() {
-        if (this.done) {
-            return;
-        }
-        if (this.processClosed) {
-            this._setResult();
-        }
-        else if (this.processExited) {
-            this.timeout = (0,external_timers_namespaceObject.setTimeout)(ExecState.HandleTimeout, this.delay, this);
-        }
-    }
-    _debug(message) {
-        this.emit('debug', message);
-    }
-    _setResult() {
-        // determine whether there is an error
-        let error;
-        if (this.processExited) {
-            if (this.processError) {
-                error = new Error(`There was an error when attempting to execute the process '${this.toolPath}'. This may indicate the process failed to start. Error: ${this.processError}`);
-            }
-            else if (this.processExitCode !== 0 && !this.options.ignoreReturnCode) {
-                error = new Error(`The process '${this.toolPath}' failed with exit code ${this.processExitCode}`);
-            }
-            else if (this.processStderr && this.options.failOnStdErr) {
-                error = new Error(`The process '${this.toolPath}' failed because one or more lines were written to the STDERR stream`);
-            }
-        }
-        // clear the timeout
-        if (this.timeout) {
-            clearTimeout(this.timeout);
-            this.timeout = null;
-        }
-        this.done = true;
-        this.emit('done', error, this.processExitCode);
-    }
-    static HandleTimeout(state) {
-        if (state.done) {
-            return;
-        }
-        if (!state.processClosed && state.processExited) {
-            const message = `The STDIO streams did not close within ${state.delay / 1000} seconds of the exit event from process '${state.toolPath}'. This may indicate a child process inherited the STDIO streams and has not yet exited.`;
-            state._debug(message);
-        }
-        state._setResult();
-    }
-}
-//# sourceMappingURL=toolrunner.js.map
-;// CONCATENATED MODULE: ./node_modules/@actions/exec/lib/exec.js
-var exec_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
-    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
-    return new (P || (P = Promise))(function (resolve, reject) {
-        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
-        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
-        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
-        step((generator = generator.apply(thisArg, _arguments || [])).next());
-    });
-};
-
-
-/**
- * Exec a command.
- * Output will be streamed to the live console.
- * Returns promise with return code
- *
- * @param     commandLine        command to execute (can include additional args). Must be correctly escaped.
- * @param     args               optional arguments for tool. Escaping is handled by the lib.
- * @param     options            optional exec options.  See ExecOptions
- * @returns   Promise<number>    exit code
- */
-function exec_exec(commandLine, args, options) {
-    return exec_awaiter(this, void 0, void 0, function* () {
-        const commandArgs = tr.argStringToArray(commandLine);
-        if (commandArgs.length === 0) {
-            throw new Error(`Parameter 'commandLine' cannot be null or empty.`);
-        }
-        // Path to tool to execute should be first arg
-        const toolPath = commandArgs[0];
-        args = commandArgs.slice(1).concat(args || []);
-        const runner = new tr.ToolRunner(toolPath, args, options);
-        return runner.exec();
-    });
-}
-/**
- * Exec a command and get the output.
- * Output will be streamed to the live console.
- * Returns promise with the exit code and collected stdout and stderr
- *
- * @param     commandLine           command to execute (can include additional args). Must be correctly escaped.
- * @param     args                  optional arguments for tool. Escaping is handled by the lib.
- * @param     options               optional exec options.  See ExecOptions
- * @returns   Promise<ExecOutput>   exit code, stdout, and stderr
- */
-function getExecOutput(commandLine, args, options) {
-    return exec_awaiter(this, void 0, void 0, function* () {
-        var _a, _b;
-        let stdout = '';
-        let stderr = '';
-        //Using string decoder covers the case where a mult-byte character is split
-        const stdoutDecoder = new StringDecoder('utf8');
-        const stderrDecoder = new StringDecoder('utf8');
-        const originalStdoutListener = (_a = options === null || options === void 0 ? void 0 : options.listeners) === null || _a === void 0 ? void 0 : _a.stdout;
-        const originalStdErrListener = (_b = options === null || options === void 0 ? void 0 : options.listeners) === null || _b === void 0 ? void 0 : _b.stderr;
-        const stdErrListener = (data) => {
-            stderr += stderrDecoder.write(data);
-            if (originalStdErrListener) {
-                originalStdErrListener(data);
-            }
-        };
-        const stdOutListener = (data) => {
-            stdout += stdoutDecoder.write(data);
-            if (originalStdoutListener) {
-                originalStdoutListener(data);
-            }
-        };
-        const listeners = Object.assign(Object.assign({}, options === null || options === void 0 ? void 0 : options.listeners), { stdout: stdOutListener, stderr: stdErrListener });
-        const exitCode = yield exec_exec(commandLine, args, Object.assign(Object.assign({}, options), { listeners }));
-        //flush any remaining characters
-        stdout += stdoutDecoder.end();
-        stderr += stderrDecoder.end();
-        return {
-            exitCode,
-            stdout,
-            stderr
-        };
-    });
-}
-//# sourceMappingURL=exec.js.map
-;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/platform.js
-var platform_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
-    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
-    return new (P || (P = Promise))(function (resolve, reject) {
-        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
-        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
-        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
-        step((generator = generator.apply(thisArg, _arguments || [])).next());
-    });
-};
-
-
-const getWindowsInfo = () => platform_awaiter(void 0, void 0, void 0, function* () {
-    const { stdout: version } = yield exec.getExecOutput('powershell -command "(Get-CimInstance -ClassName Win32_OperatingSystem).Version"', undefined, {
-        silent: true
-    });
-    const { stdout: name } = yield exec.getExecOutput('powershell -command "(Get-CimInstance -ClassName Win32_OperatingSystem).Caption"', undefined, {
-        silent: true
-    });
-    return {
-        name: name.trim(),
-        version: version.trim()
-    };
-});
-const getMacOsInfo = () => platform_awaiter(void 0, void 0, void 0, function* () {
-    var _a, _b, _c, _d;
-    const { stdout } = yield exec.getExecOutput('sw_vers', undefined, {
-        silent: true
-    });
-    const version = (_b = (_a = stdout.match(/ProductVersion:\s*(.+)/)) === null || _a === void 0 ? void 0 : _a[1]) !== null && _b !== void 0 ? _b : '';
-    const name = (_d = (_c = stdout.match(/ProductName:\s*(.+)/)) === null || _c === void 0 ? void 0 : _c[1]) !== null && _d !== void 0 ? _d : '';
-    return {
-        name,
-        version
-    };
-});
-const getLinuxInfo = () => platform_awaiter(void 0, void 0, void 0, function* () {
-    const { stdout } = yield exec.getExecOutput('lsb_release', ['-i', '-r', '-s'], {
-        silent: true
-    });
-    const [name, version] = stdout.trim().split('\n');
-    return {
-        name,
-        version
-    };
-});
-const platform = external_os_.platform();
-const arch = external_os_.arch();
-const isWindows = platform === 'win32';
-const isMacOS = platform === 'darwin';
-const isLinux = platform === 'linux';
-function getDetails() {
-    return platform_awaiter(this, void 0, void 0, function* () {
-        return Object.assign(Object.assign({}, (yield (isWindows
-            ? getWindowsInfo()
-            : isMacOS
-                ? getMacOsInfo()
-                : getLinuxInfo()))), { platform,
-            arch,
-            isWindows,
-            isMacOS,
-            isLinux });
-    });
-}
-//# sourceMappingURL=platform.js.map
-;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/core.js
-var core_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
-    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
-    return new (P || (P = Promise))(function (resolve, reject) {
-        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
-        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
-        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
-        step((generator = generator.apply(thisArg, _arguments || [])).next());
-    });
-};
-
-
-
-
-
-
-/**
- * The code to exit an action
- */
-var ExitCode;
-(function (ExitCode) {
-    /**
-     * A code indicating that the action was successful
-     */
-    ExitCode[ExitCode["Success"] = 0] = "Success";
-    /**
-     * A code indicating that the action was a failure
-     */
-    ExitCode[ExitCode["Failure"] = 1] = "Failure";
-})(ExitCode || (ExitCode = {}));
-//-----------------------------------------------------------------------
-// Variables
-//-----------------------------------------------------------------------
-/**
- * Sets env variable for this action and future actions in the job
- * @param name the name of the variable to set
- * @param val the value of the variable. Non-string values will be converted to a string via JSON.stringify
- */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
-function exportVariable(name, val) {
-    const convertedVal = toCommandValue(val);
-    process.env[name] = convertedVal;
-    const filePath = process.env['GITHUB_ENV'] || '';
-    if (filePath) {
-        return issueFileCommand('ENV', prepareKeyValueMessage(name, val));
-    }
-    issueCommand('set-env', { name }, convertedVal);
-}
-/**
- * Registers a secret which will get masked from logs
- *
- * @param secret - Value of the secret to be masked
- * @remarks
- * This function instructs the Actions runner to mask the specified value in any
- * logs produced during the workflow run. Once registered, the secret value will
- * be replaced with asterisks (***) whenever it appears in console output, logs,
- * or error messages.
- *
- * This is useful for protecting sensitive information such as:
- * - API keys
- * - Access tokens
- * - Authentication credentials
- * - URL parameters containing signatures (SAS tokens)
- *
- * Note that masking only affects future logs; any previous appearances of the
- * secret in logs before calling this function will remain unmasked.
- *
- * @example
- * ```typescript
- * // Register an API token as a secret
- * const apiToken = "abc123xyz456";
- * setSecret(apiToken);
- *
- * // Now any logs containing this value will show *** instead
- * console.log(`Using token: ${apiToken}`); // Outputs: "Using token: ***"
- * ```
- */
-function core_setSecret(secret) {
-    command_issueCommand('add-mask', {}, secret);
-}
-/**
- * Prepends inputPath to the PATH (for this action and future actions)
- * @param inputPath
- */
-function addPath(inputPath) {
-    const filePath = process.env['GITHUB_PATH'] || '';
-    if (filePath) {
-        file_command_issueFileCommand('PATH', inputPath);
-    }
-    else {
-        command_issueCommand('add-path', {}, inputPath);
-    }
-    process.env['PATH'] = `${inputPath}${external_path_.delimiter}${process.env['PATH']}`;
-}
-/**
- * Gets the value of an input.
- * Unless trimWhitespace is set to false in InputOptions, the value is also trimmed.
- * Returns an empty string if the value is not defined.
- *
- * @param     name     name of the input to get
- * @param     options  optional. See InputOptions.
- * @returns   string
- */
-function getInput(name, options) {
-    const val = process.env[`INPUT_${name.replace(/ /g, '_').toUpperCase()}`] || '';
-    if (options && options.required && !val) {
-        throw new Error(`Input required and not supplied: ${name}`);
-    }
-    if (options && options.trimWhitespace === false) {
-        return val;
-    }
-    return val.trim();
-}
-/**
- * Gets the values of an multiline input.  Each value is also trimmed.
- *
- * @param     name     name of the input to get
- * @param     options  optional. See InputOptions.
- * @returns   string[]
- *
- */
-function getMultilineInput(name, options) {
-    const inputs = getInput(name, options)
-        .split('\n')
-        .filter(x => x !== '');
-    if (options && options.trimWhitespace === false) {
-        return inputs;
-    }
-    return inputs.map(input => input.trim());
-}
-/**
- * Gets the input value of the boolean type in the YAML 1.2 "core schema" specification.
- * Support boolean input list: `true | True | TRUE | false | False | FALSE` .
- * The return value is also in boolean type.
- * ref: https://yaml.org/spec/1.2/spec.html#id2804923
- *
- * @param     name     name of the input to get
- * @param     options  optional. See InputOptions.
- * @returns   boolean
- */
-function getBooleanInput(name, options) {
-    const trueValue = ['true', 'True', 'TRUE'];
-    const falseValue = ['false', 'False', 'FALSE'];
-    const val = getInput(name, options);
-    if (trueValue.includes(val))
-        return true;
-    if (falseValue.includes(val))
-        return false;
-    throw new TypeError(`Input does not meet YAML 1.2 "Core Schema" specification: ${name}\n` +
-        `Support boolean input list: \`true | True | TRUE | false | False | FALSE\``);
-}
-/**
- * Sets the value of an output.
- *
- * @param     name     name of the output to set
- * @param     value    value to store. Non-string values will be converted to a string via JSON.stringify
- */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
-function setOutput(name, value) {
-    const filePath = process.env['GITHUB_OUTPUT'] || '';
-    if (filePath) {
-        return file_command_issueFileCommand('OUTPUT', file_command_prepareKeyValueMessage(name, value));
-    }
-    process.stdout.write(external_os_.EOL);
-    command_issueCommand('set-output', { name }, utils_toCommandValue(value));
-}
-/**
- * Enables or disables the echoing of commands into stdout for the rest of the step.
- * Echoing is disabled by default if ACTIONS_STEP_DEBUG is not set.
- *
- */
-function setCommandEcho(enabled) {
-    issue('echo', enabled ? 'on' : 'off');
-}
-//-----------------------------------------------------------------------
-// Results
-//-----------------------------------------------------------------------
-/**
- * Sets the action status to failed.
- * When the action exits it will be with an exit code of 1
- * @param message add error issue message
- */
-function setFailed(message) {
-    process.exitCode = ExitCode.Failure;
-    core_error(message);
-}
-//-----------------------------------------------------------------------
-// Logging Commands
-//-----------------------------------------------------------------------
-/**
- * Gets whether Actions Step Debug is on or not
- */
-function isDebug() {
-    return process.env['RUNNER_DEBUG'] === '1';
-}
-/**
- * Writes debug message to user log
- * @param message debug message
- */
-function core_debug(message) {
-    command_issueCommand('debug', {}, message);
-}
-/**
- * Adds an error issue
- * @param message error issue message. Errors will be converted to string via toString()
- * @param properties optional properties to add to the annotation.
- */
-function core_error(message, properties = {}) {
-    command_issueCommand('error', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
-}
-/**
- * Adds a warning issue
- * @param message warning issue message. Errors will be converted to string via toString()
- * @param properties optional properties to add to the annotation.
- */
-function warning(message, properties = {}) {
-    command_issueCommand('warning', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
-}
-/**
- * Adds a notice issue
- * @param message notice issue message. Errors will be converted to string via toString()
- * @param properties optional properties to add to the annotation.
- */
-function notice(message, properties = {}) {
-    command_issueCommand('notice', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
-}
-/**
- * Writes info to log with console.log.
- * @param message info message
- */
-function info(message) {
-    process.stdout.write(message + external_os_.EOL);
-}
-/**
- * Begin an output group.
- *
- * Output until the next `groupEnd` will be foldable in this group
- *
- * @param name The name of the output group
- */
-function startGroup(name) {
-    command_issue('group', name);
-}
-/**
- * End an output group.
- */
-function endGroup() {
-    command_issue('endgroup');
-}
-/**
- * Wrap an asynchronous function call in a group.
- *
- * Returns the same type as the function itself.
- *
- * @param name The name of the group
- * @param fn The function to wrap in the group
- */
-function group(name, fn) {
-    return core_awaiter(this, void 0, void 0, function* () {
-        startGroup(name);
-        let result;
-        try {
-            result = yield fn();
-        }
-        finally {
-            endGroup();
-        }
-        return result;
-    });
-}
-//-----------------------------------------------------------------------
-// Wrapper action state
-//-----------------------------------------------------------------------
-/**
- * Saves state for current action, the state can only be retrieved by this action's post job execution.
- *
- * @param     name     name of the state to store
- * @param     value    value to store. Non-string values will be converted to a string via JSON.stringify
- */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
-function saveState(name, value) {
-    const filePath = process.env['GITHUB_STATE'] || '';
-    if (filePath) {
-        return issueFileCommand('STATE', prepareKeyValueMessage(name, value));
-    }
-    issueCommand('save-state', { name }, toCommandValue(value));
-}
-/**
- * Gets the value of an state set by this action's main execution.
- *
- * @param     name     name of the state to get
- * @returns   string
- */
-function getState(name) {
-    return process.env[`STATE_${name}`] || '';
-}
-function getIDToken(aud) {
-    return core_awaiter(this, void 0, void 0, function* () {
-        return yield OidcClient.getIDToken(aud);
-    });
-}
-/**
- * Summary exports
- */
-
-/**
- * @deprecated use core.summary
- */
-
-/**
- * Path exports
- */
-
-/**
- * Platform utilities exports
- */
-
-//# sourceMappingURL=core.js.map
-// EXTERNAL MODULE: ./src/errors.ts
-var errors = __nccwpck_require__(3916);
-// EXTERNAL MODULE: ./src/install/release-proof.ts + 4 modules
-var release_proof = __nccwpck_require__(1384);
-// EXTERNAL MODULE: ./src/kubernetes/platform.ts
-var kubernetes_platform = __nccwpck_require__(9065);
-;// CONCATENATED MODULE: ./src/escape.ts
-/**
- * C0 and C1 controls, line and paragraph separators, and the characters that reorder text:
- * nothing from outside may end a line, move the cursor, or be read in another order.
- */
-const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/gu;
-/**
- * One line of a log: what cannot be printed is written as `\u{…}`, and nothing is left that the
- * runner would take for a workflow command (`::…::` at the start, `##[…]` anywhere).
- */
-function escapeLogLine(text) {
-    return text
-        .replace(UNPRINTABLE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)
-        .replaceAll('##[', '## [')
-        .replace(/^(\s*)::/, '$1: :');
-}
-/** Text inside HTML inside GitHub's Markdown: every character that means something is an entity. */
-function escapeHtml(text) {
-    return escapeLogLine(text).replace(/[&<>"'`*_~|\\[\]()#!@:]/g, (character) => `&#${String(character.charCodeAt(0))};`);
-}
-
-;// CONCATENATED MODULE: ./src/report.ts
-
-
-
-
-
-/** A line of progress at most this often, in milliseconds. */
-const PROGRESS_INTERVAL = 5_000;
-const PUBLIC_LOG = 'https://rekor.sigstore.dev/';
-/** Everything that a run shows. Whatever comes from outside is escaped here, and only here. */
-class Report {
-    #lastProgress = new Map();
-    info(message) {
-        info(escapeLogLine(message));
-    }
-    debug(message) {
-        core_debug(escapeLogLine(message));
-    }
-    #notice(title, message) {
-        notice(escapeLogLine(message), { title });
-    }
-    warning(title, message) {
-        warning(escapeLogLine(message), { title });
-    }
-    progress(what, received, total) {
-        const now = performance.now();
-        const last = this.#lastProgress.get(what);
-        if (last === undefined) {
-            this.#lastProgress.set(what, now);
-        }
-        else if (now - last >= PROGRESS_INTERVAL) {
-            this.#lastProgress.set(what, now);
-            const percent = total === undefined ? '' : ` (${String(Math.floor((received / total) * 100))} %)`;
-            this.info(`${what}: ${megabytes(received)} downloaded${percent}`);
-        }
-    }
-    /** Takes over from the early journal, and hides and says what must be hidden and said first. */
-    begin(inputs, early) {
-        if (inputs.downloadToken !== undefined) {
-            core_setSecret(inputs.downloadToken);
-        }
-        early.continueIn(this);
-        if (inputs.ignoredVersionFile !== undefined) {
-            this.#notice('version-file is not read', `"version" is given, so ${inputs.ignoredVersionFile} does not count.`);
-        }
-    }
-    /** One annotation, and a paragraph in the summary: code, cause, next step. */
-    async failure(error) {
-        const known = error instanceof errors/* SetupError */.w3 ? error : undefined;
-        const code = known?.code ?? 'UNEXPECTED';
-        const hint = known?.hint ?? 'This is a defect of the action: please report it with the log of this run.';
-        const message = known?.message ?? (0,errors/* explain */.WE)(error);
-        process.exitCode = ExitCode.Failure;
-        core_error(`${escapeLogLine(message)}\n${escapeLogLine(hint)}`, {
-            title: `setup-verified-kubectl: ${code}`,
-        });
-        if (error instanceof Error && error.stack !== undefined) {
-            core_debug(error.stack.split('\n').map(escapeLogLine).join('\n'));
-        }
-        summary
-            .addHeading('Nothing was installed', 3)
-            .addRaw(`<p><b>${code}</b>: ${escapeHtml(message)}</p><p>${escapeHtml(hint)}</p>`, true);
-        await this.#writeSummary();
-    }
-    /** The log of one tool, in the words of cosign. */
-    #tool(installed, report) {
-        startGroup(escapeLogLine(`${report.tool} ${report.version} (${report.platform})`));
-        this.info(`tlog entry verified with uuid: ${report['log-entry-uuid']} index: ${report['log-index']}`);
-        this.info('Verified OK');
-        this.info(`Signed by: ${report['certificate-identity']}`);
-        this.info(`Issuer: ${report['certificate-oidc-issuer']}`);
-        this.info(`Signed at: ${report['integrated-time']}`);
-        this.info(`Release: ${report['release-proof']}`);
-        this.info(`SHA-256: ${report.sha256} (${megabytes(report.size)})`);
-        this.info(`Source: ${SOURCES[report.source]}`);
-        this.info(`Took: ${durationsText(report['durations-ms'])}`);
-        this.info(`Path: ${report.path}`);
-        this.info(`Evidence: ${installed.cacheEntry.files().bundle}`);
-        endGroup();
-    }
-    /** Outputs, summary, and `PATH` as the very last thing: what fails before leaves it alone. */
-    async success(inputs, installed, durations) {
-        const reports = installed.map((one) => toolReport(one, inputs, durations));
-        installed.forEach((one, index) => {
-            const report = reports[index];
-            if (report !== undefined) {
-                this.#tool(one, report);
-            }
-        });
-        setOutputs(reports);
-        addToSummary(reports, inputs);
-        await this.#writeSummary();
-        for (const { folder } of installed) {
-            addPath(folder);
-        }
-    }
-    /** A runner without job summaries must not make a run fail that has succeeded. */
-    async #writeSummary() {
-        try {
-            await summary.write();
-        }
-        catch (error) {
-            this.info(`There is no job summary: ${(0,errors/* explain */.WE)(error)}`);
-        }
-    }
-}
-function toolReport({ tool, cacheEntry: cacheEntry, verified, ...one }, inputs, { resolve, install }) {
-    const files = cacheEntry.files();
-    return {
-        tool,
-        version: cacheEntry.version,
-        platform: (0,kubernetes_platform/* platformName */.$r)(inputs.platform),
-        path: files.binary,
-        'bundle-path': files.bundle,
-        sha256: verified.file.sha256.toString('hex'),
-        size: verified.file.size,
-        source: one.origin,
-        'certificate-identity': verified.identity.subjectAlternativeName,
-        'certificate-oidc-issuer': verified.identity.issuer,
-        'log-entry-uuid': verified.uuid,
-        'log-index': verified.logIndex,
-        'integrated-time': verified.signedAt.toISOString(),
-        'release-proof': (0,release_proof.describeReleaseProof)(one.releaseProof),
-        recovered: one.recovered ?? null,
-        'cache-hit': one.origin === 'cache',
-        'durations-ms': {
-            resolve: Math.round(resolve),
-            download: one.durations.download === undefined ? null : Math.round(one.durations.download),
-            verify: Math.round(one.durations.verify),
-            install: Math.round(install),
-        },
-    };
-}
-function setOutputs(reports) {
-    const main = reports.find(({ tool }) => tool === 'kubectl') ?? reports[0];
-    if (main === undefined) {
-        return;
-    }
-    for (const { tool, path } of reports) {
-        setOutput(`${tool}-path`, path);
-    }
-    setOutput('version', main.version);
-    setOutput('cache-hit', String(reports.every((report) => report['cache-hit'])));
-    for (const name of [
-        'sha256',
-        'certificate-identity',
-        'certificate-oidc-issuer',
-        'log-index',
-        'log-entry-uuid',
-        'integrated-time',
-        'bundle-path',
-    ]) {
-        setOutput(name, main[name]);
-    }
-    setOutput('report', JSON.stringify(reports));
-}
-function addToSummary(reports, inputs) {
-    summary.addHeading('Verified Kubernetes tools', 3);
-    for (const report of reports) {
-        const rows = [
-            [
-                'Tool',
-                `<b>${escapeHtml(`${report.tool} ${report.version}`)}</b> for ${escapeHtml(report.platform)}`,
-            ],
-            ['SHA-256', `<code>${escapeHtml(report.sha256)}</code>`],
-            ['Signed by', escapeHtml(report['certificate-identity'])],
-            ['Issuer', escapeHtml(report['certificate-oidc-issuer'])],
-            ['Signed at', escapeHtml(report['integrated-time'])],
-            ['Log entry', logEntry(report, inputs)],
-            ['Release', escapeHtml(report['release-proof'])],
-            ['Source', escapeHtml(SOURCES[report.source])],
-            ['Took', escapeHtml(durationsText(report['durations-ms']))],
-            ...(report.recovered === null
-                ? []
-                : [['Broken publication', escapeHtml(report.recovered)]]),
-        ];
-        summary.addTable(rows.map(([name, value]) => [{ data: name, header: true }, value]));
-    }
-}
-const SOURCES = {
-    download: 'downloaded',
-    cache: 'tool cache, verified again',
-    preinstalled: 'a copy that was on this machine, verified',
-};
-function durationsText({ resolve, download, verify, install }) {
-    return [
-        `choosing the version ${seconds(resolve)}`,
-        ...(download === null ? [] : [`download ${seconds(download)}`]),
-        `verification ${seconds(verify)}`,
-        `installation ${seconds(install)}`,
-    ].join(', ');
-}
-function seconds(milliseconds) {
-    return `${(milliseconds / 1000).toFixed(2)} s`;
-}
-function logEntry(report, inputs) {
-    const index = escapeHtml(report['log-index']);
-    const uuid = `<code>${escapeHtml(report['log-entry-uuid'])}</code>`;
-    return inputs.rekorUrl.href === PUBLIC_LOG
-        ? `<a href="https://search.sigstore.dev/?logIndex=${index}">${index}</a>, ${uuid}`
-        : `${index}, ${uuid}`;
-}
-function megabytes(bytes) {
-    return `${(bytes / 1e6).toFixed(1)} MB`;
-}
-
-
-/***/ }),
-
-/***/ 1148:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  run: () => (/* binding */ run)
-});
-
-// EXTERNAL MODULE: external "node:fs"
-var external_node_fs_ = __nccwpck_require__(3024);
-// EXTERNAL MODULE: external "node:fs/promises"
-var promises_ = __nccwpck_require__(1455);
-// EXTERNAL MODULE: external "node:path"
-var external_node_path_ = __nccwpck_require__(6760);
-var external_node_path_default = /*#__PURE__*/__nccwpck_require__.n(external_node_path_);
-// EXTERNAL MODULE: external "node:timers/promises"
-var external_node_timers_promises_ = __nccwpck_require__(8500);
-;// CONCATENATED MODULE: ./node_modules/yocto-queue/index.js
-/*
-How it works:
-`this.#head` is an instance of `Node` which keeps track of its current value and nests another instance of `Node` that keeps the value that comes after it. When a value is provided to `.enqueue()`, the code needs to iterate through `this.#head`, going deeper and deeper to find the last value. However, iterating through every single item is slow. This problem is solved by saving a reference to the last value as `this.#tail` so that it can reference it to add a new value.
-*/
-
-class Node {
-	value;
-	next;
-
-	constructor(value) {
-		this.value = value;
-	}
-}
-
-class Queue {
-	#head;
-	#tail;
-	#size;
-
-	constructor() {
-		this.clear();
-	}
-
-	enqueue(value) {
-		const node = new Node(value);
-
-		if (this.#head) {
-			this.#tail.next = node;
-			this.#tail = node;
-		} else {
-			this.#head = node;
-			this.#tail = node;
-		}
-
-		this.#size++;
-	}
-
-	dequeue() {
-		const current = this.#head;
-		if (!current) {
-			return;
-		}
-
-		this.#head = this.#head.next;
-		this.#size--;
-
-		// Clean up tail reference when queue becomes empty
-		if (!this.#head) {
-			this.#tail = undefined;
-		}
-
-		return current.value;
-	}
-
-	peek() {
-		if (!this.#head) {
-			return;
-		}
-
-		return this.#head.value;
-
-		// TODO: Node.js 18.
-		// return this.#head?.value;
-	}
-
-	clear() {
-		this.#head = undefined;
-		this.#tail = undefined;
-		this.#size = 0;
-	}
-
-	get size() {
-		return this.#size;
-	}
-
-	* [Symbol.iterator]() {
-		let current = this.#head;
-
-		while (current) {
-			yield current.value;
-			current = current.next;
-		}
-	}
-
-	* drain() {
-		while (this.#head) {
-			yield this.dequeue();
-		}
-	}
-}
-
-;// CONCATENATED MODULE: ./node_modules/p-limit/index.js
-
-
-function pLimit(concurrency) {
-	let rejectOnClear = false;
-
-	if (typeof concurrency === 'object') {
-		({concurrency, rejectOnClear = false} = concurrency);
-	}
-
-	validateConcurrency(concurrency);
-
-	if (typeof rejectOnClear !== 'boolean') {
-		throw new TypeError('Expected `rejectOnClear` to be a boolean');
-	}
-
-	const queue = new Queue();
-	let activeCount = 0;
-
-	const resumeNext = () => {
-		// Process the next queued function if we're under the concurrency limit
-		if (activeCount < concurrency && queue.size > 0) {
-			activeCount++;
-			queue.dequeue().run();
-		}
-	};
-
-	const next = () => {
-		activeCount--;
-		resumeNext();
-	};
-
-	const run = async (function_, resolve, arguments_) => {
-		// Execute the function and capture the result promise
-		const result = (async () => function_(...arguments_))();
-
-		// Resolve immediately with the promise (don't wait for completion)
-		resolve(result);
-
-		// Wait for the function to complete (success or failure)
-		// We catch errors here to prevent unhandled rejections,
-		// but the original promise rejection is preserved for the caller
-		try {
-			await result;
-		} catch {}
-
-		// Decrement active count and process next queued function
-		next();
-	};
-
-	const enqueue = (function_, resolve, reject, arguments_) => {
-		const queueItem = {reject};
-
-		// Queue the internal resolve function instead of the run function
-		// to preserve the asynchronous execution context.
-		new Promise(internalResolve => { // eslint-disable-line promise/param-names
-			queueItem.run = internalResolve;
-			queue.enqueue(queueItem);
-		}).then(run.bind(undefined, function_, resolve, arguments_)); // eslint-disable-line promise/prefer-await-to-then
-
-		// Start processing immediately if we haven't reached the concurrency limit
-		if (activeCount < concurrency) {
-			resumeNext();
-		}
-	};
-
-	const generator = (function_, ...arguments_) => new Promise((resolve, reject) => {
-		enqueue(function_, resolve, reject, arguments_);
-	});
-
-	Object.defineProperties(generator, {
-		activeCount: {
-			get: () => activeCount,
-		},
-		pendingCount: {
-			get: () => queue.size,
-		},
-		clearQueue: {
-			value() {
-				if (!rejectOnClear) {
-					queue.clear();
-					return;
-				}
-
-				const abortError = AbortSignal.abort().reason;
-
-				while (queue.size > 0) {
-					queue.dequeue().reject(abortError);
-				}
-			},
-		},
-		concurrency: {
-			get: () => concurrency,
-
-			set(newConcurrency) {
-				validateConcurrency(newConcurrency);
-				concurrency = newConcurrency;
-
-				queueMicrotask(() => {
-					// eslint-disable-next-line no-unmodified-loop-condition
-					while (activeCount < concurrency && queue.size > 0) {
-						resumeNext();
-					}
-				});
-			},
-		},
-		map: {
-			async value(iterable, function_) {
-				const promises = [];
-
-				try {
-					Array.from(iterable, (value, index) => {
-						const promise = generator(function_, value, index);
-						promises.push(promise);
-						return promise;
-					});
-				} catch (error) {
-					// The iterable threw, so `Promise.all` never observes the already scheduled promises. Observe them here to avoid unhandled rejections.
-					for (const promise of promises) {
-						promise.catch(() => {}); // eslint-disable-line promise/prefer-await-to-then
-					}
-
-					throw error;
-				}
-
-				return Promise.all(promises);
-			},
-		},
-	});
-
-	return generator;
-}
-
-function limitFunction(function_, options) {
-	const limit = pLimit(options);
-
-	const limitedFunction = (...arguments_) => limit(() => function_(...arguments_));
-	Object.defineProperty(limitedFunction, 'clearQueue', {
-		value: limit.clearQueue,
-	});
-
-	return limitedFunction;
-}
-
-function validateConcurrency(concurrency) {
-	if (!((Number.isInteger(concurrency) || concurrency === Number.POSITIVE_INFINITY) && concurrency > 0)) {
-		throw new TypeError('Expected `concurrency` to be a number from 1 and up');
-	}
-}
-
-// EXTERNAL MODULE: ./src/errors.ts
-var errors = __nccwpck_require__(3916);
-// EXTERNAL MODULE: external "node:url"
-var external_node_url_ = __nccwpck_require__(3136);
-// EXTERNAL MODULE: ./src/kubernetes/platform.ts
-var kubernetes_platform = __nccwpck_require__(9065);
-// EXTERNAL MODULE: ./src/kubernetes/version.ts
-var kubernetes_version = __nccwpck_require__(304);
 ;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/error.js
 /*!
  * Copyright (c) Squirrel Chat et al., All rights reserved.
@@ -18240,16 +14390,20 @@ const MAX_FILE_BYTES = 1 << 20;
  * Reads the version that a repository pins in a file of its own: `.tool-versions` (asdf),
  * `mise.toml`, `go.mod`, or plain text such as `.kubectl-version`.
  *
- * @param file where it is
+ * Whoever opens a pull request chooses what the path leads to. So the file must be inside the
+ * workspace when every link is resolved, and no message repeats anything that is in it.
+ *
+ * @param file its absolute path
  * @param shown the path as the user wrote it, for messages
+ * @param workspace the folder that the file must be in, an absolute path
  * @throws {SetupError} INVALID_INPUT, naming file and line
  */
-function readVersionFile(file, shown) {
-    return parseVersionFile(external_node_path_default().basename(file), readText(file, shown), shown);
+function readVersionFile(file, shown, workspace) {
+    return parseVersionFile(external_node_path_default().basename(file), readText(file, shown, workspace), shown);
 }
 /**
  * @param name of the file, by which its format is known
- * @throws {SetupError} INVALID_INPUT
+ * @throws {SetupError} INVALID_INPUT, naming the line, and repeating nothing of the text
  */
 function parseVersionFile(name, text, shown) {
     const lines = text.split(/\r?\n/);
@@ -18336,7 +14490,8 @@ function parseTomlText(lines, shown) {
         return parse(lines.join('\n'));
     }
     catch (error) {
-        throw invalid(shown, lineOf(error), `is not TOML: ${(0,errors/* explain */.WE)(error).split('\n', 1).join('')}`);
+        // The error's own message, like the error itself, quotes the text.
+        throw invalid(shown, lineOf(error), 'is not TOML');
     }
 }
 function lineOf(error) {
@@ -18370,7 +14525,7 @@ function parseGoMod(lines, shown) {
     for (const name of STAGING_MODULES) {
         const requirement = required.find(({ module }) => module === name);
         if (requirement !== undefined) {
-            return kubernetesVersion(replaced(requirement, statements), shown);
+            return kubernetesVersion(name, replaced(requirement, statements), shown);
         }
     }
     return undefined;
@@ -18414,12 +14569,12 @@ function replaced(requirement, statements) {
     }
     return requirement;
 }
-function kubernetesVersion({ module, version, line }, shown) {
+/** @param name of the module that is required, one of ours: its replacement may have any name */
+function kubernetesVersion(name, { version, line }, shown) {
     const [, major, rest] = /^v([01])\.(\d+\.\d+(?:-(?:alpha|beta|rc)\.\d+)?)$/.exec(version) ?? [];
     const isRelease = rest !== undefined && (major === '1' || !rest.startsWith('0.'));
     if (!isRelease) {
-        const found = version === '' ? 'no version' : JSON.stringify(version);
-        throw invalid(shown, line, `has ${module} at ${found}, which belongs to no Kubernetes release`);
+        throw invalid(shown, line, `requires ${name} at a version that belongs to no Kubernetes release`);
     }
     return { version: `1.${rest}`, line };
 }
@@ -18432,2710 +14587,123 @@ function firstOf(lines, versionOf) {
     }
     return undefined;
 }
-function readText(file, shown) {
+function readText(file, shown, workspace) {
     try {
-        const found = (0,external_node_fs_.statSync)(file);
+        // The native one also gives names the case that they have on disk, where case makes no difference.
+        const real = external_node_fs_namespaceObject.realpathSync.native(file);
+        if (!isInside(real, external_node_fs_namespaceObject.realpathSync.native(workspace))) {
+            throw new OutsideError();
+        }
+        const found = (0,external_node_fs_namespaceObject.statSync)(real);
         if (!found.isFile()) {
             throw new Error('it is not a file'); // To read a pipe or a device could take for ever.
         }
         if (found.size > MAX_FILE_BYTES) {
             throw new Error(`it is larger than ${String(MAX_FILE_BYTES)} bytes`);
         }
-        return (0,external_node_fs_.readFileSync)(file, 'utf8');
+        return (0,external_node_fs_namespaceObject.readFileSync)(real, 'utf8');
     }
     catch (error) {
-        throw new errors/* SetupError */.w3('INVALID_INPUT', `input "version-file": ${JSON.stringify(shown)} cannot be read: ${(0,errors/* explain */.WE)(error)}`, 'Accepted is the path of a file in the repository, and the repository must be checked out before this step.', error);
+        const problem = error instanceof OutsideError ? error.message : `cannot be read: ${explain(error)}`;
+        throw new SetupError('INVALID_INPUT', `input "version-file": ${JSON.stringify(shown)} ${problem}`, 'Accepted is the path of a file in the repository, and the repository must be checked out before this step.', error);
+    }
+}
+/** Both without links. */
+function isInside(file, folder) {
+    const relative = external_node_path_default().relative(folder, file);
+    const [first] = relative.split((external_node_path_default()).sep);
+    return first !== '..' && !external_node_path_default().isAbsolute(relative); // Absolute: on another drive of Windows.
+}
+class OutsideError extends Error {
+    constructor() {
+        super('is outside of the workspace');
     }
 }
 function invalid(shown, line, problem) {
-    return new errors/* SetupError */.w3('INVALID_INPUT', `input "version-file": ${JSON.stringify(shown)}, line ${String(line)}, ${problem}`, 'Accepted are .tool-versions, mise.toml, go.mod, and plain text files with a version.');
+    return new SetupError('INVALID_INPUT', `input "version-file": ${JSON.stringify(shown)}, line ${String(line)}, ${problem}`, 'Accepted are .tool-versions, mise.toml, go.mod, and plain text files with a version.');
 }
 
-// EXTERNAL MODULE: ./src/sigstore/trust/public-instance.ts
-var public_instance = __nccwpck_require__(7820);
-// EXTERNAL MODULE: ./src/files/errors.ts
-var files_errors = __nccwpck_require__(7384);
-// EXTERNAL MODULE: ./src/transfer/retry.ts + 2 modules
-var retry = __nccwpck_require__(8280);
-// EXTERNAL MODULE: ./src/transfer/errors.ts
-var transfer_errors = __nccwpck_require__(6508);
-;// CONCATENATED MODULE: ./src/transfer/http.ts
-
-
-
-
-
-
-const MAX_REDIRECTS = 5;
-/** Connections per host for small objects: a handshake costs more than waiting one's turn. */
-const SMALL_SOCKETS = 2;
-/**
- * The one HTTP client. It honours `https_proxy`, `http_proxy` and `no_proxy`, keeps connections
- * alive, follows a bounded number of redirects and never from https to http, and refuses
- * compressed bodies, so that a bound in bytes is a bound.
- */
-class HttpClient {
-    limits;
-    signal;
-    #options;
-    #agents = new Map();
-    constructor(options) {
-        this.#options = options;
-        this.limits = options.limits;
-        this.signal = options.signal;
-    }
-    /**
-     * Reads a small object whole, with retries.
-     *
-     * @param url https, http on loopback, or file
-     * @param maxBytes more than these are never read: the transfer fails
-     * @throws {TransferError}
-     */
-    async read(url, maxBytes, options = {}) {
-        const method = options.method ?? 'GET';
-        const { limits: limits, signal } = this;
-        return (0,retry/* withRetries */.L)(method, url, limits.metadataTimeout, limits, signal, async (trySignal) => {
-            const response = await this.open(url, options, trySignal);
-            const pieces = [];
-            let size = 0;
-            for await (const piece of response.body) {
-                size += piece.length;
-                if (size > maxBytes) {
-                    throw new files_errors/* TooLargeError */.qB(maxBytes);
-                }
-                pieces.push(piece);
-            }
-            return Buffer.concat(pieces, size);
-        });
-    }
-    /**
-     * Like {@link read}, but undefined where the other side says that there is no such object.
-     *
-     * @throws {TransferError}
-     */
-    async readIfPresent(url, maxBytes) {
-        try {
-            return await this.read(url, maxBytes);
-        }
-        catch (error) {
-            if (error instanceof transfer_errors/* TransferError */.aG && error.notFound) {
-                return undefined;
-            }
-            throw error;
-        }
-    }
-    /**
-     * One request, redirects followed, no retries.
-     *
-     * @throws {StatusError} for a status other than 2xx
-     * @throws {NonRetryableError} for what a retry cannot mend
-     */
-    async open(url, options, signal) {
-        if (url.protocol === 'file:') {
-            return openFile(url, signal);
-        }
-        let target = url;
-        let withToken = true;
-        for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-            assertTransport(target);
-            // Once a redirect has left the token's origin, nobody further along the way gets to see it.
-            withToken &&= target.origin === this.#options.token?.origin;
-            const response = await this.#request(target, options, withToken, signal);
-            const location = redirectTarget(response, target);
-            if (location === undefined) {
-                return accepted(response);
-            }
-            response.destroy();
-            if (target.protocol === 'https:' && location.protocol !== 'https:') {
-                throw new transfer_errors/* NonRetryableError */.OI(`redirected from https to ${(0,retry/* withoutSecrets */.c)(location)}`);
-            }
-            target = location;
-        }
-        throw new transfer_errors/* NonRetryableError */.OI(`more than ${String(MAX_REDIRECTS)} redirects`);
-    }
-    #agent(isSecure, lane, byProxy) {
-        const key = `${String(isSecure)} ${lane} ${String(byProxy)}`;
-        const known = this.#agents.get(key);
-        if (known !== undefined) {
-            return known;
-        }
-        const { Agent } = isSecure ? builtin('node:https') : builtin('node:http');
-        const agent = new Agent({
-            keepAlive: true,
-            ...(lane === 'small' ? { maxSockets: SMALL_SOCKETS } : {}),
-            ...(byProxy ? { proxyEnv: { ...this.#options.proxyEnvironment } } : {}),
-        });
-        this.#agents.set(key, agent);
-        return agent;
-    }
-    #request(url, options, withToken, signal) {
-        const started = performance.now();
-        const method = options.method ?? 'GET';
-        const record = (outcome) => {
-            const duration = performance.now() - started;
-            this.#options.onRequest({ method, url: (0,retry/* withoutSecrets */.c)(url), outcome, duration });
-        };
-        const body = options.json === undefined ? undefined : JSON.stringify(options.json);
-        const headers = {
-            'user-agent': this.#options.userAgent,
-            'accept-encoding': 'identity',
-            accept: body === undefined ? '*/*' : 'application/json',
-            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-            ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
-            ...(withToken ? { authorization: `Bearer ${this.#options.token?.value ?? ''}` } : {}),
-            ...options.headers,
-        };
-        return new Promise((resolve, reject) => {
-            const isSecure = url.protocol === 'https:';
-            // In the clear a token goes to this machine alone, and not by way of a proxy.
-            const agent = this.#agent(isSecure, options.lane ?? 'small', isSecure || !withToken);
-            const { request: start } = isSecure ? builtin('node:https') : builtin('node:http');
-            const request = start(url, { method, headers, agent, signal });
-            // One clock for connection and headers; afterwards one that every received byte sets back.
-            const responseTimer = setTimeout(() => {
-                request.destroy(new Error(`no answer within ${seconds(this.limits.responseTimeout)}`));
-            }, this.limits.responseTimeout);
-            request.on('response', (response) => {
-                clearTimeout(responseTimer);
-                record(String(response.statusCode));
-                request.setTimeout(this.limits.idleTimeout, () => {
-                    response.destroy(new Error(`no data for ${seconds(this.limits.idleTimeout)}`));
-                });
-                resolve(response);
-            });
-            request.on('error', (error) => {
-                clearTimeout(responseTimer);
-                record(error.message);
-                reject(error);
-            });
-            request.end(body);
-        });
-    }
-}
-function builtin(name) {
-    return process.getBuiltinModule(name);
-}
-/**
- * Whether bytes may travel this way: https anywhere, http on this machine only.
- */
-function isTransportAllowed(url) {
-    return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
-}
-function isLoopback(hostname) {
-    return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
-}
-function assertTransport(url) {
-    if (!isTransportAllowed(url)) {
-        throw new transfer_errors/* NonRetryableError */.OI(`${(0,retry/* withoutSecrets */.c)(url)} is neither https nor http on loopback`);
-    }
-}
-function redirectTarget(response, from) {
-    const status = response.statusCode ?? 0;
-    const { location } = response.headers;
-    if (![301, 302, 303, 307, 308].includes(status) || location === undefined) {
-        return undefined;
-    }
-    const target = URL.parse(location, from.href);
-    if (target === null) {
-        throw new transfer_errors/* NonRetryableError */.OI('redirected to something that is not a URL');
-    }
-    return target;
-}
-function accepted(response) {
-    const status = response.statusCode ?? 0;
-    if (status < 200 || status > 299) {
-        response.destroy();
-        throw new transfer_errors/* StatusError */.Xs(status, retryAfter(response.headers['retry-after']));
-    }
-    const encoding = response.headers['content-encoding'];
-    if (encoding !== undefined && encoding !== 'identity') {
-        response.destroy();
-        throw new transfer_errors/* NonRetryableError */.OI('the answer is compressed, which was not asked for');
-    }
-    return { status, headers: response.headers, body: response };
-}
-/** RFC 9110 §10.2.3: seconds, or a date. */
-function retryAfter(header) {
-    if (header === undefined) {
-        return undefined;
-    }
-    const milliseconds = /^\d{1,9}$/.test(header)
-        ? Number(header) * 1000
-        : Date.parse(header) - Date.now();
-    return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
-}
-async function openFile(url, signal) {
-    await assertFile(url);
-    return new Promise((resolve, reject) => {
-        const body = (0,external_node_fs_.createReadStream)(url, { signal, highWaterMark: 1 << 20 });
-        body.once('ready', () => {
-            resolve({ status: 200, headers: {}, body });
-        });
-        body.once('error', (error) => {
-            reject(new transfer_errors/* NonRetryableError */.OI(`cannot read ${url.pathname}`, error));
-        });
-    });
-}
-/** To open a pipe could take for ever, and a device may have no end. */
-async function assertFile(url) {
-    const found = await (0,promises_.stat)(url).catch((error) => {
-        throw (0,errors/* codeOf */.$N)(error) === 'ENOENT'
-            ? new transfer_errors/* StatusError */.Xs(404, undefined)
-            : new transfer_errors/* NonRetryableError */.OI(`cannot read ${url.pathname}`, error);
-    });
-    if (!found.isFile()) {
-        throw new transfer_errors/* NonRetryableError */.OI(`${url.pathname} is not a file`);
-    }
-}
-function seconds(milliseconds) {
-    return `${String(milliseconds / 1000)} s`;
-}
-
-;// CONCATENATED MODULE: ./src/transfer/limits.ts
-const TRANSFER_LIMITS = {
-    responseTimeout: 15_000,
-    idleTimeout: 30_000,
-    metadataTimeout: 90_000,
-    downloadTimeout: 30 * 60_000,
-    retries: 4,
-    retryDelay: 500,
-    maxRetryDelay: 10_000,
-    publicationTimeout: 120_000,
-    publicationInterval: 10_000,
-};
-/**
- * The same patience with every time multiplied by `factor`; the number of tries stays.
- *
- * @param factor greater than 0
- */
-function scaled(limits, factor) {
-    return {
-        responseTimeout: limits.responseTimeout * factor,
-        idleTimeout: limits.idleTimeout * factor,
-        metadataTimeout: limits.metadataTimeout * factor,
-        downloadTimeout: limits.downloadTimeout * factor,
-        retries: limits.retries,
-        retryDelay: limits.retryDelay * factor,
-        maxRetryDelay: limits.maxRetryDelay * factor,
-        publicationTimeout: limits.publicationTimeout * factor,
-        publicationInterval: limits.publicationInterval * factor,
-    };
-}
-
-;// CONCATENATED MODULE: ./src/inputs.ts
-
-
-
-
-
-
-
-
-
-
-/** The one place where the process's environment is read. */
-function currentEnvironment() {
-    return { variables: process.env, platform: process.platform, arch: process.arch };
-}
-const DEFAULT_BASE_URL = 'https://dl.k8s.io';
-const DEFAULT_REKOR_URL = 'https://rekor.sigstore.dev';
-/** For a trusted_root.json or an initial root.json; the public ones have 7 KiB. */
-const MAX_TRUST_BYTES = 1 << 20;
-/**
- * Reads and validates every input.
- *
- * @throws {SetupError} INVALID_INPUT, naming the input, what was given and what is accepted;
- *   PLATFORM_NOT_PUBLISHED
- */
-async function loadInputs(environment) {
-    const inputs = new RawInputs(environment.variables);
-    const { platform, isNative } = readPlatform(inputs, environment);
-    const tools = readTools(inputs);
-    for (const tool of tools) {
-        (0,kubernetes_platform/* assertPublished */.bq)(tool, platform);
-    }
-    const downloadBaseUrl = readUrl(inputs, 'download-base-url', DEFAULT_BASE_URL, true);
-    return {
-        ...(await readVersion(inputs)),
-        tools,
-        platform,
-        isNative,
-        downloadBaseUrl,
-        downloadToken: readToken(inputs, downloadBaseUrl),
-        secondFactors: { checksums: readChecksums(inputs, tools), minimumAge: readAge(inputs) },
-        identity: {
-            subjectAlternativeName: readRequired(inputs, 'certificate-identity'),
-            issuer: readRequired(inputs, 'certificate-oidc-issuer'),
-        },
-        rekorUrl: readUrl(inputs, 'rekor-url', DEFAULT_REKOR_URL),
-        trustRoot: readTrustRoot(inputs),
-        bindRelease: readBoolean(inputs, 'bind-release', true),
-        checkLatest: readBoolean(inputs, 'check-latest', false),
-        runner: readRunner(environment),
-        proxyEnvironment: environment.variables,
-        limits: readLimits(environment.variables),
-    };
-}
-/** Inputs as the runner passes them: `INPUT_<NAME>` in the environment, white space trimmed. */
-class RawInputs {
-    #variables;
-    constructor(variables) {
-        this.#variables = variables;
-    }
-    /** Empty where it is not given. */
-    get(name) {
-        return (this.#variables[`INPUT_${name.toUpperCase()}`] ?? '').trim();
-    }
-    /** A path given in an input; relative ones begin at the workspace. */
-    path(name) {
-        return external_node_path_default().resolve(this.#variables['GITHUB_WORKSPACE'] ?? '', this.get(name));
-    }
-}
-function readPlatform(inputs, environment) {
-    const os = (0,kubernetes_platform/* parseOperatingSystem */.UO)(environment.platform);
-    if (os === undefined) {
-        throw new errors/* SetupError */.w3('PLATFORM_NOT_PUBLISHED', `Kubernetes publishes nothing for ${environment.platform}`, `Run the job on one of ${kubernetes_platform/* OPERATING_SYSTEMS */.nh.join(', ')}.`);
-    }
-    const native = (0,kubernetes_platform/* parseArchitecture */.ZN)(environment.arch);
-    const given = inputs.get('architecture');
-    const arch = given === '' ? native : (0,kubernetes_platform/* parseArchitecture */.ZN)(given);
-    if (arch === undefined && given === '') {
-        throw new errors/* SetupError */.w3('PLATFORM_NOT_PUBLISHED', `Kubernetes publishes nothing for ${os}/${environment.arch}`, `Run the job on one of ${kubernetes_platform/* ARCHITECTURES */.Xe.join(', ')}, or set the input "architecture".`);
-    }
-    if (arch === undefined) {
-        throw inputs_invalid('architecture', given, 'amd64 (x64), arm64, arm, 386 (x86), ppc64le or s390x');
-    }
-    return { platform: { os, arch }, isNative: arch === native };
-}
-function readTools(inputs) {
-    const names = new Set(inputs
-        .get('tools')
-        .split(/[\s,]+/)
-        .filter((name) => name !== ''));
-    const tools = [...names].map((name) => {
-        if (!(0,kubernetes_platform/* isTool */.DS)(name)) {
-            throw inputs_invalid('tools', name, `one or more of ${kubernetes_platform/* TOOLS */.It.join(', ')}, separated by commas, spaces or lines`);
-        }
-        return name;
-    });
-    return tools.length === 0 ? ['kubectl'] : tools;
-}
-async function readVersion(inputs) {
-    const given = inputs.get('version');
-    const file = inputs.get('version-file');
-    if (given === '' && file !== '') {
-        const { version, line } = readVersionFile(inputs.path('version-file'), file);
-        const request = await (0,kubernetes_version/* parseVersionRequest */.Hd)(version);
-        if (request === undefined) {
-            throw inputs_invalid('version-file', version, `${kubernetes_version/* ACCEPTED_VERSIONS */.CW}; it stands in ${file}, line ${String(line)}`);
-        }
-        return {
-            version: request,
-            versionSource: `${version} (${file}, line ${String(line)})`,
-            ignoredVersionFile: undefined,
-        };
-    }
-    const text = given === '' ? 'stable' : given;
-    const request = await (0,kubernetes_version/* parseVersionRequest */.Hd)(text);
-    if (request === undefined) {
-        throw inputs_invalid('version', text, kubernetes_version/* ACCEPTED_VERSIONS */.CW);
-    }
-    return {
-        version: request,
-        versionSource: text,
-        ignoredVersionFile: file === '' ? undefined : file,
-    };
-}
-function readUrl(inputs, name, otherwise, mayBeFile = false) {
-    const given = inputs.get(name);
-    const accepted = mayBeFile
-        ? 'an https URL, http on loopback, or a file URL, without credentials, query or fragment'
-        : 'an https URL, or http on loopback, without credentials, query or fragment';
-    const url = URL.parse(given === '' ? otherwise : given);
-    const isAllowed = url !== null && (isTransportAllowed(url) || (mayBeFile && url.protocol === 'file:'));
-    if (!isAllowed) {
-        throw inputs_invalid(name, given, accepted);
-    }
-    if (url.username !== '' || url.password !== '') {
-        // Not repeated in the message: it holds a secret.
-        throw inputs_invalid(name, '(a URL with credentials)', `${accepted}; see "download-token"`);
-    }
-    if (url.search !== '' || url.hash !== '') {
-        throw inputs_invalid(name, given, accepted);
-    }
-    if (url.protocol === 'file:') {
-        const folder = folderUrl(url);
-        if (folder === undefined) {
-            throw inputs_invalid(name, given, accepted);
-        }
-        return folder;
-    }
-    url.pathname = url.pathname.replace(/\/*$/, '/');
-    return url;
-}
-/** Undefined for a URL that is no path on this machine, such as one with a host name. */
-function folderUrl(url) {
-    try {
-        return (0,external_node_url_.pathToFileURL)(`${(0,external_node_url_.fileURLToPath)(url)}${(external_node_path_default()).sep}`);
-    }
-    catch {
-        return undefined; // The caller says what is wrong with it.
-    }
-}
-function readToken(inputs, base) {
-    const token = inputs.get('download-token');
-    if (token === '') {
-        return undefined;
-    }
-    if (!/^[\x21-\x7e]+$/.test(token) || base.protocol === 'file:') {
-        throw inputs_invalid('download-token', '(not shown)', 'a bearer token of printable ASCII characters, for a "download-base-url" with https');
-    }
-    return token;
-}
-function readChecksums(inputs, tools) {
-    const checksums = {};
-    for (const item of inputs
-        .get('checksum')
-        .split(/[\s,]+/)
-        .filter((text) => text !== '')) {
-        const [, name, hex] = /^(?:([a-z-]+)=)?(?:sha256:)?([0-9a-fA-F]{64})$/.exec(item) ?? [];
-        const tool = name ?? (tools.length === 1 ? tools[0] : undefined);
-        if (hex === undefined || tool === undefined || !(0,kubernetes_platform/* isTool */.DS)(tool) || !tools.includes(tool)) {
-            throw inputs_invalid('checksum', item, `a SHA-256 of 64 hex digits, or <tool>=<SHA-256> for each of ${tools.join(', ')}`);
-        }
-        if (checksums[tool] !== undefined) {
-            throw inputs_invalid('checksum', item, `one SHA-256 for ${tool}`);
-        }
-        checksums[tool] = hex.toLowerCase();
-    }
-    return checksums;
-}
-const UNITS = {
-    m: 60_000,
-    h: 3_600_000,
-    d: 86_400_000,
-    w: 604_800_000,
-};
-/** @returns milliseconds */
-function readAge(inputs) {
-    const given = inputs.get('minimum-release-age');
-    if (given === '') {
-        return undefined;
-    }
-    const [, count, unit] = /^(\d{1,4})([mhdw])$/.exec(given) ?? [];
-    const milliseconds = UNITS[unit ?? ''];
-    if (count === undefined || milliseconds === undefined) {
-        throw inputs_invalid('minimum-release-age', given, 'a number and a unit: 90m, 12h, 3d, 1w');
-    }
-    return Number(count) * milliseconds;
-}
-/** These have defaults in action.yml; left empty on purpose they are refused, never skipped. */
-function readRequired(inputs, name) {
-    const given = inputs.get(name);
-    if (given === '') {
-        throw inputs_invalid(name, given, 'the whole name that the certificate must carry; it cannot be left out');
-    }
-    return given;
-}
-function readTrustRoot(inputs) {
-    const trustedRoot = inputs.get('trusted-root');
-    const mirror = readUrl(inputs, 'tuf-mirror-url', public_instance/* PUBLIC_MIRROR */.w);
-    const root = inputs.get('tuf-root');
-    if (trustedRoot !== '') {
-        if (root !== '') {
-            throw inputs_invalid('trusted-root', trustedRoot, 'nothing beside "tuf-root": only one can be trusted');
-        }
-        return trustedRoot === 'embedded'
-            ? { kind: 'embedded' }
-            : {
-                kind: 'file',
-                path: inputs.path('trusted-root'),
-                json: readTrusted(inputs, 'trusted-root', ', or "embedded"'),
-            };
-    }
-    if (root !== '') {
-        return { kind: 'tuf', mirror, root: readTrusted(inputs, 'tuf-root') };
-    }
-    if (mirror.origin !== public_instance/* PUBLIC_MIRROR */.w || mirror.pathname !== '/') {
-        throw inputs_invalid('tuf-mirror-url', mirror.href, 'another mirror than Sigstore\'s only together with "tuf-root", the path of its initial root.json');
-    }
-    return { kind: 'tuf', mirror };
-}
-/** Read once, so that what names the trust of a run is what it trusts. */
-function readTrusted(inputs, name, otherwise = '') {
-    const file = inputs.path(name);
-    try {
-        const found = (0,external_node_fs_.statSync)(file);
-        if (!found.isFile() || found.size > MAX_TRUST_BYTES) {
-            throw new Error('it is no file, or too large');
-        }
-        return (0,external_node_fs_.readFileSync)(file);
-    }
-    catch (error) {
-        const accepted = `the path of a file of at most 1 MiB${otherwise}`;
-        throw inputs_invalid(name, inputs.get(name), `${accepted} (${(0,errors/* explain */.WE)(error)})`);
-    }
-}
-function readBoolean(inputs, name, otherwise) {
-    const given = inputs.get(name);
-    if (given === '') {
-        return otherwise;
-    }
-    // The YAML 1.2 core schema, as in getBooleanInput of @actions/core.
-    if (!['true', 'True', 'TRUE', 'false', 'False', 'FALSE'].includes(given)) {
-        throw inputs_invalid(name, given, 'true or false');
-    }
-    return given.toLowerCase() === 'true';
-}
-function readRunner({ variables, platform }) {
-    const temp = variables['RUNNER_TEMP'] ?? '';
-    const toolCache = variables['RUNNER_TOOL_CACHE'] ?? '';
-    if (temp === '' || toolCache === '') {
-        throw new errors/* SetupError */.w3('INSTALL_FAILED', 'RUNNER_TEMP and RUNNER_TOOL_CACHE are not set', 'The runner sets them for every action. To try the action by hand, see "npm run action" in CONTRIBUTING.md.');
-    }
-    const separator = platform === 'win32' ? ';' : ':';
-    const search = variables['PATH'] ?? variables['Path'] ?? '';
-    return {
-        temp,
-        toolCache,
-        path: search.split(separator).filter((folder) => folder !== ''),
-        shellFunctions: Object.keys(variables).flatMap(
-        // `export -f kubectl` makes bash hand on BASH_FUNC_kubectl%%.
-        (name) => /^BASH_FUNC_(.+)%%$/.exec(name)?.[1] ?? []),
-    };
-}
-/** For tests of slow and dead servers: every wait times a factor, which can only shorten it. */
-function readLimits(variables) {
-    const factor = Number(variables['SETUP_VERIFIED_KUBECTL_TIME_SCALE'] ?? '1');
-    return factor > 0 && factor < 1 ? scaled(TRANSFER_LIMITS, factor) : TRANSFER_LIMITS;
-}
-/** Characters of an input that is refused. */
-const LONGEST_SHOWN = 100;
-function inputs_invalid(name, given, accepted) {
-    // A file may be long, and a link in a repository may lead to one that is not for the log.
-    const shown = given.length > LONGEST_SHOWN ? `${given.slice(0, LONGEST_SHOWN)}…` : given;
-    return new errors/* SetupError */.w3('INVALID_INPUT', `input "${name}": ${given === '' ? 'nothing' : JSON.stringify(shown)} was given`, `Accepted is ${accepted}.`);
-}
-
-;// CONCATENATED MODULE: ./src/install/await-publication.ts
-
-
-
-/**
- * Waits for a release that a pointer already names but that is not at the host yet: the pointer
- * and the files travel to the host's edges separately, for minutes, once for hours.
- *
- * @param version with `v`
- * @param base where `release/` is, ending in a slash
- * @throws {SetupError} VERSION_NOT_FOUND when it does not come in time, DOWNLOAD_FAILED
- */
-async function awaitPublication(version, http, base, logger) {
-    const { publicationTimeout: publicationTimeout, publicationInterval: publicationInterval } = http.limits;
-    const rounds = Math.floor(publicationTimeout / publicationInterval);
-    for (let round = 1; round <= rounds; round++) {
-        const left = await_publication_seconds(publicationTimeout - (round - 1) * publicationInterval);
-        logger.info(`${version} is announced, but not yet at ${base.href}: waiting up to ${left}`);
-        await (0,external_node_timers_promises_.setTimeout)(publicationInterval, undefined, { signal: http.signal });
-        if (await (0,kubernetes_version/* isPublished */.HF)(version, http, base)) {
-            return;
-        }
-    }
-    throw new errors/* SetupError */.w3('VERSION_NOT_FOUND', `Kubernetes ${version} is announced at ${base.href}, but its files did not appear there within ${await_publication_seconds(publicationTimeout)}`, 'It was probably released minutes ago and has not reached every server of the release host, or your mirror has not copied it yet. Run the job again later, or pin an exact version until then.');
-}
-function await_publication_seconds(milliseconds) {
-    return `${String(Math.round(milliseconds / 1000))} s`;
-}
-
-// EXTERNAL MODULE: ./src/install/begin.ts
-var begin = __nccwpck_require__(7174);
-;// CONCATENATED MODULE: ./src/install/logger.ts
-/** Keeps what is told before the journal proper is loaded, and passes it on from then on. */
-class BufferedLogger {
-    #logger;
-    #waiting = [];
-    continueIn(logger) {
-        this.#logger = logger;
-        for (const entry of this.#waiting) {
-            entry(logger);
-        }
-        this.#waiting = [];
-    }
-    info(message) {
-        this.#tell((logger) => {
-            logger.info(message);
-        });
-    }
-    debug(message) {
-        this.#tell((logger) => {
-            logger.debug(message);
-        });
-    }
-    warning(title, message) {
-        this.#tell((logger) => {
-            logger.warning(title, message);
-        });
-    }
-    progress(what, received, total) {
-        this.#logger?.progress(what, received, total);
-    }
-    #tell(entry) {
-        if (this.#logger === undefined) {
-            this.#waiting.push(entry);
-        }
-        else {
-            entry(this.#logger);
-        }
-    }
-}
-
-// EXTERNAL MODULE: ./src/install/tool-cache.ts
-var tool_cache = __nccwpck_require__(3814);
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
-;// CONCATENATED MODULE: ./src/install/trust-key.ts
-
-/**
- * Names what a run asks of a copy: issuer, identity, trust root or the root that TUF begins with,
- * and the release. Copies in the tool cache are kept apart by it: one with the evidence that
- * satisfies this run is not displaced by one that satisfies another run, and not looked at by it.
- *
- * @param unboundFrom without proof for the release, the host that was believed; else undefined
- * @returns 16 hex digits
- */
-function trustKey(identity, trustRoot, unboundFrom) {
-    const hash = (0,external_node_crypto_.createHash)('sha256');
-    for (const part of [
-        identity.issuer,
-        identity.subjectAlternativeName,
-        unboundFrom === undefined ? 'bound' : `unbound ${unboundFrom.href}`,
-        ...parts(trustRoot),
-    ]) {
-        hash.update((0,external_node_crypto_.createHash)('sha256').update(part).digest());
-    }
-    return hash.digest('hex').slice(0, 16);
-}
-function parts(trustRoot) {
-    switch (trustRoot.kind) {
-        case 'tuf': // By whatever mirror: who may sign is a matter of the root.
-            return trustRoot.root === undefined ? ['public'] : ['tuf', trustRoot.root];
-        case 'file':
-            return ['file', trustRoot.json];
-        case 'embedded': // A copy of what TUF gives: without network it serves for what came with it.
-            return ['public'];
-    }
-}
-
-// EXTERNAL MODULE: ./src/kubernetes/release.ts
-var release = __nccwpck_require__(6861);
-;// CONCATENATED MODULE: ./src/setup.ts
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-/** Before verification is loaded, in milliseconds. */
-const LONGEST_HEAD_START = 50;
-/** So many tools at once: more would share the same line anyway. */
-const CONCURRENT_TOOLS = 4;
-/** The whole story: inputs; version and downloads; proof of every tool; installation; report. */
-async function run() {
-    try {
-        const inputs = await loadInputs(currentEnvironment());
-        await withScratch(inputs.runner.temp, (scratch) => setUp(inputs, scratch));
-    }
-    catch (error) {
-        const { Report } = await loadReport();
-        await new Report().failure((0,tool_cache/* namedFailure */.Q$)(error));
-    }
-}
-async function setUp(inputs, scratch) {
-    const abort = new AbortController();
-    const logger = new BufferedLogger();
-    const http = httpClient(inputs, abort.signal, logger);
-    const tasks = [];
-    const track = (task) => {
-        task.catch(() => undefined); // Whoever awaits it hears of the failure, perhaps later.
-        tasks.push(task);
-    };
-    try {
-        const started = performance.now();
-        const beginning = setup_begin(inputs, http, scratch, logger);
-        track(beginning.then(({ pendingDownloads: pendingDownloads }) => Promise.allSettled(filesOf(pendingDownloads))));
-        await headStart(beginning);
-        const verification = await loadVerification();
-        const { Report } = await loadReport();
-        const report = new Report();
-        report.begin(inputs, logger);
-        const begun = await beginning;
-        await Promise.all([...begun.pendingDownloads.values()].map(({ firstByte: underWay }) => underWay));
-        const trust = verification.loadTrustRoot(trustRootSource(inputs, scratch), http);
-        track(trust);
-        const { context: context, verified: verified } = await obtainAll(inputs, begun, trust, verification, track);
-        const obtained = performance.now();
-        const installed = await installAll(context, verified, verification);
-        const resolve = begun.resolvedAt - started;
-        const durations = { resolve, install: performance.now() - obtained };
-        await keepTrustRoot(await trust, logger);
-        await verification.checkPrecedence(installed, inputs.runner, report);
-        await verification.assertUnchanged(installed);
-        await report.success(inputs, installed, durations);
-    }
-    finally {
-        // Nothing may still write to the scratch folder when it is removed.
-        abort.abort();
-        await Promise.allSettled(tasks);
-    }
-}
-/**
- * Loading does not let the event loop turn, so the first request has to leave before; but while a
- * host is slow to name a version, there may be something to report.
- */
-async function headStart(beginning) {
-    const isBegun = beginning.catch(() => undefined); // Its failure is thrown by who awaits it later.
-    await Promise.race([isBegun, (0,external_node_timers_promises_.setTimeout)(LONGEST_HEAD_START, undefined, { ref: false })]);
-    await (0,external_node_timers_promises_.setImmediate)();
-}
-/**
- * What verifies and reports is most of the code. It is loaded while the first bytes are on their
- * way.
- */
-async function loadVerification() {
-    return {
-        ...(await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 56))),
-        ...(await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 1499))),
-        ...(await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 1384))),
-        ...(await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 3457))),
-        ...(await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 4209))),
-    };
-}
-function loadReport() {
-    return Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 8931));
-}
-/** Finds the version, and begins the downloads that are sure to be needed. */
-async function setup_begin(inputs, http, scratch, logger) {
-    const toolCache = {
-        folder: inputs.runner.toolCache,
-        trustKey: trustKey(inputs.identity, inputs.trustRoot, inputs.bindRelease ? undefined : inputs.downloadBaseUrl),
-    };
-    const { version, isAnnounced, isCached } = await chooseVersion(inputs, toolCache, http, logger);
-    const resolvedAt = performance.now();
-    logger.info(`Version: ${version} (asked for: ${inputs.versionSource})`);
-    const sources = {
-        http,
-        release: new release/* Release */.Kz(version, inputs.downloadBaseUrl),
-        base: inputs.downloadBaseUrl,
-        platform: inputs.platform,
-        toolCache,
-        searchPaths: inputs.runner,
-        scratch,
-        logger: logger,
-    };
-    const pendingDownloads = new Map();
-    for (const tool of inputs.tools.slice(0, CONCURRENT_TOOLS)) {
-        const arrival = await (0,begin/* startDownloadIfNeeded */.vV)(sources, tool);
-        if (arrival !== undefined) {
-            pendingDownloads.set(tool, arrival);
-        }
-    }
-    return { sources, pendingDownloads: pendingDownloads, isAnnounced, isCached, resolvedAt };
-}
-function filesOf(pendingDownloads) {
-    return [...pendingDownloads.values()].map(({ file }) => file);
-}
-/**
- * Proves every tool. A release that was announced a moment ago is waited for, and one that the tool
- * cache alone knows is given up for one that the release host names.
- *
- * @param track gets what may still be running when another tool has failed
- */
-async function obtainAll(inputs, beginning, trust, verification, track) {
-    const limit = pLimit(CONCURRENT_TOOLS);
-    const once = async ({ sources, pendingDownloads: pendingDownloads, }) => {
-        const context = workshop(inputs, sources, pendingDownloads, trust, verification);
-        const obtained = inputs.tools.map((tool) => limit(() => verification.obtain(context, tool)));
-        obtained.forEach(track);
-        return { context: context, verified: await Promise.all(obtained) };
-    };
-    try {
-        return await once(beginning);
-    }
-    catch (error) {
-        if (!isNotFound(error)) {
-            throw error;
-        }
-        const { http, release, base, logger: logger } = beginning.sources;
-        const scratch = await (0,promises_.mkdtemp)(external_node_path_default().join(beginning.sources.scratch, 'again-'));
-        if (beginning.isCached) {
-            // What the tool cache holds of that version is no good, and the host does not know it.
-            const asked = setup_begin({ ...inputs, checkLatest: true }, http, scratch, logger);
-            track(asked.then(({ pendingDownloads: pendingDownloads }) => Promise.allSettled(filesOf(pendingDownloads))));
-            return obtainAll(inputs, await asked, trust, verification, track);
-        }
-        if (!beginning.isAnnounced) {
-            throw error;
-        }
-        await awaitPublication(release.version, http, base, logger);
-        const sources = { ...beginning.sources, scratch };
-        return once({ ...beginning, sources, pendingDownloads: new Map() });
-    }
-}
-function isNotFound(error) {
-    return error instanceof errors/* SetupError */.w3 && error.code === 'VERSION_NOT_FOUND';
-}
-/**
- * A minor or a range may be answered from the tool cache, unless `check-latest` is set; the newest
- * of all is always asked for.
- */
-async function chooseVersion(inputs, toolCache, http, logger) {
-    const { version: request, checkLatest, tools, platform } = inputs;
-    const isAlwaysAsked = (request.kind === 'stable' || request.kind === 'prerelease') && request.minor === undefined;
-    if (request.kind !== 'exact' && !isAlwaysAsked && !checkLatest) {
-        const cached = await Promise.all(tools.map((tool) => (0,tool_cache/* cachedVersions */.W1)(toolCache, tool, platform)));
-        const inAll = cached.reduce((some, more) => some.filter((version) => more.includes(version)));
-        const newest = await (0,kubernetes_version/* newestSatisfying */.W4)(inAll, request);
-        if (newest !== undefined) {
-            logger.info(`${newest} is in the tool cache; "check-latest: true" would ask for a newer one`);
-            return { version: newest, isAnnounced: false, isCached: true };
-        }
-    }
-    const { downloadBaseUrl } = inputs;
-    const isAnnounced = request.kind !== 'exact' && downloadBaseUrl.protocol !== 'file:';
-    const version = await (0,kubernetes_version/* resolveVersion */.x)(request, http, downloadBaseUrl);
-    return { version, isAnnounced, isCached: false };
-}
-function workshop(inputs, sources, pendingDownloads, trust, { ReleaseProver, TransparencyLog }) {
-    const { http, release, scratch, logger: logger } = sources;
-    const material = trust.then(({ material: keys }) => keys);
-    material.catch(() => undefined); // Whoever needs it hears of the failure.
-    const prover = {
-        http,
-        log: new TransparencyLog(http, inputs.rekorUrl),
-        trust: material,
-        expected: inputs.identity,
-    };
-    return {
-        ...sources,
-        pendingDownloads: pendingDownloads,
-        isNative: inputs.isNative,
-        verification: prover,
-        releaseProver: inputs.bindRelease
-            ? new ReleaseProver(prover, release, scratch, logger)
-            : undefined,
-        secondFactors: inputs.secondFactors,
-    };
-}
-/** Every tool was proven before the first one is installed: all or nothing. */
-async function installAll(context, verified, { install }) {
-    const installed = [];
-    for (const tool of verified) {
-        installed.push(await install(context, tool));
-    }
-    return installed;
-}
-function httpClient(inputs, signal, logger) {
-    const { downloadToken, downloadBaseUrl } = inputs;
-    return new HttpClient({
-        userAgent: 'setup-verified-kubectl',
-        proxyEnvironment: inputs.proxyEnvironment,
-        limits: inputs.limits,
-        token: downloadToken === undefined
-            ? undefined
-            : { origin: downloadBaseUrl.origin, value: downloadToken },
-        signal,
-        onRequest: ({ method, url, outcome, duration }) => {
-            logger.debug(`${method} ${url}: ${outcome} after ${String(Math.round(duration))} ms`);
-        },
-    });
-}
-function trustRootSource({ trustRoot, runner }, scratch) {
-    if (trustRoot.kind !== 'tuf') {
-        return trustRoot;
-    }
-    return { ...trustRoot, cache: external_node_path_default().join(runner.toolCache, 'verified-trust-root'), scratch };
-}
-/** Without it the next run asks the network again; this one has succeeded all the same. */
-async function keepTrustRoot(trust, logger) {
-    logger.info(`Trust root: ${trust.origin}`);
-    try {
-        await trust.keep();
-    }
-    catch (error) {
-        logger.debug(`the trust root is not kept for later runs: ${String(error)}`);
-    }
-}
-/** A folder that goes when the work ends, however it ends. */
-async function withScratch(temp, work) {
-    const scratch = await makeScratch(temp);
-    const end = () => {
-        (0,external_node_fs_.rmSync)(scratch, { force: true, recursive: true });
-        process.exit(143);
-    };
-    process.once('SIGTERM', end).once('SIGINT', end);
-    try {
-        await work(scratch);
-    }
-    finally {
-        // The runner empties RUNNER_TEMP: a folder that resists is no reason to fail after success.
-        await (0,promises_.rm)(scratch, { force: true, recursive: true, maxRetries: 3 }).catch(() => undefined);
-    }
-}
-async function makeScratch(temp) {
-    try {
-        await (0,promises_.mkdir)(temp, { recursive: true });
-        return await (0,promises_.mkdtemp)(external_node_path_default().join(temp, 'setup-verified-kubectl-'));
-    }
-    catch (error) {
-        throw (0,tool_cache/* installFailed */.Pr)(`cannot make a temporary folder in ${temp}`, error);
-    }
-}
-
-
-/***/ }),
-
-/***/ 2967:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   y: () => (/* binding */ decodeBase64)
-/* harmony export */ });
-/**
- * Decodes base64 (RFC 4648 §4) that is written in the one canonical way.
- *
- * Node's decoder skips what it does not know and ignores the unused bits of the last character,
- * so that several texts would stand for the same bytes.
- *
- * @returns undefined for anything else
- */
-function decodeBase64(text) {
-    const bytes = Buffer.from(text, 'base64');
-    return bytes.length > 0 && bytes.toString('base64') === text ? bytes : undefined;
-}
-
-
-/***/ }),
-
-/***/ 2432:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Me: () => (/* binding */ MAX_BUNDLE_BYTES),
-/* harmony export */   QN: () => (/* binding */ parseBundle),
-/* harmony export */   fP: () => (/* binding */ serializeBundle),
-/* harmony export */   mW: () => (/* binding */ toBundle)
-/* harmony export */ });
-/* harmony import */ var _sigstore_bundle__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1040);
-/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3916);
-/* harmony import */ var _hashedrekord_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9536);
-
-
-
-/** `@sigstore/bundle` takes any other for the latest; other readers of the evidence refuse it. */
-const MEDIA_TYPES = [
-    _sigstore_bundle__WEBPACK_IMPORTED_MODULE_0__/* .BUNDLE_V01_MEDIA_TYPE */ .Td,
-    _sigstore_bundle__WEBPACK_IMPORTED_MODULE_0__/* .BUNDLE_V02_MEDIA_TYPE */ .qx,
-    _sigstore_bundle__WEBPACK_IMPORTED_MODULE_0__/* .BUNDLE_V03_LEGACY_MEDIA_TYPE */ .ZZ,
-    _sigstore_bundle__WEBPACK_IMPORTED_MODULE_0__/* .BUNDLE_V03_MEDIA_TYPE */ .HM,
-];
-/** A bundle with one entry is about 6 KiB. */
-const MAX_BUNDLE_BYTES = 256 << 10;
-/**
- * Puts a detached signature and its log entry together: a Sigstore bundle v0.3.
- *
- * @param sha256 digest of the artifact, 32 bytes
- */
-function toBundle(sha256, detached, entry) {
-    const bundle = (0,_sigstore_bundle__WEBPACK_IMPORTED_MODULE_0__/* .toMessageSignatureBundle */ .hj)({
-        digest: sha256,
-        signature: detached.signature,
-        certificate: detached.certificate,
-        certificateChain: false,
-    });
-    const { inclusionProof } = entry;
-    bundle.verificationMaterial.tlogEntries.push({
-        logIndex: String(entry.logIndex),
-        logId: { keyId: entry.logId },
-        kindVersion: { kind: _hashedrekord_js__WEBPACK_IMPORTED_MODULE_2__/* .KIND */ .Nd, version: _hashedrekord_js__WEBPACK_IMPORTED_MODULE_2__/* .VERSION_V1 */ .TH },
-        integratedTime: String(entry.integratedTime),
-        inclusionPromise: { signedEntryTimestamp: entry.signedEntryTimestamp },
-        inclusionProof: {
-            logIndex: String(inclusionProof.logIndex),
-            treeSize: String(inclusionProof.treeSize),
-            rootHash: inclusionProof.rootHash,
-            hashes: [...inclusionProof.hashes],
-            checkpoint: { envelope: inclusionProof.checkpoint },
-        },
-        canonicalizedBody: entry.body,
-    });
-    return bundle;
-}
-/**
- * @param json a Sigstore bundle of version 0.1, 0.2 or 0.3
- * @throws {SetupError} SIGNATURE_MALFORMED
- */
-function parseBundle(json) {
-    try {
-        const bundle = (0,_sigstore_bundle__WEBPACK_IMPORTED_MODULE_0__/* .bundleFromJSON */ .vw)(JSON.parse(json.toString('utf8')));
-        if (!MEDIA_TYPES.includes(bundle.mediaType)) {
-            throw new TypeError(`unknown media type ${JSON.stringify(bundle.mediaType.slice(0, 100))}`);
-        }
-        return bundle;
-    }
-    catch (error) {
-        throw new _errors_js__WEBPACK_IMPORTED_MODULE_1__/* .SetupError */ .w3('SIGNATURE_MALFORMED', `the Sigstore bundle cannot be read: ${(0,_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .explain */ .WE)(error)}`, 'The publication is damaged, or a proxy or mirror answers with something else. Look at the file beside the artifact whose name ends in .sigstore.json.', error);
-    }
-}
-/** Sigstore bundle as JSON, UTF-8, ending in a newline. */
-function serializeBundle(bundle) {
-    return Buffer.from(`${JSON.stringify((0,_sigstore_bundle__WEBPACK_IMPORTED_MODULE_0__/* .bundleToJSON */ .ev)(bundle), undefined, 2)}\n`);
-}
-
-
-/***/ }),
-
-/***/ 5822:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   _h: () => (/* binding */ parseDetached),
-/* harmony export */   hB: () => (/* binding */ parseCertificate),
-/* harmony export */   my: () => (/* binding */ MAX_SIGNATURE_BYTES),
-/* harmony export */   sg: () => (/* binding */ toPem),
-/* harmony export */   to: () => (/* binding */ MAX_CERTIFICATE_BYTES)
-/* harmony export */ });
-/* unused harmony export parseSignature */
-/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
-/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
-/* harmony import */ var _sigstore_core__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3917);
-/* harmony import */ var _sigstore_core__WEBPACK_IMPORTED_MODULE_1___default = /*#__PURE__*/__nccwpck_require__.n(_sigstore_core__WEBPACK_IMPORTED_MODULE_1__);
-/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3916);
-/* harmony import */ var _base64_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2967);
-
-
-
-
-/** A published `.sig` is about 100 bytes, a `.cert` about 1.5 KiB. */
-const MAX_SIGNATURE_BYTES = 1 << 10;
-const MAX_CERTIFICATE_BYTES = 16 << 10;
-const ONE_PEM_CERTIFICATE = /^-----BEGIN CERTIFICATE-----\r?\n((?:[A-Za-z0-9+/=]{1,76}\r?\n)+)-----END CERTIFICATE-----(?:\r?\n)?$/;
-/**
- * @param signatureFile base64 of a DER ECDSA signature
- * @param certificateFile base64 of one PEM certificate, or the PEM itself
- * @throws {SetupError} SIGNATURE_MALFORMED
- */
-function parseDetached(signatureFile, certificateFile) {
-    return {
-        signature: parseSignature(signatureFile),
-        certificate: parseCertificate(certificateFile),
-    };
-}
-/** @returns DER */
-function parseSignature(file) {
-    const der = (0,_base64_js__WEBPACK_IMPORTED_MODULE_3__/* .decodeBase64 */ .y)(withoutFinalNewline(file.toString('latin1')));
-    if (der === undefined) {
-        throw malformed('.sig', 'it is not base64');
-    }
-    if (!isEcdsaSignature(der)) {
-        throw malformed('.sig', 'it is not a DER-encoded ECDSA signature');
-    }
-    return der;
-}
-/** @returns DER */
-function parseCertificate(file) {
-    const text = file.toString('latin1');
-    const pem = text.startsWith('-----BEGIN')
-        ? text
-        : (0,_base64_js__WEBPACK_IMPORTED_MODULE_3__/* .decodeBase64 */ .y)(withoutFinalNewline(text))?.toString('latin1');
-    const body = ONE_PEM_CERTIFICATE.exec(pem ?? '')?.[1];
-    const der = body === undefined ? undefined : (0,_base64_js__WEBPACK_IMPORTED_MODULE_3__/* .decodeBase64 */ .y)(body.replaceAll(/\r?\n/g, ''));
-    if (der === undefined) {
-        throw malformed('.cert', 'it is not one PEM certificate, nor base64 of one');
-    }
-    assertOneCertificate(der);
-    return der;
-}
-/**
- * PEM (RFC 7468) as Go's encoding/pem writes it: lines of 64, and a newline at the end.
- *
- * @param der X.509
- */
-function toPem(der) {
-    const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
-    return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
-}
-/** SEQUENCE of two INTEGERs, with nothing behind it. */
-function isEcdsaSignature(der) {
-    try {
-        const sequence = _sigstore_core__WEBPACK_IMPORTED_MODULE_1__.ASN1Obj.parseBuffer(Buffer.from(der));
-        const [r, s, ...more] = sequence.subs;
-        const isPair = r?.tag.number === 0x02 && s?.tag.number === 0x02 && more.length === 0;
-        return isPair && sequence.toDER().equals(der);
-    }
-    catch {
-        return false; // Not ASN.1 at all.
-    }
-}
-function assertOneCertificate(der) {
-    let parsed;
-    try {
-        parsed = new node_crypto__WEBPACK_IMPORTED_MODULE_0__.X509Certificate(der);
-    }
-    catch (error) {
-        throw malformed('.cert', 'it is not an X.509 certificate', error);
-    }
-    if (!parsed.raw.equals(der)) {
-        throw malformed('.cert', 'something stands behind the certificate');
-    }
-}
-function withoutFinalNewline(text) {
-    return text.replace(/\r?\n$/, '');
-}
-function malformed(suffix, reason, cause) {
-    return new _errors_js__WEBPACK_IMPORTED_MODULE_2__/* .SetupError */ .w3('SIGNATURE_MALFORMED', `the ${suffix} file cannot be read: ${reason}`, 'The publication is damaged, or a proxy or mirror answers with something else. Look at the file at the URL beside the artifact.', cause);
-}
-
-
-/***/ }),
-
-/***/ 8204:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  I: () => (/* binding */ verifyBundle),
-  u: () => (/* binding */ verifyPublished)
-});
-
-// EXTERNAL MODULE: ./src/errors.ts
-var errors = __nccwpck_require__(3916);
-// EXTERNAL MODULE: ./src/transfer/download-failed.ts
-var download_failed = __nccwpck_require__(8445);
-// EXTERNAL MODULE: ./src/sigstore/bundle.ts
-var sigstore_bundle = __nccwpck_require__(2432);
-// EXTERNAL MODULE: ./src/sigstore/detached.ts
-var detached = __nccwpck_require__(5822);
-// EXTERNAL MODULE: ./src/sigstore/hashedrekord.ts
-var hashedrekord = __nccwpck_require__(9536);
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
-// EXTERNAL MODULE: ./node_modules/@sigstore/core/dist/index.js
-var dist = __nccwpck_require__(3917);
-// EXTERNAL MODULE: ./node_modules/@sigstore/protobuf-specs/dist/index.js
-var protobuf_specs_dist = __nccwpck_require__(9654);
-// EXTERNAL MODULE: ./node_modules/@sigstore/verify/dist/index.js
-var verify_dist = __nccwpck_require__(4187);
-// EXTERNAL MODULE: ./src/sigstore/base64.ts
-var base64 = __nccwpck_require__(2967);
-;// CONCATENATED MODULE: ./src/sigstore/verify/identity.ts
-
-
-/** Fulcio's extensions for the OIDC issuer: a raw string, and a DER UTF8String. */
-const OID_ISSUER_V1 = '1.3.6.1.4.1.57264.1.1';
-const OID_ISSUER_V2 = '1.3.6.1.4.1.57264.1.8';
-const OID_SUBJECT_ALTERNATIVE_NAME = '2.5.29.17';
-const TAG_UTF8_STRING = 0x0c;
-/** RFC 5280 §4.2.1.6: rfc822Name [1] and uniformResourceIdentifier [6]. */
-const TAG_RFC822_NAME = 1;
-const TAG_URI = 6;
-/**
- * Requires the certificate's subject alternative name and issuer to equal the expected ones.
- *
- * `@sigstore/verify` can compare them too, but takes a string for an unanchored regular
- * expression, skips an empty one, and looks at the first of several names.
- *
- * @throws {SetupError} IDENTITY_MISMATCH
- */
-function checkIdentity(certificate, expected) {
-    const names = subjectAlternativeNames(certificate);
-    const issuers = oidcIssuers(certificate);
-    if (names.length !== 1 || names[0] !== expected.subjectAlternativeName) {
-        throw mismatch('certificate identity', expected.subjectAlternativeName, names);
-    }
-    if (issuers.length === 0 || !issuers.every((issuer) => issuer === expected.issuer)) {
-        throw mismatch('certificate OIDC issuer', expected.issuer, issuers);
-    }
-}
-/** Every name, of any kind; those that are neither e-mail address nor URI without their value. */
-function subjectAlternativeNames(certificate) {
-    const extension = certificate.extension(OID_SUBJECT_ALTERNATIVE_NAME);
-    return (extension?.valueObj.subs[0]?.subs ?? []).map((name) => name.tag.isContextSpecific(TAG_RFC822_NAME) || name.tag.isContextSpecific(TAG_URI)
-        ? name.value.toString('utf8')
-        : `(a name of type ${String(name.tag.number)})`);
-}
-function oidcIssuers(certificate) {
-    const v1 = certificate.extension(OID_ISSUER_V1);
-    const v2 = certificate.extension(OID_ISSUER_V2);
-    return [
-        ...(v1 === undefined ? [] : [v1.value.toString('utf8')]),
-        ...(v2 === undefined ? [] : [utf8String(v2.value)]),
-    ];
-}
-function utf8String(der) {
-    const parsed = dist.ASN1Obj.parseBuffer(Buffer.from(der));
-    return parsed.tag.number === TAG_UTF8_STRING ? parsed.value.toString('utf8') : '(no UTF8String)';
-}
-function mismatch(what, expected, found) {
-    const shown = found.length === 0 ? 'none' : found.map((name) => JSON.stringify(name)).join(', ');
-    return new errors/* SetupError */.w3('IDENTITY_MISMATCH', `${what}: expected ${JSON.stringify(expected)}, found ${shown}`, 'Somebody else signed this file. Do not use it. If you run your own release process, name its identity in "certificate-identity" and "certificate-oidc-issuer".');
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/verify/verify.ts
-
-
-
-
-
-
-
-
-/** RFC 5280 §4.2.1.12: id-kp-codeSigning. */
-const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
-const DECIMAL = /^(?:0|[1-9]\d{0,14})$/;
-/** Only this module holds the seal, so only {@link verify} can make a {@link Verified}. */
-const seal = Symbol('verified');
-/** A file whose signature, certificate, identity and log entry were all verified in this run. */
-class Verified {
-    file;
-    bundle;
-    identity;
-    /** Of the log entry: RFC 6962 leaf hash, 64 hex digits. */
-    uuid;
-    /** Of the log entry, counted over all shards of the log. */
-    logIndex;
-    /** When the log, or a timestamp authority, saw the signature. */
-    signedAt;
-    constructor(key, file, bundle, identity, entry, signedAt) {
-        if (key !== seal) {
-            throw new TypeError('only verify() can say that a file is verified');
-        }
-        this.file = file;
-        this.bundle = bundle;
-        this.identity = identity;
-        this.uuid = (0,hashedrekord/* leafHash */.Jq)(entry.canonicalizedBody);
-        this.logIndex = entry.logIndex;
-        this.signedAt = signedAt;
-    }
-}
-/**
- * Steps 3 to 6 of the verification: signature, certificate, identity, transparency log.
- *
- * @param bundle what was published, or put together from a detached signature and its log entry
- * @throws {SetupError} SIGNATURE_MALFORMED, SIGNATURE_MISMATCH, CERTIFICATE_UNTRUSTED,
- *   IDENTITY_MISMATCH, LOG_ENTRY_INVALID
- */
-function verify(file, bundle, trust, expected) {
-    const { signature, digest, certificate } = signedContent(bundle);
-    const leaf = parseLeaf(certificate);
-    checkDigest(file, digest);
-    checkSignature(file, signature, certificate);
-    inspect(() => {
-        checkCodeSigningLeaf(leaf);
-        checkIdentity(leaf, expected);
-    });
-    const [entry, ...more] = bundle.verificationMaterial.tlogEntries;
-    if (entry === undefined || more.length > 0) {
-        throw invalidEntry(`expected one log entry, found ${String(more.length + (entry ? 1 : 0))}`);
-    }
-    checkEntryKind(entry);
-    checkEntryBody(entry, { digest: file.sha256, signature, certificate });
-    checkInclusionProofPresent(entry);
-    checkInclusionProofMatchesCheckpoint(entry);
-    checkLogIndex(entry);
-    inspect(() => {
-        checkIntegratedTime(entry, leaf);
-    });
-    const signedAt = checkAgainstTrustRoot(file, bundle, trust);
-    checkLogValidity(entry, signedAt, trust);
-    return new Verified(seal, file, bundle, expected, entry, signedAt);
-}
-/** A signature over the file itself, made with the key of a certificate. */
-function signedContent(bundle) {
-    const { content, verificationMaterial } = bundle;
-    const key = verificationMaterial.content;
-    const certificate = key.$case === 'certificate'
-        ? key.certificate
-        : key.$case === 'x509CertificateChain'
-            ? key.x509CertificateChain.certificates[0]
-            : undefined;
-    if (content.$case !== 'messageSignature' ||
-        content.messageSignature.messageDigest.algorithm !== protobuf_specs_dist.HashAlgorithm.SHA2_256 ||
-        certificate === undefined) {
-        throw new errors/* SetupError */.w3('SIGNATURE_MALFORMED', 'the Sigstore bundle holds no signature over the SHA-256 of the file made with a certificate', 'A bundle for a blob is needed, as "cosign sign-blob --bundle" writes it; attestations and plain keys are not accepted.');
-    }
-    return {
-        signature: content.messageSignature.signature,
-        digest: content.messageSignature.messageDigest.digest,
-        certificate: certificate.rawBytes,
-    };
-}
-function parseLeaf(certificate) {
-    try {
-        const leaf = dist.X509Certificate.parse(Buffer.from(certificate));
-        // Bits that the encoding (X.690 §8.6.2) declares unused are outside of every signature.
-        if (leaf.root.subs[2]?.value[0] !== 0) {
-            throw new Error('its signature does not end with a whole byte');
-        }
-        (0,external_node_crypto_.createPublicKey)({ key: leaf.publicKey, format: 'der', type: 'spki' });
-        return leaf;
-    }
-    catch (error) {
-        throw untrusted(`the certificate cannot be read: ${(0,errors/* explain */.WE)(error)}`, error);
-    }
-}
-/** A certificate's fields are read when they are asked for: only then it shows that one is damaged. */
-function inspect(check) {
-    try {
-        check();
-    }
-    catch (error) {
-        throw error instanceof errors/* SetupError */.w3
-            ? error
-            : untrusted(`the certificate cannot be read: ${(0,errors/* explain */.WE)(error)}`, error);
-    }
-}
-/** The digest that the bundle states is the file's. */
-function checkDigest(file, digest) {
-    if (!file.sha256.equals(digest)) {
-        throw verify_mismatch(`the signature is for a file with SHA-256 ${digest.toString('hex')}`);
-    }
-}
-/**
- * ECDSA with SHA-256 over the file, with the certificate's key.
- *
- * @param signature DER
- * @param certificate X.509, DER
- */
-function checkSignature(file, signature, certificate) {
-    const key = (0,external_node_crypto_.createPublicKey)({
-        key: parseLeaf(certificate).publicKey,
-        format: 'der',
-        type: 'spki',
-    });
-    if (key.asymmetricKeyType !== 'ec') {
-        throw untrusted(`the certificate holds a key of type ${key.asymmetricKeyType ?? 'unknown'}, not ECDSA`);
-    }
-    if (!file.isSignedBy(key, signature)) {
-        throw verify_mismatch('the signature does not verify over the file');
-    }
-}
-/** The certificate may sign code, and is not an authority itself (RFC 5280 §4.2.1). */
-function checkCodeSigningLeaf(leaf) {
-    if (leaf.extBasicConstraints?.isCA === true || leaf.extKeyUsage?.keyCertSign === true) {
-        throw untrusted('the certificate is that of an authority, not of a signer');
-    }
-    if (leaf.extKeyUsage?.digitalSignature !== true) {
-        throw untrusted('the certificate is not for digital signatures');
-    }
-    if (!extendedKeyUsages(leaf).includes(CODE_SIGNING)) {
-        throw untrusted('the certificate is not for code signing');
-    }
-}
-function extendedKeyUsages(leaf) {
-    const extension = leaf.extension('2.5.29.37');
-    return (extension?.valueObj.subs[0]?.subs ?? []).map((usage) => usage.toOID());
-}
-/** Only a `hashedrekord` can be compared with a detached signature. */
-function checkEntryKind(entry) {
-    const { kind, version } = entry.kindVersion;
-    if (kind !== hashedrekord/* KIND */.Nd || (version !== hashedrekord/* VERSION_V1 */.TH && version !== hashedrekord/* VERSION_V2 */.MZ)) {
-        throw invalidEntry(`it is of kind ${JSON.stringify(`${kind} ${version}`)}`);
-    }
-}
-/** The logged digest, signature and certificate are the file's, byte for byte. */
-function checkEntryBody(entry, expected) {
-    const logged = (0,hashedrekord/* parseHashedRekord */.IZ)(entry.canonicalizedBody);
-    if (logged === undefined) {
-        throw invalidEntry('its body is not a well-formed hashedrekord');
-    }
-    if (logged.digest !== expected.digest.toString('hex')) {
-        throw invalidEntry('it was made for another file');
-    }
-    if (!logged.signature.equals(expected.signature)) {
-        throw invalidEntry('it was made for another signature');
-    }
-    if (!logged.certificate.equals(expected.certificate)) {
-        throw invalidEntry('it was made for another certificate');
-    }
-}
-/** `@sigstore/verify` is content with a timestamp or a proof; Rekor v1 gives both, v2 the proof. */
-function checkInclusionProofPresent(entry) {
-    if (entry.inclusionProof?.checkpoint === undefined) {
-        throw invalidEntry('it has no inclusion proof with a checkpoint');
-    }
-}
-/**
- * Tree size and root hash that the proof states are those of the signed checkpoint, and the
- * checkpoint's signatures are well-formed.
- *
- * `@sigstore/verify` computes with the checkpoint's; other readers of the bundle take the proof's.
- */
-function checkInclusionProofMatchesCheckpoint(entry) {
-    const proof = entry.inclusionProof;
-    const [, size, root] = proof?.checkpoint?.envelope.split('\n', 3) ?? [];
-    if (proof?.treeSize !== size || proof?.rootHash.toString('base64') !== root) {
-        throw invalidEntry('its inclusion proof ends in another tree than its checkpoint');
-    }
-    // Signed note: the signatures stand behind an empty line, each written in the one canonical way.
-    const signatures = proof?.checkpoint?.envelope.split('\n\n').slice(1).join('\n\n') ?? '';
-    for (const written of signatures.replace(/\n$/, '').split('\n')) {
-        const [, signature = ''] = /^\u2014 \S+ (\S+)$/.exec(written) ?? [];
-        if ((0,base64/* decodeBase64 */.y)(signature) === undefined) {
-            throw invalidEntry('its checkpoint has a malformed signature');
-        }
-    }
-}
-/** The log saw the signature while the certificate was valid. */
-function checkIntegratedTime(entry, leaf) {
-    if (entry.inclusionPromise === undefined) {
-        return; // Without a promise nobody signed the time, and nothing here relies on it.
-    }
-    const integrated = new Date(Number(entry.integratedTime) * 1000);
-    if (!leaf.validForDate(integrated)) {
-        throw invalidEntry(`its time ${isoDate(integrated)} is outside of the certificate's validity, ${isoDate(leaf.notBefore)} to ${isoDate(leaf.notAfter)}`);
-    }
-}
-/** Without a promise the position in the whole log is signed by nobody: it must be the proof's. */
-function checkLogIndex(entry) {
-    const { logIndex, inclusionPromise, inclusionProof } = entry;
-    if (!DECIMAL.test(logIndex) || !DECIMAL.test(entry.integratedTime)) {
-        throw invalidEntry('its log index or time is not a number');
-    }
-    if (inclusionPromise === undefined && logIndex !== inclusionProof?.logIndex) {
-        throw invalidEntry('its log index is not that of its inclusion proof');
-    }
-}
-/**
- * What `@sigstore/verify` checks: certificate chain and certificate timestamp, entry timestamp or
- * RFC 3161 timestamp, inclusion proof, checkpoint; all against the keys of the trust root.
- *
- * @returns the earliest verified time of the signature
- */
-function checkAgainstTrustRoot(file, bundle, trust) {
-    const entity = signedEntity(file, bundle);
-    const verifier = new verify_dist/* Verifier */.BL(trust, {
-        ctlogThreshold: 1,
-        tlogThreshold: 1,
-        timestampThreshold: 1,
-    });
-    try {
-        verifier.verify(entity);
-    }
-    catch (error) {
-        throw translated(error);
-    }
-    return earliestTime(entity);
-}
-/**
- * The log was in use when the signature was made.
- *
- * `@sigstore/verify` looks at that for an entry timestamp, but not for a checkpoint.
- */
-function checkLogValidity(entry, signedAt, trust) {
-    const isInUse = trust.tlogs.some(({ logID, validFor }) => logID.equals(entry.logId.keyId) && validFor.start <= signedAt && signedAt <= validFor.end);
-    if (!isInUse) {
-        throw invalidEntry(`its log was not in use at ${isoDate(signedAt)}`);
-    }
-}
-/** The library's view of the bundle, but with the signature check that was fed while streaming. */
-function signedEntity(file, bundle) {
-    let entity;
-    try {
-        entity = (0,verify_dist/* toSignedEntity */.DC)(bundle, Buffer.alloc(0));
-    }
-    catch (error) {
-        throw new errors/* SetupError */.w3('SIGNATURE_MALFORMED', `the timestamp of the signature cannot be read: ${(0,errors/* explain */.WE)(error)}`, 'The publication is damaged. Look at the file beside the artifact whose name ends in .sigstore.json.', error);
-    }
-    const { signature } = entity.signature;
-    return {
-        ...entity,
-        signature: {
-            signature,
-            compareSignature: (other) => signature.equals(other),
-            compareDigest: (other) => file.sha256.equals(other),
-            compareSignedDigest: (other) => file.sha256.equals(other),
-            verifySignature: (key) => file.isSignedBy(key, signature),
-        },
-    };
-}
-/** Only times that were verified: an entry without a promise tells none. */
-function earliestTime({ timestamps }) {
-    const times = timestamps.flatMap((timestamp) => {
-        if (timestamp.$case === 'timestamp-authority') {
-            return [timestamp.timestamp.signingTime.getTime()];
-        }
-        const { inclusionPromise, integratedTime } = timestamp.tlogEntry;
-        return inclusionPromise === undefined ? [] : [Number(integratedTime) * 1000];
-    });
-    return new Date(Math.min(...times));
-}
-/** The library's codes that speak of the log; its others speak of the certificate. */
-const LOG_CODES = /^(?:TLOG|TIMESTAMP)_/;
-function translated(error) {
-    const reason = (0,errors/* explain */.WE)(error);
-    const code = error instanceof verify_dist/* VerificationError */.mk ? error.code : '';
-    return LOG_CODES.test(code) ? invalidEntry(reason, error) : untrusted(reason, error);
-}
-function verify_mismatch(reason) {
-    return new errors/* SetupError */.w3('SIGNATURE_MISMATCH', reason, 'The file is damaged or was replaced, or it was published with the signature of another one. Do not use it. Run the job again; if it stays so, report it at https://github.com/kubernetes/release/issues.');
-}
-function untrusted(reason, cause) {
-    return new errors/* SetupError */.w3('CERTIFICATE_UNTRUSTED', `the signing certificate is not trusted: ${reason}`, 'The certificate was not issued by an authority of the trust root in the way that Sigstore issues them. Do not use the file. With a Sigstore instance of your own, name its trust root in "trusted-root", or in "tuf-mirror-url" and "tuf-root".', cause);
-}
-function invalidEntry(reason, cause) {
-    return new errors/* SetupError */.w3('LOG_ENTRY_INVALID', `the transparency-log entry does not prove this signature: ${reason}`, 'Do not use the file. With a Sigstore instance of your own, check that "rekor-url" and the trust root belong together; else report this: something may be tampering with the log or with the connection to it.', cause);
-}
-function isoDate(date) {
-    return Number.isNaN(date.getTime()) ? 'unknown' : date.toISOString();
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/evidence/published.ts
-
-
-
-
-
-
-/**
- * Steps 2 to 6 of the verification for one file, with what is published beside it.
- *
- * Runs while the file is still being downloaded: what the log holds for the digest that
- * `hint` tells is asked for early, and asked again if the hint turns out to be wrong.
- *
- * @param file the bytes, when they have arrived
- * @param claimedDigest SHA-256 of the file as hex, as an unsigned file beside it tells; undefined if none
- * @throws {SetupError} every code of the verification
- */
-async function verifyPublished(context, urls, file, claimedDigest) {
-    file.catch(() => undefined); // Awaited below; until then a failed download has no other listener.
-    try {
-        return await provePublished(context, urls, file, claimedDigest);
-    }
-    catch (error) {
-        throw naming(urls.name, error);
-    }
-}
-async function provePublished(context, urls, file, claimedDigest) {
-    const published = await fetchDetached(context.http, urls);
-    if (published.kind === 'absent') {
-        return proveWithoutDetached(context, urls, await file, published.reason);
-    }
-    if (published.kind === 'malformed') {
-        return retryWithFreshPair(context, urls, await file, published.error);
-    }
-    const { detached } = published;
-    const early = lookUpEarly(context.log, detached, claimedDigest);
-    const arrived = await file;
-    const failure = signatureFailure(arrived, detached);
-    if (failure !== undefined) {
-        return retryWithFreshPair(context, urls, arrived, failure);
-    }
-    const entry = await lookUp(context.log, arrived, detached, early);
-    return entry === undefined
-        ? recover(context, arrived, entryNotFound(urls.name, arrived))
-        : proof(context, arrived, (0,sigstore_bundle/* toBundle */.mW)(arrived.sha256, detached, entry));
-}
-/**
- * Steps 3 to 6 for a file whose bundle is already at hand.
- *
- * @throws {SetupError}
- */
-async function verifyBundle(context, file, bundle) {
-    return verify(file, bundle, await context.trust, context.expected);
-}
-async function proof(context, file, bundle, recovered) {
-    const verified = await verifyBundle(context, file, bundle);
-    return { verified, ...(recovered === undefined ? {} : { recovered }) };
-}
-/** Signature and certificate belong together, so they are always fetched together. */
-async function fetchDetached(http, urls) {
-    const [signature, certificate] = await Promise.all([
-        readMaterial(http, urls.signatureUrl, detached/* MAX_SIGNATURE_BYTES */.my),
-        readMaterial(http, urls.certificateUrl, detached/* MAX_CERTIFICATE_BYTES */.to),
-    ]);
-    if (signature === undefined || certificate === undefined) {
-        const missing = [
-            ...(signature === undefined ? ['.sig'] : []),
-            ...(certificate === undefined ? ['.cert'] : []),
-        ];
-        return { kind: 'absent', reason: `${urls.name} has no ${missing.join(' and no ')} beside it` };
-    }
-    try {
-        return { kind: 'pair', detached: (0,detached/* parseDetached */._h)(signature, certificate) };
-    }
-    catch (error) {
-        if (error instanceof errors/* SetupError */.w3) {
-            return { kind: 'malformed', error };
-        }
-        throw error;
-    }
-}
-async function readMaterial(http, url, maxBytes) {
-    try {
-        return await http.readIfPresent(url, maxBytes);
-    }
-    catch (error) {
-        throw (0,download_failed/* downloadFailed */.O)(error, 'the signature');
-    }
-}
-/** Undefined when the signature verifies over the file. */
-function signatureFailure(file, detached) {
-    try {
-        checkSignature(file, detached.signature, detached.certificate);
-        return undefined;
-    }
-    catch (error) {
-        if (error instanceof errors/* SetupError */.w3 && error.code === 'SIGNATURE_MISMATCH') {
-            return error;
-        }
-        throw error;
-    }
-}
-/** Asks while the file is on its way. What fails here is asked again, with the true digest. */
-function lookUpEarly(log, detached, claimedDigest) {
-    const early = claimedDigest.then((digest) => digest === undefined
-        ? undefined
-        : log.entryByLeafHash((0,hashedrekord/* leafHash */.Jq)((0,hashedrekord/* hashedRekordBody */.ds)(digest, detached))));
-    early.catch(() => undefined); // Awaited later, perhaps never: no unhandled rejection meanwhile.
-    return early;
-}
-/** By the UUID that follows from digest, signature and certificate; then by the digest. */
-async function lookUp(log, file, detached, early) {
-    const uuid = (0,hashedrekord/* leafHash */.Jq)((0,hashedrekord/* hashedRekordBody */.ds)(file.sha256.toString('hex'), detached));
-    const hinted = await early.catch(() => undefined);
-    if (hinted?.uuid.endsWith(uuid) === true) {
-        return hinted;
-    }
-    const entry = await log.entryByLeafHash(uuid);
-    if (entry !== undefined) {
-        return entry;
-    }
-    // The same pair, written down in another way (line breaks in the PEM), has another UUID.
-    const entries = await log.entriesByDigest(file.sha256.toString('hex'));
-    return entries.find(({ body }) => {
-        const logged = (0,hashedrekord/* parseHashedRekord */.IZ)(body);
-        return (logged?.signature.equals(detached.signature) === true &&
-            logged.certificate.equals(detached.certificate));
-    });
-}
-/** A signing job that is run again replaces both files, and a reader may meet it half-way. */
-async function retryWithFreshPair(context, urls, file, failure) {
-    const published = await fetchDetached(context.http, urls);
-    if (published.kind === 'pair' && signatureFailure(file, published.detached) === undefined) {
-        const { detached } = published;
-        const entry = await lookUp(context.log, file, detached, Promise.resolve(undefined));
-        if (entry !== undefined) {
-            const bundle = (0,sigstore_bundle/* toBundle */.mW)(file.sha256, detached, entry);
-            const recovered = `${failure.message}; verified with the pair that was published a moment later`;
-            return proof(context, file, bundle, recovered);
-        }
-    }
-    return recover(context, file, failure);
-}
-async function proveWithoutDetached(context, urls, file, reason) {
-    const json = await readMaterial(context.http, urls.bundleUrl, sigstore_bundle/* MAX_BUNDLE_BYTES */.Me);
-    return json === undefined
-        ? recover(context, file, notSigned(reason))
-        : proof(context, file, (0,sigstore_bundle/* parseBundle */.QN)(json));
-}
-/**
- * The publication is broken. The log may hold what should have been published: signature and
- * certificate of an entry for this digest, and every check applies to them. The earliest entry
- * that passes wins.
- *
- * @throws the complaint, when no entry passes
- */
-async function recover(context, file, failure) {
-    for (const entry of await candidates(context.log, file, failure)) {
-        const logged = (0,hashedrekord/* parseHashedRekord */.IZ)(entry.body);
-        if (logged === undefined) {
-            continue;
-        }
-        try {
-            const recovered = `${failure.message}; verified with the signature and certificate in log entry ${entry.uuid}`;
-            return await proof(context, file, (0,sigstore_bundle/* toBundle */.mW)(file.sha256, logged, entry), recovered);
-        }
-        catch (error) {
-            if (!(error instanceof errors/* SetupError */.w3) || error.code === 'TRUST_ROOT_UNAVAILABLE') {
-                throw error;
-            }
-        }
-    }
-    throw failure;
-}
-async function candidates(log, file, failure) {
-    try {
-        return await log.entriesByDigest(file.sha256.toString('hex'));
-    }
-    catch (error) {
-        // A signature that is there and wrong is the worse news, whatever the log would have said.
-        const isWrong = ['SIGNATURE_MISMATCH', 'SIGNATURE_MALFORMED'].includes(failure.code);
-        throw isWrong && error instanceof errors/* SetupError */.w3 ? failure : error;
-    }
-}
-/** Codes that say what is wrong with one file; a release has several. */
-const OF_ONE_FILE = new Set([
-    'SIGNATURE_MALFORMED',
-    'SIGNATURE_MISMATCH',
-    'CERTIFICATE_UNTRUSTED',
-    'IDENTITY_MISMATCH',
-    'LOG_ENTRY_INVALID',
-]);
-/** The error with the file's name in front; any other error unchanged. */
-function naming(name, error) {
-    return error instanceof errors/* SetupError */.w3 && OF_ONE_FILE.has(error.code)
-        ? new errors/* SetupError */.w3(error.code, `${name}: ${error.message}`, error.hint, error)
-        : error;
-}
-function notSigned(reason) {
-    return new errors/* SetupError */.w3('RELEASE_NOT_SIGNED', `${reason}, no Sigstore bundle, and the transparency log holds no valid entry for it`, 'Kubernetes signs its releases since v1.26.0 (and the last patches of 1.22 to 1.25). Choose a signed one. With "download-base-url", check that the mirror carries .sig and .cert too.');
-}
-function entryNotFound(name, file) {
-    return new errors/* SetupError */.w3('LOG_ENTRY_NOT_FOUND', `the transparency log holds no entry for the signature of ${name} (SHA-256 ${file.sha256.toString('hex')})`, 'The signature was never made public, which Kubernetes always does. Do not use the file. With a Sigstore instance of your own, check "rekor-url".');
-}
-
-
-/***/ }),
-
-/***/ 3457:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-__nccwpck_require__.r(__webpack_exports__);
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   TransparencyLog: () => (/* binding */ TransparencyLog),
-/* harmony export */   checkEntryId: () => (/* binding */ checkEntryId),
-/* harmony export */   parseLogEntries: () => (/* binding */ parseLogEntries)
-/* harmony export */ });
-/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3916);
-/* harmony import */ var _transfer_errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6508);
-/* harmony import */ var _hashedrekord_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9536);
-/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3494);
-
-
-
-
-/** An answer about one entry is a few KiB; a proof in a log of 2^64 entries would be 8 KiB. */
-const MAX_ENTRY_BYTES = 256 << 10;
-/** An answer names each entry with 80 hex digits. */
-const MAX_INDEX_BYTES = 256 << 10;
-/** Rekor returns at most this many entries per request. */
-const ENTRIES_PER_REQUEST = 10;
-/** Anybody may log an entry for a digest, of any kind and larger than ours. */
-const MAX_ENTRIES_BYTES = ENTRIES_PER_REQUEST * MAX_ENTRY_BYTES;
-/** Anybody may log an entry for a digest; so many of them are looked at. */
-const MAX_CANDIDATES = 30;
-/** RFC 6962: a tree of 2^64 leaves. */
-const MAX_PROOF_HASHES = 64;
-const ENTRY_ID = /^(?:[0-9a-f]{16})?([0-9a-f]{64})$/;
-const HASH = /^[0-9a-f]{64}$/;
-/** A client for the HTTP API of Rekor v1. */
-class TransparencyLog {
-    #http;
-    #base;
-    /** @param base for example https://rekor.sigstore.dev/ */
-    constructor(http, base) {
-        this.#http = http;
-        this.#base = base;
-    }
-    /**
-     * The entry whose body has this leaf hash.
-     *
-     * @param hash RFC 6962 leaf hash, 64 hex digits
-     * @throws {SetupError} LOG_ENTRY_INVALID, LOG_UNAVAILABLE
-     */
-    async entryByLeafHash(hash) {
-        const url = new URL(`api/v1/log/entries/${hash}`, this.#base);
-        const response = await this.#request(() => this.#http.read(url, MAX_ENTRY_BYTES));
-        const entry = response === undefined ? undefined : parseLogEntries(response)[0];
-        if (entry !== undefined && !entry.uuid.endsWith(hash)) {
-            throw invalid(`the log was asked for entry ${hash} and returned ${entry.uuid}`);
-        }
-        return entry;
-    }
-    /**
-     * The entries for an artifact, earliest first; at most thirty are looked at.
-     *
-     * @param sha256 digest of the artifact, 64 hex digits
-     * @throws {SetupError} LOG_ENTRY_INVALID, LOG_UNAVAILABLE
-     */
-    async entriesByDigest(sha256) {
-        const uuids = (await this.#uuidsByDigest(sha256)).slice(0, MAX_CANDIDATES);
-        const entries = [];
-        const url = new URL('api/v1/log/entries/retrieve', this.#base);
-        for (let i = 0; i < uuids.length; i += ENTRIES_PER_REQUEST) {
-            const entryUUIDs = uuids.slice(i, i + ENTRIES_PER_REQUEST);
-            const response = await this.#request(() => this.#http.read(url, MAX_ENTRIES_BYTES, { method: 'POST', json: { entryUUIDs } }));
-            entries.push(...(response === undefined ? [] : parseLogEntries(response)));
-        }
-        return entries.sort((a, b) => a.integratedTime - b.integratedTime);
-    }
-    async #uuidsByDigest(sha256) {
-        const url = new URL('api/v1/index/retrieve', this.#base);
-        const json = { hash: `sha256:${sha256}` };
-        const response = await this.#request(() => this.#http.read(url, MAX_INDEX_BYTES, { method: 'POST', json }));
-        const uuids = response === undefined ? [] : parseJson(response);
-        if (!Array.isArray(uuids) ||
-            !uuids.every((id) => typeof id === 'string' && ENTRY_ID.test(id))) {
-            throw invalid('the index of the log returned something else than entry ids');
-        }
-        return uuids;
-    }
-    /** @returns undefined where the log answers that it holds no such entry */
-    async #request(request) {
-        try {
-            return await request();
-        }
-        catch (error) {
-            if (!(error instanceof _transfer_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .TransferError */ .aG)) {
-                throw error;
-            }
-            if (error.status === 404) {
-                return undefined;
-            }
-            throw new _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SetupError */ .w3('LOG_UNAVAILABLE', `the transparency log cannot be asked: ${error.message}`, 'See https://status.sigstore.dev, and run the job again. A version that is in the tool cache needs no log.', error);
-        }
-    }
-}
-/**
- * Reads an answer of Rekor v1: an object that maps entry ids to entries.
- *
- * @throws {SetupError} LOG_ENTRY_INVALID for anything malformed, or an id that is not the leaf
- *   hash of the body beneath it
- */
-function parseLogEntries(response) {
-    const parsed = parseJson(response);
-    const maps = Array.isArray(parsed) ? parsed : [parsed];
-    try {
-        return maps.flatMap((map) => Object.entries((0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .object */ .Ik)(map)).map(([id, entry]) => parseLogEntry(id, (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .object */ .Ik)(entry))));
-    }
-    catch (error) {
-        throw error instanceof _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SetupError */ .w3
-            ? error
-            : invalid('the log returned a malformed entry', error);
-    }
-}
-function parseLogEntry(id, entry) {
-    const verification = (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .object */ .Ik)(entry['verification']);
-    const proof = (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .object */ .Ik)(verification['inclusionProof']);
-    const body = (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .base64 */ .K3)(entry['body']);
-    checkEntryId(id, body);
-    return {
-        uuid: id,
-        body,
-        integratedTime: (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .safeInteger */ .Y2)(entry['integratedTime']),
-        logId: hash(entry['logID']),
-        logIndex: (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .safeInteger */ .Y2)(entry['logIndex']),
-        signedEntryTimestamp: (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .base64 */ .K3)(verification['signedEntryTimestamp']),
-        inclusionProof: {
-            logIndex: (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .safeInteger */ .Y2)(proof['logIndex']),
-            treeSize: (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .safeInteger */ .Y2)(proof['treeSize']),
-            rootHash: hash(proof['rootHash']),
-            hashes: (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .list */ .p_)(proof['hashes'], MAX_PROOF_HASHES).map(hash),
-            checkpoint: (0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .nonEmptyString */ .y0)(proof['checkpoint']),
-        },
-    };
-}
-/** The UUID of an entry is the leaf hash of its body (RFC 6962 §2.1). */
-function checkEntryId(id, body) {
-    if (ENTRY_ID.exec(id)?.[1] !== (0,_hashedrekord_js__WEBPACK_IMPORTED_MODULE_2__/* .leafHash */ .Jq)(body)) {
-        throw invalid(`the log returned another body than the one that entry ${id} stands for`);
-    }
-}
-function parseJson(response) {
-    try {
-        return JSON.parse(response.toString('utf8'));
-    }
-    catch (error) {
-        throw invalid('the log returned something else than JSON', error);
-    }
-}
-/** @param value 64 hex digits */
-function hash(value) {
-    if (!HASH.test((0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .nonEmptyString */ .y0)(value))) {
-        throw new TypeError('not a SHA-256 hash');
-    }
-    return Buffer.from((0,_json_js__WEBPACK_IMPORTED_MODULE_3__/* .nonEmptyString */ .y0)(value), 'hex');
-}
-function invalid(message, cause) {
-    const reason = cause === undefined ? '' : `: ${(0,_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .explain */ .WE)(cause)}`;
-    return new _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SetupError */ .w3('LOG_ENTRY_INVALID', `${message}${reason}`, 'The answer of the transparency log does not prove what it should. Check "rekor-url"; if it is right, report this: something may be tampering with the log or with the connection to it.', cause);
-}
-
-
-/***/ }),
-
-/***/ 9536:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   IZ: () => (/* binding */ parseHashedRekord),
-/* harmony export */   Jq: () => (/* binding */ leafHash),
-/* harmony export */   MZ: () => (/* binding */ VERSION_V2),
-/* harmony export */   Nd: () => (/* binding */ KIND),
-/* harmony export */   TH: () => (/* binding */ VERSION_V1),
-/* harmony export */   ds: () => (/* binding */ hashedRekordBody)
-/* harmony export */ });
-/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
-/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_crypto__WEBPACK_IMPORTED_MODULE_0__);
-/* harmony import */ var _detached_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5822);
-/* harmony import */ var _json_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3494);
-
-
-
-/** Rekor v1 (`0.0.1`) holds base64 of a PEM, Rekor v2 (`0.0.2`) base64 of DER. */
-const KIND = 'hashedrekord';
-const VERSION_V1 = '0.0.1';
-const VERSION_V2 = '0.0.2';
-/**
- * The body that Rekor v1 makes of a detached signature: canonical JSON (RFC 8785).
- *
- * The names below are in the order that RFC 8785 §3.2.3 asks for, and no value needs escaping.
- *
- * @param digest SHA-256, hex
- */
-function hashedRekordBody(digest, { signature, certificate }) {
-    return Buffer.from(JSON.stringify({
-        apiVersion: VERSION_V1,
-        kind: KIND,
-        spec: {
-            data: { hash: { algorithm: 'sha256', value: digest } },
-            signature: {
-                content: signature.toString('base64'),
-                publicKey: { content: Buffer.from((0,_detached_js__WEBPACK_IMPORTED_MODULE_1__/* .toPem */ .sg)(certificate)).toString('base64') },
-            },
-        },
-    }));
-}
-/** RFC 6962 §2.1: SHA-256(0x00 ‖ leaf). Hex; the last 64 digits of an entry's id. */
-function leafHash(body) {
-    return (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)('sha256').update(Buffer.of(0)).update(body).digest('hex');
-}
-/**
- * @param body of an entry with kind `hashedrekord`
- * @returns undefined for anything but a well-formed entry of version 0.0.1 or 0.0.2
- */
-function parseHashedRekord(body) {
-    try {
-        const entry = (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(JSON.parse(body.toString('utf8')));
-        const spec = (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(entry['spec']);
-        if (entry['kind'] !== KIND) {
-            return undefined;
-        }
-        switch (entry['apiVersion']) {
-            case VERSION_V1:
-                return parseV1(spec);
-            case VERSION_V2:
-                return parseV2((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(spec['hashedRekordV002']));
-            default:
-                return undefined;
-        }
-    }
-    catch {
-        return undefined; // No such entry can be compared with anything: the caller refuses it.
-    }
-}
-function parseV1(spec) {
-    const hash = (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(spec['data'])['hash']);
-    const signature = (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(spec['signature']);
-    if (hash['algorithm'] !== 'sha256') {
-        throw new TypeError('not a SHA-256 digest');
-    }
-    return {
-        digest: (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .nonEmptyString */ .y0)(hash['value']),
-        signature: (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .base64 */ .K3)(signature['content']),
-        certificate: (0,_detached_js__WEBPACK_IMPORTED_MODULE_1__/* .parseCertificate */ .hB)((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .base64 */ .K3)((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(signature['publicKey'])['content'])),
-    };
-}
-function parseV2(spec) {
-    const signature = (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(spec['signature']);
-    const verifier = (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(signature['verifier']);
-    return {
-        digest: (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .base64 */ .K3)((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(spec['data'])['digest']).toString('hex'),
-        signature: (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .base64 */ .K3)(signature['content']),
-        certificate: (0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .base64 */ .K3)((0,_json_js__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ik)(verifier['x509Certificate'])['rawBytes']),
-    };
-}
-
-
-/***/ }),
-
-/***/ 3494:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Ik: () => (/* binding */ object),
-/* harmony export */   K3: () => (/* binding */ base64),
-/* harmony export */   Y2: () => (/* binding */ safeInteger),
-/* harmony export */   p_: () => (/* binding */ list),
-/* harmony export */   y0: () => (/* binding */ nonEmptyString)
-/* harmony export */ });
-/* harmony import */ var _base64_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2967);
-
-// Readers for JSON from outside: each returns a value of its type, or throws a TypeError.
-function object(value) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-        throw new TypeError('not an object');
-    }
-    return value;
-}
-/** @param longest more items than these are refused */
-function list(value, longest) {
-    if (!Array.isArray(value) || value.length > longest) {
-        throw new TypeError(`not a list of at most ${String(longest)} items`);
-    }
-    return value;
-}
-function nonEmptyString(value) {
-    if (typeof value !== 'string' || value === '') {
-        throw new TypeError('not a text');
-    }
-    return value;
-}
-function safeInteger(value) {
-    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
-        throw new TypeError('not a whole number');
-    }
-    return value;
-}
-/** @param value canonical base64 (RFC 4648 §4) */
-function base64(value) {
-    const bytes = (0,_base64_js__WEBPACK_IMPORTED_MODULE_0__/* .decodeBase64 */ .y)(nonEmptyString(value));
-    if (bytes === undefined) {
-        throw new TypeError('not base64');
-    }
-    return bytes;
-}
-
-
-/***/ }),
-
-/***/ 7820:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   w: () => (/* binding */ PUBLIC_MIRROR)
-/* harmony export */ });
+;// CONCATENATED MODULE: ./src/sigstore/trust/public-instance.ts
 /** The TUF repository of Sigstore's public instance, and its seed in `@sigstore/tuf`. */
 const PUBLIC_MIRROR = 'https://tuf-repo-cdn.sigstore.dev';
 
+;// CONCATENATED MODULE: ./src/transfer/proxy.ts
 
-/***/ }),
-
-/***/ 4209:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-// ESM COMPAT FLAG
-__nccwpck_require__.r(__webpack_exports__);
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  loadTrustRoot: () => (/* binding */ loadTrustRoot),
-  parseTrustedRoot: () => (/* binding */ parseTrustedRoot)
-});
-
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
-// EXTERNAL MODULE: external "node:fs/promises"
-var promises_ = __nccwpck_require__(1455);
-// EXTERNAL MODULE: external "node:path"
-var external_node_path_ = __nccwpck_require__(6760);
-var external_node_path_default = /*#__PURE__*/__nccwpck_require__.n(external_node_path_);
-// EXTERNAL MODULE: external "node:url"
-var external_node_url_ = __nccwpck_require__(3136);
-// EXTERNAL MODULE: ./node_modules/@sigstore/protobuf-specs/dist/index.js
-var dist = __nccwpck_require__(9654);
-;// CONCATENATED MODULE: ./node_modules/@sigstore/tuf/seeds.json
-const seeds_namespaceObject = /*#__PURE__*/JSON.parse('{"https://tuf-repo-cdn.sigstore.dev":{"root.json":"ewogInNpZ25hdHVyZXMiOiBbCiAgewogICAia2V5aWQiOiAiZTcxYTU0ZDU0MzgzNWJhODZhZGFkOTQ2MDM3OWM3NjQxZmI4NzI2ZDE2NGVhNzY2ODAxYTFjNTIyYWJhN2VhMiIsCiAgICJzaWciOiAiMzA0NTAyMjA2NWM2OGYyOGViZTQ0ZDBhNGUwNDdhNmUyODdmOTY2OWM4ZTNiMzFlMDg1MzYzOTZjNjdhMTQ4MzMyNmJlOGM2MDIyMTAwZTc1MjRhODg5ZTQwZGUwZGY4NDIzMWRkNDBlMWZjYzU3ZmJiYmY2MjA1NWMxNzA3NjU2ODMwN2RiYzUwOTA0NiIKICB9LAogIHsKICAgImtleWlkIjogIjIyZjRjYWVjNmQ4ZTZmOTU1NWFmNjZiM2Q0YzNjYjA2YTNiYjIzZmRjN2UzOWM5MTZjNjFmNDYyZTZmNTJiMDYiLAogICAic2lnIjogIjMwNDUwMjIwNmZlZGM0YTM4MmEwYzUxNTVlODEyYzliNzQ2MWZlMzg4ZWY3MDRmZWY5ZTA5M2M1YzIzNmUyMGFiYmY4ZTY2MjAyMjEwMDhiYmVjMzZiNjNiZjliYWViYzAzYTgzYzc3MGNmOTM4N2VmYzkwOTA3ZWI4MzA3MGI3YTg3NTEyOTUxMmQ2ODciCiAgfSwKICB7CiAgICJrZXlpZCI6ICI2MTY0MzgzODEyNWI0NDBiNDBkYjY5NDJmNWNiNWEzMWMwZGMwNDM2ODMxNmViMmFhYTU4Yjk1OTA0YTU4MjIyIiwKICAgInNpZyI6ICIzMDQ1MDIyMDQ2OGY0MjE5ZGI1MWM3ZTgxNWUxZTNkMzNkOTk4Nzg3OGFhMTJhZWFmMzMxNjA0ZDUxODBkZDYwYjE5ZGZiMzUwMjIxMDA5Zjc3OGVmNWU5NjY0N2MwOGJkMjNkNjNmNjljMGNjZTZmYzM1M2Q3NDdiOWQ1MWYzNWRjMGY4Njc4ZGU5ZmVmIgogIH0sCiAgewogICAia2V5aWQiOiAiYTY4N2U1YmY0ZmFiODJiMGVlNThkNDZlMDVjOTUzNTE0NWEyYzlhZmI0NThmNDNkNDJiNDVjYTBmZGNlMmE3MCIsCiAgICJzaWciOiAiMzA0NTAyMjAyOWUyNTE4YTdiY2FjMDVlYzBiMjI3ODA5Y2UwYzk2OTQwNjc0MzQxMmY5MGRjNTI1NTQwMWFmYjEzMzYzZjQ2MDIyMTAwODdhNjQxODIyNDllNDFkZDExZGU5MWM5ZjM4NWEzMzY1OWJkNjAxNDdhOTNkMTNjODZiN2E2NGU0NDdmOTgyNiIKICB9LAogIHsKICAgImtleWlkIjogIjE4M2U2NGYzNzY3MGRjMTNjYTBkMjg5OTVhMzA1M2YzNzQwOTU0ZGRjZTQ0MzIxYTQxZTQ2NTM0Y2Y0NGU2MzIiLAogICAic2lnIjogIjMwNDUwMjIxMDA4MDUxYzQ1NmVkMmJmNDhhYTVmYzU3NDI5MjhhYjA5MDQyNjZjMWQ2YmRkZTVmYzc1YWUyMGYxMmQwOThhOTU1MDIyMDNjYzY4M2JkODY3OTM4MDhlNmM5Zjg5ZTJjYTkzZjgwYjAwYzZlYTY0ODgwYWM0ZTM3ZGI2OWUyZTg2YjI0ZTMiCiAgfQogXSwKICJzaWduZWQiOiB7CiAgIl90eXBlIjogInJvb3QiLAogICJjb25zaXN0ZW50X3NuYXBzaG90IjogdHJ1ZSwKICAiZXhwaXJlcyI6ICIyMDI3LTA0LTIyVDE5OjI3OjMxWiIsCiAgImtleXMiOiB7CiAgICIwYzg3NDMyYzNiZjA5ZmQ5OTE4OWZkYzMyZmE1ZWFlZGY0ZTRhNWZhYzdiYWI3M2ZhMDRhMmUwZmM2NGFmNmY1IjogewogICAgImtleWlkX2hhc2hfYWxnb3JpdGhtcyI6IFsKICAgICAic2hhMjU2IiwKICAgICAic2hhNTEyIgogICAgXSwKICAgICJrZXl0eXBlIjogImVjZHNhIiwKICAgICJrZXl2YWwiOiB7CiAgICAgInB1YmxpYyI6ICItLS0tLUJFR0lOIFBVQkxJQyBLRVktLS0tLVxuTUZrd0V3WUhLb1pJemowQ0FRWUlLb1pJemowREFRY0RRZ0FFV1JpR3I1K2orM0o1U3NIK1p0cjVuRTJIMndPN1xuQlYrbk8zczkzZ0xjYTE4cVRPekhZMW9XeUFHRHlrTVNzR1RVQlN0OUQrQW4wS2ZLc0QybWZTTTQyUT09XG4tLS0tLUVORCBQVUJMSUMgS0VZLS0tLS1cbiIKICAgIH0sCiAgICAic2NoZW1lIjogImVjZHNhLXNoYTItbmlzdHAyNTYiLAogICAgIngtdHVmLW9uLWNpLW9ubGluZS11cmkiOiAiZ2Nwa21zOnByb2plY3RzL3NpZ3N0b3JlLXJvb3Qtc2lnbmluZy9sb2NhdGlvbnMvZ2xvYmFsL2tleVJpbmdzL3Jvb3QvY3J5cHRvS2V5cy90aW1lc3RhbXAvY3J5cHRvS2V5VmVyc2lvbnMvMSIKICAgfSwKICAgIjE4M2U2NGYzNzY3MGRjMTNjYTBkMjg5OTVhMzA1M2YzNzQwOTU0ZGRjZTQ0MzIxYTQxZTQ2NTM0Y2Y0NGU2MzIiOiB7CiAgICAia2V5dHlwZSI6ICJlY2RzYSIsCiAgICAia2V5dmFsIjogewogICAgICJwdWJsaWMiOiAiLS0tLS1CRUdJTiBQVUJMSUMgS0VZLS0tLS1cbk1Ga3dFd1lIS29aSXpqMENBUVlJS29aSXpqMERBUWNEUWdBRU14cFBPSkNJWjVvdEc0MTA2ZkdKc2VFUWkzVjlcbnBrTVlRNHV5VjlUajFNN1dIWEl5TEcramtmdnVHMGdsUTFKWmJSWlpCVjNnQVI0c29qZEdISVNlb3c9PVxuLS0tLS1FTkQgUFVCTElDIEtFWS0tLS0tXG4iCiAgICB9LAogICAgInNjaGVtZSI6ICJlY2RzYS1zaGEyLW5pc3RwMjU2IiwKICAgICJ4LXR1Zi1vbi1jaS1rZXlvd25lciI6ICJAbGFuY2UiCiAgIH0sCiAgICIyMmY0Y2FlYzZkOGU2Zjk1NTVhZjY2YjNkNGMzY2IwNmEzYmIyM2ZkYzdlMzljOTE2YzYxZjQ2MmU2ZjUyYjA2IjogewogICAgImtleWlkX2hhc2hfYWxnb3JpdGhtcyI6IFsKICAgICAic2hhMjU2IiwKICAgICAic2hhNTEyIgogICAgXSwKICAgICJrZXl0eXBlIjogImVjZHNhIiwKICAgICJrZXl2YWwiOiB7CiAgICAgInB1YmxpYyI6ICItLS0tLUJFR0lOIFBVQkxJQyBLRVktLS0tLVxuTUZrd0V3WUhLb1pJemowQ0FRWUlLb1pJemowREFRY0RRZ0FFekJ6Vk9tSENQb2pNVkxTSTM2NFdpaVY4TlByRFxuNklnUnhWbGlza3ovdit5M0pFUjVtY1ZHY09ObGlEY1dNQzVKMmxmSG1qUE5QaGI0SDd4bThMemZTQT09XG4tLS0tLUVORCBQVUJMSUMgS0VZLS0tLS1cbiIKICAgIH0sCiAgICAic2NoZW1lIjogImVjZHNhLXNoYTItbmlzdHAyNTYiLAogICAgIngtdHVmLW9uLWNpLWtleW93bmVyIjogIkBzYW50aWFnb3RvcnJlcyIKICAgfSwKICAgIjYxNjQzODM4MTI1YjQ0MGI0MGRiNjk0MmY1Y2I1YTMxYzBkYzA0MzY4MzE2ZWIyYWFhNThiOTU5MDRhNTgyMjIiOiB7CiAgICAia2V5aWRfaGFzaF9hbGdvcml0aG1zIjogWwogICAgICJzaGEyNTYiLAogICAgICJzaGE1MTIiCiAgICBdLAogICAgImtleXR5cGUiOiAiZWNkc2EiLAogICAgImtleXZhbCI6IHsKICAgICAicHVibGljIjogIi0tLS0tQkVHSU4gUFVCTElDIEtFWS0tLS0tXG5NRmt3RXdZSEtvWkl6ajBDQVFZSUtvWkl6ajBEQVFjRFFnQUVpbmlrU3NBUW1Za05lSDVlWXEvQ25JekxhYWNPXG54bFNhYXdRRE93cUt5L3RDcXhxNXh4UFNKYzIxSzRXSWhzOUd5T2tLZnp1ZVkzR0lMemNNSlo0Y1d3PT1cbi0tLS0tRU5EIFBVQkxJQyBLRVktLS0tLVxuIgogICAgfSwKICAgICJzY2hlbWUiOiAiZWNkc2Etc2hhMi1uaXN0cDI1NiIsCiAgICAieC10dWYtb24tY2kta2V5b3duZXIiOiAiQGJvYmNhbGxhd2F5IgogICB9LAogICAiYTY4N2U1YmY0ZmFiODJiMGVlNThkNDZlMDVjOTUzNTE0NWEyYzlhZmI0NThmNDNkNDJiNDVjYTBmZGNlMmE3MCI6IHsKICAgICJrZXlpZF9oYXNoX2FsZ29yaXRobXMiOiBbCiAgICAgInNoYTI1NiIsCiAgICAgInNoYTUxMiIKICAgIF0sCiAgICAia2V5dHlwZSI6ICJlY2RzYSIsCiAgICAia2V5dmFsIjogewogICAgICJwdWJsaWMiOiAiLS0tLS1CRUdJTiBQVUJMSUMgS0VZLS0tLS1cbk1Ga3dFd1lIS29aSXpqMENBUVlJS29aSXpqMERBUWNEUWdBRTBnaHJoOTJMdzFZcjNpZEdWNVdxQ3RNREI4Q3hcbitEOGhkQzR3MlpMTklwbFZSb1ZHTHNrWWEzZ2hlTXlPamlKOGtQaTE1YVEyLy83UCtvajdVdkpQR3c9PVxuLS0tLS1FTkQgUFVCTElDIEtFWS0tLS0tXG4iCiAgICB9LAogICAgInNjaGVtZSI6ICJlY2RzYS1zaGEyLW5pc3RwMjU2IiwKICAgICJ4LXR1Zi1vbi1jaS1rZXlvd25lciI6ICJAam9zaHVhZ2wiCiAgIH0sCiAgICJlNzFhNTRkNTQzODM1YmE4NmFkYWQ5NDYwMzc5Yzc2NDFmYjg3MjZkMTY0ZWE3NjY4MDFhMWM1MjJhYmE3ZWEyIjogewogICAgImtleWlkX2hhc2hfYWxnb3JpdGhtcyI6IFsKICAgICAic2hhMjU2IiwKICAgICAic2hhNTEyIgogICAgXSwKICAgICJrZXl0eXBlIjogImVjZHNhIiwKICAgICJrZXl2YWwiOiB7CiAgICAgInB1YmxpYyI6ICItLS0tLUJFR0lOIFBVQkxJQyBLRVktLS0tLVxuTUZrd0V3WUhLb1pJemowQ0FRWUlLb1pJemowREFRY0RRZ0FFRVhzejNTWlhGYjhqTVY0Mmo2cEpseWpialI4S1xuTjNCd29jZXhxNkxNSWI1cXNXS09RdkxOMTZOVWVmTGM0SHN3T291bVJzVlZhYWpTcFFTNmZvYmtSdz09XG4tLS0tLUVORCBQVUJMSUMgS0VZLS0tLS1cbiIKICAgIH0sCiAgICAic2NoZW1lIjogImVjZHNhLXNoYTItbmlzdHAyNTYiLAogICAgIngtdHVmLW9uLWNpLWtleW93bmVyIjogIkBtbm02NzgiCiAgIH0KICB9LAogICJyb2xlcyI6IHsKICAgInJvb3QiOiB7CiAgICAia2V5aWRzIjogWwogICAgICJlNzFhNTRkNTQzODM1YmE4NmFkYWQ5NDYwMzc5Yzc2NDFmYjg3MjZkMTY0ZWE3NjY4MDFhMWM1MjJhYmE3ZWEyIiwKICAgICAiMjJmNGNhZWM2ZDhlNmY5NTU1YWY2NmIzZDRjM2NiMDZhM2JiMjNmZGM3ZTM5YzkxNmM2MWY0NjJlNmY1MmIwNiIsCiAgICAgIjYxNjQzODM4MTI1YjQ0MGI0MGRiNjk0MmY1Y2I1YTMxYzBkYzA0MzY4MzE2ZWIyYWFhNThiOTU5MDRhNTgyMjIiLAogICAgICJhNjg3ZTViZjRmYWI4MmIwZWU1OGQ0NmUwNWM5NTM1MTQ1YTJjOWFmYjQ1OGY0M2Q0MmI0NWNhMGZkY2UyYTcwIiwKICAgICAiMTgzZTY0ZjM3NjcwZGMxM2NhMGQyODk5NWEzMDUzZjM3NDA5NTRkZGNlNDQzMjFhNDFlNDY1MzRjZjQ0ZTYzMiIKICAgIF0sCiAgICAidGhyZXNob2xkIjogMwogICB9LAogICAic25hcHNob3QiOiB7CiAgICAia2V5aWRzIjogWwogICAgICIwYzg3NDMyYzNiZjA5ZmQ5OTE4OWZkYzMyZmE1ZWFlZGY0ZTRhNWZhYzdiYWI3M2ZhMDRhMmUwZmM2NGFmNmY1IgogICAgXSwKICAgICJ0aHJlc2hvbGQiOiAxLAogICAgIngtdHVmLW9uLWNpLWV4cGlyeS1wZXJpb2QiOiAzNjUwLAogICAgIngtdHVmLW9uLWNpLXNpZ25pbmctcGVyaW9kIjogMzY1CiAgIH0sCiAgICJ0YXJnZXRzIjogewogICAgImtleWlkcyI6IFsKICAgICAiZTcxYTU0ZDU0MzgzNWJhODZhZGFkOTQ2MDM3OWM3NjQxZmI4NzI2ZDE2NGVhNzY2ODAxYTFjNTIyYWJhN2VhMiIsCiAgICAgIjIyZjRjYWVjNmQ4ZTZmOTU1NWFmNjZiM2Q0YzNjYjA2YTNiYjIzZmRjN2UzOWM5MTZjNjFmNDYyZTZmNTJiMDYiLAogICAgICI2MTY0MzgzODEyNWI0NDBiNDBkYjY5NDJmNWNiNWEzMWMwZGMwNDM2ODMxNmViMmFhYTU4Yjk1OTA0YTU4MjIyIiwKICAgICAiYTY4N2U1YmY0ZmFiODJiMGVlNThkNDZlMDVjOTUzNTE0NWEyYzlhZmI0NThmNDNkNDJiNDVjYTBmZGNlMmE3MCIsCiAgICAgIjE4M2U2NGYzNzY3MGRjMTNjYTBkMjg5OTVhMzA1M2YzNzQwOTU0ZGRjZTQ0MzIxYTQxZTQ2NTM0Y2Y0NGU2MzIiCiAgICBdLAogICAgInRocmVzaG9sZCI6IDMKICAgfSwKICAgInRpbWVzdGFtcCI6IHsKICAgICJrZXlpZHMiOiBbCiAgICAgIjBjODc0MzJjM2JmMDlmZDk5MTg5ZmRjMzJmYTVlYWVkZjRlNGE1ZmFjN2JhYjczZmEwNGEyZTBmYzY0YWY2ZjUiCiAgICBdLAogICAgInRocmVzaG9sZCI6IDEsCiAgICAieC10dWYtb24tY2ktZXhwaXJ5LXBlcmlvZCI6IDcsCiAgICAieC10dWYtb24tY2ktc2lnbmluZy1wZXJpb2QiOiA2CiAgIH0KICB9LAogICJzcGVjX3ZlcnNpb24iOiAiMS4wIiwKICAidmVyc2lvbiI6IDE2LAogICJ4LXR1Zi1vbi1jaS1leHBpcnktcGVyaW9kIjogMTk3LAogICJ4LXR1Zi1vbi1jaS1zaWduaW5nLXBlcmlvZCI6IDQ2CiB9Cn0=","targets":{"trusted_root.json":"ewogICJtZWRpYVR5cGUiOiAiYXBwbGljYXRpb24vdm5kLmRldi5zaWdzdG9yZS50cnVzdGVkcm9vdCtqc29uO3ZlcnNpb249MC4xIiwKICAidGxvZ3MiOiBbCiAgICB7CiAgICAgICJiYXNlVXJsIjogImh0dHBzOi8vcmVrb3Iuc2lnc3RvcmUuZGV2IiwKICAgICAgImhhc2hBbGdvcml0aG0iOiAiU0hBMl8yNTYiLAogICAgICAicHVibGljS2V5IjogewogICAgICAgICJyYXdCeXRlcyI6ICJNRmt3RXdZSEtvWkl6ajBDQVFZSUtvWkl6ajBEQVFjRFFnQUUyRzJZKzJ0YWJkVFY1QmNHaUJJeDBhOWZBRndya0JibUxTR3RrczRMM3FYNnlZWTB6dWZCbmhDOFVyL2l5NTVHaFdQLzlBL2JZMkxoQzMwTTkrUll0dz09IiwKICAgICAgICAia2V5RGV0YWlscyI6ICJQS0lYX0VDRFNBX1AyNTZfU0hBXzI1NiIsCiAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgInN0YXJ0IjogIjIwMjEtMDEtMTJUMTE6NTM6MjdaIgogICAgICAgIH0KICAgICAgfSwKICAgICAgImxvZ0lkIjogewogICAgICAgICJrZXlJZCI6ICJ3Tkk5YXRRR2x6K1ZXZk82TFJ5Z0g0UVVmWS84VzRSRndpVDVpNVdSZ0IwPSIKICAgICAgfQogICAgfSwKICAgIHsKICAgICAgImJhc2VVcmwiOiAiaHR0cHM6Ly9sb2cyMDI1LTEucmVrb3Iuc2lnc3RvcmUuZGV2IiwKICAgICAgImhhc2hBbGdvcml0aG0iOiAiU0hBMl8yNTYiLAogICAgICAicHVibGljS2V5IjogewogICAgICAgICJyYXdCeXRlcyI6ICJNQ293QlFZREsyVndBeUVBdDhybHAxa25Hd2pmYmNYQVlQWUFrbjBYaUx6MXg4TzR0MFlrRWhpZTI0ND0iLAogICAgICAgICJrZXlEZXRhaWxzIjogIlBLSVhfRUQyNTUxOSIsCiAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgInN0YXJ0IjogIjIwMjUtMDktMjNUMDA6MDA6MDBaIgogICAgICAgIH0KICAgICAgfSwKICAgICAgImxvZ0lkIjogewogICAgICAgICJrZXlJZCI6ICJ6eEdaRlZ2ZDBGRW1qUjhXckZ3TWRjQUo5dnRhWS9RWGY0NFkxd1VlUDZBPSIKICAgICAgfQogICAgfQogIF0sCiAgImNlcnRpZmljYXRlQXV0aG9yaXRpZXMiOiBbCiAgICB7CiAgICAgICJzdWJqZWN0IjogewogICAgICAgICJvcmdhbml6YXRpb24iOiAic2lnc3RvcmUuZGV2IiwKICAgICAgICAiY29tbW9uTmFtZSI6ICJzaWdzdG9yZSIKICAgICAgfSwKICAgICAgInVyaSI6ICJodHRwczovL2Z1bGNpby5zaWdzdG9yZS5kZXYiLAogICAgICAiY2VydENoYWluIjogewogICAgICAgICJjZXJ0aWZpY2F0ZXMiOiBbCiAgICAgICAgICB7CiAgICAgICAgICAgICJyYXdCeXRlcyI6ICJNSUlCK0RDQ0FYNmdBd0lCQWdJVE5Wa0Rab0Npb2ZQRHN5N2RmbTZnZUxidWh6QUtCZ2dxaGtqT1BRUURBekFxTVJVd0V3WURWUVFLRXd4emFXZHpkRzl5WlM1a1pYWXhFVEFQQmdOVkJBTVRDSE5wWjNOMGIzSmxNQjRYRFRJeE1ETXdOekF6TWpBeU9Wb1hEVE14TURJeU16QXpNakF5T1Zvd0tqRVZNQk1HQTFVRUNoTU1jMmxuYzNSdmNtVXVaR1YyTVJFd0R3WURWUVFERXdoemFXZHpkRzl5WlRCMk1CQUdCeXFHU000OUFnRUdCU3VCQkFBaUEySUFCTFN5QTdJaTVrK3BOTzhaRVdZMHlsZW1XRG93T2tOYTNrTCtHWkU1WjVHV2VoTDkvQTliUk5BM1JicnNaNWkwSmNhc3RhUkw3U3A1ZnAvakQ1ZHhxYy9VZFRWbmx2UzE2YW4rMllmc3dlL1F1TG9sUlVDcmNPRTIrMmlBNSt0emQ2Tm1NR1F3RGdZRFZSMFBBUUgvQkFRREFnRUdNQklHQTFVZEV3RUIvd1FJTUFZQkFmOENBUUV3SFFZRFZSME9CQllFRk1qRkhRQkJtaVFwTWxFazZ3MnVTdTFLQnRQc01COEdBMVVkSXdRWU1CYUFGTWpGSFFCQm1pUXBNbEVrNncydVN1MUtCdFBzTUFvR0NDcUdTTTQ5QkFNREEyZ0FNR1VDTUg4bGlXSmZNdWk2dlhYQmhqRGdZNE13c2xtTi9USnhWZS84M1dyRm9td21OZjA1NnkxWDQ4RjljNG0zYTNvelhBSXhBS2pSYXk1L2FqL2pzS0tHSWttUWF0akk4dXVwSHIvK0N4RnZhSldtcFlxTmtMREdSVSs5b3J6aDVoSTJScmN1YVE9PSIKICAgICAgICAgIH0KICAgICAgICBdCiAgICAgIH0sCiAgICAgICJ2YWxpZEZvciI6IHsKICAgICAgICAic3RhcnQiOiAiMjAyMS0wMy0wN1QwMzoyMDoyOVoiLAogICAgICAgICJlbmQiOiAiMjAyMi0xMi0zMVQyMzo1OTo1OS45OTlaIgogICAgICB9CiAgICB9LAogICAgewogICAgICAic3ViamVjdCI6IHsKICAgICAgICAib3JnYW5pemF0aW9uIjogInNpZ3N0b3JlLmRldiIsCiAgICAgICAgImNvbW1vbk5hbWUiOiAic2lnc3RvcmUiCiAgICAgIH0sCiAgICAgICJ1cmkiOiAiaHR0cHM6Ly9mdWxjaW8uc2lnc3RvcmUuZGV2IiwKICAgICAgImNlcnRDaGFpbiI6IHsKICAgICAgICAiY2VydGlmaWNhdGVzIjogWwogICAgICAgICAgewogICAgICAgICAgICAicmF3Qnl0ZXMiOiAiTUlJQ0dqQ0NBYUdnQXdJQkFnSVVBTG5WaVZmblUwYnJKYXNtUmtIcm4vVW5mYVF3Q2dZSUtvWkl6ajBFQXdNd0tqRVZNQk1HQTFVRUNoTU1jMmxuYzNSdmNtVXVaR1YyTVJFd0R3WURWUVFERXdoemFXZHpkRzl5WlRBZUZ3MHlNakEwTVRNeU1EQTJNVFZhRncwek1URXdNRFV4TXpVMk5UaGFNRGN4RlRBVEJnTlZCQW9UREhOcFozTjBiM0psTG1SbGRqRWVNQndHQTFVRUF4TVZjMmxuYzNSdmNtVXRhVzUwWlhKdFpXUnBZWFJsTUhZd0VBWUhLb1pJemowQ0FRWUZLNEVFQUNJRFlnQUU4UlZTL3lzSCtOT3Z1RFp5UEladGlsZ1VGOU5sYXJZcEFkOUhQMXZCQkgxVTVDVjc3TFNTN3MwWmlING5FN0h2N3B0UzZMdnZSL1NUazc5OExWZ016TGxKNEhlSWZGM3RIU2FleExjWXBTQVNyMWtTME4vUmdCSnovOWpXQ2lYbm8zc3dlVEFPQmdOVkhROEJBZjhFQkFNQ0FRWXdFd1lEVlIwbEJBd3dDZ1lJS3dZQkJRVUhBd013RWdZRFZSMFRBUUgvQkFnd0JnRUIvd0lCQURBZEJnTlZIUTRFRmdRVTM5UHB6MVlrRVpiNXFOanBLRldpeGk0WVpEOHdId1lEVlIwakJCZ3dGb0FVV01BZVg1RkZwV2FwZXN5UW9aTWkwQ3JGeGZvd0NnWUlLb1pJemowRUF3TURad0F3WkFJd1BDc1FLNERZaVpZRFBJYURpNUhGS25meFh4NkFTU1ZtRVJmc3luWUJpWDJYNlNKUm5aVTg0LzlEWmRuRnZ2eG1BakJPdDZRcEJsYzRKLzBEeHZrVENxcGNsdnppTDZCQ0NQbmpkbElCM1B1M0J4c1BteWdVWTdJaTJ6YmRDZGxpaW93PSIKICAgICAgICAgIH0sCiAgICAgICAgICB7CiAgICAgICAgICAgICJyYXdCeXRlcyI6ICJNSUlCOXpDQ0FYeWdBd0lCQWdJVUFMWk5BUEZkeEhQd2plRGxvRHd5WUNoQU8vNHdDZ1lJS29aSXpqMEVBd013S2pFVk1CTUdBMVVFQ2hNTWMybG5jM1J2Y21VdVpHVjJNUkV3RHdZRFZRUURFd2h6YVdkemRHOXlaVEFlRncweU1URXdNRGN4TXpVMk5UbGFGdzB6TVRFd01EVXhNelUyTlRoYU1Db3hGVEFUQmdOVkJBb1RESE5wWjNOMGIzSmxMbVJsZGpFUk1BOEdBMVVFQXhNSWMybG5jM1J2Y21Vd2RqQVFCZ2NxaGtqT1BRSUJCZ1VyZ1FRQUlnTmlBQVQ3WGVGVDRyYjNQUUd3UzRJYWp0TGszL09sbnBnYW5nYUJjbFlwc1lCcjVpKzR5bkIwN2NlYjNMUDBPSU9aZHhleFg2OWM1aVZ1eUpSUStIejA1eWkrVUYzdUJXQWxIcGlTNXNoMCtIMkdIRTdTWHJrMUVDNW0xVHIxOUw5Z2c5MmpZekJoTUE0R0ExVWREd0VCL3dRRUF3SUJCakFQQmdOVkhSTUJBZjhFQlRBREFRSC9NQjBHQTFVZERnUVdCQlJZd0I1ZmtVV2xacWw2ekpDaGt5TFFLc1hGK2pBZkJnTlZIU01FR0RBV2dCUll3QjVma1VXbFpxbDZ6SkNoa3lMUUtzWEYrakFLQmdncWhrak9QUVFEQXdOcEFEQm1BakVBajFuSGVYWnArMTNOV0JOYStFRHNEUDhHMVdXZzF0Q01XUC9XSFBxcGFWbzBqaHN3ZU5GWmdTczBlRTd3WUk0cUFqRUEyV0I5b3Q5OHNJa29GM3ZaWWRkMy9WdFdCNWI5VE5NZWE3SXgvc3RKNVRmY0xMZUFCTEU0Qk5KT3NRNHZuQkhKIgogICAgICAgICAgfQogICAgICAgIF0KICAgICAgfSwKICAgICAgInZhbGlkRm9yIjogewogICAgICAgICJzdGFydCI6ICIyMDIyLTA0LTEzVDIwOjA2OjE1WiIKICAgICAgfQogICAgfQogIF0sCiAgImN0bG9ncyI6IFsKICAgIHsKICAgICAgImJhc2VVcmwiOiAiaHR0cHM6Ly9jdGZlLnNpZ3N0b3JlLmRldi90ZXN0IiwKICAgICAgImhhc2hBbGdvcml0aG0iOiAiU0hBMl8yNTYiLAogICAgICAicHVibGljS2V5IjogewogICAgICAgICJyYXdCeXRlcyI6ICJNRmt3RXdZSEtvWkl6ajBDQVFZSUtvWkl6ajBEQVFjRFFnQUViZndSK1JKdWRYc2NnUkJScEtYMVhGRHkzUHl1ZER4ei9TZm5SaTFmVDhla3BmQmQyTzF1b3o3anIzWjhuS3p4QTY5RVVRK2VGQ0ZJM3pldWJQV1U3dz09IiwKICAgICAgICAia2V5RGV0YWlscyI6ICJQS0lYX0VDRFNBX1AyNTZfU0hBXzI1NiIsCiAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgInN0YXJ0IjogIjIwMjEtMDMtMTRUMDA6MDA6MDBaIiwKICAgICAgICAgICJlbmQiOiAiMjAyMi0xMC0zMVQyMzo1OTo1OS45OTlaIgogICAgICAgIH0KICAgICAgfSwKICAgICAgImxvZ0lkIjogewogICAgICAgICJrZXlJZCI6ICJDR0NTOENoUy8yaEYwZEZySjRTY1JXY1lyQlk5d3pqU2JlYThJZ1kyYjNJPSIKICAgICAgfQogICAgfSwKICAgIHsKICAgICAgImJhc2VVcmwiOiAiaHR0cHM6Ly9jdGZlLnNpZ3N0b3JlLmRldi8yMDIyIiwKICAgICAgImhhc2hBbGdvcml0aG0iOiAiU0hBMl8yNTYiLAogICAgICAicHVibGljS2V5IjogewogICAgICAgICJyYXdCeXRlcyI6ICJNRmt3RXdZSEtvWkl6ajBDQVFZSUtvWkl6ajBEQVFjRFFnQUVpUFNsRmkwQ21GVGZFakNVcUY5SHVDRWNZWE5LQWFZYWxJSm1CWjh5eWV6UGpUcWh4cktCcE1uYW9jVnRMSkJJMWVNM3VYblF6UUdBSmRKNGdzOUZ5dz09IiwKICAgICAgICAia2V5RGV0YWlscyI6ICJQS0lYX0VDRFNBX1AyNTZfU0hBXzI1NiIsCiAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgInN0YXJ0IjogIjIwMjItMTAtMjBUMDA6MDA6MDBaIgogICAgICAgIH0KICAgICAgfSwKICAgICAgImxvZ0lkIjogewogICAgICAgICJrZXlJZCI6ICIzVDB3YXNiSEVUSmpHUjRjbVdjM0FxSktYcmplUEszL2g0cHlnQzhwN280PSIKICAgICAgfQogICAgfQogIF0sCiAgInRpbWVzdGFtcEF1dGhvcml0aWVzIjogWwogICAgewogICAgICAic3ViamVjdCI6IHsKICAgICAgICAib3JnYW5pemF0aW9uIjogInNpZ3N0b3JlLmRldiIsCiAgICAgICAgImNvbW1vbk5hbWUiOiAic2lnc3RvcmUtdHNhLXNlbGZzaWduZWQiCiAgICAgIH0sCiAgICAgICJ1cmkiOiAiaHR0cHM6Ly90aW1lc3RhbXAuc2lnc3RvcmUuZGV2L2FwaS92MS90aW1lc3RhbXAiLAogICAgICAiY2VydENoYWluIjogewogICAgICAgICJjZXJ0aWZpY2F0ZXMiOiBbCiAgICAgICAgICB7CiAgICAgICAgICAgICJyYXdCeXRlcyI6ICJNSUlDRURDQ0FaYWdBd0lCQWdJVU9oTlVMd3lRWWU2OHdVTXZ5NHFPaXlvaml3d3dDZ1lJS29aSXpqMEVBd013T1RFVk1CTUdBMVVFQ2hNTWMybG5jM1J2Y21VdVpHVjJNU0F3SGdZRFZRUURFeGR6YVdkemRHOXlaUzEwYzJFdGMyVnNabk5wWjI1bFpEQWVGdzB5TlRBME1EZ3dOalU1TkROYUZ3MHpOVEEwTURZd05qVTVORE5hTUM0eEZUQVRCZ05WQkFvVERITnBaM04wYjNKbExtUmxkakVWTUJNR0ExVUVBeE1NYzJsbmMzUnZjbVV0ZEhOaE1IWXdFQVlIS29aSXpqMENBUVlGSzRFRUFDSURZZ0FFNHJhMlo4aEtOaWcyVDlrRmpDQVRvR0czMGpreStXUXYzQnpMK21LdmgxU0tOUi9Vd3V3c2ZOQ2c0c3J5b1lBZDhFNmlzb3ZWQTNNNGFvTmRtOVFEaTUwWjhuVEV5dnFnZkRQdFRJd1hJdGZpVy9BRmYxVjd1d2tia0FvajB4eGNvMm93YURBT0JnTlZIUThCQWY4RUJBTUNCNEF3SFFZRFZSME9CQllFRkluOWVVT0h6OUJsUnNNQ1JzY3NjMXQ5dE9zRE1COEdBMVVkSXdRWU1CYUFGSmpzQWU5L3UxSC8xSlVlYjRxSW1GTUhpYzYvTUJZR0ExVWRKUUVCL3dRTU1Bb0dDQ3NHQVFVRkJ3TUlNQW9HQ0NxR1NNNDlCQU1EQTJnQU1HVUNNRHRwc1YvNkthTzBxeUYvVU1zWDJhU1VYS1FGZG9HVHB0UUdjMGZ0cTFjc3VsSFBHRzZkc215TU5kM0pCK0czRVFJeEFPYWp2QmNqcEptS2I0TnYrMlRhb2o4VWM1K2I2aWg2RlhDQ0tyYVNxdXBlMDd6cXN3TWNYSlRlMWNFeHZIdnZsdz09IgogICAgICAgICAgfSwKICAgICAgICAgIHsKICAgICAgICAgICAgInJhd0J5dGVzIjogIk1JSUI5ekNDQVh5Z0F3SUJBZ0lVVjdmMEdMRE9vRXpJaDhMWFNXODBPSmlVcDE0d0NnWUlLb1pJemowRUF3TXdPVEVWTUJNR0ExVUVDaE1NYzJsbmMzUnZjbVV1WkdWMk1TQXdIZ1lEVlFRREV4ZHphV2R6ZEc5eVpTMTBjMkV0YzJWc1puTnBaMjVsWkRBZUZ3MHlOVEEwTURnd05qVTVORE5hRncwek5UQTBNRFl3TmpVNU5ETmFNRGt4RlRBVEJnTlZCQW9UREhOcFozTjBiM0psTG1SbGRqRWdNQjRHQTFVRUF4TVhjMmxuYzNSdmNtVXRkSE5oTFhObGJHWnphV2R1WldRd2RqQVFCZ2NxaGtqT1BRSUJCZ1VyZ1FRQUlnTmlBQVFVUU50ZlJUL291M1lBVGE2d0Iva0tUZTcwY2ZKd3lSSUJvdk1udDhSY0pwaC9DT0U4MnV5UzZGbXBwTExMMVZCUEdjUGZwUVBZSk5Yeld3aThpY3doS1E2Vy9RZTJoM29lYkJiMkZIcHdOSkRxbytUTWFDL3RkZmt2L0VsSkI3MmpSVEJETUE0R0ExVWREd0VCL3dRRUF3SUJCakFTQmdOVkhSTUJBZjhFQ0RBR0FRSC9BZ0VBTUIwR0ExVWREZ1FXQkJTWTdBSHZmN3RSLzlTVkhtK0tpSmhUQjRuT3Z6QUtCZ2dxaGtqT1BRUURBd05wQURCbUFqRUF3R0VHcmZHWlIxY2VuMVI4L0RUVk1JOTQzTHNzWm1KUnREcC9pN1NmR0htR1JQNmdSYnVqOXZPSzNiNjdaMFFRQWpFQXVUMkg2NzNMUUVhSFRjeVFTWnJrcDRtWDdXd2ttRitzVmJrWVk1bVhOK1JNSDEzS1VFSEhPcUFTYWVtWVdLL0UiCiAgICAgICAgICB9CiAgICAgICAgXQogICAgICB9LAogICAgICAidmFsaWRGb3IiOiB7CiAgICAgICAgInN0YXJ0IjogIjIwMjUtMDctMDRUMDA6MDA6MDBaIgogICAgICB9CiAgICB9CiAgXQp9Cg==","registry.npmjs.org%2Fkeys.json":"ewogICAgImtleXMiOiBbCiAgICAgICAgewogICAgICAgICAgICAia2V5SWQiOiAiU0hBMjU2OmpsM2J3c3d1ODBQampva0NnaDBvMnc1YzJVNExoUUFFNTdnajljejFrekEiLAogICAgICAgICAgICAia2V5VXNhZ2UiOiAibnBtOnNpZ25hdHVyZXMiLAogICAgICAgICAgICAicHVibGljS2V5IjogewogICAgICAgICAgICAgICAgInJhd0J5dGVzIjogIk1Ga3dFd1lIS29aSXpqMENBUVlJS29aSXpqMERBUWNEUWdBRTFPbGIzek1BRkZ4WEtIaUlrUU81Y0ozWWhsNWk2VVBwK0lodXRlQkpidUhjQTVVb2dLbzBFV3RsV3dXNktTYUtvVE5FWUw3SmxDUWlWbmtoQmt0VWdnPT0iLAogICAgICAgICAgICAgICAgImtleURldGFpbHMiOiAiUEtJWF9FQ0RTQV9QMjU2X1NIQV8yNTYiLAogICAgICAgICAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgICAgICAgICAgICJzdGFydCI6ICIxOTk5LTAxLTAxVDAwOjAwOjAwLjAwMFoiLAogICAgICAgICAgICAgICAgICAgICJlbmQiOiAiMjAyNS0wMS0yOVQwMDowMDowMC4wMDBaIgogICAgICAgICAgICAgICAgfQogICAgICAgICAgICB9CiAgICAgICAgfSwKICAgICAgICB7CiAgICAgICAgICAgICJrZXlJZCI6ICJTSEEyNTY6amwzYndzd3U4MFBqam9rQ2doMG8ydzVjMlU0TGhRQUU1N2dqOWN6MWt6QSIsCiAgICAgICAgICAgICJrZXlVc2FnZSI6ICJucG06YXR0ZXN0YXRpb25zIiwKICAgICAgICAgICAgInB1YmxpY0tleSI6IHsKICAgICAgICAgICAgICAgICJyYXdCeXRlcyI6ICJNRmt3RXdZSEtvWkl6ajBDQVFZSUtvWkl6ajBEQVFjRFFnQUUxT2xiM3pNQUZGeFhLSGlJa1FPNWNKM1lobDVpNlVQcCtJaHV0ZUJKYnVIY0E1VW9nS28wRVd0bFd3VzZLU2FLb1RORVlMN0psQ1FpVm5raEJrdFVnZz09IiwKICAgICAgICAgICAgICAgICJrZXlEZXRhaWxzIjogIlBLSVhfRUNEU0FfUDI1Nl9TSEFfMjU2IiwKICAgICAgICAgICAgICAgICJ2YWxpZEZvciI6IHsKICAgICAgICAgICAgICAgICAgICAic3RhcnQiOiAiMjAyMi0xMi0wMVQwMDowMDowMC4wMDBaIiwKICAgICAgICAgICAgICAgICAgICAiZW5kIjogIjIwMjUtMDEtMjlUMDA6MDA6MDAuMDAwWiIKICAgICAgICAgICAgICAgIH0KICAgICAgICAgICAgfQogICAgICAgIH0sCiAgICAgICAgewogICAgICAgICAgICAia2V5SWQiOiAiU0hBMjU2OkRoUTh3UjVBUEJ2RkhMRi8rVGMrQVl2UE9kVHBjSURxT2h4c0JIUndDN1UiLAogICAgICAgICAgICAia2V5VXNhZ2UiOiAibnBtOnNpZ25hdHVyZXMiLAogICAgICAgICAgICAicHVibGljS2V5IjogewogICAgICAgICAgICAgICAgInJhd0J5dGVzIjogIk1Ga3dFd1lIS29aSXpqMENBUVlJS29aSXpqMERBUWNEUWdBRVk2WWE3VysrN2FVUHp2TVRyZXpINlljeDNjK0hPS1lDY05HeWJKWlNDSnEvZmQ3UWE4dXVBS3RkSWtVUXRRaUVLRVJoQW1FNWxNTUpoUDhPa0RPYTJnPT0iLAogICAgICAgICAgICAgICAgImtleURldGFpbHMiOiAiUEtJWF9FQ0RTQV9QMjU2X1NIQV8yNTYiLAogICAgICAgICAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgICAgICAgICAgICJzdGFydCI6ICIyMDI1LTAxLTEzVDAwOjAwOjAwLjAwMFoiCiAgICAgICAgICAgICAgICB9CiAgICAgICAgICAgIH0KICAgICAgICB9LAogICAgICAgIHsKICAgICAgICAgICAgImtleUlkIjogIlNIQTI1NjpEaFE4d1I1QVBCdkZITEYvK1RjK0FZdlBPZFRwY0lEcU9oeHNCSFJ3QzdVIiwKICAgICAgICAgICAgImtleVVzYWdlIjogIm5wbTphdHRlc3RhdGlvbnMiLAogICAgICAgICAgICAicHVibGljS2V5IjogewogICAgICAgICAgICAgICAgInJhd0J5dGVzIjogIk1Ga3dFd1lIS29aSXpqMENBUVlJS29aSXpqMERBUWNEUWdBRVk2WWE3VysrN2FVUHp2TVRyZXpINlljeDNjK0hPS1lDY05HeWJKWlNDSnEvZmQ3UWE4dXVBS3RkSWtVUXRRaUVLRVJoQW1FNWxNTUpoUDhPa0RPYTJnPT0iLAogICAgICAgICAgICAgICAgImtleURldGFpbHMiOiAiUEtJWF9FQ0RTQV9QMjU2X1NIQV8yNTYiLAogICAgICAgICAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgICAgICAgICAgICJzdGFydCI6ICIyMDI1LTAxLTEzVDAwOjAwOjAwLjAwMFoiCiAgICAgICAgICAgICAgICB9CiAgICAgICAgICAgIH0KICAgICAgICB9CiAgICBdCn0K"}}}');
-// EXTERNAL MODULE: ./node_modules/@sigstore/verify/dist/index.js
-var verify_dist = __nccwpck_require__(4187);
-// EXTERNAL MODULE: ./node_modules/tuf-js/dist/index.js
-var tuf_js_dist = __nccwpck_require__(4706);
-// EXTERNAL MODULE: ./node_modules/tuf-js/dist/error.js
-var dist_error = __nccwpck_require__(6376);
-// EXTERNAL MODULE: ./src/errors.ts
-var errors = __nccwpck_require__(3916);
-// EXTERNAL MODULE: ./src/files/private-file.ts
-var private_file = __nccwpck_require__(7775);
-// EXTERNAL MODULE: ./src/transfer/errors.ts
-var transfer_errors = __nccwpck_require__(6508);
-// EXTERNAL MODULE: ./src/sigstore/trust/public-instance.ts
-var public_instance = __nccwpck_require__(7820);
-;// CONCATENATED MODULE: ./src/sigstore/trust/trusted-root.ts
-
-
-
-
-
-
-
-
-
-
-
-
-
-const TARGET = 'trusted_root.json';
-/** The public one has 7 KiB. */
-const MAX_TRUSTED_ROOT_BYTES = 1 << 20;
-/** Snapshot metadata of the public repository has 3 KiB. */
-const MAX_SEEN_BYTES = 2 << 20;
 /**
- * Loads the trust root. Nothing that lies in a cache is ever trusted: TUF begins anew each time,
- * at the root that the action embeds or the user names, and verifies every step from there.
+ * Reads the proxy for a scheme. The rules are those of Node 24 (`lib/internal/http.js`), which
+ * proxies http: lower-case names first; a value that does not begin with `http://` or `https://` is
+ * ignored.
  *
- * @throws {SetupError} TRUST_ROOT_UNAVAILABLE
+ * @throws {NonRetryableError} for an invalid URL, without showing it: it may contain a password
  */
-async function loadTrustRoot(source, http) {
-    try {
-        switch (source.kind) {
-            case 'tuf':
-                return await loadThroughTuf(source, http);
-            case 'file':
-                return fixed(source.json, `file ${source.path}`);
-            case 'embedded':
-                return fixed(embedded('targets'), 'embedded copy');
-        }
+function proxySettings(scheme, environment) {
+    const value = firstSet(environment, `${scheme}_proxy`, `${scheme.toUpperCase()}_PROXY`);
+    if (!value.startsWith('http://') && !value.startsWith('https://')) {
+        return undefined;
     }
-    catch (error) {
-        throw http.signal.aborted ? error : translated(source, error);
+    const url = URL.parse(value);
+    if (url === null || /[\r\n]/.test(value)) {
+        throw new NonRetryableError(`the address of the proxy for ${scheme} is not a URL`);
     }
-}
-function fixed(json, origin) {
-    return { material: parseTrustedRoot(json), origin, keep: () => Promise.resolve() };
-}
-/** @param json `trusted_root.json` */
-function parseTrustedRoot(json) {
-    if (json.length > MAX_TRUSTED_ROOT_BYTES) {
-        throw new Error(`the trusted root is larger than ${String(MAX_TRUSTED_ROOT_BYTES)} bytes`);
-    }
-    const material = (0,verify_dist/* toTrustMaterial */.jO)(dist.TrustedRoot.fromJSON(JSON.parse(json.toString('utf8'))));
-    // The reader takes any JSON for a trusted root, and one without keys would refuse every file.
-    if (material.certificateAuthorities.length === 0 || material.tlogs.length === 0) {
-        throw new Error('the trusted root names no certificate authority, or no transparency log');
-    }
-    return material;
-}
-function embedded(what) {
-    const seed = seeds_namespaceObject[public_instance/* PUBLIC_MIRROR */.w];
-    return Buffer.from(what === 'targets' ? seed.targets[TARGET] : seed['root.json'], 'base64');
-}
-async function loadThroughTuf(source, http) {
-    const mirror = source.mirror.href.replace(/\/$/, '');
-    const root = source.root ?? embedded('root.json');
-    const cache = external_node_path_default().join(source.cache, cacheKey(mirror, root));
-    const origin = `TUF repository ${mirror}`;
-    const cached = await loadFromCache(mirror, root, cache, source.scratch, http);
-    if (cached !== undefined) {
-        return fixed(cached, `${origin}, from metadata that is still fresh`);
-    }
-    const fetched = new Map();
-    const folder = external_node_path_default().join(source.scratch, 'tuf');
-    const json = await runClient({ mirror, root, folder, seen: cache }, async (name, maxLength) => {
-        const bytes = await http.read(new URL(`${mirror}/${name}`), maxLength);
-        fetched.set(name, bytes);
-        return bytes;
-    });
-    fetched.set('snapshot.json', await (0,promises_.readFile)(external_node_path_default().join(folder, 'snapshot.json')));
-    return { material: parseTrustedRoot(json), origin, keep: () => keepMetadata(cache, fetched) };
-}
-/** Another mirror, or another root to begin with, is another repository. */
-function cacheKey(mirror, root) {
-    return (0,external_node_crypto_.createHash)('sha256').update(mirror).update('\n').update(root).digest('hex').slice(0, 16);
-}
-/**
- * The whole TUF workflow with the cache in place of the network: signatures from the initial root
- * on, versions, hashes and expiry are all checked. So a cache that somebody else wrote can make
- * this fail, and nothing more.
- *
- * @returns undefined where the cache does not hold a whole set that is still fresh
- */
-async function loadFromCache(mirror, root, cache, scratch, http) {
-    const folder = external_node_path_default().join(scratch, 'tuf-cache');
-    try {
-        return await runClient({ mirror, root, folder }, (name, maxLength) => http.read((0,external_node_url_.pathToFileURL)(external_node_path_default().join(cache, encodeURIComponent(name))), maxLength));
-    }
-    catch (error) {
-        if (http.signal.aborted) {
-            throw error;
-        }
-        return undefined; // Absent, expired or damaged: the network has the answer.
-    }
-}
-async function runClient(client, getFile) {
-    const { mirror, folder } = client;
-    await (0,promises_.mkdir)(folder, { recursive: true });
-    await (0,promises_.writeFile)(external_node_path_default().join(folder, 'root.json'), client.root);
-    if (client.seen !== undefined) {
-        await copyIfPresent(external_node_path_default().join(client.seen, 'timestamp.json'), folder);
-        await copyIfPresent(external_node_path_default().join(client.seen, 'snapshot.json'), folder);
-    }
-    const updater = new tuf_js_dist/* Updater */.Sx({
-        metadataBaseUrl: mirror,
-        targetBaseUrl: `${mirror}/targets`,
-        metadataDir: folder,
-        fetcher: fetcher(mirror, folder, getFile),
-    });
-    const target = await updater.getTargetInfo(TARGET);
-    if (target === undefined) {
-        throw new Error(`the repository has no target ${TARGET}`);
-    }
-    return (0,promises_.readFile)(await updater.downloadTarget(target, external_node_path_default().join(folder, TARGET)));
-}
-async function copyIfPresent(file, folder) {
-    const found = await (0,promises_.lstat)(file).catch(() => undefined);
-    // Neither link nor pipe nor device, as another job might have put there.
-    if (found?.isFile() === true && found.size < MAX_SEEN_BYTES) {
-        await (0,promises_.writeFile)(external_node_path_default().join(folder, external_node_path_default().basename(file)), await (0,promises_.readFile)(file));
-    }
-}
-/** Lets the TUF client read through {@link GetFile}, and so through the one HTTP client. */
-function fetcher(mirror, folder, getFile) {
-    const downloadBytes = async (url, maxLength) => {
-        try {
-            return await getFile(url.slice(mirror.length + 1), maxLength);
-        }
-        catch (error) {
-            if (error instanceof transfer_errors/* TransferError */.aG && error.notFound) {
-                // By this the client knows that there is no newer root (TUF specification §5.3.3).
-                throw new dist_error.DownloadHTTPError(error.message, error.status ?? 404);
-            }
-            throw error;
-        }
-    };
+    const bypass = firstSet(environment, 'no_proxy', 'NO_PROXY');
     return {
-        downloadBytes,
-        downloadFile: async (url, maxLength, handler) => {
-            const file = external_node_path_default().join(folder, (0,external_node_crypto_.randomUUID)());
-            await (0,promises_.writeFile)(file, await downloadBytes(url, maxLength));
-            return handler(file);
-        },
+        url,
+        authorization: basicAuthorization(scheme, url),
+        bypass: bypass === '' ? [] : bypass.split(',').map((entry) => entry.trim().toLowerCase()),
     };
 }
-/** What an earlier run may have left: metadata with its version, and targets with their hash. */
-const OLD_METADATA = /^(?:\d+\.(?:root|snapshot|targets)\.json|targets%2F[0-9a-f]+\.trusted_root\.json)$/;
-/** Each file is put in place whole; two runs at once leave a set of one, the other, or a mixture
- * that the next run finds not to fit together and fetches anew. */
-async function keepMetadata(cache, fetched) {
-    await (0,promises_.mkdir)(cache, { recursive: true, mode: 0o755 });
-    const parent = external_node_path_default().dirname(cache);
-    const owners = await (0,private_file/* trustedOwners */.Kg)(external_node_path_default().dirname(parent));
-    await (0,private_file/* assertPrivate */.gk)(parent, 'folder', owners);
-    await (0,private_file/* assertPrivate */.gk)(cache, 'folder', owners);
-    const names = new Map([...fetched].map(([name, bytes]) => [encodeURIComponent(name), bytes]));
-    for (const [name, bytes] of names) {
-        const partial = external_node_path_default().join(cache, `.${(0,external_node_crypto_.randomUUID)()}`);
-        await (0,promises_.writeFile)(partial, bytes, { flag: 'wx' });
-        await (0,promises_.rename)(partial, external_node_path_default().join(cache, name));
-    }
-    for (const name of await (0,promises_.readdir)(cache)) {
-        if (!names.has(name) && OLD_METADATA.test(name)) {
-            await (0,promises_.rm)(external_node_path_default().join(cache, name), { force: true });
-        }
-    }
+/** The value of the first variable that is not empty; empty if none is. */
+function firstSet(environment, ...names) {
+    const values = names.map((name) => environment[name] ?? '');
+    return values.find((value) => value !== '') ?? '';
 }
-/** Errors of a disk that does not take any more. */
-const WRITE_ERRORS = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS']);
-function translated(source, error) {
-    const isOfDisk = error instanceof dist_error.PersistError || WRITE_ERRORS.has((0,errors/* codeOf */.$N)(error));
-    return isOfDisk
-        ? new errors/* SetupError */.w3('INSTALL_FAILED', `cannot store the trust root: ${(0,errors/* explain */.WE)(error)}`, 'Check the free space and the permissions of RUNNER_TEMP on this runner.', error)
-        : unavailable(source, error);
-}
-/** What is not JSON is perhaps not meant to be read by others: nothing of it is shown. */
-function reasonOf(error) {
-    return error instanceof SyntaxError ? 'it is not JSON' : (0,errors/* explain */.WE)(error);
-}
-function unavailable(source, error) {
-    const [what, hint] = source.kind === 'tuf'
-        ? [
-            `from the TUF repository ${source.mirror.href}`,
-            'Check that this runner reaches the repository, and that "tuf-mirror-url" and "tuf-root" belong together. Without network, name a file in "trusted-root", or "embedded".',
-        ]
-        : source.kind === 'file'
-            ? [`from ${source.path}`, 'Give the path of a trusted_root.json in "trusted-root".']
-            : ['from the embedded copy', 'This is a defect of the action: please report it.'];
-    return new errors/* SetupError */.w3('TRUST_ROOT_UNAVAILABLE', `cannot load the trust root ${what}: ${reasonOf(error)}`, hint, error);
-}
-
-
-/***/ }),
-
-/***/ 8445:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   O: () => (/* binding */ downloadFailed)
-/* harmony export */ });
-/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3916);
-/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6508);
-
-
-/**
- * What a failed transfer from the release host means for the user; any other error unchanged.
- *
- * @param what could not be learned or fetched
- */
-function downloadFailed(error, what) {
-    if (!(error instanceof _errors_js__WEBPACK_IMPORTED_MODULE_1__/* .TransferError */ .aG)) {
-        return error;
+function basicAuthorization(scheme, { username, password }) {
+    if (username === '' && password === '') {
+        return undefined;
     }
-    if (error.local) {
-        return new _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SetupError */ .w3('INSTALL_FAILED', `cannot store ${what}: ${(0,_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .explain */ .WE)(error.cause)}`, 'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.', error);
-    }
-    return new _errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SetupError */ .w3('DOWNLOAD_FAILED', `cannot fetch ${what}: ${error.message}`, 'Check that this runner reaches the host (proxy, firewall, "download-base-url", "download-token"), or run the job again: the host may be down for a moment.', error);
-}
-
-
-/***/ }),
-
-/***/ 5655:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  R: () => (/* binding */ download)
-});
-
-;// CONCATENATED MODULE: external "node:stream/promises"
-const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream/promises");
-// EXTERNAL MODULE: ./src/files/errors.ts
-var errors = __nccwpck_require__(7384);
-// EXTERNAL MODULE: external "node:fs/promises"
-var promises_ = __nccwpck_require__(1455);
-;// CONCATENATED MODULE: external "node:stream"
-const external_node_stream_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream");
-// EXTERNAL MODULE: ./src/files/digested-file.ts
-var digested_file = __nccwpck_require__(145);
-;// CONCATENATED MODULE: ./src/files/hashing-file-writer.ts
-
-
-
-
-/** Pieces from a TLS connection have 16 KiB; the disk and the hash are given pages of this size. */
-const PAGE_BYTES = 256 << 10;
-/**
- * A file that is written and hashed as its bytes arrive, over as many connections as it takes.
- *
- * Memory is bounded: one page is being filled while the one before it is being written.
- */
-class HashingFileWriter {
-    #path;
-    #handle;
-    #digester = new digested_file/* Digester */.Y8();
-    #page = Buffer.allocUnsafeSlow(PAGE_BYTES);
-    #otherPage = Buffer.allocUnsafeSlow(PAGE_BYTES);
-    /** Bytes of the page that are filled. */
-    #filled = 0;
-    #writing = Promise.resolve();
-    #appending = Promise.resolve();
-    constructor(path, handle) {
-        this.#path = path;
-        this.#handle = handle;
-    }
-    /**
-     * @param path must not exist: it is never followed if it is a link, nor overwritten
-     * @throws {StorageError}
-     */
-    static async create(path) {
-        return new HashingFileWriter(path, await stored(path, (0,promises_.open)(path, 'wx', 0o600)));
-    }
-    /** In bytes. */
-    get size() {
-        return this.#digester.size + this.#filled;
-    }
-    /**
-     * A stream that appends what is written to it, up to so many bytes in the whole file.
-     *
-     * It fails with a {@link StorageError} or {@link TooLargeError}; it may end, and another one
-     * go on where it ended.
-     *
-     * @param onPiece called after each piece that was taken
-     */
-    appender(maxBytes, onPiece) {
-        return new external_node_stream_namespaceObject.Writable({
-            write: (piece, _encoding, done) => {
-                if (this.size + piece.length > maxBytes) {
-                    done(new errors/* TooLargeError */.qB(maxBytes));
-                }
-                else if (this.#filled + piece.length < PAGE_BYTES) {
-                    this.#filled += piece.copy(this.#page, this.#filled);
-                    onPiece();
-                    done();
-                }
-                else {
-                    this.#appending = this.#appendAcrossPages(piece);
-                    this.#appending.then(() => {
-                        onPiece();
-                        done();
-                    }, done);
-                }
-            },
-        });
-    }
-    /** Waits until a stream that failed has no piece in its hands any more. */
-    async settled() {
-        await this.#appending.catch(() => undefined); // The stream has thrown it already.
-    }
-    /** @throws {StorageError} */
-    async end() {
-        await this.#turnPage();
-        await this.#writing;
-        const entry = await stored(this.#path, this.#handle.stat());
-        await stored(this.#path, this.#handle.close());
-        return this.#digester.toFile(this.#path, entry);
-    }
-    /** Removes what there is. */
-    async discard() {
-        await this.#writing.catch(() => undefined);
-        await this.#handle.close().catch(() => undefined);
-        await (0,promises_.rm)(this.#path, { force: true });
-    }
-    async #appendAcrossPages(piece) {
-        for (let taken = 0; taken < piece.length;) {
-            const copied = piece.copy(this.#page, this.#filled, taken);
-            this.#filled += copied;
-            taken += copied;
-            if (this.#filled === PAGE_BYTES) {
-                await this.#turnPage();
-            }
-        }
-    }
-    /** Hashes the page and begins to write it, when the one before it is written. */
-    async #turnPage() {
-        const page = this.#page.subarray(0, this.#filled);
-        const position = this.#digester.size;
-        this.#digester.update(page);
-        this.#filled = 0;
-        await this.#writing;
-        this.#writing = this.#write(page, position);
-        this.#writing.catch(() => undefined); // Thrown by the next one who waits for it.
-        [this.#page, this.#otherPage] = [this.#otherPage, this.#page];
-    }
-    async #write(page, position) {
-        for (let written = 0; written < page.length;) {
-            const rest = page.length - written;
-            const write = this.#handle.write(page, written, rest, position + written);
-            written += (await stored(this.#path, write)).bytesWritten;
-        }
-    }
-}
-async function stored(path, operation) {
     try {
-        return await operation;
+        const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+        return `Basic ${Buffer.from(credentials).toString('base64')}`;
     }
-    catch (error) {
-        throw new errors/* StorageError */.aq(`cannot write ${path}`, error);
+    catch {
+        throw new NonRetryableError(`the credentials of the proxy for ${scheme} are not URL-encoded`);
     }
 }
-
-// EXTERNAL MODULE: ./src/transfer/retry.ts + 2 modules
-var retry = __nccwpck_require__(8280);
-// EXTERNAL MODULE: ./src/transfer/errors.ts
-var transfer_errors = __nccwpck_require__(6508);
-;// CONCATENATED MODULE: ./src/transfer/download.ts
-
-
-
-
-
-/** RFC 9110 §15.5.17 */
-const RANGE_NOT_SATISFIABLE = 416;
 /**
- * Streams an object to a new file while it is being hashed.
+ * Whether `no_proxy` lists a host: `*`, `host`, `host:port`, `.suffix`, `*.suffix`, or a range of
+ * IPv4 addresses such as `10.0.0.1-10.0.0.9`. The rules are Node's, as above.
  *
- * A connection that breaks is taken up again where it broke, when the server supports ranges and
- * its entity tag shows that the object is still the same; else from the start. What is left of a
- * failed transfer is removed.
- *
- * @param path must not exist: it is never followed if it is a link, nor overwritten
- * @throws {TransferError}
+ * @param host without the brackets of an IPv6 address
  */
-async function download(http, url, path, options) {
-    const { limits: limits, signal } = http;
-    const partial = new PartialObject(path);
-    try {
-        return await (0,retry/* withRetries */.L)('GET', url, limits.downloadTimeout, limits, signal, async (trySignal) => {
-            const response = await partial.request(http, url, trySignal);
-            return partial.complete(response, options);
-        });
-    }
-    catch (error) {
-        await partial.discard();
-        throw error;
-    }
+function bypassesProxy(bypass, host, port) {
+    const name = host.toLowerCase();
+    return bypass.some((entry) => {
+        if (entry === '*' || entry === name || entry === `${name}:${String(port)}`) {
+            return true;
+        }
+        if (entry.startsWith('.')) {
+            return name === entry.slice(1) || name.endsWith(entry);
+        }
+        if (entry.startsWith('*.') && name.endsWith(entry.slice(1))) {
+            return true;
+        }
+        const address = ipv4(name);
+        const [first, last] = entry.split('-').map((end) => ipv4(end.trim()));
+        return (address !== undefined &&
+            first !== undefined &&
+            last !== undefined &&
+            Buffer.compare(first, address) <= 0 &&
+            Buffer.compare(address, last) <= 0);
+    });
 }
-/** What has arrived of an object, and which one it was. */
-class PartialObject {
-    #path;
-    #file;
-    /** The strong entity tag (RFC 9110 §8.8.3) of the object that the bytes so far belong to. */
-    #entityTag;
-    constructor(path) {
-        this.#path = path;
-    }
-    /** Asks for what is missing; for the whole object when the server cannot tell what that is. */
-    async request(http, url, signal) {
-        try {
-            return await http.open(url, { headers: this.#rangeHeaders(), lane: 'large' }, signal);
-        }
-        catch (error) {
-            if (error instanceof transfer_errors/* StatusError */.Xs && error.status === RANGE_NOT_SATISFIABLE) {
-                this.#entityTag = undefined;
-                throw new Error('the server has no bytes behind the ones that arrived', { cause: error });
-            }
-            throw error;
-        }
-    }
-    async complete(response, options) {
-        const file = response.status === 206 ? this.#continued(response) : await this.#startedOver();
-        this.#entityTag = strongEntityTag(response);
-        const announced = contentLength(response);
-        const total = announced === undefined ? undefined : file.size + announced;
-        if (total !== undefined && total > options.maxBytes) {
-            response.body.destroy();
-            throw new errors/* TooLargeError */.qB(options.maxBytes);
-        }
-        const appender = file.appender(options.maxBytes, () => {
-            options.onProgress?.(file.size, total);
-        });
-        try {
-            await (0,promises_namespaceObject.pipeline)(response.body, appender);
-        }
-        finally {
-            await file.settled();
-        }
-        if (total !== undefined && file.size !== total) {
-            throw new Error(`${String(file.size)} of ${String(total)} bytes arrived`);
-        }
-        return file.end();
-    }
-    async discard() {
-        const file = this.#file;
-        this.#file = undefined;
-        await file?.discard();
-    }
-    #rangeHeaders() {
-        const size = this.#file?.size ?? 0;
-        if (size === 0 || this.#entityTag === undefined) {
-            return {};
-        }
-        return { range: `bytes=${String(size)}-`, 'if-range': this.#entityTag };
-    }
-    async #startedOver() {
-        if (this.#file === undefined || this.#file.size > 0) {
-            await this.discard();
-            this.#file = await HashingFileWriter.create(this.#path);
-        }
-        return this.#file;
-    }
-    /** RFC 9110 §14.4: the answer must begin at the missing byte of the same object. */
-    #continued(response) {
-        const start = /^bytes (\d{1,15})-/.exec(response.headers['content-range'] ?? '')?.[1];
-        const isSameObject = response.headers.etag === this.#entityTag;
-        const file = this.#file;
-        if (file === undefined || start !== String(file.size) || !isSameObject) {
-            response.body.destroy();
-            this.#entityTag = undefined;
-            throw new Error('the server continued with other bytes than the ones asked for');
-        }
-        return file;
-    }
-}
-function strongEntityTag(response) {
-    const { etag } = response.headers;
-    return response.headers['accept-ranges'] === 'bytes' && etag?.startsWith('"') === true
-        ? etag
-        : undefined;
-}
-function contentLength(response) {
-    const length = response.headers['content-length'];
-    return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined;
+/** The four bytes of an IPv4 address in dotted decimal. */
+function ipv4(text) {
+    const { isIPv4 } = process.getBuiltinModule('node:net');
+    return isIPv4(text) ? Buffer.from(text.split('.').map(Number)) : undefined;
 }
 
-
-/***/ }),
-
-/***/ 6508:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   OI: () => (/* binding */ NonRetryableError),
-/* harmony export */   Xs: () => (/* binding */ StatusError),
-/* harmony export */   aG: () => (/* binding */ TransferError)
-/* harmony export */ });
-/**
- * A transfer that failed: the operation, the object and the cause, in that order.
- *
- * What it means (no such release, log unavailable …) is for the caller to say.
- */
-class TransferError extends Error {
-    /** The URL that was asked for, without query or credentials. */
-    url;
-    /** HTTP status of the last answer; 404 for a `file:` that does not exist. */
-    status;
-    /** How many requests were made. */
-    tries;
-    /** Whether the failure is the machine's own (disk full, no permission), not the other side's. */
-    local;
-    constructor(message, details) {
-        super(message, details.cause === undefined ? undefined : { cause: details.cause });
-        this.name = 'TransferError';
-        this.url = details.url;
-        this.status = details.status;
-        this.tries = details.tries ?? 1;
-        this.local = details.local ?? false;
-    }
-    /** Whether the other side answered that there is no such object. */
-    get notFound() {
-        // dl.k8s.io answers 403 with an XML body for objects that do not exist.
-        return this.status === 404 || this.status === 403 || this.status === 410;
-    }
-}
-/** One answer with a status other than 2xx. */
-class StatusError extends Error {
-    status;
-    /** The pause that the server asked for, in milliseconds. */
-    retryAfter;
-    constructor(status, retryAfter) {
-        super(`HTTP status ${String(status)}`);
-        this.name = 'StatusError';
-        this.status = status;
-        this.retryAfter = retryAfter;
-    }
-}
-/** A failure that another try cannot mend: a forbidden redirect, a bound that was exceeded. */
-class NonRetryableError extends Error {
-    constructor(message, cause) {
-        super(message, cause === undefined ? undefined : { cause });
-        this.name = 'NonRetryableError';
-    }
-}
-
-
-/***/ }),
-
-/***/ 8280:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  L: () => (/* binding */ withRetries),
-  c: () => (/* binding */ withoutSecrets)
-});
-
-// EXTERNAL MODULE: external "node:timers/promises"
-var promises_ = __nccwpck_require__(8500);
+;// CONCATENATED MODULE: external "node:timers/promises"
+const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 ;// CONCATENATED MODULE: ./node_modules/is-network-error/index.js
 const objectToString = Object.prototype.toString;
 
@@ -21509,12 +15077,6 @@ function makeRetriable(function_, options) {
 	};
 }
 
-// EXTERNAL MODULE: ./src/errors.ts
-var errors = __nccwpck_require__(3916);
-// EXTERNAL MODULE: ./src/files/errors.ts
-var files_errors = __nccwpck_require__(7384);
-// EXTERNAL MODULE: ./src/transfer/errors.ts
-var transfer_errors = __nccwpck_require__(6508);
 ;// CONCATENATED MODULE: ./src/transfer/retry.ts
 
 
@@ -21523,17 +15085,28 @@ var transfer_errors = __nccwpck_require__(6508);
 
 /** Statuses that a later request may change: time-outs, throttling, trouble at the server. */
 const TRANSIENT_STATUSES = new Set([408, 425, 429, 500, 502, 503, 504]);
+/** The most characters of a URL, and of a reason, that a line about a retry shows. */
+const MAX_SHOWN = 200;
+/** One line of the log, of bounded length. */
+function describeRetry(record) {
+    const { method, url, reason, delay, nextTry, maxTries } = record;
+    const when = `trying again in ${(delay / 1000).toFixed(1)} s`;
+    const count = `try ${String(nextTry)} of ${String(maxTries)}`;
+    return `${method} ${shortened(url)}: ${shortened(reason)}; ${when} (${count})`;
+}
+function shortened(text) {
+    return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
+}
 /**
  * Runs one transfer, again after a passing fault: exponential backoff with jitter, `Retry-After`
  * respected, the number of tries and the total time bounded.
  *
- * @param url what is being transferred, for the error
- * @param total bound on the time of all tries together, in milliseconds
  * @param attempt one try; it must stop when its signal is aborted
  * @throws {TransferError} after the last try, naming host, tries and the last cause; or the
  *   reason of `signal` when that was aborted
  */
-async function withRetries(method, url, total, limits, signal, attempt) {
+async function withRetries({ method, url, total, limits, signal, onRetry }, attempt) {
+    const started = performance.now();
     const deadline = AbortSignal.timeout(Math.ceil(total));
     const either = AbortSignal.any([signal, deadline]);
     let tries = 0;
@@ -21552,10 +15125,22 @@ async function withRetries(method, url, total, limits, signal, attempt) {
             shouldRetry: ({ error }) => isTransient(error),
             onFailedAttempt: async ({ error, retriesLeft, retryDelay }) => {
                 last = error;
-                if (retriesLeft > 0 && error instanceof transfer_errors/* StatusError */.Xs && error.retryAfter !== undefined) {
-                    const asked = Math.min(error.retryAfter, limits.maxRetryDelay);
-                    await (0,promises_.setTimeout)(Math.max(0, asked - retryDelay), undefined, { signal: either });
+                if (retriesLeft === 0 || !isTransient(error)) {
+                    return;
                 }
+                const asked = error instanceof StatusError ? (error.retryAfter ?? 0) : 0;
+                const delay = Math.max(retryDelay, Math.min(asked, limits.maxRetryDelay));
+                if (performance.now() - started + delay < total) {
+                    onRetry?.({
+                        method,
+                        url: withoutSecrets(url),
+                        reason: explain(error),
+                        delay,
+                        nextTry: tries + 1,
+                        maxTries: limits.retries + 1,
+                    });
+                }
+                await (0,external_node_timers_promises_namespaceObject.setTimeout)(delay - retryDelay, undefined, { signal: either });
             },
         });
     }
@@ -21564,32 +15149,8207 @@ async function withRetries(method, url, total, limits, signal, attempt) {
             throw signal.reason;
         }
         const cause = deadline.aborted
-            ? new transfer_errors/* NonRetryableError */.OI(`gave up after ${String(total / 1000)} s`, last ?? error)
+            ? new NonRetryableError(`gave up after ${String(total / 1000)} s`, last ?? error)
             : error;
         throw transferError(method, url, tries, cause);
     }
 }
 function isTransient(error) {
-    if (error instanceof transfer_errors/* NonRetryableError */.OI || error instanceof files_errors/* FileError */.f6) {
+    // A TypeError is a defect of this program, and p-retry does not retry it.
+    if (error instanceof NonRetryableError ||
+        error instanceof FileError ||
+        error instanceof TypeError) {
         return false;
     }
-    return error instanceof transfer_errors/* StatusError */.Xs ? TRANSIENT_STATUSES.has(error.status) : true;
+    return error instanceof StatusError ? TRANSIENT_STATUSES.has(error.status) : true;
 }
 function transferError(method, url, tries, cause) {
     const shown = withoutSecrets(url);
     const times = tries === 1 ? '1 try' : `${String(tries)} tries`;
     const where = url.protocol === 'file:' ? '' : ` (${url.host}, ${times})`;
-    return new transfer_errors/* TransferError */.aG(`${method} ${shown}${where}: ${(0,errors/* explain */.WE)(cause)}`, {
+    return new TransferError(`${method} ${shown}${where}: ${explain(cause)}`, {
         url: shown,
         tries,
-        local: cause instanceof files_errors/* StorageError */.aq,
+        local: cause instanceof StorageError,
         cause,
-        ...(cause instanceof transfer_errors/* StatusError */.Xs ? { status: cause.status } : {}),
+        ...(cause instanceof StatusError ? { status: cause.status } : {}),
     });
 }
 /** The URL as it may be shown: no credentials, no query (a mirror's may hold a signature). */
 function withoutSecrets(url) {
     return url.protocol === 'file:' ? url.href : `${url.protocol}//${url.host}${url.pathname}`;
+}
+
+;// CONCATENATED MODULE: ./src/transfer/send.ts
+
+/** The headers of an answer of this size are refused (Node's own default). */
+const MAX_HEADER_BYTES = 16 << 10;
+/**
+ * Sends a request and waits for the headers of the answer.
+ *
+ * The promise is settled by its own timer and its own listener for the abort: a request that has no
+ * socket yet emits nothing when it is destroyed (Node 24, `ClientRequest.prototype.destroy` in
+ * `lib/_http_client.js`), so waiting for its `error` event could take forever.
+ *
+ * @throws {StatusError} 101, when the server switches protocols: nobody asked for it
+ */
+function send(request, options) {
+    return settled(request, options, (succeed, fail) => {
+        request.on('response', succeed);
+        request.on('upgrade', (_response, socket) => {
+            socket.destroy();
+            fail(new StatusError(101, undefined));
+        });
+    });
+}
+/** Sends a CONNECT request and waits for the tunnel; status 200 alone opens one, as in Node. */
+function sendConnect(request, options) {
+    return settled(request, options, (succeed, fail) => {
+        request.on('connect', ({ statusCode }, socket, head) => {
+            if (statusCode === 200 && head.length === 0) {
+                succeed(socket);
+                return;
+            }
+            socket.destroy();
+            // Not a StatusError: 404 from a proxy must never mean that the host has no such object.
+            fail(new Error(statusCode === 200
+                ? 'the proxy sent data before the tunnel was used'
+                : `the proxy refused the tunnel: HTTP status ${String(statusCode)}`));
+        });
+    });
+}
+function settled(request, { body, timeout, signal }, listen) {
+    return new Promise((resolve, reject) => {
+        let isSettled = false;
+        const settle = () => {
+            isSettled = true;
+            clearTimeout(timer);
+            signal.removeEventListener('abort', onAbort);
+        };
+        const succeed = (value) => {
+            settle();
+            resolve(value);
+        };
+        const fail = (error) => {
+            if (isSettled) {
+                return;
+            }
+            settle();
+            // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the reason of an abort may be anything
+            reject(error);
+            request.destroy();
+        };
+        const onAbort = () => {
+            fail(signal.reason);
+        };
+        const timer = setTimeout(() => {
+            fail(new Error(`no answer within ${String(timeout / 1000)} s`));
+        }, timeout);
+        signal.addEventListener('abort', onAbort);
+        // This listener stays: an error after the end must not become an uncaught exception.
+        request.on('error', fail);
+        request.on('close', () => {
+            fail(new Error('the connection was closed before the answer'));
+        });
+        listen(succeed, fail);
+        request.end(body);
+    });
+}
+
+;// CONCATENATED MODULE: ./src/transfer/tunnel-agent.ts
+
+
+/**
+ * Creates an https agent that goes through a proxy (RFC 9110 §9.3.6).
+ *
+ * Node's own (`proxyEnv`) reads the answer to CONNECT without a bound, and adds as many `readable`
+ * listeners with each piece of it as there are already: 26 bytes sent one by one take 2 GiB
+ * (`establishTunnel` in `lib/https.js` of Node 24.21). Its sockets are out of reach until TLS is
+ * done, too. Here Node's HTTP parser reads the answer, with its bound on headers.
+ */
+function createTunnelAgent(agent, tunnel) {
+    // Not imported: a run that makes no request does not load it.
+    const { Agent } = process.getBuiltinModule('node:https');
+    class TunnelAgent extends Agent {
+        createConnection(options, callback) {
+            if (bypassesProxy(tunnel.proxy.bypass, options.host, options.port)) {
+                return super.createConnection(options);
+            }
+            const opened = openTunnel(options, tunnel).then((socket) => {
+                const secure = super.createConnection(throughSocket(options, socket));
+                // From here on the request has a socket, and its own time limit covers TLS.
+                socket.on('error', (error) => secure?.destroy(error));
+                return secure;
+            });
+            opened.then((secure) => {
+                callback(null, secure);
+            }, callback);
+            return undefined;
+        }
+    }
+    return new TunnelAgent(agent);
+}
+/** `tls.connect` takes a connected socket; the options still name the host to verify. */
+function throughSocket(options, socket) {
+    return { ...options, socket };
+}
+function openTunnel({ host, port }, { proxy: { url, authorization }, timeout, signal }) {
+    const authority = `${host.includes(':') ? `[${host}]` : host}:${String(port)}`;
+    const { request: start } = url.protocol === 'https:'
+        ? process.getBuiltinModule('node:https')
+        : process.getBuiltinModule('node:http');
+    const request = start({
+        method: 'CONNECT',
+        host: url.hostname.replace(/^\[|\]$/g, ''),
+        ...(url.port === '' ? {} : { port: url.port }),
+        path: authority,
+        headers: {
+            host: authority,
+            'proxy-connection': 'keep-alive',
+            ...(authorization === undefined ? {} : { 'proxy-authorization': authorization }),
+        },
+        // One connection for one tunnel, whatever the global agent is.
+        agent: false,
+        maxHeaderSize: MAX_HEADER_BYTES,
+    });
+    // Without an agent Node would ask the proxy to close the connection.
+    request.removeHeader('connection');
+    return sendConnect(request, { timeout, signal });
+}
+
+;// CONCATENATED MODULE: ./src/transfer/http.ts
+
+
+
+
+
+
+
+
+
+const MAX_REDIRECTS = 5;
+/** Connections per host for small objects: a handshake costs more than waiting one's turn. */
+const SMALL_SOCKETS = 2;
+/**
+ * The one HTTP client. It honours `https_proxy`, `http_proxy` and `no_proxy`, keeps connections
+ * alive, follows a bounded number of redirects and never from https to http, and refuses
+ * compressed bodies, so that a bound in bytes is a bound.
+ */
+class http_HttpClient {
+    limits;
+    signal;
+    #options;
+    #agents = new Map();
+    constructor(options) {
+        this.#options = options;
+        this.limits = options.limits;
+        this.signal = options.signal;
+    }
+    /**
+     * Reads a small object whole, with retries.
+     *
+     * @param url https, http on loopback, or file
+     * @param maxBytes more than these are never read: the transfer fails
+     * @throws {TransferError}
+     */
+    async read(url, maxBytes, options = {}) {
+        const method = options.method ?? 'GET';
+        return this.retry(method, url, this.limits.metadataTimeout, async (trySignal) => {
+            const response = await this.open(url, options, trySignal);
+            const pieces = [];
+            let size = 0;
+            for await (const piece of response.body) {
+                size += piece.length;
+                if (size > maxBytes) {
+                    throw new TooLargeError(maxBytes);
+                }
+                pieces.push(piece);
+            }
+            return Buffer.concat(pieces, size);
+        });
+    }
+    /**
+     * Like {@link read}, but undefined where the other side says that there is no such object.
+     *
+     * @throws {TransferError}
+     */
+    async readIfPresent(url, maxBytes) {
+        try {
+            return await this.read(url, maxBytes);
+        }
+        catch (error) {
+            if (error instanceof TransferError && error.notFound) {
+                return undefined;
+            }
+            throw error;
+        }
+    }
+    /**
+     * Runs a transfer, with retries.
+     *
+     * @param total bound on the time of all tries together, in milliseconds
+     * @param attempt one try; it must stop when its signal is aborted
+     * @throws {TransferError}
+     */
+    retry(method, url, total, attempt) {
+        const { limits, signal } = this;
+        const { onRetry } = this.#options;
+        return withRetries({ method, url, total, limits, signal, onRetry }, attempt);
+    }
+    /**
+     * One request, redirects followed, no retries.
+     *
+     * @throws {StatusError} for a status other than 2xx
+     * @throws {NonRetryableError} for what a retry cannot mend
+     */
+    async open(url, options, signal) {
+        if (url.protocol === 'file:') {
+            return openFile(url, signal);
+        }
+        let target = url;
+        let withToken = true;
+        for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+            assertTransport(target);
+            // Once a redirect has left the token's origin, nobody further along the way gets to see it.
+            withToken &&= target.origin === this.#options.token?.origin;
+            const response = await this.#request(target, options, withToken, signal);
+            const location = redirectTarget(response, target);
+            if (location === undefined) {
+                return accepted(response);
+            }
+            response.destroy();
+            if (target.protocol === 'https:' && location.protocol !== 'https:') {
+                throw new NonRetryableError(`redirected from https to ${withoutSecrets(location)}`);
+            }
+            target = location;
+        }
+        throw new NonRetryableError(`more than ${String(MAX_REDIRECTS)} redirects`);
+    }
+    #agent(isSecure, lane, byProxy) {
+        const key = `${String(isSecure)} ${lane} ${String(byProxy)}`;
+        const known = this.#agents.get(key);
+        if (known !== undefined) {
+            return known;
+        }
+        const agent = this.#createAgent(isSecure, lane, byProxy);
+        this.#agents.set(key, agent);
+        return agent;
+    }
+    #createAgent(isSecure, lane, byProxy) {
+        const { proxyEnvironment, signal } = this.#options;
+        const options = { keepAlive: true, ...(lane === 'small' ? { maxSockets: SMALL_SOCKETS } : {}) };
+        const proxy = byProxy
+            ? proxySettings(isSecure ? 'https' : 'http', proxyEnvironment)
+            : undefined;
+        const { Agent } = isSecure ? builtin('node:https') : builtin('node:http');
+        if (proxy === undefined) {
+            return new Agent(options);
+        }
+        return isSecure
+            ? createTunnelAgent(options, { proxy, timeout: this.limits.responseTimeout, signal })
+            : new Agent({ ...options, proxyEnv: { ...proxyEnvironment } });
+    }
+    async #request(url, options, withToken, signal) {
+        const started = performance.now();
+        const method = options.method ?? 'GET';
+        const record = (outcome) => {
+            const duration = performance.now() - started;
+            this.#options.onRequest({ method, url: withoutSecrets(url), outcome, duration });
+        };
+        const body = options.json === undefined ? undefined : JSON.stringify(options.json);
+        const headers = {
+            'user-agent': this.#options.userAgent,
+            'accept-encoding': 'identity',
+            accept: body === undefined ? '*/*' : 'application/json',
+            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+            ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
+            ...(withToken ? { authorization: `Bearer ${this.#options.token?.value ?? ''}` } : {}),
+            ...options.headers,
+        };
+        signal.throwIfAborted();
+        const isSecure = url.protocol === 'https:';
+        // In the clear a token goes to this machine alone, and not by way of a proxy.
+        const agent = this.#agent(isSecure, options.lane ?? 'small', isSecure || !withToken);
+        const { request: start } = isSecure ? builtin('node:https') : builtin('node:http');
+        // The signal also ends the body.
+        const request = start(url, { method, headers, agent, signal, maxHeaderSize: MAX_HEADER_BYTES });
+        try {
+            const timeout = this.limits.responseTimeout;
+            const response = await send(request, { body, timeout, signal });
+            record(String(response.statusCode));
+            request.setTimeout(this.limits.idleTimeout, () => {
+                response.destroy(new Error(`no data for ${seconds(this.limits.idleTimeout)}`));
+            });
+            return response;
+        }
+        catch (error) {
+            record(explain(error));
+            throw error;
+        }
+    }
+}
+function builtin(name) {
+    return process.getBuiltinModule(name);
+}
+/**
+ * Whether bytes may travel this way: https anywhere, http on this machine only.
+ */
+function isTransportAllowed(url) {
+    return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
+}
+function isLoopback(hostname) {
+    return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
+}
+function assertTransport(url) {
+    if (!isTransportAllowed(url)) {
+        throw new NonRetryableError(`${withoutSecrets(url)} is neither https nor http on loopback`);
+    }
+}
+function redirectTarget(response, from) {
+    const status = response.statusCode ?? 0;
+    const { location } = response.headers;
+    if (![301, 302, 303, 307, 308].includes(status) || location === undefined) {
+        return undefined;
+    }
+    const target = URL.parse(location, from.href);
+    if (target === null) {
+        throw new NonRetryableError('redirected to something that is not a URL');
+    }
+    return target;
+}
+function accepted(response) {
+    const status = response.statusCode ?? 0;
+    if (status < 200 || status > 299) {
+        response.destroy();
+        throw new StatusError(status, retryAfter(response.headers['retry-after']));
+    }
+    const encoding = response.headers['content-encoding'];
+    if (encoding !== undefined && encoding !== 'identity') {
+        response.destroy();
+        throw new NonRetryableError('the answer is compressed, which was not asked for');
+    }
+    return { status, headers: response.headers, body: response };
+}
+/** RFC 9110 §10.2.3: seconds, or a date. */
+function retryAfter(header) {
+    if (header === undefined) {
+        return undefined;
+    }
+    const milliseconds = /^\d{1,9}$/.test(header)
+        ? Number(header) * 1000
+        : Date.parse(header) - Date.now();
+    return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
+}
+async function openFile(url, signal) {
+    await assertFile(url);
+    return new Promise((resolve, reject) => {
+        const body = (0,external_node_fs_namespaceObject.createReadStream)(url, { signal, highWaterMark: 1 << 20 });
+        body.once('ready', () => {
+            resolve({ status: 200, headers: {}, body });
+        });
+        body.once('error', (error) => {
+            reject(new NonRetryableError(`cannot read ${url.pathname}`, error));
+        });
+    });
+}
+/** To open a pipe could take for ever, and a device may have no end. */
+async function assertFile(url) {
+    const found = await (0,promises_namespaceObject.stat)(url).catch((error) => {
+        throw codeOf(error) === 'ENOENT'
+            ? new StatusError(404, undefined)
+            : new NonRetryableError(`cannot read ${url.pathname}`, error);
+    });
+    if (!found.isFile()) {
+        throw new NonRetryableError(`${url.pathname} is not a file`);
+    }
+}
+function seconds(milliseconds) {
+    return `${String(milliseconds / 1000)} s`;
+}
+
+;// CONCATENATED MODULE: ./src/transfer/limits.ts
+const TRANSFER_LIMITS = {
+    responseTimeout: 15_000,
+    idleTimeout: 30_000,
+    metadataTimeout: 90_000,
+    downloadTimeout: 30 * 60_000,
+    retries: 4,
+    retryDelay: 500,
+    maxRetryDelay: 10_000,
+    publicationTimeout: 120_000,
+    publicationInterval: 10_000,
+};
+/**
+ * The same patience with every time multiplied by `factor`; the number of tries stays.
+ *
+ * @param factor greater than 0
+ */
+function scaled(limits, factor) {
+    return {
+        responseTimeout: limits.responseTimeout * factor,
+        idleTimeout: limits.idleTimeout * factor,
+        metadataTimeout: limits.metadataTimeout * factor,
+        downloadTimeout: limits.downloadTimeout * factor,
+        retries: limits.retries,
+        retryDelay: limits.retryDelay * factor,
+        maxRetryDelay: limits.maxRetryDelay * factor,
+        publicationTimeout: limits.publicationTimeout * factor,
+        publicationInterval: limits.publicationInterval * factor,
+    };
+}
+
+;// CONCATENATED MODULE: ./src/inputs.ts
+
+
+
+
+
+
+
+
+
+
+/** The one place where the process's environment is read. */
+function currentEnvironment() {
+    return { variables: process.env, platform: process.platform, arch: process.arch };
+}
+const DEFAULT_BASE_URL = 'https://dl.k8s.io';
+const DEFAULT_REKOR_URL = 'https://rekor.sigstore.dev';
+/** For a trusted_root.json or an initial root.json; the public ones have 7 KiB. */
+const MAX_TRUST_BYTES = 1 << 20;
+/**
+ * Reads and validates every input.
+ *
+ * @throws {SetupError} INVALID_INPUT, naming the input, what was given and what is accepted;
+ *   PLATFORM_NOT_PUBLISHED
+ */
+async function loadInputs(environment) {
+    const inputs = new RawInputs(environment.variables);
+    const { platform, isNative } = readPlatform(inputs, environment);
+    const tools = readTools(inputs);
+    for (const tool of tools) {
+        assertPublished(tool, platform);
+    }
+    const downloadBaseUrl = readUrl(inputs, 'download-base-url', DEFAULT_BASE_URL, true);
+    return {
+        ...(await readVersion(inputs)),
+        tools,
+        platform,
+        isNative,
+        downloadBaseUrl,
+        downloadToken: readToken(inputs, downloadBaseUrl),
+        secondFactors: { checksums: readChecksums(inputs, tools), ...readAges(inputs) },
+        identity: {
+            subjectAlternativeName: readRequired(inputs, 'certificate-identity'),
+            issuer: readRequired(inputs, 'certificate-oidc-issuer'),
+        },
+        rekorUrl: readUrl(inputs, 'rekor-url', DEFAULT_REKOR_URL),
+        trustRoot: readTrustRoot(inputs),
+        bindRelease: readBoolean(inputs, 'bind-release', true),
+        checkLatest: readBoolean(inputs, 'check-latest', false),
+        runner: readRunner(environment),
+        proxyEnvironment: environment.variables,
+        limits: readLimits(environment.variables),
+    };
+}
+/** Inputs as the runner passes them: `INPUT_<NAME>` in the environment, white space trimmed. */
+class RawInputs {
+    #variables;
+    constructor(variables) {
+        this.#variables = variables;
+    }
+    /** Empty where it is not given. */
+    get(name) {
+        return (this.#variables[`INPUT_${name.toUpperCase()}`] ?? '').trim();
+    }
+    /** An absolute path: GITHUB_WORKSPACE, or the current directory where there is none. */
+    get workspace() {
+        return external_node_path_default().resolve(this.#variables['GITHUB_WORKSPACE'] ?? '');
+    }
+    /** The path that an input gives; relative ones begin at the workspace. */
+    path(name) {
+        return external_node_path_default().resolve(this.workspace, this.get(name));
+    }
+}
+function readPlatform(inputs, environment) {
+    const os = parseOperatingSystem(environment.platform);
+    if (os === undefined) {
+        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes publishes nothing for ${environment.platform}`, `Run the job on one of ${OPERATING_SYSTEMS.join(', ')}.`);
+    }
+    const native = parseArchitecture(environment.arch);
+    const given = inputs.get('architecture');
+    const arch = given === '' ? native : parseArchitecture(given);
+    if (arch === undefined && given === '') {
+        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes publishes nothing for ${os}/${environment.arch}`, `Run the job on one of ${ARCHITECTURES.join(', ')}, or set the input "architecture".`);
+    }
+    if (arch === undefined) {
+        throw inputs_invalid('architecture', given, 'amd64 (x64), arm64, arm, 386 (x86), ppc64le or s390x');
+    }
+    return { platform: { os, arch }, isNative: arch === native };
+}
+function readTools(inputs) {
+    const names = new Set(inputs
+        .get('tools')
+        .split(/[\s,]+/)
+        .filter((name) => name !== ''));
+    const tools = [...names].map((name) => {
+        if (!isTool(name)) {
+            throw inputs_invalid('tools', name, `one or more of ${TOOLS.join(', ')}, separated by commas, spaces or lines`);
+        }
+        return name;
+    });
+    return tools.length === 0 ? ['kubectl'] : tools;
+}
+async function readVersion(inputs) {
+    const given = inputs.get('version');
+    const file = inputs.get('version-file');
+    if (given === '' && file !== '') {
+        const pinned = readVersionFile(inputs.path('version-file'), file, inputs.workspace);
+        const { version, line } = pinned;
+        const request = await parseVersionRequest(version);
+        if (request === undefined) {
+            // The file may hold anything, a secret too: nothing of it is repeated.
+            throw new SetupError('INVALID_INPUT', `input "version-file": ${JSON.stringify(file)}, line ${String(line)}, gives no version that is accepted`, `Accepted is ${ACCEPTED_VERSIONS}.`);
+        }
+        return {
+            version: request,
+            versionSource: `${version} (${file}, line ${String(line)})`,
+            ignoredVersionFile: undefined,
+        };
+    }
+    const text = given === '' ? 'stable' : given;
+    const request = await parseVersionRequest(text);
+    if (request === undefined) {
+        throw inputs_invalid('version', text, ACCEPTED_VERSIONS);
+    }
+    return {
+        version: request,
+        versionSource: text,
+        ignoredVersionFile: file === '' ? undefined : file,
+    };
+}
+function readUrl(inputs, name, otherwise, mayBeFile = false) {
+    const given = inputs.get(name);
+    const accepted = mayBeFile
+        ? 'an https URL, http on loopback, or a file URL, without credentials, query or fragment'
+        : 'an https URL, or http on loopback, without credentials, query or fragment';
+    const url = URL.parse(given === '' ? otherwise : given);
+    const isAllowed = url !== null && (isTransportAllowed(url) || (mayBeFile && url.protocol === 'file:'));
+    if (!isAllowed) {
+        throw inputs_invalid(name, given, accepted);
+    }
+    if (url.username !== '' || url.password !== '') {
+        // Not repeated in the message: it holds a secret.
+        throw inputs_invalid(name, '(a URL with credentials)', `${accepted}; see "download-token"`);
+    }
+    if (url.search !== '' || url.hash !== '') {
+        throw inputs_invalid(name, given, accepted);
+    }
+    if (url.protocol === 'file:') {
+        const folder = folderUrl(url);
+        if (folder === undefined) {
+            throw inputs_invalid(name, given, accepted);
+        }
+        return folder;
+    }
+    url.pathname = url.pathname.replace(/\/*$/, '/');
+    return url;
+}
+/** Undefined for a URL that is no path on this machine, such as one with a host name. */
+function folderUrl(url) {
+    try {
+        return (0,external_node_url_namespaceObject.pathToFileURL)(`${(0,external_node_url_namespaceObject.fileURLToPath)(url)}${(external_node_path_default()).sep}`);
+    }
+    catch {
+        return undefined; // The caller says what is wrong with it.
+    }
+}
+function readToken(inputs, base) {
+    const token = inputs.get('download-token');
+    if (token === '') {
+        return undefined;
+    }
+    if (!/^[\x21-\x7e]+$/.test(token) || base.protocol === 'file:') {
+        throw inputs_invalid('download-token', '(not shown)', 'a bearer token of printable ASCII characters, for a "download-base-url" with https');
+    }
+    return token;
+}
+function readChecksums(inputs, tools) {
+    const checksums = {};
+    for (const item of inputs
+        .get('checksum')
+        .split(/[\s,]+/)
+        .filter((text) => text !== '')) {
+        const [, name, hex] = /^(?:([a-z-]+)=)?(?:sha256:)?([0-9a-fA-F]{64})$/.exec(item) ?? [];
+        const tool = name ?? (tools.length === 1 ? tools[0] : undefined);
+        if (hex === undefined || tool === undefined || !isTool(tool) || !tools.includes(tool)) {
+            throw inputs_invalid('checksum', item, `a SHA-256 of 64 hex digits, or <tool>=<SHA-256> for each of ${tools.join(', ')}`);
+        }
+        if (checksums[tool] !== undefined) {
+            throw inputs_invalid('checksum', item, `one SHA-256 for ${tool}`);
+        }
+        checksums[tool] = hex.toLowerCase();
+    }
+    return checksums;
+}
+const UNITS = {
+    m: 60_000,
+    h: 3_600_000,
+    d: 86_400_000,
+    w: 604_800_000,
+};
+function readAges(inputs) {
+    const minimumAge = readAge(inputs, 'minimum-release-age');
+    const maximumAge = readAge(inputs, 'maximum-release-age');
+    if (minimumAge !== undefined && maximumAge !== undefined && maximumAge <= minimumAge) {
+        throw inputs_invalid('maximum-release-age', inputs.get('maximum-release-age'), 'an age above "minimum-release-age"');
+    }
+    return { minimumAge, maximumAge };
+}
+/** @returns milliseconds */
+function readAge(inputs, name) {
+    const given = inputs.get(name);
+    if (given === '') {
+        return undefined;
+    }
+    const [, count, unit] = /^(\d{1,4})([mhdw])$/.exec(given) ?? [];
+    const milliseconds = UNITS[unit ?? ''];
+    if (count === undefined || milliseconds === undefined) {
+        throw inputs_invalid(name, given, 'a number and a unit: 90m, 12h, 3d, 1w');
+    }
+    return Number(count) * milliseconds;
+}
+/** These have defaults in action.yml; left empty on purpose they are refused, never skipped. */
+function readRequired(inputs, name) {
+    const given = inputs.get(name);
+    if (given === '') {
+        throw inputs_invalid(name, given, 'the whole name that the certificate must carry; it cannot be left out');
+    }
+    return given;
+}
+function readTrustRoot(inputs) {
+    const trustedRoot = inputs.get('trusted-root');
+    const mirror = readUrl(inputs, 'tuf-mirror-url', PUBLIC_MIRROR);
+    const root = inputs.get('tuf-root');
+    if (trustedRoot !== '') {
+        if (root !== '') {
+            throw inputs_invalid('trusted-root', trustedRoot, 'nothing beside "tuf-root": only one can be trusted');
+        }
+        return trustedRoot === 'embedded'
+            ? { kind: 'embedded' }
+            : {
+                kind: 'file',
+                path: inputs.path('trusted-root'),
+                json: readTrusted(inputs, 'trusted-root', ', or "embedded"'),
+            };
+    }
+    if (root !== '') {
+        return { kind: 'tuf', mirror, root: readTrusted(inputs, 'tuf-root') };
+    }
+    if (mirror.origin !== PUBLIC_MIRROR || mirror.pathname !== '/') {
+        throw inputs_invalid('tuf-mirror-url', mirror.href, 'another mirror than Sigstore\'s only together with "tuf-root", the path of its initial root.json');
+    }
+    return { kind: 'tuf', mirror };
+}
+/** Read once, so that what names the trust of a run is what it trusts. */
+function readTrusted(inputs, name, otherwise = '') {
+    const file = inputs.path(name);
+    try {
+        const found = (0,external_node_fs_namespaceObject.statSync)(file);
+        if (!found.isFile() || found.size > MAX_TRUST_BYTES) {
+            throw new Error('it is no file, or too large');
+        }
+        return (0,external_node_fs_namespaceObject.readFileSync)(file);
+    }
+    catch (error) {
+        const accepted = `the path of a file of at most 1 MiB${otherwise}`;
+        throw inputs_invalid(name, inputs.get(name), `${accepted} (${explain(error)})`);
+    }
+}
+function readBoolean(inputs, name, otherwise) {
+    const given = inputs.get(name);
+    if (given === '') {
+        return otherwise;
+    }
+    // The YAML 1.2 core schema, as in getBooleanInput of @actions/core.
+    if (!['true', 'True', 'TRUE', 'false', 'False', 'FALSE'].includes(given)) {
+        throw inputs_invalid(name, given, 'true or false');
+    }
+    return given.toLowerCase() === 'true';
+}
+function readRunner({ variables, platform }) {
+    const temp = variables['RUNNER_TEMP'] ?? '';
+    const toolCache = variables['RUNNER_TOOL_CACHE'] ?? '';
+    const missing = [
+        ...(temp === '' ? ['RUNNER_TEMP'] : []),
+        ...(toolCache === '' ? ['RUNNER_TOOL_CACHE'] : []),
+    ];
+    if (missing.length > 0) {
+        throw new SetupError('INSTALL_FAILED', `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set`, 'The runner sets them for every action. To try the action by hand, see "npm run action" in CONTRIBUTING.md.');
+    }
+    const separator = platform === 'win32' ? ';' : ':';
+    const search = variables['PATH'] ?? variables['Path'] ?? '';
+    return {
+        temp,
+        toolCache,
+        path: search.split(separator).filter((folder) => folder !== ''),
+        shellFunctions: Object.keys(variables).flatMap(
+        // `export -f kubectl` makes bash hand on BASH_FUNC_kubectl%%.
+        (name) => /^BASH_FUNC_(.+)%%$/.exec(name)?.[1] ?? []),
+    };
+}
+/** For tests of slow and dead servers: every wait times a factor, which can only shorten it. */
+function readLimits(variables) {
+    const factor = Number(variables['SETUP_VERIFIED_KUBECTL_TIME_SCALE'] ?? '1');
+    return factor > 0 && factor < 1 ? scaled(TRANSFER_LIMITS, factor) : TRANSFER_LIMITS;
+}
+/** Characters of an input that is refused. */
+const LONGEST_SHOWN = 100;
+function inputs_invalid(name, given, accepted) {
+    const shown = given.length > LONGEST_SHOWN ? `${given.slice(0, LONGEST_SHOWN)}…` : given;
+    return new SetupError('INVALID_INPUT', `input "${name}": ${given === '' ? 'nothing' : JSON.stringify(shown)} was given`, `Accepted is ${accepted}.`);
+}
+
+;// CONCATENATED MODULE: ./src/files/digested-file.ts
+
+
+
+
+const PIECE = 1 << 20;
+/**
+ * A file whose bytes were hashed once while they passed by, on their way to the disk or from it.
+ *
+ * Made by {@link Digester}; the signature check has been fed in the same pass.
+ */
+class DigestedFile {
+    path;
+    /** In bytes. */
+    size;
+    /** SHA-256, 32 bytes. */
+    sha256;
+    /** The file itself, whatever its path may lead to later. */
+    entry;
+    #fed;
+    #checked = new Map();
+    constructor(path, size, sha256, fed, entry) {
+        this.path = path;
+        this.size = size;
+        this.sha256 = sha256;
+        this.entry = entry;
+        this.#fed = fed;
+    }
+    /**
+     * Whether `signature` is an ECDSA signature with SHA-256 over the file's bytes by `key`.
+     *
+     * The first question is answered from what was fed while streaming; a question about another
+     * key or signature reads the file again and refuses if it is no longer the same.
+     *
+     * @param signature DER (RFC 3279 §2.2.3)
+     */
+    isSignedBy(key, signature) {
+        const question = `${key.export({ type: 'spki', format: 'der' }).toString('hex')} ${signature.toString('hex')}`;
+        const known = this.#checked.get(question);
+        if (known !== undefined) {
+            return known;
+        }
+        const check = this.#fed ?? this.#readAgain();
+        this.#fed = undefined;
+        const isSigned = check.verify(key, signature);
+        this.#checked.set(question, isSigned);
+        return isSigned;
+    }
+    #readAgain() {
+        const digester = new Digester();
+        const piece = Buffer.allocUnsafe(PIECE);
+        const file = (0,external_node_fs_namespaceObject.openSync)(this.path, 'r');
+        try {
+            for (let read = -1; read !== 0;) {
+                read = (0,external_node_fs_namespaceObject.readSync)(file, piece, 0, PIECE, null);
+                digester.update(piece.subarray(0, read));
+            }
+        }
+        finally {
+            (0,external_node_fs_namespaceObject.closeSync)(file);
+        }
+        const { sha256, check } = digester.end();
+        if (!sha256.equals(this.sha256)) {
+            throw new FileError(`${this.path} was changed by another process`);
+        }
+        return check;
+    }
+}
+/** Takes the bytes of a file as they come: one SHA-256 and one ECDSA-with-SHA-256 check. */
+class Digester {
+    #hash = (0,external_node_crypto_namespaceObject.createHash)('sha256');
+    #check = (0,external_node_crypto_namespaceObject.createVerify)('sha256');
+    #size = 0;
+    update(piece) {
+        this.#size += piece.length;
+        this.#hash.update(piece);
+        this.#check.update(piece);
+    }
+    /** In bytes. */
+    get size() {
+        return this.#size;
+    }
+    end() {
+        return { sha256: this.#hash.digest(), check: this.#check };
+    }
+    /** @param path where the bytes are */
+    toFile(path, entry) {
+        const { sha256, check } = this.end();
+        return new DigestedFile(path, this.#size, sha256, check, entry);
+    }
+}
+/**
+ * Reads a file that is already on this machine.
+ *
+ * @param maxBytes a larger file is refused, unread
+ * @throws {TooLargeError} for a file larger than `maxBytes`; or the error of the file system
+ */
+async function digestFile(path, maxBytes) {
+    const digester = new Digester();
+    const file = await (0,promises_namespaceObject.open)(path, 'r');
+    let page = Buffer.allocUnsafeSlow(PIECE);
+    let nextPage = Buffer.allocUnsafeSlow(PIECE);
+    const entry = await file.stat();
+    let reading = file.read(page, 0, PIECE);
+    try {
+        for (let read = (await reading).bytesRead; read > 0; read = (await reading).bytesRead) {
+            // The next page comes from the disk while this one is hashed.
+            reading = file.read(nextPage, 0, PIECE);
+            digester.update(page.subarray(0, read));
+            if (digester.size > maxBytes) {
+                throw new TooLargeError(maxBytes);
+            }
+            [page, nextPage] = [nextPage, page];
+        }
+    }
+    finally {
+        await reading.catch(() => undefined); // Nothing may be read into a page that is gone.
+        await file.close();
+    }
+    return digester.toFile(path, entry);
+}
+
+// EXTERNAL MODULE: ./node_modules/@sigstore/bundle/dist/index.js
+var bundle_dist = __nccwpck_require__(1040);
+;// CONCATENATED MODULE: ./src/sigstore/base64.ts
+/**
+ * Decodes base64 (RFC 4648 §4) that is written in the one canonical way.
+ *
+ * Node's decoder skips what it does not know and ignores the unused bits of the last character,
+ * so that several texts would stand for the same bytes.
+ *
+ * @returns undefined for anything else
+ */
+function decodeBase64(text) {
+    const bytes = Buffer.from(text, 'base64');
+    return bytes.length > 0 && bytes.toString('base64') === text ? bytes : undefined;
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/checkpoint.ts
+
+const SIGNATURE_LINE = /^\u2014 (\S+) (\S+)$/;
+/**
+ * The checkpoint without signatures by others than its log.
+ *
+ * Nobody signs the signatures, so anybody can add some. Witnesses do; but no key of a witness is
+ * in the trust root, and Rekor's own client refuses a checkpoint with a second signature.
+ *
+ * @param logId of the log, as in the log entry; its first four bytes are the log's key hint
+ * @returns the same text where something is malformed: the verification refuses it
+ */
+function withoutForeignSignatures(checkpoint, logId) {
+    const note = parseNote(checkpoint);
+    if (note === undefined) {
+        return checkpoint;
+    }
+    const kept = note.signatures.filter((line) => !isWellFormed(line) || isOwnSignature(line, note.text, logId));
+    return `${note.text}\n${kept.map((line) => `${line}\n`).join('')}`;
+}
+/** Whether the checkpoint has one signature, and that under the name and the key hint of its log. */
+function isSignedByLogAlone(checkpoint, logId) {
+    const note = parseNote(checkpoint);
+    const [signature, ...more] = note?.signatures ?? [];
+    return (note !== undefined &&
+        signature !== undefined &&
+        more.length === 0 &&
+        isOwnSignature(signature, note.text, logId));
+}
+function parseNote(checkpoint) {
+    const end = checkpoint.indexOf('\n\n');
+    if (end < 0 || !checkpoint.endsWith('\n')) {
+        return undefined;
+    }
+    const signatures = checkpoint.slice(end + 2, -1).split('\n');
+    return { text: checkpoint.slice(0, end + 1), signatures };
+}
+function isWellFormed(line) {
+    return decodeBase64(SIGNATURE_LINE.exec(line)?.[2] ?? '') !== undefined;
+}
+function isOwnSignature(line, text, logId) {
+    const [, name, signature = ''] = SIGNATURE_LINE.exec(line) ?? [];
+    // Rekor v1 writes the tree id behind its name: "rekor.sigstore.dev - 2605736670972794746".
+    const [origin] = text.split(/\n| - /, 1);
+    const keyHint = decodeBase64(signature)?.subarray(0, 4);
+    return name === origin && keyHint?.equals(logId.subarray(0, 4)) === true;
+}
+
+// EXTERNAL MODULE: ./node_modules/@sigstore/core/dist/index.js
+var core_dist = __nccwpck_require__(3917);
+;// CONCATENATED MODULE: ./src/sigstore/detached.ts
+
+
+
+
+/** A published `.sig` is about 100 bytes, a `.cert` about 1.5 KiB. */
+const MAX_SIGNATURE_BYTES = 1 << 10;
+const MAX_CERTIFICATE_BYTES = 16 << 10;
+const ONE_PEM_CERTIFICATE = /^-----BEGIN CERTIFICATE-----\r?\n((?:[A-Za-z0-9+/=]{1,76}\r?\n)+)-----END CERTIFICATE-----(?:\r?\n)?$/;
+/**
+ * @param signatureFile base64 of a DER ECDSA signature
+ * @param certificateFile base64 of one PEM certificate, or the PEM itself
+ * @throws {SetupError} SIGNATURE_MALFORMED
+ */
+function parseDetached(signatureFile, certificateFile) {
+    return {
+        signature: parseSignature(signatureFile),
+        certificate: parseCertificate(certificateFile),
+    };
+}
+/** @returns DER */
+function parseSignature(file) {
+    const der = decodeBase64(withoutFinalNewline(file.toString('latin1')));
+    if (der === undefined) {
+        throw malformed('.sig', 'it is not base64');
+    }
+    if (!isEcdsaSignature(der)) {
+        throw malformed('.sig', 'it is not a DER-encoded ECDSA signature');
+    }
+    return der;
+}
+/** @returns DER */
+function parseCertificate(file) {
+    const text = file.toString('latin1');
+    const pem = text.startsWith('-----BEGIN')
+        ? text
+        : decodeBase64(withoutFinalNewline(text))?.toString('latin1');
+    const body = ONE_PEM_CERTIFICATE.exec(pem ?? '')?.[1];
+    const der = body === undefined ? undefined : decodeBase64(body.replaceAll(/\r?\n/g, ''));
+    if (der === undefined) {
+        throw malformed('.cert', 'it is not one PEM certificate, nor base64 of one');
+    }
+    assertOneCertificate(der);
+    return der;
+}
+/**
+ * PEM (RFC 7468) as Go's encoding/pem writes it: lines of 64, and a newline at the end.
+ *
+ * @param der X.509
+ */
+function toPem(der) {
+    const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
+    return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
+}
+/** SEQUENCE of two INTEGERs, with nothing behind it. */
+function isEcdsaSignature(der) {
+    try {
+        const sequence = core_dist.ASN1Obj.parseBuffer(Buffer.from(der));
+        const [r, s, ...more] = sequence.subs;
+        const isPair = r?.tag.number === 0x02 && s?.tag.number === 0x02 && more.length === 0;
+        return isPair && sequence.toDER().equals(der);
+    }
+    catch {
+        return false; // Not ASN.1 at all.
+    }
+}
+function assertOneCertificate(der) {
+    let parsed;
+    try {
+        parsed = new external_node_crypto_namespaceObject.X509Certificate(der);
+    }
+    catch (error) {
+        throw malformed('.cert', 'it is not an X.509 certificate', error);
+    }
+    if (!parsed.raw.equals(der)) {
+        throw malformed('.cert', 'something stands behind the certificate');
+    }
+}
+function withoutFinalNewline(text) {
+    return text.replace(/\r?\n$/, '');
+}
+function malformed(suffix, reason, cause) {
+    return new SetupError('SIGNATURE_MALFORMED', `the ${suffix} file cannot be read: ${reason}`, 'The publication is damaged, or a proxy or mirror answers with something else. Look at the file at the URL beside the artifact.', cause);
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/json.ts
+
+// Readers for JSON from outside: each returns a value of its type, or throws a TypeError.
+function object(value) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+        throw new TypeError('not an object');
+    }
+    return value;
+}
+/** @param longest more items than these are refused */
+function list(value, longest) {
+    if (!Array.isArray(value) || value.length > longest) {
+        throw new TypeError(`not a list of at most ${String(longest)} items`);
+    }
+    return value;
+}
+function nonEmptyString(value) {
+    if (typeof value !== 'string' || value === '') {
+        throw new TypeError('not a text');
+    }
+    return value;
+}
+function safeInteger(value) {
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+        throw new TypeError('not a whole number');
+    }
+    return value;
+}
+/** @param value canonical base64 (RFC 4648 §4) */
+function base64(value) {
+    const bytes = decodeBase64(nonEmptyString(value));
+    if (bytes === undefined) {
+        throw new TypeError('not base64');
+    }
+    return bytes;
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/hashedrekord.ts
+
+
+
+/** Rekor v1 (`0.0.1`) holds base64 of a PEM, Rekor v2 (`0.0.2`) base64 of DER. */
+const KIND = 'hashedrekord';
+const VERSION_V1 = '0.0.1';
+const VERSION_V2 = '0.0.2';
+/**
+ * The body that Rekor v1 makes of a detached signature: canonical JSON (RFC 8785).
+ *
+ * The names below are in the order that RFC 8785 §3.2.3 asks for, and no value needs escaping.
+ *
+ * @param digest SHA-256, hex
+ */
+function hashedRekordBody(digest, { signature, certificate }) {
+    return Buffer.from(JSON.stringify({
+        apiVersion: VERSION_V1,
+        kind: KIND,
+        spec: {
+            data: { hash: { algorithm: 'sha256', value: digest } },
+            signature: {
+                content: signature.toString('base64'),
+                publicKey: { content: Buffer.from(toPem(certificate)).toString('base64') },
+            },
+        },
+    }));
+}
+/** RFC 6962 §2.1: SHA-256(0x00 ‖ leaf). Hex; the last 64 digits of an entry's id. */
+function leafHash(body) {
+    return (0,external_node_crypto_namespaceObject.createHash)('sha256').update(Buffer.of(0)).update(body).digest('hex');
+}
+/**
+ * @param body of an entry with kind `hashedrekord`
+ * @returns undefined for anything but a well-formed entry of version 0.0.1 or 0.0.2
+ */
+function parseHashedRekord(body) {
+    try {
+        const entry = object(JSON.parse(body.toString('utf8')));
+        const spec = object(entry['spec']);
+        if (entry['kind'] !== KIND) {
+            return undefined;
+        }
+        switch (entry['apiVersion']) {
+            case VERSION_V1:
+                return parseV1(spec);
+            case VERSION_V2:
+                return parseV2(object(spec['hashedRekordV002']));
+            default:
+                return undefined;
+        }
+    }
+    catch {
+        return undefined; // No such entry can be compared with anything: the caller refuses it.
+    }
+}
+function parseV1(spec) {
+    const hash = object(object(spec['data'])['hash']);
+    const signature = object(spec['signature']);
+    if (hash['algorithm'] !== 'sha256') {
+        throw new TypeError('not a SHA-256 digest');
+    }
+    return {
+        digest: nonEmptyString(hash['value']),
+        signature: base64(signature['content']),
+        certificate: parseCertificate(base64(object(signature['publicKey'])['content'])),
+    };
+}
+function parseV2(spec) {
+    const signature = object(spec['signature']);
+    const verifier = object(signature['verifier']);
+    return {
+        digest: base64(object(spec['data'])['digest']).toString('hex'),
+        signature: base64(signature['content']),
+        certificate: base64(object(verifier['x509Certificate'])['rawBytes']),
+    };
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/bundle.ts
+
+
+
+
+/** `@sigstore/bundle` takes any other for the latest; other readers of the evidence refuse it. */
+const MEDIA_TYPES = [
+    bundle_dist/* BUNDLE_V01_MEDIA_TYPE */.Td,
+    bundle_dist/* BUNDLE_V02_MEDIA_TYPE */.qx,
+    bundle_dist/* BUNDLE_V03_LEGACY_MEDIA_TYPE */.ZZ,
+    bundle_dist/* BUNDLE_V03_MEDIA_TYPE */.HM,
+];
+/** A bundle with one entry is about 6 KiB. */
+const MAX_BUNDLE_BYTES = 256 << 10;
+/**
+ * Puts a detached signature and its log entry together: a Sigstore bundle v0.3.
+ *
+ * @param sha256 digest of the artifact, 32 bytes
+ */
+function toBundle(sha256, detached, entry) {
+    const bundle = (0,bundle_dist/* toMessageSignatureBundle */.hj)({
+        digest: sha256,
+        signature: detached.signature,
+        certificate: detached.certificate,
+        certificateChain: false,
+    });
+    const { inclusionProof } = entry;
+    bundle.verificationMaterial.tlogEntries.push({
+        logIndex: String(entry.logIndex),
+        logId: { keyId: entry.logId },
+        kindVersion: { kind: KIND, version: VERSION_V1 },
+        integratedTime: String(entry.integratedTime),
+        inclusionPromise: { signedEntryTimestamp: entry.signedEntryTimestamp },
+        inclusionProof: {
+            logIndex: String(inclusionProof.logIndex),
+            treeSize: String(inclusionProof.treeSize),
+            rootHash: inclusionProof.rootHash,
+            hashes: [...inclusionProof.hashes],
+            checkpoint: { envelope: inclusionProof.checkpoint },
+        },
+        canonicalizedBody: entry.body,
+    });
+    return withoutUnverified(bundle);
+}
+/**
+ * Leaves out what `verify()` does not verify: certificates behind the leaf (those of the
+ * authorities are in the trust root), signatures of others under a checkpoint, and the time of an
+ * entry without promise, which nobody signed. Others may refuse a bundle for the sake of these.
+ *
+ * @param json a Sigstore bundle of version 0.1, 0.2 or 0.3
+ * @throws {SetupError} SIGNATURE_MALFORMED
+ */
+function parseBundle(json) {
+    try {
+        const bundle = (0,bundle_dist/* bundleFromJSON */.vw)(JSON.parse(json.toString('utf8')));
+        if (!MEDIA_TYPES.includes(bundle.mediaType)) {
+            throw new TypeError(`unknown media type ${JSON.stringify(bundle.mediaType.slice(0, 100))}`);
+        }
+        return withoutUnverified(bundle);
+    }
+    catch (error) {
+        throw new SetupError('SIGNATURE_MALFORMED', `the Sigstore bundle cannot be read: ${explain(error)}`, 'The publication is damaged, or a proxy or mirror answers with something else. Look at the file beside the artifact whose name ends in .sigstore.json.', error);
+    }
+}
+/** Sigstore bundle as JSON, UTF-8, ending in a newline. */
+function serializeBundle(bundle) {
+    return Buffer.from(`${JSON.stringify((0,bundle_dist/* bundleToJSON */.ev)(bundle), undefined, 2)}\n`);
+}
+function withoutUnverified(bundle) {
+    const { content, tlogEntries } = bundle.verificationMaterial;
+    if (content.$case === 'x509CertificateChain') {
+        content.x509CertificateChain.certificates.splice(1);
+    }
+    for (const entry of tlogEntries) {
+        const checkpoint = entry.inclusionProof?.checkpoint;
+        if (checkpoint !== undefined) {
+            checkpoint.envelope = withoutForeignSignatures(checkpoint.envelope, entry.logId.keyId);
+        }
+        if (entry.inclusionPromise === undefined) {
+            entry.integratedTime = '0';
+        }
+    }
+    return bundle;
+}
+
+// EXTERNAL MODULE: ./node_modules/@sigstore/protobuf-specs/dist/index.js
+var protobuf_specs_dist = __nccwpck_require__(9654);
+// EXTERNAL MODULE: ./node_modules/@sigstore/verify/dist/index.js
+var verify_dist = __nccwpck_require__(4187);
+;// CONCATENATED MODULE: ./src/sigstore/verify/asn1.ts
+/** Identifier octets (X.690 §8.1.2). */
+const TAG = {
+    boolean: 0x01,
+    integer: 0x02,
+    bitString: 0x03,
+    octetString: 0x04,
+    null: 0x05,
+    objectIdentifier: 0x06,
+    sequence: 0x30,
+    set: 0x31,
+    /** Context-specific and constructed: explicit tagging, or implicit tagging of a SET. */
+    context0: 0xa0,
+    context3: 0xa3,
+};
+/** Whether an element consists of elements with exactly these identifier octets, in this order. */
+function hasParts(element, ...tags) {
+    const parts = element?.subs ?? [];
+    return parts.length === tags.length && parts.every(({ tag }, i) => tag.toDER() === tags[i]);
+}
+/** Whether an element is encoded in exactly these bytes. */
+function isEncoded(element, der) {
+    return element !== undefined && der !== undefined && element.toDER().equals(der);
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/verify/certificate.ts
+
+
+/** Extensions that are evaluated here or by `@sigstore/verify`; any other critical one is refused. */
+const PROCESSED = new Set([
+    '2.5.29.15', // key usage
+    '2.5.29.17', // subject alternative name
+    '2.5.29.19', // basic constraints
+    '2.5.29.37', // extended key usage
+]);
+/** RFC 5280 §4.1.2, without the unique identifiers, which §4.1.2.8 tells authorities not to use. */
+const TBS_CERTIFICATE = [
+    TAG.context0, // version
+    TAG.integer, // serial number
+    TAG.sequence, // signature
+    TAG.sequence, // issuer
+    TAG.sequence, // validity
+    TAG.sequence, // subject
+    TAG.sequence, // subject public key info
+    TAG.context3, // extensions
+];
+/**
+ * What makes Go's crypto/x509 refuse a certificate (`parseCertificate` in parser.go, `isValid` in
+ * verify.go) that `@sigstore/core` accepts: it returns the first of several extensions with the
+ * same OID, and never asks whether an extension is critical.
+ *
+ * @returns the reason, to follow "the certificate"; undefined where there is none
+ */
+function certificateDefect(certificate) {
+    try {
+        return structureDefect(certificate) ?? extensionsDefect(certificate.extensions);
+    }
+    catch (error) {
+        return `cannot be read: ${explain(error)}`;
+    }
+}
+function structureDefect(certificate) {
+    const { root, tbsCertificate } = certificate;
+    if (!hasParts(root, TAG.sequence, TAG.sequence, TAG.bitString) ||
+        !hasParts(tbsCertificate, ...TBS_CERTIFICATE) ||
+        !hasParts(tbsCertificate.subs[7], TAG.sequence)) {
+        return 'does not have exactly the fields of an X.509 v3 certificate';
+    }
+    if (certificate.version !== 'v3') {
+        return `is of version ${certificate.version}, not v3`;
+    }
+    if ((certificate.serialNumber[0] ?? 0x80) >= 0x80) {
+        return 'has a negative serial number';
+    }
+    // The algorithm beside the signature is not signed; the one inside is.
+    if (!isEncoded(root.subs[1], tbsCertificate.subs[2]?.toDER())) {
+        return 'names two different signature algorithms';
+    }
+    // Nor are the bits of the signature that its encoding (X.690 §8.6.2) declares unused.
+    return root.subs[2]?.value[0] === 0
+        ? undefined
+        : 'has a signature that does not end with a whole byte';
+}
+function extensionsDefect(extensions) {
+    const seen = new Set();
+    for (const extension of extensions) {
+        const saysWhetherCritical = hasParts(extension, TAG.objectIdentifier, TAG.boolean, TAG.octetString);
+        if (!saysWhetherCritical && !hasParts(extension, TAG.objectIdentifier, TAG.octetString)) {
+            return 'has a malformed extension';
+        }
+        const oid = extension.subs[0]?.toOID() ?? '';
+        if (seen.has(oid)) {
+            return `has more than one extension ${oid}`;
+        }
+        seen.add(oid);
+        if (PROCESSED.has(oid)) {
+            // Readers of a value look at its first element, and never at what follows.
+            if (extension.subs.at(-1)?.subs.length !== 1) {
+                return `has a malformed extension ${oid}`;
+            }
+        }
+        else if (saysWhetherCritical && extension.subs[1]?.toBoolean() === true) {
+            return `has an unknown critical extension ${oid}`;
+        }
+    }
+    return undefined;
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/verify/identity.ts
+
+
+/** Fulcio's extensions for the OIDC issuer: a raw string, and a DER UTF8String. */
+const OID_ISSUER_V1 = '1.3.6.1.4.1.57264.1.1';
+const OID_ISSUER_V2 = '1.3.6.1.4.1.57264.1.8';
+const OID_SUBJECT_ALTERNATIVE_NAME = '2.5.29.17';
+const TAG_UTF8_STRING = 0x0c;
+/** RFC 5280 §4.2.1.6: rfc822Name [1] and uniformResourceIdentifier [6]. */
+const TAG_RFC822_NAME = 1;
+const TAG_URI = 6;
+/**
+ * Requires the certificate's subject alternative name and issuer to equal the expected ones.
+ *
+ * `@sigstore/verify` can compare them too, but takes a string for an unanchored regular
+ * expression, skips an empty one, and looks at the first of several names.
+ *
+ * @throws {SetupError} IDENTITY_MISMATCH
+ */
+function checkIdentity(certificate, expected) {
+    const names = subjectAlternativeNames(certificate);
+    const issuers = oidcIssuers(certificate);
+    if (names.length !== 1 || names[0] !== expected.subjectAlternativeName) {
+        throw identity_mismatch('certificate identity', expected.subjectAlternativeName, names);
+    }
+    if (issuers.length === 0 || !issuers.every((issuer) => issuer === expected.issuer)) {
+        throw identity_mismatch('certificate OIDC issuer', expected.issuer, issuers);
+    }
+}
+/** Every name, of any kind; those that are neither e-mail address nor URI without their value. */
+function subjectAlternativeNames(certificate) {
+    const extension = certificate.extension(OID_SUBJECT_ALTERNATIVE_NAME);
+    return (extension?.valueObj.subs[0]?.subs ?? []).map((name) => name.tag.isContextSpecific(TAG_RFC822_NAME) || name.tag.isContextSpecific(TAG_URI)
+        ? name.value.toString('utf8')
+        : `(a name of type ${String(name.tag.number)})`);
+}
+function oidcIssuers(certificate) {
+    const v1 = certificate.extension(OID_ISSUER_V1);
+    const v2 = certificate.extension(OID_ISSUER_V2);
+    return [
+        ...(v1 === undefined ? [] : [v1.value.toString('utf8')]),
+        ...(v2 === undefined ? [] : [utf8String(v2.value)]),
+    ];
+}
+function utf8String(der) {
+    const parsed = core_dist.ASN1Obj.parseBuffer(Buffer.from(der));
+    return parsed.tag.number === TAG_UTF8_STRING ? parsed.value.toString('utf8') : '(no UTF8String)';
+}
+function identity_mismatch(what, expected, found) {
+    const shown = found.length === 0 ? 'none' : found.map((name) => JSON.stringify(name)).join(', ');
+    return new SetupError('IDENTITY_MISMATCH', `${what}: expected ${JSON.stringify(expected)}, found ${shown}`, 'Somebody else signed this file. Do not use it. If you run your own release process, name its identity in "certificate-identity" and "certificate-oidc-issuer".');
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/verify/timestamp.ts
+
+
+const bytes = (hex) => Buffer.from(hex, 'hex');
+/** PKIStatusInfo (RFC 3161 §2.4.2) with status granted, 0, and nothing else. */
+const GRANTED = bytes('3003020100');
+/** CMSVersion (RFC 5652 §5.1 and §5.3) where the content is no plain data, and the signer is named by issuer and serial number. */
+const SIGNED_DATA_VERSION = bytes('020103');
+const SIGNER_INFO_VERSION = bytes('020101');
+/** 1.2.840.113549.1.7.2 */
+const SIGNED_DATA = bytes('06092a864886f70d010702');
+/** 1.2.840.113549.1.9.16.1.4 */
+const TST_INFO = bytes('060b2a864886f70d0109100104');
+/** 2.16.840.1.101.3.4.2.1 to .3: SHA-256, SHA-384, SHA-512. */
+const DIGESTS = ['01', '02', '03'].map((last) => bytes(`06096086480165030402${last}`));
+/** 1.2.840.10045.4.3.2 to .4: ECDSA with SHA-256, SHA-384, SHA-512; RFC 5758 §3.2: no parameters. */
+const SIGNATURES = ['02', '03', '04'].map((last) => bytes(`300a06082a8648ce3d0403${last}`));
+const NULL = bytes('0500');
+/**
+ * What an RFC 3161 response holds besides what its signature covers, or undefined.
+ *
+ * `@sigstore/core` reads the parts of a response that it needs, wherever they are, and no others.
+ * The signature covers the signed attributes, and by them the TSTInfo. Everything else could be
+ * changed by anybody, and another reader might refuse the result: it must have the one form that
+ * authorities write.
+ *
+ * @param response DER TimeStampResp, whose signature `@sigstore/verify` has verified
+ * @param chains of the authorities of the trust root, leaf first
+ * @returns the reason, to follow "its timestamp"
+ */
+function timestampDefect(response, chains) {
+    const root = core_dist.ASN1Obj.parseBuffer(Buffer.from(response));
+    const [status, token] = root.subs;
+    const signedData = token?.subs[1]?.subs[0];
+    if (root.tag.toDER() !== TAG.sequence ||
+        !hasParts(root, TAG.sequence, TAG.sequence) ||
+        !hasParts(token, TAG.objectIdentifier, TAG.context0) ||
+        !isEncoded(token?.subs[0], SIGNED_DATA) ||
+        !hasParts(token?.subs[1], TAG.sequence) ||
+        signedData === undefined) {
+        return 'is not a response with signed data';
+    }
+    return isEncoded(status, GRANTED)
+        ? signedDataDefect(signedData, chains)
+        : 'has another status than "granted"';
+}
+/** RFC 5652 §5.1; without revocation lists. */
+function signedDataDefect(signedData, chains) {
+    const [version, digests, content, ...more] = signedData.subs;
+    const [certificates, signers] = more.length === 2 ? more : [undefined, more[0]];
+    const signer = signers?.subs[0];
+    const beginning = [TAG.integer, TAG.set, TAG.sequence];
+    if (!(hasParts(signedData, ...beginning, TAG.set) ||
+        hasParts(signedData, ...beginning, TAG.context0, TAG.set)) ||
+        !isEncoded(version, SIGNED_DATA_VERSION) ||
+        !hasParts(content, TAG.objectIdentifier, TAG.context0) ||
+        !isEncoded(content?.subs[0], TST_INFO) ||
+        !hasParts(content?.subs[1], TAG.octetString) ||
+        // A second element would not be part of what is signed.
+        !hasParts(content?.subs[1]?.subs[0], TAG.sequence) ||
+        !hasParts(signers, TAG.sequence) ||
+        signer === undefined) {
+        return 'has other signed data than one TSTInfo by one signer';
+    }
+    const digest = signer.subs[2]?.toDER();
+    if (!hasParts(digests, TAG.sequence) || !isEncoded(digests?.subs[0], digest)) {
+        return 'names other digest algorithms than its signer';
+    }
+    return signerDefect(signer) ?? certificatesDefect(certificates, signer, chains);
+}
+/** RFC 5652 §5.3; without unsigned attributes. */
+function signerDefect(signer) {
+    const [version, id, digest, , signature] = signer.subs;
+    if (!hasParts(signer, TAG.integer, TAG.sequence, TAG.sequence, TAG.context0, TAG.sequence, TAG.octetString) ||
+        !isEncoded(version, SIGNER_INFO_VERSION) ||
+        !hasParts(id, TAG.sequence, TAG.integer)) {
+        return 'has a malformed signer';
+    }
+    const hasDigestAlgorithm = (hasParts(digest, TAG.objectIdentifier) ||
+        (hasParts(digest, TAG.objectIdentifier, TAG.null) && isEncoded(digest?.subs[1], NULL))) &&
+        DIGESTS.some((known) => isEncoded(digest?.subs[0], known));
+    const hasSignatureAlgorithm = SIGNATURES.some((known) => isEncoded(signature, known));
+    return hasDigestAlgorithm && hasSignatureAlgorithm ? undefined : 'uses unknown algorithms';
+}
+/** None, or the signer's, and with it none but those of its chain, each once. */
+function certificatesDefect(certificates, signer, chains) {
+    if (certificates === undefined) {
+        return undefined;
+    }
+    const [issuer, serialNumber] = signer.subs[1]?.subs ?? [];
+    const embedded = certificates.subs.map((certificate) => certificate.toDER().toString('hex'));
+    const isKnown = chains.some((chain) => {
+        const [leaf] = chain;
+        const known = chain.map(({ root }) => root.toDER().toString('hex'));
+        return (leaf !== undefined &&
+            issuer?.value.equals(leaf.issuer) === true &&
+            serialNumber?.value.equals(leaf.serialNumber) === true &&
+            embedded.includes(known[0] ?? '') &&
+            embedded.every((certificate) => known.includes(certificate)));
+    });
+    return isKnown && new Set(embedded).size === embedded.length
+        ? undefined
+        : 'carries other certificates than those of its authority in the trust root';
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/verify/verify.ts
+
+
+
+
+
+
+
+
+
+
+/** RFC 5280 §4.2.1.12: id-kp-codeSigning. */
+const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
+/**
+ * How a SubjectPublicKeyInfo (DER, RFC 5480) of P-256, P-384 or P-521 begins: the curve by its
+ * name, the point uncompressed. OpenSSL takes other curves and encodings; Go's crypto/x509 does
+ * not.
+ */
+const EC_KEYS = [
+    '3059301306072a8648ce3d020106082a8648ce3d03010703420004',
+    '3076301006072a8648ce3d020106052b8104002203620004',
+    '30819b301006072a8648ce3d020106052b810400230381860004',
+];
+/** More are refused by sigstore-go (internal/limits). */
+const MAX_TIMESTAMPS = 32;
+/** Below 2^53. */
+const DECIMAL = /^(?:0|[1-9]\d{0,14})$/;
+/** Only this module holds the seal, so only {@link verify} can make a {@link Verified}. */
+const seal = Symbol('verified');
+/** A subject whose signature, certificate, identity and log entry were all verified in this run. */
+class Verified {
+    subject;
+    bundle;
+    identity;
+    /** Of the log entry: RFC 6962 leaf hash, 64 hex digits. */
+    uuid;
+    /** Of the log entry, counted over all shards of the log. */
+    logIndex;
+    /** When the log, or a timestamp authority, saw the signature. */
+    signedAt;
+    constructor(key, subject, bundle, identity, entry, signedAt) {
+        if (key !== seal) {
+            throw new TypeError('only verify() can say that a file is verified');
+        }
+        this.subject = subject;
+        this.bundle = bundle;
+        this.identity = identity;
+        this.uuid = leafHash(entry.canonicalizedBody);
+        this.logIndex = entry.logIndex;
+        this.signedAt = signedAt;
+    }
+}
+/**
+ * Steps 3 to 6 of the verification: signature, certificate, identity, transparency log.
+ *
+ * @param bundle what was published, or put together from a detached signature and its log entry
+ * @throws {SetupError} SIGNATURE_MALFORMED, SIGNATURE_MISMATCH, CERTIFICATE_UNTRUSTED,
+ *   IDENTITY_MISMATCH, LOG_ENTRY_INVALID
+ */
+function verify(subject, bundle, trust, expected) {
+    const { signature, digest, certificate } = signedContent(bundle);
+    const leaf = parseLeaf(certificate);
+    checkDigest(subject, digest);
+    checkSignature(subject, signature, certificate);
+    inspect(() => {
+        checkCodeSigningLeaf(leaf);
+        checkIdentity(leaf, expected);
+    });
+    const [entry, ...more] = bundle.verificationMaterial.tlogEntries;
+    if (entry === undefined || more.length > 0) {
+        throw invalidEntry(`expected one log entry, found ${String(more.length + (entry ? 1 : 0))}`);
+    }
+    checkEntryKind(entry);
+    checkEntryBody(entry, { digest: subject.sha256, signature, certificate });
+    checkInclusionProofPresent(entry);
+    checkInclusionProofMatchesCheckpoint(entry);
+    checkNumbers(entry);
+    inspect(() => {
+        checkIntegratedTime(entry, leaf);
+    });
+    const signedAt = checkAgainstTrustRoot(subject, bundle, trust);
+    checkLogValidity(entry, signedAt, trust);
+    return new Verified(seal, subject, bundle, expected, entry, signedAt);
+}
+/** A signature over the file itself, made with the key of a certificate. */
+function signedContent(bundle) {
+    const { content, verificationMaterial } = bundle;
+    const key = verificationMaterial.content;
+    const certificate = key.$case === 'certificate'
+        ? key.certificate
+        : key.$case === 'x509CertificateChain' && key.x509CertificateChain.certificates.length === 1
+            ? key.x509CertificateChain.certificates[0]
+            : undefined;
+    if (content.$case !== 'messageSignature' ||
+        content.messageSignature.messageDigest.algorithm !== protobuf_specs_dist.HashAlgorithm.SHA2_256 ||
+        certificate === undefined) {
+        throw new SetupError('SIGNATURE_MALFORMED', 'the Sigstore bundle holds no signature over the SHA-256 of the file made with a certificate', 'A bundle for a blob is needed, as "cosign sign-blob --bundle" writes it; attestations and plain keys are not accepted.');
+    }
+    return {
+        signature: content.messageSignature.signature,
+        digest: content.messageSignature.messageDigest.digest,
+        certificate: certificate.rawBytes,
+    };
+}
+function parseLeaf(certificate) {
+    let leaf;
+    try {
+        leaf = core_dist.X509Certificate.parse(Buffer.from(certificate));
+        (0,external_node_crypto_namespaceObject.createPublicKey)({ key: leaf.publicKey, format: 'der', type: 'spki' });
+    }
+    catch (error) {
+        throw untrusted(`the certificate cannot be read: ${explain(error)}`, error);
+    }
+    const defect = certificateDefect(leaf);
+    if (defect !== undefined) {
+        throw untrusted(`it ${defect}`);
+    }
+    return leaf;
+}
+/** A certificate's fields are read when they are asked for: only then it shows that one is damaged. */
+function inspect(check) {
+    try {
+        check();
+    }
+    catch (error) {
+        throw error instanceof SetupError
+            ? error
+            : untrusted(`the certificate cannot be read: ${explain(error)}`, error);
+    }
+}
+/** The digest that the bundle states is the file's. */
+function checkDigest(subject, digest) {
+    if (!subject.sha256.equals(digest)) {
+        throw verify_mismatch(`the signature is for a file with SHA-256 ${digest.toString('hex')}`);
+    }
+}
+/**
+ * ECDSA with SHA-256 over the file, with the certificate's key.
+ *
+ * @param signature DER
+ * @param certificate X.509, DER
+ */
+function checkSignature(subject, signature, certificate) {
+    const { publicKey } = parseLeaf(certificate);
+    const key = (0,external_node_crypto_namespaceObject.createPublicKey)({ key: publicKey, format: 'der', type: 'spki' });
+    if (key.asymmetricKeyType !== 'ec') {
+        throw untrusted(`the certificate holds a key of type ${key.asymmetricKeyType ?? 'unknown'}, not ECDSA`);
+    }
+    if (!EC_KEYS.some((beginning) => publicKey.toString('hex').startsWith(beginning))) {
+        throw untrusted('the certificate holds a key that is not an uncompressed point on P-256, P-384 or P-521');
+    }
+    if (!subject.isSignedBy(key, signature)) {
+        throw verify_mismatch('the signature does not verify over the file');
+    }
+}
+/** The certificate may sign code, and is not an authority itself (RFC 5280 §4.2.1). */
+function checkCodeSigningLeaf(leaf) {
+    if (leaf.extBasicConstraints?.isCA === true || leaf.extKeyUsage?.keyCertSign === true) {
+        throw untrusted('the certificate is that of an authority, not of a signer');
+    }
+    if (leaf.extKeyUsage?.digitalSignature !== true) {
+        throw untrusted('the certificate is not for digital signatures');
+    }
+    if (!extendedKeyUsages(leaf).includes(CODE_SIGNING)) {
+        throw untrusted('the certificate is not for code signing');
+    }
+}
+function extendedKeyUsages(leaf) {
+    const extension = leaf.extension('2.5.29.37');
+    return (extension?.valueObj.subs[0]?.subs ?? []).map((usage) => usage.toOID());
+}
+/** Only a `hashedrekord` can be compared with a detached signature. */
+function checkEntryKind(entry) {
+    const { kind, version } = entry.kindVersion;
+    if (kind !== KIND || (version !== VERSION_V1 && version !== VERSION_V2)) {
+        throw invalidEntry(`it is of kind ${JSON.stringify(`${kind} ${version}`)}`);
+    }
+}
+/** The logged digest, signature and certificate are the file's, byte for byte. */
+function checkEntryBody(entry, expected) {
+    const logged = parseHashedRekord(entry.canonicalizedBody);
+    if (logged === undefined) {
+        throw invalidEntry('its body is not a well-formed hashedrekord');
+    }
+    if (logged.digest !== expected.digest.toString('hex')) {
+        throw invalidEntry('it was made for another file');
+    }
+    if (!logged.signature.equals(expected.signature)) {
+        throw invalidEntry('it was made for another signature');
+    }
+    if (!logged.certificate.equals(expected.certificate)) {
+        throw invalidEntry('it was made for another certificate');
+    }
+}
+/** `@sigstore/verify` is content with a timestamp or a proof; Rekor v1 gives both, v2 the proof. */
+function checkInclusionProofPresent(entry) {
+    if (entry.inclusionProof?.checkpoint === undefined) {
+        throw invalidEntry('it has no inclusion proof with a checkpoint');
+    }
+}
+/**
+ * Tree size and root hash that the proof states are those of the checkpoint, and the checkpoint
+ * has one signature, which names the log. Whether that verifies is for `@sigstore/verify` to say.
+ *
+ * `@sigstore/verify` computes with the checkpoint's; other readers of the bundle take the proof's.
+ */
+function checkInclusionProofMatchesCheckpoint(entry) {
+    const proof = entry.inclusionProof;
+    const [, size, root] = proof?.checkpoint?.envelope.split('\n', 3) ?? [];
+    if (proof?.treeSize !== size || proof?.rootHash.toString('base64') !== root) {
+        throw invalidEntry('its inclusion proof ends in another tree than its checkpoint');
+    }
+    if (!isSignedByLogAlone(proof?.checkpoint?.envelope ?? '', entry.logId.keyId)) {
+        throw invalidEntry('its checkpoint does not have the signature of its log alone');
+    }
+}
+/** The log saw the signature while the certificate was valid. */
+function checkIntegratedTime(entry, leaf) {
+    if (entry.inclusionPromise === undefined) {
+        return; // Without a promise nobody signed the time, and nothing here relies on it.
+    }
+    const integrated = new Date(Number(entry.integratedTime) * 1000);
+    if (!leaf.validForDate(integrated)) {
+        throw invalidEntry(`its time ${isoDate(integrated)} is outside of the certificate's validity, ${isoDate(leaf.notBefore)} to ${isoDate(leaf.notAfter)}`);
+    }
+}
+/**
+ * Indexes, tree size and time are written in the one way that every reader takes for the same
+ * number.
+ *
+ * Without a promise nobody signed the position in the whole log and the time: the one must be the
+ * proof's, the other absent.
+ */
+function checkNumbers(entry) {
+    const { logIndex, integratedTime, inclusionPromise, inclusionProof } = entry;
+    const numbers = [logIndex, integratedTime, inclusionProof?.logIndex, inclusionProof?.treeSize];
+    if (!numbers.every((number) => number !== undefined && DECIMAL.test(number))) {
+        throw invalidEntry('its log index, tree size or time is not a number');
+    }
+    if (inclusionPromise === undefined && integratedTime !== '0') {
+        throw invalidEntry('it has a time that nobody signed');
+    }
+    if (inclusionPromise === undefined && logIndex !== inclusionProof?.logIndex) {
+        throw invalidEntry('its log index is not that of its inclusion proof');
+    }
+}
+/**
+ * What `@sigstore/verify` checks: certificate chain and certificate timestamp, entry timestamp or
+ * RFC 3161 timestamp, inclusion proof, checkpoint; all against the keys of the trust root.
+ *
+ * @returns the earliest verified time of the signature
+ */
+function checkAgainstTrustRoot(subject, bundle, trust) {
+    const entity = signedEntity(subject, bundle);
+    // An authority's constraints in extensions that nobody here processes must not be ignored.
+    const certificateAuthorities = trust.certificateAuthorities.filter(({ certChain }) => certChain.every((certificate) => certificateDefect(certificate) === undefined));
+    const timestamps = timestampResponses(bundle);
+    if (timestamps.length > MAX_TIMESTAMPS) {
+        throw invalidEntry(`it has ${String(timestamps.length)} timestamps`);
+    }
+    const verifier = new verify_dist/* Verifier */.BL({ ...trust, certificateAuthorities }, { ctlogThreshold: 1, tlogThreshold: 1, timestampThreshold: 1 });
+    try {
+        verifier.verify(entity);
+    }
+    catch (error) {
+        throw translated(error);
+    }
+    checkTimestampResponses(timestamps, trust);
+    return earliestTime(entity);
+}
+/** DER TimeStampResp. */
+function timestampResponses({ verificationMaterial }) {
+    const { rfc3161Timestamps = [] } = verificationMaterial.timestampVerificationData ?? {};
+    return rfc3161Timestamps.map(({ signedTimestamp }) => signedTimestamp);
+}
+/** No byte of an RFC 3161 response can be changed by anybody but its authority. */
+function checkTimestampResponses(responses, trust) {
+    const chains = trust.timestampAuthorities.map(({ certChain }) => certChain);
+    for (const response of responses) {
+        const defect = timestampDefect(response, chains);
+        if (defect !== undefined) {
+            throw invalidEntry(`its timestamp ${defect}`);
+        }
+    }
+}
+/**
+ * The log was in use when the signature was made.
+ *
+ * `@sigstore/verify` looks at that for an entry timestamp, but not for a checkpoint.
+ */
+function checkLogValidity(entry, signedAt, trust) {
+    const isInUse = trust.tlogs.some(({ logID, validFor }) => logID.equals(entry.logId.keyId) && validFor.start <= signedAt && signedAt <= validFor.end);
+    if (!isInUse) {
+        throw invalidEntry(`its log was not in use at ${isoDate(signedAt)}`);
+    }
+}
+/** The library's view of the bundle, but with the signature check that was fed while streaming. */
+function signedEntity(subject, bundle) {
+    let entity;
+    try {
+        entity = (0,verify_dist/* toSignedEntity */.DC)(bundle, Buffer.alloc(0));
+    }
+    catch (error) {
+        throw new SetupError('SIGNATURE_MALFORMED', `the timestamp of the signature cannot be read: ${explain(error)}`, 'The publication is damaged. Look at the file beside the artifact whose name ends in .sigstore.json.', error);
+    }
+    const { signature } = entity.signature;
+    return {
+        ...entity,
+        signature: {
+            signature,
+            compareSignature: (other) => signature.equals(other),
+            compareDigest: (other) => subject.sha256.equals(other),
+            compareSignedDigest: (other) => subject.sha256.equals(other),
+            verifySignature: (key) => subject.isSignedBy(key, signature),
+        },
+    };
+}
+/** Only times that were verified: an entry without a promise tells none. */
+function earliestTime({ timestamps }) {
+    const times = timestamps.flatMap((timestamp) => {
+        if (timestamp.$case === 'timestamp-authority') {
+            return [timestamp.timestamp.signingTime.getTime()];
+        }
+        const { inclusionPromise, integratedTime } = timestamp.tlogEntry;
+        return inclusionPromise === undefined ? [] : [Number(integratedTime) * 1000];
+    });
+    return new Date(Math.min(...times));
+}
+/** The library's codes that speak of the log; its others speak of the certificate. */
+const LOG_CODES = /^(?:TLOG|TIMESTAMP)_/;
+function translated(error) {
+    const reason = explain(error);
+    const code = error instanceof verify_dist/* VerificationError */.mk ? error.code : '';
+    return LOG_CODES.test(code) ? invalidEntry(reason, error) : untrusted(reason, error);
+}
+function verify_mismatch(reason) {
+    return new SetupError('SIGNATURE_MISMATCH', reason, 'The file is damaged or was replaced, or it was published with the signature of another one. Do not use it. Run the job again; if it stays so, report it at https://github.com/kubernetes/release/issues.');
+}
+function untrusted(reason, cause) {
+    return new SetupError('CERTIFICATE_UNTRUSTED', `the signing certificate is not trusted: ${reason}`, 'The certificate was not issued by an authority of the trust root in the way that Sigstore issues them. Do not use the file. With a Sigstore instance of your own, name its trust root in "trusted-root", or in "tuf-mirror-url" and "tuf-root".', cause);
+}
+function invalidEntry(reason, cause) {
+    return new SetupError('LOG_ENTRY_INVALID', `the transparency-log entry does not prove this signature: ${reason}`, 'Do not use the file. With a Sigstore instance of your own, check that "rekor-url" and the trust root belong together; else report this: something may be tampering with the log or with the connection to it.', cause);
+}
+function isoDate(date) {
+    return Number.isNaN(date.getTime()) ? 'unknown' : date.toISOString();
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/evidence/logged.ts
+
+
+
+/** What the log holds for the digest of one subject. */
+class LoggedSignatures {
+    #log;
+    #subject;
+    constructor(log, subject) {
+        this.#log = log;
+        this.#subject = subject;
+    }
+    /**
+     * The entry that was made for this signature and certificate.
+     *
+     * @throws {SetupError} LOG_UNAVAILABLE, LOG_ENTRY_INVALID
+     */
+    async entryOf(detached) {
+        const entries = await this.#all();
+        return entries.find(({ body }) => {
+            const logged = parseHashedRekord(body);
+            return (logged?.signature.equals(detached.signature) === true &&
+                logged.certificate.equals(detached.certificate));
+        });
+    }
+    /**
+     * For a publication that is broken: signature and certificate of every entry, earliest first.
+     * Every check applies to them.
+     *
+     * @param failure what is wrong with the publication; thrown when no entry passes
+     * @throws {SetupError} LOG_UNAVAILABLE, LOG_ENTRY_INVALID
+     */
+    async evidence(failure) {
+        try {
+            const entries = await this.#all();
+            return { candidates: entries.flatMap((entry) => this.#candidate(entry, failure)), failure };
+        }
+        catch (error) {
+            // A signature that was published and is wrong matters more than a log that does not answer.
+            const isWrong = ['SIGNATURE_MISMATCH', 'SIGNATURE_MALFORMED'].includes(failure.code);
+            throw isWrong && error instanceof SetupError ? failure : error;
+        }
+    }
+    #all() {
+        return this.#log.entriesByDigest(this.#subject.sha256.toString('hex'));
+    }
+    /** Nothing for an entry of another kind: anybody may log anything for a digest. */
+    #candidate(entry, failure) {
+        const logged = parseHashedRekord(entry.body);
+        if (logged === undefined) {
+            return [];
+        }
+        const recovered = `${failure.message}; verified with the signature and certificate in log entry ${entry.uuid}`;
+        return [{ bundle: toBundle(this.#subject.sha256, logged, entry), recovered }];
+    }
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/evidence/pair.ts
+
+
+
+/**
+ * Fetches signature and certificate. They belong together, so they are always fetched together.
+ *
+ * @throws {SetupError} DOWNLOAD_FAILED
+ */
+async function fetchPair(http, urls) {
+    const [signature, certificate] = await Promise.all([
+        readPublished(http, urls.signature, MAX_SIGNATURE_BYTES),
+        readPublished(http, urls.certificate, MAX_CERTIFICATE_BYTES),
+    ]);
+    if (signature === undefined || certificate === undefined) {
+        const missing = [
+            ...(signature === undefined ? ['.sig'] : []),
+            ...(certificate === undefined ? ['.cert'] : []),
+        ];
+        return { kind: 'absent', reason: `${urls.name} has no ${missing.join(' and no ')} beside it` };
+    }
+    try {
+        return { kind: 'complete', detached: parseDetached(signature, certificate) };
+    }
+    catch (error) {
+        if (error instanceof SetupError) {
+            return { kind: 'malformed', failure: error };
+        }
+        throw error;
+    }
+}
+/**
+ * @returns undefined where the host has no such file
+ * @throws {SetupError} DOWNLOAD_FAILED
+ */
+async function readPublished(http, url, maxBytes) {
+    try {
+        return await http.readIfPresent(url, maxBytes);
+    }
+    catch (error) {
+        throw downloadFailed(error, 'the signature');
+    }
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/evidence/published.ts
+
+
+
+
+
+
+/**
+ * What was published beside an artifact: `.sig` and `.cert` with their log entry; where there are
+ * none, a bundle. Where neither can be used, the log may hold what should have been published.
+ *
+ * The pair is fetched while the artifact is still on its way, and so is its log entry, where the
+ * digest is claimed somewhere. A claimed digest is never evidence: if it is wrong, the log is
+ * asked again.
+ */
+class PublishedEvidence {
+    #context;
+    #urls;
+    #pair;
+    /** @param claimedDigest SHA-256 of the artifact in hex, as an unsigned file beside it claims */
+    constructor(context, urls, claimedDigest) {
+        this.#context = context;
+        this.#urls = urls;
+        this.#pair = context.background.start(fetchPair(context.http, urls));
+        void context.background.start(this.#lookUpEarly(claimedDigest));
+    }
+    /** @throws {SetupError} */
+    async find(subject) {
+        const pair = await this.#pair;
+        const logged = new LoggedSignatures(this.#context.log, subject);
+        switch (pair.kind) {
+            case 'absent':
+                return this.#withoutPair(logged, pair.reason);
+            case 'malformed':
+                return this.#withFreshPair(subject, logged, pair.failure);
+            case 'complete': {
+                const failure = signatureFailure(subject, pair.detached);
+                return failure === undefined
+                    ? this.#withPair(subject, logged, pair.detached)
+                    : this.#withFreshPair(subject, logged, failure);
+            }
+        }
+    }
+    async #withPair(subject, logged, detached) {
+        const entry = await this.#lookUp(subject, logged, detached);
+        return entry === undefined
+            ? logged.evidence(notLogged(this.#urls.name, subject))
+            : { candidates: [{ bundle: toBundle(subject.sha256, detached, entry) }] };
+    }
+    /** A signing job that runs again replaces both files, and a reader may meet it halfway. */
+    async #withFreshPair(subject, logged, failure) {
+        const pair = await fetchPair(this.#context.http, this.#urls);
+        if (pair.kind === 'complete' && signatureFailure(subject, pair.detached) === undefined) {
+            const entry = await this.#lookUp(subject, logged, pair.detached);
+            if (entry !== undefined) {
+                const bundle = toBundle(subject.sha256, pair.detached, entry);
+                const recovered = `${failure.message}; verified with the pair that was published a moment later`;
+                return { candidates: [{ bundle, recovered }] };
+            }
+        }
+        return logged.evidence(failure);
+    }
+    async #withoutPair(logged, reason) {
+        const json = await readPublished(this.#context.http, this.#urls.bundle, MAX_BUNDLE_BYTES);
+        return json === undefined
+            ? logged.evidence(notSigned(reason))
+            : { candidates: [{ bundle: parseBundle(json) }] };
+    }
+    /** The log remembers its answer, so that it is here when the subject is. */
+    async #lookUpEarly(claimedDigest) {
+        const [pair, digest] = await Promise.all([this.#pair, claimedDigest]);
+        if (pair.kind === 'complete' && digest !== undefined) {
+            await this.#context.log.entryByLeafHash(leafHash(hashedRekordBody(digest, pair.detached)));
+        }
+    }
+    /** By the UUID that follows from digest, signature and certificate; then by the digest. */
+    async #lookUp(subject, logged, detached) {
+        const uuid = leafHash(hashedRekordBody(subject.sha256.toString('hex'), detached));
+        const entry = await this.#context.log.entryByLeafHash(uuid);
+        // The same pair in another encoding (line breaks in the PEM) has another UUID.
+        return entry ?? (await logged.entryOf(detached));
+    }
+}
+/** Undefined when the signature verifies over the subject. */
+function signatureFailure(subject, detached) {
+    try {
+        checkSignature(subject, detached.signature, detached.certificate);
+        return undefined;
+    }
+    catch (error) {
+        if (error instanceof SetupError && error.code === 'SIGNATURE_MISMATCH') {
+            return error;
+        }
+        throw error;
+    }
+}
+function notSigned(reason) {
+    return new SetupError('RELEASE_NOT_SIGNED', `${reason}, no Sigstore bundle, and the transparency log holds no valid entry for it`, 'Kubernetes signs its releases since v1.26.0 (and the last patches of 1.22 to 1.25). Choose a signed one. With "download-base-url", check that the mirror carries .sig and .cert too.');
+}
+function notLogged(name, subject) {
+    return new SetupError('LOG_ENTRY_NOT_FOUND', `the transparency log holds no entry for the signature of ${name} (SHA-256 ${subject.sha256.toString('hex')})`, 'The signature was never made public, which Kubernetes always does. Do not use the file. With a Sigstore instance of your own, check "rekor-url".');
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/evidence/source.ts
+
+
+/**
+ * Steps 2 to 6 of the verification for one subject.
+ *
+ * The first source that holds anything decides. If what it holds does not pass, no other source
+ * is asked.
+ *
+ * @param name of the subject, for messages: `bin/linux/amd64/kubectl`
+ * @throws {SetupError} every code of the verification
+ */
+async function verifySubject(policy, name, subject, sources) {
+    try {
+        for (const source of sources) {
+            const evidence = await source.find(subject);
+            if (evidence !== undefined) {
+                return verifyFirst(policy, await policy.trust, subject, evidence);
+            }
+        }
+    }
+    catch (error) {
+        throw withName(name, error);
+    }
+    throw new SetupError('RELEASE_NOT_SIGNED', `there is no signature for ${name}`, '');
+}
+/** The first candidate that passes every check. */
+function verifyFirst({ identity }, trust, subject, { candidates, failure }) {
+    let firstFailure = failure;
+    for (const { bundle, recovered } of candidates) {
+        try {
+            const verified = verify(subject, bundle, trust, identity);
+            return { verified, ...(recovered === undefined ? {} : { recovered }) };
+        }
+        catch (error) {
+            if (!(error instanceof SetupError)) {
+                throw error;
+            }
+            firstFailure ??= error;
+        }
+    }
+    throw firstFailure;
+}
+/** Codes that say what is wrong with one subject. A run may have several subjects. */
+const ABOUT_ONE_SUBJECT = new Set([
+    'SIGNATURE_MALFORMED',
+    'SIGNATURE_MISMATCH',
+    'CERTIFICATE_UNTRUSTED',
+    'IDENTITY_MISMATCH',
+    'LOG_ENTRY_INVALID',
+]);
+/** The error with the subject's name in front; any other error unchanged. */
+function withName(name, error) {
+    return error instanceof SetupError && ABOUT_ONE_SUBJECT.has(error.code)
+        ? new SetupError(error.code, `${name}: ${error.message}`, error.hint, error)
+        : error;
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/evidence/stored.ts
+
+
+
+/** A bundle that an earlier run wrote beside the file it proves. */
+class StoredBundle {
+    #file;
+    /** @param file a Sigstore bundle, as {@link serializeBundle} writes it */
+    constructor(file) {
+        this.#file = file;
+    }
+    async find() {
+        return { candidates: [{ bundle: await readStoredBundle(this.#file) }] };
+    }
+}
+/**
+ * Reads a bundle that this action wrote. It must have exactly the bytes that the action writes, so
+ * that every change to it is noticed.
+ *
+ * @throws {SetupError} SIGNATURE_MALFORMED
+ */
+async function readStoredBundle(file) {
+    if ((await (0,promises_namespaceObject.stat)(file)).size > MAX_BUNDLE_BYTES) {
+        throw changed(file);
+    }
+    const json = await (0,promises_namespaceObject.readFile)(file);
+    const bundle = parseBundle(json);
+    if (!serializeBundle(bundle).equals(json)) {
+        throw changed(file);
+    }
+    return bundle;
+}
+function changed(file) {
+    return new SetupError('SIGNATURE_MALFORMED', `${file} was changed after this action wrote it`, 'Somebody changed the tool cache of this runner. The copy is downloaded again.');
+}
+
+;// CONCATENATED MODULE: external "node:stream/promises"
+const external_node_stream_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream/promises");
+;// CONCATENATED MODULE: external "node:stream"
+const external_node_stream_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream");
+;// CONCATENATED MODULE: ./src/files/hashing-file-writer.ts
+
+
+
+
+/** Pieces from a TLS connection have 16 KiB; the disk and the hash are given pages of this size. */
+const PAGE_BYTES = 256 << 10;
+/**
+ * A file that is written and hashed as its bytes arrive, over as many connections as it takes.
+ *
+ * Memory is bounded: one page is being filled while the one before it is being written.
+ */
+class HashingFileWriter {
+    #path;
+    #handle;
+    #digester = new Digester();
+    #page = Buffer.allocUnsafeSlow(PAGE_BYTES);
+    #otherPage = Buffer.allocUnsafeSlow(PAGE_BYTES);
+    /** Bytes of the page that are filled. */
+    #filled = 0;
+    #writing = Promise.resolve();
+    #appending = Promise.resolve();
+    constructor(path, handle) {
+        this.#path = path;
+        this.#handle = handle;
+    }
+    /**
+     * @param path must not exist: it is never followed if it is a link, nor overwritten
+     * @throws {StorageError}
+     */
+    static async create(path) {
+        return new HashingFileWriter(path, await stored(path, (0,promises_namespaceObject.open)(path, 'wx', 0o600)));
+    }
+    /** In bytes. */
+    get size() {
+        return this.#digester.size + this.#filled;
+    }
+    /**
+     * A stream that appends what is written to it, up to so many bytes in the whole file.
+     *
+     * It fails with a {@link StorageError} or {@link TooLargeError}; it may end, and another one
+     * go on where it ended.
+     *
+     * @param onPiece called after each piece that was taken
+     */
+    appender(maxBytes, onPiece) {
+        return new external_node_stream_namespaceObject.Writable({
+            write: (piece, _encoding, done) => {
+                if (this.size + piece.length > maxBytes) {
+                    done(new TooLargeError(maxBytes));
+                }
+                else if (this.#filled + piece.length < PAGE_BYTES) {
+                    this.#filled += piece.copy(this.#page, this.#filled);
+                    onPiece();
+                    done();
+                }
+                else {
+                    this.#appending = this.#appendAcrossPages(piece);
+                    this.#appending.then(() => {
+                        onPiece();
+                        done();
+                    }, done);
+                }
+            },
+        });
+    }
+    /** Waits until a stream that failed has no piece in its hands any more. */
+    async settled() {
+        await this.#appending.catch(() => undefined); // The stream has thrown it already.
+    }
+    /** @throws {StorageError} */
+    async end() {
+        await this.#turnPage();
+        await this.#writing;
+        const entry = await stored(this.#path, this.#handle.stat());
+        await stored(this.#path, this.#handle.close());
+        return this.#digester.toFile(this.#path, entry);
+    }
+    /** Removes what there is. */
+    async discard() {
+        await this.#writing.catch(() => undefined);
+        await this.#handle.close().catch(() => undefined);
+        await (0,promises_namespaceObject.rm)(this.#path, { force: true });
+    }
+    async #appendAcrossPages(piece) {
+        for (let taken = 0; taken < piece.length;) {
+            const copied = piece.copy(this.#page, this.#filled, taken);
+            this.#filled += copied;
+            taken += copied;
+            if (this.#filled === PAGE_BYTES) {
+                await this.#turnPage();
+            }
+        }
+    }
+    /** Hashes the page and begins to write it, when the one before it is written. */
+    async #turnPage() {
+        const page = this.#page.subarray(0, this.#filled);
+        const position = this.#digester.size;
+        this.#digester.update(page);
+        this.#filled = 0;
+        await this.#writing;
+        this.#writing = this.#write(page, position);
+        this.#writing.catch(() => undefined); // Thrown by the next one who waits for it.
+        [this.#page, this.#otherPage] = [this.#otherPage, this.#page];
+    }
+    async #write(page, position) {
+        for (let written = 0; written < page.length;) {
+            const rest = page.length - written;
+            const write = this.#handle.write(page, written, rest, position + written);
+            written += (await stored(this.#path, write)).bytesWritten;
+        }
+    }
+}
+async function stored(path, operation) {
+    try {
+        return await operation;
+    }
+    catch (error) {
+        throw new StorageError(`cannot write ${path}`, error);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/transfer/download.ts
+
+
+
+
+/** RFC 9110 §15.5.17 */
+const RANGE_NOT_SATISFIABLE = 416;
+/**
+ * Streams an object to a new file while it is being hashed.
+ *
+ * A connection that breaks is taken up again where it broke, when the server supports ranges and
+ * its entity tag shows that the object is still the same; else from the start. What is left of a
+ * failed transfer is removed.
+ *
+ * @param path must not exist: it is never followed if it is a link, nor overwritten
+ * @throws {TransferError}
+ */
+async function download(http, url, path, options) {
+    const partial = new PartialObject(path);
+    try {
+        return await http.retry('GET', url, http.limits.downloadTimeout, async (trySignal) => {
+            const response = await partial.request(http, url, trySignal);
+            return partial.complete(response, options);
+        });
+    }
+    catch (error) {
+        await partial.discard();
+        throw error;
+    }
+}
+/** What has arrived of an object, and which one it was. */
+class PartialObject {
+    #path;
+    #file;
+    /** The strong entity tag (RFC 9110 §8.8.3) of the object that the bytes so far belong to. */
+    #entityTag;
+    constructor(path) {
+        this.#path = path;
+    }
+    /** Asks for what is missing; for the whole object when the server cannot tell what that is. */
+    async request(http, url, signal) {
+        try {
+            return await http.open(url, { headers: this.#rangeHeaders(), lane: 'large' }, signal);
+        }
+        catch (error) {
+            if (error instanceof StatusError && error.status === RANGE_NOT_SATISFIABLE) {
+                this.#entityTag = undefined;
+                throw new Error('the server has no bytes behind the ones that arrived', { cause: error });
+            }
+            throw error;
+        }
+    }
+    async complete(response, options) {
+        const file = response.status === 206 ? this.#continued(response) : await this.#startedOver();
+        this.#entityTag = strongEntityTag(response);
+        const announced = contentLength(response);
+        const total = announced === undefined ? undefined : file.size + announced;
+        if (total !== undefined && total > options.maxBytes) {
+            response.body.destroy();
+            throw new TooLargeError(options.maxBytes);
+        }
+        const appender = file.appender(options.maxBytes, () => {
+            options.onProgress?.(file.size, total);
+        });
+        try {
+            await (0,external_node_stream_promises_namespaceObject.pipeline)(response.body, appender);
+        }
+        finally {
+            await file.settled();
+        }
+        if (total !== undefined && file.size !== total) {
+            throw new Error(`${String(file.size)} of ${String(total)} bytes arrived`);
+        }
+        return file.end();
+    }
+    async discard() {
+        const file = this.#file;
+        this.#file = undefined;
+        await file?.discard();
+    }
+    #rangeHeaders() {
+        const size = this.#file?.size ?? 0;
+        if (size === 0 || this.#entityTag === undefined) {
+            return {};
+        }
+        return { range: `bytes=${String(size)}-`, 'if-range': this.#entityTag };
+    }
+    async #startedOver() {
+        if (this.#file === undefined || this.#file.size > 0) {
+            await this.discard();
+            this.#file = await HashingFileWriter.create(this.#path);
+        }
+        return this.#file;
+    }
+    /** RFC 9110 §14.4: the answer must begin at the missing byte of the same object. */
+    #continued(response) {
+        const start = /^bytes (\d{1,15})-/.exec(response.headers['content-range'] ?? '')?.[1];
+        const isSameObject = response.headers.etag === this.#entityTag;
+        const file = this.#file;
+        if (file === undefined || start !== String(file.size) || !isSameObject) {
+            response.body.destroy();
+            this.#entityTag = undefined;
+            throw new Error('the server continued with other bytes than the ones asked for');
+        }
+        return file;
+    }
+}
+function strongEntityTag(response) {
+    const { etag } = response.headers;
+    return response.headers['accept-ranges'] === 'bytes' && etag?.startsWith('"') === true
+        ? etag
+        : undefined;
+}
+function contentLength(response) {
+    const length = response.headers['content-length'];
+    return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined;
+}
+
+;// CONCATENATED MODULE: external "node:child_process"
+const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+;// CONCATENATED MODULE: ./src/install/bounded-process.ts
+
+/** Windows has no process groups; a detached process would get a console window of its own. */
+const HAS_GROUPS = process.platform !== 'win32';
+/**
+ * Runs a program without a shell, standard input or standard error, and returns its standard output.
+ *
+ * When this settles, for whatever reason, every process of the program's process group has been killed.
+ *
+ * @throws {Error} when it cannot be started, prints too much, takes too long, or does not exit with 0
+ */
+async function runBounded(file, args, { cwd, env, timeout, maxBytes }) {
+    const child = (0,external_node_child_process_namespaceObject.spawn)(file, args, {
+        cwd,
+        env,
+        stdio: ['ignore', 'pipe', 'ignore'],
+        detached: HAS_GROUPS,
+        windowsHide: true,
+    });
+    const killAll = () => {
+        killGroup(child);
+    };
+    process.once('exit', killAll);
+    const { promise: timedOut, reject } = Promise.withResolvers();
+    const timer = setTimeout(() => {
+        reject(new Error(`no answer within ${String(timeout / 1000)} s`));
+    }, timeout);
+    try {
+        const answer = Promise.all([readAll(child.stdout, maxBytes), exited(child)]);
+        // Settled by the timer even if a process that left the group holds the pipe.
+        const [output] = await Promise.race([answer, timedOut]);
+        return output;
+    }
+    finally {
+        clearTimeout(timer);
+        process.off('exit', killAll);
+        killAll();
+        child.stdout.destroy();
+    }
+}
+async function readAll(stream, maxBytes) {
+    const pieces = [];
+    let size = 0;
+    for await (const piece of stream) {
+        size += piece.length;
+        if (size > maxBytes) {
+            throw new Error(`more than ${String(maxBytes)} bytes of output`);
+        }
+        pieces.push(piece);
+    }
+    return Buffer.concat(pieces).toString('utf8');
+}
+function exited(child) {
+    return new Promise((resolve, reject) => {
+        child.once('error', reject);
+        child.once('exit', (code, signal) => {
+            if (code === 0) {
+                resolve();
+            }
+            else {
+                reject(new Error(signal === null ? `exit code ${String(code)}` : `killed by ${signal}`));
+            }
+        });
+    });
+}
+/** The group outlives its first process: whatever that has started is in it. */
+function killGroup({ pid }) {
+    if (pid === undefined) {
+        return; // It was never started.
+    }
+    try {
+        process.kill(HAS_GROUPS ? -pid : pid, 'SIGKILL');
+    }
+    catch {
+        return; // All of it has ended.
+    }
+}
+
+;// CONCATENATED MODULE: ./src/install/executable-format.ts
+
+
+/** Enough for every header below; in bytes. The PE header of a Go binary is at 128. */
+const HEADER_BYTES = 4096;
+/** ELF class (1: 32 bits, 2: 64 bits), data (1: little endian, 2: big endian) and machine; `man 5 elf`. */
+const ELF = {
+    amd64: [2, 1, 62],
+    arm64: [2, 1, 183],
+    arm: [1, 1, 40],
+    '386': [1, 1, 3],
+    ppc64le: [2, 1, 21],
+    s390x: [2, 2, 22],
+};
+/** CPU types of 64-bit Mach-O, from `mach/machine.h`. Kubernetes publishes no universal binaries. */
+const MACH_O = {
+    amd64: 0x01000007,
+    arm64: 0x0100000c,
+};
+/** Machine types of the PE format, "Microsoft PE and COFF Specification", §3.3.1. */
+const PE = {
+    amd64: 0x8664,
+    arm64: 0xaa64,
+    '386': 0x014c,
+};
+/**
+ * Requires the header of an executable for this platform. On Linux and macOS, `execvp` hands a file that the kernel
+ * refuses to `/bin/sh`: a text, or a binary for another machine, would run as a script.
+ *
+ * @throws {Error}
+ */
+async function assertExecutableFor(platform, file) {
+    if (!isExecutableFor(platform, await readHeader(file))) {
+        throw new Error(`${file} is not an executable for ${platformName(platform)}`);
+    }
+}
+async function readHeader(path) {
+    const file = await (0,promises_namespaceObject.open)(path, 'r');
+    try {
+        // What a short file does not fill stays zero.
+        const { buffer } = await file.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0);
+        return buffer;
+    }
+    finally {
+        await file.close();
+    }
+}
+function isExecutableFor({ os, arch }, header) {
+    switch (os) {
+        case 'linux':
+            return isElf(header, arch);
+        case 'darwin':
+            return header.readUInt32LE(0) === 0xfeedfacf && header.readUInt32LE(4) === MACH_O[arch];
+        case 'windows':
+            return isPe(header, arch);
+    }
+}
+function isElf(header, arch) {
+    const [fileClass, data, machine] = ELF[arch];
+    const found = data === 2 ? header.readUInt16BE(18) : header.readUInt16LE(18);
+    return (header.readUInt32BE(0) === 0x7f454c46 &&
+        header[4] === fileClass &&
+        header[5] === data &&
+        found === machine);
+}
+function isPe(header, arch) {
+    const offset = header.readUInt32LE(0x3c);
+    return (header.toString('latin1', 0, 2) === 'MZ' &&
+        offset <= HEADER_BYTES - 6 &&
+        header.toString('latin1', offset, offset + 4) === 'PE\0\0' &&
+        header.readUInt16LE(offset + 4) === PE[arch]);
+}
+
+;// CONCATENATED MODULE: ./src/install/self-report.ts
+
+
+
+
+
+
+const TIMEOUT = 20_000;
+const MAX_OUTPUT_BYTES = 1 << 20;
+/** component-base's `--version=raw` prints Go's form of version.Info, platform included. */
+const COMPONENT_VERSION = ['--version=raw'];
+/** How each binary tells its version and platform. The others of a release cannot. */
+const VERSION_ARGUMENTS = {
+    kubectl: ['version', '--client', '--output=json'],
+    kubeadm: ['version', '--output=json'],
+    kubelet: COMPONENT_VERSION,
+    'kube-proxy': COMPONENT_VERSION,
+    'kube-apiserver': COMPONENT_VERSION,
+    'kube-controller-manager': COMPONENT_VERSION,
+    'kube-scheduler': COMPONENT_VERSION,
+};
+/**
+ * Asks a binary for its version, its platform and its name. It must have been verified before:
+ * it is executed.
+ *
+ * @throws {Error} where it cannot be executed or does not answer
+ */
+async function readSelfReport(file, tool, question, { scratch, timeout = TIMEOUT }) {
+    const cwd = await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(scratch, 'ask-'));
+    const home = await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(scratch, 'home-'));
+    // kubectl reads kuberc below HOME, or below the working directory where there is no HOME, unless
+    // KUBERC is "off": k8s.io/kubectl/pkg/kuberc/kuberc.go. Go takes USERPROFILE on Windows.
+    const env = { HOME: home, USERPROFILE: home, KUBERC: 'off' };
+    const options = { cwd, env, timeout, maxBytes: MAX_OUTPUT_BYTES };
+    const version = await runBounded(file, question, options);
+    const help = await runBounded(file, ['--help'], options);
+    return {
+        version: /gitVersion"?:\s*"(v[^"]{1,40})"/i.exec(version)?.[1],
+        platform: /platform"?:\s*"([^"]{1,40})"/i.exec(version)?.[1],
+        // The usage line alone: elsewhere the help of one tool speaks of others.
+        isTool: new RegExp(`^Usage:\\s+${tool}(?:\\s|$)`, 'm').test(help),
+    };
+}
+/**
+ * Asks a verified binary what it is, by executing it.
+ *
+ * @returns undefined when the binary says it is the one that was asked for; else what is wrong
+ */
+async function checkSelfReport(file, tool, version, platform, options) {
+    const question = VERSION_ARGUMENTS[tool];
+    if (question === undefined) {
+        return `${tool} cannot tell its version`;
+    }
+    try {
+        await assertExecutableFor(platform, file);
+        const self = await readSelfReport(file, tool, question, options);
+        const isAsked = self.isTool && self.version === version && self.platform === platformName(platform);
+        return isAsked
+            ? undefined
+            : `asked for ${tool} ${version} for ${platformName(platform)}, but the binary says it is ${nameOf(self, tool)}`;
+    }
+    catch (error) {
+        return `the binary could not be asked: ${explain(error)}`;
+    }
+}
+function nameOf(self, tool) {
+    return `${self.isTool ? tool : 'another tool'} ${self.version ?? 'of no version'} for ${self.platform ?? 'no platform'}`;
+}
+
+;// CONCATENATED MODULE: ./src/install/binding.ts
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+/** For the report. */
+function describeBinding({ kind }) {
+    switch (kind) {
+        case 'sbom':
+            return 'signed SBOM of the release';
+        case 'self-report':
+            return 'asked the signed binary (the release has no signed SBOM)';
+        case 'skipped':
+            return 'not proven (bind-release: false)';
+    }
+}
+/** For `bind-release: false`. */
+class NoBinder {
+    fetchSbom() {
+        // There is nothing to compare with it.
+    }
+    bind() {
+        return Promise.resolve({ kind: 'skipped' });
+    }
+    bindCached() {
+        return Promise.resolve({ kind: 'skipped' });
+    }
+}
+/** Binds files by the release's own signed SBOM. */
+class SbomBinder {
+    #context;
+    #published;
+    constructor(context) {
+        this.#context = context;
+    }
+    fetchSbom() {
+        this.#published ??= this.#context.background.start(this.#fetch());
+    }
+    async bind(artifact, verified, file) {
+        this.fetchSbom();
+        const published = await this.#published;
+        if (published?.kind === 'signed') {
+            this.#check(published.sbom, artifact, verified);
+            return { kind: 'sbom', sbom: published.verified };
+        }
+        return this.#askBinary(artifact, file, published?.reason ?? '');
+    }
+    async bindCached(artifact, verified, files) {
+        if (!(0,external_node_fs_namespaceObject.existsSync)(files.sbom)) {
+            return this.#bindWithoutKeptSbom(artifact, verified, files.file);
+        }
+        const { policy } = this.#context;
+        const { path: name } = this.#context.release.sbom();
+        const file = await digestFile(files.sbom, MAX_SBOM_BYTES);
+        const evidence = [new StoredBundle(files.sbomBundle)];
+        const { verified: sbom } = await verifySubject(policy, name, file, evidence);
+        this.#check(await readSbom(file), artifact, verified);
+        return { kind: 'sbom', sbom };
+    }
+    async #bindWithoutKeptSbom(artifact, verified, file) {
+        try {
+            return await this.bind(artifact, verified, file);
+        }
+        catch (error) {
+            const isUnreachable = error instanceof SetupError && ['DOWNLOAD_FAILED', 'LOG_UNAVAILABLE'].includes(error.code);
+            if (isUnreachable && this.#context.isNative) {
+                return this.#askBinary(artifact, file, error.message);
+            }
+            throw error;
+        }
+    }
+    #check(sbom, artifact, verified) {
+        const { subject, signedAt } = verified;
+        const found = { sha256: subject.sha256.toString('hex'), signedAt };
+        checkRelease(sbom, artifact.version, artifact.path, found);
+    }
+    async #fetch() {
+        const { http, policy, release, scratch, logger, background } = this.#context;
+        const artifact = release.sbom();
+        const folder = external_node_path_default().join(scratch, 'release');
+        await (0,promises_namespaceObject.mkdir)(folder, { recursive: true });
+        const file = external_node_path_default().join(folder, artifact.fileName);
+        const arriving = background.start(download(http, artifact.url, file, { maxBytes: artifact.maxBytes }));
+        const noClaim = Promise.resolve(undefined);
+        const evidence = new PublishedEvidence(this.#context, artifact.evidence, noClaim);
+        try {
+            const subject = await arriving;
+            const found = await verifySubject(policy, artifact.path, subject, [evidence]);
+            if (found.recovered !== undefined) {
+                logger.warning('Broken publication', `${artifact.path}: ${found.recovered}`);
+            }
+            return { kind: 'signed', verified: found.verified, sbom: await readSbom(subject) };
+        }
+        catch (error) {
+            return { kind: 'missing', reason: this.#whyMissing(error) };
+        }
+    }
+    /** @throws every error that says anything else than that the release has no signed SBOM */
+    #whyMissing(error) {
+        const { version } = this.#context.release;
+        if (error instanceof TransferError && error.notFound) {
+            return `Kubernetes ${version} has no SBOM at ${error.url}`;
+        }
+        if (error instanceof SetupError && error.code === 'RELEASE_NOT_SIGNED') {
+            return `the SBOM of Kubernetes ${version} is not signed`;
+        }
+        throw downloadFailed(error, 'the SBOM of the release');
+    }
+    /** @param why there is no SBOM to bind by */
+    async #askBinary(artifact, file, why) {
+        const { name, version, platform } = artifact;
+        const failure = this.#context.isNative
+            ? await checkSelfReport(file, name, version, platform, { scratch: this.#context.scratch })
+            : `${name} for ${platformName(platform)} cannot be executed here to be asked`;
+        if (failure !== undefined) {
+            throw new SetupError('RELEASE_MISMATCH', `cannot prove that this is ${name} ${version}: ${why}, and ${failure}`, 'If you accept bytes that Kubernetes signed for some release and platform, without proof for which, set "bind-release: false".');
+        }
+        this.#context.logger.warning('Release proven without SBOM', `${why}. The signed binary itself says that it is ${name} ${version} for ${platformName(platform)}.`);
+        return { kind: 'self-report' };
+    }
+}
+
+;// CONCATENATED MODULE: ./src/files/private-file.ts
+
+
+
+
+/**
+ * This user, root, and whoever owns a folder: who owns that could put another in its place anyway.
+ *
+ * @param root need not exist
+ */
+async function trustedOwners(root) {
+    const uid = process.getuid?.(); // Windows has none.
+    const owner = (await entryAt(root))?.uid;
+    return uid === undefined ? undefined : new Set([uid, 0, ...(owner === undefined ? [] : [owner])]);
+}
+/**
+ * Requires a plain file of one name, or a plain folder, that nobody but its owner can write to.
+ *
+ * @throws {FileError}
+ */
+async function assertPrivate(file, kind, owners) {
+    const found = await entryAt(file);
+    const isKind = kind === 'file' ? found?.isFile() : found?.isDirectory();
+    if (found === undefined || isKind !== true) {
+        throw new FileError(`${file} is not a plain ${kind}`);
+    }
+    if (kind === 'file' && found.nlink > 1) {
+        throw new FileError(`${file} can be changed by another name that it has`);
+    }
+    if (owners !== undefined && ((found.mode & 0o022) !== 0 || !owners.has(found.uid))) {
+        throw new FileError(`${file} can be changed by other users of this machine`);
+    }
+}
+/**
+ * Takes write permission on a folder from everybody but its owner, where that is this user. Processes that have the
+ * folder open, or as their working directory, lose it as well: the system asks again for each change.
+ *
+ * A file system may ignore it, or the folder may be a link or somebody else's: ask {@link assertPrivate} afterwards.
+ *
+ * @throws the error of the file system
+ */
+async function takeBackWritePermission(folder) {
+    const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = external_node_fs_namespaceObject.constants;
+    // By its handle: the path may lead somewhere else a moment later.
+    const handle = await (0,promises_namespaceObject.open)(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    try {
+        const { uid, mode } = await handle.stat();
+        if (uid === process.getuid?.()) {
+            await handle.chmod(mode & 0o7755);
+        }
+    }
+    finally {
+        await handle.close();
+    }
+}
+/** What is at a path, links not followed; undefined for nothing. */
+async function entryAt(file) {
+    try {
+        return await (0,promises_namespaceObject.lstat)(file);
+    }
+    catch (error) {
+        if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) {
+            return undefined;
+        }
+        throw new FileError(`cannot look at ${file}`, error);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/files/rename.ts
+
+
+
+/** What Windows says while another process, such as a virus scanner, has a file in the folder open. */
+const HELD = new Set(['EPERM', 'EBUSY', 'EACCES']);
+const PAUSE = 100;
+/**
+ * Renames a file or folder. On Windows, where scanners hold fresh files for a moment, it is tried again for 10 s.
+ *
+ * @throws the error of the file system; the last one
+ */
+async function renameHeld(from, to, { isPatient = process.platform === 'win32', patience = 10_000, isFinal = () => Promise.resolve(false), } = {}) {
+    const deadline = performance.now() + patience;
+    for (;;) {
+        try {
+            await (0,promises_namespaceObject.rename)(from, to);
+            return;
+        }
+        catch (error) {
+            const isOver = performance.now() + PAUSE > deadline;
+            if (!isPatient || !HELD.has(codeOf(error)) || isOver || (await isFinal())) {
+                throw error;
+            }
+        }
+        await (0,external_node_timers_promises_namespaceObject.setTimeout)(PAUSE);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/install/tool-cache.ts
+
+
+
+
+
+
+
+/** Copies that were being made when their run ended; older ones are swept away, in milliseconds. */
+const STALE_AFTER = 60 * 60_000;
+const PARTIAL_PREFIX = '.partial-';
+function filesIn(folder, { fileName }) {
+    return {
+        file: external_node_path_default().join(folder, fileName),
+        bundle: external_node_path_default().join(folder, `${fileName}.sigstore.json`),
+        sbom: external_node_path_default().join(folder, 'kubernetes-release.spdx'),
+        sbomBundle: external_node_path_default().join(folder, 'kubernetes-release.spdx.sigstore.json'),
+    };
+}
+/**
+ * One verified copy in the tool cache, in a folder of its own:
+ * `<tool cache>/verified-<name>/<version>/<os>-<arch>-<trust key>-<SHA-256 of the file>/`.
+ *
+ * The folder's name says what it holds. So whatever other runs trust, ask for or are told by their
+ * mirrors, none of them puts other bytes into a folder that this run has put on `PATH`.
+ *
+ * The layout is that of `@actions/tool-cache`, its marker file included. That library does not
+ * write it: it trusts the marker, copies where a move will do, and empties a folder that another
+ * run may be using before it fills it.
+ */
+class CacheEntry {
+    artifact;
+    /** Of the file, 64 hex digits. */
+    sha256;
+    folder;
+    #toolCache;
+    constructor(toolCache, artifact, sha256) {
+        this.artifact = artifact;
+        this.sha256 = sha256;
+        this.folder = external_node_path_default().join(artifactFolder(toolCache, artifact.name), artifact.version.slice(1), `${prefix(toolCache, artifact.platform)}${sha256}`);
+        this.#toolCache = toolCache;
+    }
+    files() {
+        return filesIn(this.folder, this.artifact);
+    }
+    /** @throws {SetupError} INSTALL_FAILED */
+    async exists() {
+        return (await this.#look(this.folder)) !== undefined;
+    }
+    /**
+     * Requires what lies in the slot to be its own plain files, in plain folders, that nobody but
+     * this user, root and the owner of the tool cache can change: else there could be another file
+     * by the time it is executed, or another one beside it on `PATH`.
+     *
+     * @throws {SetupError} INSTALL_FAILED
+     */
+    async assertOwned() {
+        const owners = await trustedOwners(this.#toolCache.folder);
+        const { file, bundle, sbom, sbomBundle } = this.files();
+        const known = new Set([file, bundle, sbom, sbomBundle].map((known) => external_node_path_default().basename(known)));
+        try {
+            await this.#assertParents(owners);
+            await assertPrivate(this.folder, 'folder', owners);
+            for (const name of await (0,promises_namespaceObject.readdir)(this.folder)) {
+                if (!known.has(name)) {
+                    throw new Error(`${name} does not belong there`);
+                }
+                await assertPrivate(external_node_path_default().join(this.folder, name), 'file', owners);
+            }
+        }
+        catch (error) {
+            throw installFailed(`the copy in ${this.folder} is not as it was left`, error);
+        }
+    }
+    /**
+     * Requires that nobody else can change a folder above the slot. A copy is not to blame when this fails.
+     *
+     * @throws {SetupError} INSTALL_FAILED
+     */
+    async assertParentsPrivate() {
+        try {
+            await this.#assertParents(await trustedOwners(this.#toolCache.folder));
+        }
+        catch (error) {
+            throw installFailed(`cannot use ${this.folder} in the tool cache`, error);
+        }
+    }
+    /** Changes when the folder or its binary is replaced or written to. */
+    async fingerprint() {
+        const found = await this.#look(this.folder);
+        return `${await this.#fingerprintIn(this.folder)}, changed ${String(found?.ctimeMs)}`;
+    }
+    /** The part of a trace that stays when the folder is moved. */
+    async #fingerprintIn(folder) {
+        const { file: path } = filesIn(folder, this.artifact);
+        const entries = await Promise.all([this.#look(folder), this.#look(path)]);
+        const [entry, file] = entries.map((found) => `${String(found?.dev)}:${String(found?.ino)}`);
+        return `${String(entry)}, ${String(file)} ${String(entries[1]?.size)} ${String(entries[1]?.ctimeMs)}`;
+    }
+    /**
+     * Moves a finished folder into the slot, in one step.
+     *
+     * @param folder with the files of {@link filesIn}
+     * @returns false when another run was faster; the folder then stays where it is
+     * @throws {SetupError} INSTALL_FAILED
+     */
+    async commit(folder) {
+        const parent = external_node_path_default().dirname(this.folder);
+        try {
+            await (0,promises_namespaceObject.mkdir)(parent, { recursive: true, mode: 0o755 });
+            const owners = await trustedOwners(this.#toolCache.folder);
+            await this.#assertParents(owners);
+            await assertPrivate(folder, 'folder', owners);
+            await (0,promises_namespaceObject.chmod)(filesIn(folder, this.artifact).file, 0o755);
+            await (0,promises_namespaceObject.chmod)(folder, 0o755);
+            await sweep(parent);
+            const isCommitted = await moveInto(folder, this.folder);
+            await this.#mark();
+            return isCommitted;
+        }
+        catch (error) {
+            throw installFailed(`cannot put ${this.artifact.name} into the tool cache`, error);
+        }
+    }
+    async #look(file) {
+        try {
+            return await entryAt(file);
+        }
+        catch (error) {
+            throw installFailed(`cannot use ${this.folder} in the tool cache`, error);
+        }
+    }
+    /** For `@actions/tool-cache`. What is there already is left alone: it may be a link to elsewhere. */
+    async #mark() {
+        try {
+            await (0,promises_namespaceObject.writeFile)(`${this.folder}.complete`, '', { flag: 'wx' });
+        }
+        catch (error) {
+            if (codeOf(error) !== 'EEXIST') {
+                throw error;
+            }
+        }
+    }
+    /** Whoever can change a folder above the slot can put another slot in its place. */
+    async #assertParents(owners) {
+        for (const folder of this.#parents()) {
+            if ((await entryAt(folder)) !== undefined) {
+                await assertPrivate(folder, 'folder', owners);
+            }
+        }
+    }
+    /** What is removed from this slot must not be somewhere else. */
+    async #assertNoLinks() {
+        for (const folder of this.#parents()) {
+            if ((await entryAt(folder))?.isDirectory() === false) {
+                throw new Error(`${folder} is not a plain folder`);
+            }
+        }
+    }
+    #parents() {
+        const version = external_node_path_default().dirname(this.folder);
+        return [external_node_path_default().dirname(version), version];
+    }
+    /** Undefined where another run was faster, or where the folder could only be removed in place. */
+    async #moveAside() {
+        const aside = external_node_path_default().join(external_node_path_default().dirname(this.folder), `${PARTIAL_PREFIX}${(0,external_node_crypto_namespaceObject.randomUUID)()}`);
+        try {
+            await renameHeld(this.folder, aside);
+            return aside;
+        }
+        catch (error) {
+            switch (codeOf(error)) {
+                case 'EXDEV': // It came with the image of a container (overlayfs).
+                    await (0,promises_namespaceObject.rm)(this.folder, { force: true, recursive: true, maxRetries: 3 });
+                    return undefined;
+                case 'ENOENT':
+                    return undefined;
+                default:
+                    throw error;
+            }
+        }
+    }
+    /**
+     * Removes the copy that was judged, and none that another run has put there since.
+     *
+     * @param judged its {@link fingerprint} from before it was looked at
+     * @throws {SetupError} INSTALL_FAILED
+     */
+    async remove(judged) {
+        try {
+            await this.#assertNoLinks();
+            const contents = await this.#fingerprintIn(this.folder);
+            if ((await this.fingerprint()) !== judged) {
+                return;
+            }
+            const aside = await this.#moveAside();
+            if (aside === undefined) {
+                return;
+            }
+            if ((await this.#fingerprintIn(aside)) !== contents && (await moveInto(aside, this.folder))) {
+                return;
+            }
+            await discard(`${this.folder}.complete`);
+            await discard(aside);
+        }
+        catch (error) {
+            throw installFailed(`cannot remove ${this.folder} from the tool cache`, error);
+        }
+    }
+}
+/** The copies of an artifact that the tool cache claims to hold. Each is verified before it is used. */
+async function cacheEntries(toolCache, artifact) {
+    const { name, version, platform } = artifact;
+    const digests = await cachedDigests(toolCache, name, version, platform);
+    return digests.map((sha256) => new CacheEntry(toolCache, artifact, sha256));
+}
+/**
+ * The versions that the tool cache claims to hold of an artifact.
+ *
+ * @param name of the artifact
+ * @returns with `v`, in no particular order
+ */
+async function cachedVersions(toolCache, name, platform) {
+    const names = await namesIn(artifactFolder(toolCache, name));
+    const versions = names.filter(isExactVersion).map((version) => `v${version}`);
+    const digests = await Promise.all(versions.map((version) => cachedDigests(toolCache, name, version, platform)));
+    return versions.filter((_, index) => digests[index]?.length !== 0);
+}
+/** SHA-256 in hex, sorted. */
+async function cachedDigests(toolCache, name, version, platform) {
+    const start = prefix(toolCache, platform);
+    const folders = await namesIn(external_node_path_default().join(artifactFolder(toolCache, name), version.slice(1)));
+    return folders
+        .filter((folder) => folder.startsWith(start))
+        .map((folder) => folder.slice(start.length))
+        .filter((rest) => /^[0-9a-f]{64}$/.test(rest))
+        .sort();
+}
+/** Nothing for a folder that is not there, or is none: what is wrong with it shows when it is used. */
+function namesIn(folder) {
+    return (0,promises_namespaceObject.readdir)(folder).catch(() => []);
+}
+function prefix({ trustKey: trustKey }, { os, arch }) {
+    return `${os}-${arch}-${trustKey}-`;
+}
+/** Above the copies of an artifact, of all versions. */
+function artifactFolder(toolCache, name) {
+    return external_node_path_default().join(toolCache.folder, `verified-${name}`);
+}
+async function moveInto(from, to) {
+    try {
+        // Windows says EPERM for a folder that exists: another run was faster.
+        await renameHeld(from, to, { isFinal: async () => (await entryAt(to)) !== undefined });
+        return true;
+    }
+    catch (error) {
+        switch (codeOf(error)) {
+            case 'ENOTEMPTY':
+            case 'EEXIST':
+            case 'EPERM': // Windows says so for a folder that exists.
+                if ((await entryAt(to)) !== undefined) {
+                    return false;
+                }
+                throw error;
+            case 'EXDEV':
+                return copyInto(from, to);
+            default:
+                throw error;
+        }
+    }
+}
+/** The temporary folder is on another file system: copy first, then move in one step. */
+async function copyInto(from, to) {
+    const partial = external_node_path_default().join(external_node_path_default().dirname(to), `${PARTIAL_PREFIX}${(0,external_node_crypto_namespaceObject.randomUUID)()}`);
+    try {
+        await (0,promises_namespaceObject.cp)(from, partial, { recursive: true, errorOnExist: true });
+        return await moveInto(partial, to);
+    }
+    finally {
+        await (0,promises_namespaceObject.rm)(partial, { force: true, recursive: true });
+    }
+}
+/** Removes what is in nobody's way. */
+async function discard(path) {
+    // What resists is no reason to fail: a later run sweeps it away, or tries to.
+    await (0,promises_namespaceObject.rm)(path, { force: true, recursive: true, maxRetries: 3 }).catch(() => undefined);
+}
+async function sweep(folder) {
+    for (const name of await (0,promises_namespaceObject.readdir)(folder)) {
+        const stale = external_node_path_default().join(folder, name);
+        if (name.startsWith(PARTIAL_PREFIX)) {
+            const modified = (await entryAt(stale))?.mtimeMs ?? Infinity;
+            if (modified < Date.now() - STALE_AFTER) {
+                await discard(stale);
+            }
+        }
+    }
+}
+/** An error of the file system that nobody expected, as INSTALL_FAILED; any other unchanged. */
+function namedFailure(error) {
+    const isOfFileSystem = error instanceof Error && 'syscall' in error && 'errno' in error;
+    return isOfFileSystem ? installFailed('the file system of this runner fails', error) : error;
+}
+/** What the runner's own disk would not do. */
+function installFailed(message, cause) {
+    return new SetupError('INSTALL_FAILED', cause === undefined ? message : `${message}: ${explain(cause)}`, 'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.', cause);
+}
+
+;// CONCATENATED MODULE: ./src/install/cache-access.ts
+
+
+
+
+
+
+/** Where metadata of the trust root is kept, below the tool cache. */
+const TRUST_ROOT_FOLDER = 'verified-trust-root';
+/**
+ * Decides where a run looks for copies and where it puts new ones, before anything is downloaded.
+ *
+ * A runner's tool cache is not always this user's alone: images end with `chmod -R 777`, volumes get a group (fsGroup),
+ * a root container made it, network and Windows file systems give everybody everything. Whoever can write to a folder
+ * above a copy can exchange the copy after it was verified. So this takes write permission back where the folders are
+ * this user's own; where that does not work, copies of this run go into a new folder below RUNNER_TEMP, and those in
+ * the tool cache are left alone.
+ */
+class CacheAccess {
+    #toolCache;
+    #tools;
+    #temp;
+    #logger;
+    #fallback;
+    #installIn;
+    /** @param temp RUNNER_TEMP */
+    constructor(toolCache, tools, temp, logger) {
+        this.#toolCache = toolCache;
+        this.#tools = tools;
+        this.#temp = temp;
+        this.#logger = logger;
+    }
+    /**
+     * Where copies may be taken from: the tool cache, if nobody else can change the folders above them.
+     *
+     * @param version with `v`; undefined as long as it is not known, then for every version
+     * @throws {SetupError} INSTALL_FAILED
+     */
+    async lookIn(version) {
+        this.#installIn = undefined;
+        const unkept = version === undefined ? await this.#takeBackTrustRoot() : [];
+        const obstacles = await this.#takeBack(this.#tools.flatMap((tool) => this.#above(tool, version)));
+        if (obstacles.length > 0) {
+            return this.#fallBack([...obstacles, ...unkept]);
+        }
+        if (unkept.length > 0) {
+            this.#logger.warning('Trust root not kept', `${cache_access_describe(unkept)} Later runs download the trust root again.`);
+        }
+        return this.#toolCache;
+    }
+    /**
+     * Where new copies go: the tool cache, if this user can make private folders there.
+     *
+     * @param version with `v`
+     * @throws {SetupError} INSTALL_FAILED
+     */
+    async installIn(version) {
+        this.#installIn ??= this.#chooseTarget(version);
+        return this.#installIn;
+    }
+    async #chooseTarget(version) {
+        if (this.#fallback !== undefined) {
+            return this.#fallback;
+        }
+        const owners = await trustedOwners(this.#toolCache.folder);
+        const folders = new Set();
+        for (const tool of this.#tools) {
+            folders.add(await nearest([this.#toolCache.folder, ...this.#above(tool, version)]));
+        }
+        const obstacles = [];
+        for (const folder of folders) {
+            obstacles.push(...(await obstacleToWriting(folder, owners)));
+        }
+        return obstacles.length === 0 ? this.#toolCache : this.#fallBack(obstacles);
+    }
+    /** The folders above the copies of a tool, the outer one first. */
+    #above(tool, version) {
+        const folder = artifactFolder(this.#toolCache, tool);
+        return version === undefined ? [folder] : [folder, external_node_path_default().join(folder, version.slice(1))];
+    }
+    /** Outer folders first: once nobody else can write there, what is inside stays where it is. */
+    async #takeBack(folders) {
+        const owners = await trustedOwners(this.#toolCache.folder);
+        const obstacles = [];
+        for (const folder of folders) {
+            obstacles.push(...(await this.#takeBackFolder(folder, owners)));
+        }
+        return obstacles;
+    }
+    async #takeBackFolder(folder, owners) {
+        const obstacle = await obstacleToReading(folder, owners);
+        if (obstacle === undefined) {
+            return [];
+        }
+        // What it could not change shows in the second look.
+        await takeBackWritePermission(folder).catch((error) => {
+            this.#logger.debug(`cannot change the permissions of ${folder}: ${explain(error)}`);
+        });
+        const remaining = await obstacleToReading(folder, owners);
+        if (remaining !== undefined) {
+            return [remaining];
+        }
+        this.#logger.info(`${folder} ${obstacle.problem}: took write permission from group and others`);
+        return [];
+    }
+    /** Nothing there is trusted, so it does not decide where tools go. */
+    async #takeBackTrustRoot() {
+        const folder = external_node_path_default().join(this.#toolCache.folder, TRUST_ROOT_FOLDER);
+        const names = await (0,promises_namespaceObject.readdir)(folder).catch(() => []); // Not there, or not for us.
+        const inside = names.map((name) => external_node_path_default().join(folder, name));
+        return this.#takeBack([folder, ...inside]);
+    }
+    #fallBack(obstacles) {
+        this.#fallback ??= this.#makeFallback(obstacles);
+        return this.#fallback;
+    }
+    async #makeFallback(obstacles) {
+        const folder = await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(this.#temp, 'verified-tools-'));
+        try {
+            await assertPrivate(folder, 'folder', await trustedOwners(folder));
+        }
+        catch (error) {
+            await (0,promises_namespaceObject.rmdir)(folder);
+            throw installFailed(`${cache_access_describe(obstacles)} RUNNER_TEMP (${this.#temp}) cannot be used instead`, error);
+        }
+        this.#logger.warning('Tool cache not used', `${cache_access_describe(obstacles)} This run installs below RUNNER_TEMP, and keeps no copy for later runs.`);
+        return { ...this.#toolCache, folder };
+    }
+}
+/** Undefined for a folder that is not there, or that this user can read and nobody else can change. */
+async function obstacleToReading(folder, owners) {
+    let found;
+    try {
+        found = await entryAt(folder);
+    }
+    catch {
+        return visibleFolder(folder, 'does not allow this user to enter');
+    }
+    if (found === undefined) {
+        return undefined;
+    }
+    try {
+        await assertPrivate(folder, 'folder', owners);
+    }
+    catch {
+        return whatIsWrong(folder, found);
+    }
+    try {
+        await (0,promises_namespaceObject.access)(folder, external_node_fs_namespaceObject.constants.R_OK | external_node_fs_namespaceObject.constants.X_OK);
+        return undefined;
+    }
+    catch {
+        return visibleFolder(folder, 'does not allow this user to read');
+    }
+}
+function whatIsWrong(folder, found) {
+    if (!found.isDirectory()) {
+        return { folder, problem: 'is not a plain folder', remedy: 'remove' };
+    }
+    const problem = `${ownerAndMode(found)} can be changed by other users`;
+    // Its permissions have been taken back before the second look, so they would be others by now.
+    const remedy = found.uid === process.getuid?.() ? 'elsewhere' : 'chown';
+    return { folder, problem, remedy };
+}
+/** The innermost folder on the way there that can be looked at: it is what is closed. */
+async function visibleFolder(folder, problem) {
+    for (let place = folder;; place = external_node_path_default().dirname(place)) {
+        const found = await entryAt(place).catch(() => undefined);
+        if (found !== undefined) {
+            return { folder: place, problem: `${ownerAndMode(found)} ${problem}`, remedy: 'chown' };
+        }
+        if (external_node_path_default().dirname(place) === place) {
+            return { folder, problem, remedy: 'chown' };
+        }
+    }
+}
+function ownerAndMode({ uid, mode }) {
+    return `(owner ${String(uid)}, mode ${(mode & 0o7777).toString(8).padStart(4, '0')})`;
+}
+/** The innermost of these folders that exists. */
+async function nearest(folders) {
+    const existing = [];
+    for (const folder of folders) {
+        const found = await entryAt(folder).catch(() => undefined); // Making a folder there says why.
+        if (found !== undefined) {
+            existing.push(folder);
+        }
+    }
+    return existing.at(-1) ?? folders[0];
+}
+/** What the system says where this user must not write. Other errors say something else, later. */
+const NOT_ALLOWED = new Set(['EACCES', 'EPERM', 'EROFS']);
+/** Makes a folder there, and looks what became of it: no mode tells what a file system will do. */
+async function obstacleToWriting(folder, owners) {
+    let probe;
+    try {
+        await (0,promises_namespaceObject.mkdir)(folder, { recursive: true });
+        probe = await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(folder, PARTIAL_PREFIX));
+    }
+    catch (error) {
+        return NOT_ALLOWED.has(codeOf(error)) ? [await notWritable(folder, error)] : [];
+    }
+    try {
+        await assertPrivate(probe, 'folder', owners);
+        return [];
+    }
+    catch {
+        const problem = `is on a file system where a new folder ${ownerAndMode(await (0,promises_namespaceObject.lstat)(probe))} can be changed by other users`;
+        return [{ folder, problem, remedy: 'elsewhere' }];
+    }
+    finally {
+        await (0,promises_namespaceObject.rmdir)(probe);
+    }
+}
+async function notWritable(folder, error) {
+    const obstacle = await visibleFolder(folder, 'does not allow this user to write');
+    return codeOf(error) === 'EROFS' ? { ...obstacle, remedy: 'elsewhere' } : obstacle;
+}
+/** Names every folder, its owner and mode, and what mends it. */
+function cache_access_describe(found) {
+    const obstacles = [...new Map(found.map((obstacle) => [obstacle.folder, obstacle])).values()];
+    const problems = obstacles.map(({ folder, problem }) => `${folder} ${problem}`).join('; ');
+    return `${problems}. ${remedyFor(obstacles)}`;
+}
+function remedyFor(obstacles) {
+    const of = (kind) => obstacles.filter(({ remedy }) => remedy === kind).map(({ folder }) => quoted(folder));
+    const remedies = [];
+    const uid = process.getuid?.();
+    if (of('chown').length > 0 && uid !== undefined) {
+        const folders = of('chown').join(' ');
+        remedies.push(`To mend it: sudo chown ${String(uid)} ${folders} && sudo chmod u+rwx,go-w ${folders}.`);
+    }
+    if (of('remove').length > 0) {
+        remedies.push(`To mend it: rm ${of('remove').join(' ')}.`);
+    }
+    if (of('elsewhere').length > 0) {
+        remedies.push('chmod has no effect there: mount that file system with other options (uid= and umask=022, or dir_mode=0755,file_mode=0755), or set RUNNER_TOOL_CACHE to a folder on another one.');
+    }
+    return remedies.join(' ');
+}
+/** For a shell. */
+function quoted(file) {
+    return /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", `'\\''`)}'`;
+}
+
+;// CONCATENATED MODULE: ./src/install/second-factors.ts
+
+/**
+ * @param name of the artifact
+ * @param now milliseconds since the epoch
+ * @throws {SetupError} CHECKSUM_MISMATCH, RELEASE_TOO_NEW, RELEASE_TOO_OLD
+ */
+function checkSecondFactors(name, verified, binding, secondFactors, now) {
+    checkChecksum(name, verified, secondFactors.checksums[name]);
+    const sbom = binding.kind === 'sbom' ? binding.sbom.signedAt : undefined;
+    checkAge(name, { file: verified.signedAt, sbom }, secondFactors, now);
+}
+function checkChecksum(name, { subject }, expected) {
+    const found = subject.sha256.toString('hex');
+    if (expected !== undefined && expected !== found) {
+        throw new SetupError('CHECKSUM_MISMATCH', `${name}: expected SHA-256 ${expected}, found ${found}`, 'The file is signed by Kubernetes, but is not the one that the input "checksum" names. If you changed the version, change the checksum too.');
+    }
+}
+/**
+ * Both ages count from times that the log signed, never from anything the publisher says.
+ *
+ * The minimum counts from the later of file and SBOM: somebody with a key that was stolen an hour
+ * ago can sign a new SBOM that names an old, genuine binary as the newest release.
+ *
+ * The maximum counts from the file alone: an attacker who holds a pointer back serves an old
+ * release with genuine signatures, and signing its SBOM again must not make the file look young.
+ *
+ * @param now milliseconds since the epoch
+ * @throws {SetupError} RELEASE_TOO_NEW, RELEASE_TOO_OLD
+ */
+function checkAge(name, signedAt, { minimumAge, maximumAge }, now) {
+    const file = signedAt.file.getTime();
+    const latest = Math.max(file, signedAt.sbom?.getTime() ?? file);
+    if (minimumAge !== undefined && now - latest < minimumAge) {
+        const what = latest === file ? name : `the SBOM that lists ${name}`;
+        throw new SetupError('RELEASE_TOO_NEW', `${what} was signed at ${iso(latest)}, and "minimum-release-age" asks to wait until ${iso(latest + minimumAge)}`, 'Choose an older version, or run the job again later.');
+    }
+    if (maximumAge !== undefined && now - file > maximumAge) {
+        throw new SetupError('RELEASE_TOO_OLD', `${name} was signed at ${iso(file)}, and "maximum-release-age" accepts nothing that was signed before ${iso(now - maximumAge)}`, 'Choose a newer version. If you asked for the newest one, compare with https://kubernetes.io/releases/: a mirror, a CDN or somebody in between may be holding its pointer (such as stable.txt) back.');
+    }
+}
+/** @param time milliseconds since the epoch */
+function iso(time) {
+    return new Date(time).toISOString();
+}
+
+;// CONCATENATED MODULE: ./src/install/from-cache.ts
+
+
+
+
+
+
+/**
+ * A verified copy from the tool cache. Copies that do not pass are skipped, with a warning.
+ *
+ * @returns undefined where there is none
+ * @throws {SetupError} for a failure that a download would meet as well
+ */
+async function fromCache(context, artifact) {
+    const expected = context.secondFactors.checksums[artifact.name];
+    const entries = await cacheEntries(context.toolCache, artifact);
+    let firstFailure;
+    for (const entry of entries) {
+        if (expected === undefined || entry.sha256 === expected) {
+            try {
+                const copy = await verifiedCopy(context, entry);
+                if (copy !== undefined) {
+                    return copy;
+                }
+            }
+            catch (error) {
+                firstFailure ??= { error }; // Another copy may pass.
+            }
+        }
+    }
+    if (firstFailure !== undefined) {
+        throw firstFailure.error;
+    }
+    return undefined;
+}
+async function verifiedCopy(context, entry) {
+    if (!(await entry.exists())) {
+        return undefined;
+    }
+    await entry.assertParentsPrivate(); // A copy is not to blame for the folders above it.
+    const fingerprint = await entry.fingerprint();
+    const verdict = await judge(context, entry, fingerprint);
+    switch (verdict.kind) {
+        case 'verified':
+            return verdict.copy;
+        case 'damaged':
+            warn(context, entry, 'was deleted', verdict.reason);
+            await entry.remove(fingerprint);
+            return undefined;
+        case 'rejected':
+            warn(context, entry, 'was skipped; delete it if this keeps happening and no job uses it', verdict.reason);
+            return undefined;
+    }
+}
+/**
+ * Verifies the copy in a cache entry as strictly as a download.
+ *
+ * @param fingerprint of the entry, taken before
+ * @throws {SetupError} for a failure that says nothing about the copy
+ */
+async function judge(context, entry, fingerprint) {
+    const started = performance.now();
+    let file;
+    try {
+        file = await from_cache_inspect(entry);
+    }
+    catch (error) {
+        return { kind: isDamage(error) ? 'damaged' : 'rejected', reason: error };
+    }
+    try {
+        const copy = await verifyCopy(context, entry, file, started);
+        return {
+            kind: 'verified',
+            copy: { ...copy, fingerprint: await fingerprintAfter(copy, fingerprint) },
+        };
+    }
+    catch (error) {
+        if (context.http.signal.aborted || failsTheRun(error)) {
+            throw error;
+        }
+        return { kind: 'rejected', reason: error };
+    }
+}
+/**
+ * The fingerprint of a verified copy. A copy that was executed to be asked may have another one than
+ * before, although its bytes are the same: on macOS, the first execution of a file changes its
+ * ctime. Then the copy is inspected again, whole.
+ *
+ * @param before taken before its bytes were read
+ */
+async function fingerprintAfter({ cacheEntry, binding }, before) {
+    if (binding.kind !== 'self-report') {
+        return before;
+    }
+    const now = await cacheEntry.fingerprint();
+    if (now !== before) {
+        await from_cache_inspect(cacheEntry);
+    }
+    return now;
+}
+/** What can be said of a copy without asking anybody, and is the same for every run. */
+async function from_cache_inspect(entry) {
+    await entry.assertOwned();
+    // One after the other: Windows moves no folder in which a file is still open.
+    await new StoredBundle(entry.files().bundle).find();
+    const file = await digestFile(entry.files().file, entry.artifact.maxBytes);
+    const sha256 = file.sha256.toString('hex');
+    if (sha256 !== entry.sha256) {
+        throw installFailed(`the file was changed, its SHA-256 is ${sha256}`);
+    }
+    return file;
+}
+/** Other errors, such as too many open files, are about this machine and not about the copy. */
+function isDamage(error) {
+    return error instanceof SetupError || codeOf(error) === 'ENOENT';
+}
+async function verifyCopy(context, entry, file, started) {
+    const { artifact } = entry;
+    const files = entry.files();
+    const evidence = [new StoredBundle(files.bundle)];
+    const { verified } = await verifySubject(context.policy, artifact.path, file, evidence);
+    const binding = await context.binder.bindCached(artifact, verified, files);
+    checkSecondFactors(artifact.name, verified, binding, context.secondFactors, Date.now());
+    return {
+        artifact,
+        verified,
+        binding,
+        origin: 'cache',
+        cacheEntry: entry,
+        folder: entry.folder,
+        durations: { download: undefined, verify: performance.now() - started },
+    };
+}
+/** Codes that are about this run or the network. A download would fail in the same way. */
+const FAILS_THE_RUN = new Set([
+    'TRUST_ROOT_UNAVAILABLE',
+    'CHECKSUM_MISMATCH',
+    'RELEASE_TOO_NEW',
+    'RELEASE_TOO_OLD',
+    'DOWNLOAD_FAILED',
+    'LOG_UNAVAILABLE',
+]);
+function failsTheRun(error) {
+    return error instanceof SetupError && FAILS_THE_RUN.has(error.code);
+}
+function warn(context, entry, fate, reason) {
+    context.logger.warning('Cached copy refused', `${entry.folder} ${fate}: ${explain(reason)}`);
+}
+
+;// CONCATENATED MODULE: ./src/install/commit.ts
+
+
+
+
+
+/** How often another run may get in between before this one gives up. */
+const MAX_COMMITS = 5;
+/**
+ * Moves verified files into the tool cache. All of them were verified before the first is moved.
+ *
+ * @throws {SetupError} INSTALL_FAILED
+ */
+async function commitAll(context, verified) {
+    const installed = [];
+    for (const file of verified) {
+        installed.push(await commit(context, file));
+    }
+    return installed;
+}
+/**
+ * When the entry exists already, it has the same name and must have the same bytes: it is verified
+ * like any other copy, and used or replaced.
+ */
+async function commit(context, verified) {
+    const { cacheEntry, fingerprint } = verified;
+    if (fingerprint !== undefined) {
+        return { ...verified, fingerprint };
+    }
+    for (let tries = 0; tries < MAX_COMMITS; tries++) {
+        if (await cacheEntry.commit(verified.folder)) {
+            return arrived(verified);
+        }
+        const existing = await existingCopy(context, verified);
+        if (existing !== undefined) {
+            return existing;
+        }
+    }
+    throw installFailed(`other runs keep changing ${cacheEntry.folder}`);
+}
+async function arrived(verified) {
+    const { cacheEntry } = verified;
+    const fingerprint = await cacheEntry.fingerprint();
+    try {
+        await assertArrived(verified);
+    }
+    catch (error) {
+        await cacheEntry.remove(fingerprint);
+        throw error;
+    }
+    return { ...verified, fingerprint, folder: cacheEntry.folder };
+}
+/** The file was verified in a folder of this run, and moved by its path. */
+async function assertArrived({ cacheEntry, verified }) {
+    const { entry, sha256 } = verified.subject;
+    await cacheEntry.assertOwned();
+    const { file } = cacheEntry.files();
+    const found = await entryAt(file);
+    // Some file systems of Windows have no such numbers, or larger ones than can be compared.
+    const isKnown = entry.ino !== 0 && Number.isSafeInteger(entry.ino);
+    if (isKnown && found?.dev === entry.dev && found.ino === entry.ino) {
+        return;
+    }
+    // Copied from another file system, or exchanged on the way.
+    const digested = await digestFile(file, cacheEntry.artifact.maxBytes);
+    if (!digested.sha256.equals(sha256)) {
+        throw installFailed(`${file} was changed on its way into the tool cache`);
+    }
+}
+/** What another run has committed in the meantime; undefined where it does not pass, and is gone. */
+async function existingCopy(context, { cacheEntry }) {
+    if (!(await cacheEntry.exists())) {
+        return undefined;
+    }
+    const fingerprint = await cacheEntry.fingerprint();
+    const verdict = await judge(context, cacheEntry, fingerprint).catch((error) => {
+        if (context.http.signal.aborted) {
+            throw error;
+        }
+        return { kind: 'rejected', reason: error };
+    });
+    if (verdict.kind === 'verified') {
+        return verdict.copy;
+    }
+    context.logger.info(`${cacheEntry.folder} is replaced: ${explain(verdict.reason)}`);
+    await cacheEntry.remove(fingerprint);
+    return undefined;
+}
+/**
+ * Requires every cache entry to hold what was verified. While this run was busy with other files,
+ * another run, with a newer trust root, may have rejected a copy and put its own there.
+ *
+ * @throws {SetupError} INSTALL_FAILED
+ */
+async function assertUnchanged(installed) {
+    for (const { cacheEntry, fingerprint } of installed) {
+        if ((await cacheEntry.fingerprint()) !== fingerprint) {
+            throw installFailed(`another run has changed ${cacheEntry.folder} meanwhile`);
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./node_modules/yocto-queue/index.js
+/*
+How it works:
+`this.#head` is an instance of `Node` which keeps track of its current value and nests another instance of `Node` that keeps the value that comes after it. When a value is provided to `.enqueue()`, the code needs to iterate through `this.#head`, going deeper and deeper to find the last value. However, iterating through every single item is slow. This problem is solved by saving a reference to the last value as `this.#tail` so that it can reference it to add a new value.
+*/
+
+class Node {
+	value;
+	next;
+
+	constructor(value) {
+		this.value = value;
+	}
+}
+
+class Queue {
+	#head;
+	#tail;
+	#size;
+
+	constructor() {
+		this.clear();
+	}
+
+	enqueue(value) {
+		const node = new Node(value);
+
+		if (this.#head) {
+			this.#tail.next = node;
+			this.#tail = node;
+		} else {
+			this.#head = node;
+			this.#tail = node;
+		}
+
+		this.#size++;
+	}
+
+	dequeue() {
+		const current = this.#head;
+		if (!current) {
+			return;
+		}
+
+		this.#head = this.#head.next;
+		this.#size--;
+
+		// Clean up tail reference when queue becomes empty
+		if (!this.#head) {
+			this.#tail = undefined;
+		}
+
+		return current.value;
+	}
+
+	peek() {
+		if (!this.#head) {
+			return;
+		}
+
+		return this.#head.value;
+
+		// TODO: Node.js 18.
+		// return this.#head?.value;
+	}
+
+	clear() {
+		this.#head = undefined;
+		this.#tail = undefined;
+		this.#size = 0;
+	}
+
+	get size() {
+		return this.#size;
+	}
+
+	* [Symbol.iterator]() {
+		let current = this.#head;
+
+		while (current) {
+			yield current.value;
+			current = current.next;
+		}
+	}
+
+	* drain() {
+		while (this.#head) {
+			yield this.dequeue();
+		}
+	}
+}
+
+;// CONCATENATED MODULE: ./node_modules/p-limit/index.js
+
+
+function pLimit(concurrency) {
+	let rejectOnClear = false;
+
+	if (typeof concurrency === 'object') {
+		({concurrency, rejectOnClear = false} = concurrency);
+	}
+
+	validateConcurrency(concurrency);
+
+	if (typeof rejectOnClear !== 'boolean') {
+		throw new TypeError('Expected `rejectOnClear` to be a boolean');
+	}
+
+	const queue = new Queue();
+	let activeCount = 0;
+
+	const resumeNext = () => {
+		// Process the next queued function if we're under the concurrency limit
+		if (activeCount < concurrency && queue.size > 0) {
+			activeCount++;
+			queue.dequeue().run();
+		}
+	};
+
+	const next = () => {
+		activeCount--;
+		resumeNext();
+	};
+
+	const run = async (function_, resolve, arguments_) => {
+		// Execute the function and capture the result promise
+		const result = (async () => function_(...arguments_))();
+
+		// Resolve immediately with the promise (don't wait for completion)
+		resolve(result);
+
+		// Wait for the function to complete (success or failure)
+		// We catch errors here to prevent unhandled rejections,
+		// but the original promise rejection is preserved for the caller
+		try {
+			await result;
+		} catch {}
+
+		// Decrement active count and process next queued function
+		next();
+	};
+
+	const enqueue = (function_, resolve, reject, arguments_) => {
+		const queueItem = {reject};
+
+		// Queue the internal resolve function instead of the run function
+		// to preserve the asynchronous execution context.
+		new Promise(internalResolve => { // eslint-disable-line promise/param-names
+			queueItem.run = internalResolve;
+			queue.enqueue(queueItem);
+		}).then(run.bind(undefined, function_, resolve, arguments_)); // eslint-disable-line promise/prefer-await-to-then
+
+		// Start processing immediately if we haven't reached the concurrency limit
+		if (activeCount < concurrency) {
+			resumeNext();
+		}
+	};
+
+	const generator = (function_, ...arguments_) => new Promise((resolve, reject) => {
+		enqueue(function_, resolve, reject, arguments_);
+	});
+
+	Object.defineProperties(generator, {
+		activeCount: {
+			get: () => activeCount,
+		},
+		pendingCount: {
+			get: () => queue.size,
+		},
+		clearQueue: {
+			value() {
+				if (!rejectOnClear) {
+					queue.clear();
+					return;
+				}
+
+				const abortError = AbortSignal.abort().reason;
+
+				while (queue.size > 0) {
+					queue.dequeue().reject(abortError);
+				}
+			},
+		},
+		concurrency: {
+			get: () => concurrency,
+
+			set(newConcurrency) {
+				validateConcurrency(newConcurrency);
+				concurrency = newConcurrency;
+
+				queueMicrotask(() => {
+					// eslint-disable-next-line no-unmodified-loop-condition
+					while (activeCount < concurrency && queue.size > 0) {
+						resumeNext();
+					}
+				});
+			},
+		},
+		map: {
+			async value(iterable, function_) {
+				const promises = [];
+
+				try {
+					Array.from(iterable, (value, index) => {
+						const promise = generator(function_, value, index);
+						promises.push(promise);
+						return promise;
+					});
+				} catch (error) {
+					// The iterable threw, so `Promise.all` never observes the already scheduled promises. Observe them here to avoid unhandled rejections.
+					for (const promise of promises) {
+						promise.catch(() => {}); // eslint-disable-line promise/prefer-await-to-then
+					}
+
+					throw error;
+				}
+
+				return Promise.all(promises);
+			},
+		},
+	});
+
+	return generator;
+}
+
+function limitFunction(function_, options) {
+	const limit = pLimit(options);
+
+	const limitedFunction = (...arguments_) => limit(() => function_(...arguments_));
+	Object.defineProperty(limitedFunction, 'clearQueue', {
+		value: limit.clearQueue,
+	});
+
+	return limitedFunction;
+}
+
+function validateConcurrency(concurrency) {
+	if (!((Number.isInteger(concurrency) || concurrency === Number.POSITIVE_INFINITY) && concurrency > 0)) {
+		throw new TypeError('Expected `concurrency` to be a number from 1 and up');
+	}
+}
+
+;// CONCATENATED MODULE: ./src/install/from-download.ts
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+/** 64 hex digits, perhaps with a newline. */
+const MAX_DIGEST_BYTES = 256;
+/** @throws {SetupError} */
+async function fromDownload(context, artifact) {
+    // What is wrong with the tool cache is said before the download, not after it.
+    await context.cacheAccess.installIn(artifact.version);
+    const { folder, file } = await makeFolder(context, artifact);
+    const digested = startDownload(context, artifact, file);
+    return verifyPublished(context, artifact, 'download', folder, digested);
+}
+/**
+ * Every check on a file in a folder of this run, by what was published for it; then writes the
+ * evidence beside it. Evidence and SBOM are fetched while the file is still on its way.
+ *
+ * @throws {SetupError}
+ */
+async function verifyPublished(context, artifact, origin, folder, pending) {
+    const started = performance.now();
+    const file = context.background.start(pending);
+    const digest = context.background.start(publishedDigest(context, artifact));
+    const evidence = new PublishedEvidence(context, artifact.evidence, digest);
+    context.binder.fetchSbom();
+    const subject = await file;
+    const arrived = origin === 'download' ? performance.now() : started;
+    const { verified, recovered } = await verifySubject(context.policy, artifact.path, subject, [
+        evidence,
+    ]);
+    if (recovered !== undefined) {
+        context.logger.warning('Broken publication', `${artifact.path}: ${recovered}`);
+    }
+    const files = filesIn(folder, artifact);
+    await (0,promises_namespaceObject.chmod)(files.file, 0o755);
+    const binding = await context.binder.bind(artifact, verified, files.file);
+    checkSecondFactors(artifact.name, verified, binding, context.secondFactors, Date.now());
+    await (0,promises_namespaceObject.writeFile)(files.bundle, serializeBundle(verified.bundle), { flag: 'wx', mode: 0o644 });
+    if (binding.kind === 'sbom') {
+        const { subject: sbom, bundle } = binding.sbom;
+        await (0,promises_namespaceObject.copyFile)(sbom.path, files.sbom);
+        await (0,promises_namespaceObject.chmod)(files.sbom, 0o644); // As readable as the rest: another user may share the cache.
+        await (0,promises_namespaceObject.writeFile)(files.sbomBundle, serializeBundle(bundle), { flag: 'wx', mode: 0o644 });
+    }
+    const target = await context.cacheAccess.installIn(artifact.version);
+    return {
+        artifact,
+        verified,
+        ...(recovered === undefined ? {} : { recovered }),
+        binding,
+        origin,
+        cacheEntry: new CacheEntry(target, artifact, subject.sha256.toString('hex')),
+        folder,
+        fingerprint: undefined,
+        durations: {
+            download: origin === 'download' ? arrived - started : undefined,
+            verify: performance.now() - arrived,
+        },
+    };
+}
+/**
+ * Makes a new folder of this run for one file.
+ *
+ * @throws {SetupError} INSTALL_FAILED
+ */
+async function makeFolder({ scratch }, artifact) {
+    const folder = external_node_path_default().join(scratch, (0,external_node_crypto_namespaceObject.randomUUID)());
+    try {
+        await (0,promises_namespaceObject.mkdir)(folder, { mode: 0o700 });
+    }
+    catch (error) {
+        throw installFailed(`cannot make ${folder}`, error);
+    }
+    return { folder, file: filesIn(folder, artifact).file };
+}
+/**
+ * The SHA-256 (hex) that is published beside an artifact. Nobody signs it: it only lets the log be
+ * asked early, and says which copy on this machine is worth a look.
+ */
+async function publishedDigest({ http, logger }, artifact) {
+    try {
+        const text = await http.readIfPresent(artifact.digestUrl, MAX_DIGEST_BYTES);
+        return /^([0-9a-f]{64})\s*$/.exec(text?.toString('latin1') ?? '')?.[1];
+    }
+    catch (error) {
+        logger.debug(`no published digest: ${explain(error)}`);
+        return undefined;
+    }
+}
+async function startDownload(context, artifact, file) {
+    try {
+        return await download(context.http, artifact.url, file, {
+            maxBytes: artifact.maxBytes,
+            onProgress: (received, total) => {
+                context.logger.progress(artifact.name, received, total);
+            },
+        });
+    }
+    catch (error) {
+        throw await whyNotDownloaded(context, artifact, error);
+    }
+}
+async function whyNotDownloaded({ http, release }, { name, version, platform, platforms }, error) {
+    if (!(error instanceof TransferError && error.notFound)) {
+        return downloadFailed(error, `${name} ${version}`);
+    }
+    if (await isPublished(version, http, release.base)) {
+        return platformNotPublished(name, platformName(platform), platforms, version);
+    }
+    return new SetupError('VERSION_NOT_FOUND', `Kubernetes ${version} is not at ${release.base.href}`, 'See https://kubernetes.io/releases/ for the versions that exist. A version that was announced minutes ago may not be everywhere yet.', error);
+}
+
+// EXTERNAL MODULE: external "os"
+var external_os_ = __nccwpck_require__(857);
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/utils.js
+// We use any as a valid input type
+/* eslint-disable @typescript-eslint/no-explicit-any */
+/**
+ * Sanitizes an input into a string so it can be passed into issueCommand safely
+ * @param input input to sanitize into a string
+ */
+function utils_toCommandValue(input) {
+    if (input === null || input === undefined) {
+        return '';
+    }
+    else if (typeof input === 'string' || input instanceof String) {
+        return input;
+    }
+    return JSON.stringify(input);
+}
+/**
+ *
+ * @param annotationProperties
+ * @returns The command properties to send with the actual annotation command
+ * See IssueCommandProperties: https://github.com/actions/runner/blob/main/src/Runner.Worker/ActionCommandManager.cs#L646
+ */
+function toCommandProperties(annotationProperties) {
+    if (!Object.keys(annotationProperties).length) {
+        return {};
+    }
+    return {
+        title: annotationProperties.title,
+        file: annotationProperties.file,
+        line: annotationProperties.startLine,
+        endLine: annotationProperties.endLine,
+        col: annotationProperties.startColumn,
+        endColumn: annotationProperties.endColumn
+    };
+}
+//# sourceMappingURL=utils.js.map
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/command.js
+
+
+/**
+ * Issues a command to the GitHub Actions runner
+ *
+ * @param command - The command name to issue
+ * @param properties - Additional properties for the command (key-value pairs)
+ * @param message - The message to include with the command
+ * @remarks
+ * This function outputs a specially formatted string to stdout that the Actions
+ * runner interprets as a command. These commands can control workflow behavior,
+ * set outputs, create annotations, mask values, and more.
+ *
+ * Command Format:
+ *   ::name key=value,key=value::message
+ *
+ * @example
+ * ```typescript
+ * // Issue a warning annotation
+ * issueCommand('warning', {}, 'This is a warning message');
+ * // Output: ::warning::This is a warning message
+ *
+ * // Set an environment variable
+ * issueCommand('set-env', { name: 'MY_VAR' }, 'some value');
+ * // Output: ::set-env name=MY_VAR::some value
+ *
+ * // Add a secret mask
+ * issueCommand('add-mask', {}, 'secretValue123');
+ * // Output: ::add-mask::secretValue123
+ * ```
+ *
+ * @internal
+ * This is an internal utility function that powers the public API functions
+ * such as setSecret, warning, error, and exportVariable.
+ */
+function command_issueCommand(command, properties, message) {
+    const cmd = new Command(command, properties, message);
+    process.stdout.write(cmd.toString() + external_os_.EOL);
+}
+function command_issue(name, message = '') {
+    command_issueCommand(name, {}, message);
+}
+const CMD_STRING = '::';
+class Command {
+    constructor(command, properties, message) {
+        if (!command) {
+            command = 'missing.command';
+        }
+        this.command = command;
+        this.properties = properties;
+        this.message = message;
+    }
+    toString() {
+        let cmdStr = CMD_STRING + this.command;
+        if (this.properties && Object.keys(this.properties).length > 0) {
+            cmdStr += ' ';
+            let first = true;
+            for (const key in this.properties) {
+                if (this.properties.hasOwnProperty(key)) {
+                    const val = this.properties[key];
+                    if (val) {
+                        if (first) {
+                            first = false;
+                        }
+                        else {
+                            cmdStr += ',';
+                        }
+                        cmdStr += `${key}=${escapeProperty(val)}`;
+                    }
+                }
+            }
+        }
+        cmdStr += `${CMD_STRING}${escapeData(this.message)}`;
+        return cmdStr;
+    }
+}
+function escapeData(s) {
+    return utils_toCommandValue(s)
+        .replace(/%/g, '%25')
+        .replace(/\r/g, '%0D')
+        .replace(/\n/g, '%0A');
+}
+function escapeProperty(s) {
+    return utils_toCommandValue(s)
+        .replace(/%/g, '%25')
+        .replace(/\r/g, '%0D')
+        .replace(/\n/g, '%0A')
+        .replace(/:/g, '%3A')
+        .replace(/,/g, '%2C');
+}
+//# sourceMappingURL=command.js.map
+// EXTERNAL MODULE: external "crypto"
+var external_crypto_ = __nccwpck_require__(6982);
+// EXTERNAL MODULE: external "fs"
+var external_fs_ = __nccwpck_require__(9896);
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/file-command.js
+// For internal use, subject to change.
+// We use any as a valid input type
+/* eslint-disable @typescript-eslint/no-explicit-any */
+
+
+
+
+function file_command_issueFileCommand(command, message) {
+    const filePath = process.env[`GITHUB_${command}`];
+    if (!filePath) {
+        throw new Error(`Unable to find environment variable for file command ${command}`);
+    }
+    if (!external_fs_.existsSync(filePath)) {
+        throw new Error(`Missing file at path: ${filePath}`);
+    }
+    external_fs_.appendFileSync(filePath, `${utils_toCommandValue(message)}${external_os_.EOL}`, {
+        encoding: 'utf8'
+    });
+}
+function file_command_prepareKeyValueMessage(key, value) {
+    const delimiter = `ghadelimiter_${external_crypto_.randomUUID()}`;
+    const convertedValue = utils_toCommandValue(value);
+    // These should realistically never happen, but just in case someone finds a
+    // way to exploit uuid generation let's not allow keys or values that contain
+    // the delimiter.
+    if (key.includes(delimiter)) {
+        throw new Error(`Unexpected input: name should not contain the delimiter "${delimiter}"`);
+    }
+    if (convertedValue.includes(delimiter)) {
+        throw new Error(`Unexpected input: value should not contain the delimiter "${delimiter}"`);
+    }
+    return `${key}<<${delimiter}${external_os_.EOL}${convertedValue}${external_os_.EOL}${delimiter}`;
+}
+//# sourceMappingURL=file-command.js.map
+// EXTERNAL MODULE: external "path"
+var external_path_ = __nccwpck_require__(6928);
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/oidc-utils.js
+var __awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+
+class oidc_utils_OidcClient {
+    static createHttpClient(allowRetry = true, maxRetry = 10) {
+        const requestOptions = {
+            allowRetries: allowRetry,
+            maxRetries: maxRetry
+        };
+        return new HttpClient('actions/oidc-client', [new BearerCredentialHandler(oidc_utils_OidcClient.getRequestToken())], requestOptions);
+    }
+    static getRequestToken() {
+        const token = process.env['ACTIONS_ID_TOKEN_REQUEST_TOKEN'];
+        if (!token) {
+            throw new Error('Unable to get ACTIONS_ID_TOKEN_REQUEST_TOKEN env variable');
+        }
+        return token;
+    }
+    static getIDTokenUrl() {
+        const runtimeUrl = process.env['ACTIONS_ID_TOKEN_REQUEST_URL'];
+        if (!runtimeUrl) {
+            throw new Error('Unable to get ACTIONS_ID_TOKEN_REQUEST_URL env variable');
+        }
+        return runtimeUrl;
+    }
+    static getCall(id_token_url) {
+        return __awaiter(this, void 0, void 0, function* () {
+            var _a;
+            const httpclient = oidc_utils_OidcClient.createHttpClient();
+            const res = yield httpclient
+                .getJson(id_token_url)
+                .catch(error => {
+                throw new Error(`Failed to get ID Token. \n 
+        Error Code : ${error.statusCode}\n 
+        Error Message: ${error.message}`);
+            });
+            const id_token = (_a = res.result) === null || _a === void 0 ? void 0 : _a.value;
+            if (!id_token) {
+                throw new Error('Response json body do not have ID Token field');
+            }
+            return id_token;
+        });
+    }
+    static getIDToken(audience) {
+        return __awaiter(this, void 0, void 0, function* () {
+            try {
+                // New ID Token is requested from action service
+                let id_token_url = oidc_utils_OidcClient.getIDTokenUrl();
+                if (audience) {
+                    const encodedAudience = encodeURIComponent(audience);
+                    id_token_url = `${id_token_url}&audience=${encodedAudience}`;
+                }
+                debug(`ID token url is ${id_token_url}`);
+                const id_token = yield oidc_utils_OidcClient.getCall(id_token_url);
+                setSecret(id_token);
+                return id_token;
+            }
+            catch (error) {
+                throw new Error(`Error message: ${error.message}`);
+            }
+        });
+    }
+}
+//# sourceMappingURL=oidc-utils.js.map
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/summary.js
+var summary_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+const { access, appendFile, writeFile } = external_fs_.promises;
+const SUMMARY_ENV_VAR = 'GITHUB_STEP_SUMMARY';
+const SUMMARY_DOCS_URL = 'https://docs.github.com/actions/using-workflows/workflow-commands-for-github-actions#adding-a-job-summary';
+class Summary {
+    constructor() {
+        this._buffer = '';
+    }
+    /**
+     * Finds the summary file path from the environment, rejects if env var is not found or file does not exist
+     * Also checks r/w permissions.
+     *
+     * @returns step summary file path
+     */
+    filePath() {
+        return summary_awaiter(this, void 0, void 0, function* () {
+            if (this._filePath) {
+                return this._filePath;
+            }
+            const pathFromEnv = process.env[SUMMARY_ENV_VAR];
+            if (!pathFromEnv) {
+                throw new Error(`Unable to find environment variable for $${SUMMARY_ENV_VAR}. Check if your runtime environment supports job summaries.`);
+            }
+            try {
+                yield access(pathFromEnv, external_fs_.constants.R_OK | external_fs_.constants.W_OK);
+            }
+            catch (_a) {
+                throw new Error(`Unable to access summary file: '${pathFromEnv}'. Check if the file has correct read/write permissions.`);
+            }
+            this._filePath = pathFromEnv;
+            return this._filePath;
+        });
+    }
+    /**
+     * Wraps content in an HTML tag, adding any HTML attributes
+     *
+     * @param {string} tag HTML tag to wrap
+     * @param {string | null} content content within the tag
+     * @param {[attribute: string]: string} attrs key-value list of HTML attributes to add
+     *
+     * @returns {string} content wrapped in HTML element
+     */
+    wrap(tag, content, attrs = {}) {
+        const htmlAttrs = Object.entries(attrs)
+            .map(([key, value]) => ` ${key}="${value}"`)
+            .join('');
+        if (!content) {
+            return `<${tag}${htmlAttrs}>`;
+        }
+        return `<${tag}${htmlAttrs}>${content}</${tag}>`;
+    }
+    /**
+     * Writes text in the buffer to the summary buffer file and empties buffer. Will append by default.
+     *
+     * @param {SummaryWriteOptions} [options] (optional) options for write operation
+     *
+     * @returns {Promise<Summary>} summary instance
+     */
+    write(options) {
+        return summary_awaiter(this, void 0, void 0, function* () {
+            const overwrite = !!(options === null || options === void 0 ? void 0 : options.overwrite);
+            const filePath = yield this.filePath();
+            const writeFunc = overwrite ? writeFile : appendFile;
+            yield writeFunc(filePath, this._buffer, { encoding: 'utf8' });
+            return this.emptyBuffer();
+        });
+    }
+    /**
+     * Clears the summary buffer and wipes the summary file
+     *
+     * @returns {Summary} summary instance
+     */
+    clear() {
+        return summary_awaiter(this, void 0, void 0, function* () {
+            return this.emptyBuffer().write({ overwrite: true });
+        });
+    }
+    /**
+     * Returns the current summary buffer as a string
+     *
+     * @returns {string} string of summary buffer
+     */
+    stringify() {
+        return this._buffer;
+    }
+    /**
+     * If the summary buffer is empty
+     *
+     * @returns {boolen} true if the buffer is empty
+     */
+    isEmptyBuffer() {
+        return this._buffer.length === 0;
+    }
+    /**
+     * Resets the summary buffer without writing to summary file
+     *
+     * @returns {Summary} summary instance
+     */
+    emptyBuffer() {
+        this._buffer = '';
+        return this;
+    }
+    /**
+     * Adds raw text to the summary buffer
+     *
+     * @param {string} text content to add
+     * @param {boolean} [addEOL=false] (optional) append an EOL to the raw text (default: false)
+     *
+     * @returns {Summary} summary instance
+     */
+    addRaw(text, addEOL = false) {
+        this._buffer += text;
+        return addEOL ? this.addEOL() : this;
+    }
+    /**
+     * Adds the operating system-specific end-of-line marker to the buffer
+     *
+     * @returns {Summary} summary instance
+     */
+    addEOL() {
+        return this.addRaw(external_os_.EOL);
+    }
+    /**
+     * Adds an HTML codeblock to the summary buffer
+     *
+     * @param {string} code content to render within fenced code block
+     * @param {string} lang (optional) language to syntax highlight code
+     *
+     * @returns {Summary} summary instance
+     */
+    addCodeBlock(code, lang) {
+        const attrs = Object.assign({}, (lang && { lang }));
+        const element = this.wrap('pre', this.wrap('code', code), attrs);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML list to the summary buffer
+     *
+     * @param {string[]} items list of items to render
+     * @param {boolean} [ordered=false] (optional) if the rendered list should be ordered or not (default: false)
+     *
+     * @returns {Summary} summary instance
+     */
+    addList(items, ordered = false) {
+        const tag = ordered ? 'ol' : 'ul';
+        const listItems = items.map(item => this.wrap('li', item)).join('');
+        const element = this.wrap(tag, listItems);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML table to the summary buffer
+     *
+     * @param {SummaryTableCell[]} rows table rows
+     *
+     * @returns {Summary} summary instance
+     */
+    addTable(rows) {
+        const tableBody = rows
+            .map(row => {
+            const cells = row
+                .map(cell => {
+                if (typeof cell === 'string') {
+                    return this.wrap('td', cell);
+                }
+                const { header, data, colspan, rowspan } = cell;
+                const tag = header ? 'th' : 'td';
+                const attrs = Object.assign(Object.assign({}, (colspan && { colspan })), (rowspan && { rowspan }));
+                return this.wrap(tag, data, attrs);
+            })
+                .join('');
+            return this.wrap('tr', cells);
+        })
+            .join('');
+        const element = this.wrap('table', tableBody);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds a collapsable HTML details element to the summary buffer
+     *
+     * @param {string} label text for the closed state
+     * @param {string} content collapsable content
+     *
+     * @returns {Summary} summary instance
+     */
+    addDetails(label, content) {
+        const element = this.wrap('details', this.wrap('summary', label) + content);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML image tag to the summary buffer
+     *
+     * @param {string} src path to the image you to embed
+     * @param {string} alt text description of the image
+     * @param {SummaryImageOptions} options (optional) addition image attributes
+     *
+     * @returns {Summary} summary instance
+     */
+    addImage(src, alt, options) {
+        const { width, height } = options || {};
+        const attrs = Object.assign(Object.assign({}, (width && { width })), (height && { height }));
+        const element = this.wrap('img', null, Object.assign({ src, alt }, attrs));
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML section heading element
+     *
+     * @param {string} text heading text
+     * @param {number | string} [level=1] (optional) the heading level, default: 1
+     *
+     * @returns {Summary} summary instance
+     */
+    addHeading(text, level) {
+        const tag = `h${level}`;
+        const allowedTag = ['h1', 'h2', 'h3', 'h4', 'h5', 'h6'].includes(tag)
+            ? tag
+            : 'h1';
+        const element = this.wrap(allowedTag, text);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML thematic break (<hr>) to the summary buffer
+     *
+     * @returns {Summary} summary instance
+     */
+    addSeparator() {
+        const element = this.wrap('hr', null);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML line break (<br>) to the summary buffer
+     *
+     * @returns {Summary} summary instance
+     */
+    addBreak() {
+        const element = this.wrap('br', null);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML blockquote to the summary buffer
+     *
+     * @param {string} text quote text
+     * @param {string} cite (optional) citation url
+     *
+     * @returns {Summary} summary instance
+     */
+    addQuote(text, cite) {
+        const attrs = Object.assign({}, (cite && { cite }));
+        const element = this.wrap('blockquote', text, attrs);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML anchor tag to the summary buffer
+     *
+     * @param {string} text link text/content
+     * @param {string} href hyperlink
+     *
+     * @returns {Summary} summary instance
+     */
+    addLink(text, href) {
+        const element = this.wrap('a', text, { href });
+        return this.addRaw(element).addEOL();
+    }
+}
+const _summary = new Summary();
+/**
+ * @deprecated use `core.summary`
+ */
+const markdownSummary = (/* unused pure expression or super */ null && (_summary));
+const summary = _summary;
+//# sourceMappingURL=summary.js.map
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/path-utils.js
+
+/**
+ * toPosixPath converts the given path to the posix form. On Windows, \\ will be
+ * replaced with /.
+ *
+ * @param pth. Path to transform.
+ * @return string Posix path.
+ */
+function toPosixPath(pth) {
+    return pth.replace(/[\\]/g, '/');
+}
+/**
+ * toWin32Path converts the given path to the win32 form. On Linux, / will be
+ * replaced with \\.
+ *
+ * @param pth. Path to transform.
+ * @return string Win32 path.
+ */
+function toWin32Path(pth) {
+    return pth.replace(/[/]/g, '\\');
+}
+/**
+ * toPlatformPath converts the given path to a platform-specific path. It does
+ * this by replacing instances of / and \ with the platform-specific path
+ * separator.
+ *
+ * @param pth The path to platformize.
+ * @return string The platform-specific path.
+ */
+function toPlatformPath(pth) {
+    return pth.replace(/[/\\]/g, path.sep);
+}
+//# sourceMappingURL=path-utils.js.map
+;// CONCATENATED MODULE: external "string_decoder"
+const external_string_decoder_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("string_decoder");
+;// CONCATENATED MODULE: external "events"
+const external_events_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("events");
+;// CONCATENATED MODULE: external "child_process"
+const external_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("child_process");
+;// CONCATENATED MODULE: external "assert"
+const external_assert_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("assert");
+;// CONCATENATED MODULE: ./node_modules/@actions/io/lib/io-util.js
+var io_util_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+const { chmod, copyFile, lstat, mkdir, open: io_util_open, readdir, rename, rm, rmdir, stat, symlink, unlink } = external_fs_.promises;
+// export const {open} = 'fs'
+const IS_WINDOWS = process.platform === 'win32';
+/**
+ * Custom implementation of readlink to ensure Windows junctions
+ * maintain trailing backslash for backward compatibility with Node.js < 24
+ *
+ * In Node.js 20, Windows junctions (directory symlinks) always returned paths
+ * with trailing backslashes. Node.js 24 removed this behavior, which breaks
+ * code that relied on this format for path operations.
+ *
+ * This implementation restores the Node 20 behavior by adding a trailing
+ * backslash to all junction results on Windows.
+ */
+function readlink(fsPath) {
+    return io_util_awaiter(this, void 0, void 0, function* () {
+        const result = yield fs.promises.readlink(fsPath);
+        // On Windows, restore Node 20 behavior: add trailing backslash to all results
+        // since junctions on Windows are always directory links
+        if (IS_WINDOWS && !result.endsWith('\\')) {
+            return `${result}\\`;
+        }
+        return result;
+    });
+}
+// See https://github.com/nodejs/node/blob/d0153aee367422d0858105abec186da4dff0a0c5/deps/uv/include/uv/win.h#L691
+const UV_FS_O_EXLOCK = 0x10000000;
+const READONLY = external_fs_.constants.O_RDONLY;
+function exists(fsPath) {
+    return io_util_awaiter(this, void 0, void 0, function* () {
+        try {
+            yield stat(fsPath);
+        }
+        catch (err) {
+            if (err.code === 'ENOENT') {
+                return false;
+            }
+            throw err;
+        }
+        return true;
+    });
+}
+function isDirectory(fsPath_1) {
+    return io_util_awaiter(this, arguments, void 0, function* (fsPath, useStat = false) {
+        const stats = useStat ? yield stat(fsPath) : yield lstat(fsPath);
+        return stats.isDirectory();
+    });
+}
+/**
+ * On OSX/Linux, true if path starts with '/'. On Windows, true for paths like:
+ * \, \hello, \\hello\share, C:, and C:\hello (and corresponding alternate separator cases).
+ */
+function isRooted(p) {
+    p = normalizeSeparators(p);
+    if (!p) {
+        throw new Error('isRooted() parameter "p" cannot be empty');
+    }
+    if (IS_WINDOWS) {
+        return (p.startsWith('\\') || /^[A-Z]:/i.test(p) // e.g. \ or \hello or \\hello
+        ); // e.g. C: or C:\hello
+    }
+    return p.startsWith('/');
+}
+/**
+ * Best effort attempt to determine whether a file exists and is executable.
+ * @param filePath    file path to check
+ * @param extensions  additional file extensions to try
+ * @return if file exists and is executable, returns the file path. otherwise empty string.
+ */
+function tryGetExecutablePath(filePath, extensions) {
+    return io_util_awaiter(this, void 0, void 0, function* () {
+        let stats = undefined;
+        try {
+            // test file exists
+            stats = yield stat(filePath);
+        }
+        catch (err) {
+            if (err.code !== 'ENOENT') {
+                // eslint-disable-next-line no-console
+                console.log(`Unexpected error attempting to determine if executable file exists '${filePath}': ${err}`);
+            }
+        }
+        if (stats && stats.isFile()) {
+            if (IS_WINDOWS) {
+                // on Windows, test for valid extension
+                const upperExt = external_path_.extname(filePath).toUpperCase();
+                if (extensions.some(validExt => validExt.toUpperCase() === upperExt)) {
+                    return filePath;
+                }
+            }
+            else {
+                if (isUnixExecutable(stats)) {
+                    return filePath;
+                }
+            }
+        }
+        // try each extension
+        const originalFilePath = filePath;
+        for (const extension of extensions) {
+            filePath = originalFilePath + extension;
+            stats = undefined;
+            try {
+                stats = yield stat(filePath);
+            }
+            catch (err) {
+                if (err.code !== 'ENOENT') {
+                    // eslint-disable-next-line no-console
+                    console.log(`Unexpected error attempting to determine if executable file exists '${filePath}': ${err}`);
+                }
+            }
+            if (stats && stats.isFile()) {
+                if (IS_WINDOWS) {
+                    // preserve the case of the actual file (since an extension was appended)
+                    try {
+                        const directory = external_path_.dirname(filePath);
+                        const upperName = external_path_.basename(filePath).toUpperCase();
+                        for (const actualName of yield readdir(directory)) {
+                            if (upperName === actualName.toUpperCase()) {
+                                filePath = external_path_.join(directory, actualName);
+                                break;
+                            }
+                        }
+                    }
+                    catch (err) {
+                        // eslint-disable-next-line no-console
+                        console.log(`Unexpected error attempting to determine the actual case of the file '${filePath}': ${err}`);
+                    }
+                    return filePath;
+                }
+                else {
+                    if (isUnixExecutable(stats)) {
+                        return filePath;
+                    }
+                }
+            }
+        }
+        return '';
+    });
+}
+function normalizeSeparators(p) {
+    p = p || '';
+    if (IS_WINDOWS) {
+        // convert slashes on Windows
+        p = p.replace(/\//g, '\\');
+        // remove redundant slashes
+        return p.replace(/\\\\+/g, '\\');
+    }
+    // remove redundant slashes
+    return p.replace(/\/\/+/g, '/');
+}
+// on Mac/Linux, test the execute bit
+//     R   W  X  R  W X R W X
+//   256 128 64 32 16 8 4 2 1
+function isUnixExecutable(stats) {
+    return ((stats.mode & 1) > 0 ||
+        ((stats.mode & 8) > 0 &&
+            process.getgid !== undefined &&
+            stats.gid === process.getgid()) ||
+        ((stats.mode & 64) > 0 &&
+            process.getuid !== undefined &&
+            stats.uid === process.getuid()));
+}
+// Get the path of cmd.exe in windows
+function getCmdPath() {
+    var _a;
+    return (_a = process.env['COMSPEC']) !== null && _a !== void 0 ? _a : `cmd.exe`;
+}
+//# sourceMappingURL=io-util.js.map
+;// CONCATENATED MODULE: ./node_modules/@actions/io/lib/io.js
+var io_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+
+/**
+ * Copies a file or folder.
+ * Based off of shelljs - https://github.com/shelljs/shelljs/blob/9237f66c52e5daa40458f94f9565e18e8132f5a6/src/cp.js
+ *
+ * @param     source    source path
+ * @param     dest      destination path
+ * @param     options   optional. See CopyOptions.
+ */
+function io_cp(source_1, dest_1) {
+    return io_awaiter(this, arguments, void 0, function* (source, dest, options = {}) {
+        const { force, recursive, copySourceDirectory } = readCopyOptions(options);
+        const destStat = (yield ioUtil.exists(dest)) ? yield ioUtil.stat(dest) : null;
+        // Dest is an existing file, but not forcing
+        if (destStat && destStat.isFile() && !force) {
+            return;
+        }
+        // If dest is an existing directory, should copy inside.
+        const newDest = destStat && destStat.isDirectory() && copySourceDirectory
+            ? path.join(dest, path.basename(source))
+            : dest;
+        if (!(yield ioUtil.exists(source))) {
+            throw new Error(`no such file or directory: ${source}`);
+        }
+        const sourceStat = yield ioUtil.stat(source);
+        if (sourceStat.isDirectory()) {
+            if (!recursive) {
+                throw new Error(`Failed to copy. ${source} is a directory, but tried to copy without recursive flag.`);
+            }
+            else {
+                yield cpDirRecursive(source, newDest, 0, force);
+            }
+        }
+        else {
+            if (path.relative(source, newDest) === '') {
+                // a file cannot be copied to itself
+                throw new Error(`'${newDest}' and '${source}' are the same file`);
+            }
+            yield io_copyFile(source, newDest, force);
+        }
+    });
+}
+/**
+ * Moves a path.
+ *
+ * @param     source    source path
+ * @param     dest      destination path
+ * @param     options   optional. See MoveOptions.
+ */
+function mv(source_1, dest_1) {
+    return io_awaiter(this, arguments, void 0, function* (source, dest, options = {}) {
+        if (yield ioUtil.exists(dest)) {
+            let destExists = true;
+            if (yield ioUtil.isDirectory(dest)) {
+                // If dest is directory copy src into dest
+                dest = path.join(dest, path.basename(source));
+                destExists = yield ioUtil.exists(dest);
+            }
+            if (destExists) {
+                if (options.force == null || options.force) {
+                    yield rmRF(dest);
+                }
+                else {
+                    throw new Error('Destination already exists');
+                }
+            }
+        }
+        yield mkdirP(path.dirname(dest));
+        yield ioUtil.rename(source, dest);
+    });
+}
+/**
+ * Remove a path recursively with force
+ *
+ * @param inputPath path to remove
+ */
+function rmRF(inputPath) {
+    return io_awaiter(this, void 0, void 0, function* () {
+        if (ioUtil.IS_WINDOWS) {
+            // Check for invalid characters
+            // https://docs.microsoft.com/en-us/windows/win32/fileio/naming-a-file
+            if (/[*"<>|]/.test(inputPath)) {
+                throw new Error('File path must not contain `*`, `"`, `<`, `>` or `|` on Windows');
+            }
+        }
+        try {
+            // note if path does not exist, error is silent
+            yield ioUtil.rm(inputPath, {
+                force: true,
+                maxRetries: 3,
+                recursive: true,
+                retryDelay: 300
+            });
+        }
+        catch (err) {
+            throw new Error(`File was unable to be removed ${err}`);
+        }
+    });
+}
+/**
+ * Make a directory.  Creates the full path with folders in between
+ * Will throw if it fails
+ *
+ * @param   fsPath        path to create
+ * @returns Promise<void>
+ */
+function mkdirP(fsPath) {
+    return io_awaiter(this, void 0, void 0, function* () {
+        ok(fsPath, 'a path argument must be provided');
+        yield ioUtil.mkdir(fsPath, { recursive: true });
+    });
+}
+/**
+ * Returns path of a tool had the tool actually been invoked.  Resolves via paths.
+ * If you check and the tool does not exist, it will throw.
+ *
+ * @param     tool              name of the tool
+ * @param     check             whether to check if tool exists
+ * @returns   Promise<string>   path to tool
+ */
+function which(tool, check) {
+    return io_awaiter(this, void 0, void 0, function* () {
+        if (!tool) {
+            throw new Error("parameter 'tool' is required");
+        }
+        // recursive when check=true
+        if (check) {
+            const result = yield which(tool, false);
+            if (!result) {
+                if (IS_WINDOWS) {
+                    throw new Error(`Unable to locate executable file: ${tool}. Please verify either the file path exists or the file can be found within a directory specified by the PATH environment variable. Also verify the file has a valid extension for an executable file.`);
+                }
+                else {
+                    throw new Error(`Unable to locate executable file: ${tool}. Please verify either the file path exists or the file can be found within a directory specified by the PATH environment variable. Also check the file mode to verify the file is executable.`);
+                }
+            }
+            return result;
+        }
+        const matches = yield findInPath(tool);
+        if (matches && matches.length > 0) {
+            return matches[0];
+        }
+        return '';
+    });
+}
+/**
+ * Returns a list of all occurrences of the given tool on the system path.
+ *
+ * @returns   Promise<string[]>  the paths of the tool
+ */
+function findInPath(tool) {
+    return io_awaiter(this, void 0, void 0, function* () {
+        if (!tool) {
+            throw new Error("parameter 'tool' is required");
+        }
+        // build the list of extensions to try
+        const extensions = [];
+        if (IS_WINDOWS && process.env['PATHEXT']) {
+            for (const extension of process.env['PATHEXT'].split(external_path_.delimiter)) {
+                if (extension) {
+                    extensions.push(extension);
+                }
+            }
+        }
+        // if it's rooted, return it if exists. otherwise return empty.
+        if (isRooted(tool)) {
+            const filePath = yield tryGetExecutablePath(tool, extensions);
+            if (filePath) {
+                return [filePath];
+            }
+            return [];
+        }
+        // if any path separators, return empty
+        if (tool.includes(external_path_.sep)) {
+            return [];
+        }
+        // build the list of directories
+        //
+        // Note, technically "where" checks the current directory on Windows. From a toolkit perspective,
+        // it feels like we should not do this. Checking the current directory seems like more of a use
+        // case of a shell, and the which() function exposed by the toolkit should strive for consistency
+        // across platforms.
+        const directories = [];
+        if (process.env.PATH) {
+            for (const p of process.env.PATH.split(external_path_.delimiter)) {
+                if (p) {
+                    directories.push(p);
+                }
+            }
+        }
+        // find all matches
+        const matches = [];
+        for (const directory of directories) {
+            const filePath = yield tryGetExecutablePath(external_path_.join(directory, tool), extensions);
+            if (filePath) {
+                matches.push(filePath);
+            }
+        }
+        return matches;
+    });
+}
+function readCopyOptions(options) {
+    const force = options.force == null ? true : options.force;
+    const recursive = Boolean(options.recursive);
+    const copySourceDirectory = options.copySourceDirectory == null
+        ? true
+        : Boolean(options.copySourceDirectory);
+    return { force, recursive, copySourceDirectory };
+}
+function cpDirRecursive(sourceDir, destDir, currentDepth, force) {
+    return io_awaiter(this, void 0, void 0, function* () {
+        // Ensure there is not a run away recursive copy
+        if (currentDepth >= 255)
+            return;
+        currentDepth++;
+        yield mkdirP(destDir);
+        const files = yield ioUtil.readdir(sourceDir);
+        for (const fileName of files) {
+            const srcFile = `${sourceDir}/${fileName}`;
+            const destFile = `${destDir}/${fileName}`;
+            const srcFileStat = yield ioUtil.lstat(srcFile);
+            if (srcFileStat.isDirectory()) {
+                // Recurse
+                yield cpDirRecursive(srcFile, destFile, currentDepth, force);
+            }
+            else {
+                yield io_copyFile(srcFile, destFile, force);
+            }
+        }
+        // Change the mode for the newly created directory
+        yield ioUtil.chmod(destDir, (yield ioUtil.stat(sourceDir)).mode);
+    });
+}
+// Buffered file copy
+function io_copyFile(srcFile, destFile, force) {
+    return io_awaiter(this, void 0, void 0, function* () {
+        if ((yield ioUtil.lstat(srcFile)).isSymbolicLink()) {
+            // unlink/re-link it
+            try {
+                yield ioUtil.lstat(destFile);
+                yield ioUtil.unlink(destFile);
+            }
+            catch (e) {
+                // Try to override file permission
+                if (e.code === 'EPERM') {
+                    yield ioUtil.chmod(destFile, '0666');
+                    yield ioUtil.unlink(destFile);
+                }
+                // other errors = it doesn't exist, no work to do
+            }
+            // Copy over symlink
+            const symlinkFull = yield ioUtil.readlink(srcFile);
+            yield ioUtil.symlink(symlinkFull, destFile, ioUtil.IS_WINDOWS ? 'junction' : null);
+        }
+        else if (!(yield ioUtil.exists(destFile)) || force) {
+            yield ioUtil.copyFile(srcFile, destFile);
+        }
+    });
+}
+//# sourceMappingURL=io.js.map
+;// CONCATENATED MODULE: external "timers"
+const external_timers_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("timers");
+;// CONCATENATED MODULE: ./node_modules/@actions/exec/lib/toolrunner.js
+var toolrunner_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+
+
+
+
+
+/* eslint-disable @typescript-eslint/unbound-method */
+const toolrunner_IS_WINDOWS = process.platform === 'win32';
+/*
+ * Class for running command line tools. Handles quoting and arg parsing in a platform agnostic way.
+ */
+class ToolRunner extends external_events_namespaceObject.EventEmitter {
+    constructor(toolPath, args, options) {
+        super();
+        if (!toolPath) {
+            throw new Error("Parameter 'toolPath' cannot be null or empty.");
+        }
+        this.toolPath = toolPath;
+        this.args = args || [];
+        this.options = options || {};
+    }
+    _debug(message) {
+        if (this.options.listeners && this.options.listeners.debug) {
+            this.options.listeners.debug(message);
+        }
+    }
+    _getCommandString(options, noPrefix) {
+        const toolPath = this._getSpawnFileName();
+        const args = this._getSpawnArgs(options);
+        let cmd = noPrefix ? '' : '[command]'; // omit prefix when piped to a second tool
+        if (toolrunner_IS_WINDOWS) {
+            // Windows + cmd file
+            if (this._isCmdFile()) {
+                cmd += toolPath;
+                for (const a of args) {
+                    cmd += ` ${a}`;
+                }
+            }
+            // Windows + verbatim
+            else if (options.windowsVerbatimArguments) {
+                cmd += `"${toolPath}"`;
+                for (const a of args) {
+                    cmd += ` ${a}`;
+                }
+            }
+            // Windows (regular)
+            else {
+                cmd += this._windowsQuoteCmdArg(toolPath);
+                for (const a of args) {
+                    cmd += ` ${this._windowsQuoteCmdArg(a)}`;
+                }
+            }
+        }
+        else {
+            // OSX/Linux - this can likely be improved with some form of quoting.
+            // creating processes on Unix is fundamentally different than Windows.
+            // on Unix, execvp() takes an arg array.
+            cmd += toolPath;
+            for (const a of args) {
+                cmd += ` ${a}`;
+            }
+        }
+        return cmd;
+    }
+    _processLineBuffer(data, strBuffer, onLine) {
+        try {
+            let s = strBuffer + data.toString();
+            let n = s.indexOf(external_os_.EOL);
+            while (n > -1) {
+                const line = s.substring(0, n);
+                onLine(line);
+                // the rest of the string ...
+                s = s.substring(n + external_os_.EOL.length);
+                n = s.indexOf(external_os_.EOL);
+            }
+            return s;
+        }
+        catch (err) {
+            // streaming lines to console is best effort.  Don't fail a build.
+            this._debug(`error processing line. Failed with error ${err}`);
+            return '';
+        }
+    }
+    _getSpawnFileName() {
+        if (toolrunner_IS_WINDOWS) {
+            if (this._isCmdFile()) {
+                return process.env['COMSPEC'] || 'cmd.exe';
+            }
+        }
+        return this.toolPath;
+    }
+    _getSpawnArgs(options) {
+        if (toolrunner_IS_WINDOWS) {
+            if (this._isCmdFile()) {
+                let argline = `/D /S /C "${this._windowsQuoteCmdArg(this.toolPath)}`;
+                for (const a of this.args) {
+                    argline += ' ';
+                    argline += options.windowsVerbatimArguments
+                        ? a
+                        : this._windowsQuoteCmdArg(a);
+                }
+                argline += '"';
+                return [argline];
+            }
+        }
+        return this.args;
+    }
+    _endsWith(str, end) {
+        return str.endsWith(end);
+    }
+    _isCmdFile() {
+        const upperToolPath = this.toolPath.toUpperCase();
+        return (this._endsWith(upperToolPath, '.CMD') ||
+            this._endsWith(upperToolPath, '.BAT'));
+    }
+    _windowsQuoteCmdArg(arg) {
+        // for .exe, apply the normal quoting rules that libuv applies
+        if (!this._isCmdFile()) {
+            return this._uvQuoteCmdArg(arg);
+        }
+        // otherwise apply quoting rules specific to the cmd.exe command line parser.
+        // the libuv rules are generic and are not designed specifically for cmd.exe
+        // command line parser.
+        //
+        // for a detailed description of the cmd.exe command line parser, refer to
+        // http://stackoverflow.com/questions/4094699/how-does-the-windows-command-interpreter-cmd-exe-parse-scripts/7970912#7970912
+        // need quotes for empty arg
+        if (!arg) {
+            return '""';
+        }
+        // determine whether the arg needs to be quoted
+        const cmdSpecialChars = [
+            ' ',
+            '\t',
+            '&',
+            '(',
+            ')',
+            '[',
+            ']',
+            '{',
+            '}',
+            '^',
+            '=',
+            ';',
+            '!',
+            "'",
+            '+',
+            ',',
+            '`',
+            '~',
+            '|',
+            '<',
+            '>',
+            '"'
+        ];
+        let needsQuotes = false;
+        for (const char of arg) {
+            if (cmdSpecialChars.some(x => x === char)) {
+                needsQuotes = true;
+                break;
+            }
+        }
+        // short-circuit if quotes not needed
+        if (!needsQuotes) {
+            return arg;
+        }
+        // the following quoting rules are very similar to the rules that by libuv applies.
+        //
+        // 1) wrap the string in quotes
+        //
+        // 2) double-up quotes - i.e. " => ""
+        //
+        //    this is different from the libuv quoting rules. libuv replaces " with \", which unfortunately
+        //    doesn't work well with a cmd.exe command line.
+        //
+        //    note, replacing " with "" also works well if the arg is passed to a downstream .NET console app.
+        //    for example, the command line:
+        //          foo.exe "myarg:""my val"""
+        //    is parsed by a .NET console app into an arg array:
+        //          [ "myarg:\"my val\"" ]
+        //    which is the same end result when applying libuv quoting rules. although the actual
+        //    command line from libuv quoting rules would look like:
+        //          foo.exe "myarg:\"my val\""
+        //
+        // 3) double-up slashes that precede a quote,
+        //    e.g.  hello \world    => "hello \world"
+        //          hello\"world    => "hello\\""world"
+        //          hello\\"world   => "hello\\\\""world"
+        //          hello world\    => "hello world\\"
+        //
+        //    technically this is not required for a cmd.exe command line, or the batch argument parser.
+        //    the reasons for including this as a .cmd quoting rule are:
+        //
+        //    a) this is optimized for the scenario where the argument is passed from the .cmd file to an
+        //       external program. many programs (e.g. .NET console apps) rely on the slash-doubling rule.
+        //
+        //    b) it's what we've been doing previously (by deferring to node default behavior) and we
+        //       haven't heard any complaints about that aspect.
+        //
+        // note, a weakness of the quoting rules chosen here, is that % is not escaped. in fact, % cannot be
+        // escaped when used on the command line directly - even though within a .cmd file % can be escaped
+        // by using %%.
+        //
+        // the saving grace is, on the command line, %var% is left as-is if var is not defined. this contrasts
+        // the line parsing rules within a .cmd file, where if var is not defined it is replaced with nothing.
+        //
+        // one option that was explored was replacing % with ^% - i.e. %var% => ^%var^%. this hack would
+        // often work, since it is unlikely that var^ would exist, and the ^ character is removed when the
+        // variable is used. the problem, however, is that ^ is not removed when %* is used to pass the args
+        // to an external program.
+        //
+        // an unexplored potential solution for the % escaping problem, is to create a wrapper .cmd file.
+        // % can be escaped within a .cmd file.
+        let reverse = '"';
+        let quoteHit = true;
+        for (let i = arg.length; i > 0; i--) {
+            // walk the string in reverse
+            reverse += arg[i - 1];
+            if (quoteHit && arg[i - 1] === '\\') {
+                reverse += '\\'; // double the slash
+            }
+            else if (arg[i - 1] === '"') {
+                quoteHit = true;
+                reverse += '"'; // double the quote
+            }
+            else {
+                quoteHit = false;
+            }
+        }
+        reverse += '"';
+        return reverse.split('').reverse().join('');
+    }
+    _uvQuoteCmdArg(arg) {
+        // Tool runner wraps child_process.spawn() and needs to apply the same quoting as
+        // Node in certain cases where the undocumented spawn option windowsVerbatimArguments
+        // is used.
+        //
+        // Since this function is a port of quote_cmd_arg from Node 4.x (technically, lib UV,
+        // see https://github.com/nodejs/node/blob/v4.x/deps/uv/src/win/process.c for details),
+        // pasting copyright notice from Node within this function:
+        //
+        //      Copyright Joyent, Inc. and other Node contributors. All rights reserved.
+        //
+        //      Permission is hereby granted, free of charge, to any person obtaining a copy
+        //      of this software and associated documentation files (the "Software"), to
+        //      deal in the Software without restriction, including without limitation the
+        //      rights to use, copy, modify, merge, publish, distribute, sublicense, and/or
+        //      sell copies of the Software, and to permit persons to whom the Software is
+        //      furnished to do so, subject to the following conditions:
+        //
+        //      The above copyright notice and this permission notice shall be included in
+        //      all copies or substantial portions of the Software.
+        //
+        //      THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+        //      IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+        //      FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+        //      AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+        //      LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING
+        //      FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS
+        //      IN THE SOFTWARE.
+        if (!arg) {
+            // Need double quotation for empty argument
+            return '""';
+        }
+        if (!arg.includes(' ') && !arg.includes('\t') && !arg.includes('"')) {
+            // No quotation needed
+            return arg;
+        }
+        if (!arg.includes('"') && !arg.includes('\\')) {
+            // No embedded double quotes or backslashes, so I can just wrap
+            // quote marks around the whole thing.
+            return `"${arg}"`;
+        }
+        // Expected input/output:
+        //   input : hello"world
+        //   output: "hello\"world"
+        //   input : hello""world
+        //   output: "hello\"\"world"
+        //   input : hello\world
+        //   output: hello\world
+        //   input : hello\\world
+        //   output: hello\\world
+        //   input : hello\"world
+        //   output: "hello\\\"world"
+        //   input : hello\\"world
+        //   output: "hello\\\\\"world"
+        //   input : hello world\
+        //   output: "hello world\\" - note the comment in libuv actually reads "hello world\"
+        //                             but it appears the comment is wrong, it should be "hello world\\"
+        let reverse = '"';
+        let quoteHit = true;
+        for (let i = arg.length; i > 0; i--) {
+            // walk the string in reverse
+            reverse += arg[i - 1];
+            if (quoteHit && arg[i - 1] === '\\') {
+                reverse += '\\';
+            }
+            else if (arg[i - 1] === '"') {
+                quoteHit = true;
+                reverse += '\\';
+            }
+            else {
+                quoteHit = false;
+            }
+        }
+        reverse += '"';
+        return reverse.split('').reverse().join('');
+    }
+    _cloneExecOptions(options) {
+        options = options || {};
+        const result = {
+            cwd: options.cwd || process.cwd(),
+            env: options.env || process.env,
+            silent: options.silent || false,
+            windowsVerbatimArguments: options.windowsVerbatimArguments || false,
+            failOnStdErr: options.failOnStdErr || false,
+            ignoreReturnCode: options.ignoreReturnCode || false,
+            delay: options.delay || 10000
+        };
+        result.outStream = options.outStream || process.stdout;
+        result.errStream = options.errStream || process.stderr;
+        return result;
+    }
+    _getSpawnOptions(options, toolPath) {
+        options = options || {};
+        const result = {};
+        result.cwd = options.cwd;
+        result.env = options.env;
+        result['windowsVerbatimArguments'] =
+            options.windowsVerbatimArguments || this._isCmdFile();
+        if (options.windowsVerbatimArguments) {
+            result.argv0 = `"${toolPath}"`;
+        }
+        return result;
+    }
+    /**
+     * Exec a tool.
+     * Output will be streamed to the live console.
+     * Returns promise with return code
+     *
+     * @param     tool     path to tool to exec
+     * @param     options  optional exec options.  See ExecOptions
+     * @returns   number
+     */
+    exec() {
+        return toolrunner_awaiter(this, void 0, void 0, function* () {
+            // root the tool path if it is unrooted and contains relative pathing
+            if (!isRooted(this.toolPath) &&
+                (this.toolPath.includes('/') ||
+                    (toolrunner_IS_WINDOWS && this.toolPath.includes('\\')))) {
+                // prefer options.cwd if it is specified, however options.cwd may also need to be rooted
+                this.toolPath = external_path_.resolve(process.cwd(), this.options.cwd || process.cwd(), this.toolPath);
+            }
+            // if the tool is only a file name, then resolve it from the PATH
+            // otherwise verify it exists (add extension on Windows if necessary)
+            this.toolPath = yield which(this.toolPath, true);
+            return new Promise((resolve, reject) => toolrunner_awaiter(this, void 0, void 0, function* () {
+                this._debug(`exec tool: ${this.toolPath}`);
+                this._debug('arguments:');
+                for (const arg of this.args) {
+                    this._debug(`   ${arg}`);
+                }
+                const optionsNonNull = this._cloneExecOptions(this.options);
+                if (!optionsNonNull.silent && optionsNonNull.outStream) {
+                    optionsNonNull.outStream.write(this._getCommandString(optionsNonNull) + external_os_.EOL);
+                }
+                const state = new ExecState(optionsNonNull, this.toolPath);
+                state.on('debug', (message) => {
+                    this._debug(message);
+                });
+                if (this.options.cwd && !(yield exists(this.options.cwd))) {
+                    return reject(new Error(`The cwd: ${this.options.cwd} does not exist!`));
+                }
+                const fileName = this._getSpawnFileName();
+                const cp = external_child_process_namespaceObject.spawn(fileName, this._getSpawnArgs(optionsNonNull), this._getSpawnOptions(this.options, fileName));
+                let stdbuffer = '';
+                if (cp.stdout) {
+                    cp.stdout.on('data', (data) => {
+                        if (this.options.listeners && this.options.listeners.stdout) {
+                            this.options.listeners.stdout(data);
+                        }
+                        if (!optionsNonNull.silent && optionsNonNull.outStream) {
+                            optionsNonNull.outStream.write(data);
+                        }
+                        stdbuffer = this._processLineBuffer(data, stdbuffer, (line) => {
+                            if (this.options.listeners && this.options.listeners.stdline) {
+                                this.options.listeners.stdline(line);
+                            }
+                        });
+                    });
+                }
+                let errbuffer = '';
+                if (cp.stderr) {
+                    cp.stderr.on('data', (data) => {
+                        state.processStderr = true;
+                        if (this.options.listeners && this.options.listeners.stderr) {
+                            this.options.listeners.stderr(data);
+                        }
+                        if (!optionsNonNull.silent &&
+                            optionsNonNull.errStream &&
+                            optionsNonNull.outStream) {
+                            const s = optionsNonNull.failOnStdErr
+                                ? optionsNonNull.errStream
+                                : optionsNonNull.outStream;
+                            s.write(data);
+                        }
+                        errbuffer = this._processLineBuffer(data, errbuffer, (line) => {
+                            if (this.options.listeners && this.options.listeners.errline) {
+                                this.options.listeners.errline(line);
+                            }
+                        });
+                    });
+                }
+                cp.on('error', (err) => {
+                    state.processError = err.message;
+                    state.processExited = true;
+                    state.processClosed = true;
+                    state.CheckComplete();
+                });
+                cp.on('exit', (code) => {
+                    state.processExitCode = code;
+                    state.processExited = true;
+                    this._debug(`Exit code ${code} received from tool '${this.toolPath}'`);
+                    state.CheckComplete();
+                });
+                cp.on('close', (code) => {
+                    state.processExitCode = code;
+                    state.processExited = true;
+                    state.processClosed = true;
+                    this._debug(`STDIO streams have closed for tool '${this.toolPath}'`);
+                    state.CheckComplete();
+                });
+                state.on('done', (error, exitCode) => {
+                    if (stdbuffer.length > 0) {
+                        this.emit('stdline', stdbuffer);
+                    }
+                    if (errbuffer.length > 0) {
+                        this.emit('errline', errbuffer);
+                    }
+                    cp.removeAllListeners();
+                    if (error) {
+                        reject(error);
+                    }
+                    else {
+                        resolve(exitCode);
+                    }
+                });
+                if (this.options.input) {
+                    if (!cp.stdin) {
+                        throw new Error('child process missing stdin');
+                    }
+                    cp.stdin.end(this.options.input);
+                }
+            }));
+        });
+    }
+}
+/**
+ * Convert an arg string to an array of args. Handles escaping
+ *
+ * @param    argString   string of arguments
+ * @returns  string[]    array of arguments
+ */
+function argStringToArray(argString) {
+    const args = [];
+    let inQuotes = false;
+    let escaped = false;
+    let arg = '';
+    function append(c) {
+        // we only escape double quotes.
+        if (escaped && c !== '"') {
+            arg += '\\';
+        }
+        arg += c;
+        escaped = false;
+    }
+    for (let i = 0; i < argString.length; i++) {
+        const c = argString.charAt(i);
+        if (c === '"') {
+            if (!escaped) {
+                inQuotes = !inQuotes;
+            }
+            else {
+                append(c);
+            }
+            continue;
+        }
+        if (c === '\\' && escaped) {
+            append(c);
+            continue;
+        }
+        if (c === '\\' && inQuotes) {
+            escaped = true;
+            continue;
+        }
+        if (c === ' ' && !inQuotes) {
+            if (arg.length > 0) {
+                args.push(arg);
+                arg = '';
+            }
+            continue;
+        }
+        append(c);
+    }
+    if (arg.length > 0) {
+        args.push(arg.trim());
+    }
+    return args;
+}
+class ExecState extends external_events_namespaceObject.EventEmitter {
+    constructor(options, toolPath) {
+        super();
+        this.processClosed = false; // tracks whether the process has exited and stdio is closed
+        this.processError = '';
+        this.processExitCode = 0;
+        this.processExited = false; // tracks whether the process has exited
+        this.processStderr = false; // tracks whether stderr was written to
+        this.delay = 10000; // 10 seconds
+        this.done = false;
+        this.timeout = null;
+        if (!toolPath) {
+            throw new Error('toolPath must not be empty');
+        }
+        this.options = options;
+        this.toolPath = toolPath;
+        if (options.delay) {
+            this.delay = options.delay;
+        }
+    }
+    CheckComplete() {
+        if (this.done) {
+            return;
+        }
+        if (this.processClosed) {
+            this._setResult();
+        }
+        else if (this.processExited) {
+            this.timeout = (0,external_timers_namespaceObject.setTimeout)(ExecState.HandleTimeout, this.delay, this);
+        }
+    }
+    _debug(message) {
+        this.emit('debug', message);
+    }
+    _setResult() {
+        // determine whether there is an error
+        let error;
+        if (this.processExited) {
+            if (this.processError) {
+                error = new Error(`There was an error when attempting to execute the process '${this.toolPath}'. This may indicate the process failed to start. Error: ${this.processError}`);
+            }
+            else if (this.processExitCode !== 0 && !this.options.ignoreReturnCode) {
+                error = new Error(`The process '${this.toolPath}' failed with exit code ${this.processExitCode}`);
+            }
+            else if (this.processStderr && this.options.failOnStdErr) {
+                error = new Error(`The process '${this.toolPath}' failed because one or more lines were written to the STDERR stream`);
+            }
+        }
+        // clear the timeout
+        if (this.timeout) {
+            clearTimeout(this.timeout);
+            this.timeout = null;
+        }
+        this.done = true;
+        this.emit('done', error, this.processExitCode);
+    }
+    static HandleTimeout(state) {
+        if (state.done) {
+            return;
+        }
+        if (!state.processClosed && state.processExited) {
+            const message = `The STDIO streams did not close within ${state.delay / 1000} seconds of the exit event from process '${state.toolPath}'. This may indicate a child process inherited the STDIO streams and has not yet exited.`;
+            state._debug(message);
+        }
+        state._setResult();
+    }
+}
+//# sourceMappingURL=toolrunner.js.map
+;// CONCATENATED MODULE: ./node_modules/@actions/exec/lib/exec.js
+var exec_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+/**
+ * Exec a command.
+ * Output will be streamed to the live console.
+ * Returns promise with return code
+ *
+ * @param     commandLine        command to execute (can include additional args). Must be correctly escaped.
+ * @param     args               optional arguments for tool. Escaping is handled by the lib.
+ * @param     options            optional exec options.  See ExecOptions
+ * @returns   Promise<number>    exit code
+ */
+function exec_exec(commandLine, args, options) {
+    return exec_awaiter(this, void 0, void 0, function* () {
+        const commandArgs = tr.argStringToArray(commandLine);
+        if (commandArgs.length === 0) {
+            throw new Error(`Parameter 'commandLine' cannot be null or empty.`);
+        }
+        // Path to tool to execute should be first arg
+        const toolPath = commandArgs[0];
+        args = commandArgs.slice(1).concat(args || []);
+        const runner = new tr.ToolRunner(toolPath, args, options);
+        return runner.exec();
+    });
+}
+/**
+ * Exec a command and get the output.
+ * Output will be streamed to the live console.
+ * Returns promise with the exit code and collected stdout and stderr
+ *
+ * @param     commandLine           command to execute (can include additional args). Must be correctly escaped.
+ * @param     args                  optional arguments for tool. Escaping is handled by the lib.
+ * @param     options               optional exec options.  See ExecOptions
+ * @returns   Promise<ExecOutput>   exit code, stdout, and stderr
+ */
+function getExecOutput(commandLine, args, options) {
+    return exec_awaiter(this, void 0, void 0, function* () {
+        var _a, _b;
+        let stdout = '';
+        let stderr = '';
+        //Using string decoder covers the case where a mult-byte character is split
+        const stdoutDecoder = new StringDecoder('utf8');
+        const stderrDecoder = new StringDecoder('utf8');
+        const originalStdoutListener = (_a = options === null || options === void 0 ? void 0 : options.listeners) === null || _a === void 0 ? void 0 : _a.stdout;
+        const originalStdErrListener = (_b = options === null || options === void 0 ? void 0 : options.listeners) === null || _b === void 0 ? void 0 : _b.stderr;
+        const stdErrListener = (data) => {
+            stderr += stderrDecoder.write(data);
+            if (originalStdErrListener) {
+                originalStdErrListener(data);
+            }
+        };
+        const stdOutListener = (data) => {
+            stdout += stdoutDecoder.write(data);
+            if (originalStdoutListener) {
+                originalStdoutListener(data);
+            }
+        };
+        const listeners = Object.assign(Object.assign({}, options === null || options === void 0 ? void 0 : options.listeners), { stdout: stdOutListener, stderr: stdErrListener });
+        const exitCode = yield exec_exec(commandLine, args, Object.assign(Object.assign({}, options), { listeners }));
+        //flush any remaining characters
+        stdout += stdoutDecoder.end();
+        stderr += stderrDecoder.end();
+        return {
+            exitCode,
+            stdout,
+            stderr
+        };
+    });
+}
+//# sourceMappingURL=exec.js.map
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/platform.js
+var platform_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+const getWindowsInfo = () => platform_awaiter(void 0, void 0, void 0, function* () {
+    const { stdout: version } = yield exec.getExecOutput('powershell -command "(Get-CimInstance -ClassName Win32_OperatingSystem).Version"', undefined, {
+        silent: true
+    });
+    const { stdout: name } = yield exec.getExecOutput('powershell -command "(Get-CimInstance -ClassName Win32_OperatingSystem).Caption"', undefined, {
+        silent: true
+    });
+    return {
+        name: name.trim(),
+        version: version.trim()
+    };
+});
+const getMacOsInfo = () => platform_awaiter(void 0, void 0, void 0, function* () {
+    var _a, _b, _c, _d;
+    const { stdout } = yield exec.getExecOutput('sw_vers', undefined, {
+        silent: true
+    });
+    const version = (_b = (_a = stdout.match(/ProductVersion:\s*(.+)/)) === null || _a === void 0 ? void 0 : _a[1]) !== null && _b !== void 0 ? _b : '';
+    const name = (_d = (_c = stdout.match(/ProductName:\s*(.+)/)) === null || _c === void 0 ? void 0 : _c[1]) !== null && _d !== void 0 ? _d : '';
+    return {
+        name,
+        version
+    };
+});
+const getLinuxInfo = () => platform_awaiter(void 0, void 0, void 0, function* () {
+    const { stdout } = yield exec.getExecOutput('lsb_release', ['-i', '-r', '-s'], {
+        silent: true
+    });
+    const [name, version] = stdout.trim().split('\n');
+    return {
+        name,
+        version
+    };
+});
+const platform = external_os_.platform();
+const arch = external_os_.arch();
+const isWindows = platform === 'win32';
+const isMacOS = platform === 'darwin';
+const isLinux = platform === 'linux';
+function getDetails() {
+    return platform_awaiter(this, void 0, void 0, function* () {
+        return Object.assign(Object.assign({}, (yield (isWindows
+            ? getWindowsInfo()
+            : isMacOS
+                ? getMacOsInfo()
+                : getLinuxInfo()))), { platform,
+            arch,
+            isWindows,
+            isMacOS,
+            isLinux });
+    });
+}
+//# sourceMappingURL=platform.js.map
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/core.js
+var core_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+
+
+
+
+/**
+ * The code to exit an action
+ */
+var ExitCode;
+(function (ExitCode) {
+    /**
+     * A code indicating that the action was successful
+     */
+    ExitCode[ExitCode["Success"] = 0] = "Success";
+    /**
+     * A code indicating that the action was a failure
+     */
+    ExitCode[ExitCode["Failure"] = 1] = "Failure";
+})(ExitCode || (ExitCode = {}));
+//-----------------------------------------------------------------------
+// Variables
+//-----------------------------------------------------------------------
+/**
+ * Sets env variable for this action and future actions in the job
+ * @param name the name of the variable to set
+ * @param val the value of the variable. Non-string values will be converted to a string via JSON.stringify
+ */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+function exportVariable(name, val) {
+    const convertedVal = toCommandValue(val);
+    process.env[name] = convertedVal;
+    const filePath = process.env['GITHUB_ENV'] || '';
+    if (filePath) {
+        return issueFileCommand('ENV', prepareKeyValueMessage(name, val));
+    }
+    issueCommand('set-env', { name }, convertedVal);
+}
+/**
+ * Registers a secret which will get masked from logs
+ *
+ * @param secret - Value of the secret to be masked
+ * @remarks
+ * This function instructs the Actions runner to mask the specified value in any
+ * logs produced during the workflow run. Once registered, the secret value will
+ * be replaced with asterisks (***) whenever it appears in console output, logs,
+ * or error messages.
+ *
+ * This is useful for protecting sensitive information such as:
+ * - API keys
+ * - Access tokens
+ * - Authentication credentials
+ * - URL parameters containing signatures (SAS tokens)
+ *
+ * Note that masking only affects future logs; any previous appearances of the
+ * secret in logs before calling this function will remain unmasked.
+ *
+ * @example
+ * ```typescript
+ * // Register an API token as a secret
+ * const apiToken = "abc123xyz456";
+ * setSecret(apiToken);
+ *
+ * // Now any logs containing this value will show *** instead
+ * console.log(`Using token: ${apiToken}`); // Outputs: "Using token: ***"
+ * ```
+ */
+function core_setSecret(secret) {
+    command_issueCommand('add-mask', {}, secret);
+}
+/**
+ * Prepends inputPath to the PATH (for this action and future actions)
+ * @param inputPath
+ */
+function addPath(inputPath) {
+    const filePath = process.env['GITHUB_PATH'] || '';
+    if (filePath) {
+        file_command_issueFileCommand('PATH', inputPath);
+    }
+    else {
+        command_issueCommand('add-path', {}, inputPath);
+    }
+    process.env['PATH'] = `${inputPath}${external_path_.delimiter}${process.env['PATH']}`;
+}
+/**
+ * Gets the value of an input.
+ * Unless trimWhitespace is set to false in InputOptions, the value is also trimmed.
+ * Returns an empty string if the value is not defined.
+ *
+ * @param     name     name of the input to get
+ * @param     options  optional. See InputOptions.
+ * @returns   string
+ */
+function getInput(name, options) {
+    const val = process.env[`INPUT_${name.replace(/ /g, '_').toUpperCase()}`] || '';
+    if (options && options.required && !val) {
+        throw new Error(`Input required and not supplied: ${name}`);
+    }
+    if (options && options.trimWhitespace === false) {
+        return val;
+    }
+    return val.trim();
+}
+/**
+ * Gets the values of an multiline input.  Each value is also trimmed.
+ *
+ * @param     name     name of the input to get
+ * @param     options  optional. See InputOptions.
+ * @returns   string[]
+ *
+ */
+function getMultilineInput(name, options) {
+    const inputs = getInput(name, options)
+        .split('\n')
+        .filter(x => x !== '');
+    if (options && options.trimWhitespace === false) {
+        return inputs;
+    }
+    return inputs.map(input => input.trim());
+}
+/**
+ * Gets the input value of the boolean type in the YAML 1.2 "core schema" specification.
+ * Support boolean input list: `true | True | TRUE | false | False | FALSE` .
+ * The return value is also in boolean type.
+ * ref: https://yaml.org/spec/1.2/spec.html#id2804923
+ *
+ * @param     name     name of the input to get
+ * @param     options  optional. See InputOptions.
+ * @returns   boolean
+ */
+function getBooleanInput(name, options) {
+    const trueValue = ['true', 'True', 'TRUE'];
+    const falseValue = ['false', 'False', 'FALSE'];
+    const val = getInput(name, options);
+    if (trueValue.includes(val))
+        return true;
+    if (falseValue.includes(val))
+        return false;
+    throw new TypeError(`Input does not meet YAML 1.2 "Core Schema" specification: ${name}\n` +
+        `Support boolean input list: \`true | True | TRUE | false | False | FALSE\``);
+}
+/**
+ * Sets the value of an output.
+ *
+ * @param     name     name of the output to set
+ * @param     value    value to store. Non-string values will be converted to a string via JSON.stringify
+ */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+function setOutput(name, value) {
+    const filePath = process.env['GITHUB_OUTPUT'] || '';
+    if (filePath) {
+        return file_command_issueFileCommand('OUTPUT', file_command_prepareKeyValueMessage(name, value));
+    }
+    process.stdout.write(external_os_.EOL);
+    command_issueCommand('set-output', { name }, utils_toCommandValue(value));
+}
+/**
+ * Enables or disables the echoing of commands into stdout for the rest of the step.
+ * Echoing is disabled by default if ACTIONS_STEP_DEBUG is not set.
+ *
+ */
+function setCommandEcho(enabled) {
+    issue('echo', enabled ? 'on' : 'off');
+}
+//-----------------------------------------------------------------------
+// Results
+//-----------------------------------------------------------------------
+/**
+ * Sets the action status to failed.
+ * When the action exits it will be with an exit code of 1
+ * @param message add error issue message
+ */
+function setFailed(message) {
+    process.exitCode = ExitCode.Failure;
+    core_error(message);
+}
+//-----------------------------------------------------------------------
+// Logging Commands
+//-----------------------------------------------------------------------
+/**
+ * Gets whether Actions Step Debug is on or not
+ */
+function isDebug() {
+    return process.env['RUNNER_DEBUG'] === '1';
+}
+/**
+ * Writes debug message to user log
+ * @param message debug message
+ */
+function core_debug(message) {
+    command_issueCommand('debug', {}, message);
+}
+/**
+ * Adds an error issue
+ * @param message error issue message. Errors will be converted to string via toString()
+ * @param properties optional properties to add to the annotation.
+ */
+function core_error(message, properties = {}) {
+    command_issueCommand('error', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
+/**
+ * Adds a warning issue
+ * @param message warning issue message. Errors will be converted to string via toString()
+ * @param properties optional properties to add to the annotation.
+ */
+function warning(message, properties = {}) {
+    command_issueCommand('warning', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
+/**
+ * Adds a notice issue
+ * @param message notice issue message. Errors will be converted to string via toString()
+ * @param properties optional properties to add to the annotation.
+ */
+function notice(message, properties = {}) {
+    command_issueCommand('notice', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
+/**
+ * Writes info to log with console.log.
+ * @param message info message
+ */
+function info(message) {
+    process.stdout.write(message + external_os_.EOL);
+}
+/**
+ * Begin an output group.
+ *
+ * Output until the next `groupEnd` will be foldable in this group
+ *
+ * @param name The name of the output group
+ */
+function startGroup(name) {
+    command_issue('group', name);
+}
+/**
+ * End an output group.
+ */
+function endGroup() {
+    command_issue('endgroup');
+}
+/**
+ * Wrap an asynchronous function call in a group.
+ *
+ * Returns the same type as the function itself.
+ *
+ * @param name The name of the group
+ * @param fn The function to wrap in the group
+ */
+function group(name, fn) {
+    return core_awaiter(this, void 0, void 0, function* () {
+        startGroup(name);
+        let result;
+        try {
+            result = yield fn();
+        }
+        finally {
+            endGroup();
+        }
+        return result;
+    });
+}
+//-----------------------------------------------------------------------
+// Wrapper action state
+//-----------------------------------------------------------------------
+/**
+ * Saves state for current action, the state can only be retrieved by this action's post job execution.
+ *
+ * @param     name     name of the state to store
+ * @param     value    value to store. Non-string values will be converted to a string via JSON.stringify
+ */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+function saveState(name, value) {
+    const filePath = process.env['GITHUB_STATE'] || '';
+    if (filePath) {
+        return issueFileCommand('STATE', prepareKeyValueMessage(name, value));
+    }
+    issueCommand('save-state', { name }, toCommandValue(value));
+}
+/**
+ * Gets the value of an state set by this action's main execution.
+ *
+ * @param     name     name of the state to get
+ * @returns   string
+ */
+function getState(name) {
+    return process.env[`STATE_${name}`] || '';
+}
+function getIDToken(aud) {
+    return core_awaiter(this, void 0, void 0, function* () {
+        return yield OidcClient.getIDToken(aud);
+    });
+}
+/**
+ * Summary exports
+ */
+
+/**
+ * @deprecated use core.summary
+ */
+
+/**
+ * Path exports
+ */
+
+/**
+ * Platform utilities exports
+ */
+
+//# sourceMappingURL=core.js.map
+// EXTERNAL MODULE: ./node_modules/semver/index.js
+var node_modules_semver = __nccwpck_require__(2088);
+;// CONCATENATED MODULE: ./node_modules/@actions/tool-cache/lib/manifest.js
+var manifest_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+
+
+
+// Internal object for testability (allows mocking in ESM)
+const _internal = {
+    readLinuxVersionFile() {
+        const lsbReleaseFile = '/etc/lsb-release';
+        const osReleaseFile = '/etc/os-release';
+        let contents = '';
+        if (external_fs_.existsSync(lsbReleaseFile)) {
+            contents = external_fs_.readFileSync(lsbReleaseFile).toString();
+        }
+        else if (external_fs_.existsSync(osReleaseFile)) {
+            contents = external_fs_.readFileSync(osReleaseFile).toString();
+        }
+        return contents;
+    }
+};
+function _findMatch(versionSpec, stable, candidates, archFilter) {
+    return manifest_awaiter(this, void 0, void 0, function* () {
+        const platFilter = os.platform();
+        let result;
+        let match;
+        let file;
+        for (const candidate of candidates) {
+            const version = candidate.version;
+            debug(`check ${version} satisfies ${versionSpec}`);
+            if (semver.satisfies(version, versionSpec) &&
+                (!stable || candidate.stable === stable)) {
+                file = candidate.files.find(item => {
+                    debug(`${item.arch}===${archFilter} && ${item.platform}===${platFilter}`);
+                    let chk = item.arch === archFilter && item.platform === platFilter;
+                    if (chk && item.platform_version) {
+                        const osVersion = _getOsVersion();
+                        if (osVersion === item.platform_version) {
+                            chk = true;
+                        }
+                        else {
+                            chk = semver.satisfies(osVersion, item.platform_version);
+                        }
+                    }
+                    return chk;
+                });
+                if (file) {
+                    debug(`matched ${candidate.version}`);
+                    match = candidate;
+                    break;
+                }
+            }
+        }
+        if (match && file) {
+            // clone since we're mutating the file list to be only the file that matches
+            result = Object.assign({}, match);
+            result.files = [file];
+        }
+        return result;
+    });
+}
+function _getOsVersion() {
+    // TODO: add windows and other linux, arm variants
+    // right now filtering on version is only an ubuntu and macos scenario for tools we build for hosted (python)
+    const plat = os.platform();
+    let version = '';
+    if (plat === 'darwin') {
+        version = cp.execSync('sw_vers -productVersion').toString();
+    }
+    else if (plat === 'linux') {
+        // lsb_release process not in some containers, readfile
+        // Run cat /etc/lsb-release
+        // DISTRIB_ID=Ubuntu
+        // DISTRIB_RELEASE=18.04
+        // DISTRIB_CODENAME=bionic
+        // DISTRIB_DESCRIPTION="Ubuntu 18.04.4 LTS"
+        const lsbContents = _internal.readLinuxVersionFile();
+        if (lsbContents) {
+            const lines = lsbContents.split('\n');
+            for (const line of lines) {
+                const parts = line.split('=');
+                if (parts.length === 2 &&
+                    (parts[0].trim() === 'VERSION_ID' ||
+                        parts[0].trim() === 'DISTRIB_RELEASE')) {
+                    version = parts[1].trim().replace(/^"/, '').replace(/"$/, '');
+                    break;
+                }
+            }
+        }
+    }
+    return version;
+}
+// Alias for backwards compatibility
+function _readLinuxVersionFile() {
+    return _internal.readLinuxVersionFile();
+}
+//# sourceMappingURL=manifest.js.map
+;// CONCATENATED MODULE: external "stream"
+const external_stream_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("stream");
+// EXTERNAL MODULE: external "util"
+var external_util_ = __nccwpck_require__(9023);
+;// CONCATENATED MODULE: ./node_modules/@actions/tool-cache/lib/retry-helper.js
+var retry_helper_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+/**
+ * Internal class for retries
+ */
+class retry_helper_RetryHelper {
+    constructor(maxAttempts, minSeconds, maxSeconds) {
+        if (maxAttempts < 1) {
+            throw new Error('max attempts should be greater than or equal to 1');
+        }
+        this.maxAttempts = maxAttempts;
+        this.minSeconds = Math.floor(minSeconds);
+        this.maxSeconds = Math.floor(maxSeconds);
+        if (this.minSeconds > this.maxSeconds) {
+            throw new Error('min seconds should be less than or equal to max seconds');
+        }
+    }
+    execute(action, isRetryable) {
+        return retry_helper_awaiter(this, void 0, void 0, function* () {
+            let attempt = 1;
+            while (attempt < this.maxAttempts) {
+                // Try
+                try {
+                    return yield action();
+                }
+                catch (err) {
+                    if (isRetryable && !isRetryable(err)) {
+                        throw err;
+                    }
+                    core.info(err.message);
+                }
+                // Sleep
+                const seconds = this.getSleepAmount();
+                core.info(`Waiting ${seconds} seconds before trying again`);
+                yield this.sleep(seconds);
+                attempt++;
+            }
+            // Last attempt
+            return yield action();
+        });
+    }
+    getSleepAmount() {
+        return (Math.floor(Math.random() * (this.maxSeconds - this.minSeconds + 1)) +
+            this.minSeconds);
+    }
+    sleep(seconds) {
+        return retry_helper_awaiter(this, void 0, void 0, function* () {
+            return new Promise(resolve => setTimeout(resolve, seconds * 1000));
+        });
+    }
+}
+//# sourceMappingURL=retry-helper.js.map
+;// CONCATENATED MODULE: ./node_modules/@actions/tool-cache/lib/tool-cache.js
+var tool_cache_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+class HTTPError extends Error {
+    constructor(httpStatusCode) {
+        super(`Unexpected HTTP response: ${httpStatusCode}`);
+        this.httpStatusCode = httpStatusCode;
+        Object.setPrototypeOf(this, new.target.prototype);
+    }
+}
+const tool_cache_IS_WINDOWS = process.platform === 'win32';
+const IS_MAC = process.platform === 'darwin';
+const userAgent = 'actions/tool-cache';
+/**
+ * Download a tool from an url and stream it into a file
+ *
+ * @param url       url of tool to download
+ * @param dest      path to download tool
+ * @param auth      authorization header
+ * @param headers   other headers
+ * @returns         path to downloaded tool
+ */
+function downloadTool(url, dest, auth, headers) {
+    return tool_cache_awaiter(this, void 0, void 0, function* () {
+        dest = dest || path.join(_getTempDirectory(), crypto.randomUUID());
+        yield io.mkdirP(path.dirname(dest));
+        core.debug(`Downloading ${url}`);
+        core.debug(`Destination ${dest}`);
+        const maxAttempts = 3;
+        const minSeconds = _getGlobal('TEST_DOWNLOAD_TOOL_RETRY_MIN_SECONDS', 10);
+        const maxSeconds = _getGlobal('TEST_DOWNLOAD_TOOL_RETRY_MAX_SECONDS', 20);
+        const retryHelper = new RetryHelper(maxAttempts, minSeconds, maxSeconds);
+        return yield retryHelper.execute(() => tool_cache_awaiter(this, void 0, void 0, function* () {
+            return yield downloadToolAttempt(url, dest || '', auth, headers);
+        }), (err) => {
+            if (err instanceof HTTPError && err.httpStatusCode) {
+                // Don't retry anything less than 500, except 408 Request Timeout and 429 Too Many Requests
+                if (err.httpStatusCode < 500 &&
+                    err.httpStatusCode !== 408 &&
+                    err.httpStatusCode !== 429) {
+                    return false;
+                }
+            }
+            // Otherwise retry
+            return true;
+        });
+    });
+}
+function downloadToolAttempt(url, dest, auth, headers) {
+    return tool_cache_awaiter(this, void 0, void 0, function* () {
+        if (fs.existsSync(dest)) {
+            throw new Error(`Destination file path ${dest} already exists`);
+        }
+        // Get the response headers
+        const http = new httpm.HttpClient(userAgent, [], {
+            allowRetries: false
+        });
+        if (auth) {
+            core.debug('set auth');
+            if (headers === undefined) {
+                headers = {};
+            }
+            headers.authorization = auth;
+        }
+        const response = yield http.get(url, headers);
+        if (response.message.statusCode !== 200) {
+            const err = new HTTPError(response.message.statusCode);
+            core.debug(`Failed to download from "${url}". Code(${response.message.statusCode}) Message(${response.message.statusMessage})`);
+            throw err;
+        }
+        // Download the response body
+        const pipeline = util.promisify(stream.pipeline);
+        const responseMessageFactory = _getGlobal('TEST_DOWNLOAD_TOOL_RESPONSE_MESSAGE_FACTORY', () => response.message);
+        const readStream = responseMessageFactory();
+        let succeeded = false;
+        try {
+            yield pipeline(readStream, fs.createWriteStream(dest));
+            core.debug('download complete');
+            succeeded = true;
+            return dest;
+        }
+        finally {
+            // Error, delete dest before retry
+            if (!succeeded) {
+                core.debug('download failed');
+                try {
+                    yield io.rmRF(dest);
+                }
+                catch (err) {
+                    core.debug(`Failed to delete '${dest}'. ${err.message}`);
+                }
+            }
+        }
+    });
+}
+/**
+ * Extract a .7z file
+ *
+ * @param file     path to the .7z file
+ * @param dest     destination directory. Optional.
+ * @param _7zPath  path to 7zr.exe. Optional, for long path support. Most .7z archives do not have this
+ * problem. If your .7z archive contains very long paths, you can pass the path to 7zr.exe which will
+ * gracefully handle long paths. By default 7zdec.exe is used because it is a very small program and is
+ * bundled with the tool lib. However it does not support long paths. 7zr.exe is the reduced command line
+ * interface, it is smaller than the full command line interface, and it does support long paths. At the
+ * time of this writing, it is freely available from the LZMA SDK that is available on the 7zip website.
+ * Be sure to check the current license agreement. If 7zr.exe is bundled with your action, then the path
+ * to 7zr.exe can be pass to this function.
+ * @returns        path to the destination directory
+ */
+function extract7z(file, dest, _7zPath) {
+    return tool_cache_awaiter(this, void 0, void 0, function* () {
+        ok(tool_cache_IS_WINDOWS, 'extract7z() not supported on current OS');
+        ok(file, 'parameter "file" is required');
+        dest = yield _createExtractFolder(dest);
+        const originalCwd = process.cwd();
+        process.chdir(dest);
+        if (_7zPath) {
+            try {
+                const logLevel = core.isDebug() ? '-bb1' : '-bb0';
+                const args = [
+                    'x', // eXtract files with full paths
+                    logLevel, // -bb[0-3] : set output log level
+                    '-bd', // disable progress indicator
+                    '-sccUTF-8', // set charset for for console input/output
+                    file
+                ];
+                const options = {
+                    silent: true
+                };
+                yield exec(`"${_7zPath}"`, args, options);
+            }
+            finally {
+                process.chdir(originalCwd);
+            }
+        }
+        else {
+            const escapedScript = path
+                .join(__dirname, '..', 'scripts', 'Invoke-7zdec.ps1')
+                .replace(/'/g, "''")
+                .replace(/"|\n|\r/g, ''); // double-up single quotes, remove double quotes and newlines
+            const escapedFile = file.replace(/'/g, "''").replace(/"|\n|\r/g, '');
+            const escapedTarget = dest.replace(/'/g, "''").replace(/"|\n|\r/g, '');
+            const command = `& '${escapedScript}' -Source '${escapedFile}' -Target '${escapedTarget}'`;
+            const args = [
+                '-NoLogo',
+                '-Sta',
+                '-NoProfile',
+                '-NonInteractive',
+                '-ExecutionPolicy',
+                'Unrestricted',
+                '-Command',
+                command
+            ];
+            const options = {
+                silent: true
+            };
+            try {
+                const powershellPath = yield io.which('powershell', true);
+                yield exec(`"${powershellPath}"`, args, options);
+            }
+            finally {
+                process.chdir(originalCwd);
+            }
+        }
+        return dest;
+    });
+}
+/**
+ * Extract a compressed tar archive
+ *
+ * @param file     path to the tar
+ * @param dest     destination directory. Optional.
+ * @param flags    flags for the tar command to use for extraction. Defaults to 'xz' (extracting gzipped tars). Optional.
+ * @returns        path to the destination directory
+ */
+function extractTar(file_1, dest_1) {
+    return tool_cache_awaiter(this, arguments, void 0, function* (file, dest, flags = 'xz') {
+        if (!file) {
+            throw new Error("parameter 'file' is required");
+        }
+        // Create dest
+        dest = yield _createExtractFolder(dest);
+        // Determine whether GNU tar
+        core.debug('Checking tar --version');
+        let versionOutput = '';
+        yield exec('tar --version', [], {
+            ignoreReturnCode: true,
+            silent: true,
+            listeners: {
+                stdout: (data) => (versionOutput += data.toString()),
+                stderr: (data) => (versionOutput += data.toString())
+            }
+        });
+        core.debug(versionOutput.trim());
+        const isGnuTar = versionOutput.toUpperCase().includes('GNU TAR');
+        // Initialize args
+        let args;
+        if (flags instanceof Array) {
+            args = flags;
+        }
+        else {
+            args = [flags];
+        }
+        if (core.isDebug() && !flags.includes('v')) {
+            args.push('-v');
+        }
+        let destArg = dest;
+        let fileArg = file;
+        if (tool_cache_IS_WINDOWS && isGnuTar) {
+            args.push('--force-local');
+            destArg = dest.replace(/\\/g, '/');
+            // Technically only the dest needs to have `/` but for aesthetic consistency
+            // convert slashes in the file arg too.
+            fileArg = file.replace(/\\/g, '/');
+        }
+        if (isGnuTar) {
+            // Suppress warnings when using GNU tar to extract archives created by BSD tar
+            args.push('--warning=no-unknown-keyword');
+            args.push('--overwrite');
+        }
+        args.push('-C', destArg, '-f', fileArg);
+        yield exec(`tar`, args);
+        return dest;
+    });
+}
+/**
+ * Extract a xar compatible archive
+ *
+ * @param file     path to the archive
+ * @param dest     destination directory. Optional.
+ * @param flags    flags for the xar. Optional.
+ * @returns        path to the destination directory
+ */
+function extractXar(file_1, dest_1) {
+    return tool_cache_awaiter(this, arguments, void 0, function* (file, dest, flags = []) {
+        ok(IS_MAC, 'extractXar() not supported on current OS');
+        ok(file, 'parameter "file" is required');
+        dest = yield _createExtractFolder(dest);
+        let args;
+        if (flags instanceof Array) {
+            args = flags;
+        }
+        else {
+            args = [flags];
+        }
+        args.push('-x', '-C', dest, '-f', file);
+        if (core.isDebug()) {
+            args.push('-v');
+        }
+        const xarPath = yield io.which('xar', true);
+        yield exec(`"${xarPath}"`, _unique(args));
+        return dest;
+    });
+}
+/**
+ * Extract a zip
+ *
+ * @param file     path to the zip
+ * @param dest     destination directory. Optional.
+ * @returns        path to the destination directory
+ */
+function extractZip(file, dest) {
+    return tool_cache_awaiter(this, void 0, void 0, function* () {
+        if (!file) {
+            throw new Error("parameter 'file' is required");
+        }
+        dest = yield _createExtractFolder(dest);
+        if (tool_cache_IS_WINDOWS) {
+            yield extractZipWin(file, dest);
+        }
+        else {
+            yield extractZipNix(file, dest);
+        }
+        return dest;
+    });
+}
+function extractZipWin(file, dest) {
+    return tool_cache_awaiter(this, void 0, void 0, function* () {
+        // build the powershell command
+        const escapedFile = file.replace(/'/g, "''").replace(/"|\n|\r/g, ''); // double-up single quotes, remove double quotes and newlines
+        const escapedDest = dest.replace(/'/g, "''").replace(/"|\n|\r/g, '');
+        const pwshPath = yield io.which('pwsh', false);
+        //To match the file overwrite behavior on nix systems, we use the overwrite = true flag for ExtractToDirectory
+        //and the -Force flag for Expand-Archive as a fallback
+        if (pwshPath) {
+            //attempt to use pwsh with ExtractToDirectory, if this fails attempt Expand-Archive
+            const pwshCommand = [
+                `$ErrorActionPreference = 'Stop' ;`,
+                `try { Add-Type -AssemblyName System.IO.Compression.ZipFile } catch { } ;`,
+                `try { [System.IO.Compression.ZipFile]::ExtractToDirectory('${escapedFile}', '${escapedDest}', $true) }`,
+                `catch { if (($_.Exception.GetType().FullName -eq 'System.Management.Automation.MethodException') -or ($_.Exception.GetType().FullName -eq 'System.Management.Automation.RuntimeException') ){ Expand-Archive -LiteralPath '${escapedFile}' -DestinationPath '${escapedDest}' -Force } else { throw $_ } } ;`
+            ].join(' ');
+            const args = [
+                '-NoLogo',
+                '-NoProfile',
+                '-NonInteractive',
+                '-ExecutionPolicy',
+                'Unrestricted',
+                '-Command',
+                pwshCommand
+            ];
+            core.debug(`Using pwsh at path: ${pwshPath}`);
+            yield exec(`"${pwshPath}"`, args);
+        }
+        else {
+            const powershellCommand = [
+                `$ErrorActionPreference = 'Stop' ;`,
+                `try { Add-Type -AssemblyName System.IO.Compression.FileSystem } catch { } ;`,
+                `if ((Get-Command -Name Expand-Archive -Module Microsoft.PowerShell.Archive -ErrorAction Ignore)) { Expand-Archive -LiteralPath '${escapedFile}' -DestinationPath '${escapedDest}' -Force }`,
+                `else {[System.IO.Compression.ZipFile]::ExtractToDirectory('${escapedFile}', '${escapedDest}', $true) }`
+            ].join(' ');
+            const args = [
+                '-NoLogo',
+                '-Sta',
+                '-NoProfile',
+                '-NonInteractive',
+                '-ExecutionPolicy',
+                'Unrestricted',
+                '-Command',
+                powershellCommand
+            ];
+            const powershellPath = yield io.which('powershell', true);
+            core.debug(`Using powershell at path: ${powershellPath}`);
+            yield exec(`"${powershellPath}"`, args);
+        }
+    });
+}
+function extractZipNix(file, dest) {
+    return tool_cache_awaiter(this, void 0, void 0, function* () {
+        const unzipPath = yield io.which('unzip', true);
+        const args = [file];
+        if (!core.isDebug()) {
+            args.unshift('-q');
+        }
+        args.unshift('-o'); //overwrite with -o, otherwise a prompt is shown which freezes the run
+        yield exec(`"${unzipPath}"`, args, { cwd: dest });
+    });
+}
+/**
+ * Caches a directory and installs it into the tool cacheDir
+ *
+ * @param sourceDir    the directory to cache into tools
+ * @param tool          tool name
+ * @param version       version of the tool.  semver format
+ * @param arch          architecture of the tool.  Optional.  Defaults to machine architecture
+ */
+function cacheDir(sourceDir, tool, version, arch) {
+    return tool_cache_awaiter(this, void 0, void 0, function* () {
+        version = semver.clean(version) || version;
+        arch = arch || os.arch();
+        core.debug(`Caching tool ${tool} ${version} ${arch}`);
+        core.debug(`source dir: ${sourceDir}`);
+        if (!fs.statSync(sourceDir).isDirectory()) {
+            throw new Error('sourceDir is not a directory');
+        }
+        // Create the tool dir
+        const destPath = yield _createToolPath(tool, version, arch);
+        // copy each child item. do not move. move can fail on Windows
+        // due to anti-virus software having an open handle on a file.
+        for (const itemName of fs.readdirSync(sourceDir)) {
+            const s = path.join(sourceDir, itemName);
+            yield io.cp(s, destPath, { recursive: true });
+        }
+        // write .complete
+        _completeToolPath(tool, version, arch);
+        return destPath;
+    });
+}
+/**
+ * Caches a downloaded file (GUID) and installs it
+ * into the tool cache with a given targetName
+ *
+ * @param sourceFile    the file to cache into tools.  Typically a result of downloadTool which is a guid.
+ * @param targetFile    the name of the file name in the tools directory
+ * @param tool          tool name
+ * @param version       version of the tool.  semver format
+ * @param arch          architecture of the tool.  Optional.  Defaults to machine architecture
+ */
+function cacheFile(sourceFile, targetFile, tool, version, arch) {
+    return tool_cache_awaiter(this, void 0, void 0, function* () {
+        version = semver.clean(version) || version;
+        arch = arch || os.arch();
+        core.debug(`Caching tool ${tool} ${version} ${arch}`);
+        core.debug(`source file: ${sourceFile}`);
+        if (!fs.statSync(sourceFile).isFile()) {
+            throw new Error('sourceFile is not a file');
+        }
+        // create the tool dir
+        const destFolder = yield _createToolPath(tool, version, arch);
+        // copy instead of move. move can fail on Windows due to
+        // anti-virus software having an open handle on a file.
+        const destPath = path.join(destFolder, targetFile);
+        core.debug(`destination file ${destPath}`);
+        yield io.cp(sourceFile, destPath);
+        // write .complete
+        _completeToolPath(tool, version, arch);
+        return destFolder;
+    });
+}
+/**
+ * Finds the path to a tool version in the local installed tool cache
+ *
+ * @param toolName      name of the tool
+ * @param versionSpec   version of the tool
+ * @param arch          optional arch.  defaults to arch of computer
+ */
+function find(toolName, versionSpec, arch) {
+    if (!toolName) {
+        throw new Error('toolName parameter is required');
+    }
+    if (!versionSpec) {
+        throw new Error('versionSpec parameter is required');
+    }
+    arch = arch || external_os_.arch();
+    // attempt to resolve an explicit version
+    if (!isExplicitVersion(versionSpec)) {
+        const localVersions = findAllVersions(toolName, arch);
+        const match = evaluateVersions(localVersions, versionSpec);
+        versionSpec = match;
+    }
+    // check for the explicit version in the cache
+    let toolPath = '';
+    if (versionSpec) {
+        versionSpec = node_modules_semver.clean(versionSpec) || '';
+        const cachePath = external_path_.join(_getCacheDirectory(), toolName, versionSpec, arch);
+        core_debug(`checking cache: ${cachePath}`);
+        if (external_fs_.existsSync(cachePath) && external_fs_.existsSync(`${cachePath}.complete`)) {
+            core_debug(`Found tool in cache ${toolName} ${versionSpec} ${arch}`);
+            toolPath = cachePath;
+        }
+        else {
+            core_debug('not found');
+        }
+    }
+    return toolPath;
+}
+/**
+ * Finds the paths to all versions of a tool that are installed in the local tool cache
+ *
+ * @param toolName  name of the tool
+ * @param arch      optional arch.  defaults to arch of computer
+ */
+function findAllVersions(toolName, arch) {
+    const versions = [];
+    arch = arch || external_os_.arch();
+    const toolPath = external_path_.join(_getCacheDirectory(), toolName);
+    if (external_fs_.existsSync(toolPath)) {
+        const children = external_fs_.readdirSync(toolPath);
+        for (const child of children) {
+            if (isExplicitVersion(child)) {
+                const fullPath = external_path_.join(toolPath, child, arch || '');
+                if (external_fs_.existsSync(fullPath) && external_fs_.existsSync(`${fullPath}.complete`)) {
+                    versions.push(child);
+                }
+            }
+        }
+    }
+    return versions;
+}
+function getManifestFromRepo(owner_1, repo_1, auth_1) {
+    return tool_cache_awaiter(this, arguments, void 0, function* (owner, repo, auth, branch = 'master') {
+        let releases = [];
+        const treeUrl = `https://api.github.com/repos/${owner}/${repo}/git/trees/${branch}`;
+        const http = new httpm.HttpClient('tool-cache');
+        const headers = {};
+        if (auth) {
+            core.debug('set auth');
+            headers.authorization = auth;
+        }
+        const response = yield http.getJson(treeUrl, headers);
+        if (!response.result) {
+            return releases;
+        }
+        let manifestUrl = '';
+        for (const item of response.result.tree) {
+            if (item.path === 'versions-manifest.json') {
+                manifestUrl = item.url;
+                break;
+            }
+        }
+        headers['accept'] = 'application/vnd.github.VERSION.raw';
+        let versionsRaw = yield (yield http.get(manifestUrl, headers)).readBody();
+        if (versionsRaw) {
+            // shouldn't be needed but protects against invalid json saved with BOM
+            versionsRaw = versionsRaw.replace(/^\uFEFF/, '');
+            try {
+                releases = JSON.parse(versionsRaw);
+            }
+            catch (_a) {
+                core.debug('Invalid json');
+            }
+        }
+        return releases;
+    });
+}
+function findFromManifest(versionSpec_1, stable_1, manifest_1) {
+    return tool_cache_awaiter(this, arguments, void 0, function* (versionSpec, stable, manifest, archFilter = os.arch()) {
+        // wrap the internal impl
+        const match = yield mm._findMatch(versionSpec, stable, manifest, archFilter);
+        return match;
+    });
+}
+function _createExtractFolder(dest) {
+    return tool_cache_awaiter(this, void 0, void 0, function* () {
+        if (!dest) {
+            // create a temp dir
+            dest = path.join(_getTempDirectory(), crypto.randomUUID());
+        }
+        yield io.mkdirP(dest);
+        return dest;
+    });
+}
+function _createToolPath(tool, version, arch) {
+    return tool_cache_awaiter(this, void 0, void 0, function* () {
+        const folderPath = path.join(_getCacheDirectory(), tool, semver.clean(version) || version, arch || '');
+        core.debug(`destination ${folderPath}`);
+        const markerPath = `${folderPath}.complete`;
+        yield io.rmRF(folderPath);
+        yield io.rmRF(markerPath);
+        yield io.mkdirP(folderPath);
+        return folderPath;
+    });
+}
+function _completeToolPath(tool, version, arch) {
+    const folderPath = path.join(_getCacheDirectory(), tool, semver.clean(version) || version, arch || '');
+    const markerPath = `${folderPath}.complete`;
+    fs.writeFileSync(markerPath, '');
+    core.debug('finished caching tool');
+}
+/**
+ * Check if version string is explicit
+ *
+ * @param versionSpec      version string to check
+ */
+function isExplicitVersion(versionSpec) {
+    const c = node_modules_semver.clean(versionSpec) || '';
+    core_debug(`isExplicit: ${c}`);
+    const valid = node_modules_semver.valid(c) != null;
+    core_debug(`explicit? ${valid}`);
+    return valid;
+}
+/**
+ * Get the highest satisfiying semantic version in `versions` which satisfies `versionSpec`
+ *
+ * @param versions        array of versions to evaluate
+ * @param versionSpec     semantic version spec to satisfy
+ */
+function evaluateVersions(versions, versionSpec) {
+    let version = '';
+    core_debug(`evaluating ${versions.length} versions`);
+    versions = versions.sort((a, b) => {
+        if (node_modules_semver.gt(a, b)) {
+            return 1;
+        }
+        return -1;
+    });
+    for (let i = versions.length - 1; i >= 0; i--) {
+        const potential = versions[i];
+        const satisfied = node_modules_semver.satisfies(potential, versionSpec);
+        if (satisfied) {
+            version = potential;
+            break;
+        }
+    }
+    if (version) {
+        core_debug(`matched: ${version}`);
+    }
+    else {
+        core_debug('match not found');
+    }
+    return version;
+}
+/**
+ * Gets RUNNER_TOOL_CACHE
+ */
+function _getCacheDirectory() {
+    const cacheDirectory = process.env['RUNNER_TOOL_CACHE'] || '';
+    (0,external_assert_namespaceObject.ok)(cacheDirectory, 'Expected RUNNER_TOOL_CACHE to be defined');
+    return cacheDirectory;
+}
+/**
+ * Gets RUNNER_TEMP
+ */
+function _getTempDirectory() {
+    const tempDirectory = process.env['RUNNER_TEMP'] || '';
+    ok(tempDirectory, 'Expected RUNNER_TEMP to be defined');
+    return tempDirectory;
+}
+/**
+ * Gets a global variable
+ */
+function _getGlobal(key, defaultValue) {
+    /* eslint-disable @typescript-eslint/no-explicit-any */
+    const value = global[key];
+    /* eslint-enable @typescript-eslint/no-explicit-any */
+    return value !== undefined ? value : defaultValue;
+}
+/**
+ * Returns an array of unique values.
+ * @param values Values to make unique.
+ */
+function _unique(values) {
+    return Array.from(new Set(values));
+}
+//# sourceMappingURL=tool-cache.js.map
+;// CONCATENATED MODULE: ./src/install/preinstalled.ts
+
+
+
+/** Names that other actions give to the architecture in the tool cache. */
+const CACHE_NAMES = {
+    amd64: ['x64', 'amd64'],
+    '386': ['ia32', '386'],
+    ppc64le: ['ppc64', 'ppc64le'],
+};
+/**
+ * Copies of a tool that are on this machine already: in the tool cache of another action, under
+ * this version, or on `PATH`, of whatever version. None of them is trusted, nor executed.
+ */
+async function preinstalledCopies({ path: onPath }, { name, fileName, version, platform }) {
+    const names = CACHE_NAMES[platform.arch] ?? [platform.arch];
+    const cached = names.map((arch) => find(name, version.slice(1), arch));
+    const folders = [...cached.filter((folder) => folder !== ''), ...onPath];
+    const places = folders.map((folder) => external_node_path_default().join(folder, fileName));
+    const found = await Promise.all(places.map(isReadable));
+    return places.filter((_, index) => found[index]);
+}
+async function isReadable(file) {
+    try {
+        await (0,promises_namespaceObject.access)(file, promises_namespaceObject.constants.R_OK);
+        return (await (0,promises_namespaceObject.stat)(file)).isFile(); // A pipe of that name would never end.
+    }
+    catch {
+        return false; // Not there, or not for us: then it is downloaded.
+    }
+}
+
+;// CONCATENATED MODULE: ./src/install/from-preinstalled.ts
+
+
+
+
+
+/**
+ * A copy that somebody else left on this machine, if it is the published file. It is verified as
+ * strictly as a download; it only saves the transfer.
+ *
+ * @returns undefined where there is none, or where the one that is there does not pass
+ */
+async function fromPreinstalled(context, artifact) {
+    const copies = await preinstalledCopies(context.searchPaths, artifact);
+    const expected = copies.length === 0 ? undefined : await publishedDigest(context, artifact);
+    for (const copy of expected === undefined ? [] : copies) {
+        try {
+            const { sha256 } = await digestFile(copy, artifact.maxBytes);
+            if (sha256.toString('hex') === expected) {
+                return await from_preinstalled_verifyCopy(context, artifact, copy);
+            }
+        }
+        catch (error) {
+            if (context.http.signal.aborted) {
+                throw error;
+            }
+            context.logger.info(`${copy} was skipped: ${explain(error)}`);
+        }
+    }
+    return undefined;
+}
+async function from_preinstalled_verifyCopy(context, artifact, copy) {
+    const { folder, file } = await makeFolder(context, artifact);
+    await (0,promises_namespaceObject.copyFile)(copy, file);
+    const digested = digestFile(file, artifact.maxBytes);
+    return verifyPublished(context, artifact, 'preinstalled', folder, digested);
+}
+
+;// CONCATENATED MODULE: ./src/install/obtain.ts
+
+
+
+
+/** This many files at once. More would share the same line anyway. */
+const CONCURRENT_ARTIFACTS = 4;
+/**
+ * Verifies every artifact. Nothing is installed yet.
+ *
+ * @throws {SetupError} for the first one that fails
+ */
+async function obtainAll(context, artifacts) {
+    const limit = pLimit(CONCURRENT_ARTIFACTS);
+    return Promise.all(artifacts.map((artifact) => context.background.start(limit(() => obtain(context, artifact)))));
+}
+/** The cheapest way first: a copy in the tool cache, a copy elsewhere on this machine, a download. */
+async function obtain(context, artifact) {
+    return ((await fromCache(context, artifact)) ??
+        (await fromPreinstalled(context, artifact)) ??
+        (await fromDownload(context, artifact)));
+}
+
+;// CONCATENATED MODULE: ./src/install/path-lookup.ts
+
+
+
+/**
+ * Looks whether later steps will start what was installed when they call it by name, and tells
+ * what stands in the way.
+ *
+ * The runner puts the folders of this step in front of `PATH`, the last one first, so a copy that
+ * an earlier step or the image brought stands behind. What is left is a folder that `PATH` cannot
+ * name or that nothing can be executed in, and a function exported to bash, which comes before
+ * `PATH`. What a shell's own start-up files do, or a later step, cannot be seen from here.
+ */
+async function checkPathLookup(installed, lookup, logger) {
+    const added = installed.map(({ folder }) => folder).reverse();
+    const folders = [...added, ...lookup.path].flatMap((folder) => folder.split((external_node_path_default()).delimiter));
+    for (const { artifact, cacheEntry } of installed) {
+        const tool = artifact.name;
+        const ours = cacheEntry.files().file;
+        const [first, ...others] = await executables(folders, external_node_path_default().basename(ours));
+        if (first !== ours) {
+            logger.warning(`${tool} is not found on PATH`, `Later steps that call ${tool} start ${first ?? 'nothing'} and not ${ours}: ${external_node_path_default().dirname(ours)} cannot stand in PATH, or does not allow execution. Use the output "${tool}-path".`);
+        }
+        else if (others.length > 0) {
+            logger.info(`Later steps find ${ours} before ${others.join(', ')}`);
+        }
+        if (lookup.shellFunctions.includes(tool)) {
+            logger.warning(`A shell function hides ${tool}`, `An earlier step exported a bash function named ${tool}, which bash prefers to every file. Remove it (unset -f ${tool}), or use the output "${tool}-path".`);
+        }
+    }
+}
+async function executables(folders, name) {
+    const files = [...new Set(folders.map((folder) => external_node_path_default().join(folder, name)))];
+    const found = await Promise.all(files.map(isExecutable));
+    return files.filter((_, index) => found[index]);
+}
+async function isExecutable(file) {
+    try {
+        await (0,promises_namespaceObject.access)(file, external_node_fs_namespaceObject.constants.X_OK);
+        return (await (0,promises_namespaceObject.stat)(file)).isFile();
+    }
+    catch {
+        return false; // Not there, or not for us: a shell passes it over as well.
+    }
+}
+
+;// CONCATENATED MODULE: ./src/install/pointer.ts
+
+
+
+
+
+
+
+
+
+const DAY = 86_400_000;
+/** Kubernetes publishes a patch about every month. Longer than this without one is unusual. */
+const STABLE_AGE_DAYS = 120;
+/** How many cached copies are verified at most. Each is read whole. */
+const MAX_COPIES = 3;
+const MAYBE_HELD_BACK = 'A mirror, a CDN or somebody in between may be holding the pointer back. Compare with https://kubernetes.io/releases/.';
+/**
+ * Warns when the pointers that chose the version of this run may be held back. They are not signed,
+ * and the old release that they name is genuine, so no check of the verification can tell.
+ *
+ * @param verified files of the version that the pointers named
+ * @param now milliseconds since the epoch
+ */
+async function warnOfOldPointer(context, request, verified, now = Date.now()) {
+    const { version, base } = context.release;
+    const newer = await newerCopy(context, request);
+    if (newer !== undefined) {
+        const { artifact } = newer;
+        context.logger.warning('Pointer names an older version', `${base.href} names ${version} for "${request.versionSource}", and the tool cache holds ${artifact.name} ${artifact.version}, which passes every check. Either ${artifact.version} was withdrawn, or the pointer is old. ${MAYBE_HELD_BACK}`);
+    }
+    const signedAt = Math.min(...verified.map((file) => file.verified.signedAt.getTime()));
+    const isNewestOfAll = request.version.kind === 'stable' && request.version.minor === undefined;
+    if (isNewestOfAll && now - signedAt > STABLE_AGE_DAYS * DAY) {
+        context.logger.warning('Newest stable release is old', `${base.href} names ${version} as the newest stable release, and it was signed at ${new Date(signedAt).toISOString()}, more than ${String(STABLE_AGE_DAYS)} days ago. ${MAYBE_HELD_BACK} The input "maximum-release-age" refuses such a release.`);
+    }
+}
+/**
+ * A copy in the tool cache that the pointers should have named, verified in this run. The name of a
+ * folder alone proves nothing: anybody who can write to the tool cache can make one.
+ */
+async function newerCopy(context, request) {
+    if (!(context.binder instanceof SbomBinder)) {
+        return undefined; // Nothing proves which version a copy is.
+    }
+    for (const entry of await newerEntries(context, request)) {
+        try {
+            await verifyEntry(context, entry);
+            return entry;
+        }
+        catch (error) {
+            context.logger.debug(`${entry.folder} says nothing about the pointer: ${explain(error)}`);
+        }
+    }
+    return undefined;
+}
+async function newerEntries({ toolCache, release }, { version: request, tools, platform }) {
+    const entries = [];
+    for (const tool of tools) {
+        const versions = await cachedVersions(toolCache, tool, platform);
+        for (const version of await newerThan(release.version, versions, request)) {
+            const artifact = new Release(version, release.base).binary(tool, platform);
+            entries.push(...(await cacheEntries(toolCache, artifact)));
+            if (entries.length >= MAX_COPIES) {
+                return entries.slice(0, MAX_COPIES);
+            }
+        }
+    }
+    return entries;
+}
+/**
+ * Every check on a cached copy, from what is kept beside it alone: no request is made for a version
+ * that nobody asked for, and nothing is executed.
+ *
+ * @throws {SetupError}
+ */
+async function verifyEntry(context, entry) {
+    const { artifact } = entry;
+    const files = entry.files();
+    if (!(0,external_node_fs_namespaceObject.existsSync)(files.sbom)) {
+        throw new Error('no SBOM is kept with it');
+    }
+    const file = await from_cache_inspect(entry);
+    const evidence = [new StoredBundle(files.bundle)];
+    const { verified } = await verifySubject(context.policy, artifact.path, file, evidence);
+    const release = new Release(artifact.version, context.release.base);
+    const binder = new SbomBinder({ ...context, release, isNative: false });
+    await binder.bindCached(artifact, verified, files);
+}
+
+;// CONCATENATED MODULE: ./src/install/resolve-release.ts
+
+
+
+
+
+/**
+ * Finds the exact version that is asked for. A minor or a range may be answered from the tool
+ * cache, unless `checkLatest` is set; the newest release of all is always asked for.
+ *
+ * @throws {SetupError} VERSION_NOT_FOUND, DOWNLOAD_FAILED
+ */
+async function resolveRelease(request, toolCache, http, logger) {
+    const { version, downloadBaseUrl } = request;
+    if (mayComeFromCache(request)) {
+        const newest = await newestSatisfying(await versionsInCache(request, toolCache), version);
+        if (newest !== undefined) {
+            logger.info(`${newest} is in the tool cache; set "check-latest: true" to look for a newer version`);
+            return { release: new Release(newest, downloadBaseUrl), namedBy: 'tool-cache' };
+        }
+    }
+    const resolved = await resolveVersion(version, http, downloadBaseUrl);
+    const pointer = downloadBaseUrl.protocol === 'file:' ? 'folder' : 'host';
+    return {
+        release: new Release(resolved, downloadBaseUrl),
+        namedBy: version.kind === 'exact' ? 'user' : pointer,
+    };
+}
+function mayComeFromCache({ version, checkLatest }) {
+    const isNewestOfAll = (version.kind === 'stable' || version.kind === 'prerelease') && version.minor === undefined;
+    return version.kind !== 'exact' && !isNewestOfAll && !checkLatest;
+}
+/** Versions of which the tool cache claims to hold every tool. */
+async function versionsInCache({ tools, platform }, toolCache) {
+    const cached = await Promise.all(tools.map((tool) => cachedVersions(toolCache, tool, platform)));
+    return cached.reduce((some, more) => some.filter((version) => more.includes(version)));
+}
+/**
+ * What to try after a release turned out not to be at its host.
+ *
+ * A version that only the tool cache knows is given up for one that the host names. A version that
+ * a pointer of the host names is waited for: pointers and files reach the host's edges separately,
+ * minutes apart, once hours.
+ *
+ * @param error VERSION_NOT_FOUND, thrown again where nothing is left to try
+ * @throws {SetupError} VERSION_NOT_FOUND, DOWNLOAD_FAILED
+ */
+async function resolveAgain({ release, namedBy, isAwaited }, error, request, toolCache, http, logger) {
+    switch (namedBy) {
+        case 'tool-cache':
+            return resolveRelease({ ...request, checkLatest: true }, toolCache, http, logger);
+        case 'host':
+            if (isAwaited === true) {
+                throw error;
+            }
+            await awaitPublication(release, http, logger);
+            return { release, namedBy, isAwaited: true };
+        case 'user':
+        case 'folder':
+            throw error;
+    }
+}
+/** @throws {SetupError} VERSION_NOT_FOUND when the release does not appear in time */
+async function awaitPublication(release, http, logger) {
+    const { publicationTimeout, publicationInterval } = http.limits;
+    const { version, base } = release;
+    const rounds = Math.floor(publicationTimeout / publicationInterval);
+    for (let round = 0; round < rounds; round++) {
+        const left = resolve_release_seconds(publicationTimeout - round * publicationInterval);
+        logger.info(`${version} is announced, but not yet at ${base.href}; waiting up to ${left}`);
+        await (0,external_node_timers_promises_namespaceObject.setTimeout)(publicationInterval, undefined, { signal: http.signal });
+        if (await isPublished(version, http, base)) {
+            return;
+        }
+    }
+    throw new SetupError('VERSION_NOT_FOUND', `Kubernetes ${version} is announced at ${base.href}, but its files did not appear there within ${resolve_release_seconds(publicationTimeout)}`, 'It was probably released minutes ago and has not reached every server of the release host, or your mirror has not copied it yet. Run the job again later, or pin an exact version until then.');
+}
+function resolve_release_seconds(milliseconds) {
+    return `${String(Math.round(milliseconds / 1000))} s`;
+}
+
+;// CONCATENATED MODULE: ./src/install/trust-key.ts
+
+/**
+ * Names what a run asks of a copy: issuer, identity, trust root or the root that TUF begins with,
+ * and the release. Copies in the tool cache are kept apart by it: one with the evidence that
+ * satisfies this run is not displaced by one that satisfies another run, and not looked at by it.
+ *
+ * @param unboundFrom without proof for the release, the host that was believed; else undefined
+ * @returns 16 hex digits
+ */
+function trustKey(identity, trustRoot, unboundFrom) {
+    const hash = (0,external_node_crypto_namespaceObject.createHash)('sha256');
+    for (const part of [
+        identity.issuer,
+        identity.subjectAlternativeName,
+        unboundFrom === undefined ? 'bound' : `unbound ${unboundFrom.href}`,
+        ...parts(trustRoot),
+    ]) {
+        hash.update((0,external_node_crypto_namespaceObject.createHash)('sha256').update(part).digest());
+    }
+    return hash.digest('hex').slice(0, 16);
+}
+function parts(trustRoot) {
+    switch (trustRoot.kind) {
+        case 'tuf': // By whatever mirror: who may sign is a matter of the root.
+            return trustRoot.root === undefined ? ['public'] : ['tuf', trustRoot.root];
+        case 'file':
+            return ['file', trustRoot.json];
+        case 'embedded': // A copy of what TUF gives: without network it serves for what came with it.
+            return ['public'];
+    }
+}
+
+;// CONCATENATED MODULE: ./src/escape.ts
+/**
+ * C0 and C1 controls, line and paragraph separators, and the characters that reorder text:
+ * nothing from outside may end a line, move the cursor, or be read in another order.
+ */
+const UNPRINTABLE = /^[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]$/u;
+/**
+ * How much of a message is shown, in UTF-16 code units, as the runner counts.
+ *
+ * A server, a certificate or a log may say more than GitHub takes. The runner cuts an annotation
+ * after 4,096 (`_maxIssueMessageLength` in ExecutionContext.cs of actions/runner 258d6c85): message
+ * and hint fit into that together. It drops a summary of more than 1 MiB: see `report.ts`.
+ */
+const escape_MAX_SHOWN = 1000;
+/**
+ * One line of a log: what cannot be printed is written as `\u{…}`, and nothing is left that the
+ * runner would take for a workflow command (`::…::` at the start, `##[…]` anywhere). A text that is
+ * longer than {@link MAX_SHOWN} is cut, and ends in `…`.
+ */
+function escapeLogLine(text) {
+    return printable(text)
+        .replaceAll('##[', '## [')
+        .replace(/^(\s*)::/, '$1: :');
+}
+/** Cut between characters: neither a surrogate pair nor an escape is ever left in half. */
+function printable(text) {
+    let shown = '';
+    for (const character of text) {
+        const next = UNPRINTABLE.test(character)
+            ? `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`
+            : character;
+        if (shown.length + next.length > escape_MAX_SHOWN) {
+            return `${shown}…`;
+        }
+        shown += next;
+    }
+    return shown;
+}
+/** Text inside HTML inside GitHub's Markdown: every character that means something is an entity. */
+function escapeHtml(text) {
+    return escapeLogLine(text).replace(/[&<>"'`*_~|\\[\]()#!@:]/g, (character) => `&#${String(character.charCodeAt(0))};`);
+}
+
+;// CONCATENATED MODULE: ./src/report.ts
+
+
+
+
+
+/** A line of progress at most this often, in milliseconds. */
+const PROGRESS_INTERVAL = 5_000;
+const PUBLIC_LOG = 'https://rekor.sigstore.dev/';
+/**
+ * The runner shows no summary that is larger (`AttachmentSizeLimit` in FileCommandManager.cs of
+ * actions/runner 258d6c85), and reports an error in its place.
+ */
+const MAX_SUMMARY_BYTES = 1 << 20;
+/** Of an error's stack, which begins with its message. */
+const MAX_STACK_LINES = 50;
+/** Everything that a run shows. Whatever comes from outside is escaped and cut here, and only here. */
+class Report {
+    #lastProgress = new Map();
+    info(message) {
+        info(escapeLogLine(message));
+    }
+    debug(message) {
+        core_debug(escapeLogLine(message));
+    }
+    #notice(title, message) {
+        notice(escapeLogLine(message), { title });
+    }
+    warning(title, message) {
+        warning(escapeLogLine(message), { title });
+    }
+    progress(what, received, total) {
+        const now = performance.now();
+        const last = this.#lastProgress.get(what);
+        if (last === undefined) {
+            this.#lastProgress.set(what, now);
+        }
+        else if (now - last >= PROGRESS_INTERVAL) {
+            this.#lastProgress.set(what, now);
+            const percent = total === undefined ? '' : ` (${String(Math.floor((received / total) * 100))} %)`;
+            this.info(`${what}: ${megabytes(received)} downloaded${percent}`);
+        }
+    }
+    /** Hides what must not be shown, before anything is shown. */
+    start(inputs) {
+        if (inputs.downloadToken !== undefined) {
+            core_setSecret(inputs.downloadToken);
+        }
+        if (inputs.ignoredVersionFile !== undefined) {
+            this.#notice('version-file is not read', `"version" is given, so ${inputs.ignoredVersionFile} does not count.`);
+        }
+    }
+    /** One annotation, and a paragraph in the summary: code, cause, next step. */
+    async failure(error) {
+        const known = error instanceof SetupError ? error : undefined;
+        const code = known?.code ?? 'UNEXPECTED';
+        const hint = known?.hint ?? 'This is a defect of the action: please report it with the log of this run.';
+        const message = known?.message ?? explain(error);
+        process.exitCode = ExitCode.Failure;
+        core_error(`${escapeLogLine(message)}\n${escapeLogLine(hint)}`, {
+            title: `setup-verified-kubectl: ${code}`,
+        });
+        if (error instanceof Error && error.stack !== undefined) {
+            const lines = error.stack.split('\n', MAX_STACK_LINES);
+            core_debug(lines.map(escapeLogLine).join('\n'));
+        }
+        summary
+            .addHeading('Nothing was installed', 3)
+            .addRaw(`<p><b>${code}</b>: ${escapeHtml(message)}</p><p>${escapeHtml(hint)}</p>`, true);
+        await this.#writeSummary();
+    }
+    /** The log of one tool, in the words of cosign. */
+    #tool(installed, report) {
+        startGroup(escapeLogLine(`${report.tool} ${report.version} (${report.platform})`));
+        this.info(`tlog entry verified with uuid: ${report['log-entry-uuid']} index: ${report['log-index']}`);
+        this.info('Verified OK');
+        this.info(`Signed by: ${report['certificate-identity']}`);
+        this.info(`Issuer: ${report['certificate-oidc-issuer']}`);
+        this.info(`Signed at: ${report['integrated-time']}`);
+        this.info(`Release: ${report['release-proof']}`);
+        this.info(`SHA-256: ${report.sha256} (${megabytes(report.size)})`);
+        this.info(`Source: ${SOURCES[report.source]}`);
+        this.info(`Took: ${durationsText(report['durations-ms'])}`);
+        this.info(`Path: ${report.path}`);
+        this.info(`Evidence: ${installed.cacheEntry.files().bundle}`);
+        endGroup();
+    }
+    /** Outputs, summary, and `PATH` as the very last thing: what fails before leaves it alone. */
+    async success(inputs, installed, durations) {
+        const reports = installed.map((one) => toolReport(one, durations));
+        installed.forEach((one, index) => {
+            const report = reports[index];
+            if (report !== undefined) {
+                this.#tool(one, report);
+            }
+        });
+        setOutputs(reports);
+        addToSummary(reports, inputs);
+        await this.#writeSummary();
+        for (const { folder } of installed) {
+            addPath(folder);
+        }
+    }
+    /** A runner without job summaries must not make a run fail that has succeeded. */
+    async #writeSummary() {
+        const text = boundedSummary(summary.stringify());
+        summary.emptyBuffer().addRaw(text);
+        try {
+            await summary.write();
+        }
+        catch (error) {
+            this.info(`There is no job summary: ${explain(error)}`);
+        }
+    }
+}
+/** Messages are bounded one by one; this bounds them all together. */
+function boundedSummary(html) {
+    return Buffer.byteLength(html) <= MAX_SUMMARY_BYTES
+        ? html
+        : '<p>This summary is too long for GitHub. The log and the output <code>report</code> say the same.</p>\n';
+}
+function toolReport({ artifact, cacheEntry, verified, ...one }, { resolve, install }) {
+    const files = cacheEntry.files();
+    return {
+        tool: artifact.name,
+        version: artifact.version,
+        platform: platformName(artifact.platform),
+        path: files.file,
+        'bundle-path': files.bundle,
+        sha256: verified.subject.sha256.toString('hex'),
+        size: verified.subject.size,
+        source: one.origin,
+        'certificate-identity': verified.identity.subjectAlternativeName,
+        'certificate-oidc-issuer': verified.identity.issuer,
+        'log-entry-uuid': verified.uuid,
+        'log-index': verified.logIndex,
+        'integrated-time': verified.signedAt.toISOString(),
+        'release-proof': describeBinding(one.binding),
+        recovered: one.recovered === undefined ? null : escapeLogLine(one.recovered),
+        'cache-hit': one.origin === 'cache',
+        'durations-ms': {
+            resolve: Math.round(resolve),
+            download: one.durations.download === undefined ? null : Math.round(one.durations.download),
+            verify: Math.round(one.durations.verify),
+            install: Math.round(install),
+        },
+    };
+}
+function setOutputs(reports) {
+    const main = reports.find(({ tool }) => tool === 'kubectl') ?? reports[0];
+    if (main === undefined) {
+        return;
+    }
+    for (const { tool, path } of reports) {
+        setOutput(`${tool}-path`, path);
+    }
+    setOutput('version', main.version);
+    setOutput('cache-hit', String(reports.every((report) => report['cache-hit'])));
+    for (const name of [
+        'sha256',
+        'certificate-identity',
+        'certificate-oidc-issuer',
+        'log-index',
+        'log-entry-uuid',
+        'integrated-time',
+        'bundle-path',
+    ]) {
+        setOutput(name, main[name]);
+    }
+    setOutput('report', JSON.stringify(reports));
+}
+function addToSummary(reports, inputs) {
+    summary.addHeading('Verified Kubernetes tools', 3);
+    for (const report of reports) {
+        const rows = [
+            [
+                'Tool',
+                `<b>${escapeHtml(`${report.tool} ${report.version}`)}</b> for ${escapeHtml(report.platform)}`,
+            ],
+            ['SHA-256', `<code>${escapeHtml(report.sha256)}</code>`],
+            ['Signed by', escapeHtml(report['certificate-identity'])],
+            ['Issuer', escapeHtml(report['certificate-oidc-issuer'])],
+            ['Signed at', escapeHtml(report['integrated-time'])],
+            ['Log entry', logEntry(report, inputs)],
+            ['Release', escapeHtml(report['release-proof'])],
+            ['Source', escapeHtml(SOURCES[report.source])],
+            ['Took', escapeHtml(durationsText(report['durations-ms']))],
+            ...(report.recovered === null
+                ? []
+                : [['Broken publication', escapeHtml(report.recovered)]]),
+        ];
+        summary.addTable(rows.map(([name, value]) => [{ data: name, header: true }, value]));
+    }
+}
+const SOURCES = {
+    download: 'downloaded',
+    cache: 'tool cache, verified again',
+    preinstalled: 'a copy that was on this machine, verified',
+};
+function durationsText({ resolve, download, verify, install }) {
+    return [
+        `choosing the version ${report_seconds(resolve)}`,
+        ...(download === null ? [] : [`download ${report_seconds(download)}`]),
+        `verification ${report_seconds(verify)}`,
+        `installation ${report_seconds(install)}`,
+    ].join(', ');
+}
+function report_seconds(milliseconds) {
+    return `${(milliseconds / 1000).toFixed(2)} s`;
+}
+function logEntry(report, inputs) {
+    const index = escapeHtml(report['log-index']);
+    const uuid = `<code>${escapeHtml(report['log-entry-uuid'])}</code>`;
+    return inputs.rekorUrl.href === PUBLIC_LOG
+        ? `<a href="https://search.sigstore.dev/?logIndex=${index}">${index}</a>, ${uuid}`
+        : `${index}, ${uuid}`;
+}
+function megabytes(bytes) {
+    return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/evidence/rekor.ts
+
+
+
+
+/** An answer about one entry is a few KiB; a proof in a log of 2^64 entries would be 8 KiB. */
+const MAX_ENTRY_BYTES = 256 << 10;
+/** An answer names each entry with 80 hex digits. */
+const MAX_INDEX_BYTES = 256 << 10;
+/** Rekor returns at most this many entries per request. */
+const ENTRIES_PER_REQUEST = 10;
+/** Anybody may log an entry for a digest, of any kind and larger than ours. */
+const MAX_ENTRIES_BYTES = ENTRIES_PER_REQUEST * MAX_ENTRY_BYTES;
+/** Anybody may log an entry for a digest; so many of them are looked at. */
+const MAX_CANDIDATES = 30;
+/** RFC 6962: a tree of 2^64 leaves. */
+const MAX_PROOF_HASHES = 64;
+/** HTTP statuses. */
+const NO_ENTRY = new Set([404]);
+/** Not found, method not allowed, gone, not implemented. */
+const NO_INDEX = new Set([404, 405, 410, 501]);
+const ENTRY_ID = /^(?:[0-9a-f]{16})?([0-9a-f]{64})$/;
+const HASH = /^[0-9a-f]{64}$/;
+/**
+ * A client for the HTTP API of Rekor v1.
+ *
+ * What the log answered once is not asked for again; what failed is.
+ */
+class TransparencyLog {
+    #http;
+    #base;
+    #byLeafHash = new Map();
+    #byDigest = new Map();
+    /** @param base for example https://rekor.sigstore.dev/ */
+    constructor(http, base) {
+        this.#http = http;
+        this.#base = base;
+    }
+    /**
+     * The entry whose body has this leaf hash.
+     *
+     * @param hash RFC 6962 leaf hash, 64 hex digits
+     * @throws {SetupError} LOG_ENTRY_INVALID, LOG_UNAVAILABLE
+     */
+    entryByLeafHash(hash) {
+        return once(this.#byLeafHash, hash, () => this.#entryByLeafHash(hash));
+    }
+    /**
+     * The entries for an artifact, earliest first; at most thirty are looked at. None where the log
+     * has no index: Rekor's is deprecated, and Rekor v2 has none.
+     *
+     * @param sha256 digest of the artifact, 64 hex digits
+     * @throws {SetupError} LOG_ENTRY_INVALID, LOG_UNAVAILABLE
+     */
+    entriesByDigest(sha256) {
+        return once(this.#byDigest, sha256, () => this.#entriesByDigest(sha256));
+    }
+    async #entryByLeafHash(hash) {
+        const url = new URL(`api/v1/log/entries/${hash}`, this.#base);
+        const response = await this.#request(() => this.#http.read(url, MAX_ENTRY_BYTES));
+        const entry = response === undefined ? undefined : parseLogEntries(response)[0];
+        if (entry !== undefined && !entry.uuid.endsWith(hash)) {
+            throw rekor_invalid(`the log was asked for entry ${hash} and returned ${entry.uuid}`);
+        }
+        return entry;
+    }
+    async #entriesByDigest(sha256) {
+        const uuids = (await this.#uuidsByDigest(sha256)).slice(0, MAX_CANDIDATES);
+        const entries = [];
+        const url = new URL('api/v1/log/entries/retrieve', this.#base);
+        for (let i = 0; i < uuids.length; i += ENTRIES_PER_REQUEST) {
+            const entryUUIDs = uuids.slice(i, i + ENTRIES_PER_REQUEST);
+            const response = await this.#request(() => this.#http.read(url, MAX_ENTRIES_BYTES, { method: 'POST', json: { entryUUIDs } }));
+            entries.push(...(response === undefined ? [] : parseLogEntries(response)));
+        }
+        return entries.sort((a, b) => a.integratedTime - b.integratedTime);
+    }
+    async #uuidsByDigest(sha256) {
+        const url = new URL('api/v1/index/retrieve', this.#base);
+        const json = { hash: `sha256:${sha256}` };
+        const response = await this.#request(() => this.#http.read(url, MAX_INDEX_BYTES, { method: 'POST', json }), NO_INDEX);
+        const uuids = response === undefined ? [] : parseJson(response);
+        if (!Array.isArray(uuids) ||
+            !uuids.every((id) => typeof id === 'string' && ENTRY_ID.test(id))) {
+            throw rekor_invalid('the index of the log returned something else than entry ids');
+        }
+        return uuids;
+    }
+    /** @returns undefined where the log answers with one of the statuses that say it holds nothing */
+    async #request(request, nothing = NO_ENTRY) {
+        try {
+            return await request();
+        }
+        catch (error) {
+            if (!(error instanceof TransferError)) {
+                throw error;
+            }
+            if (error.status !== undefined && nothing.has(error.status)) {
+                return undefined;
+            }
+            throw new SetupError('LOG_UNAVAILABLE', `the transparency log cannot be asked: ${error.message}`, 'See https://status.sigstore.dev, and run the job again. A version that is in the tool cache needs no log.', error);
+        }
+    }
+}
+/** The promise under a key, made when it is first asked for; forgotten when it rejects. */
+function once(answers, key, ask) {
+    const known = answers.get(key);
+    if (known !== undefined) {
+        return known;
+    }
+    const answer = ask();
+    answers.set(key, answer);
+    answer.catch(() => answers.delete(key));
+    return answer;
+}
+/**
+ * Reads an answer of Rekor v1: an object that maps entry ids to entries.
+ *
+ * @throws {SetupError} LOG_ENTRY_INVALID for anything malformed, or an id that is not the leaf
+ *   hash of the body beneath it
+ */
+function parseLogEntries(response) {
+    const parsed = parseJson(response);
+    const maps = Array.isArray(parsed) ? parsed : [parsed];
+    try {
+        return maps.flatMap((map) => Object.entries(object(map)).map(([id, entry]) => parseLogEntry(id, object(entry))));
+    }
+    catch (error) {
+        throw error instanceof SetupError
+            ? error
+            : rekor_invalid('the log returned a malformed entry', error);
+    }
+}
+function parseLogEntry(id, entry) {
+    const verification = object(entry['verification']);
+    const proof = object(verification['inclusionProof']);
+    const body = base64(entry['body']);
+    checkEntryId(id, body);
+    return {
+        uuid: id,
+        body,
+        integratedTime: safeInteger(entry['integratedTime']),
+        logId: hash(entry['logID']),
+        logIndex: safeInteger(entry['logIndex']),
+        signedEntryTimestamp: base64(verification['signedEntryTimestamp']),
+        inclusionProof: {
+            logIndex: safeInteger(proof['logIndex']),
+            treeSize: safeInteger(proof['treeSize']),
+            rootHash: hash(proof['rootHash']),
+            hashes: list(proof['hashes'], MAX_PROOF_HASHES).map(hash),
+            checkpoint: nonEmptyString(proof['checkpoint']),
+        },
+    };
+}
+/** The UUID of an entry is the leaf hash of its body (RFC 6962 §2.1). */
+function checkEntryId(id, body) {
+    if (ENTRY_ID.exec(id)?.[1] !== leafHash(body)) {
+        throw rekor_invalid(`the log returned another body than the one that entry ${id} stands for`);
+    }
+}
+function parseJson(response) {
+    try {
+        return JSON.parse(response.toString('utf8'));
+    }
+    catch (error) {
+        throw rekor_invalid('the log returned something else than JSON', error);
+    }
+}
+/** @param value 64 hex digits */
+function hash(value) {
+    if (!HASH.test(nonEmptyString(value))) {
+        throw new TypeError('not a SHA-256 hash');
+    }
+    return Buffer.from(nonEmptyString(value), 'hex');
+}
+function rekor_invalid(message, cause) {
+    const reason = cause === undefined ? '' : `: ${explain(cause)}`;
+    return new SetupError('LOG_ENTRY_INVALID', `${message}${reason}`, 'The answer of the transparency log does not prove what it should. Check "rekor-url"; if it is right, report this: something may be tampering with the log or with the connection to it.', cause);
+}
+
+;// CONCATENATED MODULE: ./node_modules/@sigstore/tuf/seeds.json
+const seeds_namespaceObject = /*#__PURE__*/JSON.parse('{"https://tuf-repo-cdn.sigstore.dev":{"root.json":"ewogInNpZ25hdHVyZXMiOiBbCiAgewogICAia2V5aWQiOiAiZTcxYTU0ZDU0MzgzNWJhODZhZGFkOTQ2MDM3OWM3NjQxZmI4NzI2ZDE2NGVhNzY2ODAxYTFjNTIyYWJhN2VhMiIsCiAgICJzaWciOiAiMzA0NTAyMjA2NWM2OGYyOGViZTQ0ZDBhNGUwNDdhNmUyODdmOTY2OWM4ZTNiMzFlMDg1MzYzOTZjNjdhMTQ4MzMyNmJlOGM2MDIyMTAwZTc1MjRhODg5ZTQwZGUwZGY4NDIzMWRkNDBlMWZjYzU3ZmJiYmY2MjA1NWMxNzA3NjU2ODMwN2RiYzUwOTA0NiIKICB9LAogIHsKICAgImtleWlkIjogIjIyZjRjYWVjNmQ4ZTZmOTU1NWFmNjZiM2Q0YzNjYjA2YTNiYjIzZmRjN2UzOWM5MTZjNjFmNDYyZTZmNTJiMDYiLAogICAic2lnIjogIjMwNDUwMjIwNmZlZGM0YTM4MmEwYzUxNTVlODEyYzliNzQ2MWZlMzg4ZWY3MDRmZWY5ZTA5M2M1YzIzNmUyMGFiYmY4ZTY2MjAyMjEwMDhiYmVjMzZiNjNiZjliYWViYzAzYTgzYzc3MGNmOTM4N2VmYzkwOTA3ZWI4MzA3MGI3YTg3NTEyOTUxMmQ2ODciCiAgfSwKICB7CiAgICJrZXlpZCI6ICI2MTY0MzgzODEyNWI0NDBiNDBkYjY5NDJmNWNiNWEzMWMwZGMwNDM2ODMxNmViMmFhYTU4Yjk1OTA0YTU4MjIyIiwKICAgInNpZyI6ICIzMDQ1MDIyMDQ2OGY0MjE5ZGI1MWM3ZTgxNWUxZTNkMzNkOTk4Nzg3OGFhMTJhZWFmMzMxNjA0ZDUxODBkZDYwYjE5ZGZiMzUwMjIxMDA5Zjc3OGVmNWU5NjY0N2MwOGJkMjNkNjNmNjljMGNjZTZmYzM1M2Q3NDdiOWQ1MWYzNWRjMGY4Njc4ZGU5ZmVmIgogIH0sCiAgewogICAia2V5aWQiOiAiYTY4N2U1YmY0ZmFiODJiMGVlNThkNDZlMDVjOTUzNTE0NWEyYzlhZmI0NThmNDNkNDJiNDVjYTBmZGNlMmE3MCIsCiAgICJzaWciOiAiMzA0NTAyMjAyOWUyNTE4YTdiY2FjMDVlYzBiMjI3ODA5Y2UwYzk2OTQwNjc0MzQxMmY5MGRjNTI1NTQwMWFmYjEzMzYzZjQ2MDIyMTAwODdhNjQxODIyNDllNDFkZDExZGU5MWM5ZjM4NWEzMzY1OWJkNjAxNDdhOTNkMTNjODZiN2E2NGU0NDdmOTgyNiIKICB9LAogIHsKICAgImtleWlkIjogIjE4M2U2NGYzNzY3MGRjMTNjYTBkMjg5OTVhMzA1M2YzNzQwOTU0ZGRjZTQ0MzIxYTQxZTQ2NTM0Y2Y0NGU2MzIiLAogICAic2lnIjogIjMwNDUwMjIxMDA4MDUxYzQ1NmVkMmJmNDhhYTVmYzU3NDI5MjhhYjA5MDQyNjZjMWQ2YmRkZTVmYzc1YWUyMGYxMmQwOThhOTU1MDIyMDNjYzY4M2JkODY3OTM4MDhlNmM5Zjg5ZTJjYTkzZjgwYjAwYzZlYTY0ODgwYWM0ZTM3ZGI2OWUyZTg2YjI0ZTMiCiAgfQogXSwKICJzaWduZWQiOiB7CiAgIl90eXBlIjogInJvb3QiLAogICJjb25zaXN0ZW50X3NuYXBzaG90IjogdHJ1ZSwKICAiZXhwaXJlcyI6ICIyMDI3LTA0LTIyVDE5OjI3OjMxWiIsCiAgImtleXMiOiB7CiAgICIwYzg3NDMyYzNiZjA5ZmQ5OTE4OWZkYzMyZmE1ZWFlZGY0ZTRhNWZhYzdiYWI3M2ZhMDRhMmUwZmM2NGFmNmY1IjogewogICAgImtleWlkX2hhc2hfYWxnb3JpdGhtcyI6IFsKICAgICAic2hhMjU2IiwKICAgICAic2hhNTEyIgogICAgXSwKICAgICJrZXl0eXBlIjogImVjZHNhIiwKICAgICJrZXl2YWwiOiB7CiAgICAgInB1YmxpYyI6ICItLS0tLUJFR0lOIFBVQkxJQyBLRVktLS0tLVxuTUZrd0V3WUhLb1pJemowQ0FRWUlLb1pJemowREFRY0RRZ0FFV1JpR3I1K2orM0o1U3NIK1p0cjVuRTJIMndPN1xuQlYrbk8zczkzZ0xjYTE4cVRPekhZMW9XeUFHRHlrTVNzR1RVQlN0OUQrQW4wS2ZLc0QybWZTTTQyUT09XG4tLS0tLUVORCBQVUJMSUMgS0VZLS0tLS1cbiIKICAgIH0sCiAgICAic2NoZW1lIjogImVjZHNhLXNoYTItbmlzdHAyNTYiLAogICAgIngtdHVmLW9uLWNpLW9ubGluZS11cmkiOiAiZ2Nwa21zOnByb2plY3RzL3NpZ3N0b3JlLXJvb3Qtc2lnbmluZy9sb2NhdGlvbnMvZ2xvYmFsL2tleVJpbmdzL3Jvb3QvY3J5cHRvS2V5cy90aW1lc3RhbXAvY3J5cHRvS2V5VmVyc2lvbnMvMSIKICAgfSwKICAgIjE4M2U2NGYzNzY3MGRjMTNjYTBkMjg5OTVhMzA1M2YzNzQwOTU0ZGRjZTQ0MzIxYTQxZTQ2NTM0Y2Y0NGU2MzIiOiB7CiAgICAia2V5dHlwZSI6ICJlY2RzYSIsCiAgICAia2V5dmFsIjogewogICAgICJwdWJsaWMiOiAiLS0tLS1CRUdJTiBQVUJMSUMgS0VZLS0tLS1cbk1Ga3dFd1lIS29aSXpqMENBUVlJS29aSXpqMERBUWNEUWdBRU14cFBPSkNJWjVvdEc0MTA2ZkdKc2VFUWkzVjlcbnBrTVlRNHV5VjlUajFNN1dIWEl5TEcramtmdnVHMGdsUTFKWmJSWlpCVjNnQVI0c29qZEdISVNlb3c9PVxuLS0tLS1FTkQgUFVCTElDIEtFWS0tLS0tXG4iCiAgICB9LAogICAgInNjaGVtZSI6ICJlY2RzYS1zaGEyLW5pc3RwMjU2IiwKICAgICJ4LXR1Zi1vbi1jaS1rZXlvd25lciI6ICJAbGFuY2UiCiAgIH0sCiAgICIyMmY0Y2FlYzZkOGU2Zjk1NTVhZjY2YjNkNGMzY2IwNmEzYmIyM2ZkYzdlMzljOTE2YzYxZjQ2MmU2ZjUyYjA2IjogewogICAgImtleWlkX2hhc2hfYWxnb3JpdGhtcyI6IFsKICAgICAic2hhMjU2IiwKICAgICAic2hhNTEyIgogICAgXSwKICAgICJrZXl0eXBlIjogImVjZHNhIiwKICAgICJrZXl2YWwiOiB7CiAgICAgInB1YmxpYyI6ICItLS0tLUJFR0lOIFBVQkxJQyBLRVktLS0tLVxuTUZrd0V3WUhLb1pJemowQ0FRWUlLb1pJemowREFRY0RRZ0FFekJ6Vk9tSENQb2pNVkxTSTM2NFdpaVY4TlByRFxuNklnUnhWbGlza3ovdit5M0pFUjVtY1ZHY09ObGlEY1dNQzVKMmxmSG1qUE5QaGI0SDd4bThMemZTQT09XG4tLS0tLUVORCBQVUJMSUMgS0VZLS0tLS1cbiIKICAgIH0sCiAgICAic2NoZW1lIjogImVjZHNhLXNoYTItbmlzdHAyNTYiLAogICAgIngtdHVmLW9uLWNpLWtleW93bmVyIjogIkBzYW50aWFnb3RvcnJlcyIKICAgfSwKICAgIjYxNjQzODM4MTI1YjQ0MGI0MGRiNjk0MmY1Y2I1YTMxYzBkYzA0MzY4MzE2ZWIyYWFhNThiOTU5MDRhNTgyMjIiOiB7CiAgICAia2V5aWRfaGFzaF9hbGdvcml0aG1zIjogWwogICAgICJzaGEyNTYiLAogICAgICJzaGE1MTIiCiAgICBdLAogICAgImtleXR5cGUiOiAiZWNkc2EiLAogICAgImtleXZhbCI6IHsKICAgICAicHVibGljIjogIi0tLS0tQkVHSU4gUFVCTElDIEtFWS0tLS0tXG5NRmt3RXdZSEtvWkl6ajBDQVFZSUtvWkl6ajBEQVFjRFFnQUVpbmlrU3NBUW1Za05lSDVlWXEvQ25JekxhYWNPXG54bFNhYXdRRE93cUt5L3RDcXhxNXh4UFNKYzIxSzRXSWhzOUd5T2tLZnp1ZVkzR0lMemNNSlo0Y1d3PT1cbi0tLS0tRU5EIFBVQkxJQyBLRVktLS0tLVxuIgogICAgfSwKICAgICJzY2hlbWUiOiAiZWNkc2Etc2hhMi1uaXN0cDI1NiIsCiAgICAieC10dWYtb24tY2kta2V5b3duZXIiOiAiQGJvYmNhbGxhd2F5IgogICB9LAogICAiYTY4N2U1YmY0ZmFiODJiMGVlNThkNDZlMDVjOTUzNTE0NWEyYzlhZmI0NThmNDNkNDJiNDVjYTBmZGNlMmE3MCI6IHsKICAgICJrZXlpZF9oYXNoX2FsZ29yaXRobXMiOiBbCiAgICAgInNoYTI1NiIsCiAgICAgInNoYTUxMiIKICAgIF0sCiAgICAia2V5dHlwZSI6ICJlY2RzYSIsCiAgICAia2V5dmFsIjogewogICAgICJwdWJsaWMiOiAiLS0tLS1CRUdJTiBQVUJMSUMgS0VZLS0tLS1cbk1Ga3dFd1lIS29aSXpqMENBUVlJS29aSXpqMERBUWNEUWdBRTBnaHJoOTJMdzFZcjNpZEdWNVdxQ3RNREI4Q3hcbitEOGhkQzR3MlpMTklwbFZSb1ZHTHNrWWEzZ2hlTXlPamlKOGtQaTE1YVEyLy83UCtvajdVdkpQR3c9PVxuLS0tLS1FTkQgUFVCTElDIEtFWS0tLS0tXG4iCiAgICB9LAogICAgInNjaGVtZSI6ICJlY2RzYS1zaGEyLW5pc3RwMjU2IiwKICAgICJ4LXR1Zi1vbi1jaS1rZXlvd25lciI6ICJAam9zaHVhZ2wiCiAgIH0sCiAgICJlNzFhNTRkNTQzODM1YmE4NmFkYWQ5NDYwMzc5Yzc2NDFmYjg3MjZkMTY0ZWE3NjY4MDFhMWM1MjJhYmE3ZWEyIjogewogICAgImtleWlkX2hhc2hfYWxnb3JpdGhtcyI6IFsKICAgICAic2hhMjU2IiwKICAgICAic2hhNTEyIgogICAgXSwKICAgICJrZXl0eXBlIjogImVjZHNhIiwKICAgICJrZXl2YWwiOiB7CiAgICAgInB1YmxpYyI6ICItLS0tLUJFR0lOIFBVQkxJQyBLRVktLS0tLVxuTUZrd0V3WUhLb1pJemowQ0FRWUlLb1pJemowREFRY0RRZ0FFRVhzejNTWlhGYjhqTVY0Mmo2cEpseWpialI4S1xuTjNCd29jZXhxNkxNSWI1cXNXS09RdkxOMTZOVWVmTGM0SHN3T291bVJzVlZhYWpTcFFTNmZvYmtSdz09XG4tLS0tLUVORCBQVUJMSUMgS0VZLS0tLS1cbiIKICAgIH0sCiAgICAic2NoZW1lIjogImVjZHNhLXNoYTItbmlzdHAyNTYiLAogICAgIngtdHVmLW9uLWNpLWtleW93bmVyIjogIkBtbm02NzgiCiAgIH0KICB9LAogICJyb2xlcyI6IHsKICAgInJvb3QiOiB7CiAgICAia2V5aWRzIjogWwogICAgICJlNzFhNTRkNTQzODM1YmE4NmFkYWQ5NDYwMzc5Yzc2NDFmYjg3MjZkMTY0ZWE3NjY4MDFhMWM1MjJhYmE3ZWEyIiwKICAgICAiMjJmNGNhZWM2ZDhlNmY5NTU1YWY2NmIzZDRjM2NiMDZhM2JiMjNmZGM3ZTM5YzkxNmM2MWY0NjJlNmY1MmIwNiIsCiAgICAgIjYxNjQzODM4MTI1YjQ0MGI0MGRiNjk0MmY1Y2I1YTMxYzBkYzA0MzY4MzE2ZWIyYWFhNThiOTU5MDRhNTgyMjIiLAogICAgICJhNjg3ZTViZjRmYWI4MmIwZWU1OGQ0NmUwNWM5NTM1MTQ1YTJjOWFmYjQ1OGY0M2Q0MmI0NWNhMGZkY2UyYTcwIiwKICAgICAiMTgzZTY0ZjM3NjcwZGMxM2NhMGQyODk5NWEzMDUzZjM3NDA5NTRkZGNlNDQzMjFhNDFlNDY1MzRjZjQ0ZTYzMiIKICAgIF0sCiAgICAidGhyZXNob2xkIjogMwogICB9LAogICAic25hcHNob3QiOiB7CiAgICAia2V5aWRzIjogWwogICAgICIwYzg3NDMyYzNiZjA5ZmQ5OTE4OWZkYzMyZmE1ZWFlZGY0ZTRhNWZhYzdiYWI3M2ZhMDRhMmUwZmM2NGFmNmY1IgogICAgXSwKICAgICJ0aHJlc2hvbGQiOiAxLAogICAgIngtdHVmLW9uLWNpLWV4cGlyeS1wZXJpb2QiOiAzNjUwLAogICAgIngtdHVmLW9uLWNpLXNpZ25pbmctcGVyaW9kIjogMzY1CiAgIH0sCiAgICJ0YXJnZXRzIjogewogICAgImtleWlkcyI6IFsKICAgICAiZTcxYTU0ZDU0MzgzNWJhODZhZGFkOTQ2MDM3OWM3NjQxZmI4NzI2ZDE2NGVhNzY2ODAxYTFjNTIyYWJhN2VhMiIsCiAgICAgIjIyZjRjYWVjNmQ4ZTZmOTU1NWFmNjZiM2Q0YzNjYjA2YTNiYjIzZmRjN2UzOWM5MTZjNjFmNDYyZTZmNTJiMDYiLAogICAgICI2MTY0MzgzODEyNWI0NDBiNDBkYjY5NDJmNWNiNWEzMWMwZGMwNDM2ODMxNmViMmFhYTU4Yjk1OTA0YTU4MjIyIiwKICAgICAiYTY4N2U1YmY0ZmFiODJiMGVlNThkNDZlMDVjOTUzNTE0NWEyYzlhZmI0NThmNDNkNDJiNDVjYTBmZGNlMmE3MCIsCiAgICAgIjE4M2U2NGYzNzY3MGRjMTNjYTBkMjg5OTVhMzA1M2YzNzQwOTU0ZGRjZTQ0MzIxYTQxZTQ2NTM0Y2Y0NGU2MzIiCiAgICBdLAogICAgInRocmVzaG9sZCI6IDMKICAgfSwKICAgInRpbWVzdGFtcCI6IHsKICAgICJrZXlpZHMiOiBbCiAgICAgIjBjODc0MzJjM2JmMDlmZDk5MTg5ZmRjMzJmYTVlYWVkZjRlNGE1ZmFjN2JhYjczZmEwNGEyZTBmYzY0YWY2ZjUiCiAgICBdLAogICAgInRocmVzaG9sZCI6IDEsCiAgICAieC10dWYtb24tY2ktZXhwaXJ5LXBlcmlvZCI6IDcsCiAgICAieC10dWYtb24tY2ktc2lnbmluZy1wZXJpb2QiOiA2CiAgIH0KICB9LAogICJzcGVjX3ZlcnNpb24iOiAiMS4wIiwKICAidmVyc2lvbiI6IDE2LAogICJ4LXR1Zi1vbi1jaS1leHBpcnktcGVyaW9kIjogMTk3LAogICJ4LXR1Zi1vbi1jaS1zaWduaW5nLXBlcmlvZCI6IDQ2CiB9Cn0=","targets":{"trusted_root.json":"ewogICJtZWRpYVR5cGUiOiAiYXBwbGljYXRpb24vdm5kLmRldi5zaWdzdG9yZS50cnVzdGVkcm9vdCtqc29uO3ZlcnNpb249MC4xIiwKICAidGxvZ3MiOiBbCiAgICB7CiAgICAgICJiYXNlVXJsIjogImh0dHBzOi8vcmVrb3Iuc2lnc3RvcmUuZGV2IiwKICAgICAgImhhc2hBbGdvcml0aG0iOiAiU0hBMl8yNTYiLAogICAgICAicHVibGljS2V5IjogewogICAgICAgICJyYXdCeXRlcyI6ICJNRmt3RXdZSEtvWkl6ajBDQVFZSUtvWkl6ajBEQVFjRFFnQUUyRzJZKzJ0YWJkVFY1QmNHaUJJeDBhOWZBRndya0JibUxTR3RrczRMM3FYNnlZWTB6dWZCbmhDOFVyL2l5NTVHaFdQLzlBL2JZMkxoQzMwTTkrUll0dz09IiwKICAgICAgICAia2V5RGV0YWlscyI6ICJQS0lYX0VDRFNBX1AyNTZfU0hBXzI1NiIsCiAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgInN0YXJ0IjogIjIwMjEtMDEtMTJUMTE6NTM6MjdaIgogICAgICAgIH0KICAgICAgfSwKICAgICAgImxvZ0lkIjogewogICAgICAgICJrZXlJZCI6ICJ3Tkk5YXRRR2x6K1ZXZk82TFJ5Z0g0UVVmWS84VzRSRndpVDVpNVdSZ0IwPSIKICAgICAgfQogICAgfSwKICAgIHsKICAgICAgImJhc2VVcmwiOiAiaHR0cHM6Ly9sb2cyMDI1LTEucmVrb3Iuc2lnc3RvcmUuZGV2IiwKICAgICAgImhhc2hBbGdvcml0aG0iOiAiU0hBMl8yNTYiLAogICAgICAicHVibGljS2V5IjogewogICAgICAgICJyYXdCeXRlcyI6ICJNQ293QlFZREsyVndBeUVBdDhybHAxa25Hd2pmYmNYQVlQWUFrbjBYaUx6MXg4TzR0MFlrRWhpZTI0ND0iLAogICAgICAgICJrZXlEZXRhaWxzIjogIlBLSVhfRUQyNTUxOSIsCiAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgInN0YXJ0IjogIjIwMjUtMDktMjNUMDA6MDA6MDBaIgogICAgICAgIH0KICAgICAgfSwKICAgICAgImxvZ0lkIjogewogICAgICAgICJrZXlJZCI6ICJ6eEdaRlZ2ZDBGRW1qUjhXckZ3TWRjQUo5dnRhWS9RWGY0NFkxd1VlUDZBPSIKICAgICAgfQogICAgfQogIF0sCiAgImNlcnRpZmljYXRlQXV0aG9yaXRpZXMiOiBbCiAgICB7CiAgICAgICJzdWJqZWN0IjogewogICAgICAgICJvcmdhbml6YXRpb24iOiAic2lnc3RvcmUuZGV2IiwKICAgICAgICAiY29tbW9uTmFtZSI6ICJzaWdzdG9yZSIKICAgICAgfSwKICAgICAgInVyaSI6ICJodHRwczovL2Z1bGNpby5zaWdzdG9yZS5kZXYiLAogICAgICAiY2VydENoYWluIjogewogICAgICAgICJjZXJ0aWZpY2F0ZXMiOiBbCiAgICAgICAgICB7CiAgICAgICAgICAgICJyYXdCeXRlcyI6ICJNSUlCK0RDQ0FYNmdBd0lCQWdJVE5Wa0Rab0Npb2ZQRHN5N2RmbTZnZUxidWh6QUtCZ2dxaGtqT1BRUURBekFxTVJVd0V3WURWUVFLRXd4emFXZHpkRzl5WlM1a1pYWXhFVEFQQmdOVkJBTVRDSE5wWjNOMGIzSmxNQjRYRFRJeE1ETXdOekF6TWpBeU9Wb1hEVE14TURJeU16QXpNakF5T1Zvd0tqRVZNQk1HQTFVRUNoTU1jMmxuYzNSdmNtVXVaR1YyTVJFd0R3WURWUVFERXdoemFXZHpkRzl5WlRCMk1CQUdCeXFHU000OUFnRUdCU3VCQkFBaUEySUFCTFN5QTdJaTVrK3BOTzhaRVdZMHlsZW1XRG93T2tOYTNrTCtHWkU1WjVHV2VoTDkvQTliUk5BM1JicnNaNWkwSmNhc3RhUkw3U3A1ZnAvakQ1ZHhxYy9VZFRWbmx2UzE2YW4rMllmc3dlL1F1TG9sUlVDcmNPRTIrMmlBNSt0emQ2Tm1NR1F3RGdZRFZSMFBBUUgvQkFRREFnRUdNQklHQTFVZEV3RUIvd1FJTUFZQkFmOENBUUV3SFFZRFZSME9CQllFRk1qRkhRQkJtaVFwTWxFazZ3MnVTdTFLQnRQc01COEdBMVVkSXdRWU1CYUFGTWpGSFFCQm1pUXBNbEVrNncydVN1MUtCdFBzTUFvR0NDcUdTTTQ5QkFNREEyZ0FNR1VDTUg4bGlXSmZNdWk2dlhYQmhqRGdZNE13c2xtTi9USnhWZS84M1dyRm9td21OZjA1NnkxWDQ4RjljNG0zYTNvelhBSXhBS2pSYXk1L2FqL2pzS0tHSWttUWF0akk4dXVwSHIvK0N4RnZhSldtcFlxTmtMREdSVSs5b3J6aDVoSTJScmN1YVE9PSIKICAgICAgICAgIH0KICAgICAgICBdCiAgICAgIH0sCiAgICAgICJ2YWxpZEZvciI6IHsKICAgICAgICAic3RhcnQiOiAiMjAyMS0wMy0wN1QwMzoyMDoyOVoiLAogICAgICAgICJlbmQiOiAiMjAyMi0xMi0zMVQyMzo1OTo1OS45OTlaIgogICAgICB9CiAgICB9LAogICAgewogICAgICAic3ViamVjdCI6IHsKICAgICAgICAib3JnYW5pemF0aW9uIjogInNpZ3N0b3JlLmRldiIsCiAgICAgICAgImNvbW1vbk5hbWUiOiAic2lnc3RvcmUiCiAgICAgIH0sCiAgICAgICJ1cmkiOiAiaHR0cHM6Ly9mdWxjaW8uc2lnc3RvcmUuZGV2IiwKICAgICAgImNlcnRDaGFpbiI6IHsKICAgICAgICAiY2VydGlmaWNhdGVzIjogWwogICAgICAgICAgewogICAgICAgICAgICAicmF3Qnl0ZXMiOiAiTUlJQ0dqQ0NBYUdnQXdJQkFnSVVBTG5WaVZmblUwYnJKYXNtUmtIcm4vVW5mYVF3Q2dZSUtvWkl6ajBFQXdNd0tqRVZNQk1HQTFVRUNoTU1jMmxuYzNSdmNtVXVaR1YyTVJFd0R3WURWUVFERXdoemFXZHpkRzl5WlRBZUZ3MHlNakEwTVRNeU1EQTJNVFZhRncwek1URXdNRFV4TXpVMk5UaGFNRGN4RlRBVEJnTlZCQW9UREhOcFozTjBiM0psTG1SbGRqRWVNQndHQTFVRUF4TVZjMmxuYzNSdmNtVXRhVzUwWlhKdFpXUnBZWFJsTUhZd0VBWUhLb1pJemowQ0FRWUZLNEVFQUNJRFlnQUU4UlZTL3lzSCtOT3Z1RFp5UEladGlsZ1VGOU5sYXJZcEFkOUhQMXZCQkgxVTVDVjc3TFNTN3MwWmlING5FN0h2N3B0UzZMdnZSL1NUazc5OExWZ016TGxKNEhlSWZGM3RIU2FleExjWXBTQVNyMWtTME4vUmdCSnovOWpXQ2lYbm8zc3dlVEFPQmdOVkhROEJBZjhFQkFNQ0FRWXdFd1lEVlIwbEJBd3dDZ1lJS3dZQkJRVUhBd013RWdZRFZSMFRBUUgvQkFnd0JnRUIvd0lCQURBZEJnTlZIUTRFRmdRVTM5UHB6MVlrRVpiNXFOanBLRldpeGk0WVpEOHdId1lEVlIwakJCZ3dGb0FVV01BZVg1RkZwV2FwZXN5UW9aTWkwQ3JGeGZvd0NnWUlLb1pJemowRUF3TURad0F3WkFJd1BDc1FLNERZaVpZRFBJYURpNUhGS25meFh4NkFTU1ZtRVJmc3luWUJpWDJYNlNKUm5aVTg0LzlEWmRuRnZ2eG1BakJPdDZRcEJsYzRKLzBEeHZrVENxcGNsdnppTDZCQ0NQbmpkbElCM1B1M0J4c1BteWdVWTdJaTJ6YmRDZGxpaW93PSIKICAgICAgICAgIH0sCiAgICAgICAgICB7CiAgICAgICAgICAgICJyYXdCeXRlcyI6ICJNSUlCOXpDQ0FYeWdBd0lCQWdJVUFMWk5BUEZkeEhQd2plRGxvRHd5WUNoQU8vNHdDZ1lJS29aSXpqMEVBd013S2pFVk1CTUdBMVVFQ2hNTWMybG5jM1J2Y21VdVpHVjJNUkV3RHdZRFZRUURFd2h6YVdkemRHOXlaVEFlRncweU1URXdNRGN4TXpVMk5UbGFGdzB6TVRFd01EVXhNelUyTlRoYU1Db3hGVEFUQmdOVkJBb1RESE5wWjNOMGIzSmxMbVJsZGpFUk1BOEdBMVVFQXhNSWMybG5jM1J2Y21Vd2RqQVFCZ2NxaGtqT1BRSUJCZ1VyZ1FRQUlnTmlBQVQ3WGVGVDRyYjNQUUd3UzRJYWp0TGszL09sbnBnYW5nYUJjbFlwc1lCcjVpKzR5bkIwN2NlYjNMUDBPSU9aZHhleFg2OWM1aVZ1eUpSUStIejA1eWkrVUYzdUJXQWxIcGlTNXNoMCtIMkdIRTdTWHJrMUVDNW0xVHIxOUw5Z2c5MmpZekJoTUE0R0ExVWREd0VCL3dRRUF3SUJCakFQQmdOVkhSTUJBZjhFQlRBREFRSC9NQjBHQTFVZERnUVdCQlJZd0I1ZmtVV2xacWw2ekpDaGt5TFFLc1hGK2pBZkJnTlZIU01FR0RBV2dCUll3QjVma1VXbFpxbDZ6SkNoa3lMUUtzWEYrakFLQmdncWhrak9QUVFEQXdOcEFEQm1BakVBajFuSGVYWnArMTNOV0JOYStFRHNEUDhHMVdXZzF0Q01XUC9XSFBxcGFWbzBqaHN3ZU5GWmdTczBlRTd3WUk0cUFqRUEyV0I5b3Q5OHNJa29GM3ZaWWRkMy9WdFdCNWI5VE5NZWE3SXgvc3RKNVRmY0xMZUFCTEU0Qk5KT3NRNHZuQkhKIgogICAgICAgICAgfQogICAgICAgIF0KICAgICAgfSwKICAgICAgInZhbGlkRm9yIjogewogICAgICAgICJzdGFydCI6ICIyMDIyLTA0LTEzVDIwOjA2OjE1WiIKICAgICAgfQogICAgfQogIF0sCiAgImN0bG9ncyI6IFsKICAgIHsKICAgICAgImJhc2VVcmwiOiAiaHR0cHM6Ly9jdGZlLnNpZ3N0b3JlLmRldi90ZXN0IiwKICAgICAgImhhc2hBbGdvcml0aG0iOiAiU0hBMl8yNTYiLAogICAgICAicHVibGljS2V5IjogewogICAgICAgICJyYXdCeXRlcyI6ICJNRmt3RXdZSEtvWkl6ajBDQVFZSUtvWkl6ajBEQVFjRFFnQUViZndSK1JKdWRYc2NnUkJScEtYMVhGRHkzUHl1ZER4ei9TZm5SaTFmVDhla3BmQmQyTzF1b3o3anIzWjhuS3p4QTY5RVVRK2VGQ0ZJM3pldWJQV1U3dz09IiwKICAgICAgICAia2V5RGV0YWlscyI6ICJQS0lYX0VDRFNBX1AyNTZfU0hBXzI1NiIsCiAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgInN0YXJ0IjogIjIwMjEtMDMtMTRUMDA6MDA6MDBaIiwKICAgICAgICAgICJlbmQiOiAiMjAyMi0xMC0zMVQyMzo1OTo1OS45OTlaIgogICAgICAgIH0KICAgICAgfSwKICAgICAgImxvZ0lkIjogewogICAgICAgICJrZXlJZCI6ICJDR0NTOENoUy8yaEYwZEZySjRTY1JXY1lyQlk5d3pqU2JlYThJZ1kyYjNJPSIKICAgICAgfQogICAgfSwKICAgIHsKICAgICAgImJhc2VVcmwiOiAiaHR0cHM6Ly9jdGZlLnNpZ3N0b3JlLmRldi8yMDIyIiwKICAgICAgImhhc2hBbGdvcml0aG0iOiAiU0hBMl8yNTYiLAogICAgICAicHVibGljS2V5IjogewogICAgICAgICJyYXdCeXRlcyI6ICJNRmt3RXdZSEtvWkl6ajBDQVFZSUtvWkl6ajBEQVFjRFFnQUVpUFNsRmkwQ21GVGZFakNVcUY5SHVDRWNZWE5LQWFZYWxJSm1CWjh5eWV6UGpUcWh4cktCcE1uYW9jVnRMSkJJMWVNM3VYblF6UUdBSmRKNGdzOUZ5dz09IiwKICAgICAgICAia2V5RGV0YWlscyI6ICJQS0lYX0VDRFNBX1AyNTZfU0hBXzI1NiIsCiAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgInN0YXJ0IjogIjIwMjItMTAtMjBUMDA6MDA6MDBaIgogICAgICAgIH0KICAgICAgfSwKICAgICAgImxvZ0lkIjogewogICAgICAgICJrZXlJZCI6ICIzVDB3YXNiSEVUSmpHUjRjbVdjM0FxSktYcmplUEszL2g0cHlnQzhwN280PSIKICAgICAgfQogICAgfQogIF0sCiAgInRpbWVzdGFtcEF1dGhvcml0aWVzIjogWwogICAgewogICAgICAic3ViamVjdCI6IHsKICAgICAgICAib3JnYW5pemF0aW9uIjogInNpZ3N0b3JlLmRldiIsCiAgICAgICAgImNvbW1vbk5hbWUiOiAic2lnc3RvcmUtdHNhLXNlbGZzaWduZWQiCiAgICAgIH0sCiAgICAgICJ1cmkiOiAiaHR0cHM6Ly90aW1lc3RhbXAuc2lnc3RvcmUuZGV2L2FwaS92MS90aW1lc3RhbXAiLAogICAgICAiY2VydENoYWluIjogewogICAgICAgICJjZXJ0aWZpY2F0ZXMiOiBbCiAgICAgICAgICB7CiAgICAgICAgICAgICJyYXdCeXRlcyI6ICJNSUlDRURDQ0FaYWdBd0lCQWdJVU9oTlVMd3lRWWU2OHdVTXZ5NHFPaXlvaml3d3dDZ1lJS29aSXpqMEVBd013T1RFVk1CTUdBMVVFQ2hNTWMybG5jM1J2Y21VdVpHVjJNU0F3SGdZRFZRUURFeGR6YVdkemRHOXlaUzEwYzJFdGMyVnNabk5wWjI1bFpEQWVGdzB5TlRBME1EZ3dOalU1TkROYUZ3MHpOVEEwTURZd05qVTVORE5hTUM0eEZUQVRCZ05WQkFvVERITnBaM04wYjNKbExtUmxkakVWTUJNR0ExVUVBeE1NYzJsbmMzUnZjbVV0ZEhOaE1IWXdFQVlIS29aSXpqMENBUVlGSzRFRUFDSURZZ0FFNHJhMlo4aEtOaWcyVDlrRmpDQVRvR0czMGpreStXUXYzQnpMK21LdmgxU0tOUi9Vd3V3c2ZOQ2c0c3J5b1lBZDhFNmlzb3ZWQTNNNGFvTmRtOVFEaTUwWjhuVEV5dnFnZkRQdFRJd1hJdGZpVy9BRmYxVjd1d2tia0FvajB4eGNvMm93YURBT0JnTlZIUThCQWY4RUJBTUNCNEF3SFFZRFZSME9CQllFRkluOWVVT0h6OUJsUnNNQ1JzY3NjMXQ5dE9zRE1COEdBMVVkSXdRWU1CYUFGSmpzQWU5L3UxSC8xSlVlYjRxSW1GTUhpYzYvTUJZR0ExVWRKUUVCL3dRTU1Bb0dDQ3NHQVFVRkJ3TUlNQW9HQ0NxR1NNNDlCQU1EQTJnQU1HVUNNRHRwc1YvNkthTzBxeUYvVU1zWDJhU1VYS1FGZG9HVHB0UUdjMGZ0cTFjc3VsSFBHRzZkc215TU5kM0pCK0czRVFJeEFPYWp2QmNqcEptS2I0TnYrMlRhb2o4VWM1K2I2aWg2RlhDQ0tyYVNxdXBlMDd6cXN3TWNYSlRlMWNFeHZIdnZsdz09IgogICAgICAgICAgfSwKICAgICAgICAgIHsKICAgICAgICAgICAgInJhd0J5dGVzIjogIk1JSUI5ekNDQVh5Z0F3SUJBZ0lVVjdmMEdMRE9vRXpJaDhMWFNXODBPSmlVcDE0d0NnWUlLb1pJemowRUF3TXdPVEVWTUJNR0ExVUVDaE1NYzJsbmMzUnZjbVV1WkdWMk1TQXdIZ1lEVlFRREV4ZHphV2R6ZEc5eVpTMTBjMkV0YzJWc1puTnBaMjVsWkRBZUZ3MHlOVEEwTURnd05qVTVORE5hRncwek5UQTBNRFl3TmpVNU5ETmFNRGt4RlRBVEJnTlZCQW9UREhOcFozTjBiM0psTG1SbGRqRWdNQjRHQTFVRUF4TVhjMmxuYzNSdmNtVXRkSE5oTFhObGJHWnphV2R1WldRd2RqQVFCZ2NxaGtqT1BRSUJCZ1VyZ1FRQUlnTmlBQVFVUU50ZlJUL291M1lBVGE2d0Iva0tUZTcwY2ZKd3lSSUJvdk1udDhSY0pwaC9DT0U4MnV5UzZGbXBwTExMMVZCUEdjUGZwUVBZSk5Yeld3aThpY3doS1E2Vy9RZTJoM29lYkJiMkZIcHdOSkRxbytUTWFDL3RkZmt2L0VsSkI3MmpSVEJETUE0R0ExVWREd0VCL3dRRUF3SUJCakFTQmdOVkhSTUJBZjhFQ0RBR0FRSC9BZ0VBTUIwR0ExVWREZ1FXQkJTWTdBSHZmN3RSLzlTVkhtK0tpSmhUQjRuT3Z6QUtCZ2dxaGtqT1BRUURBd05wQURCbUFqRUF3R0VHcmZHWlIxY2VuMVI4L0RUVk1JOTQzTHNzWm1KUnREcC9pN1NmR0htR1JQNmdSYnVqOXZPSzNiNjdaMFFRQWpFQXVUMkg2NzNMUUVhSFRjeVFTWnJrcDRtWDdXd2ttRitzVmJrWVk1bVhOK1JNSDEzS1VFSEhPcUFTYWVtWVdLL0UiCiAgICAgICAgICB9CiAgICAgICAgXQogICAgICB9LAogICAgICAidmFsaWRGb3IiOiB7CiAgICAgICAgInN0YXJ0IjogIjIwMjUtMDctMDRUMDA6MDA6MDBaIgogICAgICB9CiAgICB9CiAgXQp9Cg==","registry.npmjs.org%2Fkeys.json":"ewogICAgImtleXMiOiBbCiAgICAgICAgewogICAgICAgICAgICAia2V5SWQiOiAiU0hBMjU2OmpsM2J3c3d1ODBQampva0NnaDBvMnc1YzJVNExoUUFFNTdnajljejFrekEiLAogICAgICAgICAgICAia2V5VXNhZ2UiOiAibnBtOnNpZ25hdHVyZXMiLAogICAgICAgICAgICAicHVibGljS2V5IjogewogICAgICAgICAgICAgICAgInJhd0J5dGVzIjogIk1Ga3dFd1lIS29aSXpqMENBUVlJS29aSXpqMERBUWNEUWdBRTFPbGIzek1BRkZ4WEtIaUlrUU81Y0ozWWhsNWk2VVBwK0lodXRlQkpidUhjQTVVb2dLbzBFV3RsV3dXNktTYUtvVE5FWUw3SmxDUWlWbmtoQmt0VWdnPT0iLAogICAgICAgICAgICAgICAgImtleURldGFpbHMiOiAiUEtJWF9FQ0RTQV9QMjU2X1NIQV8yNTYiLAogICAgICAgICAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgICAgICAgICAgICJzdGFydCI6ICIxOTk5LTAxLTAxVDAwOjAwOjAwLjAwMFoiLAogICAgICAgICAgICAgICAgICAgICJlbmQiOiAiMjAyNS0wMS0yOVQwMDowMDowMC4wMDBaIgogICAgICAgICAgICAgICAgfQogICAgICAgICAgICB9CiAgICAgICAgfSwKICAgICAgICB7CiAgICAgICAgICAgICJrZXlJZCI6ICJTSEEyNTY6amwzYndzd3U4MFBqam9rQ2doMG8ydzVjMlU0TGhRQUU1N2dqOWN6MWt6QSIsCiAgICAgICAgICAgICJrZXlVc2FnZSI6ICJucG06YXR0ZXN0YXRpb25zIiwKICAgICAgICAgICAgInB1YmxpY0tleSI6IHsKICAgICAgICAgICAgICAgICJyYXdCeXRlcyI6ICJNRmt3RXdZSEtvWkl6ajBDQVFZSUtvWkl6ajBEQVFjRFFnQUUxT2xiM3pNQUZGeFhLSGlJa1FPNWNKM1lobDVpNlVQcCtJaHV0ZUJKYnVIY0E1VW9nS28wRVd0bFd3VzZLU2FLb1RORVlMN0psQ1FpVm5raEJrdFVnZz09IiwKICAgICAgICAgICAgICAgICJrZXlEZXRhaWxzIjogIlBLSVhfRUNEU0FfUDI1Nl9TSEFfMjU2IiwKICAgICAgICAgICAgICAgICJ2YWxpZEZvciI6IHsKICAgICAgICAgICAgICAgICAgICAic3RhcnQiOiAiMjAyMi0xMi0wMVQwMDowMDowMC4wMDBaIiwKICAgICAgICAgICAgICAgICAgICAiZW5kIjogIjIwMjUtMDEtMjlUMDA6MDA6MDAuMDAwWiIKICAgICAgICAgICAgICAgIH0KICAgICAgICAgICAgfQogICAgICAgIH0sCiAgICAgICAgewogICAgICAgICAgICAia2V5SWQiOiAiU0hBMjU2OkRoUTh3UjVBUEJ2RkhMRi8rVGMrQVl2UE9kVHBjSURxT2h4c0JIUndDN1UiLAogICAgICAgICAgICAia2V5VXNhZ2UiOiAibnBtOnNpZ25hdHVyZXMiLAogICAgICAgICAgICAicHVibGljS2V5IjogewogICAgICAgICAgICAgICAgInJhd0J5dGVzIjogIk1Ga3dFd1lIS29aSXpqMENBUVlJS29aSXpqMERBUWNEUWdBRVk2WWE3VysrN2FVUHp2TVRyZXpINlljeDNjK0hPS1lDY05HeWJKWlNDSnEvZmQ3UWE4dXVBS3RkSWtVUXRRaUVLRVJoQW1FNWxNTUpoUDhPa0RPYTJnPT0iLAogICAgICAgICAgICAgICAgImtleURldGFpbHMiOiAiUEtJWF9FQ0RTQV9QMjU2X1NIQV8yNTYiLAogICAgICAgICAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgICAgICAgICAgICJzdGFydCI6ICIyMDI1LTAxLTEzVDAwOjAwOjAwLjAwMFoiCiAgICAgICAgICAgICAgICB9CiAgICAgICAgICAgIH0KICAgICAgICB9LAogICAgICAgIHsKICAgICAgICAgICAgImtleUlkIjogIlNIQTI1NjpEaFE4d1I1QVBCdkZITEYvK1RjK0FZdlBPZFRwY0lEcU9oeHNCSFJ3QzdVIiwKICAgICAgICAgICAgImtleVVzYWdlIjogIm5wbTphdHRlc3RhdGlvbnMiLAogICAgICAgICAgICAicHVibGljS2V5IjogewogICAgICAgICAgICAgICAgInJhd0J5dGVzIjogIk1Ga3dFd1lIS29aSXpqMENBUVlJS29aSXpqMERBUWNEUWdBRVk2WWE3VysrN2FVUHp2TVRyZXpINlljeDNjK0hPS1lDY05HeWJKWlNDSnEvZmQ3UWE4dXVBS3RkSWtVUXRRaUVLRVJoQW1FNWxNTUpoUDhPa0RPYTJnPT0iLAogICAgICAgICAgICAgICAgImtleURldGFpbHMiOiAiUEtJWF9FQ0RTQV9QMjU2X1NIQV8yNTYiLAogICAgICAgICAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgICAgICAgICAgICJzdGFydCI6ICIyMDI1LTAxLTEzVDAwOjAwOjAwLjAwMFoiCiAgICAgICAgICAgICAgICB9CiAgICAgICAgICAgIH0KICAgICAgICB9CiAgICBdCn0K"}}}');
+// EXTERNAL MODULE: ./node_modules/tuf-js/dist/index.js
+var tuf_js_dist = __nccwpck_require__(4706);
+// EXTERNAL MODULE: ./node_modules/tuf-js/dist/error.js
+var dist_error = __nccwpck_require__(6376);
+;// CONCATENATED MODULE: ./src/sigstore/trust/trusted-root.ts
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+const TARGET = 'trusted_root.json';
+/** The public one is 7 KiB. */
+const MAX_TRUSTED_ROOT_BYTES = 1 << 20;
+/** What is kept of the public repository is 100 KiB. */
+const MAX_KEPT_BYTES = 16 << 20;
+/**
+ * Loads the trust root. The cache is never trusted: each time, the TUF client starts from the root
+ * that the action embeds or the user names, and verifies every step from there.
+ *
+ * @throws {SetupError} TRUST_ROOT_UNAVAILABLE
+ */
+async function loadTrustRoot(source, http) {
+    try {
+        switch (source.kind) {
+            case 'tuf':
+                return await loadThroughTuf(source, http);
+            case 'file':
+                return fixed(parseTrustedRoot(source.json), `file ${source.path}`);
+            case 'embedded':
+                return fixed(parseTrustedRoot(embedded('targets')), 'embedded copy');
+        }
+    }
+    catch (error) {
+        throw http.signal.aborted ? error : trusted_root_translated(source, error);
+    }
+}
+function fixed(material, origin) {
+    return { material, origin, keep: () => Promise.resolve() };
+}
+/**
+ * Reads a `trusted_root.json`: `dev.sigstore.trustroot.v1.TrustedRoot` as JSON.
+ *
+ * @throws {Error} if it is malformed, a log has no start of validity, or an authority or log is
+ *   missing
+ */
+function parseTrustedRoot(json) {
+    if (json.length > MAX_TRUSTED_ROOT_BYTES) {
+        throw new Error(`the trusted root is larger than ${String(MAX_TRUSTED_ROOT_BYTES)} bytes`);
+    }
+    const root = protobuf_specs_dist.TrustedRoot.fromJSON(JSON.parse(json.toString('utf8'), assertTime));
+    assertStarts('tlogs', root.tlogs);
+    assertStarts('ctlogs', root.ctlogs);
+    const material = (0,verify_dist/* toTrustMaterial */.jO)(root);
+    // The reader accepts any JSON as a trusted root, and one without keys would refuse every file.
+    if (material.certificateAuthorities.length === 0 || material.tlogs.length === 0) {
+        throw new Error('the trusted root names no certificate authority, or no transparency log');
+    }
+    return material;
+}
+/** A reviver for `JSON.parse`. The reader would take `{}`, `0` or `true` as the year 1970. */
+function assertTime(name, value) {
+    if (name !== 'start' && name !== 'end') {
+        return value;
+    }
+    if (value !== null && (typeof value !== 'string' || Number.isNaN(Date.parse(value)))) {
+        throw new Error(`a validFor.${name} in the trusted root is not a time`);
+    }
+    return value;
+}
+/**
+ * Without a start, `@sigstore/verify` would accept a log's key for any time in the past; cosign
+ * refuses such a trusted root. For authorities, both leave the start to the certificates.
+ */
+function assertStarts(list, logs) {
+    const index = logs.findIndex((log) => log.publicKey?.validFor?.start === undefined);
+    if (index !== -1) {
+        const field = `${list}[${String(index)}].publicKey.validFor.start`;
+        throw new Error(`${field} is missing in the trusted root`);
+    }
+}
+function embedded(what) {
+    const seed = seeds_namespaceObject[PUBLIC_MIRROR];
+    return Buffer.from(what === 'targets' ? seed.targets[TARGET] : seed['root.json'], 'base64');
+}
+async function loadThroughTuf(source, http) {
+    const mirror = source.mirror.href.replace(/\/$/, '');
+    const root = source.root ?? embedded('root.json');
+    const repository = { mirror, root, scratch: source.scratch };
+    const keptPath = external_node_path_default().join(source.cache, `${cacheKey(mirror, root)}.json`);
+    const origin = `TUF repository ${mirror}`;
+    const kept = await readKept(keptPath, http);
+    const fresh = await verifyKept(repository, kept);
+    if (fresh !== undefined) {
+        return fixed(fresh, `${origin}, from metadata that is still fresh`);
+    }
+    const files = await runClient(repository, (name, maxLength) => http.read(new URL(`${mirror}/${name}`), maxLength), kept);
+    const material = trustMaterialIn(files);
+    return { material, origin, keep: () => keepFiles(keptPath, files, repository, http) };
+}
+/** Another mirror, or another initial root, is another repository. */
+function cacheKey(mirror, root) {
+    return (0,external_node_crypto_namespaceObject.createHash)('sha256').update(mirror).update('\n').update(root).digest('hex').slice(0, 16);
+}
+function trustMaterialIn(files) {
+    const json = files.get(TARGET);
+    if (json === undefined) {
+        throw new Error(`the repository has no target ${TARGET}`);
+    }
+    return parseTrustedRoot(json);
+}
+/**
+ * Runs the whole TUF workflow: signatures from the initial root on, versions, hashes and expiry.
+ *
+ * The client reads some files from its own folder instead of asking for them: the snapshot, as long
+ * as the timestamp names the same version, and the timestamp, if the repository has no newer one.
+ * So the result is taken from that folder, and not from what was asked for.
+ *
+ * @param seen files of an earlier run, which the repository must not be rolled back behind; they
+ *   need not be complete or genuine
+ * @returns all the files that the client ended with; another client accepts them in place of the
+ *   repository until they expire
+ */
+async function runClient({ mirror, root, scratch }, getFile, seen = new Map()) {
+    const folder = await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(scratch, 'tuf-'));
+    const downloads = await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(scratch, 'tuf-downloads-'));
+    await (0,promises_namespaceObject.writeFile)(external_node_path_default().join(folder, 'root.json'), root);
+    for (const name of ['timestamp.json', 'snapshot.json']) {
+        const bytes = seen.get(name);
+        if (bytes !== undefined) {
+            await (0,promises_namespaceObject.writeFile)(external_node_path_default().join(folder, name), bytes);
+        }
+    }
+    const files = new Map();
+    const updater = new tuf_js_dist/* Updater */.Sx({
+        metadataBaseUrl: mirror,
+        targetBaseUrl: `${mirror}/targets`,
+        metadataDir: folder,
+        fetcher: fetcher(mirror, downloads, async (name, maxLength) => {
+            const bytes = await getFile(name, maxLength);
+            if (ROOT.test(name)) {
+                files.set(name, bytes); // The folder holds only the last one.
+            }
+            return bytes;
+        }),
+    });
+    const target = await updater.getTargetInfo(TARGET);
+    if (target !== undefined) {
+        await updater.downloadTarget(target, external_node_path_default().join(folder, TARGET));
+    }
+    for (const name of await (0,promises_namespaceObject.readdir)(folder)) {
+        if (name !== 'root.json') {
+            files.set(name, await (0,promises_namespaceObject.readFile)(external_node_path_default().join(folder, name)));
+        }
+    }
+    return files;
+}
+const ROOT = /^\d+\.root\.json$/;
+/** `165.snapshot.json` -> `snapshot.json`, `targets/<hash>.trusted_root.json` -> `trusted_root.json` */
+function nameInSet(name) {
+    if (name.startsWith('targets/')) {
+        return TARGET;
+    }
+    return ROOT.test(name) ? name : name.replace(/^\d+\./, '');
+}
+/** Lets the TUF client read through {@link GetFile}, and so through the one HTTP client. */
+function fetcher(mirror, downloads, getFile) {
+    const downloadBytes = async (url, maxLength) => {
+        try {
+            return await getFile(url.slice(mirror.length + 1), maxLength);
+        }
+        catch (error) {
+            if (error instanceof TransferError && error.notFound) {
+                // This tells the client that there is no newer root (TUF specification §5.3.3).
+                throw new dist_error.DownloadHTTPError(error.message, error.status ?? 404);
+            }
+            throw error;
+        }
+    };
+    return {
+        downloadBytes,
+        downloadFile: async (url, maxLength, handler) => {
+            const file = external_node_path_default().join(downloads, (0,external_node_crypto_namespaceObject.randomUUID)());
+            await (0,promises_namespaceObject.writeFile)(file, await downloadBytes(url, maxLength));
+            return handler(file);
+        },
+    };
+}
+/**
+ * Runs the TUF workflow with kept files in place of the repository. Everything is verified from the
+ * initial root on, so files that somebody else wrote can make this fail, and nothing more.
+ *
+ * @returns undefined unless the files are complete, genuine, fresh and not older than `seen`
+ */
+async function verifyKept(repository, kept, seen) {
+    const getFile = (name, maxLength) => {
+        const bytes = kept.get(nameInSet(name));
+        return bytes !== undefined && bytes.length <= maxLength
+            ? Promise.resolve(bytes)
+            : Promise.reject(new dist_error.DownloadHTTPError(`${name} is not kept`, 404));
+    };
+    try {
+        return trustMaterialIn(await runClient(repository, getFile, seen));
+    }
+    catch {
+        return undefined; // Absent, expired or damaged. The repository has the answer.
+    }
+}
+/** @returns no files if there are none, or if they cannot be read */
+async function readKept(file, http) {
+    try {
+        const json = await http.read((0,external_node_url_namespaceObject.pathToFileURL)(file), MAX_KEPT_BYTES);
+        const kept = JSON.parse(json.toString('utf8'));
+        return new Map(Object.entries(kept ?? {}).map(([name, base64]) => [
+            name,
+            Buffer.from(String(base64), 'base64'),
+        ]));
+    }
+    catch (error) {
+        if (http.signal.aborted) {
+            throw error;
+        }
+        return new Map();
+    }
+}
+/**
+ * Keeps all files in one, put in place by a rename: two runs at once leave the set of one or the
+ * other, never a mixture.
+ */
+async function keepFiles(keptPath, files, repository, http) {
+    const folder = external_node_path_default().dirname(keptPath);
+    await (0,promises_namespaceObject.mkdir)(folder, { recursive: true, mode: 0o755 });
+    await assertPrivate(folder, 'folder', await trustedOwners(external_node_path_default().dirname(folder)));
+    // Another run may have kept a newer set, and with it the protection against rollback.
+    const theirs = await readKept(keptPath, http);
+    const isWhole = (await verifyKept(repository, theirs)) !== undefined;
+    if (isWhole && (await verifyKept(repository, theirs, files)) !== undefined) {
+        return;
+    }
+    const json = JSON.stringify(Object.fromEntries([...files].map(([name, bytes]) => [name, bytes.toString('base64')])));
+    if (json.length > MAX_KEPT_BYTES) {
+        throw new Error(`the metadata is larger than ${String(MAX_KEPT_BYTES)} bytes`);
+    }
+    const partial = external_node_path_default().join(folder, `.${(0,external_node_crypto_namespaceObject.randomUUID)()}`);
+    try {
+        await (0,promises_namespaceObject.writeFile)(partial, json, { flag: 'wx' });
+        await renameHeld(partial, keptPath);
+    }
+    finally {
+        await (0,promises_namespaceObject.rm)(partial, { force: true });
+    }
+}
+/** Errors of a disk that cannot be written to. */
+const WRITE_ERRORS = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS']);
+function trusted_root_translated(source, error) {
+    const isOfDisk = error instanceof dist_error.PersistError || WRITE_ERRORS.has(codeOf(error));
+    return isOfDisk
+        ? new SetupError('INSTALL_FAILED', `cannot store the trust root: ${explain(error)}`, 'Check the free space and the permissions of RUNNER_TEMP on this runner.', error)
+        : unavailable(source, error);
+}
+/** A file that is not JSON may be a secret, so nothing of it is shown. */
+function reasonOf(error) {
+    return error instanceof SyntaxError ? 'it is not JSON' : explain(error);
+}
+function unavailable(source, error) {
+    const [what, hint] = source.kind === 'tuf'
+        ? [
+            `from the TUF repository ${source.mirror.href}`,
+            'Check that this runner reaches the repository, and that "tuf-mirror-url" and "tuf-root" belong together. Without network, name a file in "trusted-root", or "embedded".',
+        ]
+        : source.kind === 'file'
+            ? [`from ${source.path}`, 'Give the path of a trusted_root.json in "trusted-root".']
+            : ['from the embedded copy', 'This is a defect of the action: please report it.'];
+    return new SetupError('TRUST_ROOT_UNAVAILABLE', `cannot load the trust root ${what}: ${reasonOf(error)}`, hint, error);
+}
+
+;// CONCATENATED MODULE: ./src/transfer/background-tasks.ts
+/** Work that is started early and awaited later, or never when something else has failed first. */
+class BackgroundTasks {
+    #tasks = [];
+    /** Takes note of a task. Its rejection surfaces where the returned promise is awaited. */
+    start(task) {
+        this.#tasks.push(task.catch(() => undefined));
+        return task;
+    }
+    /** Resolves when every task has ended, including those started in the meantime. */
+    async ended() {
+        for (let seen = 0; seen < this.#tasks.length;) {
+            seen = this.#tasks.length;
+            await Promise.all(this.#tasks);
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./src/setup.ts
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+/** Runs the action. A failure is reported, and never thrown. */
+async function run() {
+    const report = new Report();
+    try {
+        const inputs = await loadInputs(currentEnvironment());
+        report.start(inputs);
+        await withScratchFolder(inputs.runner.temp, (scratch) => setUp(inputs, report, scratch));
+    }
+    catch (error) {
+        await report.failure(namedFailure(error));
+    }
+}
+/** The story of a run. Every file is verified before the first one is installed. */
+async function setUp(inputs, report, scratch) {
+    const abort = new AbortController();
+    const background = new BackgroundTasks();
+    try {
+        const http = httpClient(inputs, abort.signal, report);
+        const trust = background.start(loadTrustRoot(trustRootSource(inputs, scratch), http));
+        const started = performance.now();
+        const cacheAccess = cacheAccessOf(inputs, report);
+        const resolved = await resolveRelease(inputs, await cacheAccess.lookIn(), http, report);
+        const resolvedAt = performance.now();
+        const shared = { inputs, report, scratch, http, background, trust, cacheAccess };
+        const { context, verified } = await obtainRelease(shared, resolved);
+        const obtainedAt = performance.now();
+        const installed = await commitAll(context, verified);
+        const installedAt = performance.now();
+        await keepTrustRoot(await trust, report);
+        await checkPathLookup(installed, inputs.runner, report);
+        await assertUnchanged(installed);
+        await report.success(inputs, installed, {
+            resolve: resolvedAt - started,
+            install: installedAt - obtainedAt,
+        });
+    }
+    finally {
+        // Nothing may still write to the scratch folder when it is removed.
+        abort.abort();
+        await background.ended();
+    }
+}
+/** Verifies every tool of the release, or of the one that takes its place where it is not found. */
+async function obtainRelease(shared, first) {
+    const { inputs, report, http, cacheAccess } = shared;
+    for (let resolved = first;;) {
+        const { release } = resolved;
+        report.info(`Version: ${release.version} (requested: ${inputs.versionSource})`);
+        const context = await installContext(shared, release);
+        const artifacts = inputs.tools.map((tool) => release.binary(tool, inputs.platform));
+        try {
+            const verified = await obtainAll(context, artifacts);
+            if (resolved.namedBy === 'host' || resolved.namedBy === 'folder') {
+                await warnOfOldPointer(context, inputs, verified);
+            }
+            return { context, verified };
+        }
+        catch (error) {
+            if (!(error instanceof SetupError) || error.code !== 'VERSION_NOT_FOUND') {
+                throw error;
+            }
+            resolved = await resolveAgain(resolved, error, inputs, await cacheAccess.lookIn(), http, report);
+        }
+    }
+}
+async function installContext(shared, release) {
+    const { inputs, report, http, background, trust, cacheAccess } = shared;
+    const scratch = await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(shared.scratch, 'release-'));
+    const context = {
+        http,
+        background,
+        log: new TransparencyLog(http, inputs.rekorUrl),
+        policy: {
+            trust: background.start(trust.then(({ material }) => material)),
+            identity: inputs.identity,
+        },
+        release,
+        scratch,
+        logger: report,
+        isNative: inputs.isNative,
+    };
+    return {
+        ...context,
+        binder: inputs.bindRelease ? new SbomBinder(context) : new NoBinder(),
+        secondFactors: inputs.secondFactors,
+        toolCache: await cacheAccess.lookIn(release.version),
+        cacheAccess,
+        searchPaths: inputs.runner,
+    };
+}
+function cacheAccessOf(inputs, report) {
+    const { runner, identity, trustRoot, bindRelease, downloadBaseUrl } = inputs;
+    const toolCache = {
+        folder: runner.toolCache,
+        trustKey: trustKey(identity, trustRoot, bindRelease ? undefined : downloadBaseUrl),
+    };
+    return new CacheAccess(toolCache, inputs.tools, runner.temp, report);
+}
+function httpClient(inputs, signal, report) {
+    const { downloadToken, downloadBaseUrl } = inputs;
+    return new http_HttpClient({
+        userAgent: 'setup-verified-kubectl',
+        proxyEnvironment: inputs.proxyEnvironment,
+        limits: inputs.limits,
+        token: downloadToken === undefined
+            ? undefined
+            : { origin: downloadBaseUrl.origin, value: downloadToken },
+        signal,
+        onRequest: ({ method, url, outcome, duration }) => {
+            report.debug(`${method} ${url}: ${outcome} after ${String(Math.round(duration))} ms`);
+        },
+        onRetry: (retry) => {
+            report.info(describeRetry(retry));
+        },
+    });
+}
+function trustRootSource({ trustRoot, runner }, scratch) {
+    if (trustRoot.kind !== 'tuf') {
+        return trustRoot;
+    }
+    return { ...trustRoot, cache: external_node_path_default().join(runner.toolCache, TRUST_ROOT_FOLDER), scratch };
+}
+/** Without it the next run asks the network again. This one has succeeded all the same. */
+async function keepTrustRoot(trust, report) {
+    report.info(`Trust root: ${trust.origin}`);
+    try {
+        await trust.keep();
+    }
+    catch (error) {
+        report.debug(`the trust root is not kept for later runs: ${String(error)}`);
+    }
+}
+/** A folder that is removed when the work ends, however it ends. */
+async function withScratchFolder(temp, work) {
+    const scratch = await makeScratchFolder(temp);
+    const end = () => {
+        (0,external_node_fs_namespaceObject.rmSync)(scratch, { force: true, recursive: true });
+        process.exit(143);
+    };
+    process.once('SIGTERM', end).once('SIGINT', end);
+    try {
+        await work(scratch);
+    }
+    finally {
+        // The runner empties RUNNER_TEMP, so a folder that resists is no reason to fail after success.
+        await (0,promises_namespaceObject.rm)(scratch, { force: true, recursive: true, maxRetries: 3 }).catch(() => undefined);
+    }
+}
+async function makeScratchFolder(temp) {
+    try {
+        await (0,promises_namespaceObject.mkdir)(temp, { recursive: true });
+        return await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(temp, 'setup-verified-kubectl-'));
+    }
+    catch (error) {
+        throw installFailed(`cannot make a temporary folder in ${temp}`, error);
+    }
 }
 
 
@@ -21613,48 +23373,6 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("fs");
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("fs/promises");
-
-/***/ }),
-
-/***/ 7598:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
-
-/***/ }),
-
-/***/ 3024:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
-
-/***/ }),
-
-/***/ 1455:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs/promises");
-
-/***/ }),
-
-/***/ 6760:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
-
-/***/ }),
-
-/***/ 8500:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
-
-/***/ }),
-
-/***/ 3136:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
 
 /***/ }),
 

@@ -22,21 +22,40 @@ export const ERROR_CODES = [
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
+/** Where the code alone says too little about what to do next; see hints.ts. */
+export type Situation =
+  | 'announced-only'
+  | 'contradictory-sbom'
+  | 'embedded-trusted-root'
+  | 'no-release-proof'
+  | 'not-a-blob-bundle'
+  | 'pointer-not-a-version'
+  | 'operating-system-not-published'
+  | 'range-without-release'
+  | 'runner-variable-missing'
+  | 'trusted-root-file';
+
+interface Details {
+  readonly situation?: Situation | undefined;
+  /** The error underneath. */
+  readonly cause?: unknown;
+}
+
 /**
  * A failure that a user can act on.
  *
- * `message` names the operation and the object; `hint` says what to do next; `cause` is the error
- * underneath, where there is one.
+ * `message` names the operation and the object. What to do next is said in one place, hints.ts, by
+ * code and situation.
  */
 export class SetupError extends Error {
   readonly code: ErrorCode;
-  readonly hint: string;
+  readonly situation: Situation | undefined;
 
-  constructor(code: ErrorCode, message: string, hint: string, cause?: unknown) {
+  constructor(code: ErrorCode, message: string, { situation, cause }: Details = {}) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = 'SetupError';
     this.code = code;
-    this.hint = hint;
+    this.situation = situation;
   }
 }
 

@@ -151,8 +151,8 @@ function readPlatform(
   if (os === undefined) {
     throw new SetupError(
       'PLATFORM_NOT_PUBLISHED',
-      `Kubernetes publishes nothing for ${environment.platform}`,
-      `Run the job on one of ${OPERATING_SYSTEMS.join(', ')}.`,
+      `Kubernetes publishes nothing for ${environment.platform}. It publishes for ${OPERATING_SYSTEMS.join(', ')}.`,
+      { situation: 'operating-system-not-published' },
     );
   }
   const native = parseArchitecture(environment.arch);
@@ -161,8 +161,7 @@ function readPlatform(
   if (arch === undefined && given === '') {
     throw new SetupError(
       'PLATFORM_NOT_PUBLISHED',
-      `Kubernetes publishes nothing for ${os}/${environment.arch}`,
-      `Run the job on one of ${ARCHITECTURES.join(', ')}, or set the input "architecture".`,
+      `Kubernetes publishes nothing for ${os}/${environment.arch}. It publishes for ${ARCHITECTURES.join(', ')}.`,
     );
   }
   if (arch === undefined) {
@@ -204,8 +203,7 @@ async function readVersion(
       // The file may hold anything, a secret too: nothing of it is repeated.
       throw new SetupError(
         'INVALID_INPUT',
-        `input "version-file": ${JSON.stringify(file)}, line ${String(line)}, gives no version that is accepted`,
-        `Accepted is ${ACCEPTED_VERSIONS}.`,
+        `Input "version-file": line ${String(line)} of ${JSON.stringify(file)} is not a version. Expected ${ACCEPTED_VERSIONS}.`,
       );
     }
     return {
@@ -358,11 +356,7 @@ function readTrustRoot(inputs: RawInputs): TrustRootChoice {
   const root = inputs.get('tuf-root');
   if (trustedRoot !== '') {
     if (root !== '') {
-      throw invalid(
-        'trusted-root',
-        trustedRoot,
-        'nothing beside "tuf-root": only one can be trusted',
-      );
+      throw new SetupError('INVALID_INPUT', 'Set either "trusted-root" or "tuf-root", not both.');
     }
     return trustedRoot === 'embedded'
       ? { kind: 'embedded' }
@@ -379,7 +373,7 @@ function readTrustRoot(inputs: RawInputs): TrustRootChoice {
     throw invalid(
       'tuf-mirror-url',
       mirror.href,
-      'another mirror than Sigstore\'s only together with "tuf-root", the path of its initial root.json',
+      '"tuf-root", the path of the initial root.json, beside a mirror other than Sigstore\'s',
     );
   }
   return { kind: 'tuf', mirror };
@@ -423,7 +417,7 @@ function readRunner({ variables, platform }: Environment): Runner {
     throw new SetupError(
       'INSTALL_FAILED',
       `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set`,
-      'The runner sets them for every action. To try the action by hand, see "npm run action" in CONTRIBUTING.md.',
+      { situation: 'runner-variable-missing' },
     );
   }
   const separator = platform === 'win32' ? ';' : ':';
@@ -448,11 +442,10 @@ function readLimits(variables: Environment['variables']): TransferLimits {
 /** Characters of an input that is refused. */
 const LONGEST_SHOWN = 100;
 
-function invalid(name: string, given: string, accepted: string): SetupError {
+function invalid(name: string, given: string, expected: string): SetupError {
   const shown = given.length > LONGEST_SHOWN ? `${given.slice(0, LONGEST_SHOWN)}…` : given;
   return new SetupError(
     'INVALID_INPUT',
-    `input "${name}": ${given === '' ? 'nothing' : JSON.stringify(shown)} was given`,
-    `Accepted is ${accepted}.`,
+    `Input "${name}": ${given === '' ? 'an empty value' : JSON.stringify(shown)} is not valid. Expected ${expected}.`,
   );
 }

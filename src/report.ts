@@ -1,5 +1,6 @@
 import * as core from '@actions/core';
 import { SetupError, explain } from './errors.js';
+import { UNEXPECTED_HINT, hintFor } from './hints.js';
 import type { Inputs } from './inputs.js';
 import { describeBinding } from './install/binding.js';
 import type { Logger } from './install/logger.js';
@@ -109,8 +110,7 @@ export class Report implements Logger {
   async failure(error: unknown): Promise<void> {
     const known = error instanceof SetupError ? error : undefined;
     const code = known?.code ?? 'UNEXPECTED';
-    const hint =
-      known?.hint ?? 'This is a defect of the action: please report it with the log of this run.';
+    const hint = known === undefined ? UNEXPECTED_HINT : hintFor(known);
     const message = known?.message ?? explain(error);
     process.exitCode = core.ExitCode.Failure;
     core.error(`${escapeLogLine(message)}\n${escapeLogLine(hint)}`, {

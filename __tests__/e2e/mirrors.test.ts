@@ -72,7 +72,7 @@ describe('download-base-url', () => {
     '%s is refused: http may not leave this machine',
     async (url) => {
       const run = await runIn(world, { 'download-base-url': url });
-      expectFailure(run, 'INVALID_INPUT', 'input "download-base-url"', url, 'https');
+      expectFailure(run, 'INVALID_INPUT', 'Input "download-base-url"', url, 'https');
       expect(requestsOf(world)).toEqual([]);
     },
   );
@@ -218,7 +218,7 @@ describe('rekor-url and tuf-mirror-url', () => {
     '%s: http may not leave this machine',
     async (input) => {
       const run = await runIn(world, { [input]: 'http://192.0.2.1' });
-      expectFailure(run, 'INVALID_INPUT', `input "${input}"`, 'http://192.0.2.1');
+      expectFailure(run, 'INVALID_INPUT', `Input "${input}"`, 'http://192.0.2.1');
       expect(requestsOf(world)).toEqual([]);
     },
   );

@@ -141,7 +141,7 @@ describe('version-file', () => {
     ],
   ])('that %s', async (_, workspace, words) => {
     const run = await runIn(world, { 'version-file': 'pins/go.mod' }, { workspace });
-    expectFailure(run, 'INVALID_INPUT', 'input "version-file"', ...words);
+    expectFailure(run, 'INVALID_INPUT', 'Input "version-file"', ...words);
     expect(requestsOf(world)).toEqual([]);
   });
 

@@ -298,10 +298,10 @@ const REFUSED: [input: string, given: string, shown: string, others?: Record<str
 test.each(REFUSED)('%s: %j is refused', async (input, given, shown, others = {}) => {
   const error = await rejectionOf(load({ ...others, [input]: given }));
   expect(error.code).toBe('INVALID_INPUT');
-  expect(error.message).toContain(`input "${input}"`);
+  expect(error.message).toContain(`"${input}"`);
   expect(error.message).toContain(shown);
-  expect(error.hint).toContain('Accepted');
-  expect(`${error.message}${error.hint}`).not.toMatch(/hunter2|with blank|secret|31415926/);
+  expect(error.message).toMatch(/Expected|not both/);
+  expect(error.message).not.toMatch(/hunter2|with blank|secret|31415926/);
 });
 
 describe('the machine', () => {

@@ -213,7 +213,7 @@ export class SbomBinder implements ReleaseBinder {
       throw new SetupError(
         'RELEASE_MISMATCH',
         `cannot prove that this is ${name} ${version}: ${why}, and ${failure}`,
-        'If you accept bytes that Kubernetes signed for some release and platform, without proof for which, set "bind-release: false".',
+        { situation: 'no-release-proof' },
       );
     }
     this.#context.logger.warning(

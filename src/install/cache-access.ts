@@ -1,5 +1,5 @@
 import { constants, type Stats } from 'node:fs';
-import { access, lstat, mkdir, mkdtemp, readdir, rmdir } from 'node:fs/promises';
+import { access, lstat, mkdir, mkdtemp, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { codeOf, explain } from '../errors.js';
 import {
@@ -135,9 +135,7 @@ export class CacheAccess {
   /** Nothing there is trusted, so it does not decide where tools go. */
   async #takeBackTrustRoot(): Promise<Obstacle[]> {
     const folder = path.join(this.#toolCache.folder, TRUST_ROOT_FOLDER);
-    const names = await readdir(folder).catch(() => []); // Not there, or not for us.
-    const inside = names.map((name) => path.join(folder, name));
-    return this.#takeBack([folder, ...inside]);
+    return this.#takeBack([folder]);
   }
 
   #fallBack(obstacles: readonly Obstacle[]): Promise<ToolCache> {

@@ -152,7 +152,6 @@ async function whyNotDownloaded(
   return new SetupError(
     'VERSION_NOT_FOUND',
     `Kubernetes ${version} is not at ${release.base.href}`,
-    'See https://kubernetes.io/releases/ for the versions that exist. A version that was announced minutes ago may not be everywhere yet.',
-    error,
+    { cause: error },
   );
 }

@@ -130,7 +130,7 @@ async function awaitPublication(release: Release, http: HttpClient, logger: Logg
   throw new SetupError(
     'VERSION_NOT_FOUND',
     `Kubernetes ${version} is announced at ${base.href}, but its files did not appear there within ${seconds(publicationTimeout)}`,
-    'It was probably released minutes ago and has not reached every server of the release host, or your mirror has not copied it yet. Run the job again later, or pin an exact version until then.',
+    { situation: 'announced-only' },
   );
 }
 

@@ -40,7 +40,6 @@ function checkChecksum(
     throw new SetupError(
       'CHECKSUM_MISMATCH',
       `${name}: expected SHA-256 ${expected}, found ${found}`,
-      'The file is signed by Kubernetes, but is not the one that the input "checksum" names. If you changed the version, change the checksum too.',
     );
   }
 }
@@ -77,14 +76,12 @@ export function checkAge(
     throw new SetupError(
       'RELEASE_TOO_NEW',
       `${what} was signed at ${iso(latest)}, and "minimum-release-age" asks to wait until ${iso(latest + minimumAge)}`,
-      'Choose an older version, or run the job again later.',
     );
   }
   if (maximumAge !== undefined && now - file > maximumAge) {
     throw new SetupError(
       'RELEASE_TOO_OLD',
       `${name} was signed at ${iso(file)}, and "maximum-release-age" accepts nothing that was signed before ${iso(now - maximumAge)}`,
-      'Choose a newer version. If you asked for the newest one, compare with https://kubernetes.io/releases/: a mirror, a CDN or somebody in between may be holding its pointer (such as stable.txt) back.',
     );
   }
 }

@@ -364,7 +364,6 @@ export function installFailed(message: string, cause?: unknown): SetupError {
   return new SetupError(
     'INSTALL_FAILED',
     cause === undefined ? message : `${message}: ${explain(cause)}`,
-    'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.',
-    cause,
+    { cause },
   );
 }

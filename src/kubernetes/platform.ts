@@ -121,7 +121,6 @@ export function platformNotPublished(
   const others = platforms.filter((other) => other !== platform);
   return new SetupError(
     'PLATFORM_NOT_PUBLISHED',
-    `${release} publishes no ${tool} for ${platform}`,
-    `${tool} is published for ${others.join(', ')}. Set the input "architecture", or run the job on one of these.`,
+    `${release} publishes no ${tool} for ${platform}. It is published for ${others.join(', ')}.`,
   );
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { SetupError } from '../errors.js';
+import { SetupError, type Situation } from '../errors.js';
 
 /** The SBOM of a release is a few MiB at most. */
 export const MAX_SBOM_BYTES = 64 << 20;
@@ -43,7 +43,7 @@ export function checkRelease(
   if (stated.size > 1) {
     throw mismatch(
       `the SBOM of ${version} contradicts itself: it lists ${file} with ${String(stated.size)} different SHA-256 digests`,
-      'An SBOM that contradicts itself proves nothing. Report it at https://github.com/kubernetes/release/issues.',
+      'contradictory-sbom',
     );
   }
   if (!stated.has(sha256)) {
@@ -165,9 +165,6 @@ function fileWithDigest(sbom: ReleaseSbom, sha256: string): string | undefined {
   return undefined;
 }
 
-function mismatch(message: string, hint = NOT_ASKED_FOR): SetupError {
-  return new SetupError('RELEASE_MISMATCH', message, hint);
+function mismatch(message: string, situation?: Situation): SetupError {
+  return new SetupError('RELEASE_MISMATCH', message, { situation });
 }
-
-const NOT_ASKED_FOR =
-  'The bytes are signed by Kubernetes, but are not the ones you asked for. Do not use them: a mirror, a CDN or somebody in between serves another file under this name.';

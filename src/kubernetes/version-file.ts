@@ -36,7 +36,10 @@ export function parseVersionFile(name: string, text: string, shown: string): Pin
   const lines = text.split(/\r?\n/);
   const pinned = parserFor(name)(lines, shown);
   if (pinned === undefined) {
-    throw invalid(shown, lines.length, `names no version of kubectl, ${expectationFor(name)}`);
+    throw new SetupError(
+      'INVALID_INPUT',
+      `Input "version-file": ${JSON.stringify(shown)} names no version of kubectl. Expected ${expectationFor(name)}.`,
+    );
   }
   return pinned;
 }
@@ -275,9 +278,8 @@ function readText(file: string, shown: string, workspace: string): string {
       error instanceof OutsideError ? error.message : `cannot be read: ${explain(error)}`;
     throw new SetupError(
       'INVALID_INPUT',
-      `input "version-file": ${JSON.stringify(shown)} ${problem}`,
-      'Accepted is the path of a file in the repository, and the repository must be checked out before this step.',
-      error,
+      `Input "version-file": ${JSON.stringify(shown)} ${problem}. Expected the path of a file in the repository, which must be checked out before this step.`,
+      { cause: error },
     );
   }
 }
@@ -298,7 +300,6 @@ class OutsideError extends Error {
 function invalid(shown: string, line: number, problem: string): SetupError {
   return new SetupError(
     'INVALID_INPUT',
-    `input "version-file": ${JSON.stringify(shown)}, line ${String(line)}, ${problem}`,
-    'Accepted are .tool-versions, mise.toml, go.mod, and plain text files with a version.',
+    `Input "version-file": line ${String(line)} of ${JSON.stringify(shown)} ${problem}.`,
   );
 }

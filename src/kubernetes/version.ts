@@ -191,7 +191,7 @@ async function readPointer(
     throw new SetupError(
       'VERSION_NOT_FOUND',
       `${url.href} does not name a ${channel === 'stable' ? 'stable ' : ''}version${minor === undefined ? '' : ` of ${minor}`}${found}`,
-      'The release host, a mirror or something in between answered with something else. Pin an exact version, or check "download-base-url".',
+      { situation: 'pointer-not-a-version' },
     );
   }
   return version;
@@ -205,16 +205,14 @@ async function readPointerText(http: HttpClient, url: URL): Promise<string> {
       throw new SetupError(
         'VERSION_NOT_FOUND',
         `the release host knows no such version: ${url.href} does not exist`,
-        'See https://kubernetes.io/releases/ for the versions that exist.',
-        error,
+        { cause: error },
       );
     }
     if (error instanceof TransferError && error.cause instanceof TooLargeError) {
       throw new SetupError(
         'VERSION_NOT_FOUND',
         `${url.href} does not name a version: it is larger than ${String(MAX_POINTER_BYTES)} bytes`,
-        'The release host, a mirror or something in between answered with something else. Pin an exact version, or check "download-base-url".',
-        error,
+        { situation: 'pointer-not-a-version', cause: error },
       );
     }
     throw downloadFailed(error, 'which version to install');
@@ -253,7 +251,7 @@ async function newestInRange(range: string, http: HttpClient, base: URL): Promis
   throw new SetupError(
     'VERSION_NOT_FOUND',
     `no stable release is in the range "${range}"; the newest one is ${newest}`,
-    'Widen the range. Pre-releases are not found by a range: ask for "prerelease" or an exact version.',
+    { situation: 'range-without-release' },
   );
 }
 

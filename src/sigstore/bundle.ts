@@ -75,8 +75,7 @@ export function parseBundle(json: Buffer): Bundle {
     throw new SetupError(
       'SIGNATURE_MALFORMED',
       `the Sigstore bundle cannot be read: ${explain(error)}`,
-      'The publication is damaged, or a proxy or mirror answers with something else. Look at the file beside the artifact whose name ends in .sigstore.json.',
-      error,
+      { cause: error },
     );
   }
 }

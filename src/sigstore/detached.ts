@@ -96,10 +96,7 @@ function withoutFinalNewline(text: string): string {
 }
 
 function malformed(suffix: '.sig' | '.cert', reason: string, cause?: unknown): SetupError {
-  return new SetupError(
-    'SIGNATURE_MALFORMED',
-    `the ${suffix} file cannot be read: ${reason}`,
-    'The publication is damaged, or a proxy or mirror answers with something else. Look at the file at the URL beside the artifact.',
+  return new SetupError('SIGNATURE_MALFORMED', `the ${suffix} file cannot be read: ${reason}`, {
     cause,
-  );
+  });
 }

@@ -54,7 +54,7 @@ describe.each(TOOLS)('%s', (tool) => {
       expect(error.message).toContain(tool);
       expect(error.message).toContain(platformName(platform));
       for (const other of published) {
-        expect(error.hint).toContain(other);
+        expect(error.message).toContain(other);
       }
     },
   );

@@ -135,7 +135,6 @@ function notSigned(reason: string): SetupError {
   return new SetupError(
     'RELEASE_NOT_SIGNED',
     `${reason}, no Sigstore bundle, and the transparency log holds no valid entry for it`,
-    'Kubernetes signs its releases since v1.26.0 (and the last patches of 1.22 to 1.25). Choose a signed one. With "download-base-url", check that the mirror carries .sig and .cert too.',
   );
 }
 
@@ -143,6 +142,5 @@ function notLogged(name: string, subject: Subject): SetupError {
   return new SetupError(
     'LOG_ENTRY_NOT_FOUND',
     `the transparency log holds no entry for the signature of ${name} (SHA-256 ${subject.sha256.toString('hex')})`,
-    'The signature was never made public, which Kubernetes always does. Do not use the file. With a Sigstore instance of your own, check "rekor-url".',
   );
 }

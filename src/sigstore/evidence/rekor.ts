@@ -148,8 +148,7 @@ export class TransparencyLog {
       throw new SetupError(
         'LOG_UNAVAILABLE',
         `the transparency log cannot be asked: ${error.message}`,
-        'See https://status.sigstore.dev, and run the job again. A version that is in the tool cache needs no log.',
-        error,
+        { cause: error },
       );
     }
   }
@@ -234,10 +233,5 @@ function hash(value: unknown): Buffer {
 
 function invalid(message: string, cause?: unknown): SetupError {
   const reason = cause === undefined ? '' : `: ${explain(cause)}`;
-  return new SetupError(
-    'LOG_ENTRY_INVALID',
-    `${message}${reason}`,
-    'The answer of the transparency log does not prove what it should. Check "rekor-url"; if it is right, report this: something may be tampering with the log or with the connection to it.',
-    cause,
-  );
+  return new SetupError('LOG_ENTRY_INVALID', `${message}${reason}`, { cause });
 }

@@ -67,7 +67,7 @@ export async function verifySubject<S extends Subject>(
   } catch (error) {
     throw withName(name, error);
   }
-  throw new SetupError('RELEASE_NOT_SIGNED', `there is no signature for ${name}`, '');
+  throw new SetupError('RELEASE_NOT_SIGNED', `there is no signature for ${name}`);
 }
 
 /** The first candidate that passes every check. */
@@ -104,6 +104,9 @@ const ABOUT_ONE_SUBJECT: ReadonlySet<string> = new Set([
 /** The error with the subject's name in front; any other error unchanged. */
 function withName(name: string, error: unknown): unknown {
   return error instanceof SetupError && ABOUT_ONE_SUBJECT.has(error.code)
-    ? new SetupError(error.code, `${name}: ${error.message}`, error.hint, error)
+    ? new SetupError(error.code, `${name}: ${error.message}`, {
+        situation: error.situation,
+        cause: error,
+      })
     : error;
 }

@@ -37,9 +37,5 @@ export async function readStoredBundle(file: string): Promise<Bundle> {
 }
 
 function changed(file: string): SetupError {
-  return new SetupError(
-    'SIGNATURE_MALFORMED',
-    `${file} was changed after this action wrote it`,
-    'Somebody changed the tool cache of this runner. The copy is downloaded again.',
-  );
+  return new SetupError('SIGNATURE_MALFORMED', `${file} was changed after this action wrote it`);
 }

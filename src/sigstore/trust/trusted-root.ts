@@ -7,7 +7,7 @@ import seeds from '@sigstore/tuf/seeds.json' with { type: 'json' };
 import { toTrustMaterial, type TrustMaterial } from '@sigstore/verify';
 import { Updater, type Fetcher } from 'tuf-js';
 import { DownloadHTTPError, PersistError } from 'tuf-js/dist/error.js';
-import { SetupError, codeOf, explain } from '../../errors.js';
+import { SetupError, codeOf, explain, type Situation } from '../../errors.js';
 import type { HttpClient } from '../../transfer/http.js';
 import { renameHeld } from '../../files/rename.js';
 import { assertPrivate, trustedOwners } from '../../files/private-file.js';
@@ -351,12 +351,9 @@ const WRITE_ERRORS = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS']);
 function translated(source: TrustRootSource, error: unknown): SetupError {
   const isOfDisk = error instanceof PersistError || WRITE_ERRORS.has(codeOf(error));
   return isOfDisk
-    ? new SetupError(
-        'INSTALL_FAILED',
-        `cannot store the trust root: ${explain(error)}`,
-        'Check the free space and the permissions of RUNNER_TEMP on this runner.',
-        error,
-      )
+    ? new SetupError('INSTALL_FAILED', `cannot store the trust root: ${explain(error)}`, {
+        cause: error,
+      })
     : unavailable(source, error);
 }
 
@@ -366,19 +363,21 @@ function reasonOf(error: unknown): string {
 }
 
 function unavailable(source: TrustRootSource, error: unknown): SetupError {
-  const [what, hint] =
-    source.kind === 'tuf'
-      ? [
-          `from the TUF repository ${source.mirror.href}`,
-          'Check that this runner reaches the repository, and that "tuf-mirror-url" and "tuf-root" belong together. Without network, name a file in "trusted-root", or "embedded".',
-        ]
-      : source.kind === 'file'
-        ? [`from ${source.path}`, 'Give the path of a trusted_root.json in "trusted-root".']
-        : ['from the embedded copy', 'This is a defect of the action: please report it.'];
+  const { what, situation } = describe(source);
   return new SetupError(
     'TRUST_ROOT_UNAVAILABLE',
     `cannot load the trust root ${what}: ${reasonOf(error)}`,
-    hint,
-    error,
+    { situation, cause: error },
   );
+}
+
+function describe(source: TrustRootSource): { what: string; situation?: Situation } {
+  switch (source.kind) {
+    case 'tuf':
+      return { what: `from the TUF repository ${source.mirror.href}` };
+    case 'file':
+      return { what: `from ${source.path}`, situation: 'trusted-root-file' };
+    case 'embedded':
+      return { what: 'from the embedded copy', situation: 'embedded-trusted-root' };
+  }
 }

@@ -66,6 +66,5 @@ function mismatch(what: string, expected: string, found: readonly string[]): Set
   return new SetupError(
     'IDENTITY_MISMATCH',
     `${what}: expected ${JSON.stringify(expected)}, found ${shown}`,
-    'Somebody else signed this file. Do not use it. If you run your own release process, name its identity in "certificate-identity" and "certificate-oidc-issuer".',
   );
 }

@@ -136,7 +136,7 @@ function signedContent(bundle: Bundle): SignedContent {
     throw new SetupError(
       'SIGNATURE_MALFORMED',
       'the Sigstore bundle holds no signature over the SHA-256 of the file made with a certificate',
-      'A bundle for a blob is needed, as "cosign sign-blob --bundle" writes it; attestations and plain keys are not accepted.',
+      { situation: 'not-a-blob-bundle' },
     );
   }
   return {
@@ -378,8 +378,7 @@ function signedEntity(subject: Subject, bundle: Bundle): SignedEntity {
     throw new SetupError(
       'SIGNATURE_MALFORMED',
       `the timestamp of the signature cannot be read: ${explain(error)}`,
-      'The publication is damaged. Look at the file beside the artifact whose name ends in .sigstore.json.',
-      error,
+      { cause: error },
     );
   }
   const { signature } = entity.signature;
@@ -417,19 +416,14 @@ function translated(error: unknown): SetupError {
 }
 
 function mismatch(reason: string): SetupError {
-  return new SetupError(
-    'SIGNATURE_MISMATCH',
-    reason,
-    'The file is damaged or was replaced, or it was published with the signature of another one. Do not use it. Run the job again; if it stays so, report it at https://github.com/kubernetes/release/issues.',
-  );
+  return new SetupError('SIGNATURE_MISMATCH', reason);
 }
 
 function untrusted(reason: string, cause?: unknown): SetupError {
   return new SetupError(
     'CERTIFICATE_UNTRUSTED',
     `the signing certificate is not trusted: ${reason}`,
-    'The certificate was not issued by an authority of the trust root in the way that Sigstore issues them. Do not use the file. With a Sigstore instance of your own, name its trust root in "trusted-root", or in "tuf-mirror-url" and "tuf-root".',
-    cause,
+    { cause },
   );
 }
 
@@ -437,8 +431,7 @@ function invalidEntry(reason: string, cause?: unknown): SetupError {
   return new SetupError(
     'LOG_ENTRY_INVALID',
     `the transparency-log entry does not prove this signature: ${reason}`,
-    'Do not use the file. With a Sigstore instance of your own, check that "rekor-url" and the trust root belong together; else report this: something may be tampering with the log or with the connection to it.',
-    cause,
+    { cause },
   );
 }
 
