@@ -16,6 +16,7 @@ export const ERROR_CODES = [
   'RELEASE_MISMATCH',
   'CHECKSUM_MISMATCH',
   'RELEASE_TOO_NEW',
+  'VERSION_SKEW',
   'INSTALL_FAILED',
 ] as const;
 

@@ -62,6 +62,7 @@ test('nothing has to be given', async () => {
     version: { kind: 'stable' },
     versionSource: 'stable',
     ignoredVersionFile: undefined,
+    clusterVersion: undefined,
     tools: ['kubectl'],
     platform: { os: 'linux', arch: 'amd64' },
     isNative: true,
@@ -93,6 +94,20 @@ const ACCEPTED: [input: string, given: string, field: keyof Inputs, value: unkno
   ['version', '~1.31.2', 'version', { kind: 'range', range: '>=1.31.2 <1.32.0-0' }],
   ['version-file', '.tool-versions', 'version', { kind: 'exact', version: 'v1.31.9' }],
   ['version-file', '.tool-versions', 'versionSource', '1.31.9 (.tool-versions, line 1)'],
+  ['cluster-version', 'v1.31.4-eks-1', 'version', { kind: 'stable', minor: '1.31' }],
+  [
+    'cluster-version',
+    'v1.31.4-eks-1',
+    'versionSource',
+    '1.31 (the minor of cluster-version v1.31.4-eks-1)',
+  ],
+  ['cluster-version', ' v1.31.4-eks-1 ', 'clusterVersion', { text: 'v1.31.4-eks-1', minor: 31 }],
+  [
+    'cluster-version',
+    '{ "serverVersion": { "gitVersion": "v1.31.1+k3s1" } }',
+    'clusterVersion',
+    { text: 'v1.31.1+k3s1', minor: 31 },
+  ],
   ['tools', 'kubectl, kubeadm\nkubelet  kubectl', 'tools', ['kubectl', 'kubeadm', 'kubelet']],
   ['tools', '', 'tools', ['kubectl']],
   ['architecture', 'arm64', 'platform', { os: 'linux', arch: 'arm64' }],
@@ -179,6 +194,26 @@ test('version and version-file: the file is not even read', async () => {
   expect(inputs.ignoredVersionFile).toBe('absent.txt');
 });
 
+describe('what chooses the version', () => {
+  const CLUSTER = { 'cluster-version': '1.33' };
+
+  test('version comes before everything', async () => {
+    const inputs = await load({ ...CLUSTER, version: '1.32', 'version-file': 'absent.txt' });
+    expect(inputs.version).toEqual({ kind: 'stable', minor: '1.32' });
+    expect(inputs.clusterVersion).toEqual({ text: '1.33', minor: 33 });
+  });
+
+  test('version-file comes before cluster-version', async () => {
+    const inputs = await load({ ...CLUSTER, 'version-file': '.tool-versions' });
+    expect(inputs.version).toEqual({ kind: 'exact', version: 'v1.31.9' });
+    expect(inputs.clusterVersion).toEqual({ text: '1.33', minor: 33 });
+  });
+
+  test('cluster-version comes before stable', async () => {
+    expect((await load(CLUSTER)).version).toEqual({ kind: 'stable', minor: '1.33' });
+  });
+});
+
 /** [input, what was given, words that must be in the message, other inputs] */
 const REFUSED: [input: string, given: string, shown: string, others?: Record<string, string>][] = [
   ['version', 'newest', '"newest"'],
@@ -187,6 +222,9 @@ const REFUSED: [input: string, given: string, shown: string, others?: Record<str
   ['version-file', 'absent.txt', '"absent.txt"'],
   ['version-file', 'folder', '"folder"'],
   ['version-file', 'bad.txt', '"newest"'],
+  ['cluster-version', 'stable', '"stable"'],
+  ['cluster-version', '4.14.8', '"4.14.8"'],
+  ['cluster-version', '{"clientVersion":{"gitVersion":"v1.31.0"}}', 'clientVersion'],
   ['tools', 'helm', '"helm"'],
   ['tools', 'kubectl, kubectl.exe', '"kubectl.exe"'],
   ['tools', '../kubectl', '"../kubectl"'],
