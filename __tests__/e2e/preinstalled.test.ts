@@ -67,6 +67,8 @@ function machineWith(bytes: Buffer, version: string, place: 'tool cache' | 'PATH
   }
   const copy = join(parent, `kubectl${SUFFIX}`);
   writeFileSync(copy, bytes, { mode: 0o755 });
+  // As cacheFile() of @actions/tool-cache leaves it: tool-cache.ts, _completeToolPath.
+  if (place === 'tool cache') writeFileSync(`${inCache}.complete`, '');
   return { toolCache, path, copy };
 }
 
@@ -188,6 +190,7 @@ test('bytes that were published under another name of the architecture are found
   const parent = join(machine.toolCache, 'kubectl', version.slice(1), arch);
   mkdirSync(parent, { recursive: true });
   writeFileSync(join(parent, `kubectl${SUFFIX}`), kubectl.bytes);
+  writeFileSync(`${parent}.complete`, '');
   const run = await install(machine, version);
   expectInstalled(run);
   expect(reportOf(run)['source']).toBe('preinstalled');
