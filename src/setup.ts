@@ -186,7 +186,7 @@ async function keepTrustRoot(trust: TrustRoot, report: Report): Promise<void> {
   try {
     await trust.keep();
   } catch (error) {
-    report.debug(`the trust root is not kept for later runs: ${String(error)}`);
+    report.debug(`cannot cache the trust root: ${String(error)}`);
   }
 }
 

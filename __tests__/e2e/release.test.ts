@@ -30,8 +30,8 @@ import {
 } from './outcome.js';
 
 const OLD = 'v1.26.0';
-const BY_SBOM = 'signed SBOM of the release';
-const BY_BINARY = 'asked the signed binary (the release has no signed SBOM)';
+const BY_SBOM = 'proven by its signed SBOM';
+const BY_BINARY = 'reported by the signed binary (the release has no signed SBOM)';
 const fresh = freshVersions();
 let world: World;
 
@@ -341,7 +341,7 @@ describe('a release without a signed SBOM', () => {
       expectInstalled(run, 'Release proven without SBOM');
       expect(warningsOf(run)[0]?.message).toContain(`it is ${tool} ${version} for ${NATIVE}`);
       expect(reportOf(run, tool)['release-proof']).toBe(BY_BINARY);
-      expect(run.summary).toContain('asked the signed binary');
+      expect(run.summary).toContain('reported by the signed binary');
       expect(cachedFiles(run).some((file) => file.endsWith('.spdx'))).toBe(false);
     },
   );
@@ -424,7 +424,7 @@ describe('a release without a signed SBOM', () => {
       'apiextensions-apiserver',
     ])('%s, which cannot, is not', async (tool) => {
       const message = expectRefused(await installTracing(tool), 'RELEASE_MISMATCH');
-      expect(message).toContain(`${tool} cannot tell its version`);
+      expect(message).toContain(`${tool} has no version command`);
       expect(message).toContain('bind-release: false');
       expect(existsSync(trace)).toBe(false);
     });

@@ -103,7 +103,7 @@ function expectBelowTemp(run: ActionResult, ...names: string[]): string {
 
 /** Runs the command that a warning names, as root. */
 function mend(message: string): void {
-  const [, command = ''] = /To mend it: (.*?)\. /.exec(message) ?? [];
+  const [, command = ''] = /To fix this: (.*?)\. /.exec(message) ?? [];
   expect(command).toMatch(/^(sudo chown|rm) /);
   execFileSync('/bin/sh', ['-c', command.replaceAll('sudo ', '')]);
 }
@@ -259,7 +259,7 @@ describeUnless(noOtherUser())('as another user than root', () => {
       chmodSync(place, 0o777);
       const run = await asUser();
       if (which === 'verified-trust-root') {
-        expectInstalled(run, 'Trust root not kept');
+        expectInstalled(run, 'Trust root not cached');
         expect(run.paths).toEqual([entry()]);
         mend(warningsOf(run)[0]?.message ?? '');
         return;
@@ -350,7 +350,7 @@ testUnless(MISSING.posix)(
     expectKept(await install());
     const run = await install();
     expectKept(run);
-    expect(run.stdout).not.toContain('took write permission');
+    expect(run.stdout).not.toContain('removed write permission');
     expect(readdirSync(temp)).toEqual([]);
   },
 );

@@ -231,7 +231,7 @@ test('version-file: without a workspace, the current directory counts', async ()
   const outside = await rejectionOf(
     load({ 'version-file': join(parent, 'outside.txt') }, { variables }),
   );
-  expect(outside.message).toContain('is outside of the workspace');
+  expect(outside.message).toContain('is outside the workspace');
 });
 
 /** [input, what was given, words that must be in the message, other inputs] */
@@ -243,7 +243,7 @@ const REFUSED: [input: string, given: string, shown: string, others?: Record<str
   ['version-file', 'folder', '"folder"'],
   ['version-file', 'bad.txt', '"bad.txt", line 2, '],
   ['version-file', 'digits.txt', '"digits.txt", line 1, '],
-  ['version-file', '../outside.txt', 'is outside of the workspace'],
+  ['version-file', '../outside.txt', 'is outside the workspace'],
   ['version', '12345678', '"12345678"'],
   ['version', '>=1.30.0-12345', '">=1.30.0-12345"'],
   ['tools', 'helm', '"helm"'],

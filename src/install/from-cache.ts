@@ -140,7 +140,7 @@ export async function inspect(entry: CacheEntry): Promise<DigestedFile> {
   const file = await digestFile(entry.files().file, entry.artifact.maxBytes);
   const sha256 = file.sha256.toString('hex');
   if (sha256 !== entry.sha256) {
-    throw installFailed(`the file was changed, its SHA-256 is ${sha256}`);
+    throw installFailed(`the file was changed: its SHA-256 is ${sha256}`);
   }
   return file;
 }

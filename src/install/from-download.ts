@@ -116,7 +116,7 @@ export async function publishedDigest(
     const text = await http.readIfPresent(artifact.digestUrl, MAX_DIGEST_BYTES);
     return /^([0-9a-f]{64})\s*$/.exec(text?.toString('latin1') ?? '')?.[1];
   } catch (error) {
-    logger.debug(`no published digest: ${explain(error)}`);
+    logger.debug(`cannot read the published digest: ${explain(error)}`);
     return undefined;
   }
 }
@@ -151,7 +151,7 @@ async function whyNotDownloaded(
   }
   return new SetupError(
     'VERSION_NOT_FOUND',
-    `Kubernetes ${version} is not at ${release.base.href}`,
+    `Kubernetes ${version} does not exist at ${release.base.href}`,
     { cause: error },
   );
 }

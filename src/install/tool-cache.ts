@@ -98,7 +98,7 @@ export class CacheEntry {
         await assertPrivate(path.join(this.folder, name), 'file', owners);
       }
     } catch (error) {
-      throw installFailed(`the copy in ${this.folder} is not as it was left`, error);
+      throw installFailed(`the copy in ${this.folder} was changed`, error);
     }
   }
 
@@ -356,7 +356,7 @@ async function sweep(folder: string): Promise<void> {
 /** An error of the file system that nobody expected, as INSTALL_FAILED; any other unchanged. */
 export function namedFailure(error: unknown): unknown {
   const isOfFileSystem = error instanceof Error && 'syscall' in error && 'errno' in error;
-  return isOfFileSystem ? installFailed('the file system of this runner fails', error) : error;
+  return isOfFileSystem ? installFailed('a file operation failed on this runner', error) : error;
 }
 
 /** What the runner's own disk would not do. */

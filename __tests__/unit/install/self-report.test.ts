@@ -133,7 +133,7 @@ describeUnless(NO_EXECUTABLES)('a binary', () => {
       expect(readdirSync(place)).toEqual([]);
     }
     expect(cwd).not.toBe(home);
-    expect(await failure).toContain('no answer within 1.5 s');
+    expect(await failure).toContain('did not finish within 1.5 s');
   });
 });
 
@@ -156,7 +156,7 @@ describe('is not executed', () => {
     async (tool) => {
       const trace = join(scratch, 'trace');
       const failure = await ask(tracing(tool, NATIVE_PLATFORM, trace), tool);
-      expect(failure).toBe(`${tool} cannot tell its version`);
+      expect(failure).toBe(`${tool} has no version command`);
       expect(existsSync(trace)).toBe(false);
     },
   );

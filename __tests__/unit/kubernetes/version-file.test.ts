@@ -201,7 +201,7 @@ describe('a file on disk', () => {
     expect(refused('pipe')).toContain('cannot be read: it is not a file');
   });
 
-  const OUTSIDE = 'is outside of the workspace';
+  const OUTSIDE = 'is outside the workspace';
 
   test.each(['../pin', '../workspace-evil/pin', 'folder/../../pin', '../absent'])(
     '%s is refused',

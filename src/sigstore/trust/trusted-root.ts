@@ -98,7 +98,7 @@ export function parseTrustedRoot(json: Buffer): TrustMaterial {
   const material = toTrustMaterial(root);
   // The reader accepts any JSON as a trusted root, and one without keys would refuse every file.
   if (material.certificateAuthorities.length === 0 || material.tlogs.length === 0) {
-    throw new Error('the trusted root names no certificate authority, or no transparency log');
+    throw new Error('the trusted root has no certificate authority or no transparency log');
   }
   return material;
 }
@@ -157,7 +157,7 @@ async function loadThroughTuf(source: TufSource, http: HttpClient): Promise<Trus
   const kept = await readKept(keptPath, http);
   const fresh = await verifyKept(repository, kept);
   if (fresh !== undefined) {
-    return fixed(fresh, `${origin}, from metadata that is still fresh`);
+    return fixed(fresh, `${origin} (cached metadata, still fresh)`);
   }
   const files = await runClient(
     repository,
@@ -283,7 +283,7 @@ async function verifyKept(
     const bytes = kept.get(nameInSet(name));
     return bytes !== undefined && bytes.length <= maxLength
       ? Promise.resolve(bytes)
-      : Promise.reject(new DownloadHTTPError(`${name} is not kept`, 404));
+      : Promise.reject(new DownloadHTTPError(`${name} is not cached`, 404));
   };
   try {
     return trustMaterialIn(await runClient(repository, getFile, seen));

@@ -33,7 +33,7 @@ export function certificateDefect(certificate: X509Certificate): string | undefi
   try {
     return structureDefect(certificate) ?? extensionsDefect(certificate.extensions);
   } catch (error) {
-    return `cannot be read: ${explain(error)}`;
+    return `cannot be parsed: ${explain(error)}`;
   }
 }
 
@@ -59,7 +59,7 @@ function structureDefect(certificate: X509Certificate): string | undefined {
   // Nor are the bits of the signature that its encoding (X.690 §8.6.2) declares unused.
   return root.subs[2]?.value[0] === 0
     ? undefined
-    : 'has a signature that does not end with a whole byte';
+    : 'has a signature that is not a whole number of bytes';
 }
 
 function extensionsDefect(extensions: readonly ASN1Obj[]): string | undefined {
@@ -76,7 +76,7 @@ function extensionsDefect(extensions: readonly ASN1Obj[]): string | undefined {
     }
     const oid = extension.subs[0]?.toOID() ?? '';
     if (seen.has(oid)) {
-      return `has more than one extension ${oid}`;
+      return `has extension ${oid} more than once`;
     }
     seen.add(oid);
     if (PROCESSED.has(oid)) {

@@ -58,7 +58,7 @@ class Verified<S extends Subject> {
     signedAt: Date,
   ) {
     if (key !== seal) {
-      throw new TypeError('only verify() can say that a file is verified');
+      throw new TypeError('only verify() can create a Verified');
     }
     this.subject = subject;
     this.bundle = bundle;
@@ -135,7 +135,7 @@ function signedContent(bundle: Bundle): SignedContent {
   ) {
     throw new SetupError(
       'SIGNATURE_MALFORMED',
-      'the Sigstore bundle holds no signature over the SHA-256 of the file made with a certificate',
+      'the Sigstore bundle does not contain a certificate and a signature over the SHA-256 of the file',
       { situation: 'not-a-blob-bundle' },
     );
   }
@@ -152,7 +152,7 @@ function parseLeaf(certificate: Buffer): X509Certificate {
     leaf = X509Certificate.parse(Buffer.from(certificate));
     createPublicKey({ key: leaf.publicKey, format: 'der', type: 'spki' });
   } catch (error) {
-    throw untrusted(`the certificate cannot be read: ${explain(error)}`, error);
+    throw untrusted(`cannot parse it: ${explain(error)}`, error);
   }
   const defect = certificateDefect(leaf);
   if (defect !== undefined) {
@@ -168,7 +168,7 @@ function inspect(check: () => void): void {
   } catch (error) {
     throw error instanceof SetupError
       ? error
-      : untrusted(`the certificate cannot be read: ${explain(error)}`, error);
+      : untrusted(`cannot parse it: ${explain(error)}`, error);
   }
 }
 
@@ -189,14 +189,10 @@ export function checkSignature(subject: Subject, signature: Buffer, certificate:
   const { publicKey } = parseLeaf(certificate);
   const key = createPublicKey({ key: publicKey, format: 'der', type: 'spki' });
   if (key.asymmetricKeyType !== 'ec') {
-    throw untrusted(
-      `the certificate holds a key of type ${key.asymmetricKeyType ?? 'unknown'}, not ECDSA`,
-    );
+    throw untrusted(`its key is of type ${key.asymmetricKeyType ?? 'unknown'}, not ECDSA`);
   }
   if (!EC_KEYS.some((beginning) => publicKey.toString('hex').startsWith(beginning))) {
-    throw untrusted(
-      'the certificate holds a key that is not an uncompressed point on P-256, P-384 or P-521',
-    );
+    throw untrusted('its key is not an uncompressed point on P-256, P-384 or P-521');
   }
   if (!subject.isSignedBy(key, signature)) {
     throw mismatch('the signature does not verify over the file');
@@ -206,13 +202,13 @@ export function checkSignature(subject: Subject, signature: Buffer, certificate:
 /** The certificate may sign code, and is not an authority itself (RFC 5280 §4.2.1). */
 export function checkCodeSigningLeaf(leaf: X509Certificate): void {
   if (leaf.extBasicConstraints?.isCA === true || leaf.extKeyUsage?.keyCertSign === true) {
-    throw untrusted('the certificate is that of an authority, not of a signer');
+    throw untrusted('it is a CA certificate');
   }
   if (leaf.extKeyUsage?.digitalSignature !== true) {
-    throw untrusted('the certificate is not for digital signatures');
+    throw untrusted('its key usage does not include digital signatures');
   }
   if (!extendedKeyUsages(leaf).includes(CODE_SIGNING)) {
-    throw untrusted('the certificate is not for code signing');
+    throw untrusted('its extended key usage does not include code signing');
   }
 }
 
@@ -225,7 +221,7 @@ function extendedKeyUsages(leaf: X509Certificate): string[] {
 export function checkEntryKind(entry: TransparencyLogEntry): void {
   const { kind, version } = entry.kindVersion;
   if (kind !== KIND || (version !== VERSION_V1 && version !== VERSION_V2)) {
-    throw invalidEntry(`it is of kind ${JSON.stringify(`${kind} ${version}`)}`);
+    throw invalidEntry(`unsupported kind ${JSON.stringify(`${kind} ${version}`)}`);
   }
 }
 
@@ -236,13 +232,13 @@ export function checkEntryBody(entry: TransparencyLogEntry, expected: SignedCont
     throw invalidEntry('its body is not a well-formed hashedrekord');
   }
   if (logged.digest !== expected.digest.toString('hex')) {
-    throw invalidEntry('it was made for another file');
+    throw invalidEntry('it is for a different file');
   }
   if (!logged.signature.equals(expected.signature)) {
-    throw invalidEntry('it was made for another signature');
+    throw invalidEntry('it is for a different signature');
   }
   if (!logged.certificate.equals(expected.certificate)) {
-    throw invalidEntry('it was made for another certificate');
+    throw invalidEntry('it is for a different certificate');
   }
 }
 
@@ -263,10 +259,10 @@ export function checkInclusionProofMatchesCheckpoint(entry: TransparencyLogEntry
   const proof = entry.inclusionProof;
   const [, size, root] = proof?.checkpoint?.envelope.split('\n', 3) ?? [];
   if (proof?.treeSize !== size || proof?.rootHash.toString('base64') !== root) {
-    throw invalidEntry('its inclusion proof ends in another tree than its checkpoint');
+    throw invalidEntry('its inclusion proof and its checkpoint are for different trees');
   }
   if (!isSignedByLogAlone(proof?.checkpoint?.envelope ?? '', entry.logId.keyId)) {
-    throw invalidEntry('its checkpoint does not have the signature of its log alone');
+    throw invalidEntry('its checkpoint is not signed by its log alone');
   }
 }
 
@@ -278,7 +274,7 @@ export function checkIntegratedTime(entry: TransparencyLogEntry, leaf: X509Certi
   const integrated = new Date(Number(entry.integratedTime) * 1000);
   if (!leaf.validForDate(integrated)) {
     throw invalidEntry(
-      `its time ${isoDate(integrated)} is outside of the certificate's validity, ${isoDate(leaf.notBefore)} to ${isoDate(leaf.notAfter)}`,
+      `its time ${isoDate(integrated)} is outside the certificate's validity, ${isoDate(leaf.notBefore)} to ${isoDate(leaf.notAfter)}`,
     );
   }
 }
@@ -297,10 +293,10 @@ export function checkNumbers(entry: TransparencyLogEntry): void {
     throw invalidEntry('its log index, tree size or time is not a number');
   }
   if (inclusionPromise === undefined && integratedTime !== '0') {
-    throw invalidEntry('it has a time that nobody signed');
+    throw invalidEntry('its time is not signed');
   }
   if (inclusionPromise === undefined && logIndex !== inclusionProof?.logIndex) {
-    throw invalidEntry('its log index is not that of its inclusion proof');
+    throw invalidEntry('its log index differs from that of its inclusion proof');
   }
 }
 
@@ -318,7 +314,9 @@ function checkAgainstTrustRoot(subject: Subject, bundle: Bundle, trust: TrustMat
   );
   const timestamps = timestampResponses(bundle);
   if (timestamps.length > MAX_TIMESTAMPS) {
-    throw invalidEntry(`it has ${String(timestamps.length)} timestamps`);
+    throw invalidEntry(
+      `it has ${String(timestamps.length)} timestamps, more than ${String(MAX_TIMESTAMPS)}`,
+    );
   }
   const verifier = new Verifier(
     { ...trust, certificateAuthorities },
@@ -377,7 +375,7 @@ function signedEntity(subject: Subject, bundle: Bundle): SignedEntity {
   } catch (error) {
     throw new SetupError(
       'SIGNATURE_MALFORMED',
-      `the timestamp of the signature cannot be read: ${explain(error)}`,
+      `cannot parse the timestamp of the signature: ${explain(error)}`,
       { cause: error },
     );
   }

@@ -733,7 +733,7 @@ describe('checkEntryKind', () => {
   test('is part of verify, which names the kind', () => {
     const { file, bundle } = signer.sign(artifact);
     entryOf(bundle).kindVersion.kind = 'dsse';
-    expect(() => verify(file, bundle, trust, expected)).toThrow('of kind "dsse 0.0.1"');
+    expect(() => verify(file, bundle, trust, expected)).toThrow('unsupported kind "dsse 0.0.1"');
   });
 });
 
