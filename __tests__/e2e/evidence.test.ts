@@ -331,7 +331,7 @@ describe('a copy that fails is removed, said in a warning, and fetched anew', ()
     const planted = plant(toolCache, what);
     const run = await install(toolCache);
     expectInstalled(run, 'Cached copy refused');
-    expect(warningsOf(run)[0]?.message).toContain('asked for bin/');
+    expect(warningsOf(run)[0]?.message).toContain('requested bin/');
     expect(run.outputs['sha256']).toBe(world.release.artifact(VERSION, NATIVE, 'kubectl').sha256);
     expect(run.paths).not.toContain(planted);
     // Somebody may have it on PATH, who trusts or was told otherwise.
@@ -504,7 +504,7 @@ describe('a copy without SBOM', () => {
     const run = await install(toolCache, {}, { env: IMPATIENT });
     expect(run.exitCode).toBe(1);
     expect(run.paths).toEqual([]);
-    expect(warningsOf(run)[0]?.message).toContain(`the binary says it is kubectl ${WITHOUT_SBOM}`);
+    expect(warningsOf(run)[0]?.message).toContain(`the binary reports kubectl ${WITHOUT_SBOM}`);
   });
 
   test('for another architecture stays where it is while nobody answers', async () => {

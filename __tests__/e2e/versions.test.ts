@@ -132,12 +132,12 @@ describe('version-file', () => {
     [
       'names no version',
       { 'pins/go.mod': 'module x\n\ngo 1.24\n' },
-      ['"pins/go.mod", line 4,', 'names no version', 'k8s.io/client-go'],
+      ['"pins/go.mod" specifies no kubectl version', 'k8s.io/client-go'],
     ],
     [
       'names one that belongs to no release',
       { 'pins/go.mod': 'module x\nrequire k8s.io/api v0.0.0-20240101000000-abcdefabcdef\n' },
-      ['"pins/go.mod", line 2,', 'belongs to no Kubernetes release'],
+      ['line 2 of "pins/go.mod"', 'matches no Kubernetes release'],
     ],
   ])('that %s', async (_, workspace, words) => {
     const run = await runIn(world, { 'version-file': 'pins/go.mod' }, { workspace });
@@ -148,7 +148,7 @@ describe('version-file', () => {
   test('that names something else than a version', async () => {
     const workspace = { '.kubectl-version': '\nnewest\n' };
     const run = await runIn(world, { 'version-file': '.kubectl-version' }, { workspace });
-    expectFailure(run, 'INVALID_INPUT', '".kubectl-version", line 2, gives no version');
+    expectFailure(run, 'INVALID_INPUT', 'line 2 of ".kubectl-version" is not a version');
     expect(requestsOf(world)).toEqual([]);
   });
 
@@ -194,7 +194,7 @@ describe('version-file', () => {
 
     test('to a file in the workspace that is no version: its line is named, and no more', async () => {
       const run = await runWithLink('workspace', '# note\nhunter2\n');
-      expectFailure(run, 'INVALID_INPUT', '".kubectl-version", line 2, gives no version');
+      expectFailure(run, 'INVALID_INPUT', 'line 2 of ".kubectl-version" is not a version');
       expect(said(run)).not.toContain('hunter2');
     });
   });

@@ -227,7 +227,7 @@ test('version-file: without a workspace, the current directory counts', async ()
   const variables = { GITHUB_WORKSPACE: undefined };
   const given = { 'version-file': 'package.json' };
   const inside = await rejectionOf(load(given, { variables }));
-  expect(inside.message).toContain('"package.json", line 1, ');
+  expect(inside.message).toContain('line 1 of "package.json"');
   const outside = await rejectionOf(
     load({ 'version-file': join(parent, 'outside.txt') }, { variables }),
   );
@@ -241,8 +241,8 @@ const REFUSED: [input: string, given: string, shown: string, others?: Record<str
   ['version', '1.31.9-gke.1', '"1.31.9-gke.1"'],
   ['version-file', 'absent.txt', '"absent.txt"'],
   ['version-file', 'folder', '"folder"'],
-  ['version-file', 'bad.txt', '"bad.txt", line 2, '],
-  ['version-file', 'digits.txt', '"digits.txt", line 1, '],
+  ['version-file', 'bad.txt', 'line 2 of "bad.txt"'],
+  ['version-file', 'digits.txt', 'line 1 of "digits.txt"'],
   ['version-file', '../outside.txt', 'is outside the workspace'],
   ['version', '12345678', '"12345678"'],
   ['version', '>=1.30.0-12345', '">=1.30.0-12345"'],
@@ -281,14 +281,14 @@ const REFUSED: [input: string, given: string, shown: string, others?: Record<str
     [input, '99999d', '"99999d"'],
   ]),
   ['maximum-release-age', '3d', '"3d"', { 'minimum-release-age': '72h' }],
-  ['certificate-identity', '', 'nothing'],
-  ['certificate-identity', ' ', 'nothing'],
-  ['certificate-oidc-issuer', '', 'nothing'],
+  ['certificate-identity', '', 'an empty value'],
+  ['certificate-identity', ' ', 'an empty value'],
+  ['certificate-oidc-issuer', '', 'an empty value'],
   ['tuf-root', 'absent.json', '"absent.json"'],
   ['tuf-root', 'folder', '"folder"'],
   ['trusted-root', 'absent.json', '"absent.json"'],
   ['trusted-root', 'folder', '"folder"'],
-  ['trusted-root', 'embedded', '"embedded"', { 'tuf-root': 'root.json' }],
+  ['trusted-root', 'embedded', '"tuf-root"', { 'tuf-root': 'root.json' }],
   ['bind-release', 'no', '"no"'],
   ['bind-release', '0', '"0"'],
   ['check-latest', 'yes', '"yes"'],

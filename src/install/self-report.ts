@@ -81,7 +81,7 @@ export async function checkSelfReport(
 ): Promise<string | undefined> {
   const question = VERSION_ARGUMENTS[tool];
   if (question === undefined) {
-    return `${tool} has no version command`;
+    return `${tool} does not report its version`;
   }
   try {
     await assertExecutableFor(platform, file);

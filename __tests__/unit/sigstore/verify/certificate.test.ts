@@ -77,7 +77,7 @@ test.each([
   ['certificate timestamp', extension.of('1.3.6.1.4.1.11129.2.4.2', octetString(value)), '11129'],
 ])('refuses a second %s', (_, second, name) => {
   expect(defectOf(withExtensions(second))).toMatch(
-    new RegExp(`^has more than one extension [\\d.]*${name}`),
+    new RegExp(`^has extension [\\d.]*${name}[\\d.]* more than once`),
   );
 });
 
@@ -115,7 +115,7 @@ test.each([
   ],
   ['nothing', sequence()],
 ])('refuses an extension with %s', (_, malformed) => {
-  expect(defectOf(withExtensions(malformed))).toMatch(/malformed extension|cannot be read/);
+  expect(defectOf(withExtensions(malformed))).toMatch(/malformed extension|cannot be parsed/);
 });
 
 test('refuses a name behind the list of names', () => {
@@ -161,7 +161,7 @@ test.each<[string, RegExp, (parts: Parts) => Partial<Parts>]>([
   ],
   [
     'a part of a byte',
-    /whole byte/,
+    /whole number of bytes/,
     ({ signature }) => ({ signature: bitString(contentOf(signature).subarray(1), 1) }),
   ],
   ['something behind the signature', /exactly the fields/, () => ({ more: [value] })],
