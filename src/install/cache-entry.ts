@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { codeOf } from '../errors.js';
 import { assertPrivate, entryAt, trustedOwners, type Owners } from '../files/private-file.js';
 import { renameHeld } from '../files/rename.js';
 import type { PlatformArtifact } from '../kubernetes/artifact.js';
 import { installFailed } from './install-failed.js';
-import { PARTIAL_PREFIX, discard, sweep } from './remove-copy.js';
+import { PARTIAL_PREFIX, discard, removeCopy, sweep } from './remove-copy.js';
 import { cachedDigests, entryFolder, type ToolCache } from './tool-cache.js';
 
 /** Files of a copy, in a folder that is a cache entry or may become one. */
@@ -32,12 +32,12 @@ export function filesIn(folder: string, { fileName }: PlatformArtifact): CopyFil
  * One verified copy in the tool cache, in a folder of its own:
  * `<tool cache>/verified-<name>/<version>/<os>-<arch>-<trust key>-<SHA-256 of the file>/`.
  *
- * The folder's name says what it holds. So whatever other runs trust, ask for or are told by their
- * mirrors, none of them puts other bytes into a folder that this run has put on `PATH`.
+ * The SHA-256 is in the name so that a folder that is on the `PATH` of one run never gets another
+ * binary from a different run, whatever that one trusts, asks for, or is told by its mirror.
  *
- * The layout is that of `@actions/tool-cache`, its marker file included. That library does not
- * write it: it trusts the marker, copies where a move will do, and empties a folder that another
- * run may be using before it fills it.
+ * The layout is that of `@actions/tool-cache`, including the marker file. But that library does not
+ * write it: it trusts the marker, copies instead of moving, and first empties the folder, which
+ * another run may be using.
  */
 export class CacheEntry {
   readonly artifact: PlatformArtifact;
@@ -63,9 +63,9 @@ export class CacheEntry {
   }
 
   /**
-   * Requires what lies in the slot to be its own plain files, in plain folders, that nobody but
-   * this user, root and the owner of the tool cache can change: else there could be another file
-   * by the time it is executed, or another one beside it on `PATH`.
+   * Requires the entry to hold only its own plain files, in plain folders, that nobody but this
+   * user, root and the owner of the tool cache can change. Otherwise the binary could be replaced
+   * before it is executed, or be joined by another one on `PATH`.
    *
    * @throws {SetupError} INSTALL_FAILED
    */
@@ -88,7 +88,8 @@ export class CacheEntry {
   }
 
   /**
-   * Requires that nobody else can change a folder above the slot. A copy is not to blame when this fails.
+   * Requires that nobody else can change a folder above the entry. If this fails, nothing is wrong
+   * with the copy itself.
    *
    * @throws {SetupError} INSTALL_FAILED
    */
@@ -106,7 +107,7 @@ export class CacheEntry {
     return `${await this.#fingerprintIn(this.folder)}, changed ${String(found?.ctimeMs)}`;
   }
 
-  /** The part of a trace that stays when the folder is moved. */
+  /** The part of a fingerprint that stays the same when the folder is moved. */
   async #fingerprintIn(folder: string): Promise<string> {
     const { file: path } = filesIn(folder, this.artifact);
     const entries = await Promise.all([this.#look(folder), this.#look(path)]);
@@ -115,10 +116,10 @@ export class CacheEntry {
   }
 
   /**
-   * Moves a finished folder into the slot, in one step.
+   * Moves a finished folder into place, in one step.
    *
    * @param folder with the files of {@link filesIn}
-   * @returns false when another run was faster; the folder then stays where it is
+   * @returns false if another run was faster; the folder then stays where it is
    * @throws {SetupError} INSTALL_FAILED
    */
   async commit(folder: string): Promise<boolean> {
@@ -130,8 +131,8 @@ export class CacheEntry {
       await assertPrivate(folder, 'folder', owners);
       await chmod(filesIn(folder, this.artifact).file, 0o755);
       await chmod(folder, 0o755);
-      await sweep(parent);
-      const isCommitted = await moveInto(folder, this.folder);
+      await sweep(parent, owners);
+      const isCommitted = await moveInto(folder, this.folder, owners);
       await this.#mark();
       return isCommitted;
     } catch (error) {
@@ -147,7 +148,7 @@ export class CacheEntry {
     }
   }
 
-  /** For `@actions/tool-cache`. What is there already is left alone: it may be a link to elsewhere. */
+  /** Marks the entry for `@actions/tool-cache`. An existing marker is left: it may be a link to elsewhere. */
   async #mark(): Promise<void> {
     try {
       await writeFile(`${this.folder}.complete`, '', { flag: 'wx' });
@@ -158,7 +159,7 @@ export class CacheEntry {
     }
   }
 
-  /** Whoever can change a folder above the slot can put another slot in its place. */
+  /** Anybody who can change a folder above the entry can replace the entry. */
   async #assertParents(owners: Owners): Promise<void> {
     for (const folder of this.#parents()) {
       if ((await entryAt(folder)) !== undefined) {
@@ -167,7 +168,7 @@ export class CacheEntry {
     }
   }
 
-  /** What is removed from this slot must not be somewhere else. */
+  /** Behind a link, something else would be removed. */
   async #assertNoLinks(): Promise<void> {
     for (const folder of this.#parents()) {
       if ((await entryAt(folder))?.isDirectory() === false) {
@@ -181,16 +182,16 @@ export class CacheEntry {
     return [path.dirname(version), version];
   }
 
-  /** Undefined where another run was faster, or where the folder could only be removed in place. */
-  async #moveAside(): Promise<string | undefined> {
+  /** @returns undefined if another run was faster, or if the folder could only be removed in place */
+  async #moveAside(owners: Owners): Promise<string | undefined> {
     const aside = path.join(path.dirname(this.folder), `${PARTIAL_PREFIX}${randomUUID()}`);
     try {
       await renameHeld(this.folder, aside);
       return aside;
     } catch (error) {
       switch (codeOf(error)) {
-        case 'EXDEV': // It came with the image of a container (overlayfs).
-          await rm(this.folder, { force: true, recursive: true, maxRetries: 3 });
+        case 'EXDEV': // overlayfs cannot move a folder that is part of a container's image.
+          await removeCopy(this.folder, owners);
           return undefined;
         case 'ENOENT':
           return undefined;
@@ -201,9 +202,9 @@ export class CacheEntry {
   }
 
   /**
-   * Removes the copy that was judged, and none that another run has put there since.
+   * Removes the copy that was judged, and not one that another run has committed since.
    *
-   * @param judged its {@link fingerprint} from before it was looked at
+   * @param judged its {@link fingerprint}, taken before it was inspected
    * @throws {SetupError} INSTALL_FAILED
    */
   async remove(judged: string): Promise<void> {
@@ -213,22 +214,24 @@ export class CacheEntry {
       if ((await this.fingerprint()) !== judged) {
         return;
       }
-      const aside = await this.#moveAside();
+      const owners = await trustedOwners(this.#toolCache.folder);
+      const aside = await this.#moveAside(owners);
       if (aside === undefined) {
         return;
       }
-      if ((await this.#fingerprintIn(aside)) !== contents && (await moveInto(aside, this.folder))) {
+      const isAnother = (await this.#fingerprintIn(aside)) !== contents;
+      if (isAnother && (await moveInto(aside, this.folder, owners))) {
         return;
       }
-      await discard(`${this.folder}.complete`);
-      await discard(aside);
+      await discard(`${this.folder}.complete`, owners);
+      await discard(aside, owners);
     } catch (error) {
       throw installFailed(`cannot remove ${this.folder} from the tool cache`, error);
     }
   }
 }
 
-/** The copies of an artifact that the tool cache claims to hold. Each is verified before it is used. */
+/** The copies of an artifact in the tool cache, not verified. */
 export async function cacheEntries(
   toolCache: ToolCache,
   artifact: PlatformArtifact,
@@ -238,22 +241,22 @@ export async function cacheEntries(
   return digests.map((sha256) => new CacheEntry(toolCache, artifact, sha256));
 }
 
-async function moveInto(from: string, to: string): Promise<boolean> {
+async function moveInto(from: string, to: string, owners: Owners): Promise<boolean> {
   try {
-    // Windows says EPERM for a folder that exists: another run was faster.
+    // To wait is pointless if another run was faster.
     await renameHeld(from, to, { isFinal: async () => (await entryAt(to)) !== undefined });
     return true;
   } catch (error) {
     switch (codeOf(error)) {
       case 'ENOTEMPTY':
       case 'EEXIST':
-      case 'EPERM': // Windows says so for a folder that exists.
+      case 'EPERM': // From Windows, for a folder that exists.
         if ((await entryAt(to)) !== undefined) {
           return false;
         }
         throw error;
       case 'EXDEV':
-        return copyInto(from, to);
+        return copyInto(from, to, owners);
       default:
         throw error;
     }
@@ -261,12 +264,12 @@ async function moveInto(from: string, to: string): Promise<boolean> {
 }
 
 /** The temporary folder is on another file system: copy first, then move in one step. */
-async function copyInto(from: string, to: string): Promise<boolean> {
+async function copyInto(from: string, to: string, owners: Owners): Promise<boolean> {
   const partial = path.join(path.dirname(to), `${PARTIAL_PREFIX}${randomUUID()}`);
   try {
     await cp(from, partial, { recursive: true, errorOnExist: true });
-    return await moveInto(partial, to);
+    return await moveInto(partial, to, owners);
   } finally {
-    await rm(partial, { force: true, recursive: true });
+    await removeCopy(partial, owners);
   }
 }
