@@ -11,7 +11,7 @@ import { obtainAll } from './install/obtain.js';
 import { checkPathLookup } from './install/path-lookup.js';
 import { warnOfOldPointer } from './install/pointer.js';
 import { resolveAgain, resolveRelease, type ResolvedRelease } from './install/resolve-release.js';
-import { installFailed, namedFailure } from './install/tool-cache.js';
+import { installFailed, namedFailure } from './install/install-failed.js';
 import { trustKey } from './install/trust-key.js';
 import type { VerifiedArtifact } from './install/verified-artifact.js';
 import type { Release } from './kubernetes/release.js';

@@ -16,7 +16,7 @@ import { downloadFailed } from '../transfer/download-failed.js';
 import { TransferError } from '../transfer/errors.js';
 import type { Logger } from './logger.js';
 import { checkSelfReport } from './self-report.js';
-import type { CopyFiles } from './tool-cache.js';
+import type { CopyFiles } from './cache-entry.js';
 
 /** How a verified file was bound to the release that was asked for. */
 export type Binding =

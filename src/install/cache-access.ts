@@ -10,7 +10,9 @@ import {
   type Owners,
 } from '../files/private-file.js';
 import type { Logger } from './logger.js';
-import { PARTIAL_PREFIX, installFailed, artifactFolder, type ToolCache } from './tool-cache.js';
+import { installFailed } from './install-failed.js';
+import { PARTIAL_PREFIX } from './remove-copy.js';
+import { artifactFolder, type ToolCache } from './tool-cache.js';
 
 /** Where metadata of the trust root is kept, below the tool cache. */
 export const TRUST_ROOT_FOLDER = 'verified-trust-root';

@@ -3,7 +3,7 @@ import { digestFile } from '../files/digested-file.js';
 import { entryAt } from '../files/private-file.js';
 import type { InstallContext } from './context.js';
 import { judge, type CacheVerdict } from './from-cache.js';
-import { installFailed } from './tool-cache.js';
+import { installFailed } from './install-failed.js';
 import type { InstalledArtifact, VerifiedArtifact } from './verified-artifact.js';
 
 /** How often another run may get in between before this one gives up. */

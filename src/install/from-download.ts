@@ -14,7 +14,8 @@ import { downloadFailed } from '../transfer/download-failed.js';
 import { TransferError } from '../transfer/errors.js';
 import type { InstallContext } from './context.js';
 import { checkSecondFactors } from './second-factors.js';
-import { CacheEntry, filesIn, installFailed } from './tool-cache.js';
+import { CacheEntry, filesIn } from './cache-entry.js';
+import { installFailed } from './install-failed.js';
 import type { Origin, VerifiedArtifact } from './verified-artifact.js';
 
 /** 64 hex digits, perhaps with a newline. */

@@ -8,7 +8,8 @@ import { SbomBinder } from './binding.js';
 import type { InstallContext } from './context.js';
 import { inspect } from './from-cache.js';
 import type { ReleaseRequest } from './resolve-release.js';
-import { cacheEntries, cachedVersions, type CacheEntry } from './tool-cache.js';
+import { cacheEntries, type CacheEntry } from './cache-entry.js';
+import { cachedVersions } from './tool-cache.js';
 import type { VerifiedArtifact } from './verified-artifact.js';
 
 const DAY = 86_400_000;

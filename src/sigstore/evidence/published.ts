@@ -5,7 +5,7 @@ import type { DetachedSignature } from '../detached.js';
 import { hashedRekordBody, leafHash } from '../hashedrekord.js';
 import type { HttpClient } from '../../transfer/http.js';
 import type { Subject } from '../verify/subject.js';
-import { checkSignature } from '../verify/verify.js';
+import { checkSignature } from '../verify/signature.js';
 import { LoggedSignatures } from './logged.js';
 import { fetchPair, readPublished, type PublishedPair, type PublishedUrls } from './pair.js';
 import type { LogEntry, TransparencyLog } from './rekor.js';
