@@ -40,7 +40,7 @@ describe('withRetries', () => {
       ...Array.from({ length: 9 }, (_, i) => new Error(`no ${i}`)),
     );
     await expect(run(attempt)).rejects.toMatchObject({
-      message: 'GET https://host.test/object (host.test, 5 tries): no 4',
+      message: 'GET https://host.test/object (host.test, 5 attempts): no 4',
       tries: 5,
     });
     expect(count()).toBe(5);
