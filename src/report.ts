@@ -22,7 +22,7 @@ const MAX_SUMMARY_BYTES = 1 << 20;
 /** Of an error's stack, which begins with its message. */
 const MAX_STACK_LINES = 50;
 
-/** What is said of one tool; the output `report` is a list of these. */
+/** Everything reported about one tool. The output `report` is a list of these. */
 export interface ToolReport {
   readonly tool: string;
   /** With `v`. */
@@ -53,9 +53,9 @@ export interface ToolReport {
   readonly 'durations-ms': PhaseDurations;
 }
 
-/** What each phase took, in whole milliseconds. */
+/** How long each phase took, in whole milliseconds. */
 export interface PhaseDurations {
-  /** To find out which version was asked for. */
+  /** Resolving the requested version. */
   readonly resolve: number;
   /** Null where nothing was downloaded. */
   readonly download: number | null;
@@ -67,7 +67,7 @@ export interface PhaseDurations {
 /** The phases that all tools of a run share, in milliseconds. */
 export type SharedDurations = Readonly<Record<'resolve' | 'install', number>>;
 
-/** Everything that a run shows. Whatever comes from outside is escaped and cut here, and only here. */
+/** Everything a run shows. Text from outside is escaped and truncated here, and only here. */
 export class Report implements Logger {
   readonly #lastProgress = new Map<string, number>();
 
@@ -100,15 +100,15 @@ export class Report implements Logger {
     }
   }
 
-  /** Hides what must not be shown, before anything is shown. */
+  /** Masks the token before anything else is logged. */
   start(inputs: Inputs): void {
     if (inputs.downloadToken !== undefined) {
       core.setSecret(inputs.downloadToken);
     }
     if (inputs.ignoredVersionFile !== undefined) {
       this.#notice(
-        'version-file is not read',
-        `"version" is given, so ${inputs.ignoredVersionFile} does not count.`,
+        'version-file ignored',
+        `"version" is set, so ${inputs.ignoredVersionFile} is not read.`,
       );
     }
   }
@@ -149,7 +149,7 @@ export class Report implements Logger {
     await this.#writeSummary();
   }
 
-  /** The log of one tool, in the words of cosign. */
+  /** The log of one tool, worded like cosign's output. */
   #tool(installed: InstalledArtifact, report: ToolReport): void {
     core.startGroup(escapeLogLine(`${report.tool} ${report.version} (${report.platform})`));
     this.info(
@@ -172,7 +172,7 @@ export class Report implements Logger {
     core.endGroup();
   }
 
-  /** Outputs, summary, and `PATH` as the very last thing: what fails before leaves it alone. */
+  /** Writes outputs and summary, then `PATH` as the very last step: a failure before it leaves `PATH` alone. */
   async success(
     inputs: Inputs,
     installed: readonly InstalledArtifact[],
@@ -193,23 +193,23 @@ export class Report implements Logger {
     }
   }
 
-  /** A runner without job summaries must not make a run fail that has succeeded. */
+  /** A runner without job summaries must not fail a run that succeeded. */
   async #writeSummary(): Promise<void> {
     const text = boundedSummary(core.summary.stringify());
     core.summary.emptyBuffer().addRaw(text);
     try {
       await core.summary.write();
     } catch (error) {
-      this.info(`There is no job summary: ${explain(error)}`);
+      this.info(`Cannot write the job summary: ${explain(error)}`);
     }
   }
 }
 
-/** Messages are bounded one by one; this bounds them all together. */
+/** Each message is bounded on its own. This bounds all of them together. */
 export function boundedSummary(html: string): string {
   return Buffer.byteLength(html) <= MAX_SUMMARY_BYTES
     ? html
-    : '<p>This summary is too long for GitHub. The log and the output <code>report</code> say the same.</p>\n';
+    : '<p>This summary is too long for GitHub. The log and the output <code>report</code> have the same information.</p>\n';
 }
 
 function toolReport(
@@ -302,7 +302,7 @@ function addToSummary(reports: readonly ToolReport[], inputs: Inputs): void {
 const SOURCES: Readonly<Record<Origin, string>> = {
   download: 'downloaded',
   cache: 'tool cache, verified again',
-  preinstalled: 'a copy that was on this machine, verified',
+  preinstalled: 'copy found on this machine, verified',
 };
 
 /** Undefined where the input names no cluster. */
@@ -315,7 +315,7 @@ function clusterText(report: ToolReport): string | undefined {
 
 function durationsText({ resolve, download, verify, install }: PhaseDurations): string {
   return [
-    `choosing the version ${seconds(resolve)}`,
+    `resolving the version ${seconds(resolve)}`,
     ...(download === null ? [] : [`download ${seconds(download)}`]),
     `verification ${seconds(verify)}`,
     `installation ${seconds(install)}`,

@@ -11,7 +11,7 @@ import { obtainAll } from './install/obtain.js';
 import { checkPathLookup } from './install/path-lookup.js';
 import { warnOfOldPointer } from './install/pointer.js';
 import { resolveAgain, resolveRelease, type ResolvedRelease } from './install/resolve-release.js';
-import { installFailed, namedFailure } from './install/tool-cache.js';
+import { installFailed, namedFailure } from './install/install-failed.js';
 import { trustKey } from './install/trust-key.js';
 import type { VerifiedArtifact } from './install/verified-artifact.js';
 import type { Release } from './kubernetes/release.js';
@@ -191,7 +191,7 @@ async function keepTrustRoot(trust: TrustRoot, report: Report): Promise<void> {
   try {
     await trust.keep();
   } catch (error) {
-    report.debug(`the trust root is not kept for later runs: ${String(error)}`);
+    report.debug(`cannot cache the trust root: ${String(error)}`);
   }
 }
 

@@ -107,7 +107,7 @@ describe.each(['tool cache', 'PATH'] as const)('a kubectl in the %s', (place) =>
       source: 'preinstalled',
       sha256: kubectl.sha256,
       'log-entry-uuid': kubectl.entry.uuid.slice(-64),
-      'release-proof': 'signed SBOM of the release',
+      'release-proof': 'proven by its signed SBOM',
     });
     expect(run.outputs['cache-hit']).toBe('false');
     const path = run.outputs['kubectl-path'] ?? '';

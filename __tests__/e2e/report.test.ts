@@ -66,7 +66,7 @@ describe('a run that succeeds', () => {
         size: world.release.artifact('v1.31.9', NATIVE, 'kubectl').bytes.length,
         source: 'download',
         'cache-hit': false,
-        'release-proof': 'signed SBOM of the release',
+        'release-proof': 'proven by its signed SBOM',
         recovered: null,
         'durations-ms': {
           resolve: expect.any(Number),
@@ -107,7 +107,7 @@ describe('a run that succeeds', () => {
     );
     expect(stdout).toContain(`::group::kubectl v1.31.9 (${NATIVE})`);
     expect(stdout).toContain('::endgroup::');
-    expect(stdout).toMatch(/Took: choosing the version .* s, download .* s, verification .* s/);
+    expect(stdout).toMatch(/Took: resolving the version .* s, download .* s, verification .* s/);
   });
 
   test('writes a job summary with everything that was proven', async () => {
@@ -122,9 +122,9 @@ describe('a run that succeeds', () => {
       outputs['log-index'],
       outputs['log-entry-uuid'],
       outputs['integrated-time'],
-      'signed SBOM of the release',
+      'proven by its signed SBOM',
       'downloaded',
-      'choosing the version',
+      'resolving the version',
       'verification',
     ]) {
       expect(text).toContain(shown);
@@ -136,18 +136,18 @@ describe('a run that succeeds', () => {
   test('without a file for the summary it succeeds all the same', async () => {
     const run = await runIn(world, {}, { env: { GITHUB_STEP_SUMMARY: undefined } });
     expectInstalled(run, 'v1.31.9');
-    expect(run.stdout).toContain('There is no job summary');
+    expect(run.stdout).toContain('Cannot write the job summary');
   });
 });
 
 describe('a run that fails', () => {
   test('writes an annotation and a summary: code, cause, next step', async () => {
     const run = await runIn(world, { version: '1.31.7' });
-    const message = expectFailure(run, 'VERSION_NOT_FOUND', 'Kubernetes v1.31.7 is not at');
+    const message = expectFailure(run, 'VERSION_NOT_FOUND', 'Kubernetes v1.31.7 does not exist at');
     expect(message).toContain('See https://kubernetes.io/releases/');
     const text = textOf(run.summary);
     expect(text).toContain('VERSION_NOT_FOUND');
-    expect(text).toContain('Kubernetes v1.31.7 is not at');
+    expect(text).toContain('Kubernetes v1.31.7 does not exist at');
     expect(text).toContain('See https://kubernetes.io/releases/');
   });
 
@@ -206,7 +206,7 @@ describe('annotations', () => {
     kubectl.putMaterial({ signature, certificate });
     expectInstalled(run, 'v1.31.9');
     expect(titlesOf(run, 'warning')).toEqual(['Broken publication']);
-    expect(titlesOf(run, 'notice')).toEqual(['version-file is not read']);
+    expect(titlesOf(run, 'notice')).toEqual(['version-file ignored']);
     expect(textOf(run.summary)).toContain('Broken publication');
   });
 });

@@ -180,8 +180,20 @@ describe('action.yml', () => {
     expect([...new Set(read)].sort()).toEqual(Object.keys(action.inputs).sort());
   });
 
-  test("README's tables are made from it", () => {
+  test("README's tables, and what to do by error code, are up to date", () => {
     const script = join(ROOT, 'scripts/readme-tables.js');
     expect(() => execFileSync(process.execPath, [script, '--check'])).not.toThrow();
+  });
+
+  test('README has every input and output, and one row for the paths of all other tools', () => {
+    const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+    const rowsOf = (marker: string): (string | undefined)[] => {
+      const [, table = ''] = readme.split(new RegExp(`<!-- /?${marker} -->`));
+      return [...table.matchAll(/^\| `([^`]+)`/gm)].map(([, name]) => name);
+    };
+    const paths = TOOLS.filter((tool) => tool !== 'kubectl').map((tool) => `${tool}-path`);
+    const outputs = Object.keys(action.outputs).filter((name) => !paths.includes(name));
+    expect(rowsOf('inputs')).toEqual(Object.keys(action.inputs));
+    expect(rowsOf('outputs').sort()).toEqual([...outputs, '<tool>-path'].sort());
   });
 });

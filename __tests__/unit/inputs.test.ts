@@ -242,11 +242,11 @@ test('version-file: without a workspace, the current directory counts', async ()
   const variables = { GITHUB_WORKSPACE: undefined };
   const given = { 'version-file': 'package.json' };
   const inside = await rejectionOf(load(given, { variables }));
-  expect(inside.message).toContain('line 1 of "package.json" ');
+  expect(inside.message).toContain('line 1 of "package.json"');
   const outside = await rejectionOf(
     load({ 'version-file': join(parent, 'outside.txt') }, { variables }),
   );
-  expect(outside.message).toContain('is outside of the workspace');
+  expect(outside.message).toContain('is outside the workspace');
 });
 
 describe('what chooses the version', () => {
@@ -276,9 +276,9 @@ const REFUSED: [input: string, given: string, shown: string, others?: Record<str
   ['version', '1.31.9-gke.1', '"1.31.9-gke.1"'],
   ['version-file', 'absent.txt', '"absent.txt"'],
   ['version-file', 'folder', '"folder"'],
-  ['version-file', 'bad.txt', 'line 2 of "bad.txt" '],
-  ['version-file', 'digits.txt', 'line 1 of "digits.txt" '],
-  ['version-file', '../outside.txt', 'is outside of the workspace'],
+  ['version-file', 'bad.txt', 'line 2 of "bad.txt"'],
+  ['version-file', 'digits.txt', 'line 1 of "digits.txt"'],
+  ['version-file', '../outside.txt', 'is outside the workspace'],
   ['version', '12345678', '"12345678"'],
   ['version', '>=1.30.0-12345', '">=1.30.0-12345"'],
   ['cluster-version', 'stable', '"stable"'],

@@ -38,7 +38,7 @@ export function parseVersionFile(name: string, text: string, shown: string): Pin
   if (pinned === undefined) {
     throw new SetupError(
       'INVALID_INPUT',
-      `Input "version-file": ${JSON.stringify(shown)} names no version of kubectl. Expected ${expectationFor(name)}.`,
+      `Input "version-file": ${JSON.stringify(shown)} specifies no kubectl version. Expected ${expectationFor(name)}.`,
     );
   }
   return pinned;
@@ -110,7 +110,7 @@ function parseMise(lines: readonly string[], shown: string): PinnedVersion | und
   const version = typeof first === 'string' ? first : tableOf(first)['version'];
   const line = lineOfKey(lines, name);
   if (typeof version !== 'string' || version === '') {
-    throw invalid(shown, line, `gives ${name} no version`);
+    throw invalid(shown, line, `specifies no version for ${name}`);
   }
   return { version, line };
 }
@@ -236,11 +236,7 @@ function kubernetesVersion(
   const [, major, rest] = /^v([01])\.(\d+\.\d+(?:-(?:alpha|beta|rc)\.\d+)?)$/.exec(version) ?? [];
   const isRelease = rest !== undefined && (major === '1' || !rest.startsWith('0.'));
   if (!isRelease) {
-    throw invalid(
-      shown,
-      line,
-      `requires ${name} at a version that belongs to no Kubernetes release`,
-    );
+    throw invalid(shown, line, `requires ${name} at a version that matches no Kubernetes release`);
   }
   return { version: `1.${rest}`, line };
 }
@@ -293,7 +289,7 @@ function isInside(file: string, folder: string): boolean {
 
 class OutsideError extends Error {
   constructor() {
-    super('is outside of the workspace');
+    super('is outside the workspace');
   }
 }
 

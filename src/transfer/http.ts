@@ -280,7 +280,7 @@ function accepted(response: http.IncomingMessage): HttpResponse {
   const encoding = response.headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
     response.destroy();
-    throw new NonRetryableError('the answer is compressed, which was not asked for');
+    throw new NonRetryableError('the response is compressed, which was not requested');
   }
   return { status, headers: response.headers, body: response };
 }

@@ -85,7 +85,7 @@ describe('read', () => {
     const url = new URL(`http://user:secret@127.0.0.1:${server.port}/a?token=secret`);
     const { message, url: shown } = await failureOf(testClient().http.read(url, 5));
     expect(message).toBe(
-      `GET ${server.url}/a (127.0.0.1:${server.port}, 5 tries): HTTP status 503`,
+      `GET ${server.url}/a (127.0.0.1:${server.port}, 5 attempts): HTTP status 503`,
     );
     expect(shown).toBe(`${server.url}/a`);
   });
