@@ -23,8 +23,9 @@ import { readVersionFile } from './kubernetes/version-file.js';
 import type { ExpectedIdentity } from './sigstore/verify/identity.js';
 import { PUBLIC_MIRROR } from './sigstore/trust/public-instance.js';
 import type { TrustRootChoice } from './sigstore/trust/trusted-root.js';
-import { isTransportAllowed, type ProxyEnvironment } from './transfer/http.js';
+import type { ProxyEnvironment } from './transfer/http.js';
 import { TRANSFER_LIMITS, scaled, type TransferLimits } from './transfer/limits.js';
+import { isTransportAllowed } from './transfer/transport.js';
 
 /** Everything that a run depends on, validated. */
 export interface Inputs {
