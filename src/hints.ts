@@ -38,6 +38,8 @@ export const HINTS: Readonly<Record<ErrorCode, string>> = {
   RELEASE_TOO_NEW: 'Choose an older version, or run the job again later.',
   RELEASE_TOO_OLD:
     'Choose a newer version. If you asked for the newest one, compare with https://kubernetes.io/releases/: a mirror, a CDN or somebody in between may be holding its pointer (such as stable.txt) back.',
+  VERSION_SKEW:
+    'Set "version" to the minor of the cluster, or set neither "version" nor "version-file". If the cluster has another version, correct "cluster-version".',
   INSTALL_FAILED:
     'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.',
 };

@@ -4,6 +4,11 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { SetupError, explain } from './errors.js';
 import type { SecondFactors } from './install/second-factors.js';
 import {
+  ACCEPTED_CLUSTER_VERSIONS,
+  parseClusterVersion,
+  type ClusterVersion,
+} from './kubernetes/cluster-version.js';
+import {
   ARCHITECTURES,
   OPERATING_SYSTEMS,
   TOOLS,
@@ -34,6 +39,8 @@ export interface Inputs {
   readonly versionSource: string;
   /** Set when `version` and `version-file` are both given: the file does not count. */
   readonly ignoredVersionFile: string | undefined;
+  /** The cluster that the tools are for. */
+  readonly clusterVersion: ClusterVersion | undefined;
   readonly tools: readonly Tool[];
   readonly platform: Platform;
   /** Whether binaries for that platform run on this machine. */
@@ -98,8 +105,10 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
     assertPublished(tool, platform);
   }
   const downloadBaseUrl = readUrl(inputs, 'download-base-url', DEFAULT_BASE_URL, true);
+  const clusterVersion = readClusterVersion(inputs);
   return {
-    ...(await readVersion(inputs)),
+    ...(await readVersion(inputs, clusterVersion)),
+    clusterVersion,
     tools,
     platform,
     isNative,
@@ -191,8 +200,22 @@ function readTools(inputs: RawInputs): Tool[] {
   return tools.length === 0 ? ['kubectl'] : tools;
 }
 
+function readClusterVersion(inputs: RawInputs): ClusterVersion | undefined {
+  const given = inputs.get('cluster-version');
+  if (given === '') {
+    return undefined;
+  }
+  const clusterVersion = parseClusterVersion(given);
+  if (clusterVersion === undefined) {
+    throw invalid('cluster-version', given, ACCEPTED_CLUSTER_VERSIONS);
+  }
+  return clusterVersion;
+}
+
+/** `version`, else `version-file`, else the minor of the cluster, else `stable`. */
 async function readVersion(
   inputs: RawInputs,
+  clusterVersion: ClusterVersion | undefined,
 ): Promise<Pick<Inputs, 'version' | 'versionSource' | 'ignoredVersionFile'>> {
   const given = inputs.get('version');
   const file = inputs.get('version-file');
@@ -210,6 +233,14 @@ async function readVersion(
     return {
       version: request,
       versionSource: `${version} (${file}, line ${String(line)})`,
+      ignoredVersionFile: undefined,
+    };
+  }
+  if (given === '' && clusterVersion !== undefined) {
+    const minor = `1.${String(clusterVersion.minor)}`;
+    return {
+      version: { kind: 'stable', minor },
+      versionSource: `${minor} (the minor of cluster-version ${clusterVersion.text})`,
       ignoredVersionFile: undefined,
     };
   }

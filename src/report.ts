@@ -5,7 +5,10 @@ import type { Inputs } from './inputs.js';
 import { describeBinding } from './install/binding.js';
 import type { Logger } from './install/logger.js';
 import type { InstalledArtifact, Origin } from './install/verified-artifact.js';
+import type { ClusterVersion } from './kubernetes/cluster-version.js';
 import { platformName } from './kubernetes/platform.js';
+import { describeSkew, minorOf, minorSkew } from './kubernetes/skew.js';
+import { describeEndedSupport } from './kubernetes/support.js';
 import { escapeHtml, escapeLogLine } from './escape.js';
 
 /** A line of progress at most this often, in milliseconds. */
@@ -25,6 +28,10 @@ export interface ToolReport {
   /** With `v`. */
   readonly version: string;
   readonly platform: string;
+  /** As the input names it; null where it names none. */
+  readonly 'cluster-version': string | null;
+  /** Minors that the tool is newer than the cluster; negative: older. Null without a cluster. */
+  readonly 'minor-version-skew': number | null;
   readonly path: string;
   readonly 'bundle-path': string;
   /** Hex. */
@@ -106,6 +113,22 @@ export class Report implements Logger {
     }
   }
 
+  /**
+   * One notice for each minor that Kubernetes no longer supports.
+   *
+   * @param version of the release, with `v`
+   */
+  endedSupport(version: string, cluster: ClusterVersion | undefined): void {
+    const now = new Date();
+    const minors = [minorOf(version), cluster?.minor].filter((minor) => minor !== undefined);
+    for (const minor of new Set(minors)) {
+      const notice = describeEndedSupport(minor, now);
+      if (notice !== undefined) {
+        this.#notice(`Kubernetes 1.${String(minor)} is no longer supported`, notice);
+      }
+    }
+  }
+
   /** One annotation, and a paragraph in the summary: code, cause, next step. */
   async failure(error: unknown): Promise<void> {
     const known = error instanceof SetupError ? error : undefined;
@@ -137,6 +160,10 @@ export class Report implements Logger {
     this.info(`Issuer: ${report['certificate-oidc-issuer']}`);
     this.info(`Signed at: ${report['integrated-time']}`);
     this.info(`Release: ${report['release-proof']}`);
+    const cluster = clusterText(report);
+    if (cluster !== undefined) {
+      this.info(`Cluster: ${cluster}`);
+    }
     this.info(`SHA-256: ${report.sha256} (${megabytes(report.size)})`);
     this.info(`Source: ${SOURCES[report.source]}`);
     this.info(`Took: ${durationsText(report['durations-ms'])}`);
@@ -151,7 +178,7 @@ export class Report implements Logger {
     installed: readonly InstalledArtifact[],
     durations: SharedDurations,
   ): Promise<void> {
-    const reports = installed.map((one) => toolReport(one, durations));
+    const reports = installed.map((one) => toolReport(one, inputs, durations));
     installed.forEach((one, index) => {
       const report = reports[index];
       if (report !== undefined) {
@@ -187,6 +214,7 @@ export function boundedSummary(html: string): string {
 
 function toolReport(
   { artifact, cacheEntry, verified, ...one }: InstalledArtifact,
+  { clusterVersion }: Inputs,
   { resolve, install }: SharedDurations,
 ): ToolReport {
   const files = cacheEntry.files();
@@ -194,6 +222,9 @@ function toolReport(
     tool: artifact.name,
     version: artifact.version,
     platform: platformName(artifact.platform),
+    'cluster-version': clusterVersion?.text ?? null,
+    'minor-version-skew':
+      clusterVersion === undefined ? null : (minorSkew(artifact.version, clusterVersion) ?? null),
     path: files.file,
     'bundle-path': files.bundle,
     sha256: verified.subject.sha256.toString('hex'),
@@ -243,11 +274,15 @@ function setOutputs(reports: readonly ToolReport[]): void {
 function addToSummary(reports: readonly ToolReport[], inputs: Inputs): void {
   core.summary.addHeading('Verified Kubernetes tools', 3);
   for (const report of reports) {
+    const cluster = clusterText(report);
     const rows: [string, string][] = [
       [
         'Tool',
         `<b>${escapeHtml(`${report.tool} ${report.version}`)}</b> for ${escapeHtml(report.platform)}`,
       ],
+      ...(cluster === undefined
+        ? []
+        : [['Cluster', escapeHtml(cluster)] satisfies [string, string]]),
       ['SHA-256', `<code>${escapeHtml(report.sha256)}</code>`],
       ['Signed by', escapeHtml(report['certificate-identity'])],
       ['Issuer', escapeHtml(report['certificate-oidc-issuer'])],
@@ -269,6 +304,14 @@ const SOURCES: Readonly<Record<Origin, string>> = {
   cache: 'tool cache, verified again',
   preinstalled: 'a copy that was on this machine, verified',
 };
+
+/** Undefined where the input names no cluster. */
+function clusterText(report: ToolReport): string | undefined {
+  const { 'cluster-version': cluster, 'minor-version-skew': skew } = report;
+  return cluster === null || skew === null
+    ? undefined
+    : `${cluster}; ${report.tool} is ${skew === 0 ? 'of ' : ''}${describeSkew(skew)}`;
+}
 
 function durationsText({ resolve, download, verify, install }: PhaseDurations): string {
   return [

@@ -15,6 +15,7 @@ import { installFailed, namedFailure } from './install/install-failed.js';
 import { trustKey } from './install/trust-key.js';
 import type { VerifiedArtifact } from './install/verified-artifact.js';
 import type { Release } from './kubernetes/release.js';
+import { assertSupportedSkew } from './kubernetes/skew.js';
 import { Report } from './report.js';
 import { TransparencyLog } from './sigstore/evidence/rekor.js';
 import {
@@ -54,6 +55,7 @@ async function setUp(inputs: Inputs, report: Report, scratch: string): Promise<v
     const shared = { inputs, report, scratch, http, background, trust, cacheAccess };
     const { context, verified } = await obtainRelease(shared, resolved);
     const obtainedAt = performance.now();
+    report.endedSupport(context.release.version, inputs.clusterVersion);
 
     const installed = await commitAll(context, verified);
     const installedAt = performance.now();
@@ -94,6 +96,9 @@ async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<Ob
   for (let resolved = first; ;) {
     const { release } = resolved;
     report.info(`Version: ${release.version} (requested: ${inputs.versionSource})`);
+    if (inputs.clusterVersion !== undefined) {
+      assertSupportedSkew(release.version, inputs.tools, inputs.clusterVersion);
+    }
     const context = await installContext(shared, release);
     const artifacts = inputs.tools.map((tool) => release.binary(tool, inputs.platform));
     try {

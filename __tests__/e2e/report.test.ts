@@ -60,6 +60,8 @@ describe('a run that succeeds', () => {
         tool: 'kubectl',
         version: 'v1.31.9',
         platform: NATIVE,
+        'cluster-version': null,
+        'minor-version-skew': null,
         path,
         size: world.release.artifact('v1.31.9', NATIVE, 'kubectl').bytes.length,
         source: 'download',

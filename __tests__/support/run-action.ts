@@ -69,7 +69,10 @@ export interface ActionResult {
   /** Markdown. */
   readonly summary: string;
   readonly commands: readonly WorkflowCommand[];
+  /** All but {@link endedSupport}. */
   readonly annotations: readonly Annotation[];
+  /** Notices that Kubernetes no longer supports a minor. Whether there are any depends on the day. */
+  readonly endedSupport: readonly Annotation[];
   readonly dirs: ActionFolders;
   readonly durationMs: number;
   /** Files in the tool cache now, relative, with slashes, sorted. */
@@ -270,6 +273,7 @@ function resultOf(
 ): Omit<ActionResult, Ending> {
   const read = (name: keyof CommandFiles): string => readFileSync(files[name], 'utf8');
   const commands = workflowCommands(output.stdout);
+  const annotations = annotationsOf(commands);
   return {
     ...output,
     outputs: commandFileValues(read('GITHUB_OUTPUT')),
@@ -277,7 +281,8 @@ function resultOf(
     paths: read('GITHUB_PATH').split(/\r?\n/).filter(Boolean),
     summary: read('GITHUB_STEP_SUMMARY'),
     commands,
-    annotations: annotationsOf(commands),
+    annotations: annotations.filter((annotation) => !isEndOfSupport(annotation)),
+    endedSupport: annotations.filter(isEndOfSupport),
     dirs,
     toolCacheFiles: () => filesBelow(dirs.toolCache),
     tempFiles: () => [...filesBelow(dirs.temp), ...filesBelow(dirs.systemTemp)],
@@ -286,6 +291,9 @@ function resultOf(
     },
   };
 }
+
+const isEndOfSupport = ({ level, title = '' }: Annotation): boolean =>
+  level === 'notice' && /^Kubernetes 1\.\d+ is no longer supported$/.test(title);
 
 /** Files below a folder, relative to it, with slashes, sorted. */
 export const filesBelow = (folder: string): string[] =>
