@@ -170,7 +170,8 @@ describe('action.yml', () => {
   });
 
   test('and the inputs that the code reads are the same', () => {
-    const code = readFileSync(join(ROOT, 'src/inputs.ts'), 'utf8');
+    const files = ['src/inputs.ts', ...globSync('src/inputs/*.ts', { cwd: ROOT })];
+    const code = files.map((file) => readFileSync(join(ROOT, file), 'utf8')).join('\n');
     const read = [
       ...code.matchAll(/inputs\s*\.(?:get|path)\('([a-z-]+)'\)/g),
       ...code.matchAll(
