@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { SetupError, explain } from './errors.js';
 import type { SecondFactors } from './install/second-factors.js';
 import {
@@ -90,7 +90,7 @@ const MAX_TRUST_BYTES = 1 << 20;
  *   PLATFORM_NOT_PUBLISHED
  */
 export async function loadInputs(environment: Environment): Promise<Inputs> {
-  const inputs = new RawInputs(environment.variables);
+  const inputs = new RawInputs(environment);
   const { platform, isNative } = readPlatform(inputs, environment);
   const tools = readTools(inputs);
   for (const tool of tools) {
@@ -121,9 +121,11 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
 
 /** Inputs as the runner passes them: `INPUT_<NAME>` in the environment, white space trimmed. */
 class RawInputs {
+  readonly isWindows: boolean;
   readonly #variables: Environment['variables'];
 
-  constructor(variables: Environment['variables']) {
+  constructor({ variables, platform }: Environment) {
+    this.isWindows = platform === 'win32';
     this.#variables = variables;
   }
 
@@ -227,7 +229,7 @@ async function readVersion(
 function readUrl(inputs: RawInputs, name: string, otherwise: string, mayBeFile = false): URL {
   const given = inputs.get(name);
   const accepted = mayBeFile
-    ? 'an https URL, http on loopback, or a file URL, without credentials, query or fragment'
+    ? `an https URL, http on loopback, or a file URL such as ${inputs.isWindows ? 'file:///C:/mirror' : 'file:///srv/mirror'}, without credentials, query or fragment`
     : 'an https URL, or http on loopback, without credentials, query or fragment';
   const url = URL.parse(given === '' ? otherwise : given);
   const isAllowed =
@@ -242,23 +244,23 @@ function readUrl(inputs: RawInputs, name: string, otherwise: string, mayBeFile =
   if (url.search !== '' || url.hash !== '') {
     throw invalid(name, given, accepted);
   }
-  if (url.protocol === 'file:') {
-    const folder = folderUrl(url);
-    if (folder === undefined) {
-      throw invalid(name, given, accepted);
-    }
-    return folder;
+  if (url.protocol === 'file:' && !isLocalPath(url, inputs.isWindows)) {
+    throw invalid(name, given, accepted);
   }
   url.pathname = url.pathname.replace(/\/*$/, '/');
   return url;
 }
 
-/** Undefined for a URL that is no path on this machine, such as one with a host name. */
-function folderUrl(url: URL): URL | undefined {
+/** Whether a file URL is a path on this machine: it names no host, and on Windows a drive. */
+function isLocalPath(url: URL, windows: boolean): boolean {
+  // Windows would open a share on that host, and send it the credentials of the runner's account.
+  if (url.host !== '') {
+    return false;
+  }
   try {
-    return pathToFileURL(`${fileURLToPath(url)}${path.sep}`);
+    return fileURLToPath(url, { windows }) !== '';
   } catch {
-    return undefined; // The caller says what is wrong with it.
+    return false; // The caller says what is wrong with it.
   }
 }
 

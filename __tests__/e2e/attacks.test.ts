@@ -25,7 +25,6 @@ import {
   CertificateAuthority,
   DAY,
   NATIVE_PLATFORM,
-  NO_EXECUTABLES,
   LoopbackServer,
   Proxy,
   ReleaseHost,
@@ -47,7 +46,7 @@ import {
   type FaultAction,
   type PublishedFile,
 } from '../support/index.js';
-import { MISSING, canRun, describeUnless } from '../support/skip.js';
+import { MISSING, canRun, linkFolder, testUnless, type Missing } from '../support/skip.js';
 import { transparencyLogApi } from '../support/transparency-log-api.js';
 import { STRANGER } from './outcome.js';
 
@@ -101,6 +100,8 @@ interface Attack {
   /** Refused with this code, or without effect: the genuine file is installed. */
   readonly outcome: ErrorCode | 'without effect';
   readonly tls?: boolean;
+  /** What the attack cannot be made without. */
+  readonly needs?: readonly Missing[];
   readonly attack: (stage: Stage) => void | Promise<void>;
   /** What else must be true of the run. */
   readonly check?: (run: ActionResult, stage: Stage) => void | Promise<void>;
@@ -192,6 +193,9 @@ const snapshot = (toolCache: string): string[] =>
     /^verified-kubectl(?!-)/.test(name),
   );
 
+/** The path of the binary. */
+const KUBECTL = /\/kubectl(\.exe)?$/;
+
 /** Every kind of object that is fetched: who serves it, how it is found, what its loss is called. */
 const OBJECTS: readonly {
   readonly name: string;
@@ -199,7 +203,7 @@ const OBJECTS: readonly {
   readonly match: RegExp;
   readonly code: ErrorCode;
 }[] = [
-  { name: 'binary', server: 'host', match: /\/kubectl(\.exe)?$/, code: 'DOWNLOAD_FAILED' },
+  { name: 'binary', server: 'host', match: KUBECTL, code: 'DOWNLOAD_FAILED' },
   { name: '.sig', server: 'host', match: /kubectl(\.exe)?\.sig$/, code: 'DOWNLOAD_FAILED' },
   { name: '.cert', server: 'host', match: /kubectl(\.exe)?\.cert$/, code: 'DOWNLOAD_FAILED' },
   { name: 'SBOM', server: 'host', match: /\.spdx$/, code: 'DOWNLOAD_FAILED' },
@@ -280,13 +284,13 @@ const REDIRECTS: Attack[] = [
     what: 'redirect to http on another machine',
     outcome: 'DOWNLOAD_FAILED',
     attack: ({ world }) =>
-      world.host.server.fail('/kubectl', fault.redirect('http://192.0.2.1/kubectl'), Infinity),
+      world.host.server.fail(KUBECTL, fault.redirect('http://192.0.2.1/kubectl'), Infinity),
   },
   {
     what: 'redirect to a file of this machine',
     outcome: 'DOWNLOAD_FAILED',
     attack: ({ world }) =>
-      world.host.server.fail('/kubectl', fault.redirect('file:///etc/passwd'), Infinity),
+      world.host.server.fail(KUBECTL, fault.redirect('file:///etc/passwd'), Infinity),
   },
   {
     what: 'redirect that carries the token to another host, and from there back',
@@ -294,8 +298,8 @@ const REDIRECTS: Attack[] = [
     attack: (stage) => {
       const { world, inputs } = stage;
       inputs['download-token'] = 'very-secret';
-      world.host.server.fail('/kubectl', toStranger(stage));
-      stranger.server.fail('/kubectl', fault.redirect(`${world.host.url}/${stage.kubectl.path}`));
+      world.host.server.fail(KUBECTL, toStranger(stage));
+      stranger.server.fail(KUBECTL, fault.redirect(`${world.host.url}/${stage.kubectl.path}`));
     },
     check: (run, { world, kubectl }) => {
       const [first, back] = world.host.server.requestsFor(`/${kubectl.path}`);
@@ -345,7 +349,7 @@ const SIZES: Attack[] = [
   {
     what: 'a binary of 2 GiB',
     outcome: 'DOWNLOAD_FAILED',
-    attack: ({ world }) => world.host.server.fail('/kubectl', announcesTwoGiB, Infinity),
+    attack: ({ world }) => world.host.server.fail(KUBECTL, announcesTwoGiB, Infinity),
   },
   ...forEveryObject('gzip bomb', () => fault.gzipBomb(1 << 30)),
   // A next root that is absent has no body that could be shorter.
@@ -353,12 +357,12 @@ const SIZES: Attack[] = [
   {
     what: 'longer than announced',
     outcome: 'without effect',
-    attack: ({ world }) => world.host.server.fail('/kubectl', moreThanAnnounced),
+    attack: ({ world }) => world.host.server.fail(KUBECTL, moreThanAnnounced),
   },
   {
     what: 'longer than it was signed',
     outcome: 'SIGNATURE_MISMATCH',
-    attack: ({ world }) => world.host.server.fail('/kubectl', fault.extraBytes(1), Infinity),
+    attack: ({ world }) => world.host.server.fail(KUBECTL, fault.extraBytes(1), Infinity),
   },
 ];
 
@@ -661,6 +665,8 @@ const inPlaceOfMetadata =
     put(path);
   };
 
+const linkToDevice = (path: string): void => symlinkSync('/dev/zero', path);
+
 const makePipe = (path: string): void => void execFileSync('mkfifo', [path]);
 
 const PLANTED_TRUST: Attack[] = [
@@ -692,15 +698,22 @@ const PLANTED_TRUST: Attack[] = [
   ...(
     [
       ['a folder', (path) => mkdirSync(path)],
-      ['a link to nowhere', (path) => symlinkSync('/nowhere', path)],
-      ['a link to a device without end', (path) => symlinkSync('/dev/zero', path)],
-      ['a pipe that nobody writes to', makePipe],
+      ['a link to nowhere', (path) => symlinkSync('/nowhere', path), MISSING.symbolicLinks],
+      ['a link to a device without end', linkToDevice, MISSING.symbolicLinks, MISSING.devices],
+      ['a pipe that nobody writes to', makePipe, MISSING.namedPipes],
       ['garbage', (path) => writeFileSync(path, '{"signed":')],
-    ] satisfies [string, (path: string) => void][]
-  ).map(([what, put]): Attack => ({
+    ] satisfies [string, (path: string) => void, ...Missing[]][]
+  ).map(([what, put, ...needs]): Attack => ({
     what: `${what} in the TUF cache`,
     outcome: 'without effect',
+    needs,
     attack: inPlaceOfMetadata(put),
+    check: (_run, stage) => {
+      // A file that could not be moved to its name is not left behind.
+      expect(readdirSync(dirname(tufCache(stage))).filter((name) => name.startsWith('.'))).toEqual(
+        [],
+      );
+    },
   })),
 ];
 
@@ -729,7 +742,7 @@ const WORDS: Attack[] = [
     what: 'workflow commands in a redirect',
     outcome: 'DOWNLOAD_FAILED',
     attack: ({ world }) =>
-      world.host.server.fail('/kubectl', fault.redirect('http://evil.test/##[error]'), Infinity),
+      world.host.server.fail(KUBECTL, fault.redirect('http://evil.test/##[error]'), Infinity),
   },
   {
     what: "workflow commands in the certificate's name",
@@ -795,6 +808,7 @@ const WORDS: Attack[] = [
   {
     what: 'workflow commands in what a signed binary says of itself',
     outcome: 'RELEASE_MISMATCH',
+    needs: [MISSING.executables],
     attack: ({ world, version, kubectl }) => {
       const says = `{"gitVersion": "v1\n::add-path::/evil\n", "platform": "${ESCAPE}##[error]"}`;
       kubectl.replace(Buffer.from(`#!/bin/sh\necho '${says}'\n# ${version}\n`));
@@ -831,6 +845,7 @@ const WORDS: Attack[] = [
   {
     what: 'workflow commands in a file name in the tool cache',
     outcome: 'without effect',
+    needs: [MISSING.anyFileName],
     attack: async (stage) => {
       await stage.earlierRun();
       const path = join(stage.entry, '\n::add-path::evil ##[error]');
@@ -891,6 +906,7 @@ const PATHS: Attack[] = [
   {
     what: 'version-file that is a pipe',
     outcome: 'INVALID_INPUT',
+    needs: [MISSING.namedPipes],
     attack: (stage) => {
       const pipe = join(stage.toolCache, 'pipe');
       makePipe(pipe);
@@ -900,24 +916,26 @@ const PATHS: Attack[] = [
   {
     what: 'version-file that is a link to a device without end',
     outcome: 'INVALID_INPUT',
+    needs: [MISSING.symbolicLinks, MISSING.devices],
     attack: (stage) => {
       const link = join(stage.toolCache, 'link');
-      symlinkSync('/dev/zero', link);
+      linkToDevice(link);
       return versionFileIs(link)(stage);
     },
   },
   ...['trusted-root', 'tuf-root'].flatMap((input): Attack[] => [
     ...(
       [
-        ['a pipe', makePipe],
+        ['a pipe', makePipe, MISSING.namedPipes],
         ['a folder', (path) => mkdirSync(path)],
-        ['a link to a device without end', (path) => symlinkSync('/dev/zero', path)],
-        ['a link to itself', (path) => symlinkSync(path, path)],
+        ['a link to a device without end', linkToDevice, MISSING.symbolicLinks, MISSING.devices],
+        ['a link to itself', (path) => symlinkSync(path, path), MISSING.symbolicLinks],
         ['a file of 2 GiB', (path) => writeLarge(path)],
-      ] satisfies [string, (path: string) => void][]
-    ).map(([what, put]): Attack => ({
+      ] satisfies [string, (path: string) => void, ...Missing[]][]
+    ).map(([what, put, ...needs]): Attack => ({
       what: `${input} that is ${what}`,
       outcome: 'INVALID_INPUT',
+      needs,
       attack: ({ toolCache, inputs }) => {
         put(join(toolCache, 'root'));
         useTrustedRoot(inputs, '');
@@ -976,10 +994,11 @@ const expectOutsideOfCache = (run: ActionResult, { toolCache }: Stage): void => 
 };
 
 /** Changes a genuine copy; it must be refused, removed and fetched anew. */
-function inCache(what: string, change: (stage: Stage) => void): Attack {
+function inCache(what: string, change: (stage: Stage) => void, ...needs: Missing[]): Attack {
   return {
     what,
     outcome: 'without effect',
+    needs,
     attack: async (stage) => {
       await stage.earlierRun();
       change(stage);
@@ -992,9 +1011,9 @@ function inCache(what: string, change: (stage: Stage) => void): Attack {
   };
 }
 
-function replaceByLink(path: string): void {
+function replaceByLink(path: string, link: (target: string, path: string) => void): void {
   renameSync(path, `${path}-elsewhere`);
-  symlinkSync(`${path}-elsewhere`, path);
+  link(`${path}-elsewhere`, path);
 }
 
 const TOOL_CACHE: Attack[] = [
@@ -1007,18 +1026,38 @@ const TOOL_CACHE: Attack[] = [
   inCache('the SBOM taken out of its evidence', ({ entry }) =>
     rmSync(join(entry, 'kubernetes-release.spdx.sigstore.json')),
   ),
-  inCache('a link in place of the copy', ({ entry }) => replaceByLink(entry)),
-  inCache('a link in place of the binary', ({ entry }) => replaceByLink(binaryIn(entry))),
-  inCache('a binary that everybody may write to', ({ entry }) => chmodSync(binaryIn(entry), 0o757)),
-  inCache('a folder that everybody may write to', ({ entry }) => chmodSync(entry, 0o777)),
+  inCache(
+    'a link in place of the copy',
+    ({ entry }) => replaceByLink(entry, linkFolder),
+    MISSING.folderLinks,
+  ),
+  inCache(
+    'a link in place of the binary',
+    ({ entry }) => replaceByLink(binaryIn(entry), symlinkSync),
+    MISSING.symbolicLinks,
+  ),
+  inCache(
+    'a binary that everybody may write to',
+    ({ entry }) => chmodSync(binaryIn(entry), 0o757),
+    MISSING.permissionBits,
+  ),
+  inCache(
+    'a folder that everybody may write to',
+    ({ entry }) => chmodSync(entry, 0o777),
+    MISSING.permissionBits,
+  ),
   inCache('a file in place of the copy', ({ entry }) => {
     rmSync(entry, { recursive: true });
     writeFileSync(entry, '');
   }),
-  inCache('a pipe in place of the evidence', ({ entry }) => {
-    rmSync(`${binaryIn(entry)}.sigstore.json`);
-    makePipe(`${binaryIn(entry)}.sigstore.json`);
-  }),
+  inCache(
+    'a pipe in place of the evidence',
+    ({ entry }) => {
+      rmSync(`${binaryIn(entry)}.sigstore.json`);
+      makePipe(`${binaryIn(entry)}.sigstore.json`);
+    },
+    MISSING.namedPipes,
+  ),
   inCache('a .complete marker beside an empty folder', ({ entry }) => {
     rmSync(entry, { recursive: true });
     mkdirSync(entry);
@@ -1052,13 +1091,14 @@ const TOOL_CACHE: Attack[] = [
   ...['verified-kubectl', 'version'].map((which): Attack => ({
     what: `a link in place of the folder above a copy: ${which}`,
     outcome: 'without effect',
+    needs: [MISSING.folderLinks],
     attack: (stage) => {
       const target = join(stage.toolCache, 'elsewhere');
       const version = dirname(stage.entry);
       const link = which === 'version' ? version : dirname(version);
       mkdirSync(join(target, stage.version.slice(1)), { recursive: true });
       mkdirSync(dirname(link), { recursive: true });
-      symlinkSync(target, link);
+      linkFolder(target, link);
     },
     check: (run, stage) => {
       expectOutsideOfCache(run, stage);
@@ -1068,6 +1108,7 @@ const TOOL_CACHE: Attack[] = [
   {
     what: 'a link in place of the .complete marker, to a file of the user',
     outcome: 'without effect',
+    needs: [MISSING.symbolicLinks],
     attack: ({ entry, toolCache }) => {
       writeFileSync(join(toolCache, 'diary'), 'dear diary');
       mkdirSync(dirname(entry), { recursive: true });
@@ -1091,13 +1132,14 @@ const TOOL_CACHE: Attack[] = [
   },
   ...(
     [
-      ['a pipe', makePipe],
+      ['a pipe', makePipe, MISSING.namedPipes],
       ['a folder', (path) => mkdirSync(path)],
-      ['a link to a device without end', (path) => symlinkSync('/dev/zero', path)],
-    ] satisfies [string, (path: string) => void][]
-  ).map(([what, put]): Attack => ({
+      ['a link to a device without end', linkToDevice, MISSING.symbolicLinks, MISSING.devices],
+    ] satisfies [string, (path: string) => void, ...Missing[]][]
+  ).map(([what, put, ...needs]): Attack => ({
     what: `${what} called kubectl on PATH`,
     outcome: 'without effect',
+    needs,
     attack: (stage) => {
       const place = join(stage.toolCache, 'path');
       mkdirSync(place);
@@ -1116,6 +1158,7 @@ const TOOL_CACHE: Attack[] = [
   {
     what: 'a link to nowhere in place of the temporary folder',
     outcome: 'INSTALL_FAILED',
+    needs: [MISSING.symbolicLinks],
     attack: ({ toolCache, env }) => {
       env['RUNNER_TEMP'] = join(toolCache, 'temp');
       symlinkSync('/nowhere', join(toolCache, 'temp'));
@@ -1123,8 +1166,6 @@ const TOOL_CACHE: Attack[] = [
   },
 ];
 
-const IS_ROOT = canRun(MISSING.root);
-const ON_LINUX = canRun(MISSING.linux);
 const NOBODY = 65534;
 
 /** What another run, which trusts somebody else, is told to install: never what this one asks for. */
@@ -1206,6 +1247,7 @@ const NEIGHBOURS: Attack[] = [
   ...['verified-kubectl', 'version'].map((which): Attack => ({
     what: `a folder above a copy that everybody may write to: ${which}`,
     outcome: 'without effect',
+    needs: [MISSING.permissionBits],
     attack: async (stage) => {
       await stage.earlierRun();
       const version = dirname(stage.entry);
@@ -1219,9 +1261,10 @@ const NEIGHBOURS: Attack[] = [
       }
     },
   })),
-  ...(IS_ROOT ? ['verified-kubectl', 'version', 'the entry'] : []).map((which): Attack => ({
+  ...['verified-kubectl', 'version', 'the entry'].map((which): Attack => ({
     what: `a folder of another user: ${which}`,
     outcome: 'without effect',
+    needs: [MISSING.root],
     attack: async (stage) => {
       await stage.earlierRun();
       const version = dirname(stage.entry);
@@ -1240,12 +1283,13 @@ const NEIGHBOURS: Attack[] = [
   {
     what: 'a link in place of the folder of the version, to a folder with a entry of its own',
     outcome: 'without effect',
+    needs: [MISSING.folderLinks],
     attack: ({ entry, toolCache }) => {
       const precious = join(toolCache, 'elsewhere', basename(entry), 'precious.txt');
       mkdirSync(dirname(precious), { recursive: true });
       writeFileSync(precious, 'precious');
       mkdirSync(dirname(dirname(entry)), { recursive: true });
-      symlinkSync(join(toolCache, 'elsewhere'), dirname(entry));
+      linkFolder(join(toolCache, 'elsewhere'), dirname(entry));
     },
     check: (run, stage) => {
       expectOutsideOfCache(run, stage);
@@ -1257,7 +1301,9 @@ const NEIGHBOURS: Attack[] = [
     outcome: 'without effect',
     attack: ({ toolCache, inputs }) => {
       inputs['version'] = '1.40';
-      for (const version of ['v1.40.01', 'v1.40.9999999999999999', 'v1.40.x', 'v1.40.*']) {
+      const names = ['v1.40.01', 'v1.40.9999999999999999', 'v1.40.x'];
+      if (canRun(MISSING.anyFileName)) names.push('v1.40.*');
+      for (const version of names) {
         const entry = plain.cacheEntry(version, 'kubectl', NATIVE_PLATFORM, 'ab'.repeat(32));
         mkdirSync(join(toolCache, entry), { recursive: true });
       }
@@ -1279,6 +1325,7 @@ const NEIGHBOURS: Attack[] = [
   })),
   {
     what: 'a mirror that gives another run the SBOM of another release, for a copy without SBOM',
+    needs: [MISSING.executables],
     outcome: 'without effect',
     attack: async (stage) => {
       hideSbom(stage);
@@ -1402,9 +1449,10 @@ const NEIGHBOURS: Attack[] = [
       expect(run.outputs['cache-hit']).toBe('false');
     },
   },
-  ...(ON_LINUX ? ['/proc/self/mem'] : []).map((device): Attack => ({
+  ...['/proc/self/mem'].map((device): Attack => ({
     what: `a link to ${device}, which fails when it is read, in the tool cache of another action`,
     outcome: 'without effect',
+    needs: [MISSING.proc],
     attack: (stage) => {
       const place = join(stage.toolCache, 'kubectl', stage.version.slice(1), 'amd64');
       mkdirSync(place, { recursive: true });
@@ -1442,6 +1490,7 @@ const NEIGHBOURS: Attack[] = [
   {
     what: 'a link in place of the folder that keeps TUF metadata',
     outcome: 'without effect',
+    needs: [MISSING.folderLinks],
     attack: async (stage) => {
       await stage.earlierRun();
       const name = basename(tufCache(stage));
@@ -1450,7 +1499,7 @@ const NEIGHBOURS: Attack[] = [
       mkdirSync(elsewhere);
       writeFileSync(join(elsewhere, name), 'precious');
       rmSync(cache, { recursive: true });
-      symlinkSync(elsewhere, cache);
+      linkFolder(elsewhere, cache);
     },
     check: expectPrecious,
   },
@@ -1496,9 +1545,10 @@ const HIDDEN_SBOM: Attack[] = [
     },
     check: expectNotExecuted,
   },
-  ...(canRun(NO_EXECUTABLES) ? ['kube-apiserver'] : []).map((served): Attack => ({
+  ...['kube-apiserver'].map((served): Attack => ({
     what: `${served}, signed, whose help speaks of kubelet, in place of kubelet, and no SBOM`,
     outcome: 'RELEASE_MISMATCH',
+    needs: [MISSING.linux],
     attack: (stage) => {
       const { world, version, inputs } = stage;
       world.release.publish({ version, tools: ['kubelet', served], platforms: [NATIVE_PLATFORM] });
@@ -1533,7 +1583,7 @@ const PROXIES: Attack[] = [
       });
     },
     check: (_run, { world }) => {
-      const [asked] = world.host.server.requestsFor('/kubectl');
+      const [asked] = world.host.server.requestsFor(KUBECTL);
       expect(asked?.headers.authorization).toBe(`Bearer ${TOKEN}`);
     },
   },
@@ -1556,7 +1606,7 @@ describe('without an attack', () => {
 
   test('a redirect from https to https is followed', async () => {
     const stage = stageIn(tls);
-    tls.host.server.fail('/kubectl', (delivery) =>
+    tls.host.server.fail(KUBECTL, (delivery) =>
       fault.redirect(`${delivery.request.path}?again`)(delivery),
     );
     const run = await runAction({ inputs: stage.inputs, env: stage.env });
@@ -1586,13 +1636,19 @@ describe('without an attack', () => {
   test('a genuine copy in the tool cache is used', async () => {
     const stage = stageIn(plain);
     await stage.earlierRun();
+    const run = await runAction({ inputs: stage.inputs, toolCache: stage.toolCache });
+    expect(run.outputs['cache-hit']).toBe('true');
+    run.cleanup();
+  });
+
+  testUnless(MISSING.permissionBits)('a kept copy is for every user to read', async () => {
+    const stage = stageIn(plain);
+    await stage.earlierRun();
+    expect(readdirSync(stage.entry)).toHaveLength(4);
     for (const name of readdirSync(stage.entry)) {
       // Every user may read it, and nobody but the owner change it.
       expect([name, statSync(join(stage.entry, name)).mode & 0o066]).toEqual([name, 0o044]);
     }
-    const run = await runAction({ inputs: stage.inputs, toolCache: stage.toolCache });
-    expect(run.outputs['cache-hit']).toBe('true');
-    run.cleanup();
   });
 });
 
@@ -1611,14 +1667,9 @@ const CATALOGUE: Readonly<Record<string, readonly Attack[]>> = {
   'proxy: token': PROXIES,
 };
 
-// Named pipes, modes and links need a POSIX system; the checks behind them are the same everywhere.
-const onPosix = describeUnless(MISSING.posix);
-
-onPosix.each(Object.entries(CATALOGUE))('%s', (_who, attacks) => {
-  test.each(attacks.map((attack) => [`${attack.what} -> ${attack.outcome}`, attack] as const))(
-    '%s',
-    async (_title, attack) => {
-      await play(attack);
-    },
-  );
+describe.each(Object.entries(CATALOGUE))('%s', (_who, attacks) => {
+  for (const attack of attacks) {
+    const { what, outcome, needs = [] } = attack;
+    testUnless(...needs)(`${what} -> ${outcome}`, () => play(attack));
+  }
 });

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { publishedPlatforms } from '../../src/kubernetes/platform.js';
-import { NO_EXECUTABLES, World, artifactPath, executable } from '../support/index.js';
-import { describeUnless } from '../support/skip.js';
+import { World, artifactPath, executable } from '../support/index.js';
+import { MISSING, describeUnless } from '../support/skip.js';
 import {
   FOREIGN,
   FOREIGN_ARCHITECTURE,
@@ -124,28 +124,31 @@ test('copies for two architectures stand side by side', async () => {
   }
 });
 
-describeUnless(NO_EXECUTABLES)('a release without SBOM, whose binary tells when it runs', () => {
-  const witness = (platform: string): string => join(folder, platform.replace('/', '-'));
+describeUnless(MISSING.executables)(
+  'a release without SBOM, whose binary tells when it runs',
+  () => {
+    const witness = (platform: string): string => join(folder, platform.replace('/', '-'));
 
-  beforeAll(() => {
-    for (const platform of [NATIVE, FOREIGN]) {
-      const before = [{ call: 'create', path: witness(platform) }] as const;
-      const telling = executable({ tool: 'kubectl', version: 'v1.30.0', platform, before });
-      world.release.putFile(artifactPath('v1.30.0', platform, 'kubectl'), telling);
-    }
-  });
+    beforeAll(() => {
+      for (const platform of [NATIVE, FOREIGN]) {
+        const before = [{ call: 'create', path: witness(platform) }] as const;
+        const telling = executable({ tool: 'kubectl', version: 'v1.30.0', platform, before });
+        world.release.putFile(artifactPath('v1.30.0', platform, 'kubectl'), telling);
+      }
+    });
 
-  test('for this architecture: it is verified, then asked', async () => {
-    const run = await runIn(world, { version: '1.30.0' });
-    expectInstalled(run, 'v1.30.0');
-    expect(titlesOf(run, 'warning')).toEqual(['Release proven without SBOM']);
-    expect(existsSync(witness(NATIVE))).toBe(true);
-  });
+    test('for this architecture: it is verified, then asked', async () => {
+      const run = await runIn(world, { version: '1.30.0' });
+      expectInstalled(run, 'v1.30.0');
+      expect(titlesOf(run, 'warning')).toEqual(['Release proven without SBOM']);
+      expect(existsSync(witness(NATIVE))).toBe(true);
+    });
 
-  test('for another one: it is never executed, and so cannot be proven', async () => {
-    const run = await runIn(world, { version: '1.30.0', architecture: FOREIGN_ARCHITECTURE });
-    expectFailure(run, 'RELEASE_MISMATCH', 'cannot be executed here');
-    expectNothingCached(run);
-    expect(existsSync(witness(FOREIGN))).toBe(false);
-  });
-});
+    test('for another one: it is never executed, and so cannot be proven', async () => {
+      const run = await runIn(world, { version: '1.30.0', architecture: FOREIGN_ARCHITECTURE });
+      expectFailure(run, 'RELEASE_MISMATCH', 'cannot be executed here');
+      expectNothingCached(run);
+      expect(existsSync(witness(FOREIGN))).toBe(false);
+    });
+  },
+);

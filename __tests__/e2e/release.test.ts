@@ -4,7 +4,6 @@ import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   CertificateAuthority,
-  NO_EXECUTABLES,
   World,
   artifactPath,
   executable,
@@ -12,7 +11,7 @@ import {
   sbomPath,
   type ActionResult,
 } from '../support/index.js';
-import { testUnless } from '../support/skip.js';
+import { MISSING, testUnless } from '../support/skip.js';
 import {
   FOREIGN,
   FOREIGN_ARCH,
@@ -331,7 +330,7 @@ describe('a release without a signed SBOM', () => {
   /** Published without signature, and never logged. */
   const unsigned = { signed: false } as const;
 
-  const askable = testUnless(NO_EXECUTABLES);
+  const askable = testUnless(MISSING.executables);
 
   askable.each(['kubectl', 'kubeadm', 'kubelet', 'kube-proxy'])(
     'none published: the signed %s is asked',

@@ -111,7 +111,7 @@ function mend(message: string): void {
 const binaryRequests = (): string[] =>
   requestsTo(world).filter((line) => line.endsWith('/kubectl'));
 
-describeUnless(MISSING.posix)('folders that this user owns', () => {
+describeUnless(MISSING.permissionBits)('folders that this user owns', () => {
   test.each([
     ['0777', 0o777, 0o755],
     ['2775, as fsGroup leaves them', 0o2775, 0o2755],
@@ -344,7 +344,7 @@ describeUnless(noNtfs())('a file system where chmod has no effect (NTFS)', () =>
   });
 });
 
-testUnless(MISSING.posix)(
+testUnless(MISSING.permissionBits)(
   'the twin of all of these: a private cache is used without a word',
   async () => {
     expectKept(await install());

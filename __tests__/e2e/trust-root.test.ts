@@ -13,6 +13,7 @@ import {
   type Role,
   type TrustedRootJson,
 } from '../support/index.js';
+import { describeUnless } from '../support/skip.js';
 import { IMPATIENT, expectFailure, expectInstalled, requestsOf, runIn } from './runs.js';
 import { startServers, stopServers } from './outcome.js';
 
@@ -115,9 +116,9 @@ describe('the input trusted-root', () => {
 });
 
 const found = findCosign();
-const hasCosign = 'executable' in found;
+const noCosign = 'executable' in found ? undefined : found.absent;
 
-(hasCosign ? describe : describe.skip)('a trusted root without a start of validity', () => {
+describeUnless(noCosign)('a trusted root without a start of validity', () => {
   let home: string;
 
   beforeEach(() => {

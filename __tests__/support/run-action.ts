@@ -9,7 +9,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { EOL, tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
@@ -59,6 +59,7 @@ export interface ActionResult {
   readonly signal: NodeJS.Signals | null;
   /** Whether it was killed because it took too long. */
   readonly timedOut: boolean;
+  /** Lines end in `\n`, on Windows too. */
   readonly stdout: string;
   readonly stderr: string;
   readonly outputs: Readonly<Record<string, string>>;
@@ -269,9 +270,12 @@ function resultOf(
   files: CommandFiles,
 ): Omit<ActionResult, Ending> {
   const read = (name: keyof CommandFiles): string => readFileSync(files[name], 'utf8');
-  const commands = workflowCommands(output.stdout);
+  const stdout = output.stdout.replaceAll(EOL, '\n');
+  const stderr = output.stderr.replaceAll(EOL, '\n');
+  const commands = workflowCommands(stdout);
   return {
-    ...output,
+    stdout,
+    stderr,
     outputs: commandFileValues(read('GITHUB_OUTPUT')),
     variables: commandFileValues(read('GITHUB_ENV')),
     paths: read('GITHUB_PATH').split(/\r?\n/).filter(Boolean),

@@ -32,12 +32,11 @@ import type {
 import { digestFile } from '../../../src/files/digested-file.js';
 import type { Platform } from '../../../src/kubernetes/platform.js';
 import { Release } from '../../../src/kubernetes/release.js';
-import { MISSING, testUnless } from '../../support/skip.js';
+import { MISSING, linkFolder, testUnless, type Missing } from '../../support/skip.js';
 
 const PLATFORM = { os: 'linux', arch: 'amd64' } as const;
 const kubectl = (version = 'v1.31.9', platform: Platform = PLATFORM) =>
   new Release(version, new URL('https://dl.k8s.io/')).binary('kubectl', platform);
-const posix = testUnless(MISSING.posix);
 
 let root: string;
 const HEX = 'ab'.repeat(32);
@@ -157,18 +156,37 @@ describe('CacheEntry', () => {
     );
   });
 
-  posix.each([
-    ['a binary that the group can write to', () => chmodSync(entry.files().file, 0o775)],
-    ['evidence that everybody can write to', () => chmodSync(entry.files().bundle, 0o646)],
-    ['a folder that the group can write to', () => chmodSync(entry.folder, 0o775)],
+  const SPOILED: [string, () => void, ...Missing[]][] = [
+    [
+      'a binary that the group can write to',
+      () => chmodSync(entry.files().file, 0o775),
+      MISSING.permissionBits,
+    ],
+    [
+      'evidence that everybody can write to',
+      () => chmodSync(entry.files().bundle, 0o646),
+      MISSING.permissionBits,
+    ],
+    [
+      'a folder that the group can write to',
+      () => chmodSync(entry.folder, 0o775),
+      MISSING.permissionBits,
+    ],
     ['a binary of two names', () => linkSync(entry.files().file, join(root, 'other name'))],
-    ['a link in it', () => symlinkSync(entry.files().file, join(entry.folder, 'link'))],
+    [
+      'a link in it',
+      () => symlinkSync(entry.files().file, join(entry.folder, 'link')),
+      MISSING.symbolicLinks,
+    ],
     ['a folder in it', () => mkdirSync(join(entry.folder, 'folder'))],
-  ])('refuses %s', async (_, spoil) => {
-    await entry.commit(finished('one'));
-    spoil();
-    await expect(entry.assertOwned()).rejects.toMatchObject({ code: 'INSTALL_FAILED' });
-  });
+  ];
+  for (const [what, spoil, ...needs] of SPOILED) {
+    testUnless(...needs)(`refuses ${what}`, async () => {
+      await entry.commit(finished('one'));
+      spoil();
+      await expect(entry.assertOwned()).rejects.toMatchObject({ code: 'INSTALL_FAILED' });
+    });
+  }
 
   test('a file in the place of the folder is INSTALL_FAILED', async () => {
     mkdirSync(join(entry.folder, '..'), { recursive: true });
@@ -176,15 +194,6 @@ describe('CacheEntry', () => {
     await expect(entry.assertOwned()).rejects.toMatchObject({ code: 'INSTALL_FAILED' });
   });
 });
-
-/** Links to folders take a privilege on Windows. */
-const BEHIND_A_LINK: [string, (binary: string, folder: string) => void] = [
-  'is behind a link to another folder',
-  (_binary, folder) => {
-    renameSync(folder, `${folder}-aside`);
-    symlinkSync(finished('two'), folder);
-  },
-];
 
 describe('commit', () => {
   /** Moves a folder whose binary was proven, after somebody has done something to it. */
@@ -213,11 +222,23 @@ describe('commit', () => {
     ['is exchanged', (binary) => replace(binary, 'two')],
     ['gets a neighbour', (_binary, folder) => writeFileSync(join(folder, 'git'), '')],
     ['gets another name', (binary) => linkSync(binary, join(root, 'other name'))],
-    ...(process.platform === 'win32' ? [] : [BEHIND_A_LINK]),
   ])('refuses one that %s on its way', async (_, change) => {
+    await expectRefusedAfter(change);
+  });
+
+  testUnless(MISSING.folderLinks)('refuses one that is behind a link on its way', async () => {
+    await expectRefusedAfter((_binary, folder) => {
+      renameSync(folder, `${folder}-aside`);
+      linkFolder(finished('two'), folder);
+    });
+  });
+
+  async function expectRefusedAfter(
+    change: (binary: string, folder: string) => void,
+  ): Promise<void> {
     await expect(installAfter(change)).rejects.toMatchObject({ code: 'INSTALL_FAILED' });
     expect(await entry.exists()).toBe(false);
-  });
+  }
 });
 
 function replace(path: string, content: string): void {
