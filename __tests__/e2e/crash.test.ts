@@ -25,7 +25,7 @@ import {
   type ActionResult,
 } from '../support/index.js';
 import { MISSING, describeUnless, testUnless } from '../support/skip.js';
-import { fileNameOf } from './runs.js';
+import { expectInstalled, expectRefused, fileNameOf } from './expectations.js';
 
 const VERSION = 'v1.31.9';
 const KUBECTL = fileNameOf('kubectl');
@@ -53,11 +53,9 @@ afterAll(async () => {
 const inputs = (): Record<string, string> => ({ ...world.inputs(), version: VERSION });
 const genuine = (): Buffer => world.release.artifact(VERSION, NATIVE_PLATFORM, 'kubectl').bytes;
 
-function expectInstalled(run: ActionResult): void {
-  expect(run.annotations).toEqual([]);
-  expect(run.exitCode).toBe(0);
-  expect(readFileSync(run.outputs['kubectl-path'] ?? '').equals(genuine())).toBe(true);
-}
+const expectGenuine = (run: ActionResult, ...warnings: string[]): void => {
+  expectInstalled(run, { world, version: VERSION, warnings });
+};
 
 /** mulberry32: the same numbers for the same seed, in [0, 1). */
 function randomNumbers(seed: number): () => number {
@@ -93,7 +91,7 @@ describe('killed at a random moment', () => {
   test(`${KILLS} times (CRASH_SEED=${seed})`, async () => {
     const random = randomNumbers(seed);
     const first = await runAction({ inputs: inputs() });
-    expectInstalled(first);
+    expectGenuine(first);
     first.cleanup();
     const spread = Math.min(Math.max(SPREAD_MS.least, first.durationMs), SPREAD_MS.most);
     let toolCache = '';
@@ -107,7 +105,7 @@ describe('killed at a random moment', () => {
       await sleep(random() * spread);
       action.child.kill('SIGKILL');
       const run = await action.finished;
-      if (run.signal === null) expectInstalled(run);
+      if (run.signal === null) expectGenuine(run);
       else expect(run.signal).toBe('SIGKILL');
       if (expectWholeOrNothing(toolCache)) {
         whole += 1;
@@ -118,7 +116,7 @@ describe('killed at a random moment', () => {
       tally('kills survived');
       if (kill % 10 === 9) {
         const next = await runAction({ inputs: inputs(), toolCache });
-        expectInstalled(next);
+        expectGenuine(next);
         expect(next.tempFiles()).toEqual([]);
         next.cleanup();
       }
@@ -151,14 +149,7 @@ describeUnless(MISSING.signals)('a cancelled job', () => {
 });
 
 function expectInstallFailed(run: ActionResult): void {
-  expect(run.annotations.map(({ title }) => title)).toEqual([
-    'setup-verified-kubectl: INSTALL_FAILED',
-  ]);
-  expect(run.annotations[0]?.message).toMatch(/free space|permissions/);
-  expect(run.exitCode).toBe(1);
-  expect(run.paths).toEqual([]);
-  expect(run.outputs).toEqual({});
-  expect(run.tempFiles()).toEqual([]);
+  expect(expectRefused(run, 'INSTALL_FAILED')).toMatch(/free space|permissions/);
   run.cleanup();
   tally('disk failures named');
 }
@@ -191,7 +182,7 @@ describe('a disk that takes no more', () => {
 
   testUnless(MISSING.fileSizeLimits)('a bound that is large enough', async () => {
     const run = await runWithFileLimit(1000);
-    expectInstalled(run);
+    expectGenuine(run);
     run.cleanup();
   });
 
@@ -203,17 +194,30 @@ describe('a disk that takes no more', () => {
     expectInstallFailed(await runWithFileLimit(blocks));
   });
 
-  test.each([
-    ['a file in place of the tool cache', ''],
-    ['a file in place of the folder of the tool', 'verified-kubectl'],
-    ['a file in place of the folder of the version', `verified-kubectl/${VERSION.slice(1)}`],
-  ])('%s', async (name, path) => {
+  const inPlaceOf = (name: string, path: string): { toolCache: string; file: string } => {
     const toolCache = join(folder, name.replaceAll(' ', '-'));
     const file = join(toolCache, path);
     mkdirSync(join(file, '..'), { recursive: true });
-    writeFileSync(file, '');
-    const { dirs, ...run } = await runAction({ inputs: inputs(), toolCache });
-    expectInstallFailed({ dirs, ...run });
-    expect(statSync(file).isFile()).toBe(true);
+    writeFileSync(file, 'not ours');
+    return { toolCache, file };
+  };
+
+  test('a file in place of the tool cache', async () => {
+    const { toolCache, file } = inPlaceOf('the tool cache', '');
+    expectInstallFailed(await runAction({ inputs: inputs(), toolCache }));
+    expect(readFileSync(file, 'utf8')).toBe('not ours');
+  });
+
+  test.each([
+    ['the folder of the tool', 'verified-kubectl'],
+    ['the folder of the version', `verified-kubectl/${VERSION.slice(1)}`],
+  ])('a file in place of %s: installed below RUNNER_TEMP', async (name, path) => {
+    const { toolCache, file } = inPlaceOf(name, path);
+    const run = await runAction({ inputs: inputs(), toolCache });
+    expectGenuine(run, 'Tool cache not used');
+    expect(run.paths[0]?.startsWith(run.dirs.temp)).toBe(true);
+    expect(readFileSync(file, 'utf8')).toBe('not ours');
+    run.cleanup();
+    tally('disk failures named');
   });
 });

@@ -44,7 +44,7 @@ import {
   startServers,
   stopServers,
   warningsOf,
-} from './outcome.js';
+} from './expectations.js';
 
 const VERSION = 'v1.36.1';
 const OTHER_VERSION = 'v1.36.2';
@@ -163,7 +163,7 @@ describe('a copy in the tool cache', () => {
     const toolCache = warmCache();
     await stopServers(world);
     const run = await install(toolCache, { tools: 'kubectl kubelet' });
-    expectInstalled(run);
+    expectInstalled(run, { tools: ['kubectl', 'kubelet'] });
     expect(run.outputs['cache-hit']).toBe('true');
     expect(reportOf(run, 'kubelet')['source']).toBe('cache');
   });
@@ -328,7 +328,7 @@ describe('a copy that fails is removed, said in a warning, and fetched anew', ()
     const toolCache = warmCache();
     const planted = plant(toolCache, what);
     const run = await install(toolCache);
-    expectInstalled(run, 'Cached copy refused');
+    expectInstalled(run, { warnings: ['Cached copy refused'] });
     expect(warningsOf(run)[0]?.message).toContain('asked for bin/');
     expect(run.outputs['sha256']).toBe(world.release.artifact(VERSION, NATIVE, 'kubectl').sha256);
     expect(run.paths).not.toContain(planted);
@@ -345,7 +345,7 @@ describe('a copy that fails is removed, said in a warning, and fetched anew', ()
 
   async function expectFetchedAnew(toolCache: string, files: Record<Part, string>): Promise<void> {
     const run = await install(toolCache);
-    expectInstalled(run, 'Cached copy refused');
+    expectInstalled(run, { warnings: ['Cached copy refused'] });
     expect(warningsOf(run)[0]?.message).toContain(files.entry);
     expect(run.outputs['cache-hit']).toBe('false');
     expect(reportOf(run)['source']).toBe('download');
@@ -432,7 +432,7 @@ describe('evidence for another identity than this run asks for', () => {
     cpSync(copy, entryOf(toolCache, 'kubectl', version), { recursive: true });
     publishBy({});
     const run = await runIn(world, { version }, { toolCache });
-    expectInstalled(run, 'Cached copy refused');
+    expectInstalled(run, { warnings: ['Cached copy refused'] });
     expect(warningsOf(run)[0]?.message).toContain('stranger@example.com');
     expect(run.outputs['certificate-identity']).toBe(RELEASE_IDENTITY);
   });
@@ -491,7 +491,7 @@ describe('a copy without SBOM', () => {
     const toolCache = warmCache();
     plant(toolCache, { version: WITHOUT_SBOM });
     const run = await install(toolCache);
-    expectInstalled(run, 'Cached copy refused');
+    expectInstalled(run, { warnings: ['Cached copy refused'] });
     expect(run.outputs['sha256']).toBe(world.release.artifact(VERSION, NATIVE, 'kubectl').sha256);
   });
 
@@ -501,7 +501,7 @@ describe('a copy without SBOM', () => {
     const toolCache = warmCache();
     await stopServers(world);
     const run = await install(toolCache, { version: WITHOUT_SBOM }, { env: IMPATIENT });
-    expectInstalled(run, 'Release proven without SBOM');
+    expectInstalled(run, { warnings: ['Release proven without SBOM'] });
     expect(reportOf(run)['source']).toBe('cache');
   });
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { NATIVE_PLATFORM, World, artifactPath, executable } from '../support/index.js';
 import { MISSING, describeUnless } from '../support/skip.js';
-import { expectInstalled, runIn, warningsOf } from './outcome.js';
+import { expectInstalled, runIn, warningsOf } from './expectations.js';
 
 let world: World;
 beforeAll(async () => {
@@ -22,7 +22,7 @@ describeUnless(MISSING.executables)(
       const bytes = executable({ tool: 'kubectl', version, platform: NATIVE_PLATFORM, before });
       world.release.putFile(artifactPath(version, NATIVE_PLATFORM, 'kubectl'), bytes);
       const first = await runIn(world, { version });
-      expectInstalled(first, 'Release proven without SBOM');
+      expectInstalled(first, { warnings: ['Release proven without SBOM'] });
       const second = await runIn(world, { version }, { toolCache: first.dirs.toolCache });
       expect(second.exitCode).toBe(0);
       expect(second.outputs['cache-hit']).toBe(String(isUsed));

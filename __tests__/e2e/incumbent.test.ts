@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { World } from '../support/index.js';
 import { MISSING, canRun } from '../support/skip.js';
-import { NATIVE, expectInstalled, runIn } from './runs.js';
+import { NATIVE, expectInstalled, runIn } from './expectations.js';
 
 let world: World;
 
@@ -32,7 +32,7 @@ const STEPS: [step: string, version: string][] = [
 test.each(STEPS)('%j', async (text, version) => {
   const [step] = parse(text) as [{ uses: string; with?: Record<string, string> }];
   const run = await runIn(world, step.with);
-  expectInstalled(run, version);
+  expectInstalled(run, { version });
   const path = run.outputs['kubectl-path'] ?? '';
   if (canRun(MISSING.executables)) {
     const said = execFileSync(path, ['version', '--client'], { encoding: 'utf8' });

@@ -15,7 +15,7 @@ import {
   reportOf,
   runIn,
   serveAs,
-} from './outcome.js';
+} from './expectations.js';
 
 const OLD = 'v1.26.0';
 const SUFFIX = process.platform === 'win32' ? '.exe' : '';
@@ -64,6 +64,8 @@ function machineWith(bytes: Buffer, version: string, place: 'tool cache' | 'PATH
   for (const needed of [toolCache, path, parent]) {
     mkdirSync(needed, { recursive: true });
   }
+  // As @actions/tool-cache writes it; its find() wants the marker.
+  if (place === 'tool cache') writeFileSync(`${inCache}.complete`, '');
   const copy = join(parent, `kubectl${SUFFIX}`);
   writeFileSync(copy, bytes, { mode: 0o755 });
   return { toolCache, path, copy };
@@ -186,6 +188,7 @@ test('bytes that were published under another name of the architecture are found
   const arch = NATIVE.split('/')[1] ?? '';
   const parent = join(machine.toolCache, 'kubectl', version.slice(1), arch);
   mkdirSync(parent, { recursive: true });
+  writeFileSync(`${parent}.complete`, '');
   writeFileSync(join(parent, `kubectl${SUFFIX}`), kubectl.bytes);
   const run = await install(machine, version);
   expectInstalled(run);

@@ -4,15 +4,14 @@ import { TOOLS, publishedPlatforms } from '../../src/kubernetes/platform.js';
 import { World, artifactPath, fault } from '../support/index.js';
 import { MISSING, describeUnless } from '../support/skip.js';
 import {
-  FOREIGN_ARCHITECTURE,
+  FOREIGN_ARCH,
   NATIVE,
-  expectFailure,
+  expectRefused,
   expectInstalled,
-  expectNothingCached,
-  reportOf,
-  requestsOf,
+  reportsOf,
+  requestedPaths,
   runIn,
-} from './runs.js';
+} from './expectations.js';
 
 let world: World;
 
@@ -44,8 +43,8 @@ describe('several tools', () => {
     '%j are all installed',
     async (tools) => {
       const run = await runIn(world, { version: '1.31.9', tools });
-      expectInstalled(run, 'v1.31.9', BOTH);
-      expect(reportOf(run).map(({ tool }) => tool)).toEqual(BOTH);
+      expectInstalled(run, { version: 'v1.31.9', tools: BOTH });
+      expect(reportsOf(run).map(({ tool }) => tool)).toEqual(BOTH);
     },
   );
 
@@ -53,7 +52,7 @@ describe('several tools', () => {
     await runIn(world, { version: '1.31.9', tools: BOTH.join() });
     for (const suffix of ['', '.sig', '.cert']) {
       const path = `/release/v1.31.9/kubernetes-release.spdx${suffix}`;
-      expect(requestsOf(world).filter((asked) => asked === path)).toHaveLength(1);
+      expect(requestedPaths(world).filter((asked) => asked === path)).toHaveLength(1);
     }
   });
 
@@ -66,7 +65,7 @@ describe('several tools', () => {
 
   test('without kubectl they are those of the first', async () => {
     const run = await runIn(world, { version: '1.31.9', tools: 'kubectl-convert' });
-    expectInstalled(run, 'v1.31.9', ['kubectl-convert']);
+    expectInstalled(run, { version: 'v1.31.9', tools: ['kubectl-convert'] });
     const { sha256 } = world.release.artifact('v1.31.9', NATIVE, 'kubectl-convert');
     expect(run.outputs['sha256']).toBe(sha256);
     expect(run.outputs).not.toHaveProperty('kubectl-path');
@@ -77,9 +76,9 @@ describe('several tools', () => {
     const { toolCache } = first.dirs;
     const inputs = { version: '1.31.9', tools: BOTH.join() };
     const second = await runIn(world, inputs, { toolCache });
-    expectInstalled(second, 'v1.31.9', BOTH);
+    expectInstalled(second, { version: 'v1.31.9', tools: BOTH });
     expect(second.outputs['cache-hit']).toBe('false');
-    expect(reportOf(second).map((one) => one['cache-hit'])).toEqual([true, false]);
+    expect(reportsOf(second).map((one) => one['cache-hit'])).toEqual([true, false]);
     const third = await runIn(world, inputs, { toolCache });
     expect(third.outputs['cache-hit']).toBe('true');
   });
@@ -90,8 +89,7 @@ describe('several tools', () => {
   ])('one of them is %s: none is installed', async (_, path, act, code) => {
     world.host.server.fail(path, act, Infinity);
     const run = await runIn(world, { version: '1.31.9', tools: BOTH.join() });
-    expectFailure(run, code, 'kubectl-convert');
-    expectNothingCached(run);
+    expectRefused(run, code, { says: ['kubectl-convert'] });
   });
 });
 
@@ -99,7 +97,7 @@ describeUnless(MISSING.linux)('every binary of a release', () => {
   test('together', async () => {
     const inputs = { version: '1.31.8', architecture: 'amd64', tools: TOOLS.join('\n') };
     const run = await runIn(world, inputs);
-    expectInstalled(run, 'v1.31.8', TOOLS);
+    expectInstalled(run, { version: 'v1.31.8', tools: TOOLS });
     for (const tool of TOOLS) {
       const published = world.host.get(artifactPath('v1.31.8', SERVER, tool));
       expect(readFileSync(run.outputs[`${tool}-path`] ?? '').equals(published)).toBe(true);
@@ -109,28 +107,31 @@ describeUnless(MISSING.linux)('every binary of a release', () => {
   test('where this platform has none, the others are listed, and nothing is asked for', async () => {
     const inputs = { version: '1.31.8', architecture: '386', tools: 'kubectl kube-apiserver' };
     const run = await runIn(world, inputs);
-    const message = expectFailure(run, 'PLATFORM_NOT_PUBLISHED', 'kube-apiserver', 'linux/386');
+    const message = expectRefused(run, 'PLATFORM_NOT_PUBLISHED', {
+      says: ['kube-apiserver', 'linux/386'],
+    });
     for (const platform of publishedPlatforms('kube-apiserver')) {
       expect(message).toContain(platform);
     }
-    expect(requestsOf(world)).toEqual([]);
+    expect(requestedPaths(world)).toEqual([]);
   });
 
   test('where this release has none for the platform', async () => {
     const inputs = { version: '1.31.8', architecture: 'arm', tools: 'kube-apiserver' };
-    expectFailure(
-      await runIn(world, inputs),
-      'PLATFORM_NOT_PUBLISHED',
-      'Kubernetes v1.31.8 publishes no kube-apiserver for linux/arm',
-      'linux/amd64, linux/arm64, linux/ppc64le, linux/s390x',
-    );
+    expectRefused(await runIn(world, inputs), 'PLATFORM_NOT_PUBLISHED', {
+      says: [
+        'Kubernetes v1.31.8 publishes no kube-apiserver for linux/arm',
+        'linux/amd64, linux/arm64, linux/ppc64le, linux/s390x',
+      ],
+    });
   });
 });
 
 test('a release without this platform is not a release that does not exist', async () => {
   world.release.publish({ version: 'v1.31.7', platforms: ['linux/amd64'], pointers: false });
-  const architecture = FOREIGN_ARCHITECTURE === 'amd64' ? 'arm64' : FOREIGN_ARCHITECTURE;
+  const architecture = FOREIGN_ARCH === 'amd64' ? 'arm64' : FOREIGN_ARCH;
   const run = await runIn(world, { version: '1.31.7', architecture });
-  expectFailure(run, 'PLATFORM_NOT_PUBLISHED', 'Kubernetes v1.31.7 publishes no kubectl for');
-  expectNothingCached(run);
+  expectRefused(run, 'PLATFORM_NOT_PUBLISHED', {
+    says: ['Kubernetes v1.31.7 publishes no kubectl for'],
+  });
 });

@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { EOL, tmpdir } from 'node:os';
@@ -73,8 +74,12 @@ export interface ActionResult {
   readonly annotations: readonly Annotation[];
   readonly dirs: ActionFolders;
   readonly durationMs: number;
+  /** Files and folders that were in the tool cache when the run began, as of {@link toolCacheEntries}. */
+  readonly toolCacheBefore: readonly string[];
   /** Files in the tool cache now, relative, with slashes, sorted. */
   toolCacheFiles(): string[];
+  /** Files and folders in the tool cache now, relative, with slashes. */
+  toolCacheEntries(): string[];
   /** Files in RUNNER_TEMP and the system's temporary folder now. */
   tempFiles(): string[];
   /** Deletes the folders that were made for this run. */
@@ -97,6 +102,7 @@ export function startAction(options: RunOptions = {}): RunningAction {
   const action = readAction(actionRoot);
   const dirs = makeFolders(options);
   const files = makeCommandFiles(dirs.root);
+  const toolCacheBefore = entriesBelow(dirs.toolCache);
   const startedAt = performance.now();
   const { uid } = options;
   if (uid !== undefined) giveAway(dirs.root, uid);
@@ -127,7 +133,8 @@ export function startAction(options: RunOptions = {}): RunningAction {
     child.on('close', (exitCode, signal) => {
       clearTimeout(timer);
       const durationMs = performance.now() - startedAt;
-      resolve({ ...resultOf(output, dirs, files), exitCode, signal, timedOut, durationMs });
+      const result = resultOf(output, dirs, files);
+      resolve({ ...result, toolCacheBefore, exitCode, signal, timedOut, durationMs });
     });
   });
   return { child, dirs, finished };
@@ -262,7 +269,7 @@ const RUNNER_ARCH: Readonly<Record<string, string>> = {
   ia32: 'X86',
 };
 
-type Ending = 'exitCode' | 'signal' | 'timedOut' | 'durationMs';
+type Ending = 'exitCode' | 'signal' | 'timedOut' | 'durationMs' | 'toolCacheBefore';
 
 function resultOf(
   output: { stdout: string; stderr: string },
@@ -284,6 +291,7 @@ function resultOf(
     annotations: annotationsOf(commands),
     dirs,
     toolCacheFiles: () => filesBelow(dirs.toolCache),
+    toolCacheEntries: () => entriesBelow(dirs.toolCache),
     tempFiles: () => [...filesBelow(dirs.temp), ...filesBelow(dirs.systemTemp)],
     cleanup: () => {
       rmSync(dirs.root, { recursive: true, force: true, maxRetries: 3 });
@@ -298,3 +306,11 @@ export const filesBelow = (folder: string): string[] =>
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
     .map((path) => path.replaceAll(sep, '/'))
     .sort();
+
+/** Files and folders below a folder, relative to it, with slashes; none where there is no folder. */
+const entriesBelow = (folder: string): string[] =>
+  statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true
+    ? readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((path) =>
+        path.replaceAll(sep, '/'),
+      )
+    : [];
