@@ -1,8 +1,9 @@
-// Builds dist/ with ncc, and completes its licenses.txt. Arguments are passed on to ncc: npm run build -- --out <folder>
+// Builds dist/ with ncc, completes its licenses.txt, and writes down what it was built from. Arguments are passed on to ncc: npm run build -- --out <folder>
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { writeSourcesDigest } from './sources-digest.js';
 
 /** Packages that ncc leaves out, because only data of theirs is in dist, or that come without the text of their licence. */
 const APACHE_WITHOUT_TEXT = ['@sigstore/tuf', '@sigstore/verify'];
@@ -35,6 +36,7 @@ execFileSync(
   },
 );
 completeLicenses(join(String(values.out), 'licenses.txt'));
+writeSourcesDigest(ROOT, String(values.out));
 
 /** @param {string} file */
 function completeLicenses(file) {

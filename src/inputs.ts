@@ -56,7 +56,7 @@ const DEFAULT_REKOR_URL = 'https://rekor.sigstore.dev';
  *   PLATFORM_NOT_PUBLISHED
  */
 export async function loadInputs(environment: Environment): Promise<Inputs> {
-  const inputs = new RawInputs(environment.variables);
+  const inputs = new RawInputs(environment);
   const { platform, isNative } = readPlatform(inputs, environment);
   const tools = readTools(inputs);
   for (const tool of tools) {

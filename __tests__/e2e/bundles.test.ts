@@ -20,7 +20,7 @@ import {
   freshVersions,
   reportOf,
   runIn,
-} from './outcome.js';
+} from './expectations.js';
 
 const fresh = freshVersions('1.40');
 let world: World;

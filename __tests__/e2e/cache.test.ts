@@ -6,12 +6,12 @@ import { World, fault, keptMetadataPath } from '../support/index.js';
 import {
   IMPATIENT,
   NATIVE,
-  expectFailure,
+  expectRefused,
   expectInstalled,
   fileNameOf,
-  requestsOf,
+  requestedPaths,
   runIn,
-} from './runs.js';
+} from './expectations.js';
 
 let world: World;
 
@@ -34,7 +34,7 @@ beforeEach(() => {
 /** A tool cache that holds v1.31.8; the world knows a newer patch afterwards. */
 async function cacheWithOlder(): Promise<string> {
   const run = await runIn(world, { version: '1.31.8' });
-  expectInstalled(run, 'v1.31.8');
+  expectInstalled(run, { version: 'v1.31.8' });
   expect(run.outputs['cache-hit']).toBe('false');
   publish('v1.31.9');
   world.reset();
@@ -47,9 +47,9 @@ describe('a verified copy that satisfies the request', () => {
     async (version) => {
       const toolCache = await cacheWithOlder();
       const run = await runIn(world, { version }, { toolCache });
-      expectInstalled(run, 'v1.31.8');
+      expectInstalled(run, { version: 'v1.31.8' });
       expect(run.outputs['cache-hit']).toBe('true');
-      expect(requestsOf(world)).toEqual([]);
+      expect(requestedPaths(world)).toEqual([]);
     },
   );
 
@@ -58,7 +58,7 @@ describe('a verified copy that satisfies the request', () => {
     async (version) => {
       const toolCache = await cacheWithOlder();
       const run = await runIn(world, { version, 'check-latest': 'true' }, { toolCache });
-      expectInstalled(run, 'v1.31.9');
+      expectInstalled(run, { version: 'v1.31.9' });
       expect(run.outputs['cache-hit']).toBe('false');
     },
   );
@@ -66,7 +66,7 @@ describe('a verified copy that satisfies the request', () => {
   test.each(['stable', 'latest', ''])('is not used for %j, which always asks', async (version) => {
     const toolCache = await cacheWithOlder();
     const run = await runIn(world, { version }, { toolCache });
-    expectInstalled(run, 'v1.31.9');
+    expectInstalled(run, { version: 'v1.31.9' });
     expect(run.outputs['cache-hit']).toBe('false');
   });
 
@@ -76,21 +76,21 @@ describe('a verified copy that satisfies the request', () => {
     await runIn(world, inputs, { toolCache });
     world.reset();
     const run = await runIn(world, inputs, { toolCache });
-    expectInstalled(run, 'v1.31.9');
+    expectInstalled(run, { version: 'v1.31.9' });
     expect(run.outputs['cache-hit']).toBe('true');
-    expect(requestsOf(world)).toEqual(['/release/stable-1.31.txt']);
+    expect(requestedPaths(world)).toEqual(['/release/stable-1.31.txt']);
   });
 
   test('is used for an exact version, check-latest or not', async () => {
     const toolCache = await cacheWithOlder();
     const inputs = { version: '1.31.8', 'check-latest': 'true' };
-    expectInstalled(await runIn(world, inputs, { toolCache }), 'v1.31.8');
-    expect(requestsOf(world)).toEqual([]);
+    expectInstalled(await runIn(world, inputs, { toolCache }), { version: 'v1.31.8' });
+    expect(requestedPaths(world)).toEqual([]);
   });
 
   test('is not a copy of another minor', async () => {
     const toolCache = await cacheWithOlder();
-    expectInstalled(await runIn(world, { version: '1.30' }, { toolCache }), 'v1.30.2');
+    expectInstalled(await runIn(world, { version: '1.30' }, { toolCache }), { version: 'v1.30.2' });
   });
 
   test('counts only when every tool has it', async () => {
@@ -99,7 +99,7 @@ describe('a verified copy that satisfies the request', () => {
     const tools = ['kubectl', 'kubectl-convert'];
     world.release.publish({ version: 'v1.31.9', tools, platforms });
     const inputs = { version: '1.31', tools: tools.join() };
-    expectInstalled(await runIn(world, inputs, { toolCache }), 'v1.31.9', tools);
+    expectInstalled(await runIn(world, inputs, { toolCache }), { version: 'v1.31.9', tools });
   });
 
   test('is verified again: one that was changed is fetched anew', async () => {
@@ -107,7 +107,7 @@ describe('a verified copy that satisfies the request', () => {
     const copy = join(toolCache, world.cacheEntry('v1.31.8'), fileNameOf('kubectl'));
     writeFileSync(copy, '#!/bin/sh\n');
     const run = await runIn(world, { version: '1.31' }, { toolCache });
-    expectInstalled(run, 'v1.31.8');
+    expectInstalled(run, { version: 'v1.31.8' });
     expect(run.outputs['cache-hit']).toBe('false');
     expect(run.annotations.map(({ title }) => title)).toEqual(['Cached copy refused']);
   });
@@ -124,7 +124,7 @@ describe('the tool cache', () => {
       chownSync(path, 65534, 65534);
     }
     const run = await runIn(world, { version: '1.31.8' }, { toolCache });
-    expectInstalled(run, 'v1.31.8');
+    expectInstalled(run, { version: 'v1.31.8' });
     expect(run.outputs['cache-hit']).toBe('true');
   });
 
@@ -152,7 +152,9 @@ describe('the tool cache', () => {
     rmSync(keptMetadataPath(kept));
     writeFileSync(join(kept, 'notes.txt'), 'not ours');
     world.publishTrustedRoot();
-    expectInstalled(await runIn(world, { version: '1.31.8' }, { toolCache }), 'v1.31.8');
+    expectInstalled(await runIn(world, { version: '1.31.8' }, { toolCache }), {
+      version: 'v1.31.8',
+    });
     expect(existsSync(join(kept, 'notes.txt'))).toBe(true);
     expect(readdirSync(kept)).toHaveLength(2);
   });
@@ -165,7 +167,7 @@ describe('when the release host is down', () => {
       const toolCache = await cacheWithOlder();
       world.host.server.fail(/./, fault.status(503), Infinity);
       const run = await runIn(world, { version }, { toolCache, env: IMPATIENT });
-      expectFailure(run, 'DOWNLOAD_FAILED', 'which version to install', '503');
+      expectRefused(run, 'DOWNLOAD_FAILED', { says: ['which version to install', '503'] });
     },
   );
 
@@ -173,12 +175,14 @@ describe('when the release host is down', () => {
     const toolCache = await cacheWithOlder();
     world.host.server.fail(/./, fault.status(503), Infinity);
     const inputs = { version: '1.31', 'check-latest': 'true' };
-    expectFailure(await runIn(world, inputs, { toolCache, env: IMPATIENT }), 'DOWNLOAD_FAILED');
+    expectRefused(await runIn(world, inputs, { toolCache, env: IMPATIENT }), 'DOWNLOAD_FAILED');
   });
 
   test.each(['1.31', '1.31.8', '~1.31.2'])('%s comes from the cache', async (version) => {
     const toolCache = await cacheWithOlder();
     world.host.server.fail(/./, fault.status(503), Infinity);
-    expectInstalled(await runIn(world, { version }, { toolCache, env: IMPATIENT }), 'v1.31.8');
+    expectInstalled(await runIn(world, { version }, { toolCache, env: IMPATIENT }), {
+      version: 'v1.31.8',
+    });
   });
 });

@@ -4,13 +4,12 @@ import { World, type ActionResult } from '../support/index.js';
 import { MISSING, describeUnless } from '../support/skip.js';
 import {
   NATIVE,
-  expectFailure,
   expectInstalled,
-  expectNothingCached,
+  expectRefused,
   reportOf,
-  requestsOf,
+  requestedPaths,
   runIn,
-} from './runs.js';
+} from './expectations.js';
 
 let world: World;
 
@@ -37,18 +36,18 @@ beforeEach(() => {
 });
 
 const releaseRequests = (): string[] =>
-  requestsOf(world).filter((path) => path.startsWith('/release/v'));
+  requestedPaths(world).filter((path) => path.startsWith('/release/v'));
 
 describe('without a version', () => {
   test.each(['1.31', 'v1.31.4-eks-1a2b3c', 'v1.31.1+k3s1', '1.31.8-gke.1013000'])(
     '%s installs the newest patch of its minor',
     async (clusterVersion) => {
       const run = await runIn(world, { 'cluster-version': clusterVersion });
-      expectInstalled(run, 'v1.31.9');
+      expectInstalled(run, { version: 'v1.31.9' });
       expect(run.stdout).toContain(
         `Version: v1.31.9 (requested: 1.31 (the minor of cluster-version ${clusterVersion}))`,
       );
-      expect(requestsOf(world)).toContain('/release/stable-1.31.txt');
+      expect(requestedPaths(world)).toContain('/release/stable-1.31.txt');
     },
   );
 
@@ -60,19 +59,21 @@ describe('without a version', () => {
       2,
     );
     const run = await runIn(world, { 'cluster-version': json });
-    expectInstalled(run, 'v1.31.9');
+    expectInstalled(run, { version: 'v1.31.9' });
     expect(reportOf(run)[0]).toMatchObject({ 'cluster-version': 'v1.31.4-eks-1a2b3c' });
   });
 
   test('a minor that is not published is not found', async () => {
     const run = await runIn(world, { 'cluster-version': '1.32' });
-    expectFailure(run, 'VERSION_NOT_FOUND', 'stable-1.32.txt does not exist');
+    expectRefused(run, 'VERSION_NOT_FOUND', { says: ['stable-1.32.txt does not exist'] });
   });
 
   test('text that is no version is refused, and nothing is asked for', async () => {
     const run = await runIn(world, { 'cluster-version': '4.14.8' });
-    expectFailure(run, 'INVALID_INPUT', 'input "cluster-version": "4.14.8"', 'OpenShift');
-    expect(requestsOf(world)).toEqual([]);
+    expectRefused(run, 'INVALID_INPUT', {
+      says: ['Input "cluster-version": "4.14.8"', 'OpenShift'],
+    });
+    expect(requestedPaths(world)).toEqual([]);
   });
 });
 
@@ -80,7 +81,7 @@ describe('with a version', () => {
   test('that fits: report, log and summary say how far apart they are', async () => {
     const inputs = { version: '1.33.4', 'cluster-version': 'v1.32.6-gke.1013000' };
     const run = await runIn(world, inputs);
-    expectInstalled(run, 'v1.33.4');
+    expectInstalled(run, { version: 'v1.33.4' });
     expect(reportOf(run)[0]).toMatchObject({
       tool: 'kubectl',
       'cluster-version': 'v1.32.6-gke.1013000',
@@ -94,13 +95,12 @@ describe('with a version', () => {
   test('that does not: both versions, the range, and what to set; nothing is downloaded', async () => {
     const inputs = { version: '1.33.4', 'cluster-version': 'v1.31.4-eks-1a2b3c' };
     const run = await runIn(world, inputs);
-    expectFailure(
-      run,
-      'VERSION_SKEW',
-      'kubectl v1.33.4 is 2 minor versions newer than the cluster (v1.31.4-eks-1a2b3c): supported is 1.30 to 1.32',
-      'Set "version" to 1.31',
-    );
-    expectNothingCached(run);
+    expectRefused(run, 'VERSION_SKEW', {
+      says: [
+        'kubectl v1.33.4 is 2 minor versions newer than the cluster (v1.31.4-eks-1a2b3c): supported is 1.30 to 1.32',
+        'Set "version" to 1.31',
+      ],
+    });
     expect(releaseRequests()).toEqual([]);
     expect(run.summary).toContain('VERSION_SKEW');
   });
@@ -108,16 +108,16 @@ describe('with a version', () => {
   test('from a file: the file chooses, and the policy still holds', async () => {
     const workspace = { '.tool-versions': 'kubectl 1.31.8\n' };
     const inputs = { 'version-file': '.tool-versions', 'cluster-version': '1.32' };
-    expectInstalled(await runIn(world, inputs, { workspace }), 'v1.31.8');
+    expectInstalled(await runIn(world, inputs, { workspace }), { version: 'v1.31.8' });
     const refused = await runIn(world, { ...inputs, 'cluster-version': '1.33' }, { workspace });
-    expectFailure(refused, 'VERSION_SKEW', 'kubectl v1.31.8 is 2 minor versions older');
+    expectRefused(refused, 'VERSION_SKEW', { says: ['kubectl v1.31.8 is 2 minor versions older'] });
   });
 
   test.each(['stable-1.33', '>=1.32 <1.34', '1.33'])(
     '%s: what it turns out to be is checked',
     async (version) => {
       const run = await runIn(world, { version, 'cluster-version': '1.31' });
-      expectFailure(run, 'VERSION_SKEW', 'kubectl v1.33.4');
+      expectRefused(run, 'VERSION_SKEW', { says: ['kubectl v1.33.4'] });
       expect(releaseRequests()).toEqual([]);
     },
   );
@@ -126,15 +126,15 @@ describe('with a version', () => {
     const first = await runIn(world, { version: '1.33.4' });
     const { toolCache } = first.dirs;
     const inputs = { version: '1.33', 'cluster-version': '1.31' };
-    expectFailure(await runIn(world, inputs, { toolCache }), 'VERSION_SKEW');
+    expectRefused(await runIn(world, inputs, { toolCache }), 'VERSION_SKEW');
     const fitting = { ...inputs, 'cluster-version': '1.32' };
-    expectInstalled(await runIn(world, fitting, { toolCache }), 'v1.33.4');
+    expectInstalled(await runIn(world, fitting, { toolCache }), { version: 'v1.33.4' });
   });
 });
 
 test('without a cluster nothing is refused, and the report says null', async () => {
   const run = await runIn(world, { version: '1.33.4' });
-  expectInstalled(run, 'v1.33.4');
+  expectInstalled(run, { version: 'v1.33.4' });
   expect(reportOf(run)[0]).toMatchObject({ 'cluster-version': null, 'minor-version-skew': null });
   expect(run.stdout).not.toContain('Cluster:');
   expect(run.summary).not.toContain('Cluster');
@@ -179,18 +179,18 @@ describeUnless(MISSING.linux)('every tool', () => {
 
   test.each(accepted)('%s v1.33 is installed for 1.%i', async (tool, cluster) => {
     const run = await install(tool, cluster);
-    expectInstalled(run, 'v1.33.4', [tool]);
+    expectInstalled(run, { version: 'v1.33.4', tools: [tool] });
     expect(reportOf(run)[0]).toMatchObject({ 'minor-version-skew': 33 - cluster });
   });
 
   test.each(refused)('%s v1.33 is refused for 1.%i', async (tool, cluster) => {
-    expectFailure(await install(tool, cluster), 'VERSION_SKEW', `${tool} v1.33.4`);
+    expectRefused(await install(tool, cluster), 'VERSION_SKEW', { says: [`${tool} v1.33.4`] });
     expect(releaseRequests()).toEqual([]);
   });
 
   test('one that does not fit keeps the others out', async () => {
     const run = await install('kubectl, kubelet', 32);
-    expectFailure(run, 'VERSION_SKEW', 'kubelet v1.33.4 is 1 minor version newer');
+    expectRefused(run, 'VERSION_SKEW', { says: ['kubelet v1.33.4 is 1 minor version newer'] });
     expect(run.paths).toEqual([]);
   });
 });
@@ -202,7 +202,7 @@ describe('the end of support', () => {
 
   test('is told in a notice, with its date', async () => {
     const run = await runIn(world, { version: '1.31.9' });
-    expectInstalled(run, 'v1.31.9');
+    expectInstalled(run, { version: 'v1.31.9' });
     expect(noticesOf(run)).toEqual([OLD]);
     expect(run.endedSupport[0]?.message).toContain('ended its support for 1.31 on 2025-10-28');
   });
@@ -214,13 +214,13 @@ describe('the end of support', () => {
 
   test('is told of the cluster as well', async () => {
     const run = await runIn(world, { version: '1.31.9', 'cluster-version': '1.30' });
-    expectInstalled(run, 'v1.31.9');
+    expectInstalled(run, { version: 'v1.31.9' });
     expect(noticesOf(run)).toEqual([OLD, 'Kubernetes 1.30 is no longer supported']);
   });
 
   test('is not told of a minor that is newer than the table', async () => {
     const run = await runIn(world, { version: '1.998.1', 'cluster-version': '1.999' });
-    expectInstalled(run, 'v1.998.1');
+    expectInstalled(run, { version: 'v1.998.1' });
     expect(noticesOf(run)).toEqual([]);
   });
 });

@@ -1,8 +1,9 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { NATIVE_PLATFORM, World, filesBelow, runAction, tally } from '../support/index.js';
+import { expectInstalled } from './expectations.js';
 
 const VERSIONS = ['v1.31.9', 'v1.32.5', 'v1.33.1', 'v1.34.0'];
 const PROCESSES = 8;
@@ -42,16 +43,8 @@ test.each([
     ),
   );
   world.reset();
-  for (const run of runs) {
-    expect(run.annotations).toEqual([]);
-    expect(run.exitCode).toBe(0);
-    const { bytes } = world.release.artifact(
-      run.outputs['version'] ?? '',
-      NATIVE_PLATFORM,
-      'kubectl',
-    );
-    expect(readFileSync(run.outputs['kubectl-path'] ?? '').equals(bytes)).toBe(true);
-    expect(run.tempFiles()).toEqual([]);
+  for (const [index, run] of runs.entries()) {
+    expectInstalled(run, { world, version: VERSIONS[index % versions] ?? '' });
   }
   expect(readdirSync(temp)).toEqual([]);
   const copies = filesBelow(join(toolCache, 'verified-kubectl'));

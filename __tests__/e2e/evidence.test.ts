@@ -25,10 +25,9 @@ import {
   metadataToKeep,
   writeKeptMetadata,
   type ActionResult,
-  NO_EXECUTABLES,
   type RunOptions,
 } from '../support/index.js';
-import { MISSING, testUnless } from '../support/skip.js';
+import { MISSING, linkFolder, testUnless } from '../support/skip.js';
 import {
   FOREIGN,
   FOREIGN_ARCH,
@@ -45,14 +44,13 @@ import {
   startServers,
   stopServers,
   warningsOf,
-} from './outcome.js';
+} from './expectations.js';
 
 const VERSION = 'v1.36.1';
 const OTHER_VERSION = 'v1.36.2';
 const WITHOUT_SBOM = 'v1.36.3';
 const fresh = freshVersions('1.41');
 const SUFFIX = process.platform === 'win32' ? '.exe' : '';
-const posix = testUnless(MISSING.posix);
 
 let world: World;
 /** A tool cache with proven copies; each test works on a copy of it. */
@@ -165,7 +163,7 @@ describe('a copy in the tool cache', () => {
     const toolCache = warmCache();
     await stopServers(world);
     const run = await install(toolCache, { tools: 'kubectl kubelet' });
-    expectInstalled(run);
+    expectInstalled(run, { tools: ['kubectl', 'kubelet'] });
     expect(run.outputs['cache-hit']).toBe('true');
     expect(reportOf(run, 'kubelet')['source']).toBe('cache');
   });
@@ -330,7 +328,7 @@ describe('a copy that fails is removed, said in a warning, and fetched anew', ()
     const toolCache = warmCache();
     const planted = plant(toolCache, what);
     const run = await install(toolCache);
-    expectInstalled(run, 'Cached copy refused');
+    expectInstalled(run, { warnings: ['Cached copy refused'] });
     expect(warningsOf(run)[0]?.message).toContain('requested bin/');
     expect(run.outputs['sha256']).toBe(world.release.artifact(VERSION, NATIVE, 'kubectl').sha256);
     expect(run.paths).not.toContain(planted);
@@ -347,7 +345,7 @@ describe('a copy that fails is removed, said in a warning, and fetched anew', ()
 
   async function expectFetchedAnew(toolCache: string, files: Record<Part, string>): Promise<void> {
     const run = await install(toolCache);
-    expectInstalled(run, 'Cached copy refused');
+    expectInstalled(run, { warnings: ['Cached copy refused'] });
     expect(warningsOf(run)[0]?.message).toContain(files.entry);
     expect(run.outputs['cache-hit']).toBe('false');
     expect(reportOf(run)['source']).toBe('download');
@@ -359,7 +357,7 @@ describe('a copy that fails is removed, said in a warning, and fetched anew', ()
     expect(requestsTo(world)).toEqual([]);
   }
 
-  posix('a changed binary is not executed meanwhile', async () => {
+  test('a changed binary is not executed meanwhile', async () => {
     const toolCache = warmCache();
     const files = filesOf(toolCache);
     const trace = join(toolCache, 'trace');
@@ -369,7 +367,7 @@ describe('a copy that fails is removed, said in a warning, and fetched anew', ()
     expect(existsSync(trace)).toBe(false);
   });
 
-  posix.each<[string, Part, number]>([
+  testUnless(MISSING.permissionBits).each<[string, Part, number]>([
     ['the group can write to the binary', 'binary', 0o775],
     ['everybody can write to the binary', 'binary', 0o757],
     ['the group can write to the evidence', 'bundle', 0o664],
@@ -382,19 +380,29 @@ describe('a copy that fails is removed, said in a warning, and fetched anew', ()
     await expectFetchedAnew(toolCache, files);
   });
 
-  posix.each<[string, Part]>([
+  testUnless(MISSING.symbolicLinks).each<[string, Part]>([
     ['the binary is a link', 'binary'],
     ['the evidence is a link', 'bundle'],
-    ['the folder is a link', 'entry'],
   ])('%s, and what it leads to stays', async (_, part) => {
+    await expectLinkReplaced(part, symlinkSync);
+  });
+
+  testUnless(MISSING.folderLinks)('the folder is a link, and what it leads to stays', async () => {
+    await expectLinkReplaced('entry', linkFolder);
+  });
+
+  async function expectLinkReplaced(
+    part: Part,
+    link: (target: string, path: string) => void,
+  ): Promise<void> {
     const toolCache = warmCache();
     const files = filesOf(toolCache);
     const elsewhere = join(toolCache, 'elsewhere');
     renameSync(files[part], elsewhere);
-    symlinkSync(elsewhere, files[part]);
+    link(elsewhere, files[part]);
     await expectFetchedAnew(toolCache, files);
     expect(existsSync(elsewhere)).toBe(true);
-  });
+  }
 
   test('and while nobody answers, the run fails: the copy does not come back', async () => {
     const toolCache = warmCache();
@@ -424,7 +432,7 @@ describe('evidence for another identity than this run asks for', () => {
     cpSync(copy, entryOf(toolCache, 'kubectl', version), { recursive: true });
     publishBy({});
     const run = await runIn(world, { version }, { toolCache });
-    expectInstalled(run, 'Cached copy refused');
+    expectInstalled(run, { warnings: ['Cached copy refused'] });
     expect(warningsOf(run)[0]?.message).toContain('stranger@example.com');
     expect(run.outputs['certificate-identity']).toBe(RELEASE_IDENTITY);
   });
@@ -483,17 +491,17 @@ describe('a copy without SBOM', () => {
     const toolCache = warmCache();
     plant(toolCache, { version: WITHOUT_SBOM });
     const run = await install(toolCache);
-    expectInstalled(run, 'Cached copy refused');
+    expectInstalled(run, { warnings: ['Cached copy refused'] });
     expect(run.outputs['sha256']).toBe(world.release.artifact(VERSION, NATIVE, 'kubectl').sha256);
   });
 
-  const askable = testUnless(NO_EXECUTABLES);
+  const askable = testUnless(MISSING.executables);
 
   askable('is asked while nobody answers', async () => {
     const toolCache = warmCache();
     await stopServers(world);
     const run = await install(toolCache, { version: WITHOUT_SBOM }, { env: IMPATIENT });
-    expectInstalled(run, 'Release proven without SBOM');
+    expectInstalled(run, { warnings: ['Release proven without SBOM'] });
     expect(reportOf(run)['source']).toBe('cache');
   });
 

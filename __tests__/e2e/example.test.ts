@@ -1,7 +1,7 @@
 // The example of CONTRIBUTING.md, which quotes it from here on.
 import { afterAll, beforeAll, beforeEach, test } from '@jest/globals';
 import { World, type Forgery } from '../support/index.js';
-import { NATIVE, expectInstalled, expectRefused, runIn } from './outcome.js';
+import { NATIVE, expectInstalled, expectRefused, runIn } from './expectations.js';
 
 let world: World;
 

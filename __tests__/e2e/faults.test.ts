@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import pLimit from 'p-limit';
 import type { ErrorCode } from '../../src/errors.js';
@@ -15,13 +14,23 @@ import {
   type FaultAction,
   type ReceivedRequest,
 } from '../support/index.js';
+import { MISSING, testUnless } from '../support/skip.js';
+import { IMPATIENT, TIME_SCALE, expectInstalled, expectRefused } from './expectations.js';
 
 // Every fault at every server: once, then it is survived; for ever, then it is refused with a code
-// and a message that names host, tries and last cause. All runs wait a twentieth of what they would.
+// and a message that names host, tries and last cause. All runs wait a twentieth of what they would,
+// or a little more on a slow machine, where an honest answer would come too late.
 
 const VERSION = 'v1.31.9';
 const SIZE = 400 * 1024;
-const SHORT_TIMES = { SETUP_VERIFIED_KUBECTL_TIME_SCALE: '0.05' };
+let patience = IMPATIENT;
+
+/** @param milliseconds that an undisturbed run takes here */
+const patienceFor = (milliseconds: number): typeof patience => ({
+  SETUP_VERIFIED_KUBECTL_TIME_SCALE: String(
+    Math.min(Math.max(TIME_SCALE, milliseconds / 20_000), 4 * TIME_SCALE),
+  ),
+});
 /** Asked of a resolver that does not answer, too, the question ends soon. */
 const RESOLVER = { RES_OPTIONS: 'timeout:1 attempts:1' };
 
@@ -126,7 +135,7 @@ const FAULTS: readonly FaultRow[] = [
 const PASSING = FAULTS.filter(({ isFinal }) => isFinal !== true);
 
 const runIn = (lane: Lane, env: Readonly<Record<string, string>> = {}): Promise<ActionResult> =>
-  runAction({ inputs: lane.inputs, env: { ...SHORT_TIMES, ...env } });
+  runAction({ inputs: lane.inputs, env: { ...patience, ...env } });
 
 /** Results of all runs, by title: they run some at a time, and each test looks at one. */
 const results = new Map<string, { run: ActionResult; requests: ReceivedRequest[]; lane: Lane }>();
@@ -155,32 +164,35 @@ function resultOf(title: string): { run: ActionResult; requests: ReceivedRequest
 
 beforeAll(async () => {
   world = await World.start({
-    publish: [{ version: VERSION, platforms: [NATIVE_PLATFORM], size: SIZE }],
+    // Every release has a kubectl for Linux: by that the action knows that the version exists.
+    publish: [
+      { version: VERSION, platforms: [...new Set([NATIVE_PLATFORM, 'linux/amd64'])], size: SIZE },
+    ],
   });
+  const undisturbed = await runAction({ inputs: { ...world.inputs(), version: VERSION } });
+  undisturbed.cleanup();
+  world.reset();
+  patience = patienceFor(undisturbed.durationMs);
   const limit = pLimit(4);
   await Promise.all([
     ...PASSING.map((row) => limit(() => play(row))),
     ...FAULTS.flatMap((row) => OBJECTS.map((object) => limit(() => play(row, object)))),
   ]);
-}, 300_000);
+}, 600_000);
 
 afterAll(async () => {
   for (const { run } of results.values()) run.cleanup();
   await world.stop();
 });
 
-function expectInstalled(run: ActionResult): void {
-  expect(run.annotations).toEqual([]);
-  expect(run.exitCode).toBe(0);
-  const genuine = world.release.artifact(VERSION, NATIVE_PLATFORM, 'kubectl').bytes;
-  expect(readFileSync(run.outputs['kubectl-path'] ?? '').equals(genuine)).toBe(true);
-  expect(run.tempFiles()).toEqual([]);
-}
+const expectGenuine = (run: ActionResult, warnings: readonly string[] = []): void => {
+  expectInstalled(run, { world, version: VERSION, warnings });
+};
 
 describe('once', () => {
   test.each(PASSING.map((row) => [titleOf(row)]))('%s -> survived', (title) => {
     const { run, requests } = resultOf(title);
-    expectInstalled(run);
+    expectGenuine(run);
     for (const { match } of OBJECTS) {
       const paths = requests.map(({ path }) => path.split('?')[0] ?? '');
       expect(paths.filter((path) => match.test(path)).length).toBeGreaterThanOrEqual(2);
@@ -203,28 +215,27 @@ function codeOf(
 }
 
 describe('for ever', () => {
-  const rows = FAULTS.flatMap((row) => OBJECTS.map((object) => ({ row, object })));
+  for (const row of FAULTS) {
+    for (const object of OBJECTS) {
+      const code = codeOf(row, object);
+      const isAsked = code === 'survived' && object.name === 'SBOM';
+      const define = isAsked ? testUnless(MISSING.executables) : test;
+      define(`${titleOf(row, object)} -> ${code}`, () => {
+        expectOutcome(row, object);
+      });
+    }
+  }
 
-  test.each(
-    rows.map(
-      ({ row, object }) =>
-        [`${titleOf(row, object)} -> ${codeOf(row, object)}`, row, object] as const,
-    ),
-  )('%s', (_title, row, object) => {
+  function expectOutcome(row: FaultRow, object: Served): void {
     const { run, requests, lane } = resultOf(titleOf(row, object));
     const code = codeOf(row, object);
     if (code === 'survived') {
-      expect(run.annotations.filter(({ level }) => level === 'error')).toEqual([]);
-      expect(run.exitCode).toBe(0);
+      const warnings = { SBOM: ['Release proven without SBOM'], '.sig': ['Broken publication'] };
+      expectGenuine(run, warnings[object.name as keyof typeof warnings]);
       tally('faults survived');
       return;
     }
-    expect(run.annotations.map(({ title }) => title)).toEqual([`setup-verified-kubectl: ${code}`]);
-    expect(run.exitCode).toBe(1);
-    expect(run.paths).toEqual([]);
-    expect(run.toolCacheFiles()).toEqual([]);
-    expect(run.tempFiles()).toEqual([]);
-    const message = run.annotations[0]?.message ?? '';
+    const message = expectRefused(run, code);
     if (row.isFinal !== true) {
       expect(message).toContain(new URL(lane[object.server].url).host);
       expect(message).toMatch(/\([^ ]+, \d (?:try|tries)\): /);
@@ -236,7 +247,7 @@ describe('for ever', () => {
       expect(tries).toBeLessThanOrEqual(object.name === 'Rekor' ? 10 : 5);
     }
     tally('faults refused with a named cause');
-  });
+  }
 });
 
 describe('a download that breaks', () => {
@@ -257,8 +268,8 @@ describe('a download that breaks', () => {
     ['truncate', fault.truncate(SIZE / 2)],
   ])('%s: goes on where it broke', async (_name, act) => {
     world.host.server.fail(atKubectl, act);
-    const run = await runAction({ inputs: exact(), env: SHORT_TIMES });
-    expectInstalled(run);
+    const run = await runAction({ inputs: exact(), env: patience });
+    expectGenuine(run);
     const [first, second, ...more] = requests();
     expect(first).toEqual([undefined, undefined]);
     expect(second).toEqual([expect.stringMatching(/^bytes=[1-9]\d*-$/), expect.any(String)]);
@@ -276,8 +287,8 @@ describe('a download that breaks', () => {
       await fault.resetAfter(SIZE / 2)(delivery);
       world.host.put(path, genuine);
     });
-    const run = await runAction({ inputs: exact(), env: SHORT_TIMES });
-    expectInstalled(run);
+    const run = await runAction({ inputs: exact(), env: patience });
+    expectGenuine(run);
     const [, second, ...more] = requests();
     expect(second?.[0]).toMatch(/^bytes=/);
     expect(more).toEqual([]);
@@ -296,8 +307,8 @@ describe('a download that breaks', () => {
         expect(request.headers.range).toBeDefined();
       },
     );
-    const run = await runAction({ inputs: exact(), env: SHORT_TIMES });
-    expectInstalled(run);
+    const run = await runAction({ inputs: exact(), env: patience });
+    expectGenuine(run);
     expect(requests().map(([range]) => range !== undefined)).toEqual([false, true, false]);
     run.cleanup();
     tally('faults survived');
@@ -305,8 +316,8 @@ describe('a download that breaks', () => {
 
   test('is slow, but comes', async () => {
     world.host.server.fail(atKubectl, fault.slow(SIZE * 2));
-    const run = await runAction({ inputs: exact(), env: SHORT_TIMES });
-    expectInstalled(run);
+    const run = await runAction({ inputs: exact(), env: patience });
+    expectGenuine(run);
     expect(requests()).toHaveLength(1);
     run.cleanup();
     tally('faults survived');
@@ -314,18 +325,16 @@ describe('a download that breaks', () => {
 });
 
 describe('a slow small file', () => {
+  /** 90 seconds, scaled. */
+  const givenUpAfter = (): number =>
+    (90_000 * Number(patience.SETUP_VERIFIED_KUBECTL_TIME_SCALE)) / 1000;
+
   test('that never ends is given up in time', async () => {
     // Every byte keeps the connection alive: only the bound on the whole ends this.
     world.host.server.fail('.cert', fault.slow(20), Infinity);
-    const run = await runAction({
-      inputs: { ...world.inputs(), version: VERSION },
-      env: SHORT_TIMES,
-    });
+    const run = await runAction({ inputs: { ...world.inputs(), version: VERSION }, env: patience });
     world.reset();
-    expect(run.annotations.map(({ title }) => title)).toEqual([
-      'setup-verified-kubectl: DOWNLOAD_FAILED',
-    ]);
-    expect(run.annotations[0]?.message).toContain('gave up after 4.5 s');
+    expectRefused(run, 'DOWNLOAD_FAILED', { says: [`gave up after ${givenUpAfter()} s`] });
     run.cleanup();
     tally('faults refused with a named cause');
   });

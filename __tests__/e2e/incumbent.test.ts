@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { World } from '../support/index.js';
-import { NATIVE, expectInstalled, runIn } from './runs.js';
+import { MISSING, canRun } from '../support/skip.js';
+import { NATIVE, expectInstalled, runIn } from './expectations.js';
 
 let world: World;
 
@@ -31,9 +32,9 @@ const STEPS: [step: string, version: string][] = [
 test.each(STEPS)('%j', async (text, version) => {
   const [step] = parse(text) as [{ uses: string; with?: Record<string, string> }];
   const run = await runIn(world, step.with);
-  expectInstalled(run, version);
+  expectInstalled(run, { version });
   const path = run.outputs['kubectl-path'] ?? '';
-  if (process.platform !== 'win32') {
+  if (canRun(MISSING.executables)) {
     const said = execFileSync(path, ['version', '--client'], { encoding: 'utf8' });
     expect(said).toContain(`Client Version: ${version}`);
   }

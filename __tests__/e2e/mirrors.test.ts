@@ -14,13 +14,12 @@ import {
 import {
   IMPATIENT,
   NATIVE,
-  expectFailure,
+  expectRefused,
   expectInstalled,
-  expectNothingCached,
   fileNameOf,
-  requestsOf,
+  requestedPaths,
   runIn,
-} from './runs.js';
+} from './expectations.js';
 
 const TOKEN = 'mirror-token-9f3b';
 const KUBECTL = `/release/v1.31.9/bin/${NATIVE}/${fileNameOf('kubectl')}`;
@@ -55,7 +54,7 @@ beforeEach(() => {
 describe('download-base-url', () => {
   test.each(['', '/', '/team/k8s', '/team/k8s/'])('http on loopback, path %j', async (path) => {
     const run = await runIn(world, { 'download-base-url': `${mirror.url}${path}` });
-    expectInstalled(run, 'v1.31.9');
+    expectInstalled(run, { version: 'v1.31.9' });
     expect(world.host.server.requests).toEqual([]);
     const prefix = path.replace(/\/$/, '');
     expect(
@@ -65,21 +64,21 @@ describe('download-base-url', () => {
 
   test('a path that has no releases', async () => {
     const run = await runIn(world, { 'download-base-url': `${mirror.url}/other` });
-    expectFailure(run, 'VERSION_NOT_FOUND', `${mirror.url}/other/release/stable.txt`);
+    expectRefused(run, 'VERSION_NOT_FOUND', { says: [`${mirror.url}/other/release/stable.txt`] });
   });
 
   test.each(['http://192.0.2.1', 'http://mirror.example:8080/k8s'])(
     '%s is refused: http may not leave this machine',
     async (url) => {
       const run = await runIn(world, { 'download-base-url': url });
-      expectFailure(run, 'INVALID_INPUT', 'Input "download-base-url"', url, 'https');
-      expect(requestsOf(world)).toEqual([]);
+      expectRefused(run, 'INVALID_INPUT', { says: ['Input "download-base-url"', url, 'https'] });
+      expect(requestedPaths(world)).toEqual([]);
     },
   );
 
   test('a folder', async () => {
     const run = await runIn(world, { 'download-base-url': pathToFileURL(folder).href });
-    expectInstalled(run, 'v1.31.9');
+    expectInstalled(run, { version: 'v1.31.9' });
     expect(world.host.server.requests).toEqual([]);
   });
 
@@ -88,9 +87,8 @@ describe('download-base-url', () => {
     mkdirSync(join(empty, 'release'), { recursive: true });
     writeFileSync(join(empty, 'release', 'stable.txt'), 'v1.31.9\n');
     const run = await runIn(world, { 'download-base-url': pathToFileURL(empty).href });
-    expectFailure(run, 'VERSION_NOT_FOUND', 'v1.31.9');
+    expectRefused(run, 'VERSION_NOT_FOUND', { says: ['v1.31.9'] });
     expect(run.stdout).not.toContain('waiting');
-    expectNothingCached(run);
   });
 });
 
@@ -111,14 +109,13 @@ describe('an air gap', () => {
       'tuf-mirror-url': '',
       'trusted-root': world.writeTrustedRoot(),
     };
-    expectInstalled(await runIn(world, inputs), 'v1.31.9');
-    expect(requestsOf(world)).toEqual([]);
+    expectInstalled(await runIn(world, inputs), { version: 'v1.31.9' });
+    expect(requestedPaths(world)).toEqual([]);
 
     writeFileSync(join(airGap, kubectl.path), Buffer.concat([kubectl.bytes, Buffer.from('#')]));
     const run = await runIn(world, inputs);
-    expectFailure(run, 'SIGNATURE_MISMATCH');
-    expectNothingCached(run);
-    expect(requestsOf(world)).toEqual([]);
+    expectRefused(run, 'SIGNATURE_MISMATCH');
+    expect(requestedPaths(world)).toEqual([]);
   });
 });
 
@@ -130,14 +127,14 @@ describe('download-token', () => {
   test('goes to the mirror, with every request, and to nobody else', async () => {
     const env = { RUNNER_DEBUG: '1' };
     const run = await runIn(world, { 'download-token': TOKEN }, { env });
-    expectInstalled(run, 'v1.31.9');
+    expectInstalled(run, { version: 'v1.31.9' });
     expect(authorizations(world.host.server)).toEqual([`Bearer ${TOKEN}`]);
     expect(authorizations(world.logServer)).toEqual([undefined]);
     expect(authorizations(world.tufServer)).toEqual([undefined]);
   });
 
   test('is not sent when it is not given', async () => {
-    expectInstalled(await runIn(world), 'v1.31.9');
+    expectInstalled(await runIn(world), { version: 'v1.31.9' });
     expect(authorizations(world.host.server)).toEqual([undefined]);
   });
 
@@ -150,8 +147,8 @@ describe('download-token', () => {
     };
     world.host.server.fail(isAnonymous.match, fault.status(401), Infinity);
     const run = await runIn(world, { 'download-token': token }, { env: IMPATIENT });
-    if (outcome === 'VERSION') expectInstalled(run, 'v1.31.9');
-    else expectFailure(run, outcome, '401', 'download-token');
+    if (outcome === 'VERSION') expectInstalled(run, { version: 'v1.31.9' });
+    else expectRefused(run, outcome, { says: ['401', 'download-token'] });
   });
 
   test('is masked in the log, and stands nowhere else', async () => {
@@ -164,7 +161,7 @@ describe('download-token', () => {
 
   test('does not follow a redirect to another origin', async () => {
     world.host.server.fail(KUBECTL, fault.redirect(`${mirror.url}${KUBECTL}`), Infinity);
-    expectInstalled(await runIn(world, { 'download-token': TOKEN }), 'v1.31.9');
+    expectInstalled(await runIn(world, { 'download-token': TOKEN }), { version: 'v1.31.9' });
     expect(mirror.server.requests.map(({ path }) => path)).toEqual([KUBECTL]);
     expect(authorizations(mirror.server)).toEqual([undefined]);
   });
@@ -176,7 +173,7 @@ describe('download-token', () => {
       fault.redirect(`${mirror.url}${KUBECTL}`),
     );
     mirror.server.fail(KUBECTL, fault.redirect(back));
-    expectInstalled(await runIn(world, { 'download-token': TOKEN }), 'v1.31.9');
+    expectInstalled(await runIn(world, { 'download-token': TOKEN }), { version: 'v1.31.9' });
     const last = world.host.server.requests.filter(({ path }) => path.endsWith('?again'));
     expect(last.map(({ headers }) => headers.authorization)).toEqual([undefined]);
   });
@@ -184,7 +181,7 @@ describe('download-token', () => {
   test('follows a redirect inside its origin', async () => {
     const moved = `${world.host.url}${KUBECTL}?moved`;
     world.host.server.fail(({ path }) => path === KUBECTL, fault.redirect(moved));
-    expectInstalled(await runIn(world, { 'download-token': TOKEN }), 'v1.31.9');
+    expectInstalled(await runIn(world, { 'download-token': TOKEN }), { version: 'v1.31.9' });
     expect(authorizations(world.host.server)).toEqual([`Bearer ${TOKEN}`]);
   });
 });
@@ -205,7 +202,7 @@ describe('rekor-url and tuf-mirror-url', () => {
         'rekor-url': `${log.url}/log${slash}`,
         'tuf-mirror-url': `${tuf.url}/tuf${slash}`,
       });
-      expectInstalled(run, 'v1.31.9');
+      expectInstalled(run, { version: 'v1.31.9' });
       expect(log.requests.length).toBeGreaterThan(0);
       expect(tuf.requests.length).toBeGreaterThan(0);
       expect([...world.logServer.requests, ...world.tufServer.requests]).toEqual([]);
@@ -218,8 +215,8 @@ describe('rekor-url and tuf-mirror-url', () => {
     '%s: http may not leave this machine',
     async (input) => {
       const run = await runIn(world, { [input]: 'http://192.0.2.1' });
-      expectFailure(run, 'INVALID_INPUT', `Input "${input}"`, 'http://192.0.2.1');
-      expect(requestsOf(world)).toEqual([]);
+      expectRefused(run, 'INVALID_INPUT', { says: [`Input "${input}"`, 'http://192.0.2.1'] });
+      expect(requestedPaths(world)).toEqual([]);
     },
   );
 });
@@ -243,22 +240,20 @@ describe('https', () => {
   });
 
   test('everywhere', async () => {
-    expectInstalled(await runIn(secure, { 'download-token': TOKEN }), 'v1.31.9');
+    expectInstalled(await runIn(secure, { 'download-token': TOKEN }), { version: 'v1.31.9' });
   });
 
   test('by an authority that this machine does not trust', async () => {
     const inputs = { 'trusted-root': secure.writeTrustedRoot(), 'tuf-root': '' };
     const env = { ...IMPATIENT, NODE_EXTRA_CA_CERTS: undefined };
     const run = await runIn(secure, inputs, { env });
-    expectFailure(run, 'DOWNLOAD_FAILED', 'certificate');
-    expectNothingCached(run);
+    expectRefused(run, 'DOWNLOAD_FAILED', { says: ['certificate'] });
   });
 
   test('redirected to http, even on loopback', async () => {
     secure.host.server.fail(KUBECTL, fault.redirect(`${mirror.url}${KUBECTL}`), Infinity);
     const run = await runIn(secure, {}, { env: IMPATIENT });
-    expectFailure(run, 'DOWNLOAD_FAILED', 'redirected from https to http');
+    expectRefused(run, 'DOWNLOAD_FAILED', { says: ['redirected from https to http'] });
     expect(mirror.server.requests).toEqual([]);
-    expectNothingCached(run);
   });
 });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { World } from '../support/index.js';
-import { NATIVE, expectInstalled, fileNameOf, runIn, titlesOf } from './runs.js';
+import { NATIVE, expectInstalled, fileNameOf, runIn } from './expectations.js';
 
 let world: World;
 let folder: string;
@@ -20,7 +20,7 @@ afterAll(async () => {
 
 test('alone on PATH there is nothing to tell', async () => {
   const run = await runIn(world);
-  expectInstalled(run, 'v1.31.9');
+  expectInstalled(run, { version: 'v1.31.9' });
   expect(run.annotations).toEqual([]);
   expect(run.stdout).not.toContain('Later steps');
 });
@@ -29,7 +29,7 @@ test('another copy that is on PATH stands behind, and the log says so', async ()
   const other = join(folder, fileNameOf('kubectl'));
   writeFileSync(other, '#!/bin/sh\n', { mode: 0o755 });
   const run = await runIn(world, {}, { env: { PATH: folder } });
-  expectInstalled(run, 'v1.31.9');
+  expectInstalled(run, { version: 'v1.31.9' });
   expect(run.annotations).toEqual([]);
   expect(run.stdout).toContain(
     `Later steps find ${run.outputs['kubectl-path'] ?? ''} before ${other}`,
@@ -49,13 +49,12 @@ test('is left alone when the outputs cannot be written', async () => {
 test('a function exported to bash comes before PATH: a warning says so', async () => {
   const env = { 'BASH_FUNC_kubectl%%': '() {  echo other; }' };
   const run = await runIn(world, {}, { env });
-  expectInstalled(run, 'v1.31.9');
-  expect(titlesOf(run, 'warning')).toEqual(['A shell function hides kubectl']);
+  expectInstalled(run, { version: 'v1.31.9', warnings: ['A shell function hides kubectl'] });
 });
 
 test('a function of another name does not matter', async () => {
   const run = await runIn(world, {}, { env: { 'BASH_FUNC_helm%%': '() {  echo other; }' } });
-  expectInstalled(run, 'v1.31.9');
+  expectInstalled(run, { version: 'v1.31.9' });
   expect(run.annotations).toEqual([]);
 });
 
@@ -63,7 +62,6 @@ test('a tool cache whose path cannot stand in PATH: a warning says so', async ()
   const toolCache = join(folder, `tool${delimiter}cache`);
   mkdirSync(toolCache);
   const run = await runIn(world, {}, { toolCache });
-  expectInstalled(run, 'v1.31.9');
-  expect(titlesOf(run, 'warning')).toEqual(['kubectl is not found on PATH']);
+  expectInstalled(run, { version: 'v1.31.9', warnings: ['kubectl is not found on PATH'] });
   expect(run.annotations[0]?.message).toContain('kubectl-path');
 });

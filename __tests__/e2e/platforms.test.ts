@@ -3,20 +3,18 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { publishedPlatforms } from '../../src/kubernetes/platform.js';
-import { NO_EXECUTABLES, World, artifactPath, executable } from '../support/index.js';
-import { describeUnless } from '../support/skip.js';
+import { World, artifactPath, executable } from '../support/index.js';
+import { MISSING, describeUnless } from '../support/skip.js';
 import {
   FOREIGN,
-  FOREIGN_ARCHITECTURE,
+  FOREIGN_ARCH,
   NATIVE,
-  expectFailure,
+  expectRefused,
   expectInstalled,
-  expectNothingCached,
   fileNameOf,
-  reportOf,
+  reportsOf,
   runIn,
-  titlesOf,
-} from './runs.js';
+} from './expectations.js';
 
 let world: World;
 let folder: string;
@@ -40,8 +38,8 @@ beforeEach(() => {
 test.each(HERE)('kubectl for %s', async (platform) => {
   const architecture = platform.split('/')[1] ?? '';
   const run = await runIn(world, { version: '1.31.9', architecture });
-  expectInstalled(run, 'v1.31.9');
-  expect(reportOf(run)[0]).toMatchObject({
+  expectInstalled(run, { version: 'v1.31.9' });
+  expect(reportsOf(run)[0]).toMatchObject({
     platform,
     'release-proof': 'proven by its signed SBOM',
   });
@@ -74,7 +72,7 @@ describe('windows/amd64, whose clients every SBOM lists twice', () => {
     const run = await runIn(world, { ...inputs, version: '1.31.8' }, { env: AS_WINDOWS });
     expect(run.annotations).toEqual([]);
     expect(run.exitCode).toBe(0);
-    expect(reportOf(run)).toMatchObject(
+    expect(reportsOf(run)).toMatchObject(
       CLIENTS.map((tool) => ({
         tool,
         platform: 'windows/amd64',
@@ -91,8 +89,9 @@ describe('windows/amd64, whose clients every SBOM lists twice', () => {
     sbom.replace(Buffer.from(sbom.bytes.toString().replace(sha256, 'a'.repeat(64))));
     sbom.sign();
     const run = await runIn(world, { ...inputs, version: '1.31.7' }, { env: AS_WINDOWS });
-    expectFailure(run, 'RELEASE_MISMATCH', `contradicts itself: it lists ${name} with 2 different`);
-    expectNothingCached(run);
+    expectRefused(run, 'RELEASE_MISMATCH', {
+      says: [`contradicts itself: it lists ${name} with 2 different`],
+    });
   });
 });
 
@@ -103,18 +102,18 @@ test.each([
   ['aarch64', 'arm64'],
 ])("architecture %s is Kubernetes' %s", async (architecture, expected) => {
   const run = await runIn(world, { version: '1.31.9', architecture });
-  expectInstalled(run, 'v1.31.9');
-  expect(reportOf(run)[0]?.['platform']).toBe(`${dirname(NATIVE)}/${expected}`);
+  expectInstalled(run, { version: 'v1.31.9' });
+  expect(reportsOf(run)[0]?.['platform']).toBe(`${dirname(NATIVE)}/${expected}`);
 });
 
 test("without the input it is the runner's", async () => {
-  expect(reportOf(await runIn(world, { version: '1.31.9' }))[0]?.['platform']).toBe(NATIVE);
+  expect(reportsOf(await runIn(world, { version: '1.31.9' }))[0]?.['platform']).toBe(NATIVE);
 });
 
 test('copies for two architectures stand side by side', async () => {
   const first = await runIn(world, { version: '1.31.9' });
   const { toolCache } = first.dirs;
-  const inputs = { version: '1.31.9', architecture: FOREIGN_ARCHITECTURE };
+  const inputs = { version: '1.31.9', architecture: FOREIGN_ARCH };
   const second = await runIn(world, inputs, { toolCache });
   expect(second.outputs['cache-hit']).toBe('false');
   for (const platform of [NATIVE, FOREIGN]) {
@@ -124,28 +123,29 @@ test('copies for two architectures stand side by side', async () => {
   }
 });
 
-describeUnless(NO_EXECUTABLES)('a release without SBOM, whose binary tells when it runs', () => {
-  const witness = (platform: string): string => join(folder, platform.replace('/', '-'));
+describeUnless(MISSING.executables)(
+  'a release without SBOM, whose binary tells when it runs',
+  () => {
+    const witness = (platform: string): string => join(folder, platform.replace('/', '-'));
 
-  beforeAll(() => {
-    for (const platform of [NATIVE, FOREIGN]) {
-      const before = [{ call: 'create', path: witness(platform) }] as const;
-      const telling = executable({ tool: 'kubectl', version: 'v1.30.0', platform, before });
-      world.release.putFile(artifactPath('v1.30.0', platform, 'kubectl'), telling);
-    }
-  });
+    beforeAll(() => {
+      for (const platform of [NATIVE, FOREIGN]) {
+        const before = [{ call: 'create', path: witness(platform) }] as const;
+        const telling = executable({ tool: 'kubectl', version: 'v1.30.0', platform, before });
+        world.release.putFile(artifactPath('v1.30.0', platform, 'kubectl'), telling);
+      }
+    });
 
-  test('for this architecture: it is verified, then asked', async () => {
-    const run = await runIn(world, { version: '1.30.0' });
-    expectInstalled(run, 'v1.30.0');
-    expect(titlesOf(run, 'warning')).toEqual(['Release proven without SBOM']);
-    expect(existsSync(witness(NATIVE))).toBe(true);
-  });
+    test('for this architecture: it is verified, then asked', async () => {
+      const run = await runIn(world, { version: '1.30.0' });
+      expectInstalled(run, { version: 'v1.30.0', warnings: ['Release proven without SBOM'] });
+      expect(existsSync(witness(NATIVE))).toBe(true);
+    });
 
-  test('for another one: it is never executed, and so cannot be proven', async () => {
-    const run = await runIn(world, { version: '1.30.0', architecture: FOREIGN_ARCHITECTURE });
-    expectFailure(run, 'RELEASE_MISMATCH', 'cannot be executed here');
-    expectNothingCached(run);
-    expect(existsSync(witness(FOREIGN))).toBe(false);
-  });
-});
+    test('for another one: it is never executed, and so cannot be proven', async () => {
+      const run = await runIn(world, { version: '1.30.0', architecture: FOREIGN_ARCH });
+      expectRefused(run, 'RELEASE_MISMATCH', { says: ['cannot be executed here'] });
+      expect(existsSync(witness(FOREIGN))).toBe(false);
+    });
+  },
+);

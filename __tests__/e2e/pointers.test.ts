@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DAY, World, type ActionResult } from '../support/index.js';
-import { NATIVE, expectInstalled, requestsOf, runIn, titlesOf } from './runs.js';
+import { NATIVE, expectInstalled, requestedPaths, runIn, titlesOf } from './expectations.js';
 
 const OLDER = 'Pointer names an older version';
 const OLD = 'Newest stable release is old';
@@ -53,10 +53,10 @@ beforeEach(() => {
 async function cacheWith(...versions: readonly string[]): Promise<string> {
   const [first = '', ...rest] = versions;
   const run = await runIn(world, { version: first });
-  expectInstalled(run, first);
+  expectInstalled(run, { version: first });
   const { toolCache } = run.dirs;
   for (const version of rest) {
-    expectInstalled(await runIn(world, { version }, { toolCache }), version);
+    expectInstalled(await runIn(world, { version }, { toolCache }), { version });
   }
   return toolCache;
 }
@@ -80,14 +80,13 @@ describe('a pointer that names an older version than a verified copy in the tool
     world.release.point(pointer, named);
     world.reset();
     const run = await runIn(world, inputs, { toolCache });
-    expectInstalled(run, named);
-    expect(titlesOf(run, 'warning')).toEqual([OLDER]);
+    expectInstalled(run, { version: named, warnings: [OLDER] });
     expect(warningsOf(run)).toContain(`names ${named} for "${inputs.version}"`);
     expect(warningsOf(run)).toContain(`has kubectl ${held}, which passes every check`);
     expect(warningsOf(run)).toContain('may be serving an outdated pointer');
-    expect(requestsOf(world).filter((path) => path.includes(held))).toEqual([]);
+    expect(requestedPaths(world).filter((path) => path.includes(held))).toEqual([]);
     // The copy is left as it is.
-    expectInstalled(await runIn(world, { version: held }, { toolCache }), held);
+    expectInstalled(await runIn(world, { version: held }, { toolCache }), { version: held });
   });
 
   test('a version file that says stable: a warning', async () => {
@@ -96,8 +95,7 @@ describe('a pointer that names an older version than a verified copy in the tool
     const workspace = { '.kubectl-version': 'stable\n' };
     const inputs = { 'version-file': '.kubectl-version' };
     const run = await runIn(world, inputs, { toolCache, workspace });
-    expectInstalled(run, 'v1.36.1');
-    expect(titlesOf(run, 'warning')).toEqual([OLDER]);
+    expectInstalled(run, { version: 'v1.36.1', warnings: [OLDER] });
     expect(warningsOf(run)).toContain('for "stable (.kubectl-version, line 1)"');
   });
 
@@ -117,8 +115,7 @@ describe('a pointer that names an older version than a verified copy in the tool
       { tools: 'kubectl kubeadm' },
       { toolCache: first.dirs.toolCache },
     );
-    expectInstalled(run, 'v1.36.1', ['kubectl', 'kubeadm']);
-    expect(titlesOf(run, 'warning')).toEqual([OLDER]);
+    expectInstalled(run, { version: 'v1.36.1', tools: ['kubectl', 'kubeadm'], warnings: [OLDER] });
     expect(warningsOf(run)).toContain('kubeadm v1.36.2');
   });
 });
@@ -150,7 +147,7 @@ describe('no warning', () => {
   test('the tool cache is empty: nothing is known', async () => {
     world.release.point('stable', 'v1.36.1');
     const run = await runIn(world);
-    expectInstalled(run, 'v1.36.1');
+    expectInstalled(run, { version: 'v1.36.1' });
     expect(run.annotations).toEqual([]);
   });
 
@@ -159,7 +156,7 @@ describe('no warning', () => {
     const first = await runIn(world, { ...inputs, version: 'v1.36.2' });
     world.release.point('stable', 'v1.36.1');
     const run = await runIn(world, inputs, { toolCache: first.dirs.toolCache });
-    expectInstalled(run, 'v1.36.1');
+    expectInstalled(run, { version: 'v1.36.1' });
     expect(run.annotations).toEqual([]);
   });
 });
@@ -211,7 +208,7 @@ describe('a copy in the tool cache that only looks newer', () => {
     }
     world.release.point('stable', 'v1.36.1');
     const run = await runIn(world, {}, { toolCache, env: { RUNNER_DEBUG: '1' } });
-    expectInstalled(run, 'v1.36.1');
+    expectInstalled(run, { version: 'v1.36.1' });
     expect(run.annotations).toEqual([]);
     expect(run.stdout).toMatch(/::debug::.* is not compared with the pointer: /);
   });
@@ -235,7 +232,7 @@ describe('the newest stable release was signed', () => {
   test('119 days ago: no warning', async () => {
     world.release.point('stable', 'v1.36.1');
     const run = await runIn(world);
-    expectInstalled(run, 'v1.36.1');
+    expectInstalled(run, { version: 'v1.36.1' });
     expect(run.annotations).toEqual([]);
   });
 
@@ -244,8 +241,7 @@ describe('the newest stable release was signed', () => {
     async (version) => {
       world.release.point('stable', 'v1.26.0');
       const run = await runIn(world, { version });
-      expectInstalled(run, 'v1.26.0');
-      expect(titlesOf(run, 'warning')).toEqual([OLD]);
+      expectInstalled(run, { version: 'v1.26.0', warnings: [OLD] });
       expect(warningsOf(run)).toContain('names v1.26.0 as the newest stable release');
       expect(warningsOf(run)).toContain(
         world.release.artifact('v1.26.0', NATIVE, 'kubectl').entry.integratedTime.toISOString(),
@@ -257,8 +253,7 @@ describe('the newest stable release was signed', () => {
     const toolCache = await cacheWith('v1.36.2');
     world.release.point('stable', 'v1.26.0');
     const run = await runIn(world, {}, { toolCache });
-    expectInstalled(run, 'v1.26.0');
-    expect(titlesOf(run, 'warning')).toEqual([OLDER, OLD]);
+    expectInstalled(run, { version: 'v1.26.0', warnings: [OLDER, OLD] });
   });
 
   test.each(['stable-1.26', 'v1.26.0', '~1.26.0'])(
@@ -266,7 +261,7 @@ describe('the newest stable release was signed', () => {
     async (version) => {
       world.release.point('stable-1.26', 'v1.26.0');
       const run = await runIn(world, { version });
-      expectInstalled(run, 'v1.26.0');
+      expectInstalled(run, { version: 'v1.26.0' });
       expect(run.annotations).toEqual([]);
     },
   );

@@ -15,13 +15,12 @@ import {
   reportOf,
   runIn,
   serveAs,
-} from './outcome.js';
+} from './expectations.js';
 
 const OLD = 'v1.26.0';
 const SUFFIX = process.platform === 'win32' ? '.exe' : '';
 /** How other actions name this machine's architecture in the tool cache. */
 const CACHE_ARCH = process.arch;
-const posix = testUnless(MISSING.posix);
 const fresh = freshVersions('1.37');
 
 let world: World;
@@ -65,6 +64,8 @@ function machineWith(bytes: Buffer, version: string, place: 'tool cache' | 'PATH
   for (const needed of [toolCache, path, parent]) {
     mkdirSync(needed, { recursive: true });
   }
+  // As @actions/tool-cache writes it; its find() wants the marker.
+  if (place === 'tool cache') writeFileSync(`${inCache}.complete`, '');
   const copy = join(parent, `kubectl${SUFFIX}`);
   writeFileSync(copy, bytes, { mode: 0o755 });
   // As cacheFile() of @actions/tool-cache leaves it: tool-cache.ts, _completeToolPath.
@@ -189,6 +190,7 @@ test('bytes that were published under another name of the architecture are found
   const arch = NATIVE.split('/')[1] ?? '';
   const parent = join(machine.toolCache, 'kubectl', version.slice(1), arch);
   mkdirSync(parent, { recursive: true });
+  writeFileSync(`${parent}.complete`, '');
   writeFileSync(join(parent, `kubectl${SUFFIX}`), kubectl.bytes);
   writeFileSync(`${parent}.complete`, '');
   const run = await install(machine, version);
@@ -214,7 +216,7 @@ test('a folder of that name is ignored', async () => {
   expect(reportOf(run)['source']).toBe('download');
 });
 
-posix('a named pipe of that name is ignored', async () => {
+testUnless(MISSING.namedPipes)('a named pipe of that name is ignored', async () => {
   const { version, kubectl } = publish();
   const machine = machineWith(kubectl.bytes, version, 'PATH');
   rmSync(machine.copy);

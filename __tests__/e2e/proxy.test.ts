@@ -3,12 +3,11 @@ import { Proxy, World } from '../support/index.js';
 import {
   IMPATIENT,
   NATIVE,
-  expectFailure,
+  expectRefused,
   expectInstalled,
-  expectNothingCached,
-  requestsOf,
+  requestedPaths,
   runIn,
-} from './runs.js';
+} from './expectations.js';
 
 /** Ports on which nobody listens: only the proxy knows what is meant. */
 const PORTS = { host: 1, log: 2, tuf: 3 };
@@ -65,42 +64,41 @@ describe.each([
   test.each([lower, upper])('%s sees every request', async (variable) => {
     const { url } = await startProxy();
     const run = await runIn(world, throughProxy(...NAMES), { env: { [variable]: url } });
-    expectInstalled(run, 'v1.31.9');
+    expectInstalled(run, { version: 'v1.31.9' });
     expect(seen()).toEqual(ALL);
     for (const name of NAMES) {
       expect(world.servers[name].requests.length).toBeGreaterThan(0);
     }
     const methods = new Set(proxy?.requests.map(({ method }) => method));
     expect(methods.has('CONNECT')).toBe(tls);
-    if (!tls) expect(proxy?.requests).toHaveLength(requestsOf(world).length);
+    if (!tls) expect(proxy?.requests).toHaveLength(requestedPaths(world).length);
   });
 
   test('without the variable there is no way', async () => {
     await startProxy();
     const run = await runIn(world, throughProxy('host'), { env: IMPATIENT });
-    expectFailure(run, 'DOWNLOAD_FAILED', 'proxy');
+    expectRefused(run, 'DOWNLOAD_FAILED', { says: ['proxy'] });
     expect(proxy?.requests).toEqual([]);
-    expectNothingCached(run);
   });
 
   test.each(['no_proxy', 'NO_PROXY'])('%s keeps all from the proxy', async (variable) => {
     const { url } = await startProxy();
     const run = await runIn(world, {}, { env: { [lower]: url, [variable]: '127.0.0.1' } });
-    expectInstalled(run, 'v1.31.9');
+    expectInstalled(run, { version: 'v1.31.9' });
     expect(proxy?.requests).toEqual([]);
   });
 
   test.each(NAMES)('no_proxy keeps all but %s from the proxy', async (name) => {
     const { url } = await startProxy();
     const env = { [lower]: url, no_proxy: 'example.com,127.0.0.1' };
-    expectInstalled(await runIn(world, throughProxy(name), { env }), 'v1.31.9');
+    expectInstalled(await runIn(world, throughProxy(name), { env }), { version: 'v1.31.9' });
     expect(seen()).toEqual([`localhost:${PORTS[name]}`]);
   });
 
   test('the proxy of the other scheme is not used', async () => {
     const { url } = await startProxy();
     const env = { [tls ? 'http_proxy' : 'https_proxy']: url };
-    expectInstalled(await runIn(world, {}, { env }), 'v1.31.9');
+    expectInstalled(await runIn(world, {}, { env }), { version: 'v1.31.9' });
     expect(proxy?.requests).toEqual([]);
   });
 
@@ -108,7 +106,7 @@ describe.each([
     const { url } = await startProxy('user:hunter2');
     const env = { [lower]: url.replace('//', '//user:hunter2@'), RUNNER_DEBUG: '1' };
     const run = await runIn(world, throughProxy(...NAMES), { env });
-    expectInstalled(run, 'v1.31.9');
+    expectInstalled(run, { version: 'v1.31.9' });
     expect(`${run.stdout}${run.stderr}${run.summary}`).not.toContain('hunter2');
   });
 
@@ -120,7 +118,6 @@ describe.each([
       'tuf-root': '',
     };
     const run = await runIn(world, inputs, { env: { ...IMPATIENT, [lower]: url } });
-    expectFailure(run, 'DOWNLOAD_FAILED', 'proxy');
-    expectNothingCached(run);
+    expectRefused(run, 'DOWNLOAD_FAILED', { says: ['proxy'] });
   });
 });

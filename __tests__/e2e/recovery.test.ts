@@ -18,7 +18,7 @@ import {
   reportOf,
   runIn,
   warningsOf,
-} from './outcome.js';
+} from './expectations.js';
 
 const fresh = freshVersions('1.35');
 let world: World;
@@ -100,7 +100,7 @@ describe('a broken pair without a trust root', () => {
     world.host.put(`${kubectl.path}.cert`, cert);
     if (status !== undefined) world.tufServer.fail(/./, fault.status(status), Infinity);
     const run = await runIn(world, { version, 'bind-release': 'false' }, { env: IMPATIENT });
-    if (code === undefined) expectInstalled(run, 'Broken publication');
+    if (code === undefined) expectInstalled(run, { warnings: ['Broken publication'] });
     else expectRefused(run, code);
   });
 });
@@ -112,7 +112,7 @@ describe('a pair that is replaced while it is being read', () => {
     const path = `/${kubectl.path}${old}`;
     world.host.server.fail(path, fault.body(old === '.sig' ? sig : cert), 1);
     const run = await install(version);
-    expectInstalled(run, 'Broken publication');
+    expectInstalled(run, { warnings: ['Broken publication'] });
     expect(warningsOf(run)[0]?.message).toContain('the pair that was published a moment later');
     for (const suffix of ['.sig', '.cert']) {
       expect(world.host.server.requestsFor(`/${kubectl.path}${suffix}`)).toHaveLength(2);
@@ -124,7 +124,7 @@ describe('a pair that is replaced while it is being read', () => {
   test('an unreadable one, then a right one: fetched once more', async () => {
     const { version, kubectl } = publish();
     world.host.server.fail(`/${kubectl.path}.sig`, fault.body('<html>'), 1);
-    expectInstalled(await install(version), 'Broken publication');
+    expectInstalled(await install(version), { warnings: ['Broken publication'] });
     expect(world.logServer.requestsFor(/index\/retrieve/)).toEqual([]);
   });
 
@@ -143,7 +143,7 @@ describe.each(BROKEN)('published with %s', (_, code, spoil) => {
     const { version, kubectl } = publish();
     spoil(kubectl);
     const run = await install(version);
-    expectInstalled(run, 'Broken publication');
+    expectInstalled(run, { warnings: ['Broken publication'] });
     const said = `verified with the signature and certificate in log entry ${kubectl.entry.uuid}`;
     expect(warningsOf(run)[0]?.message).toContain(said);
     expect(reportOf(run)).toMatchObject({
@@ -174,7 +174,7 @@ describe('a pair that verifies, but was never logged', () => {
     const { version, kubectl } = publish({ log: false });
     const { entry } = world.release.signAndLog(kubectl.bytes);
     const run = await install(version);
-    expectInstalled(run, 'Broken publication');
+    expectInstalled(run, { warnings: ['Broken publication'] });
     expect(run.outputs['log-entry-uuid']).toBe(entry?.uuid.slice(-64));
   });
 
@@ -207,7 +207,7 @@ describe('several entries', () => {
     sign(kubectl, { at: daysAgo(15) });
     kubectl.removeMaterial();
     const run = await install(version);
-    expectInstalled(run, 'Broken publication');
+    expectInstalled(run, { warnings: ['Broken publication'] });
     expect(run.outputs['log-entry-uuid']).toBe(earliest.entry?.uuid.slice(-64));
     expect(run.outputs['integrated-time']).toBe(earliest.entry?.integratedTime.toISOString());
   });
@@ -218,7 +218,7 @@ describe('several entries', () => {
     sign(kubectl, { at: daysAgo(18), integratedTime: daysAgo(17) });
     kubectl.removeMaterial();
     const run = await install(version);
-    expectInstalled(run, 'Broken publication');
+    expectInstalled(run, { warnings: ['Broken publication'] });
     expect(run.outputs['log-entry-uuid']).toBe(kubectl.entry.uuid.slice(-64));
   });
 
@@ -236,7 +236,7 @@ describe('several entries', () => {
     kubectl.removeMaterial();
     const run = await install(version);
     if (isFound) {
-      expectInstalled(run, 'Broken publication');
+      expectInstalled(run, { warnings: ['Broken publication'] });
     } else {
       expectRefused(run, 'RELEASE_NOT_SIGNED');
     }
@@ -256,7 +256,7 @@ describe('several entries', () => {
     });
     world.log.index.set(kubectl.sha256, [...large, genuine]);
     kubectl.removeMaterial();
-    expectInstalled(await install(version), 'Broken publication');
+    expectInstalled(await install(version), { warnings: ['Broken publication'] });
   });
 
   test('an entry for another file does not count', async () => {
@@ -332,7 +332,7 @@ describe('the log is asked once for each thing', () => {
   test('about a pair that was never logged, when another one was', async () => {
     const { version, kubectl } = publish({ log: false });
     world.release.signAndLog(kubectl.bytes);
-    expectInstalled(await install(version), 'Broken publication');
+    expectInstalled(await install(version), { warnings: ['Broken publication'] });
     expectEachOnce();
   });
 

@@ -4,7 +4,6 @@ import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   CertificateAuthority,
-  NO_EXECUTABLES,
   World,
   artifactPath,
   executable,
@@ -12,7 +11,7 @@ import {
   sbomPath,
   type ActionResult,
 } from '../support/index.js';
-import { testUnless } from '../support/skip.js';
+import { MISSING, testUnless } from '../support/skip.js';
 import {
   FOREIGN,
   FOREIGN_ARCH,
@@ -27,7 +26,7 @@ import {
   runIn,
   serveAs,
   warningsOf,
-} from './outcome.js';
+} from './expectations.js';
 
 const OLD = 'v1.26.0';
 const BY_SBOM = 'proven by its signed SBOM';
@@ -85,7 +84,7 @@ describe('the SBOM of the release', () => {
     const tools = ['kubectl', 'kubeadm', 'kubelet'];
     const version = publish({ tools });
     const run = await install(version, { tools: tools.join(',') });
-    expectInstalled(run);
+    expectInstalled(run, { version, tools });
     for (const suffix of ['.spdx', '.spdx.sig', '.spdx.cert']) {
       expect(world.host.server.requestsFor(suffix)).toHaveLength(1);
     }
@@ -312,7 +311,7 @@ describe('an SBOM with a broken publication is recovered like a binary', () => {
     const version = publish();
     spoil(version);
     const run = await install(version);
-    expectInstalled(run, 'Broken publication');
+    expectInstalled(run, { warnings: ['Broken publication'] });
     const { uuid } = world.release.sbom(version).entry;
     expect(warningsOf(run)[0]?.message).toContain(`in log entry ${uuid}`);
     expect(reportOf(run)['release-proof']).toBe(BY_SBOM);
@@ -331,14 +330,14 @@ describe('a release without a signed SBOM', () => {
   /** Published without signature, and never logged. */
   const unsigned = { signed: false } as const;
 
-  const askable = testUnless(NO_EXECUTABLES);
+  const askable = testUnless(MISSING.executables);
 
   askable.each(['kubectl', 'kubeadm', 'kubelet', 'kube-proxy'])(
     'none published: the signed %s is asked',
     async (tool) => {
       const version = publish({ sbom: false, tools: [tool] });
       const run = await install(version, { tools: tool });
-      expectInstalled(run, 'Release proven without SBOM');
+      expectInstalled(run, { tools: [tool], warnings: ['Release proven without SBOM'] });
       expect(warningsOf(run)[0]?.message).toContain(`it is ${tool} ${version} for ${NATIVE}`);
       expect(reportOf(run, tool)['release-proof']).toBe(BY_BINARY);
       expect(run.summary).toContain('reported by the signed binary');
@@ -350,7 +349,7 @@ describe('a release without a signed SBOM', () => {
     const version = publish({ sbom: false });
     world.release.putSbom(version, {}, unsigned);
     const run = await install(version);
-    expectInstalled(run, 'Release proven without SBOM');
+    expectInstalled(run, { warnings: ['Release proven without SBOM'] });
     expect(warningsOf(run)[0]?.message).toContain('is not signed');
     expect(reportOf(run)['release-proof']).toBe(BY_BINARY);
   });
@@ -359,7 +358,7 @@ describe('a release without a signed SBOM', () => {
     const version = publish({ sbom: false });
     world.host.missing = 403;
     try {
-      expectInstalled(await install(version), 'Release proven without SBOM');
+      expectInstalled(await install(version), { warnings: ['Release proven without SBOM'] });
     } finally {
       world.host.missing = 404;
     }
@@ -412,7 +411,10 @@ describe('a release without a signed SBOM', () => {
     }
 
     askable('kubelet, which can tell its version, is', async () => {
-      expectInstalled(await installTracing('kubelet'), 'Release proven without SBOM');
+      expectInstalled(await installTracing('kubelet'), {
+        tools: ['kubelet'],
+        warnings: ['Release proven without SBOM'],
+      });
       expect(existsSync(trace)).toBe(true);
     });
 
@@ -466,8 +468,10 @@ describe('bind-release: false', () => {
 
   test('takes an older release under a newer name, but no other signer', async () => {
     const version = publish();
-    serveAs(world, world.release.artifact(OLD, NATIVE, 'kubectl'), pathOf(version));
-    expectInstalled(await install(version, { 'bind-release': 'false' }));
+    const older = world.release.artifact(OLD, NATIVE, 'kubectl');
+    serveAs(world, older, pathOf(version));
+    const run = await install(version, { 'bind-release': 'false' });
+    expectInstalled(run, { version, bytes: { kubectl: older.bytes } });
     world.release.artifact(version, NATIVE, 'kubectl').sign(STRANGER);
     const bytes = world.release.artifact(version, NATIVE, 'kubectl').bytes;
     world.host.put(pathOf(version), bytes);

@@ -3,14 +3,13 @@ import { World, fault } from '../support/index.js';
 import {
   IMPATIENT,
   NATIVE,
-  expectFailure,
+  expectRefused,
   expectInstalled,
   fileNameOf,
-  reportOf,
-  requestsOf,
+  reportsOf,
+  requestedPaths,
   runIn,
-  titlesOf,
-} from './runs.js';
+} from './expectations.js';
 
 const IDENTITY = 'krel-staging@k8s-releng-prod.iam.gserviceaccount.com';
 const ISSUER = 'https://accounts.google.com';
@@ -33,7 +32,7 @@ beforeEach(() => {
 describe('a run that succeeds', () => {
   test('sets every output', async () => {
     const run = await runIn(world);
-    expectInstalled(run, 'v1.31.9');
+    expectInstalled(run, { version: 'v1.31.9' });
     const { sha256, entry } = world.release.artifact('v1.31.9', NATIVE, 'kubectl');
     const path = run.outputs['kubectl-path'] ?? '';
     const answer = Object.values(world.log.answer(entry.uuid) ?? {})[0];
@@ -54,7 +53,7 @@ describe('a run that succeeds', () => {
       report: run.outputs['report'],
     });
     expect(entry.uuid).toContain(run.outputs['log-entry-uuid']);
-    expect(reportOf(run)).toEqual([
+    expect(reportsOf(run)).toEqual([
       {
         ...logged,
         tool: 'kubectl',
@@ -82,7 +81,7 @@ describe('a run that succeeds', () => {
     const first = await runIn(world);
     const { toolCache } = first.dirs;
     const again = await runIn(world, { version: '1.31.9' }, { toolCache });
-    expectInstalled(again, 'v1.31.9');
+    expectInstalled(again, { version: 'v1.31.9' });
     const { outputs } = again;
     expect({ ...outputs, 'cache-hit': '', report: '' }).toEqual({
       ...first.outputs,
@@ -90,7 +89,7 @@ describe('a run that succeeds', () => {
       report: '',
     });
     expect(outputs['cache-hit']).toBe('true');
-    expect(reportOf(again)[0]).toMatchObject({
+    expect(reportsOf(again)[0]).toMatchObject({
       source: 'cache',
       'durations-ms': { download: null },
     });
@@ -135,7 +134,7 @@ describe('a run that succeeds', () => {
 
   test('without a file for the summary it succeeds all the same', async () => {
     const run = await runIn(world, {}, { env: { GITHUB_STEP_SUMMARY: undefined } });
-    expectInstalled(run, 'v1.31.9');
+    expectInstalled(run, { version: 'v1.31.9' });
     expect(run.stdout).toContain('Cannot write the job summary');
   });
 });
@@ -143,7 +142,9 @@ describe('a run that succeeds', () => {
 describe('a run that fails', () => {
   test('writes an annotation and a summary: code, cause, next step', async () => {
     const run = await runIn(world, { version: '1.31.7' });
-    const message = expectFailure(run, 'VERSION_NOT_FOUND', 'Kubernetes v1.31.7 does not exist at');
+    const message = expectRefused(run, 'VERSION_NOT_FOUND', {
+      says: ['Kubernetes v1.31.7 does not exist at'],
+    });
     expect(message).toContain('See https://kubernetes.io/releases/');
     const text = textOf(run.summary);
     expect(text).toContain('VERSION_NOT_FOUND');
@@ -153,7 +154,7 @@ describe('a run that fails', () => {
 
   test('without a file for the summary it fails with the same code', async () => {
     const env = { GITHUB_STEP_SUMMARY: undefined };
-    expectFailure(await runIn(world, { version: '1.31.7' }, { env }), 'VERSION_NOT_FOUND');
+    expectRefused(await runIn(world, { version: '1.31.7' }, { env }), 'VERSION_NOT_FOUND');
   });
 });
 
@@ -163,9 +164,9 @@ describe('RUNNER_DEBUG', () => {
 
   test('1: each request with status and duration', async () => {
     const run = await runIn(world, {}, { env: { RUNNER_DEBUG: '1' } });
-    expectInstalled(run, 'v1.31.9');
+    expectInstalled(run, { version: 'v1.31.9' });
     const lines = requestLines(run.stdout);
-    expect(lines).toHaveLength(requestsOf(world).length);
+    expect(lines).toHaveLength(requestedPaths(world).length);
     expect(lines.join('\n')).toContain(`GET ${world.host.url}/release/stable.txt: 200 after`);
     expect(lines.join('\n')).toContain(`${world.tufServer.url}/timestamp.json: 200 after`);
   });
@@ -173,7 +174,7 @@ describe('RUNNER_DEBUG', () => {
   test('1: what went wrong, and where', async () => {
     world.host.server.fail('/stable.txt', fault.status(503), Infinity);
     const run = await runIn(world, {}, { env: { ...IMPATIENT, RUNNER_DEBUG: '1' } });
-    expectFailure(run, 'DOWNLOAD_FAILED');
+    expectRefused(run, 'DOWNLOAD_FAILED');
     expect(requestLines(run.stdout).join('\n')).toContain('/release/stable.txt: 503 after');
     expect(run.stdout).toContain('::debug::SetupError: ');
   });
@@ -183,7 +184,7 @@ describe('progress', () => {
   test('a slow download is told about every few seconds', async () => {
     world.host.server.fail(KUBECTL, fault.slow(6000));
     const run = await runIn(world);
-    expectInstalled(run, 'v1.31.9');
+    expectInstalled(run, { version: 'v1.31.9' });
     expect(run.stdout).toMatch(/^kubectl: 0\.0 MB downloaded \(\d+ %\)$/m);
   });
 
@@ -204,9 +205,11 @@ describe('annotations', () => {
     kubectl.putMaterial({ signature, certificate: other.certificate });
     const run = await runIn(world, { version: '1.31.9', 'version-file': 'go.mod' });
     kubectl.putMaterial({ signature, certificate });
-    expectInstalled(run, 'v1.31.9');
-    expect(titlesOf(run, 'warning')).toEqual(['Broken publication']);
-    expect(titlesOf(run, 'notice')).toEqual(['version-file ignored']);
+    expectInstalled(run, {
+      version: 'v1.31.9',
+      warnings: ['Broken publication'],
+      notices: ['version-file ignored'],
+    });
     expect(textOf(run.summary)).toContain('Broken publication');
   });
 });
@@ -217,7 +220,7 @@ describe('hostile text from the network', () => {
   test('in a pointer', async () => {
     world.host.server.fail('/stable.txt', fault.body(`v1.31.9${HOSTILE}`));
     const run = await runIn(world);
-    expectFailure(run, 'VERSION_NOT_FOUND');
+    expectRefused(run, 'VERSION_NOT_FOUND');
     expectHarmless(run.stdout, run.commands);
   });
 
@@ -225,7 +228,7 @@ describe('hostile text from the network', () => {
     const location = 'http://evil.example/%0A::set-output%20name=version::v6.6.6##[error]<img>';
     world.host.server.fail(path, fault.redirect(location), Infinity);
     const run = await runIn(world, {}, { env: { ...IMPATIENT, RUNNER_DEBUG: '1' } });
-    expectFailure(run, 'DOWNLOAD_FAILED');
+    expectRefused(run, 'DOWNLOAD_FAILED');
     expectHarmless(run.stdout, run.commands);
     expect(run.summary).not.toContain('<img>');
   });
@@ -238,7 +241,7 @@ describe('hostile text from the network', () => {
     const published = { version, platforms: [NATIVE], pointers: false, signing: { certificate } };
     world.release.publish(published);
     const run = await runIn(world, { version }, { env: { RUNNER_DEBUG: '1' } });
-    const message = expectFailure(run, 'IDENTITY_MISMATCH', 'img src=x');
+    const message = expectRefused(run, 'IDENTITY_MISMATCH', { says: ['img src=x'] });
     expect(message).not.toContain('\u001b');
     expectHarmless(run.stdout, run.commands);
     expect(run.summary).not.toContain('<img');
@@ -274,7 +277,7 @@ describe('text of any length from the network', () => {
     kubectl.putBundle(kubectl.bundle());
     kubectl.removeMaterial();
     const run = await runIn(world, { version: '1.29.0' }, { env: { RUNNER_DEBUG: '1' } });
-    const message = expectFailure(run, 'IDENTITY_MISMATCH', '…');
+    const message = expectRefused(run, 'IDENTITY_MISMATCH', { says: ['…'] });
     expect(message.length).toBeLessThan(LONGEST_ANNOTATION);
     expect(message).toContain('certificate-oidc-issuer');
     expect(Buffer.byteLength(run.stdout)).toBeLessThan(10 * LONGEST_ANNOTATION);

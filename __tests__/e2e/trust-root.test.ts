@@ -13,8 +13,15 @@ import {
   type Role,
   type TrustedRootJson,
 } from '../support/index.js';
-import { IMPATIENT, expectFailure, expectInstalled, requestsOf, runIn } from './runs.js';
-import { startServers, stopServers } from './outcome.js';
+import { describeUnless } from '../support/skip.js';
+import {
+  IMPATIENT,
+  expectRefused,
+  expectInstalled,
+  requestedPaths,
+  runIn,
+} from './expectations.js';
+import { startServers, stopServers } from './expectations.js';
 
 const VERSION = 'v1.31.8';
 
@@ -53,30 +60,30 @@ describe('with the TUF metadata of earlier runs', () => {
     ['the targets', ['targets']],
     ['the root and the timestamp', ['root', 'timestamp']],
   ])('a run without network succeeds after a refresh of %s alone', async (_, roles) => {
-    expectInstalled(await runAfter(0), VERSION);
-    expectInstalled(await runAfter(6), VERSION);
-    expect(requestsOf(world)).toEqual([]);
+    expectInstalled(await runAfter(0), { version: VERSION });
+    expectInstalled(await runAfter(6), { version: VERSION });
+    expect(requestedPaths(world)).toEqual([]);
 
     refresh(8, roles);
-    expectInstalled(await runAfter(8), VERSION);
-    expect(requestsOf(world)).toContain('/timestamp.json');
-    expectInstalled(await runAfter(8), VERSION);
-    expect(requestsOf(world)).toEqual([]);
+    expectInstalled(await runAfter(8), { version: VERSION });
+    expect(requestedPaths(world)).toContain('/timestamp.json');
+    expectInstalled(await runAfter(8), { version: VERSION });
+    expect(requestedPaths(world)).toEqual([]);
 
     await stopServers(world);
     const offline = await runAfter(9);
     await startServers(world);
-    expectInstalled(offline, VERSION);
+    expectInstalled(offline, { version: VERSION });
     expect(offline.stdout).toContain('cached metadata, still fresh');
   });
 
   test('a run without network is refused when they have expired', async () => {
-    expectInstalled(await runAfter(0), VERSION);
+    expectInstalled(await runAfter(0), { version: VERSION });
     refresh(8, ['timestamp']);
     await stopServers(world);
     const offline = await runAfter(8);
     await startServers(world);
-    expectFailure(offline, 'TRUST_ROOT_UNAVAILABLE');
+    expectRefused(offline, 'TRUST_ROOT_UNAVAILABLE');
   });
 });
 
@@ -97,9 +104,9 @@ describe('the input trusted-root', () => {
       Object.assign(key, { validFor: {} });
       const field = `${list}[${root[list].length - 1}].publicKey.validFor.start`;
       const run = await runIn(world, inputs(root));
-      expectFailure(run, 'TRUST_ROOT_UNAVAILABLE', `${field} is missing`);
+      expectRefused(run, 'TRUST_ROOT_UNAVAILABLE', { says: [`${field} is missing`] });
       Object.assign(key, { validFor: { start: world.validFrom.toISOString() } });
-      expectInstalled(await runIn(world, inputs(root)), VERSION);
+      expectInstalled(await runIn(world, inputs(root)), { version: VERSION });
     },
   );
 
@@ -107,17 +114,19 @@ describe('the input trusted-root', () => {
     const path = '../fixtures/trusted-root-without-start/trusted_root.json';
     const json = readFileSync(fileURLToPath(new URL(path, import.meta.url)), 'utf8');
     const run = await runIn(world, inputs(json));
-    expectFailure(run, 'TRUST_ROOT_UNAVAILABLE', 'tlogs[1].publicKey.validFor.start is missing');
+    expectRefused(run, 'TRUST_ROOT_UNAVAILABLE', {
+      says: ['tlogs[1].publicKey.validFor.start is missing'],
+    });
     // The twin: with a start it is read, and refuses this world, which it does not know.
     const whole = json.replace('"validFor": {}', '"validFor": { "start": "2025-09-01T00:00:00Z" }');
-    expectFailure(await runIn(world, inputs(whole)), 'CERTIFICATE_UNTRUSTED');
+    expectRefused(await runIn(world, inputs(whole)), 'CERTIFICATE_UNTRUSTED');
   });
 });
 
 const found = findCosign();
-const hasCosign = 'executable' in found;
+const noCosign = 'executable' in found ? undefined : found.absent;
 
-(hasCosign ? describe : describe.skip)('a trusted root without a start of validity', () => {
+describeUnless(noCosign)('a trusted root without a start of validity', () => {
   let home: string;
 
   beforeEach(() => {
@@ -144,7 +153,7 @@ const hasCosign = 'executable' in found;
     ['timestampAuthorities', 'accepted'],
   ])('in %s is %s by cosign and by the action', async (list, verdict) => {
     const whole = await runIn(world, inputs(world.trustedRoot()));
-    expectInstalled(whole, VERSION);
+    expectInstalled(whole, { version: VERSION });
     const { 'kubectl-path': file = '', 'bundle-path': bundle = '' } = whole.outputs;
     const cosign = new Cosign('executable' in found ? found.executable : '', world, home);
     for (const validFor of [{}, undefined]) {
@@ -154,8 +163,8 @@ const hasCosign = 'executable' in found;
       if (verdict === 'accepted') expect(judged).toMatchObject({ accepted: true });
       else expect(judged.output).toContain('missing public key validity period');
       const run = await runIn(world, inputs(root));
-      if (verdict === 'accepted') expectInstalled(run, VERSION);
-      else expectFailure(run, 'TRUST_ROOT_UNAVAILABLE', 'validFor.start is missing');
+      if (verdict === 'accepted') expectInstalled(run, { version: VERSION });
+      else expectRefused(run, 'TRUST_ROOT_UNAVAILABLE', { says: ['validFor.start is missing'] });
     }
   });
 });

@@ -1,6 +1,4 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { ErrorCode } from '../../src/errors.js';
 import {
@@ -12,7 +10,6 @@ import {
   NATIVE_PLATFORM,
   RELEASE_IDENTITY,
   RELEASE_ISSUER,
-  runAction,
   TransparencyLog,
   World,
   type ActionResult,
@@ -25,12 +22,12 @@ import {
 } from '../support/index.js';
 import { utf8String } from '../support/der.js';
 import { OID, extension, generalName } from '../support/x509.js';
+import { expectInstalled, expectRefused, runIn } from './expectations.js';
 
 const VERSION = 'v1.31.9';
 const PRERELEASE = 'v1.32.0-rc.1';
 
 let world: World;
-const results: ActionResult[] = [];
 
 beforeAll(async () => {
   world = await World.start({ missing: 403 });
@@ -54,49 +51,15 @@ beforeEach(() => {
   world.log.index.clear();
 });
 
-afterAll(async () => {
-  await world.stop();
-  for (const result of results) result.cleanup();
-});
+afterAll(() => world.stop());
 
-async function run(
+const run = (
   inputs: Readonly<Record<string, string>> = {},
   options: Omit<RunOptions, 'inputs'> = {},
-): Promise<ActionResult> {
-  const result = await runAction({
-    ...options,
-    inputs: { ...world.inputs(), version: VERSION, ...inputs },
-  });
-  results.push(result);
-  return result;
-}
+): Promise<ActionResult> => runIn(world, { version: VERSION, ...inputs }, options);
 
 const kubectl = (): PublishedFile => world.release.artifact(VERSION, NATIVE_PLATFORM, 'kubectl');
 const sbom = (): PublishedFile => world.release.sbom(VERSION);
-
-function expectInstalled(result: ActionResult, version = VERSION): void {
-  expect(result.annotations).toEqual([]);
-  expect(result.exitCode).toBe(0);
-  const { outputs, paths } = result;
-  expect(outputs['version']).toBe(version);
-  const installed = outputs['kubectl-path'] ?? '';
-  expect(paths).toEqual([dirname(installed)]);
-  const published = world.release.artifact(version, NATIVE_PLATFORM, 'kubectl');
-  expect(readFileSync(installed).equals(published.bytes)).toBe(true);
-  expect(result.tempFiles()).toEqual([]);
-}
-
-/** Refused with one annotation, and nothing is left of the run. */
-function expectRefused(result: ActionResult, code: ErrorCode): void {
-  const annotations = result.annotations.map(({ level, title }) => `${level} ${title ?? ''}`);
-  expect(annotations).toEqual([`error setup-verified-kubectl: ${code}`]);
-  expect(result.exitCode).toBe(1);
-  expect(result.paths).toEqual([]);
-  expect(result.outputs).toEqual({});
-  expect(result.variables).toEqual({});
-  expect(result.tempFiles()).toEqual([]);
-  expect(readdirSync(result.dirs.toolCache)).toEqual([]);
-}
 
 /** One thing that is changed in the genuine world, or in the inputs, and what comes of it. */
 interface Refusal {
@@ -108,7 +71,7 @@ interface Refusal {
 
 function testRefusals(refusals: readonly Refusal[]): void {
   test('nothing: installed', async () => {
-    expectInstalled(await run());
+    expectInstalled(await run(), { version: VERSION });
   });
 
   test.each(refusals)('$what: $code', async ({ code, change, inputs }) => {
@@ -120,7 +83,7 @@ function testRefusals(refusals: readonly Refusal[]): void {
 describe('a genuine release', () => {
   test('is installed, and what was proven is told', async () => {
     const result = await run();
-    expectInstalled(result);
+    expectInstalled(result, { version: VERSION });
     const { entry, sha256 } = kubectl();
     const uuid = entry.uuid.slice(-64);
     expect(result.outputs).toMatchObject({
@@ -156,20 +119,20 @@ describe('a genuine release', () => {
       integratedTime: certificate.notBefore,
     });
     const result = await run();
-    expectInstalled(result);
+    expectInstalled(result, { version: VERSION });
     expect(world.logServer.requestsFor('/api/v1/index/retrieve')).not.toEqual([]);
   });
 
   test('is accepted with an entry of another log of the trust root', async () => {
     world.log.tamper = forgery.fromAnotherLog(world.decoys.log);
-    expectInstalled(await run());
+    expectInstalled(await run(), { version: VERSION });
   });
 
   test('is served from the tool cache the second time, without any request', async () => {
     const first = await run();
     world.reset();
     const second = await run({}, { toolCache: first.dirs.toolCache });
-    expectInstalled(second);
+    expectInstalled(second, { version: VERSION });
     expect(second.outputs).toMatchObject({ 'cache-hit': 'true', sha256: kubectl().sha256 });
     expect(second.stdout).toContain('Verified OK');
     expect(Object.values(world.servers).flatMap(({ requests }) => requests)).toEqual([]);
@@ -186,7 +149,7 @@ describe('a genuine release', () => {
     ['1.32.0-rc.1', PRERELEASE],
     ['v1.32.0-rc.1', PRERELEASE],
   ])('version %j is %s', async (version, expected) => {
-    expectInstalled(await run({ version }), expected);
+    expectInstalled(await run({ version }), { version: expected });
   });
 });
 
@@ -372,7 +335,7 @@ describe('of the issuer is changed', () => {
 
   test.each(['v1', 'v2'] as const)('only where it stands (%s): installed', async (extension) => {
     kubectl().sign({ certificate: { issuerExtensions: extension } });
-    expectInstalled(await run());
+    expectInstalled(await run(), { version: VERSION });
   });
 });
 
@@ -404,7 +367,7 @@ describe('of the certificate is changed', () => {
     ['basic constraints of a leaf', extension.basicConstraints(false)],
   ])('only by %s: installed', async (_, one) => {
     signedWith({ moreExtensions: [one] })();
-    expectInstalled(await run());
+    expectInstalled(await run(), { version: VERSION });
   });
 
   const certificateOnly = (key: 'rsa' | 'ed25519') => (): void => {
@@ -656,6 +619,6 @@ describe('of the release is changed', () => {
 
   test('stable.txt ends in a line feed: installed', async () => {
     world.release.point('stable', `${VERSION}\n`);
-    expectInstalled(await run({ version: 'stable' }));
+    expectInstalled(await run({ version: 'stable' }), { version: VERSION });
   });
 });

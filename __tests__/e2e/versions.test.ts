@@ -6,13 +6,11 @@ import { World, type ActionResult } from '../support/index.js';
 import {
   IMPATIENT,
   NATIVE,
-  expectFailure,
+  expectRefused,
   expectInstalled,
-  expectNothingCached,
-  requestsOf,
+  requestedPaths,
   runIn,
-  titlesOf,
-} from './runs.js';
+} from './expectations.js';
 
 let world: World;
 
@@ -63,7 +61,7 @@ describe('version', () => {
     ['>=1.30 <1.31.8', 'v1.31.6'],
     ['1.30.0 - 1.30.9', 'v1.30.1'],
   ])('%j installs %s', async (version, expected) => {
-    expectInstalled(await runIn(world, { version }), expected);
+    expectInstalled(await runIn(world, { version }), { version: expected });
   });
 
   test.each([
@@ -74,8 +72,7 @@ describe('version', () => {
     ['1.31.7 - 1.31.7', 'no stable release satisfies the range'],
   ])('%j does not exist', async (version, words) => {
     const run = await runIn(world, { version });
-    expectFailure(run, 'VERSION_NOT_FOUND', words);
-    expectNothingCached(run);
+    expectRefused(run, 'VERSION_NOT_FOUND', { says: [words] });
   });
 
   test.each([
@@ -87,8 +84,8 @@ describe('version', () => {
     world.release.point('stable', text);
     const run = await runIn(world, { version: 'stable' });
     world.release.point('stable', before.toString());
-    expectFailure(run, 'VERSION_NOT_FOUND', 'does not name a stable version');
-    expect(requestsOf(world).filter((path) => path.startsWith('/release/v'))).toEqual([]);
+    expectRefused(run, 'VERSION_NOT_FOUND', { says: ['does not name a stable version'] });
+    expect(requestedPaths(world).filter((path) => path.startsWith('/release/v'))).toEqual([]);
     expect(run.commands.map(({ name }) => name)).not.toContain('set-output');
   });
 });
@@ -108,22 +105,21 @@ describe('version-file', () => {
   ])('%s: %j', async (file, text, expected) => {
     const workspace = { [`deploy/${file}`]: text };
     const run = await runIn(world, { 'version-file': `deploy/${file}` }, { workspace });
-    expectInstalled(run, expected);
+    expectInstalled(run, { version: expected });
     expect(run.stdout).toContain(`(deploy/${file}, line `);
   });
 
   test('with version beside it: version wins, and a notice says so', async () => {
     const inputs = { version: '1.31.9', 'version-file': '.tool-versions' };
     const run = await runIn(world, inputs, { workspace: { '.tool-versions': 'kubectl 1.30.1\n' } });
-    expectInstalled(run, 'v1.31.9');
-    expect(titlesOf(run, 'notice')).toEqual(['version-file ignored']);
+    expectInstalled(run, { version: 'v1.31.9', notices: ['version-file ignored'] });
     expect(run.annotations[0]?.message).toContain('.tool-versions');
   });
 
   test('alone: no notice', async () => {
     const inputs = { 'version-file': '.tool-versions' };
     const run = await runIn(world, inputs, { workspace: { '.tool-versions': 'kubectl 1.30.1\n' } });
-    expectInstalled(run, 'v1.30.1');
+    expectInstalled(run, { version: 'v1.30.1' });
     expect(run.annotations).toEqual([]);
   });
 
@@ -141,15 +137,17 @@ describe('version-file', () => {
     ],
   ])('that %s', async (_, workspace, words) => {
     const run = await runIn(world, { 'version-file': 'pins/go.mod' }, { workspace });
-    expectFailure(run, 'INVALID_INPUT', 'Input "version-file"', ...words);
-    expect(requestsOf(world)).toEqual([]);
+    expectRefused(run, 'INVALID_INPUT', { says: ['Input "version-file"', ...words] });
+    expect(requestedPaths(world)).toEqual([]);
   });
 
   test('that names something else than a version', async () => {
     const workspace = { '.kubectl-version': '\nnewest\n' };
     const run = await runIn(world, { 'version-file': '.kubectl-version' }, { workspace });
-    expectFailure(run, 'INVALID_INPUT', 'line 2 of ".kubectl-version" is not a version');
-    expect(requestsOf(world)).toEqual([]);
+    expectRefused(run, 'INVALID_INPUT', {
+      says: ['line 2 of ".kubectl-version" is not a version'],
+    });
+    expect(requestedPaths(world)).toEqual([]);
   });
 
   describe('that is a link', () => {
@@ -181,20 +179,24 @@ describe('version-file', () => {
       `${stdout}\n${stderr}\n${summary}`;
 
     test('to a file in the workspace', async () => {
-      expectInstalled(await runWithLink('workspace', '1.31.8\n'), 'v1.31.8');
+      expectInstalled(await runWithLink('workspace', '1.31.8\n'), { version: 'v1.31.8' });
     });
 
     test.each(['hunter2\n', '1.31.8\n'])('to a file outside of it: %j', async (text) => {
       const run = await runWithLink('secrets', text);
-      expectFailure(run, 'INVALID_INPUT', '".kubectl-version" is outside of the workspace');
+      expectRefused(run, 'INVALID_INPUT', {
+        says: ['".kubectl-version" is outside of the workspace'],
+      });
       expect(said(run)).not.toContain(text.trim());
       expect(said(run)).not.toContain('secrets');
-      expect(requestsOf(world)).toEqual([]);
+      expect(requestedPaths(world)).toEqual([]);
     });
 
     test('to a file in the workspace that is no version: its line is named, and no more', async () => {
       const run = await runWithLink('workspace', '# note\nhunter2\n');
-      expectFailure(run, 'INVALID_INPUT', 'line 2 of ".kubectl-version" is not a version');
+      expectRefused(run, 'INVALID_INPUT', {
+        says: ['line 2 of ".kubectl-version" is not a version'],
+      });
       expect(said(run)).not.toContain('hunter2');
     });
   });
@@ -205,7 +207,7 @@ describe('version-file', () => {
   ])('%s: what is wrong with it is said, and not what is in it', async (file, text, words) => {
     const env = { RUNNER_DEBUG: '1' };
     const run = await runIn(world, { 'version-file': file }, { workspace: { [file]: text }, env });
-    expectFailure(run, 'INVALID_INPUT', words);
+    expectRefused(run, 'INVALID_INPUT', { says: [words] });
     expect(`${run.stdout}${run.stderr}${run.summary}`).not.toContain('hunter2');
   });
 });
@@ -225,7 +227,7 @@ describe('a release that was announced and is not at the host yet', () => {
     };
     const run = await runIn(world, {}, { env: IMPATIENT });
     stable('v1.32.5');
-    expectInstalled(run, 'v1.32.7');
+    expectInstalled(run, { version: 'v1.32.7' });
     expect(run.stdout).toMatch(
       /v1\.32\.7 is announced but not yet available at .*; waiting up to 6 s/,
     );
@@ -235,19 +237,14 @@ describe('a release that was announced and is not at the host yet', () => {
     stable('v1.32.8');
     const run = await runIn(world, {}, { env: IMPATIENT });
     stable('v1.32.5');
-    expectFailure(
-      run,
-      'VERSION_NOT_FOUND',
-      'Kubernetes v1.32.8 is announced',
-      'its files did not appear',
-      'released minutes ago',
-    );
-    expectNothingCached(run);
+    expectRefused(run, 'VERSION_NOT_FOUND', {
+      says: ['Kubernetes v1.32.8 is announced', 'its files did not appear', 'released minutes ago'],
+    });
   });
 
   test('is not waited for when it was asked for by its name', async () => {
     const run = await runIn(world, { version: '1.32.8' }, { env: IMPATIENT });
-    expectFailure(run, 'VERSION_NOT_FOUND', 'Kubernetes v1.32.8 does not exist at');
+    expectRefused(run, 'VERSION_NOT_FOUND', { says: ['Kubernetes v1.32.8 does not exist at'] });
     expect(run.stdout).not.toContain('waiting');
   });
 });

@@ -19,11 +19,8 @@ export interface ExecutableOptions {
   readonly before?: readonly SystemCall[];
 }
 
-/** Why this machine cannot run what {@link executable} makes for it; undefined where it can. */
-export const NO_EXECUTABLES =
-  elfMachine(NATIVE_PLATFORM) === undefined
-    ? "the test world's executables are ELF files for linux/amd64 and linux/arm64"
-    : undefined;
+/** Whether this machine can run what {@link executable} makes for it. */
+export const CAN_EXECUTE = elfMachine(NATIVE_PLATFORM) !== undefined;
 
 /**
  * A small binary that answers like the release's own when asked for its version or for help: a real ELF executable for

@@ -50,7 +50,7 @@ export const fault = {
     async ({ response, answer }) => {
       await begin(response, await answer(), bytes);
       // Time for the bytes to arrive: a reset makes the receiver forget what it has not read.
-      await sleep(50);
+      await sleep(200);
       response.socket?.resetAndDestroy();
     },
 

@@ -7,9 +7,10 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { EOL, tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
@@ -59,6 +60,7 @@ export interface ActionResult {
   readonly signal: NodeJS.Signals | null;
   /** Whether it was killed because it took too long. */
   readonly timedOut: boolean;
+  /** Lines end in `\n`, on Windows too. */
   readonly stdout: string;
   readonly stderr: string;
   readonly outputs: Readonly<Record<string, string>>;
@@ -75,8 +77,12 @@ export interface ActionResult {
   readonly endedSupport: readonly Annotation[];
   readonly dirs: ActionFolders;
   readonly durationMs: number;
+  /** Files and folders that were in the tool cache when the run began, as of {@link toolCacheEntries}. */
+  readonly toolCacheBefore: readonly string[];
   /** Files in the tool cache now, relative, with slashes, sorted. */
   toolCacheFiles(): string[];
+  /** Files and folders in the tool cache now, relative, with slashes. */
+  toolCacheEntries(): string[];
   /** Files in RUNNER_TEMP and the system's temporary folder now. */
   tempFiles(): string[];
   /** Deletes the folders that were made for this run. */
@@ -99,6 +105,7 @@ export function startAction(options: RunOptions = {}): RunningAction {
   const action = readAction(actionRoot);
   const dirs = makeFolders(options);
   const files = makeCommandFiles(dirs.root);
+  const toolCacheBefore = entriesBelow(dirs.toolCache);
   const startedAt = performance.now();
   const { uid } = options;
   if (uid !== undefined) giveAway(dirs.root, uid);
@@ -129,7 +136,8 @@ export function startAction(options: RunOptions = {}): RunningAction {
     child.on('close', (exitCode, signal) => {
       clearTimeout(timer);
       const durationMs = performance.now() - startedAt;
-      resolve({ ...resultOf(output, dirs, files), exitCode, signal, timedOut, durationMs });
+      const result = resultOf(output, dirs, files);
+      resolve({ ...result, toolCacheBefore, exitCode, signal, timedOut, durationMs });
     });
   });
   return { child, dirs, finished };
@@ -264,7 +272,7 @@ const RUNNER_ARCH: Readonly<Record<string, string>> = {
   ia32: 'X86',
 };
 
-type Ending = 'exitCode' | 'signal' | 'timedOut' | 'durationMs';
+type Ending = 'exitCode' | 'signal' | 'timedOut' | 'durationMs' | 'toolCacheBefore';
 
 function resultOf(
   output: { stdout: string; stderr: string },
@@ -272,10 +280,13 @@ function resultOf(
   files: CommandFiles,
 ): Omit<ActionResult, Ending> {
   const read = (name: keyof CommandFiles): string => readFileSync(files[name], 'utf8');
-  const commands = workflowCommands(output.stdout);
+  const stdout = output.stdout.replaceAll(EOL, '\n');
+  const stderr = output.stderr.replaceAll(EOL, '\n');
+  const commands = workflowCommands(stdout);
   const annotations = annotationsOf(commands);
   return {
-    ...output,
+    stdout,
+    stderr,
     outputs: commandFileValues(read('GITHUB_OUTPUT')),
     variables: commandFileValues(read('GITHUB_ENV')),
     paths: read('GITHUB_PATH').split(/\r?\n/).filter(Boolean),
@@ -285,6 +296,7 @@ function resultOf(
     endedSupport: annotations.filter(isEndOfSupport),
     dirs,
     toolCacheFiles: () => filesBelow(dirs.toolCache),
+    toolCacheEntries: () => entriesBelow(dirs.toolCache),
     tempFiles: () => [...filesBelow(dirs.temp), ...filesBelow(dirs.systemTemp)],
     cleanup: () => {
       rmSync(dirs.root, { recursive: true, force: true, maxRetries: 3 });
@@ -302,3 +314,11 @@ export const filesBelow = (folder: string): string[] =>
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
     .map((path) => path.replaceAll(sep, '/'))
     .sort();
+
+/** Files and folders below a folder, relative to it, with slashes; none where there is no folder. */
+const entriesBelow = (folder: string): string[] =>
+  statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true
+    ? readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((path) =>
+        path.replaceAll(sep, '/'),
+      )
+    : [];

@@ -204,6 +204,36 @@ test('download-base-url: a folder', async () => {
   expect((await load({ 'download-base-url': given })).downloadBaseUrl.href).toBe(`${given}/`);
 });
 
+describe('download-base-url: a file URL', () => {
+  test.each([
+    ['linux', 'file:///srv/mirror', 'file:///srv/mirror/'],
+    ['darwin', 'file:///srv/mirror//', 'file:///srv/mirror/'],
+    ['win32', 'file:///C:/mirror', 'file:///C:/mirror/'],
+    ['win32', 'file:///C:/', 'file:///C:/'],
+    ['win32', 'file:///d:/a%20b', 'file:///d:/a%20b/'],
+    ['win32', 'file://localhost/C:/mirror', 'file:///C:/mirror/'],
+  ])('on %s, %s is accepted', async (platform, given, href) => {
+    const { downloadBaseUrl } = await load({ 'download-base-url': given }, { platform });
+    expect(downloadBaseUrl.href).toBe(href);
+  });
+
+  test.each([
+    ['linux', 'file://server/share', 'file:///srv/mirror'],
+    ['win32', 'file://server/share', 'file:///C:/mirror'],
+    ['win32', 'file:\\\\server\\share', 'file:///C:/mirror'],
+    ['win32', 'file:////server/share', 'file:///C:/mirror'],
+    ['win32', 'file://./pipe/mirror', 'file:///C:/mirror'],
+    ['win32', 'file:////?/C:/mirror', 'file:///C:/mirror'],
+    ['win32', 'file:///srv/mirror', 'file:///C:/mirror'],
+    ['win32', 'file:///C:/a%5Cb', 'file:///C:/mirror'],
+    ['linux', 'file:///srv%2Fmirror', 'file:///srv/mirror'],
+  ])('on %s, %s is refused', async (platform, given, example) => {
+    const error = await rejectionOf(load({ 'download-base-url': given }, { platform }));
+    expect(error.code).toBe('INVALID_INPUT');
+    expect(error.message).toContain(`a file URL such as ${example}`);
+  });
+});
+
 test('tuf-mirror-url and tuf-root', async () => {
   const { trustRoot } = await load({
     'tuf-mirror-url': 'https://tuf.example/repo',
@@ -304,7 +334,7 @@ const REFUSED: [input: string, given: string, shown: string, others?: Record<str
   ['tuf-mirror-url', 'https://tuf.example', 'https://tuf.example'],
   ['download-token', 'with blank', '(not shown)'],
   ['download-token', 'line\nfeed', '(not shown)'],
-  ['download-token', 'secret', '(not shown)', { 'download-base-url': 'file:///mirror' }],
+  ['download-token', 'secret', '(not shown)', { 'download-base-url': 'file:///srv/mirror' }],
   ['checksum', 'abcd', '"abcd"'],
   ['checksum', 'z'.repeat(64), 'z'.repeat(64)],
   ['checksum', `${HEX}0`, `${HEX}0`],

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { FEATURES, MISSING, canRun, type Feature } from '../support/skip.js';
 import { ROOT, filesLike, textOf } from './repository.js';
 
 test.each(filesLike('__tests__/**/*.test.ts').filter((file) => !file.endsWith('/skips.test.ts')))(
@@ -13,6 +14,33 @@ test.each(filesLike('__tests__/**/*.test.ts').filter((file) => !file.endsWith('/
     expect(textOf(file)).not.toMatch(bare);
   },
 );
+
+test('CONTRIBUTING.md lists what tests need, with the reasons', () => {
+  const [, section = ''] =
+    /### What does not run everywhere\n([^]*?)\n### /.exec(textOf('CONTRIBUTING.md')) ?? [];
+  const rows = [...section.matchAll(/^\| (.+?) +\| (.+?) +\|$/gm)].map(([, what, why]) => [
+    what,
+    why,
+  ]);
+  expect(rows.slice(2)).toEqual(Object.values(FEATURES).map(({ what, why }) => [what, why]));
+});
+
+describe('on this machine', () => {
+  test('nothing is missing for a test that needs nothing', () => {
+    expect(canRun()).toBe(true);
+    expect(canRun(undefined, undefined)).toBe(true);
+  });
+
+  test.each(Object.keys(FEATURES) as Feature[])(
+    '%s: the reason says what is missing',
+    (feature) => {
+      const { what, why } = FEATURES[feature];
+      expect([undefined, `needs ${what}: ${why}`]).toContain(MISSING[feature]);
+      const isElsewhere = feature === 'root' || feature === 'executables';
+      if (process.platform === 'linux' && !isElsewhere) expect(MISSING[feature]).toBeUndefined();
+    },
+  );
+});
 
 describe('the end of a test run', () => {
   let folder: string;
@@ -62,6 +90,11 @@ describe('the end of a test run', () => {
       describeUnless('only root can')('d', () => { test('e', () => {}); });
     `);
     expect(output).toContain(`  ${sample()} (3): no cosign; only root can\n`);
+  });
+
+  test('names the first of several reasons', () => {
+    const output = outputOf(`testUnless(undefined, 'no cosign', 'only root can')('a', () => {});`);
+    expect(output).toContain(`  ${sample()} (1): no cosign\n`);
   });
 
   test('names the reason for tests that are not defined', () => {

@@ -7,9 +7,11 @@ const LONGEST_SHOWN = 100;
 
 /** Inputs as the runner passes them: `INPUT_<NAME>` in the environment, white space trimmed. */
 export class RawInputs {
+  readonly isWindows: boolean;
   readonly #variables: Environment['variables'];
 
-  constructor(variables: Environment['variables']) {
+  constructor({ variables, platform }: Environment) {
+    this.isWindows = platform === 'win32';
     this.#variables = variables;
   }
 

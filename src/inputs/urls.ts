@@ -1,5 +1,4 @@
-import path from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { isTransportAllowed } from '../transfer/transport.js';
 import { invalidInput, type RawInputs } from './raw-inputs.js';
 
@@ -16,7 +15,7 @@ export function readUrl(
 ): URL {
   const given = inputs.get(name);
   const accepted = mayBeFile
-    ? 'an https URL, http on loopback, or a file URL, without credentials, query or fragment'
+    ? `an https URL, http on loopback, or a file URL such as ${inputs.isWindows ? 'file:///C:/mirror' : 'file:///srv/mirror'}, without credentials, query or fragment`
     : 'an https URL, or http on loopback, without credentials, query or fragment';
   const url = URL.parse(given === '' ? otherwise : given);
   const isAllowed =
@@ -31,23 +30,23 @@ export function readUrl(
   if (url.search !== '' || url.hash !== '') {
     throw invalidInput(name, given, accepted);
   }
-  if (url.protocol === 'file:') {
-    const folder = folderUrl(url);
-    if (folder === undefined) {
-      throw invalidInput(name, given, accepted);
-    }
-    return folder;
+  if (url.protocol === 'file:' && !isLocalPath(url, inputs.isWindows)) {
+    throw invalidInput(name, given, accepted);
   }
   url.pathname = url.pathname.replace(/\/*$/, '/');
   return url;
 }
 
-/** Undefined for a URL that is not a path on this machine, such as one with a host name. */
-function folderUrl(url: URL): URL | undefined {
+/** Whether a file URL is a path on this machine: it names no host, and on Windows it has a drive. */
+function isLocalPath(url: URL, windows: boolean): boolean {
+  // Windows would open a share on that host, and send it the credentials of the runner's account.
+  if (url.host !== '') {
+    return false;
+  }
   try {
-    return pathToFileURL(`${fileURLToPath(url)}${path.sep}`);
+    return fileURLToPath(url, { windows }) !== '';
   } catch {
-    return undefined; // The caller throws.
+    return false; // The caller throws.
   }
 }
 

@@ -33,7 +33,7 @@ test('a folder is renamed', async () => {
   expect(existsSync(join(to, 'kubectl'))).toBe(true);
 });
 
-describeUnless(MISSING.posix)(
+describeUnless(MISSING.permissionBits)(
   'a folder that cannot be renamed yet (EACCES, as Windows says)',
   () => {
     // Root may rename everything: as somebody else, then.

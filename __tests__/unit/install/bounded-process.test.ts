@@ -5,9 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { runBounded, type ProcessOptions } from '../../../src/install/bounded-process.js';
 import { elfExecutable, type ElfMachine, type SystemCall } from '../../support/elf.js';
-import { NO_EXECUTABLES } from '../../support/executables.js';
 import { NATIVE_PLATFORM } from '../../support/native-platform.js';
-import { describeUnless } from '../../support/skip.js';
+import { MISSING, describeUnless } from '../../support/skip.js';
 
 let folder: string;
 let cwd: string;
@@ -81,7 +80,7 @@ function isThere(pid: number): boolean {
   }
 }
 
-describeUnless(NO_EXECUTABLES)('a program that starts another one', () => {
+describeUnless(MISSING.executables)('a program that starts another one', () => {
   function program(...calls: readonly SystemCall[]): string {
     const file = join(mkdtempSync(join(folder, 'program-')), 'program');
     const machine = NATIVE_PLATFORM.slice('linux/'.length) as ElfMachine;

@@ -36,7 +36,7 @@ import { MISSING, testUnless } from '../../support/skip.js';
 const PLATFORM = { os: 'linux', arch: 'amd64' } as const;
 const kubectl = (version = 'v1.31.9', platform: Platform = PLATFORM) =>
   new Release(version, new URL('https://dl.k8s.io/')).binary('kubectl', platform);
-const posix = testUnless(MISSING.posix);
+const posix = testUnless(MISSING.permissionBits, MISSING.symbolicLinks);
 
 let root: string;
 const HEX = 'ab'.repeat(32);

@@ -19,9 +19,9 @@ import {
   type Platform,
   type Tool,
 } from '../../../src/kubernetes/platform.js';
-import { NO_EXECUTABLES, executable, type ExecutableOptions } from '../../support/executables.js';
+import { executable, type ExecutableOptions } from '../../support/executables.js';
 import { NATIVE_PLATFORM } from '../../support/native-platform.js';
-import { describeUnless, testUnless } from '../../support/skip.js';
+import { MISSING, describeUnless, testUnless } from '../../support/skip.js';
 
 const ARCH = parseArchitecture(process.arch) ?? 'amd64';
 const NATIVE: Platform = { os: 'linux', arch: ARCH };
@@ -64,7 +64,7 @@ const ask = (
   platform = NATIVE,
 ): Promise<string | undefined> => checkSelfReport(file, tool, 'v1.31.9', platform, { scratch });
 
-describeUnless(NO_EXECUTABLES)('a binary', () => {
+describeUnless(MISSING.executables)('a binary', () => {
   test.each(TELLING)('%s is the one that was asked for', async (tool) => {
     expect(await ask(binary(tool), tool)).toBeUndefined();
   });
@@ -145,7 +145,7 @@ describe('is not executed', () => {
     );
 
   // The twin of every test below.
-  testUnless(NO_EXECUTABLES)('what is executed leaves a trace', async () => {
+  testUnless(MISSING.executables)('what is executed leaves a trace', async () => {
     const trace = join(scratch, 'trace');
     expect(await ask(tracing('kubectl', NATIVE_PLATFORM, trace))).toBeUndefined();
     expect(existsSync(trace)).toBe(true);

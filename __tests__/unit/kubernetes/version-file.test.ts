@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parseVersionFile, readVersionFile } from '../../../src/kubernetes/version-file.js';
+import { MISSING, testUnless } from '../../support/skip.js';
 import { errorOf } from '../expect-error.js';
 
 /** [what, name of the file, its text, the version, its line] */
@@ -199,10 +200,7 @@ describe('a file on disk', () => {
     expect(refused(name)).toContain('cannot be read');
   });
 
-  // Windows has no pipes in folders.
-  const onPosix = process.platform === 'win32' ? test.skip : test;
-
-  onPosix('a pipe is refused, and not waited for', () => {
+  testUnless(MISSING.namedPipes)('a pipe is refused, and not waited for', () => {
     execFileSync('mkfifo', [join(workspace, 'pipe')]);
     expect(refused('pipe')).toContain('cannot be read: it is not a file');
   });

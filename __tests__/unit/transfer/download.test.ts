@@ -16,6 +16,7 @@ import { downloadFailed } from '../../../src/transfer/download-failed.js';
 import type { DigestedFile } from '../../../src/files/digested-file.js';
 import { TransferError } from '../../../src/transfer/errors.js';
 import { ReleaseHost, fault, type FaultAction } from '../../support/index.js';
+import { MISSING, testUnless } from '../../support/skip.js';
 import { testClient } from './server.js';
 
 const SIZE = 3_000_000;
@@ -213,7 +214,7 @@ describe('a failure of the disk is local, and not tried again', () => {
     await expectLocal();
   });
 
-  test('a link is there: it is not followed', async () => {
+  testUnless(MISSING.symbolicLinks)('a link is there: it is not followed', async () => {
     const target = join(folder, 'target');
     symlinkSync(target, path);
     await expectLocal();

@@ -41,7 +41,7 @@ describe('file URLs', () => {
     expect(error.message).toContain('is not a file');
   });
 
-  testUnless(MISSING.posix)('a pipe is no file', async () => {
+  testUnless(MISSING.namedPipes)('a pipe is no file', async () => {
     const pipe = join(folder, 'pipe');
     execFileSync('mkfifo', [pipe]);
     const error = await failureOf(testClient().http.read(pathToFileURL(pipe), 5));
