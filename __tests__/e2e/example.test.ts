@@ -1,4 +1,4 @@
-// The example of CONTRIBUTING.md, which quotes it from here on.
+// The example of CONTRIBUTING.md, which quotes a part of it.
 import { afterAll, beforeAll, beforeEach, test } from '@jest/globals';
 import { World, type Forgery } from '../support/index.js';
 import { NATIVE, expectInstalled, expectRefused, runIn } from './expectations.js';

@@ -4,11 +4,22 @@ import { textOf } from './repository.js';
 const contributing = textOf('CONTRIBUTING.md');
 
 test('CONTRIBUTING.md quotes the example as it is', () => {
-  const [, quoted] = /```ts\n([^]*?)```/.exec(contributing) ?? [];
-  const [, ...lines] = textOf('__tests__/e2e/example.test.ts').split('\n');
+  const blocks = [...contributing.matchAll(/```ts\n([^]*?)```/g)].map(([, text = '']) => text);
 
-  expect(quoted).toBe(lines.join('\n'));
+  expect(blocks).not.toEqual([]);
+  for (const block of blocks) expect(textOf('__tests__/e2e/example.test.ts')).toContain(block);
 });
+
+test.each(['Add a tool', 'Add a check', 'Forge something new'])(
+  'CONTRIBUTING.md explains "%s" in less than twenty lines',
+  (heading) => {
+    const [, section = ''] = contributing.split(`\n## ${heading}\n`);
+    const lines = section.split('\n## ')[0]?.trim().split('\n') ?? [];
+
+    expect(lines.length).toBeGreaterThan(5);
+    expect(lines.length).toBeLessThan(20);
+  },
+);
 
 test('CONTRIBUTING.md names no script that package.json does not have', () => {
   const { scripts } = JSON.parse(textOf('package.json')) as { scripts: Record<string, string> };
