@@ -17,6 +17,9 @@ export async function trustedOwners(root: string): Promise<Owners> {
   return uid === undefined ? undefined : new Set([uid, 0, ...(owner === undefined ? [] : [owner])]);
 }
 
+/** Other users can change a file or folder. */
+export class NotPrivateError extends FileError {}
+
 /**
  * Requires a plain file of one name, or a plain folder, that nobody but its owner can write to.
  *
@@ -36,7 +39,7 @@ export async function assertPrivate(
     throw new FileError(`${file} has another hard link`);
   }
   if (owners !== undefined && ((found.mode & 0o022) !== 0 || !owners.has(found.uid))) {
-    throw new FileError(`${file} can be changed by other users of this machine`);
+    throw new NotPrivateError(`${file} can be changed by other users of this machine`);
   }
 }
 

@@ -1,8 +1,9 @@
 import { constants, type Stats } from 'node:fs';
 import { access, lstat, mkdir, mkdtemp, rmdir } from 'node:fs/promises';
 import path from 'node:path';
-import { codeOf, explain } from '../errors.js';
+import { SetupError, codeOf, explain } from '../errors.js';
 import {
+  NotPrivateError,
   assertPrivate,
   entryAt,
   takeBackWritePermission,
@@ -59,9 +60,10 @@ export class CacheAccess {
   async lookIn(version?: string): Promise<ToolCache> {
     this.#installIn = undefined;
     const unkept = version === undefined ? await this.#takeBackTrustRoot() : [];
-    const obstacles = await this.#takeBack(
-      this.#tools.flatMap((tool) => this.#above(tool, version)),
-    );
+    const obstacles: Obstacle[] = [];
+    for (const tool of this.#tools) {
+      obstacles.push(...(await this.#takeBack(this.#above(tool, version))));
+    }
     if (obstacles.length > 0) {
       return this.#fallBack([...obstacles, ...unkept]);
     }
@@ -83,6 +85,23 @@ export class CacheAccess {
   async installIn(version: string): Promise<ToolCache> {
     this.#installIn ??= this.#chooseTarget(version);
     return this.#installIn;
+  }
+
+  /**
+   * Where a copy goes after the tool cache refused it: another user's run may have made a folder there
+   * in the meantime, or left a copy that this user cannot replace.
+   *
+   * @returns undefined where RUNNER_TEMP would not help
+   * @throws {SetupError} INSTALL_FAILED
+   */
+  async fallBackAfter(error: unknown): Promise<ToolCache | undefined> {
+    if (!isRefusal(error)) {
+      return undefined;
+    }
+    this.#fallback ??= this.#makeFallback(`${explain(error)}.`);
+    const fallback = await this.#fallback;
+    this.#installIn = this.#fallback;
+    return fallback;
   }
 
   async #chooseTarget(version: string): Promise<ToolCache> {
@@ -112,6 +131,9 @@ export class CacheAccess {
     const owners = await trustedOwners(this.#toolCache.folder);
     const obstacles: Obstacle[] = [];
     for (const folder of folders) {
+      if (obstacles.length > 0) {
+        break; // What is inside may be somewhere else: the folder may be a link.
+      }
       obstacles.push(...(await this.#takeBackFolder(folder, owners)));
     }
     return obstacles;
@@ -143,24 +165,22 @@ export class CacheAccess {
   }
 
   #fallBack(obstacles: readonly Obstacle[]): Promise<ToolCache> {
-    this.#fallback ??= this.#makeFallback(obstacles);
+    this.#fallback ??= this.#makeFallback(describe(obstacles));
     return this.#fallback;
   }
 
-  async #makeFallback(obstacles: readonly Obstacle[]): Promise<ToolCache> {
+  /** @param why in sentences */
+  async #makeFallback(why: string): Promise<ToolCache> {
     const folder = await mkdtemp(path.join(this.#temp, 'verified-tools-'));
     try {
       await assertPrivate(folder, 'folder', await trustedOwners(folder));
     } catch (error) {
       await rmdir(folder);
-      throw installFailed(
-        `${describe(obstacles)} RUNNER_TEMP (${this.#temp}) cannot be used instead`,
-        error,
-      );
+      throw installFailed(`${why} RUNNER_TEMP (${this.#temp}) cannot be used instead`, error);
     }
     this.#logger.warning(
       'Tool cache not used',
-      `${describe(obstacles)} This run installs under RUNNER_TEMP, and later runs cannot reuse its copies.`,
+      `${why} This run installs under RUNNER_TEMP, and later runs cannot reuse its copies.`,
     );
     return { ...this.#toolCache, folder };
   }
@@ -227,6 +247,19 @@ async function nearest(folders: readonly [string, ...string[]]): Promise<string>
     }
   }
   return existing.at(-1) ?? folders[0];
+}
+
+/** Whether the tool cache, and not the file or the disk, is why a copy could not be put there. */
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof SetupError) || error.code !== 'INSTALL_FAILED') {
+    return false;
+  }
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    if (NOT_ALLOWED.has(codeOf(cause)) || cause instanceof NotPrivateError) {
+      return true;
+    }
+  }
+  return false;
 }
 
 /** What the system says where this user must not write. Other errors say something else, later. */

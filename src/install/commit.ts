@@ -3,6 +3,7 @@ import { digestFile } from '../files/digested-file.js';
 import { entryAt } from '../files/private-file.js';
 import type { InstallContext } from './context.js';
 import { judge, type CacheVerdict } from './from-cache.js';
+import { CacheEntry } from './cache-entry.js';
 import { installFailed } from './install-failed.js';
 import type { InstalledArtifact, VerifiedArtifact } from './verified-artifact.js';
 
@@ -33,10 +34,28 @@ async function commit(
   context: InstallContext,
   verified: VerifiedArtifact,
 ): Promise<InstalledArtifact> {
-  const { cacheEntry, fingerprint } = verified;
+  const { fingerprint } = verified;
   if (fingerprint !== undefined) {
     return { ...verified, fingerprint };
   }
+  try {
+    return await commitTo(context, verified);
+  } catch (error) {
+    const elsewhere = await context.cacheAccess.fallBackAfter(error);
+    if (elsewhere === undefined) {
+      throw error;
+    }
+    const { artifact, cacheEntry } = verified;
+    const target = new CacheEntry(elsewhere, artifact, cacheEntry.sha256);
+    return commitTo(context, { ...verified, cacheEntry: target });
+  }
+}
+
+async function commitTo(
+  context: InstallContext,
+  verified: VerifiedArtifact,
+): Promise<InstalledArtifact> {
+  const { cacheEntry } = verified;
   for (let tries = 0; tries < MAX_COMMITS; tries++) {
     if (await cacheEntry.commit(verified.folder)) {
       return arrived(verified);

@@ -42,7 +42,12 @@ export async function fromCache(
           return copy;
         }
       } catch (error) {
-        firstFailure ??= { error }; // Another copy may pass.
+        if (isOfThisMachine(error)) {
+          // A copy that this user can neither read nor delete must not stand in the way of a download.
+          warn(context, entry, 'was skipped', error);
+        } else {
+          firstFailure ??= { error }; // Another copy may pass.
+        }
       }
     }
   }
@@ -66,8 +71,8 @@ async function verifiedCopy(
     case 'verified':
       return verdict.copy;
     case 'damaged':
-      warn(context, entry, 'was deleted', verdict.reason);
       await entry.remove(fingerprint);
+      warn(context, entry, 'was deleted', verdict.reason);
       return undefined;
     case 'rejected':
       warn(
@@ -172,6 +177,11 @@ async function verifyCopy(
     folder: entry.folder,
     durations: { download: undefined, verify: performance.now() - started },
   };
+}
+
+/** INSTALL_FAILED: the runner's own files did not allow something. */
+function isOfThisMachine(error: unknown): boolean {
+  return error instanceof SetupError && error.code === 'INSTALL_FAILED';
 }
 
 /** Codes that are about this run or the network. A download would fail in the same way. */

@@ -255,7 +255,10 @@ async function newestInRange(range: string, http: HttpClient, base: URL): Promis
   );
 }
 
-/** Patches are numbered without gaps, but for the rare one that was withdrawn: so each is asked for. */
+/** No minor has had more patches than about 30; a pointer could name any number. */
+const MAX_PATCHES = 100;
+
+/** Patches are numbered without gaps, except for a rare one that was withdrawn, so each is looked up. */
 async function newestOlderPatch(
   newestPatch: string,
   isWanted: (version: string) => boolean,
@@ -263,7 +266,8 @@ async function newestOlderPatch(
   base: URL,
 ): Promise<string | undefined> {
   const minor = minorOf(newestPatch);
-  for (let patch = Number(newestPatch.split('.')[2]) - 1; patch >= 0; patch--) {
+  const newest = Number(newestPatch.split('.')[2]);
+  for (let patch = newest - 1; patch >= Math.max(0, newest - MAX_PATCHES); patch--) {
     const version = `v${minor}.${String(patch)}`;
     if (isWanted(version) && (await isPublished(version, http, base))) {
       return version;

@@ -8,7 +8,7 @@ import {
   toMessageSignatureBundle,
   type Bundle,
 } from '@sigstore/bundle';
-import { SetupError, explain } from '../errors.js';
+import { SetupError } from '../errors.js';
 import { withoutForeignSignatures } from './checkpoint.js';
 import type { DetachedSignature } from './detached.js';
 import { KIND, VERSION_V1 } from './hashedrekord.js';
@@ -68,16 +68,27 @@ export function parseBundle(json: Buffer): Bundle {
   try {
     const bundle = bundleFromJSON(JSON.parse(json.toString('utf8')));
     if (!MEDIA_TYPES.includes(bundle.mediaType)) {
-      throw new TypeError(`unknown media type ${JSON.stringify(bundle.mediaType.slice(0, 100))}`);
+      throw new UnknownMediaTypeError();
     }
     return withoutUnverified(bundle);
   } catch (error) {
     throw new SetupError(
       'SIGNATURE_MALFORMED',
-      `cannot parse the Sigstore bundle: ${explain(error)}`,
-      { cause: error },
+      `cannot parse the Sigstore bundle: ${whyNotParsed(error)}`,
     );
   }
+}
+
+class UnknownMediaTypeError extends Error {}
+
+/** The file may be a link to something that is not for the log, so nothing in it is repeated. */
+function whyNotParsed(error: unknown): string {
+  if (error instanceof SyntaxError) {
+    return 'it is not JSON';
+  }
+  return error instanceof UnknownMediaTypeError
+    ? 'its media type is unknown'
+    : 'it does not have the structure of a bundle';
 }
 
 /** Sigstore bundle as JSON, UTF-8, ending in a newline. */

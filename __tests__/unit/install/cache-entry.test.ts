@@ -31,12 +31,21 @@ import type {
 import { digestFile } from '../../../src/files/digested-file.js';
 import type { Platform } from '../../../src/kubernetes/platform.js';
 import { Release } from '../../../src/kubernetes/release.js';
+import { CacheAccess } from '../../../src/install/cache-access.js';
+import type { Logger } from '../../../src/install/logger.js';
 import { MISSING, testUnless } from '../../support/skip.js';
 
 const PLATFORM = { os: 'linux', arch: 'amd64' } as const;
 const kubectl = (version = 'v1.31.9', platform: Platform = PLATFORM) =>
   new Release(version, new URL('https://dl.k8s.io/')).binary('kubectl', platform);
 const posix = testUnless(MISSING.permissionBits, MISSING.symbolicLinks);
+
+const silent: Logger = {
+  info: () => {},
+  debug: () => {},
+  warning: () => {},
+  progress: () => {},
+};
 
 let root: string;
 const HEX = 'ab'.repeat(32);
@@ -309,13 +318,14 @@ describe('commit', () => {
     const { file: binary } = filesIn(folder, kubectl());
     const file = await digestFile(binary, 1000);
     change(binary, folder);
+    const cacheAccess = new CacheAccess(cache, ['kubectl'], root, silent);
     const proven = {
       cacheEntry: entry,
       folder,
       fingerprint: undefined,
       verified: { subject: file },
     };
-    return commitAll({} as InstallContext, [proven as unknown as VerifiedArtifact]);
+    return commitAll({ cacheAccess } as InstallContext, [proven as unknown as VerifiedArtifact]);
   }
 
   test.each<[string, (binary: string, folder: string) => void]>([
