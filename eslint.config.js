@@ -67,9 +67,10 @@ const LAYERS = [
     imports: BELOW_INSTALL,
     packages: ['@actions/tool-cache'],
   },
+  { files: 'src/inputs/**/*.ts', imports: [...BELOW_INSTALL, '../install/'] },
   {
     files: 'src/inputs.ts',
-    imports: BELOW_TOP,
+    imports: [...BELOW_TOP, './inputs/'],
     packages: ['node:process'],
     environment: true,
   },

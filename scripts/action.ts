@@ -1,9 +1,9 @@
-// Runs dist/index.js as a runner would, against the real dl.k8s.io unless told otherwise:
+// Runs dist/index.js as a runner does, against the real dl.k8s.io by default:
 //
 //   npm run action -- version=1.31 tools=kubectl,kubeadm
 //
-// Inputs are `name=value`; the others have their defaults of action.yml, and relative paths begin at the
-// current folder. Tool cache and everything else lie in a temporary folder that goes at the end.
+// Arguments are inputs, as `name=value`. Other inputs have their defaults from action.yml. Relative paths
+// start at the current folder. The tool cache is in a temporary folder that is deleted at the end.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -11,7 +11,7 @@ import { parse } from 'yaml';
 import { startAction } from '../__tests__/support/index.js';
 import { logLine, resultsOf } from './show.js';
 
-/** What of this shell reaches the action: how to get to the network, and whether to say more. */
+/** Environment variables that are passed to the action: network settings and debug logging. */
 const PASSED_ON = [
   'https_proxy',
   'http_proxy',
@@ -39,7 +39,7 @@ async function run(given: Readonly<Record<string, string>>): Promise<number> {
     workspace: process.env['INIT_CWD'] ?? process.cwd(),
     timeoutMs: LONGEST_RUN,
   });
-  // The action hears of Ctrl-C too, and ends by itself; what is left here is to clean up after it.
+  // Ctrl-C also reaches the action, which then ends. This process stays to clean up.
   process.on('SIGINT', () => child.kill('SIGINT'));
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   for (const stream of [child.stdout, child.stderr]) {
@@ -47,7 +47,7 @@ async function run(given: Readonly<Record<string, string>>): Promise<number> {
   }
   const result = await finished;
   print(resultsOf(result));
-  console.log(`\nExit code ${result.exitCode ?? 1}. The folder ${result.dirs.root} is gone again.`);
+  console.log(`\nExit code: ${result.exitCode ?? 1}. Deleted ${result.dirs.root}.`);
   result.cleanup();
   return result.exitCode ?? 1;
 }
@@ -57,14 +57,14 @@ function print(line: string): void {
   if (text !== '') console.log(text);
 }
 
-/** @returns a complaint where an argument is no input of action.yml */
+/** @returns an error message for an argument that is not an input of action.yml */
 function readInputs(words: readonly string[]): Record<string, string> | string {
   const names = inputNames();
   const values: Record<string, string> = {};
   for (const word of words) {
     const [, name = '', value] = /^([^=]*)=(.*)$/s.exec(word) ?? [];
     if (value === undefined || !names.includes(name)) {
-      return `${JSON.stringify(word)} is not <input>=<value>. The inputs are ${names.join(', ')}.`;
+      return `Expected <input>=<value>, got ${JSON.stringify(word)}. Inputs: ${names.join(', ')}.`;
     }
     values[name] = value;
   }

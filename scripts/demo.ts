@@ -1,4 +1,4 @@
-// `npm run demo`: what the action does and what it refuses, shown on the built dist/index.js.
+// `npm run demo`: runs the built dist/index.js on a genuine release and on forged ones.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { delimiter } from 'node:path';
@@ -34,7 +34,7 @@ interface Forgery {
 const FORGERIES: readonly Forgery[] = [
   {
     title: 'one flipped byte',
-    story: 'A mirror serves kubectl with one byte changed, and checksum files that fit it.',
+    story: 'A mirror serves kubectl with one byte changed, and matching checksum files.',
     code: 'SIGNATURE_MISMATCH',
     forge: (world, genuine) => {
       const changed = Buffer.from(genuine);
@@ -44,7 +44,7 @@ const FORGERIES: readonly Forgery[] = [
   },
   {
     title: 'an old version under a new name',
-    story: `${OLD_VERSION}, truly signed by Kubernetes, is served with its signature as ${VERSION}.`,
+    story: `${OLD_VERSION}, with its genuine signature by Kubernetes, is served as ${VERSION}.`,
     code: 'RELEASE_MISMATCH',
     forge: (world) => {
       const { bytes, signature, certificate } = kubectlOf(world, OLD_VERSION);
@@ -53,8 +53,9 @@ const FORGERIES: readonly Forgery[] = [
     },
   },
   {
-    title: 'signed by somebody else',
-    story: 'Other bytes, with a real certificate and log entry, of somebody with a similar name.',
+    title: 'signed by someone else',
+    story:
+      'A different file, with a real certificate and log entry, but for a similar-looking identity.',
     code: 'IDENTITY_MISMATCH',
     forge: (world, genuine) => {
       const email = 'krel-staging@k8s-releng-prod.iam-gserviceaccount.com';
@@ -64,7 +65,7 @@ const FORGERIES: readonly Forgery[] = [
   },
   {
     title: 'the right name from an unknown authority',
-    story: 'Other bytes, with a certificate in the right name that no trusted authority issued.',
+    story: 'A different file, with a certificate for the right identity from an untrusted CA.',
     code: 'CERTIFICATE_UNTRUSTED',
     forge: (world, genuine) => {
       const authority = CertificateAuthority.create({ ctLog: world.ctLog });
@@ -73,8 +74,8 @@ const FORGERIES: readonly Forgery[] = [
     },
   },
   {
-    title: 'signed in secret',
-    story: 'The signing account itself was misused, and the signature kept out of the public log.',
+    title: 'not in the public log',
+    story: 'A different file, signed by the right identity, but the signature was never logged.',
     code: 'LOG_ENTRY_NOT_FOUND',
     forge: (world, genuine) => {
       kubectlOf(world).replace(changedBytes(genuine));
@@ -83,7 +84,7 @@ const FORGERIES: readonly Forgery[] = [
   },
 ];
 
-/** What did not come out as it should. */
+/** Expectations that did not hold. */
 const surprises: string[] = [];
 
 const world = await World.start();
@@ -97,20 +98,18 @@ try {
 } finally {
   await world.stop();
 }
-heading(surprises.length === 0 ? 'Everything came out as it should' : 'This went wrong');
+heading(surprises.length === 0 ? 'All as expected' : 'NOT as expected');
 for (const surprise of surprises) console.log(surprise);
 process.exitCode = surprises.length === 0 ? 0 : 1;
 
 function genuineKubectl(): Buffer {
   const official = PLATFORM === KUBECTL.platform ? cachedKubectl() : undefined;
-  console.log(
-    'dist/index.js runs as on a GitHub runner. All it talks to is on this machine: a host',
-  );
-  console.log('like dl.k8s.io, a certificate authority, a transparency log and a TUF repository.');
+  console.log('This runs dist/index.js as a GitHub runner does. It talks only to servers on this');
+  console.log('machine: a release host, a transparency log and a TUF repository.');
   console.log(
     official === undefined
-      ? 'kubectl is a small stand-in here; "npm run fetch-kubectl" fetches the official one.'
-      : `kubectl is the official one, from ${official}.`,
+      ? 'kubectl is a small substitute. "npm run fetch-kubectl" downloads the official one.'
+      : `kubectl is the official binary, ${official}.`,
   );
   return official === undefined
     ? executable({ tool: 'kubectl', version: VERSION, platform: PLATFORM })
@@ -124,7 +123,7 @@ function publish(world: World, genuine: Buffer): void {
   world.release.point('stable-1.31', VERSION);
 }
 
-/** Undoes the forgery before. */
+/** Undoes the previous forgery. */
 function restore(world: World, genuine: Buffer): void {
   kubectlOf(world).replace(genuine);
   kubectlOf(world).sign();
@@ -140,13 +139,13 @@ async function showInstallation(world: World): Promise<void> {
     expect('the first run succeeds', first.exitCode === 0 && first.paths.length === 1);
     if (CAN_EXECUTE) showAnswer(first);
 
-    heading('2. Second run: the copy in the tool cache is proven again');
+    heading('2. Second run: the copy in the tool cache is verified again');
     world.reset();
     const second = await runAction({ ...options, toolCache: first.dirs.toolCache });
     const requests = Object.values(world.servers).flatMap((server) => server.requests).length;
     console.log(logOf(second));
     console.log(`Output cache-hit: ${second.outputs['cache-hit'] ?? ''}`);
-    console.log(`Requests to all servers together: ${requests}`);
+    console.log(`Requests to all servers: ${requests}`);
     expect('the second run succeeds', second.exitCode === 0 && second.paths.length === 1);
     expect('it is served from the tool cache', second.outputs['cache-hit'] === 'true');
     expect('it makes no request', requests === 0);
@@ -182,7 +181,7 @@ async function showRefusal(
   const kept = run.toolCacheFiles().length + run.tempFiles().length;
   console.log(logOf(run));
   console.log(
-    `Exit code ${run.exitCode ?? 'none'}, added to PATH: ${run.paths.length}, files kept: ${kept}`,
+    `Exit code: ${run.exitCode ?? 'none'}. Added to PATH: ${run.paths.length}. Files left behind: ${kept}.`,
   );
   expect(`"${title}" fails the run`, run.exitCode === 1);
   expect(`"${title}" ends in ${code}`, error?.title === `setup-verified-kubectl: ${code}`);
@@ -191,7 +190,7 @@ async function showRefusal(
 }
 
 function expect(what: string, isSo: boolean): void {
-  if (!isSo) surprises.push(`Not so: ${what}.`);
+  if (!isSo) surprises.push(`Expected: ${what}.`);
 }
 
 function heading(text: string): void {
@@ -203,14 +202,14 @@ function kubectlOf(world: World, version = VERSION): ReturnType<World['release']
 }
 
 function changedBytes(genuine: Buffer): Buffer {
-  return Buffer.concat([genuine, Buffer.from('# and something more\n')]);
+  return Buffer.concat([genuine, Buffer.from('# more\n')]);
 }
 
 function runningPlatform(): string {
   const os = parseOperatingSystem(process.platform);
   const arch = parseArchitecture(process.arch);
   if (os === undefined || arch === undefined) {
-    throw new Error(`Kubernetes publishes nothing for ${process.platform}/${process.arch}`);
+    throw new Error(`Kubernetes has no kubectl for ${process.platform}/${process.arch}`);
   }
   return platformName({ os, arch });
 }

@@ -1,9 +1,9 @@
 import { workflowCommands, type ActionResult } from '../__tests__/support/index.js';
 
-/** The runner keeps debug lines to itself unless they were asked for; so does this. */
+/** As on a runner, debug lines are shown only on request. */
 const SHOWS_DEBUG = process.env['RUNNER_DEBUG'] === '1';
 
-/** A line of the action's log as the runner's web page shows it; empty where that shows nothing. */
+/** A line of the action's log as GitHub's web page shows it; empty for a line that it hides. */
 export function logLine(line: string): string {
   const [command] = workflowCommands(line);
   switch (command?.name) {
@@ -20,7 +20,7 @@ export function logLine(line: string): string {
     case 'debug':
       return SHOWS_DEBUG ? `debug: ${command.message}` : '';
     default:
-      return ''; // endgroup, add-mask: for the runner alone.
+      return ''; // endgroup, add-mask: only for the runner.
   }
 }
 
@@ -30,7 +30,7 @@ export function logOf({ stdout, stderr }: ActionResult): string {
   return lines.filter((line) => line !== '').join('\n');
 }
 
-/** What a run gave to the steps after it: outputs, PATH, and the job summary as plain text. */
+/** The results of a run: outputs, PATH, and the job summary as plain text. */
 export function resultsOf({ outputs, paths, summary }: ActionResult): string {
   const { report, ...others } = outputs;
   const sections = [

@@ -17,6 +17,7 @@ export const ERROR_CODES = [
   'CHECKSUM_MISMATCH',
   'RELEASE_TOO_NEW',
   'RELEASE_TOO_OLD',
+  'VERSION_SKEW',
   'INSTALL_FAILED',
 ] as const;
 

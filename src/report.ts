@@ -5,7 +5,10 @@ import type { Inputs } from './inputs.js';
 import { describeBinding } from './install/binding.js';
 import type { Logger } from './install/logger.js';
 import type { InstalledArtifact, Origin } from './install/verified-artifact.js';
+import type { ClusterVersion } from './kubernetes/cluster-version.js';
 import { platformName } from './kubernetes/platform.js';
+import { describeSkew, minorOf, minorSkew } from './kubernetes/skew.js';
+import { describeEndedSupport } from './kubernetes/support.js';
 import { escapeHtml, escapeLogLine } from './escape.js';
 
 /** A line of progress at most this often, in milliseconds. */
@@ -19,12 +22,16 @@ const MAX_SUMMARY_BYTES = 1 << 20;
 /** Of an error's stack, which begins with its message. */
 const MAX_STACK_LINES = 50;
 
-/** What is said of one tool; the output `report` is a list of these. */
+/** Everything reported about one tool. The output `report` is a list of these. */
 export interface ToolReport {
   readonly tool: string;
   /** With `v`. */
   readonly version: string;
   readonly platform: string;
+  /** As the input names it; null where it names none. */
+  readonly 'cluster-version': string | null;
+  /** Minors that the tool is newer than the cluster; negative: older. Null without a cluster. */
+  readonly 'minor-version-skew': number | null;
   readonly path: string;
   readonly 'bundle-path': string;
   /** Hex. */
@@ -46,9 +53,9 @@ export interface ToolReport {
   readonly 'durations-ms': PhaseDurations;
 }
 
-/** What each phase took, in whole milliseconds. */
+/** How long each phase took, in whole milliseconds. */
 export interface PhaseDurations {
-  /** To find out which version was asked for. */
+  /** Resolving the requested version. */
   readonly resolve: number;
   /** Null where nothing was downloaded. */
   readonly download: number | null;
@@ -60,7 +67,7 @@ export interface PhaseDurations {
 /** The phases that all tools of a run share, in milliseconds. */
 export type SharedDurations = Readonly<Record<'resolve' | 'install', number>>;
 
-/** Everything that a run shows. Whatever comes from outside is escaped and cut here, and only here. */
+/** Everything a run shows. Text from outside is escaped and truncated here, and only here. */
 export class Report implements Logger {
   readonly #lastProgress = new Map<string, number>();
 
@@ -93,16 +100,32 @@ export class Report implements Logger {
     }
   }
 
-  /** Hides what must not be shown, before anything is shown. */
+  /** Masks the token before anything else is logged. */
   start(inputs: Inputs): void {
     if (inputs.downloadToken !== undefined) {
       core.setSecret(inputs.downloadToken);
     }
     if (inputs.ignoredVersionFile !== undefined) {
       this.#notice(
-        'version-file is not read',
-        `"version" is given, so ${inputs.ignoredVersionFile} does not count.`,
+        'version-file ignored',
+        `"version" is set, so ${inputs.ignoredVersionFile} is not read.`,
       );
+    }
+  }
+
+  /**
+   * One notice for each minor that Kubernetes no longer supports.
+   *
+   * @param version of the release, with `v`
+   */
+  endedSupport(version: string, cluster: ClusterVersion | undefined): void {
+    const now = new Date();
+    const minors = [minorOf(version), cluster?.minor].filter((minor) => minor !== undefined);
+    for (const minor of new Set(minors)) {
+      const notice = describeEndedSupport(minor, now);
+      if (notice !== undefined) {
+        this.#notice(`Kubernetes 1.${String(minor)} is no longer supported`, notice);
+      }
     }
   }
 
@@ -126,7 +149,7 @@ export class Report implements Logger {
     await this.#writeSummary();
   }
 
-  /** The log of one tool, in the words of cosign. */
+  /** The log of one tool, worded like cosign's output. */
   #tool(installed: InstalledArtifact, report: ToolReport): void {
     core.startGroup(escapeLogLine(`${report.tool} ${report.version} (${report.platform})`));
     this.info(
@@ -137,6 +160,10 @@ export class Report implements Logger {
     this.info(`Issuer: ${report['certificate-oidc-issuer']}`);
     this.info(`Signed at: ${report['integrated-time']}`);
     this.info(`Release: ${report['release-proof']}`);
+    const cluster = clusterText(report);
+    if (cluster !== undefined) {
+      this.info(`Cluster: ${cluster}`);
+    }
     this.info(`SHA-256: ${report.sha256} (${megabytes(report.size)})`);
     this.info(`Source: ${SOURCES[report.source]}`);
     this.info(`Took: ${durationsText(report['durations-ms'])}`);
@@ -145,13 +172,13 @@ export class Report implements Logger {
     core.endGroup();
   }
 
-  /** Outputs, summary, and `PATH` as the very last thing: what fails before leaves it alone. */
+  /** Writes outputs and summary, then `PATH` as the very last step: a failure before it leaves `PATH` alone. */
   async success(
     inputs: Inputs,
     installed: readonly InstalledArtifact[],
     durations: SharedDurations,
   ): Promise<void> {
-    const reports = installed.map((one) => toolReport(one, durations));
+    const reports = installed.map((one) => toolReport(one, inputs, durations));
     installed.forEach((one, index) => {
       const report = reports[index];
       if (report !== undefined) {
@@ -166,27 +193,28 @@ export class Report implements Logger {
     }
   }
 
-  /** A runner without job summaries must not make a run fail that has succeeded. */
+  /** A runner without job summaries must not fail a run that succeeded. */
   async #writeSummary(): Promise<void> {
     const text = boundedSummary(core.summary.stringify());
     core.summary.emptyBuffer().addRaw(text);
     try {
       await core.summary.write();
     } catch (error) {
-      this.info(`There is no job summary: ${explain(error)}`);
+      this.info(`Cannot write the job summary: ${explain(error)}`);
     }
   }
 }
 
-/** Messages are bounded one by one; this bounds them all together. */
+/** Each message is bounded on its own. This bounds all of them together. */
 export function boundedSummary(html: string): string {
   return Buffer.byteLength(html) <= MAX_SUMMARY_BYTES
     ? html
-    : '<p>This summary is too long for GitHub. The log and the output <code>report</code> say the same.</p>\n';
+    : '<p>This summary is too long for GitHub. The log and the output <code>report</code> have the same information.</p>\n';
 }
 
 function toolReport(
   { artifact, cacheEntry, verified, ...one }: InstalledArtifact,
+  { clusterVersion }: Inputs,
   { resolve, install }: SharedDurations,
 ): ToolReport {
   const files = cacheEntry.files();
@@ -194,6 +222,9 @@ function toolReport(
     tool: artifact.name,
     version: artifact.version,
     platform: platformName(artifact.platform),
+    'cluster-version': clusterVersion?.text ?? null,
+    'minor-version-skew':
+      clusterVersion === undefined ? null : (minorSkew(artifact.version, clusterVersion) ?? null),
     path: files.file,
     'bundle-path': files.bundle,
     sha256: verified.subject.sha256.toString('hex'),
@@ -243,11 +274,15 @@ function setOutputs(reports: readonly ToolReport[]): void {
 function addToSummary(reports: readonly ToolReport[], inputs: Inputs): void {
   core.summary.addHeading('Verified Kubernetes tools', 3);
   for (const report of reports) {
+    const cluster = clusterText(report);
     const rows: [string, string][] = [
       [
         'Tool',
         `<b>${escapeHtml(`${report.tool} ${report.version}`)}</b> for ${escapeHtml(report.platform)}`,
       ],
+      ...(cluster === undefined
+        ? []
+        : [['Cluster', escapeHtml(cluster)] satisfies [string, string]]),
       ['SHA-256', `<code>${escapeHtml(report.sha256)}</code>`],
       ['Signed by', escapeHtml(report['certificate-identity'])],
       ['Issuer', escapeHtml(report['certificate-oidc-issuer'])],
@@ -267,12 +302,20 @@ function addToSummary(reports: readonly ToolReport[], inputs: Inputs): void {
 const SOURCES: Readonly<Record<Origin, string>> = {
   download: 'downloaded',
   cache: 'tool cache, verified again',
-  preinstalled: 'a copy that was on this machine, verified',
+  preinstalled: 'copy found on this machine, verified',
 };
+
+/** Undefined where the input names no cluster. */
+function clusterText(report: ToolReport): string | undefined {
+  const { 'cluster-version': cluster, 'minor-version-skew': skew } = report;
+  return cluster === null || skew === null
+    ? undefined
+    : `${cluster}; ${report.tool} is ${skew === 0 ? 'of ' : ''}${describeSkew(skew)}`;
+}
 
 function durationsText({ resolve, download, verify, install }: PhaseDurations): string {
   return [
-    `choosing the version ${seconds(resolve)}`,
+    `resolving the version ${seconds(resolve)}`,
     ...(download === null ? [] : [`download ${seconds(download)}`]),
     `verification ${seconds(verify)}`,
     `installation ${seconds(install)}`,

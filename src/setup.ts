@@ -11,10 +11,11 @@ import { obtainAll } from './install/obtain.js';
 import { checkPathLookup } from './install/path-lookup.js';
 import { warnOfOldPointer } from './install/pointer.js';
 import { resolveAgain, resolveRelease, type ResolvedRelease } from './install/resolve-release.js';
-import { installFailed, namedFailure } from './install/tool-cache.js';
+import { installFailed, namedFailure } from './install/install-failed.js';
 import { trustKey } from './install/trust-key.js';
 import type { VerifiedArtifact } from './install/verified-artifact.js';
 import type { Release } from './kubernetes/release.js';
+import { assertSupportedSkew } from './kubernetes/skew.js';
 import { Report } from './report.js';
 import { TransparencyLog } from './sigstore/evidence/rekor.js';
 import {
@@ -54,6 +55,7 @@ async function setUp(inputs: Inputs, report: Report, scratch: string): Promise<v
     const shared = { inputs, report, scratch, http, background, trust, cacheAccess };
     const { context, verified } = await obtainRelease(shared, resolved);
     const obtainedAt = performance.now();
+    report.endedSupport(context.release.version, inputs.clusterVersion);
 
     const installed = await commitAll(context, verified);
     const installedAt = performance.now();
@@ -94,6 +96,9 @@ async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<Ob
   for (let resolved = first; ;) {
     const { release } = resolved;
     report.info(`Version: ${release.version} (requested: ${inputs.versionSource})`);
+    if (inputs.clusterVersion !== undefined) {
+      assertSupportedSkew(release.version, inputs.tools, inputs.clusterVersion);
+    }
     const context = await installContext(shared, release);
     const artifacts = inputs.tools.map((tool) => release.binary(tool, inputs.platform));
     try {
@@ -186,7 +191,7 @@ async function keepTrustRoot(trust: TrustRoot, report: Report): Promise<void> {
   try {
     await trust.keep();
   } catch (error) {
-    report.debug(`the trust root is not kept for later runs: ${String(error)}`);
+    report.debug(`cannot cache the trust root: ${String(error)}`);
   }
 }
 

@@ -149,7 +149,7 @@ describe('accepted beside an artifact', () => {
     sbom.removeMaterial();
     const run = await install(version);
     expectInstalled(run);
-    expect(reportOf(run)['release-proof']).toBe('signed SBOM of the release');
+    expect(reportOf(run)['release-proof']).toBe('proven by its signed SBOM');
     expect(world.logServer.requests).toEqual([]);
   });
 });

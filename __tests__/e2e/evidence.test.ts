@@ -153,10 +153,10 @@ describe('a copy in the tool cache', () => {
     expect(reportOf(run)).toMatchObject({
       source: 'cache',
       sha256: world.release.artifact(VERSION, NATIVE, 'kubectl').sha256,
-      'release-proof': 'signed SBOM of the release',
+      'release-proof': 'proven by its signed SBOM',
     });
     expect(run.stdout).toContain('Verified OK');
-    expect(run.stdout).toContain('from metadata that is still fresh');
+    expect(run.stdout).toContain('cached metadata, still fresh');
   });
 
   test('is proven and used while nobody answers', async () => {
@@ -329,7 +329,7 @@ describe('a copy that fails is removed, said in a warning, and fetched anew', ()
     const planted = plant(toolCache, what);
     const run = await install(toolCache);
     expectInstalled(run, { warnings: ['Cached copy refused'] });
-    expect(warningsOf(run)[0]?.message).toContain('asked for bin/');
+    expect(warningsOf(run)[0]?.message).toContain('requested bin/');
     expect(run.outputs['sha256']).toBe(world.release.artifact(VERSION, NATIVE, 'kubectl').sha256);
     expect(run.paths).not.toContain(planted);
     // Somebody may have it on PATH, who trusts or was told otherwise.
@@ -482,7 +482,7 @@ describe('a copy without SBOM', () => {
     expectInstalled(run);
     expect(reportOf(run)).toMatchObject({
       source: 'cache',
-      'release-proof': 'signed SBOM of the release',
+      'release-proof': 'proven by its signed SBOM',
     });
     expect(downloads(WITHOUT_SBOM)).toBe(0);
   });
@@ -512,7 +512,7 @@ describe('a copy without SBOM', () => {
     const run = await install(toolCache, {}, { env: IMPATIENT });
     expect(run.exitCode).toBe(1);
     expect(run.paths).toEqual([]);
-    expect(warningsOf(run)[0]?.message).toContain(`the binary says it is kubectl ${WITHOUT_SBOM}`);
+    expect(warningsOf(run)[0]?.message).toContain(`the binary reports kubectl ${WITHOUT_SBOM}`);
   });
 
   test('for another architecture stays where it is while nobody answers', async () => {
@@ -543,7 +543,7 @@ describe('the trust root, while nobody answers', () => {
 
   afterEach(() => world.tuf.publish({ expires: { timestamp: new Date(Date.now() + 30 * DAY) } }));
 
-  test('is taken from metadata that is still fresh', async () => {
+  test('is taken cached metadata, still fresh', async () => {
     const toolCache = cacheWithMetadata(new Date(Date.now() + DAY));
     await stopServers(world);
     expectInstalled(await install(toolCache, {}, { env: IMPATIENT }));

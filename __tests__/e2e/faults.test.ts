@@ -111,7 +111,7 @@ const FAULTS: readonly FaultRow[] = [
   },
   { name: 'reset', act: () => fault.reset(), cause: /ECONNRESET|socket hang up/ },
   { name: 'reset in mid-body', act: () => fault.resetAfter(3), cause: /aborted|ECONNRESET/ },
-  { name: 'no answer', act: () => fault.hang(), cause: /no answer within|gave up after/ },
+  { name: 'no answer', act: () => fault.hang(), cause: /no response within|gave up after/ },
   { name: 'stalled body', act: () => fault.stallAfter(3), cause: /no data for|gave up after/ },
   { name: '408', act: () => fault.status(408), cause: /HTTP status 408/ },
   {
@@ -121,12 +121,12 @@ const FAULTS: readonly FaultRow[] = [
   },
   { name: '500', act: () => fault.status(500), cause: /HTTP status 500/ },
   { name: '503', act: () => fault.status(503, { 'retry-after': '0' }), cause: /HTTP status 503/ },
-  { name: 'body cut short', act: () => fault.truncate(3), cause: /aborted|bytes arrived/ },
+  { name: 'body cut short', act: () => fault.truncate(3), cause: /aborted|received \d+ of/ },
   { name: 'not HTTP', act: () => fault.garbage(), cause: /Parse Error/ },
   {
     name: 'name not resolved',
     act: () => fault.redirect('https://no-such-host.invalid/'),
-    cause: /getaddrinfo|no answer within|gave up after/,
+    cause: /getaddrinfo|no response within|gave up after/,
     env: RESOLVER,
   },
   { name: '404', act: () => fault.status(404), cause: /./, codes: ABSENT, isFinal: true },

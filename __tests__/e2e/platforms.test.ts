@@ -41,7 +41,7 @@ test.each(HERE)('kubectl for %s', async (platform) => {
   expectInstalled(run, { version: 'v1.31.9' });
   expect(reportsOf(run)[0]).toMatchObject({
     platform,
-    'release-proof': 'signed SBOM of the release',
+    'release-proof': 'proven by its signed SBOM',
   });
   expect(run.toolCacheFiles()).toContain(
     `${world.cacheEntry('v1.31.9', 'kubectl', platform)}/${fileNameOf('kubectl')}`,
@@ -76,7 +76,7 @@ describe('windows/amd64, whose clients every SBOM lists twice', () => {
       CLIENTS.map((tool) => ({
         tool,
         platform: 'windows/amd64',
-        'release-proof': 'signed SBOM of the release',
+        'release-proof': 'proven by its signed SBOM',
       })),
     );
     expect(run.outputs['kubectl-path']).toMatch(/kubectl\.exe$/);

@@ -82,8 +82,8 @@ describe('a pointer that names an older version than a verified copy in the tool
     const run = await runIn(world, inputs, { toolCache });
     expectInstalled(run, { version: named, warnings: [OLDER] });
     expect(warningsOf(run)).toContain(`names ${named} for "${inputs.version}"`);
-    expect(warningsOf(run)).toContain(`holds kubectl ${held}, which passes every check`);
-    expect(warningsOf(run)).toContain('may be holding the pointer back');
+    expect(warningsOf(run)).toContain(`has kubectl ${held}, which passes every check`);
+    expect(warningsOf(run)).toContain('may be serving an outdated pointer');
     expect(requestedPaths(world).filter((path) => path.includes(held))).toEqual([]);
     // The copy is left as it is.
     expectInstalled(await runIn(world, { version: held }, { toolCache }), { version: held });
@@ -210,7 +210,7 @@ describe('a copy in the tool cache that only looks newer', () => {
     const run = await runIn(world, {}, { toolCache, env: { RUNNER_DEBUG: '1' } });
     expectInstalled(run, { version: 'v1.36.1' });
     expect(run.annotations).toEqual([]);
-    expect(run.stdout).toMatch(/::debug::.* says nothing about the pointer: /);
+    expect(run.stdout).toMatch(/::debug::.* is not compared with the pointer: /);
   });
 
   test('the three newest are looked at, and no more', async () => {

@@ -68,6 +68,8 @@ function machineWith(bytes: Buffer, version: string, place: 'tool cache' | 'PATH
   if (place === 'tool cache') writeFileSync(`${inCache}.complete`, '');
   const copy = join(parent, `kubectl${SUFFIX}`);
   writeFileSync(copy, bytes, { mode: 0o755 });
+  // As cacheFile() of @actions/tool-cache leaves it: tool-cache.ts, _completeToolPath.
+  if (place === 'tool cache') writeFileSync(`${inCache}.complete`, '');
   return { toolCache, path, copy };
 }
 
@@ -106,7 +108,7 @@ describe.each(['tool cache', 'PATH'] as const)('a kubectl in the %s', (place) =>
       source: 'preinstalled',
       sha256: kubectl.sha256,
       'log-entry-uuid': kubectl.entry.uuid.slice(-64),
-      'release-proof': 'signed SBOM of the release',
+      'release-proof': 'proven by its signed SBOM',
     });
     expect(run.outputs['cache-hit']).toBe('false');
     const path = run.outputs['kubectl-path'] ?? '';
@@ -190,6 +192,7 @@ test('bytes that were published under another name of the architecture are found
   mkdirSync(parent, { recursive: true });
   writeFileSync(`${parent}.complete`, '');
   writeFileSync(join(parent, `kubectl${SUFFIX}`), kubectl.bytes);
+  writeFileSync(`${parent}.complete`, '');
   const run = await install(machine, version);
   expectInstalled(run);
   expect(reportOf(run)['source']).toBe('preinstalled');

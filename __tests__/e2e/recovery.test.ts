@@ -150,7 +150,7 @@ describe.each(BROKEN)('published with %s', (_, code, spoil) => {
       recovered: expect.stringContaining(said),
       sha256: kubectl.sha256,
       'log-entry-uuid': kubectl.entry.uuid.slice(-64),
-      'release-proof': 'signed SBOM of the release',
+      'release-proof': 'proven by its signed SBOM',
     });
     expect(run.summary).toContain('Broken publication');
   });

@@ -29,8 +29,8 @@ import {
 } from './expectations.js';
 
 const OLD = 'v1.26.0';
-const BY_SBOM = 'signed SBOM of the release';
-const BY_BINARY = 'asked the signed binary (the release has no signed SBOM)';
+const BY_SBOM = 'proven by its signed SBOM';
+const BY_BINARY = 'reported by the signed binary (the release has no signed SBOM)';
 const fresh = freshVersions();
 let world: World;
 
@@ -142,7 +142,7 @@ describe('other bytes than the ones asked for, all validly signed', () => {
     const version = publish({ tools: ['kubectl', 'kubelet'] });
     serveAs(world, world.release.artifact(version, NATIVE, 'kubelet'), pathOf(version));
     const message = expectRefused(await install(version), 'RELEASE_MISMATCH');
-    expect(message).toContain(`asked for ${nameOf('kubectl')} of ${version}`);
+    expect(message).toContain(`requested ${nameOf('kubectl')} of ${version}`);
     expect(message).toContain(`these bytes are ${nameOf('kubelet')} of ${version}`);
   });
 
@@ -150,7 +150,7 @@ describe('other bytes than the ones asked for, all validly signed', () => {
     const version = publish();
     serveAs(world, world.release.artifact(version, FOREIGN, 'kubectl'), pathOf(version));
     const message = expectRefused(await install(version), 'RELEASE_MISMATCH');
-    expect(message).toContain(`asked for ${nameOf('kubectl')} of ${version}`);
+    expect(message).toContain(`requested ${nameOf('kubectl')} of ${version}`);
     expect(message).toContain(`these bytes are ${nameOf('kubectl', FOREIGN)} of ${version}`);
   });
 
@@ -340,7 +340,7 @@ describe('a release without a signed SBOM', () => {
       expectInstalled(run, { tools: [tool], warnings: ['Release proven without SBOM'] });
       expect(warningsOf(run)[0]?.message).toContain(`it is ${tool} ${version} for ${NATIVE}`);
       expect(reportOf(run, tool)['release-proof']).toBe(BY_BINARY);
-      expect(run.summary).toContain('asked the signed binary');
+      expect(run.summary).toContain('reported by the signed binary');
       expect(cachedFiles(run).some((file) => file.endsWith('.spdx'))).toBe(false);
     },
   );
@@ -367,7 +367,7 @@ describe('a release without a signed SBOM', () => {
   const served: [string, string, Partial<Parameters<typeof executable>[0]>][] = [
     ['another version', `kubectl ${OLD} for ${NATIVE}`, { version: OLD }],
     ['another platform', `for ${FOREIGN}`, { reportedPlatform: FOREIGN }],
-    ['another tool', 'could not be asked', { tool: 'kubelet' }],
+    ['another tool', 'did not report its version', { tool: 'kubelet' }],
   ];
   askable.each(served)('the binary says it is %s', async (_, said, difference) => {
     const version = publish({ sbom: false });
@@ -384,7 +384,7 @@ describe('a release without a signed SBOM', () => {
     const bytes = executable({ tool: 'kube-proxy', version, platform: NATIVE });
     world.release.putFile(pathOf(version, 'kubelet'), bytes);
     const run = await install(version, { tools: 'kubelet' });
-    expect(expectRefused(run, 'RELEASE_MISMATCH')).toContain(`says it is another tool ${version}`);
+    expect(expectRefused(run, 'RELEASE_MISMATCH')).toContain(`reports another tool ${version}`);
   });
 
   askable('a binary for another platform under this name is not executed', async () => {
@@ -426,7 +426,7 @@ describe('a release without a signed SBOM', () => {
       'apiextensions-apiserver',
     ])('%s, which cannot, is not', async (tool) => {
       const message = expectRefused(await installTracing(tool), 'RELEASE_MISMATCH');
-      expect(message).toContain(`${tool} cannot tell its version`);
+      expect(message).toContain(`${tool} does not report its version`);
       expect(message).toContain('bind-release: false');
       expect(existsSync(trace)).toBe(false);
     });

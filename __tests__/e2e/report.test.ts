@@ -59,11 +59,13 @@ describe('a run that succeeds', () => {
         tool: 'kubectl',
         version: 'v1.31.9',
         platform: NATIVE,
+        'cluster-version': null,
+        'minor-version-skew': null,
         path,
         size: world.release.artifact('v1.31.9', NATIVE, 'kubectl').bytes.length,
         source: 'download',
         'cache-hit': false,
-        'release-proof': 'signed SBOM of the release',
+        'release-proof': 'proven by its signed SBOM',
         recovered: null,
         'durations-ms': {
           resolve: expect.any(Number),
@@ -104,7 +106,7 @@ describe('a run that succeeds', () => {
     );
     expect(stdout).toContain(`::group::kubectl v1.31.9 (${NATIVE})`);
     expect(stdout).toContain('::endgroup::');
-    expect(stdout).toMatch(/Took: choosing the version .* s, download .* s, verification .* s/);
+    expect(stdout).toMatch(/Took: resolving the version .* s, download .* s, verification .* s/);
   });
 
   test('writes a job summary with everything that was proven', async () => {
@@ -119,9 +121,9 @@ describe('a run that succeeds', () => {
       outputs['log-index'],
       outputs['log-entry-uuid'],
       outputs['integrated-time'],
-      'signed SBOM of the release',
+      'proven by its signed SBOM',
       'downloaded',
-      'choosing the version',
+      'resolving the version',
       'verification',
     ]) {
       expect(text).toContain(shown);
@@ -133,7 +135,7 @@ describe('a run that succeeds', () => {
   test('without a file for the summary it succeeds all the same', async () => {
     const run = await runIn(world, {}, { env: { GITHUB_STEP_SUMMARY: undefined } });
     expectInstalled(run, { version: 'v1.31.9' });
-    expect(run.stdout).toContain('There is no job summary');
+    expect(run.stdout).toContain('Cannot write the job summary');
   });
 });
 
@@ -141,12 +143,12 @@ describe('a run that fails', () => {
   test('writes an annotation and a summary: code, cause, next step', async () => {
     const run = await runIn(world, { version: '1.31.7' });
     const message = expectRefused(run, 'VERSION_NOT_FOUND', {
-      says: ['Kubernetes v1.31.7 is not at'],
+      says: ['Kubernetes v1.31.7 does not exist at'],
     });
     expect(message).toContain('See https://kubernetes.io/releases/');
     const text = textOf(run.summary);
     expect(text).toContain('VERSION_NOT_FOUND');
-    expect(text).toContain('Kubernetes v1.31.7 is not at');
+    expect(text).toContain('Kubernetes v1.31.7 does not exist at');
     expect(text).toContain('See https://kubernetes.io/releases/');
   });
 
@@ -206,7 +208,7 @@ describe('annotations', () => {
     expectInstalled(run, {
       version: 'v1.31.9',
       warnings: ['Broken publication'],
-      notices: ['version-file is not read'],
+      notices: ['version-file ignored'],
     });
     expect(textOf(run.summary)).toContain('Broken publication');
   });

@@ -32,10 +32,10 @@ describe('npm run demo', () => {
     const { exitCode, stdout, stderr } = await runScript('demo.ts');
     expect(stderr).toBe('');
     expect(stdout).toContain('Verified OK');
-    expect(stdout).toContain('Requests to all servers together: 0');
+    expect(stdout).toContain('Requests to all servers: 0');
     expect(stdout).toContain('ERROR setup-verified-kubectl: SIGNATURE_MISMATCH');
     expect(stdout).toContain('ERROR setup-verified-kubectl: RELEASE_MISMATCH');
-    expect(stdout).toContain('=== Everything came out as it should ===');
+    expect(stdout).toContain('=== All as expected ===');
     expect(exitCode).toBe(0);
   }, 120_000);
 });
@@ -60,14 +60,14 @@ describe('npm run action', () => {
     world.reset();
   });
 
-  test('installs what it is told into folders that go again', async () => {
+  test('installs into a folder that is deleted at the end', async () => {
     const asked = ['version=1.31', 'tools=kubectl,kubectl-convert'];
     const { exitCode, stdout } = await runScript('action.ts', [...asked, ...words]);
     expect(stdout.match(/^Verified OK$/gm)).toHaveLength(2);
     expect(stdout).toMatch(/^ {2}version +v1\.31\.9$/m);
     expect(stdout).toMatch(/^ {2}Tool +kubectl v1\.31\.9 for /m);
     expect(stdout).toMatch(/^ {2}Tool +kubectl-convert v1\.31\.9 for /m);
-    const [, folder = ''] = /The folder (\S+) is gone again/.exec(stdout) ?? [];
+    const [, folder = ''] = /Deleted (\S+)\./.exec(stdout) ?? [];
     expect(folder).not.toBe('');
     expect(existsSync(folder)).toBe(false);
     expect(exitCode).toBe(0);
@@ -84,7 +84,7 @@ describe('npm run action', () => {
   test.each(['verison=1.31', '1.31', '=1.31'])('refuses the argument %s', async (word) => {
     const { exitCode, stdout, stderr } = await runScript('action.ts', [word, ...words]);
     expect(stderr).toContain(JSON.stringify(word));
-    expect(stderr).toContain('The inputs are version, version-file, tools');
+    expect(stderr).toContain('Inputs: version, version-file, cluster-version, tools');
     expect(stdout).toBe('');
     expect(exitCode).toBe(2);
     expect(world.host.server.requests).toEqual([]);

@@ -15,6 +15,7 @@ import {
   statSync,
   symlinkSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -104,7 +105,7 @@ function expectBelowTemp(run: ActionResult, ...names: string[]): string {
 
 /** Runs the command that a warning names, as root. */
 function mend(message: string): void {
-  const [, command = ''] = /To mend it: (.*?)\. /.exec(message) ?? [];
+  const [, command = ''] = /To fix this: (.*?)\. /.exec(message) ?? [];
   expect(command).toMatch(/^(sudo chown|rm) /);
   execFileSync('/bin/sh', ['-c', command.replaceAll('sudo ', '')]);
 }
@@ -155,6 +156,32 @@ describeUnless(MISSING.permissionBits)('folders that this user owns', () => {
     chmodSync(toolFolder(), 0o777);
     writeFileSync(join(entry(), 'kubectl'), '#!/bin/sh\n');
     expectInstalled(await install(), { warnings: ['Cached copy refused'] });
+  });
+
+  test('of mode 0777, with folders and links that somebody planted: nothing elsewhere is deleted', async () => {
+    expectKept(await install());
+    const elsewhere = join(folder, 'elsewhere');
+    mkdirSync(elsewhere);
+    writeFileSync(join(elsewhere, 'kept'), '');
+    const partial = join(versionFolder(), '.partial-planted');
+    for (const place of [entry(), partial]) {
+      mkdirSync(join(place, 'inner'), { recursive: true });
+      for (const where of [place, join(place, 'inner')]) {
+        symlinkSync(elsewhere, join(where, 'link'));
+      }
+    }
+    utimesSync(partial, 0, 0);
+    for (const path of [toolFolder(), versionFolder(), entry(), partial]) chmodSync(path, 0o777);
+    const run = await install();
+    expectInstalled(run, { warnings: ['Cached copy refused'] });
+    expect(run.paths).toEqual([entry()]);
+    expect(readdirSync(elsewhere)).toEqual(['kept']);
+    const left = readdirSync(versionFolder()).filter((name) => name.startsWith('.partial-'));
+    expect(left).toHaveLength(2);
+    for (const name of left) {
+      expect(readdirSync(join(versionFolder(), name))).toEqual(['inner']);
+      expect(readdirSync(join(versionFolder(), name, 'inner'))).toEqual(['link']);
+    }
   });
 
   test('verified-trust-root of mode 0777: what is fetched is kept again', async () => {
@@ -256,7 +283,7 @@ describeUnless(noOtherUser())('as another user than root', () => {
       chmodSync(place, 0o777);
       const run = await asUser();
       if (which === 'verified-trust-root') {
-        expectInstalled(run, { warnings: ['Trust root not kept'] });
+        expectInstalled(run, { warnings: ['Trust root not cached'] });
         expect(run.paths).toEqual([entry()]);
         mend(warningsOf(run)[0]?.message ?? '');
         return;
@@ -347,7 +374,7 @@ testUnless(MISSING.permissionBits)(
     expectKept(await install());
     const run = await install();
     expectKept(run);
-    expect(run.stdout).not.toContain('took write permission');
+    expect(run.stdout).not.toContain('removed write permission');
     expect(readdirSync(temp)).toEqual([]);
   },
 );

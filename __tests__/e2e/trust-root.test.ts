@@ -74,7 +74,7 @@ describe('with the TUF metadata of earlier runs', () => {
     const offline = await runAfter(9);
     await startServers(world);
     expectInstalled(offline, { version: VERSION });
-    expect(offline.stdout).toContain('from metadata that is still fresh');
+    expect(offline.stdout).toContain('cached metadata, still fresh');
   });
 
   test('a run without network is refused when they have expired', async () => {

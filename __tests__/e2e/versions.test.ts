@@ -65,11 +65,11 @@ describe('version', () => {
   });
 
   test.each([
-    ['1.31.7', 'Kubernetes v1.31.7 is not at'],
+    ['1.31.7', 'Kubernetes v1.31.7 does not exist at'],
     ['1.29', 'stable-1.29.txt does not exist'],
     ['prerelease-1.30', 'latest-1.30.txt does not exist'],
-    ['>=1.40', 'no stable release is in the range'],
-    ['1.31.7 - 1.31.7', 'no stable release is in the range'],
+    ['>=1.40', 'no stable release satisfies the range'],
+    ['1.31.7 - 1.31.7', 'no stable release satisfies the range'],
   ])('%j does not exist', async (version, words) => {
     const run = await runIn(world, { version });
     expectRefused(run, 'VERSION_NOT_FOUND', { says: [words] });
@@ -112,7 +112,7 @@ describe('version-file', () => {
   test('with version beside it: version wins, and a notice says so', async () => {
     const inputs = { version: '1.31.9', 'version-file': '.tool-versions' };
     const run = await runIn(world, inputs, { workspace: { '.tool-versions': 'kubectl 1.30.1\n' } });
-    expectInstalled(run, { version: 'v1.31.9', notices: ['version-file is not read'] });
+    expectInstalled(run, { version: 'v1.31.9', notices: ['version-file ignored'] });
     expect(run.annotations[0]?.message).toContain('.tool-versions');
   });
 
@@ -128,12 +128,12 @@ describe('version-file', () => {
     [
       'names no version',
       { 'pins/go.mod': 'module x\n\ngo 1.24\n' },
-      ['"pins/go.mod", line 4,', 'names no version', 'k8s.io/client-go'],
+      ['"pins/go.mod" specifies no kubectl version', 'k8s.io/client-go'],
     ],
     [
       'names one that belongs to no release',
       { 'pins/go.mod': 'module x\nrequire k8s.io/api v0.0.0-20240101000000-abcdefabcdef\n' },
-      ['"pins/go.mod", line 2,', 'belongs to no Kubernetes release'],
+      ['line 2 of "pins/go.mod"', 'matches no Kubernetes release'],
     ],
   ])('that %s', async (_, workspace, words) => {
     const run = await runIn(world, { 'version-file': 'pins/go.mod' }, { workspace });
@@ -144,7 +144,9 @@ describe('version-file', () => {
   test('that names something else than a version', async () => {
     const workspace = { '.kubectl-version': '\nnewest\n' };
     const run = await runIn(world, { 'version-file': '.kubectl-version' }, { workspace });
-    expectRefused(run, 'INVALID_INPUT', { says: ['".kubectl-version", line 2, gives no version'] });
+    expectRefused(run, 'INVALID_INPUT', {
+      says: ['line 2 of ".kubectl-version" is not a version'],
+    });
     expect(requestedPaths(world)).toEqual([]);
   });
 
@@ -193,7 +195,7 @@ describe('version-file', () => {
     test('to a file in the workspace that is no version: its line is named, and no more', async () => {
       const run = await runWithLink('workspace', '# note\nhunter2\n');
       expectRefused(run, 'INVALID_INPUT', {
-        says: ['".kubectl-version", line 2, gives no version'],
+        says: ['line 2 of ".kubectl-version" is not a version'],
       });
       expect(said(run)).not.toContain('hunter2');
     });
@@ -226,7 +228,9 @@ describe('a release that was announced and is not at the host yet', () => {
     const run = await runIn(world, {}, { env: IMPATIENT });
     stable('v1.32.5');
     expectInstalled(run, { version: 'v1.32.7' });
-    expect(run.stdout).toMatch(/v1\.32\.7 is announced, but not yet at .*; waiting up to 6 s/);
+    expect(run.stdout).toMatch(
+      /v1\.32\.7 is announced but not yet available at .*; waiting up to 6 s/,
+    );
   });
 
   test('and does not come', async () => {
@@ -240,7 +244,7 @@ describe('a release that was announced and is not at the host yet', () => {
 
   test('is not waited for when it was asked for by its name', async () => {
     const run = await runIn(world, { version: '1.32.8' }, { env: IMPATIENT });
-    expectRefused(run, 'VERSION_NOT_FOUND', { says: ['Kubernetes v1.32.8 is not at'] });
+    expectRefused(run, 'VERSION_NOT_FOUND', { says: ['Kubernetes v1.32.8 does not exist at'] });
     expect(run.stdout).not.toContain('waiting');
   });
 });

@@ -71,7 +71,10 @@ export interface ActionResult {
   /** Markdown. */
   readonly summary: string;
   readonly commands: readonly WorkflowCommand[];
+  /** All but {@link endedSupport}. */
   readonly annotations: readonly Annotation[];
+  /** Notices that Kubernetes no longer supports a minor. Whether there are any depends on the day. */
+  readonly endedSupport: readonly Annotation[];
   readonly dirs: ActionFolders;
   readonly durationMs: number;
   /** Files and folders that were in the tool cache when the run began, as of {@link toolCacheEntries}. */
@@ -280,6 +283,7 @@ function resultOf(
   const stdout = output.stdout.replaceAll(EOL, '\n');
   const stderr = output.stderr.replaceAll(EOL, '\n');
   const commands = workflowCommands(stdout);
+  const annotations = annotationsOf(commands);
   return {
     stdout,
     stderr,
@@ -288,7 +292,8 @@ function resultOf(
     paths: read('GITHUB_PATH').split(/\r?\n/).filter(Boolean),
     summary: read('GITHUB_STEP_SUMMARY'),
     commands,
-    annotations: annotationsOf(commands),
+    annotations: annotations.filter((annotation) => !isEndOfSupport(annotation)),
+    endedSupport: annotations.filter(isEndOfSupport),
     dirs,
     toolCacheFiles: () => filesBelow(dirs.toolCache),
     toolCacheEntries: () => entriesBelow(dirs.toolCache),
@@ -298,6 +303,9 @@ function resultOf(
     },
   };
 }
+
+const isEndOfSupport = ({ level, title = '' }: Annotation): boolean =>
+  level === 'notice' && /^Kubernetes 1\.\d+ is no longer supported$/.test(title);
 
 /** Files below a folder, relative to it, with slashes, sorted. */
 export const filesBelow = (folder: string): string[] =>

@@ -170,7 +170,8 @@ describe('action.yml', () => {
   });
 
   test('and the inputs that the code reads are the same', () => {
-    const code = readFileSync(join(ROOT, 'src/inputs.ts'), 'utf8');
+    const files = ['src/inputs.ts', ...globSync('src/inputs/*.ts', { cwd: ROOT })];
+    const code = files.map((file) => readFileSync(join(ROOT, file), 'utf8')).join('\n');
     const read = [
       ...code.matchAll(/inputs\s*\.(?:get|path)\('([a-z-]+)'\)/g),
       ...code.matchAll(
@@ -180,8 +181,20 @@ describe('action.yml', () => {
     expect([...new Set(read)].sort()).toEqual(Object.keys(action.inputs).sort());
   });
 
-  test("README's tables are made from it", () => {
+  test("README's tables, and what to do by error code, are up to date", () => {
     const script = join(ROOT, 'scripts/readme-tables.js');
     expect(() => execFileSync(process.execPath, [script, '--check'])).not.toThrow();
+  });
+
+  test('README has every input and output, and one row for the paths of all other tools', () => {
+    const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+    const rowsOf = (marker: string): (string | undefined)[] => {
+      const [, table = ''] = readme.split(new RegExp(`<!-- /?${marker} -->`));
+      return [...table.matchAll(/^\| `([^`]+)`/gm)].map(([, name]) => name);
+    };
+    const paths = TOOLS.filter((tool) => tool !== 'kubectl').map((tool) => `${tool}-path`);
+    const outputs = Object.keys(action.outputs).filter((name) => !paths.includes(name));
+    expect(rowsOf('inputs')).toEqual(Object.keys(action.inputs));
+    expect(rowsOf('outputs').sort()).toEqual([...outputs, '<tool>-path'].sort());
   });
 });

@@ -66,6 +66,7 @@ test('nothing has to be given', async () => {
     version: { kind: 'stable' },
     versionSource: 'stable',
     ignoredVersionFile: undefined,
+    clusterVersion: undefined,
     tools: ['kubectl'],
     platform: { os: 'linux', arch: 'amd64' },
     isNative: true,
@@ -97,6 +98,20 @@ const ACCEPTED: [input: string, given: string, field: keyof Inputs, value: unkno
   ['version', '~1.31.2', 'version', { kind: 'range', range: '>=1.31.2 <1.32.0-0' }],
   ['version-file', '.tool-versions', 'version', { kind: 'exact', version: 'v1.31.9' }],
   ['version-file', '.tool-versions', 'versionSource', '1.31.9 (.tool-versions, line 1)'],
+  ['cluster-version', 'v1.31.4-eks-1', 'version', { kind: 'stable', minor: '1.31' }],
+  [
+    'cluster-version',
+    'v1.31.4-eks-1',
+    'versionSource',
+    '1.31 (the minor of cluster-version v1.31.4-eks-1)',
+  ],
+  ['cluster-version', ' v1.31.4-eks-1 ', 'clusterVersion', { text: 'v1.31.4-eks-1', minor: 31 }],
+  [
+    'cluster-version',
+    '{ "serverVersion": { "gitVersion": "v1.31.1+k3s1" } }',
+    'clusterVersion',
+    { text: 'v1.31.1+k3s1', minor: 31 },
+  ],
   ['tools', 'kubectl, kubeadm\nkubelet  kubectl', 'tools', ['kubectl', 'kubeadm', 'kubelet']],
   ['tools', '', 'tools', ['kubectl']],
   ['architecture', 'arm64', 'platform', { os: 'linux', arch: 'arm64' }],
@@ -257,11 +272,31 @@ test('version-file: without a workspace, the current directory counts', async ()
   const variables = { GITHUB_WORKSPACE: undefined };
   const given = { 'version-file': 'package.json' };
   const inside = await rejectionOf(load(given, { variables }));
-  expect(inside.message).toContain('"package.json", line 1, ');
+  expect(inside.message).toContain('line 1 of "package.json"');
   const outside = await rejectionOf(
     load({ 'version-file': join(parent, 'outside.txt') }, { variables }),
   );
-  expect(outside.message).toContain('is outside of the workspace');
+  expect(outside.message).toContain('is outside the workspace');
+});
+
+describe('what chooses the version', () => {
+  const CLUSTER = { 'cluster-version': '1.33' };
+
+  test('version comes before everything', async () => {
+    const inputs = await load({ ...CLUSTER, version: '1.32', 'version-file': 'absent.txt' });
+    expect(inputs.version).toEqual({ kind: 'stable', minor: '1.32' });
+    expect(inputs.clusterVersion).toEqual({ text: '1.33', minor: 33 });
+  });
+
+  test('version-file comes before cluster-version', async () => {
+    const inputs = await load({ ...CLUSTER, 'version-file': '.tool-versions' });
+    expect(inputs.version).toEqual({ kind: 'exact', version: 'v1.31.9' });
+    expect(inputs.clusterVersion).toEqual({ text: '1.33', minor: 33 });
+  });
+
+  test('cluster-version comes before stable', async () => {
+    expect((await load(CLUSTER)).version).toEqual({ kind: 'stable', minor: '1.33' });
+  });
 });
 
 /** [input, what was given, words that must be in the message, other inputs] */
@@ -271,11 +306,14 @@ const REFUSED: [input: string, given: string, shown: string, others?: Record<str
   ['version', '1.31.9-gke.1', '"1.31.9-gke.1"'],
   ['version-file', 'absent.txt', '"absent.txt"'],
   ['version-file', 'folder', '"folder"'],
-  ['version-file', 'bad.txt', '"bad.txt", line 2, '],
-  ['version-file', 'digits.txt', '"digits.txt", line 1, '],
-  ['version-file', '../outside.txt', 'is outside of the workspace'],
+  ['version-file', 'bad.txt', 'line 2 of "bad.txt"'],
+  ['version-file', 'digits.txt', 'line 1 of "digits.txt"'],
+  ['version-file', '../outside.txt', 'is outside the workspace'],
   ['version', '12345678', '"12345678"'],
   ['version', '>=1.30.0-12345', '">=1.30.0-12345"'],
+  ['cluster-version', 'stable', '"stable"'],
+  ['cluster-version', '4.14.8', '"4.14.8"'],
+  ['cluster-version', '{"clientVersion":{"gitVersion":"v1.31.0"}}', 'clientVersion'],
   ['tools', 'helm', '"helm"'],
   ['tools', 'kubectl, kubectl.exe', '"kubectl.exe"'],
   ['tools', '../kubectl', '"../kubectl"'],
@@ -311,14 +349,14 @@ const REFUSED: [input: string, given: string, shown: string, others?: Record<str
     [input, '99999d', '"99999d"'],
   ]),
   ['maximum-release-age', '3d', '"3d"', { 'minimum-release-age': '72h' }],
-  ['certificate-identity', '', 'nothing'],
-  ['certificate-identity', ' ', 'nothing'],
-  ['certificate-oidc-issuer', '', 'nothing'],
+  ['certificate-identity', '', 'an empty value'],
+  ['certificate-identity', ' ', 'an empty value'],
+  ['certificate-oidc-issuer', '', 'an empty value'],
   ['tuf-root', 'absent.json', '"absent.json"'],
   ['tuf-root', 'folder', '"folder"'],
   ['trusted-root', 'absent.json', '"absent.json"'],
   ['trusted-root', 'folder', '"folder"'],
-  ['trusted-root', 'embedded', '"embedded"', { 'tuf-root': 'root.json' }],
+  ['trusted-root', 'embedded', '"tuf-root"', { 'tuf-root': 'root.json' }],
   ['bind-release', 'no', '"no"'],
   ['bind-release', '0', '"0"'],
   ['check-latest', 'yes', '"yes"'],

@@ -86,6 +86,9 @@ const IMPORTS: [boundary: string, file: string, refused: string, accepted: strin
     '../sigstore/verify/verify.js',
   ],
   ['inputs are read before the rest', 'src/inputs.ts', './report.js', './kubernetes/version.js'],
+  ['a single input stands alone', 'src/inputs/urls.ts', '../inputs.js', '../transfer/transport.js'],
+  ['a single input is not reported', 'src/inputs/tools.ts', '../report.js', './raw-inputs.js'],
+  ['nothing below reads an input', 'src/install/obtain.ts', '../inputs/runner.js', './context.js'],
   ['a report starts nothing', 'src/report.ts', './setup.js', './inputs.js'],
   ['setup is not the entry point', 'src/setup.ts', './index.js', './report.js'],
   ['the entry point only runs', 'src/index.ts', './report.js', './setup.js'],
@@ -176,6 +179,7 @@ describe('the environment', () => {
     ["import { env } from 'process';\nenv();\n", 'no-restricted-imports'],
   ])('%j', async (code, rule) => {
     expect(await rulesBrokenBy(code, 'src/setup.ts')).toContain(rule);
+    expect(await rulesBrokenBy(code, 'src/inputs/runner.ts')).toContain(rule);
   });
 
   it('is read in inputs.ts', async () => {

@@ -33,7 +33,7 @@ export async function assertPrivate(
     throw new FileError(`${file} is not a plain ${kind}`);
   }
   if (kind === 'file' && found.nlink > 1) {
-    throw new FileError(`${file} can be changed by another name that it has`);
+    throw new FileError(`${file} has another hard link`);
   }
   if (owners !== undefined && ((found.mode & 0o022) !== 0 || !owners.has(found.uid))) {
     throw new FileError(`${file} can be changed by other users of this machine`);

@@ -16,7 +16,7 @@ import { downloadFailed } from '../transfer/download-failed.js';
 import { TransferError } from '../transfer/errors.js';
 import type { Logger } from './logger.js';
 import { checkSelfReport } from './self-report.js';
-import type { CopyFiles } from './tool-cache.js';
+import type { CopyFiles } from './cache-entry.js';
 
 /** How a verified file was bound to the release that was asked for. */
 export type Binding =
@@ -30,9 +30,9 @@ export type Binding =
 export function describeBinding({ kind }: Binding): string {
   switch (kind) {
     case 'sbom':
-      return 'signed SBOM of the release';
+      return 'proven by its signed SBOM';
     case 'self-report':
-      return 'asked the signed binary (the release has no signed SBOM)';
+      return 'reported by the signed binary (the release has no signed SBOM)';
     case 'skipped':
       return 'not proven (bind-release: false)';
   }
@@ -208,7 +208,7 @@ export class SbomBinder implements ReleaseBinder {
     const { name, version, platform } = artifact;
     const failure = this.#context.isNative
       ? await checkSelfReport(file, name, version, platform, { scratch: this.#context.scratch })
-      : `${name} for ${platformName(platform)} cannot be executed here to be asked`;
+      : `${name} for ${platformName(platform)} cannot be executed on this runner`;
     if (failure !== undefined) {
       throw new SetupError(
         'RELEASE_MISMATCH',
@@ -218,7 +218,7 @@ export class SbomBinder implements ReleaseBinder {
     }
     this.#context.logger.warning(
       'Release proven without SBOM',
-      `${why}. The signed binary itself says that it is ${name} ${version} for ${platformName(platform)}.`,
+      `${why}. The signed binary reports that it is ${name} ${version} for ${platformName(platform)}.`,
     );
     return { kind: 'self-report' };
   }

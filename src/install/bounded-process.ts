@@ -40,7 +40,7 @@ export async function runBounded(
   process.once('exit', killAll);
   const { promise: timedOut, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
-    reject(new Error(`no answer within ${String(timeout / 1000)} s`));
+    reject(new Error(`did not finish within ${String(timeout / 1000)} s`));
   }, timeout);
   try {
     const answer = Promise.all([readAll(child.stdout, maxBytes), exited(child)]);

@@ -10,7 +10,9 @@ import {
   type Owners,
 } from '../files/private-file.js';
 import type { Logger } from './logger.js';
-import { PARTIAL_PREFIX, installFailed, artifactFolder, type ToolCache } from './tool-cache.js';
+import { installFailed } from './install-failed.js';
+import { PARTIAL_PREFIX } from './remove-copy.js';
+import { artifactFolder, type ToolCache } from './tool-cache.js';
 
 /** Where metadata of the trust root is kept, below the tool cache. */
 export const TRUST_ROOT_FOLDER = 'verified-trust-root';
@@ -65,7 +67,7 @@ export class CacheAccess {
     }
     if (unkept.length > 0) {
       this.#logger.warning(
-        'Trust root not kept',
+        'Trust root not cached',
         `${describe(unkept)} Later runs download the trust root again.`,
       );
     }
@@ -128,7 +130,9 @@ export class CacheAccess {
     if (remaining !== undefined) {
       return [remaining];
     }
-    this.#logger.info(`${folder} ${obstacle.problem}: took write permission from group and others`);
+    this.#logger.info(
+      `${folder} ${obstacle.problem}: removed write permission for group and others`,
+    );
     return [];
   }
 
@@ -156,7 +160,7 @@ export class CacheAccess {
     }
     this.#logger.warning(
       'Tool cache not used',
-      `${describe(obstacles)} This run installs below RUNNER_TEMP, and keeps no copy for later runs.`,
+      `${describe(obstacles)} This run installs under RUNNER_TEMP, and later runs cannot reuse its copies.`,
     );
     return { ...this.#toolCache, folder };
   }
@@ -268,15 +272,15 @@ function remedyFor(obstacles: readonly Obstacle[]): string {
   if (of('chown').length > 0 && uid !== undefined) {
     const folders = of('chown').join(' ');
     remedies.push(
-      `To mend it: sudo chown ${String(uid)} ${folders} && sudo chmod u+rwx,go-w ${folders}.`,
+      `To fix this: sudo chown ${String(uid)} ${folders} && sudo chmod u+rwx,go-w ${folders}.`,
     );
   }
   if (of('remove').length > 0) {
-    remedies.push(`To mend it: rm ${of('remove').join(' ')}.`);
+    remedies.push(`To fix this: rm ${of('remove').join(' ')}.`);
   }
   if (of('elsewhere').length > 0) {
     remedies.push(
-      'chmod has no effect there: mount that file system with other options (uid= and umask=022, or dir_mode=0755,file_mode=0755), or set RUNNER_TOOL_CACHE to a folder on another one.',
+      'chmod has no effect there: mount the file system with different options (uid= and umask=022, or dir_mode=0755,file_mode=0755), or set RUNNER_TOOL_CACHE to a folder on another file system.',
     );
   }
   return remedies.join(' ');

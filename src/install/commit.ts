@@ -3,7 +3,7 @@ import { digestFile } from '../files/digested-file.js';
 import { entryAt } from '../files/private-file.js';
 import type { InstallContext } from './context.js';
 import { judge, type CacheVerdict } from './from-cache.js';
-import { installFailed } from './tool-cache.js';
+import { installFailed } from './install-failed.js';
 import type { InstalledArtifact, VerifiedArtifact } from './verified-artifact.js';
 
 /** How often another run may get in between before this one gives up. */
@@ -99,7 +99,7 @@ async function existingCopy(
   if (verdict.kind === 'verified') {
     return verdict.copy;
   }
-  context.logger.info(`${cacheEntry.folder} is replaced: ${explain(verdict.reason)}`);
+  context.logger.info(`Replacing ${cacheEntry.folder}: ${explain(verdict.reason)}`);
   await cacheEntry.remove(fingerprint);
   return undefined;
 }
@@ -113,7 +113,7 @@ async function existingCopy(
 export async function assertUnchanged(installed: readonly InstalledArtifact[]): Promise<void> {
   for (const { cacheEntry, fingerprint } of installed) {
     if ((await cacheEntry.fingerprint()) !== fingerprint) {
-      throw installFailed(`another run has changed ${cacheEntry.folder} meanwhile`);
+      throw installFailed(`another run changed ${cacheEntry.folder} during this run`);
     }
   }
 }

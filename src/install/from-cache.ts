@@ -5,7 +5,8 @@ import { verifySubject } from '../sigstore/evidence/source.js';
 import { StoredBundle } from '../sigstore/evidence/stored.js';
 import type { InstallContext } from './context.js';
 import { checkSecondFactors } from './second-factors.js';
-import { cacheEntries, installFailed, type CacheEntry } from './tool-cache.js';
+import { cacheEntries, type CacheEntry } from './cache-entry.js';
+import { installFailed } from './install-failed.js';
 import type { InstalledArtifact } from './verified-artifact.js';
 
 /** What becomes of a copy in the tool cache. */
@@ -140,7 +141,7 @@ export async function inspect(entry: CacheEntry): Promise<DigestedFile> {
   const file = await digestFile(entry.files().file, entry.artifact.maxBytes);
   const sha256 = file.sha256.toString('hex');
   if (sha256 !== entry.sha256) {
-    throw installFailed(`the file was changed, its SHA-256 is ${sha256}`);
+    throw installFailed(`the file was changed: its SHA-256 is ${sha256}`);
   }
   return file;
 }

@@ -14,7 +14,8 @@ import { downloadFailed } from '../transfer/download-failed.js';
 import { TransferError } from '../transfer/errors.js';
 import type { InstallContext } from './context.js';
 import { checkSecondFactors } from './second-factors.js';
-import { CacheEntry, filesIn, installFailed } from './tool-cache.js';
+import { CacheEntry, filesIn } from './cache-entry.js';
+import { installFailed } from './install-failed.js';
 import type { Origin, VerifiedArtifact } from './verified-artifact.js';
 
 /** 64 hex digits, perhaps with a newline. */
@@ -116,7 +117,7 @@ export async function publishedDigest(
     const text = await http.readIfPresent(artifact.digestUrl, MAX_DIGEST_BYTES);
     return /^([0-9a-f]{64})\s*$/.exec(text?.toString('latin1') ?? '')?.[1];
   } catch (error) {
-    logger.debug(`no published digest: ${explain(error)}`);
+    logger.debug(`cannot read the published digest: ${explain(error)}`);
     return undefined;
   }
 }
@@ -151,7 +152,7 @@ async function whyNotDownloaded(
   }
   return new SetupError(
     'VERSION_NOT_FOUND',
-    `Kubernetes ${version} is not at ${release.base.href}`,
+    `Kubernetes ${version} does not exist at ${release.base.href}`,
     { cause: error },
   );
 }

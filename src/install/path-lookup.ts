@@ -13,13 +13,12 @@ export interface PathLookup {
 }
 
 /**
- * Looks whether later steps will start what was installed when they call it by name, and tells
- * what stands in the way.
+ * Warns when later steps that call a tool by name will not start the file that was installed.
  *
- * The runner puts the folders of this step in front of `PATH`, the last one first, so a copy that
- * an earlier step or the image brought stands behind. What is left is a folder that `PATH` cannot
- * name or that nothing can be executed in, and a function exported to bash, which comes before
- * `PATH`. What a shell's own start-up files do, or a later step, cannot be seen from here.
+ * The runner puts the folders of this step at the front of `PATH`, the last one first, so copies
+ * from earlier steps or from the image come later. What can still get in the way is a folder that
+ * cannot be a `PATH` entry or does not allow execution, and an exported bash function, which bash
+ * prefers to programs. Shell start-up files and later steps cannot be seen from here.
  */
 export async function checkPathLookup(
   installed: readonly InstalledArtifact[],
@@ -35,7 +34,7 @@ export async function checkPathLookup(
     if (first !== ours) {
       logger.warning(
         `${tool} is not found on PATH`,
-        `Later steps that call ${tool} start ${first ?? 'nothing'} and not ${ours}: ${path.dirname(ours)} cannot stand in PATH, or does not allow execution. Use the output "${tool}-path".`,
+        `Later steps that call ${tool} start ${first ?? 'nothing'} instead of ${ours}: ${path.dirname(ours)} cannot be a PATH entry, or does not allow execution. Use the output "${tool}-path".`,
       );
     } else if (others.length > 0) {
       logger.info(`Later steps find ${ours} before ${others.join(', ')}`);
@@ -43,7 +42,7 @@ export async function checkPathLookup(
     if (lookup.shellFunctions.includes(tool)) {
       logger.warning(
         `A shell function hides ${tool}`,
-        `An earlier step exported a bash function named ${tool}, which bash prefers to every file. Remove it (unset -f ${tool}), or use the output "${tool}-path".`,
+        `An earlier step exported a bash function named ${tool}, and bash runs functions before programs. Remove it with "unset -f ${tool}", or use the output "${tool}-path".`,
       );
     }
   }
@@ -60,6 +59,6 @@ async function isExecutable(file: string): Promise<boolean> {
     await access(file, constants.X_OK);
     return (await stat(file)).isFile();
   } catch {
-    return false; // Not there, or not for us: a shell passes it over as well.
+    return false; // Missing, or not executable for this user: a shell skips it as well.
   }
 }

@@ -8,7 +8,8 @@ import { SbomBinder } from './binding.js';
 import type { InstallContext } from './context.js';
 import { inspect } from './from-cache.js';
 import type { ReleaseRequest } from './resolve-release.js';
-import { cacheEntries, cachedVersions, type CacheEntry } from './tool-cache.js';
+import { cacheEntries, type CacheEntry } from './cache-entry.js';
+import { cachedVersions } from './tool-cache.js';
 import type { VerifiedArtifact } from './verified-artifact.js';
 
 const DAY = 86_400_000;
@@ -17,8 +18,8 @@ const STABLE_AGE_DAYS = 120;
 /** How many cached copies are verified at most. Each is read whole. */
 const MAX_COPIES = 3;
 
-const MAYBE_HELD_BACK =
-  'A mirror, a CDN or somebody in between may be holding the pointer back. Compare with https://kubernetes.io/releases/.';
+const MAYBE_OUTDATED =
+  'A mirror, a CDN or someone in between may be serving an outdated pointer. Compare with https://kubernetes.io/releases/.';
 
 /**
  * Warns when the pointers that chose the version of this run may be held back. They are not signed,
@@ -39,7 +40,7 @@ export async function warnOfOldPointer(
     const { artifact } = newer;
     context.logger.warning(
       'Pointer names an older version',
-      `${base.href} names ${version} for "${request.versionSource}", and the tool cache holds ${artifact.name} ${artifact.version}, which passes every check. Either ${artifact.version} was withdrawn, or the pointer is old. ${MAYBE_HELD_BACK}`,
+      `${base.href} names ${version} for "${request.versionSource}", but the tool cache has ${artifact.name} ${artifact.version}, which passes every check. Either ${artifact.version} was withdrawn, or the pointer is outdated. ${MAYBE_OUTDATED}`,
     );
   }
   const signedAt = Math.min(...verified.map((file) => file.verified.signedAt.getTime()));
@@ -47,7 +48,7 @@ export async function warnOfOldPointer(
   if (isNewestOfAll && now - signedAt > STABLE_AGE_DAYS * DAY) {
     context.logger.warning(
       'Newest stable release is old',
-      `${base.href} names ${version} as the newest stable release, and it was signed at ${new Date(signedAt).toISOString()}, more than ${String(STABLE_AGE_DAYS)} days ago. ${MAYBE_HELD_BACK} The input "maximum-release-age" refuses such a release.`,
+      `${base.href} names ${version} as the newest stable release, but it was signed at ${new Date(signedAt).toISOString()}, more than ${String(STABLE_AGE_DAYS)} days ago. ${MAYBE_OUTDATED} To refuse such releases, set "maximum-release-age".`,
     );
   }
 }
@@ -68,7 +69,7 @@ async function newerCopy(
       await verifyEntry(context, entry);
       return entry;
     } catch (error) {
-      context.logger.debug(`${entry.folder} says nothing about the pointer: ${explain(error)}`);
+      context.logger.debug(`${entry.folder} is not compared with the pointer: ${explain(error)}`);
     }
   }
   return undefined;
@@ -102,7 +103,7 @@ async function verifyEntry(context: InstallContext, entry: CacheEntry): Promise<
   const { artifact } = entry;
   const files = entry.files();
   if (!existsSync(files.sbom)) {
-    throw new Error('no SBOM is kept with it');
+    throw new Error('it has no SBOM');
   }
   const file = await inspect(entry);
   const evidence = [new StoredBundle(files.bundle)];

@@ -121,7 +121,9 @@ async function awaitPublication(release: Release, http: HttpClient, logger: Logg
   const rounds = Math.floor(publicationTimeout / publicationInterval);
   for (let round = 0; round < rounds; round++) {
     const left = seconds(publicationTimeout - round * publicationInterval);
-    logger.info(`${version} is announced, but not yet at ${base.href}; waiting up to ${left}`);
+    logger.info(
+      `${version} is announced but not yet available at ${base.href}; waiting up to ${left}`,
+    );
     await sleep(publicationInterval, undefined, { signal: http.signal });
     if (await isPublished(version, http, base)) {
       return;

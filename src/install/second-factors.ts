@@ -75,13 +75,13 @@ export function checkAge(
     const what = latest === file ? name : `the SBOM that lists ${name}`;
     throw new SetupError(
       'RELEASE_TOO_NEW',
-      `${what} was signed at ${iso(latest)}, and "minimum-release-age" asks to wait until ${iso(latest + minimumAge)}`,
+      `${what} was signed at ${iso(latest)}, and "minimum-release-age" refuses it until ${iso(latest + minimumAge)}`,
     );
   }
   if (maximumAge !== undefined && now - file > maximumAge) {
     throw new SetupError(
       'RELEASE_TOO_OLD',
-      `${name} was signed at ${iso(file)}, and "maximum-release-age" accepts nothing that was signed before ${iso(now - maximumAge)}`,
+      `${name} was signed at ${iso(file)}, and "maximum-release-age" refuses anything signed before ${iso(now - maximumAge)}`,
     );
   }
 }

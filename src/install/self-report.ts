@@ -81,7 +81,7 @@ export async function checkSelfReport(
 ): Promise<string | undefined> {
   const question = VERSION_ARGUMENTS[tool];
   if (question === undefined) {
-    return `${tool} cannot tell its version`;
+    return `${tool} does not report its version`;
   }
   try {
     await assertExecutableFor(platform, file);
@@ -90,12 +90,12 @@ export async function checkSelfReport(
       self.isTool && self.version === version && self.platform === platformName(platform);
     return isAsked
       ? undefined
-      : `asked for ${tool} ${version} for ${platformName(platform)}, but the binary says it is ${nameOf(self, tool)}`;
+      : `requested ${tool} ${version} for ${platformName(platform)}, but the binary reports ${nameOf(self, tool)}`;
   } catch (error) {
-    return `the binary could not be asked: ${explain(error)}`;
+    return `the binary did not report its version: ${explain(error)}`;
   }
 }
 
 function nameOf(self: SelfReport, tool: string): string {
-  return `${self.isTool ? tool : 'another tool'} ${self.version ?? 'of no version'} for ${self.platform ?? 'no platform'}`;
+  return `${self.isTool ? tool : 'another tool'} ${self.version ?? '(no version)'} for ${self.platform ?? '(no platform)'}`;
 }

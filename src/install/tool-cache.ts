@@ -1,16 +1,8 @@
-import { randomUUID } from 'node:crypto';
-import { chmod, cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { SetupError, explain, codeOf } from '../errors.js';
 import type { PlatformArtifact } from '../kubernetes/artifact.js';
 import type { Platform } from '../kubernetes/platform.js';
 import { isExactVersion } from '../kubernetes/version.js';
-import { renameHeld } from '../files/rename.js';
-import { assertPrivate, entryAt, trustedOwners, type Owners } from '../files/private-file.js';
-
-/** Copies that were being made when their run ended; older ones are swept away, in milliseconds. */
-const STALE_AFTER = 60 * 60_000;
-export const PARTIAL_PREFIX = '.partial-';
 
 /** The runner's tool cache, as one run sees it. */
 export interface ToolCache {
@@ -18,239 +10,6 @@ export interface ToolCache {
   readonly folder: string;
   /** See {@link trustKey}: a run sees only copies that were verified for what it asks. */
   readonly trustKey: string;
-}
-
-/** Files of a copy, in a folder that is a cache entry or may become one. */
-export interface CopyFiles {
-  readonly file: string;
-  /** The evidence for the file. */
-  readonly bundle: string;
-  readonly sbom: string;
-  /** The evidence for the SBOM. */
-  readonly sbomBundle: string;
-}
-
-export function filesIn(folder: string, { fileName }: PlatformArtifact): CopyFiles {
-  return {
-    file: path.join(folder, fileName),
-    bundle: path.join(folder, `${fileName}.sigstore.json`),
-    sbom: path.join(folder, 'kubernetes-release.spdx'),
-    sbomBundle: path.join(folder, 'kubernetes-release.spdx.sigstore.json'),
-  };
-}
-
-/**
- * One verified copy in the tool cache, in a folder of its own:
- * `<tool cache>/verified-<name>/<version>/<os>-<arch>-<trust key>-<SHA-256 of the file>/`.
- *
- * The folder's name says what it holds. So whatever other runs trust, ask for or are told by their
- * mirrors, none of them puts other bytes into a folder that this run has put on `PATH`.
- *
- * The layout is that of `@actions/tool-cache`, its marker file included. That library does not
- * write it: it trusts the marker, copies where a move will do, and empties a folder that another
- * run may be using before it fills it.
- */
-export class CacheEntry {
-  readonly artifact: PlatformArtifact;
-  /** Of the file, 64 hex digits. */
-  readonly sha256: string;
-  readonly folder: string;
-  readonly #toolCache: ToolCache;
-
-  constructor(toolCache: ToolCache, artifact: PlatformArtifact, sha256: string) {
-    this.artifact = artifact;
-    this.sha256 = sha256;
-    this.folder = path.join(
-      artifactFolder(toolCache, artifact.name),
-      artifact.version.slice(1),
-      `${prefix(toolCache, artifact.platform)}${sha256}`,
-    );
-    this.#toolCache = toolCache;
-  }
-
-  files(): CopyFiles {
-    return filesIn(this.folder, this.artifact);
-  }
-
-  /** @throws {SetupError} INSTALL_FAILED */
-  async exists(): Promise<boolean> {
-    return (await this.#look(this.folder)) !== undefined;
-  }
-
-  /**
-   * Requires what lies in the slot to be its own plain files, in plain folders, that nobody but
-   * this user, root and the owner of the tool cache can change: else there could be another file
-   * by the time it is executed, or another one beside it on `PATH`.
-   *
-   * @throws {SetupError} INSTALL_FAILED
-   */
-  async assertOwned(): Promise<void> {
-    const owners = await trustedOwners(this.#toolCache.folder);
-    const { file, bundle, sbom, sbomBundle } = this.files();
-    const known = new Set([file, bundle, sbom, sbomBundle].map((known) => path.basename(known)));
-    try {
-      await this.#assertParents(owners);
-      await assertPrivate(this.folder, 'folder', owners);
-      for (const name of await readdir(this.folder)) {
-        if (!known.has(name)) {
-          throw new Error(`${name} does not belong there`);
-        }
-        await assertPrivate(path.join(this.folder, name), 'file', owners);
-      }
-    } catch (error) {
-      throw installFailed(`the copy in ${this.folder} is not as it was left`, error);
-    }
-  }
-
-  /**
-   * Requires that nobody else can change a folder above the slot. A copy is not to blame when this fails.
-   *
-   * @throws {SetupError} INSTALL_FAILED
-   */
-  async assertParentsPrivate(): Promise<void> {
-    try {
-      await this.#assertParents(await trustedOwners(this.#toolCache.folder));
-    } catch (error) {
-      throw installFailed(`cannot use ${this.folder} in the tool cache`, error);
-    }
-  }
-
-  /** Changes when the folder or its binary is replaced or written to. */
-  async fingerprint(): Promise<string> {
-    const found = await this.#look(this.folder);
-    return `${await this.#fingerprintIn(this.folder)}, changed ${String(found?.ctimeMs)}`;
-  }
-
-  /** The part of a trace that stays when the folder is moved. */
-  async #fingerprintIn(folder: string): Promise<string> {
-    const { file: path } = filesIn(folder, this.artifact);
-    const entries = await Promise.all([this.#look(folder), this.#look(path)]);
-    const [entry, file] = entries.map((found) => `${String(found?.dev)}:${String(found?.ino)}`);
-    return `${String(entry)}, ${String(file)} ${String(entries[1]?.size)} ${String(entries[1]?.ctimeMs)}`;
-  }
-
-  /**
-   * Moves a finished folder into the slot, in one step.
-   *
-   * @param folder with the files of {@link filesIn}
-   * @returns false when another run was faster; the folder then stays where it is
-   * @throws {SetupError} INSTALL_FAILED
-   */
-  async commit(folder: string): Promise<boolean> {
-    const parent = path.dirname(this.folder);
-    try {
-      await mkdir(parent, { recursive: true, mode: 0o755 });
-      const owners = await trustedOwners(this.#toolCache.folder);
-      await this.#assertParents(owners);
-      await assertPrivate(folder, 'folder', owners);
-      await chmod(filesIn(folder, this.artifact).file, 0o755);
-      await chmod(folder, 0o755);
-      await sweep(parent);
-      const isCommitted = await moveInto(folder, this.folder);
-      await this.#mark();
-      return isCommitted;
-    } catch (error) {
-      throw installFailed(`cannot put ${this.artifact.name} into the tool cache`, error);
-    }
-  }
-
-  async #look(file: string): ReturnType<typeof entryAt> {
-    try {
-      return await entryAt(file);
-    } catch (error) {
-      throw installFailed(`cannot use ${this.folder} in the tool cache`, error);
-    }
-  }
-
-  /** For `@actions/tool-cache`. What is there already is left alone: it may be a link to elsewhere. */
-  async #mark(): Promise<void> {
-    try {
-      await writeFile(`${this.folder}.complete`, '', { flag: 'wx' });
-    } catch (error) {
-      if (codeOf(error) !== 'EEXIST') {
-        throw error;
-      }
-    }
-  }
-
-  /** Whoever can change a folder above the slot can put another slot in its place. */
-  async #assertParents(owners: Owners): Promise<void> {
-    for (const folder of this.#parents()) {
-      if ((await entryAt(folder)) !== undefined) {
-        await assertPrivate(folder, 'folder', owners);
-      }
-    }
-  }
-
-  /** What is removed from this slot must not be somewhere else. */
-  async #assertNoLinks(): Promise<void> {
-    for (const folder of this.#parents()) {
-      if ((await entryAt(folder))?.isDirectory() === false) {
-        throw new Error(`${folder} is not a plain folder`);
-      }
-    }
-  }
-
-  #parents(): string[] {
-    const version = path.dirname(this.folder);
-    return [path.dirname(version), version];
-  }
-
-  /** Undefined where another run was faster, or where the folder could only be removed in place. */
-  async #moveAside(): Promise<string | undefined> {
-    const aside = path.join(path.dirname(this.folder), `${PARTIAL_PREFIX}${randomUUID()}`);
-    try {
-      await renameHeld(this.folder, aside);
-      return aside;
-    } catch (error) {
-      switch (codeOf(error)) {
-        case 'EXDEV': // It came with the image of a container (overlayfs).
-          await rm(this.folder, { force: true, recursive: true, maxRetries: 3 });
-          return undefined;
-        case 'ENOENT':
-          return undefined;
-        default:
-          throw error;
-      }
-    }
-  }
-
-  /**
-   * Removes the copy that was judged, and none that another run has put there since.
-   *
-   * @param judged its {@link fingerprint} from before it was looked at
-   * @throws {SetupError} INSTALL_FAILED
-   */
-  async remove(judged: string): Promise<void> {
-    try {
-      await this.#assertNoLinks();
-      const contents = await this.#fingerprintIn(this.folder);
-      if ((await this.fingerprint()) !== judged) {
-        return;
-      }
-      const aside = await this.#moveAside();
-      if (aside === undefined) {
-        return;
-      }
-      if ((await this.#fingerprintIn(aside)) !== contents && (await moveInto(aside, this.folder))) {
-        return;
-      }
-      await discard(`${this.folder}.complete`);
-      await discard(aside);
-    } catch (error) {
-      throw installFailed(`cannot remove ${this.folder} from the tool cache`, error);
-    }
-  }
-}
-
-/** The copies of an artifact that the tool cache claims to hold. Each is verified before it is used. */
-export async function cacheEntries(
-  toolCache: ToolCache,
-  artifact: PlatformArtifact,
-): Promise<CacheEntry[]> {
-  const { name, version, platform } = artifact;
-  const digests = await cachedDigests(toolCache, name, version, platform);
-  return digests.map((sha256) => new CacheEntry(toolCache, artifact, sha256));
 }
 
 /**
@@ -273,14 +32,14 @@ export async function cachedVersions(
 }
 
 /** SHA-256 in hex, sorted. */
-async function cachedDigests(
+export async function cachedDigests(
   toolCache: ToolCache,
   name: string,
   version: string,
   platform: Platform,
 ): Promise<string[]> {
   const start = prefix(toolCache, platform);
-  const folders = await namesIn(path.join(artifactFolder(toolCache, name), version.slice(1)));
+  const folders = await namesIn(versionFolder(toolCache, name, version));
   return folders
     .filter((folder) => folder.startsWith(start))
     .map((folder) => folder.slice(start.length))
@@ -293,7 +52,7 @@ function namesIn(folder: string): Promise<string[]> {
   return readdir(folder).catch(() => []);
 }
 
-function prefix({ trustKey: trustKey }: ToolCache, { os, arch }: Platform): string {
+function prefix({ trustKey }: ToolCache, { os, arch }: Platform): string {
   return `${os}-${arch}-${trustKey}-`;
 }
 
@@ -302,68 +61,18 @@ export function artifactFolder(toolCache: ToolCache, name: string): string {
   return path.join(toolCache.folder, `verified-${name}`);
 }
 
-async function moveInto(from: string, to: string): Promise<boolean> {
-  try {
-    // Windows says EPERM for a folder that exists: another run was faster.
-    await renameHeld(from, to, { isFinal: async () => (await entryAt(to)) !== undefined });
-    return true;
-  } catch (error) {
-    switch (codeOf(error)) {
-      case 'ENOTEMPTY':
-      case 'EEXIST':
-      case 'EPERM': // Windows says so for a folder that exists.
-        if ((await entryAt(to)) !== undefined) {
-          return false;
-        }
-        throw error;
-      case 'EXDEV':
-        return copyInto(from, to);
-      default:
-        throw error;
-    }
-  }
-}
-
-/** The temporary folder is on another file system: copy first, then move in one step. */
-async function copyInto(from: string, to: string): Promise<boolean> {
-  const partial = path.join(path.dirname(to), `${PARTIAL_PREFIX}${randomUUID()}`);
-  try {
-    await cp(from, partial, { recursive: true, errorOnExist: true });
-    return await moveInto(partial, to);
-  } finally {
-    await rm(partial, { force: true, recursive: true });
-  }
-}
-
-/** Removes what is in nobody's way. */
-async function discard(path: string): Promise<void> {
-  // What resists is no reason to fail: a later run sweeps it away, or tries to.
-  await rm(path, { force: true, recursive: true, maxRetries: 3 }).catch(() => undefined);
-}
-
-async function sweep(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    const stale = path.join(folder, name);
-    if (name.startsWith(PARTIAL_PREFIX)) {
-      const modified = (await entryAt(stale))?.mtimeMs ?? Infinity;
-      if (modified < Date.now() - STALE_AFTER) {
-        await discard(stale);
-      }
-    }
-  }
-}
-
-/** An error of the file system that nobody expected, as INSTALL_FAILED; any other unchanged. */
-export function namedFailure(error: unknown): unknown {
-  const isOfFileSystem = error instanceof Error && 'syscall' in error && 'errno' in error;
-  return isOfFileSystem ? installFailed('the file system of this runner fails', error) : error;
-}
-
-/** What the runner's own disk would not do. */
-export function installFailed(message: string, cause?: unknown): SetupError {
-  return new SetupError(
-    'INSTALL_FAILED',
-    cause === undefined ? message : `${message}: ${explain(cause)}`,
-    { cause },
+/** The folder of one copy, which need not exist. */
+export function entryFolder(
+  toolCache: ToolCache,
+  { name, version, platform }: PlatformArtifact,
+  sha256: string,
+): string {
+  return path.join(
+    versionFolder(toolCache, name, version),
+    `${prefix(toolCache, platform)}${sha256}`,
   );
+}
+
+function versionFolder(toolCache: ToolCache, name: string, version: string): string {
+  return path.join(artifactFolder(toolCache, name), version.slice(1));
 }

@@ -2,7 +2,7 @@ import type { DigestedFile } from '../files/digested-file.js';
 import type { PlatformArtifact } from '../kubernetes/artifact.js';
 import type { VerifiedEvidence } from '../sigstore/evidence/source.js';
 import type { Binding } from './binding.js';
-import type { CacheEntry } from './tool-cache.js';
+import type { CacheEntry } from './cache-entry.js';
 
 /** Where the bytes came from. */
 export type Origin = 'download' | 'cache' | 'preinstalled';

@@ -36,7 +36,7 @@ export function checkRelease(
   const namespace = `https://sbom.k8s.io/${version}/release`;
   if (sbom.documentNamespace !== namespace) {
     throw mismatch(
-      `asked for ${file} of ${version}, but the SBOM served for it is that of ${describe(sbom)}`,
+      `requested ${file} of ${version}, but the SBOM that was served is for ${describe(sbom)}`,
     );
   }
   const stated = sbom.digests.get(file) ?? new Set();
@@ -50,8 +50,8 @@ export function checkRelease(
     const other = fileWithDigest(sbom, sha256);
     throw mismatch(
       other === undefined
-        ? `asked for ${file} of ${version}, but that release lists ${stated.size === 0 ? 'no such file' : 'it with another SHA-256'}: these bytes (SHA-256 ${sha256}, signed at ${signedAt.toISOString()}) belong to another release`
-        : `asked for ${file} of ${version}, but these bytes are ${other} of ${version}`,
+        ? `requested ${file} of ${version}, but that release lists ${stated.size === 0 ? 'no such file' : 'it with a different SHA-256'}: these bytes (SHA-256 ${sha256}, signed at ${signedAt.toISOString()}) belong to another release`
+        : `requested ${file} of ${version}, but these bytes are ${other} of ${version}`,
     );
   }
 }

@@ -2,13 +2,8 @@ import { readFileSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { parse as parseToml } from 'smol-toml';
 import { SetupError, explain } from '../errors.js';
-
-/** A version as a file gives it, not validated yet. */
-export interface PinnedVersion {
-  readonly version: string;
-  /** Counted from 1. */
-  readonly line: number;
-}
+import { STAGING_MODULES, parseGoMod } from './go-mod.js';
+import { invalidLine, type PinnedVersion } from './pinned-version.js';
 
 const MAX_FILE_BYTES = 1 << 20;
 
@@ -16,8 +11,8 @@ const MAX_FILE_BYTES = 1 << 20;
  * Reads the version that a repository pins in a file of its own: `.tool-versions` (asdf),
  * `mise.toml`, `go.mod`, or plain text such as `.kubectl-version`.
  *
- * Whoever opens a pull request chooses what the path leads to. So the file must be inside the
- * workspace when every link is resolved, and no message repeats anything that is in it.
+ * The author of a pull request can put a link at the path. So the file must be inside the workspace
+ * after all links are resolved, and no message repeats anything from it.
  *
  * @param file its absolute path
  * @param shown the path as the user wrote it, for messages
@@ -29,7 +24,7 @@ export function readVersionFile(file: string, shown: string, workspace: string):
 }
 
 /**
- * @param name of the file, by which its format is known
+ * @param name of the file, which tells its format
  * @throws {SetupError} INVALID_INPUT, naming the line, and repeating nothing of the text
  */
 export function parseVersionFile(name: string, text: string, shown: string): PinnedVersion {
@@ -38,7 +33,7 @@ export function parseVersionFile(name: string, text: string, shown: string): Pin
   if (pinned === undefined) {
     throw new SetupError(
       'INVALID_INPUT',
-      `Input "version-file": ${JSON.stringify(shown)} names no version of kubectl. Expected ${expectationFor(name)}.`,
+      `Input "version-file": ${JSON.stringify(shown)} specifies no kubectl version. Expected ${expectationFor(name)}.`,
     );
   }
   return pinned;
@@ -110,15 +105,15 @@ function parseMise(lines: readonly string[], shown: string): PinnedVersion | und
   const version = typeof first === 'string' ? first : tableOf(first)['version'];
   const line = lineOfKey(lines, name);
   if (typeof version !== 'string' || version === '') {
-    throw invalid(shown, line, `gives ${name} no version`);
+    throw invalidLine(shown, line, `specifies no version for ${name}`);
   }
   return { version, line };
 }
 
 /**
- * Where a key stands: alone, as a table's own heading, or inside a table on one line.
+ * The line of a key: alone, in the heading of a table, or in an inline table.
  *
- * @param key without characters that mean something in a regular expression
+ * @param key without characters that are special in a regular expression
  */
 function lineOfKey(lines: readonly string[], key: string): number {
   const own = new RegExp(`^\\s*(?:\\[\\s*tools\\s*\\.\\s*)?["']?${key}["']?\\s*[.=\\]]`);
@@ -131,7 +126,7 @@ function parseTomlText(lines: readonly string[], shown: string): Record<string, 
     return parseToml(lines.join('\n'));
   } catch (error) {
     // The error's own message, like the error itself, quotes the text.
-    throw invalid(shown, lineOf(error), 'is not TOML');
+    throw invalidLine(shown, lineOf(error), 'is not TOML');
   }
 }
 
@@ -141,108 +136,6 @@ function lineOf(error: unknown): number {
 
 function tableOf(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-}
-
-/** Modules that Kubernetes publishes from its own repository: v0.N.P belongs to v1.N.P. */
-const STAGING_MODULES = [
-  'k8s.io/client-go',
-  'k8s.io/api',
-  'k8s.io/apimachinery',
-  'k8s.io/kubectl',
-  'k8s.io/cli-runtime',
-  'k8s.io/apiextensions-apiserver',
-  'k8s.io/apiserver',
-  'k8s.io/component-base',
-  'k8s.io/controller-manager',
-  'k8s.io/kubelet',
-  'k8s.io/metrics',
-  'k8s.io/code-generator',
-  'k8s.io/kubernetes',
-];
-
-/** Go modules reference, §go.mod files: `require` and `replace`, alone or in a block. */
-function parseGoMod(lines: readonly string[], shown: string): PinnedVersion | undefined {
-  const statements = goModStatements(lines);
-  const required = statements
-    .filter(({ verb }) => verb === 'require')
-    .map(({ words: [module = '', version = ''], line }) => ({ module, version, line }));
-  for (const name of STAGING_MODULES) {
-    const requirement = required.find(({ module }) => module === name);
-    if (requirement !== undefined) {
-      return kubernetesVersion(name, replaced(requirement, statements), shown);
-    }
-  }
-  return undefined;
-}
-
-interface Statement {
-  readonly verb: string;
-  readonly words: readonly string[];
-  readonly line: number;
-}
-
-interface Requirement {
-  readonly module: string;
-  readonly version: string;
-  readonly line: number;
-}
-
-function goModStatements(lines: readonly string[]): Statement[] {
-  const statements: Statement[] = [];
-  let block: string | undefined;
-  lines.forEach((text, index) => {
-    const words = text
-      .replace(/\/\/.*/, '')
-      .trim()
-      .split(/\s+/);
-    const [first = ''] = words;
-    if (block === undefined && words[1] === '(') {
-      block = first;
-    } else if (first === ')') {
-      block = undefined;
-    } else if (first !== '') {
-      const isAlone = block === undefined;
-      const verb = block ?? first;
-      statements.push({ verb, words: isAlone ? words.slice(1) : words, line: index + 1 });
-    }
-  });
-  return statements;
-}
-
-/** `replace old [version] => new [version]`; a path has no version. */
-function replaced(requirement: Requirement, statements: readonly Statement[]): Requirement {
-  for (const { verb, words, line } of statements) {
-    const arrow = words.indexOf('=>');
-    const [module, version] = words.slice(0, arrow);
-    const isMeant =
-      verb === 'replace' &&
-      arrow > 0 &&
-      module === requirement.module &&
-      (version === undefined || version === requirement.version);
-    if (isMeant) {
-      const [target = '', targetVersion = ''] = words.slice(arrow + 1);
-      return { module: target, version: targetVersion, line };
-    }
-  }
-  return requirement;
-}
-
-/** @param name of the module that is required, one of ours: its replacement may have any name */
-function kubernetesVersion(
-  name: string,
-  { version, line }: Requirement,
-  shown: string,
-): PinnedVersion {
-  const [, major, rest] = /^v([01])\.(\d+\.\d+(?:-(?:alpha|beta|rc)\.\d+)?)$/.exec(version) ?? [];
-  const isRelease = rest !== undefined && (major === '1' || !rest.startsWith('0.'));
-  if (!isRelease) {
-    throw invalid(
-      shown,
-      line,
-      `requires ${name} at a version that belongs to no Kubernetes release`,
-    );
-  }
-  return { version: `1.${rest}`, line };
 }
 
 function firstOf(
@@ -260,14 +153,14 @@ function firstOf(
 
 function readText(file: string, shown: string, workspace: string): string {
   try {
-    // The native one also gives names the case that they have on disk, where case makes no difference.
+    // The native variant also corrects the case of names on file systems that ignore case.
     const real = realpathSync.native(file);
     if (!isInside(real, realpathSync.native(workspace))) {
       throw new OutsideError();
     }
     const found = statSync(real);
     if (!found.isFile()) {
-      throw new Error('it is not a file'); // To read a pipe or a device could take for ever.
+      throw new Error('it is not a file'); // Reading a pipe or a device may never end.
     }
     if (found.size > MAX_FILE_BYTES) {
       throw new Error(`it is larger than ${String(MAX_FILE_BYTES)} bytes`);
@@ -284,7 +177,7 @@ function readText(file: string, shown: string, workspace: string): string {
   }
 }
 
-/** Both without links. */
+/** Both paths must be real ones, with all links resolved. */
 function isInside(file: string, folder: string): boolean {
   const relative = path.relative(folder, file);
   const [first] = relative.split(path.sep);
@@ -293,13 +186,6 @@ function isInside(file: string, folder: string): boolean {
 
 class OutsideError extends Error {
   constructor() {
-    super('is outside of the workspace');
+    super('is outside the workspace');
   }
-}
-
-function invalid(shown: string, line: number, problem: string): SetupError {
-  return new SetupError(
-    'INVALID_INPUT',
-    `Input "version-file": line ${String(line)} of ${JSON.stringify(shown)} ${problem}.`,
-  );
 }

@@ -204,7 +204,7 @@ async function readPointerText(http: HttpClient, url: URL): Promise<string> {
     if (error instanceof TransferError && error.notFound) {
       throw new SetupError(
         'VERSION_NOT_FOUND',
-        `the release host knows no such version: ${url.href} does not exist`,
+        `the release host has no such version: ${url.href} does not exist`,
         { cause: error },
       );
     }
@@ -215,7 +215,7 @@ async function readPointerText(http: HttpClient, url: URL): Promise<string> {
         { situation: 'pointer-not-a-version', cause: error },
       );
     }
-    throw downloadFailed(error, 'which version to install');
+    throw downloadFailed(error, 'the pointer to the version');
   }
 }
 
@@ -250,7 +250,7 @@ async function newestInRange(range: string, http: HttpClient, base: URL): Promis
   }
   throw new SetupError(
     'VERSION_NOT_FOUND',
-    `no stable release is in the range "${range}"; the newest one is ${newest}`,
+    `no stable release satisfies the range "${range}"; the newest release is ${newest}`,
     { situation: 'range-without-release' },
   );
 }
@@ -285,6 +285,6 @@ export async function isPublished(version: string, http: HttpClient, base: URL):
   try {
     return (await http.readIfPresent(digestUrl, MAX_POINTER_BYTES)) !== undefined;
   } catch (error) {
-    throw downloadFailed(error, `whether ${version} exists`);
+    throw downloadFailed(error, `the checksum file of ${version}`);
   }
 }

@@ -74,7 +74,7 @@ export function parseBundle(json: Buffer): Bundle {
   } catch (error) {
     throw new SetupError(
       'SIGNATURE_MALFORMED',
-      `the Sigstore bundle cannot be read: ${explain(error)}`,
+      `cannot parse the Sigstore bundle: ${explain(error)}`,
       { cause: error },
     );
   }

@@ -51,7 +51,7 @@ export function parseCertificate(file: Buffer): Buffer {
   const body = ONE_PEM_CERTIFICATE.exec(pem ?? '')?.[1];
   const der = body === undefined ? undefined : decodeBase64(body.replaceAll(/\r?\n/g, ''));
   if (der === undefined) {
-    throw malformed('.cert', 'it is not one PEM certificate, nor base64 of one');
+    throw malformed('.cert', 'it is neither a single PEM certificate nor the base64 of one');
   }
   assertOneCertificate(der);
   return der;
@@ -87,7 +87,7 @@ function assertOneCertificate(der: Buffer): void {
     throw malformed('.cert', 'it is not an X.509 certificate', error);
   }
   if (!parsed.raw.equals(der)) {
-    throw malformed('.cert', 'something stands behind the certificate');
+    throw malformed('.cert', 'there is extra data after the certificate');
   }
 }
 
@@ -96,7 +96,7 @@ function withoutFinalNewline(text: string): string {
 }
 
 function malformed(suffix: '.sig' | '.cert', reason: string, cause?: unknown): SetupError {
-  return new SetupError('SIGNATURE_MALFORMED', `the ${suffix} file cannot be read: ${reason}`, {
+  return new SetupError('SIGNATURE_MALFORMED', `cannot parse the ${suffix} file: ${reason}`, {
     cause,
   });
 }

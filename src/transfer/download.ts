@@ -61,7 +61,7 @@ class PartialObject {
     } catch (error) {
       if (error instanceof StatusError && error.status === RANGE_NOT_SATISFIABLE) {
         this.#entityTag = undefined;
-        throw new Error('the server has no bytes behind the ones that arrived', { cause: error });
+        throw new Error('the server rejected the resume offset (416)', { cause: error });
       }
       throw error;
     }
@@ -85,7 +85,7 @@ class PartialObject {
       await file.settled();
     }
     if (total !== undefined && file.size !== total) {
-      throw new Error(`${String(file.size)} of ${String(total)} bytes arrived`);
+      throw new Error(`received ${String(file.size)} of ${String(total)} bytes`);
     }
     return file.end();
   }
@@ -120,7 +120,7 @@ class PartialObject {
     if (file === undefined || start !== String(file.size) || !isSameObject) {
       response.body.destroy();
       this.#entityTag = undefined;
-      throw new Error('the server continued with other bytes than the ones asked for');
+      throw new Error('the server resumed at the wrong offset');
     }
     return file;
   }

@@ -1,33 +1,33 @@
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import type http from 'node:http';
 import type https from 'node:https';
 import type { Readable } from 'node:stream';
-import { codeOf, explain } from '../errors.js';
+import { explain } from '../errors.js';
 import { TooLargeError } from '../files/errors.js';
+import { NonRetryableError, StatusError, TransferError } from './errors.js';
+import { openFile } from './file-url.js';
 import type { TransferLimits } from './limits.js';
 import { proxySettings, type ProxyEnvironment } from './proxy.js';
 import { withoutSecrets, withRetries, type RetryRecord } from './retry.js';
 import { MAX_HEADER_BYTES, send } from './send.js';
+import { assertTransport } from './transport.js';
 import { createTunnelAgent } from './tunnel-agent.js';
-import { NonRetryableError, StatusError, TransferError } from './errors.js';
 
 export type { ProxyEnvironment };
 
 const MAX_REDIRECTS = 5;
-/** Connections per host for small objects: a handshake costs more than waiting one's turn. */
+/** Connections per host for small objects. Waiting for one takes less time than another handshake. */
 const SMALL_SOCKETS = 2;
 
-/** Large objects have connections of their own, so that nothing small waits behind them. */
+/** Large objects use other connections, so that small ones do not wait for them. */
 type Lane = 'small' | 'large';
 
-/** One request as it went, for the debug log. */
+/** A finished request, for the debug log. */
 export interface RequestRecord {
   readonly method: string;
   readonly url: string;
   /** HTTP status, or what went wrong. */
   readonly outcome: string;
-  /** Until the answer's headers were here, in milliseconds. */
+  /** Until the headers of the response arrived, in milliseconds. */
   readonly duration: number;
 }
 
@@ -35,7 +35,7 @@ export interface HttpOptions {
   readonly userAgent: string;
   readonly proxyEnvironment: ProxyEnvironment;
   readonly limits: TransferLimits;
-  /** A bearer token, sent to that one origin and to no other. */
+  /** A bearer token, which is sent to this origin only. */
   readonly token?: { readonly origin: string; readonly value: string } | undefined;
   /** Ends every transfer when it is aborted. */
   readonly signal: AbortSignal;
@@ -52,7 +52,7 @@ export interface RequestOptions {
   readonly lane?: Lane;
 }
 
-/** An answer with status 2xx, its body unread. */
+/** A response with status 2xx, its body unread. */
 export interface HttpResponse {
   readonly status: number;
   readonly headers: http.IncomingHttpHeaders;
@@ -60,9 +60,9 @@ export interface HttpResponse {
 }
 
 /**
- * The one HTTP client. It honours `https_proxy`, `http_proxy` and `no_proxy`, keeps connections
- * alive, follows a bounded number of redirects and never from https to http, and refuses
- * compressed bodies, so that a bound in bytes is a bound.
+ * The one HTTP client. It honors `https_proxy`, `http_proxy` and `no_proxy`, keeps connections
+ * alive, and follows a limited number of redirects, but never from https to http. It refuses
+ * compressed bodies, because a limit in bytes would not apply to what they expand to.
  */
 export class HttpClient {
   readonly limits: TransferLimits;
@@ -80,7 +80,7 @@ export class HttpClient {
    * Reads a small object whole, with retries.
    *
    * @param url https, http on loopback, or file
-   * @param maxBytes more than these are never read: the transfer fails
+   * @param maxBytes a longer body makes the transfer fail
    * @throws {TransferError}
    */
   async read(url: URL, maxBytes: number, options: RequestOptions = {}): Promise<Buffer> {
@@ -101,7 +101,7 @@ export class HttpClient {
   }
 
   /**
-   * Like {@link read}, but undefined where the other side says that there is no such object.
+   * Like {@link read}, but undefined if the server says that there is no such object.
    *
    * @throws {TransferError}
    */
@@ -138,17 +138,17 @@ export class HttpClient {
    * One request, redirects followed, no retries.
    *
    * @throws {StatusError} for a status other than 2xx
-   * @throws {NonRetryableError} for what a retry cannot mend
+   * @throws {NonRetryableError} for a failure that would be the same on the next try
    */
   async open(url: URL, options: RequestOptions, signal: AbortSignal): Promise<HttpResponse> {
     if (url.protocol === 'file:') {
-      return openFile(url, signal);
+      return { status: 200, headers: {}, body: await openFile(url, signal) };
     }
     let target = url;
     let withToken = true;
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
       assertTransport(target);
-      // Once a redirect has left the token's origin, nobody further along the way gets to see it.
+      // After a redirect to another origin the token stays off, even if a later one leads back.
       withToken &&= target.origin === this.#options.token?.origin;
       const response = await this.#request(target, options, withToken, signal);
       const location = redirectTarget(response, target);
@@ -214,7 +214,7 @@ export class HttpClient {
     };
     signal.throwIfAborted();
     const isSecure = url.protocol === 'https:';
-    // In the clear a token goes to this machine alone, and not by way of a proxy.
+    // Over http, which is for loopback only, a proxy could read the token.
     const agent = this.#agent(isSecure, options.lane ?? 'small', isSecure || !withToken);
     const { request: start } = isSecure ? builtin('node:https') : builtin('node:http');
     // The signal also ends the body.
@@ -234,28 +234,11 @@ export class HttpClient {
   }
 }
 
-/** Loaded with the first request: a run that is served from the tool cache makes none. */
+/** Loaded with the first request: a run that finds everything in the tool cache makes none. */
 function builtin(name: 'node:http'): typeof http;
 function builtin(name: 'node:https'): typeof https;
 function builtin(name: 'node:http' | 'node:https'): typeof http | typeof https {
   return process.getBuiltinModule(name);
-}
-
-/**
- * Whether bytes may travel this way: https anywhere, http on this machine only.
- */
-export function isTransportAllowed(url: URL): boolean {
-  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
-}
-
-function assertTransport(url: URL): void {
-  if (!isTransportAllowed(url)) {
-    throw new NonRetryableError(`${withoutSecrets(url)} is neither https nor http on loopback`);
-  }
 }
 
 function redirectTarget(response: http.IncomingMessage, from: URL): URL | undefined {
@@ -280,7 +263,7 @@ function accepted(response: http.IncomingMessage): HttpResponse {
   const encoding = response.headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
     response.destroy();
-    throw new NonRetryableError('the answer is compressed, which was not asked for');
+    throw new NonRetryableError('the response is compressed, which was not requested');
   }
   return { status, headers: response.headers, body: response };
 }
@@ -294,31 +277,6 @@ function retryAfter(header: string | undefined): number | undefined {
     ? Number(header) * 1000
     : Date.parse(header) - Date.now();
   return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
-}
-
-async function openFile(url: URL, signal: AbortSignal): Promise<HttpResponse> {
-  await assertFile(url);
-  return new Promise((resolve, reject) => {
-    const body = createReadStream(url, { signal, highWaterMark: 1 << 20 });
-    body.once('ready', () => {
-      resolve({ status: 200, headers: {}, body });
-    });
-    body.once('error', (error) => {
-      reject(new NonRetryableError(`cannot read ${url.pathname}`, error));
-    });
-  });
-}
-
-/** To open a pipe could take for ever, and a device may have no end. */
-async function assertFile(url: URL): Promise<void> {
-  const found = await stat(url).catch((error: unknown) => {
-    throw codeOf(error) === 'ENOENT'
-      ? new StatusError(404, undefined)
-      : new NonRetryableError(`cannot read ${url.pathname}`, error);
-  });
-  if (!found.isFile()) {
-    throw new NonRetryableError(`${url.pathname} is not a file`);
-  }
 }
 
 function seconds(milliseconds: number): string {

@@ -27,8 +27,8 @@ export interface RetryRecord {
 /** One line of the log, of bounded length. */
 export function describeRetry(record: RetryRecord): string {
   const { method, url, reason, delay, nextTry, maxTries } = record;
-  const when = `trying again in ${(delay / 1000).toFixed(1)} s`;
-  const count = `try ${String(nextTry)} of ${String(maxTries)}`;
+  const when = `retrying in ${(delay / 1000).toFixed(1)} s`;
+  const count = `attempt ${String(nextTry)} of ${String(maxTries)}`;
   return `${method} ${shortened(url)}: ${shortened(reason)}; ${when} (${count})`;
 }
 
@@ -124,7 +124,7 @@ function isTransient(error: unknown): boolean {
 
 function transferError(method: string, url: URL, tries: number, cause: unknown): TransferError {
   const shown = withoutSecrets(url);
-  const times = tries === 1 ? '1 try' : `${String(tries)} tries`;
+  const times = tries === 1 ? '1 attempt' : `${String(tries)} attempts`;
   const where = url.protocol === 'file:' ? '' : ` (${url.host}, ${times})`;
   return new TransferError(`${method} ${shown}${where}: ${explain(cause)}`, {
     url: shown,

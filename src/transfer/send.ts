@@ -81,13 +81,13 @@ function settled<T>(
       fail(signal.reason);
     };
     const timer = setTimeout(() => {
-      fail(new Error(`no answer within ${String(timeout / 1000)} s`));
+      fail(new Error(`no response within ${String(timeout / 1000)} s`));
     }, timeout);
     signal.addEventListener('abort', onAbort);
     // This listener stays: an error after the end must not become an uncaught exception.
     request.on('error', fail);
     request.on('close', () => {
-      fail(new Error('the connection was closed before the answer'));
+      fail(new Error('the connection was closed before the response'));
     });
     listen(succeed, fail);
     request.end(body);

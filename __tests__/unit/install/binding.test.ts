@@ -2,6 +2,6 @@ import { expect, test } from '@jest/globals';
 import { describeBinding } from '../../../src/install/binding.js';
 
 test('the report says how the release was proven', () => {
-  expect(describeBinding({ kind: 'self-report' })).toContain('asked the signed binary');
+  expect(describeBinding({ kind: 'self-report' })).toContain('reported by the signed binary');
   expect(describeBinding({ kind: 'skipped' })).toContain('bind-release: false');
 });

@@ -57,7 +57,7 @@ describe('a program', () => {
   test('that hangs is killed', async () => {
     const trace = join(folder, 'hung');
     const code = `require('node:fs').writeFileSync(${JSON.stringify(trace)}, String(process.pid)); setInterval(() => {}, 1000)`;
-    await expect(node(code, { timeout: 3000 })).rejects.toThrow('no answer within 3 s');
+    await expect(node(code, { timeout: 3000 })).rejects.toThrow('did not finish within 3 s');
     await expectGone(Number(readFileSync(trace, 'utf8')));
   });
 });
@@ -106,7 +106,7 @@ describeUnless(MISSING.executables)('a program that starts another one', () => {
     const answer = run(file, 1500);
     const caught = answer.catch((error: unknown) => error);
     while (running(file).length < 2) await sleep(10);
-    expect(String(await caught)).toContain('no answer');
+    expect(String(await caught)).toContain('did not finish');
     for (let tries = 0; tries < 50 && running(file).length > 0; tries++) await sleep(20);
     expect(running(file)).toEqual([]);
   });

@@ -70,7 +70,7 @@ describeUnless(MISSING.executables)('a binary', () => {
   });
 
   test.each<[string, Tool, Partial<ExecutableOptions>, string]>([
-    ['another version', 'kubectl', { version: 'v1.31.8' }, 'says it is kubectl v1.31.8'],
+    ['another version', 'kubectl', { version: 'v1.31.8' }, 'reports kubectl v1.31.8'],
     [
       'a version that begins in the same way',
       'kubectl',
@@ -133,7 +133,7 @@ describeUnless(MISSING.executables)('a binary', () => {
       expect(readdirSync(place)).toEqual([]);
     }
     expect(cwd).not.toBe(home);
-    expect(await failure).toContain('no answer within 1.5 s');
+    expect(await failure).toContain('did not finish within 1.5 s');
   });
 });
 
@@ -156,7 +156,7 @@ describe('is not executed', () => {
     async (tool) => {
       const trace = join(scratch, 'trace');
       const failure = await ask(tracing(tool, NATIVE_PLATFORM, trace), tool);
-      expect(failure).toBe(`${tool} cannot tell its version`);
+      expect(failure).toBe(`${tool} does not report its version`);
       expect(existsSync(trace)).toBe(false);
     },
   );
@@ -182,6 +182,6 @@ describe('is not executed', () => {
   test('a folder', async () => {
     const place = join(scratch, 'folder');
     mkdirSync(place);
-    expect(await ask(place)).toContain('could not be asked');
+    expect(await ask(place)).toContain('did not report its version');
   });
 });

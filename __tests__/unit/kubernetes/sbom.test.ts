@@ -131,11 +131,11 @@ describe('checkRelease', () => {
   });
 
   test.each<[string, ReleaseSbom, string]>([
-    ['another version', sbom(NAMESPACE.replace('9', '8'), [NAME, [A]]), 'that of v1.31.8'],
+    ['another version', sbom(NAMESPACE.replace('9', '8'), [NAME, [A]]), 'is for v1.31.8'],
     ['a longer namespace', sbom(`${NAMESPACE}/x`, [NAME, [A]]), 'no Kubernetes release'],
     ['no namespace', sbom(undefined, [NAME, [A]]), 'no Kubernetes release'],
     ['no such file', sbom(NAMESPACE), 'lists no such file'],
-    ['another digest', sbom(NAMESPACE, [NAME, [B]]), 'lists it with another SHA-256'],
+    ['another digest', sbom(NAMESPACE, [NAME, [B]]), 'lists it with a different SHA-256'],
     ['two digests', sbom(NAMESPACE, [NAME, [A, B]]), 'with 2 different SHA-256 digests'],
     ['two digests, none of them right', sbom(NAMESPACE, [NAME, [B, C]]), 'contradicts itself'],
     [
@@ -179,7 +179,7 @@ describe('a document that krel wrote', () => {
     );
     for (const { name, sha256: digest } of entries) {
       expect(() => check(sbom, name, digest)).not.toThrow();
-      expect(() => check(sbom, name, A)).toThrow('lists it with another SHA-256');
+      expect(() => check(sbom, name, A)).toThrow('lists it with a different SHA-256');
     }
   });
 

@@ -86,14 +86,20 @@ test.each(ACCEPTED)('%s', (_, name, text, version, line) => {
 /** [what, name of the file, its text, the line that is named, words of the message] */
 const REFUSED: [what: string, name: string, text: string, line: number, words: string][] = [
   ['an empty file', '.kubectl-version', '', 1, 'a line "1.31.9"'],
-  ['nothing but comments', '.kubectl-version', '# 1.31.9\n\n', 3, 'names no version'],
+  ['nothing but comments', '.kubectl-version', '# 1.31.9\n\n', 3, 'specifies no kubectl version'],
   ['asdf without kubectl', '.tool-versions', 'nodejs 24\n', 2, 'a line "kubectl 1.31.9"'],
-  ['asdf without a version', '.tool-versions', 'kubectl\n', 2, 'names no version'],
-  ['asdf, a longer name', '.tool-versions', 'kubectl-convert 1.31.9\n', 2, 'names no version'],
+  ['asdf without a version', '.tool-versions', 'kubectl\n', 2, 'specifies no kubectl version'],
+  [
+    'asdf, a longer name',
+    '.tool-versions',
+    'kubectl-convert 1.31.9\n',
+    2,
+    'specifies no kubectl version',
+  ],
   ['mise without kubectl', 'mise.toml', '[tools]\nnode = "24"\n', 3, 'under [tools]'],
   ['mise outside [tools]', 'mise.toml', 'kubectl = "1.31.9"\n', 2, 'under [tools]'],
-  ['mise with a number', 'mise.toml', '[tools]\nkubectl = 1.31\n', 2, 'no version'],
-  ['mise with an empty list', 'mise.toml', '[tools]\nkubectl = []\n', 2, 'no version'],
+  ['mise with a number', 'mise.toml', '[tools]\nkubectl = 1.31\n', 2, 'specifies no version'],
+  ['mise with an empty list', 'mise.toml', '[tools]\nkubectl = []\n', 2, 'specifies no version'],
   ['mise that is no TOML', 'mise.toml', '[tools]\nkubectl = \n', 2, 'is not TOML'],
   ['mise that is no TOML further down', 'mise.toml', 'a = 1\n\nSECRET\n', 3, 'is not TOML'],
   ['go.mod without Kubernetes', 'go.mod', 'module x\n', 2, 'k8s.io/client-go'],
@@ -102,21 +108,21 @@ const REFUSED: [what: string, name: string, text: string, line: number, words: s
     'go.mod',
     'require k8s.io/api v0.31.4\nreplace k8s.io/api => ../api\n',
     2,
-    'belongs to no Kubernetes release',
+    'matches no Kubernetes release',
   ],
   [
     'go.mod, a pseudo-version',
     'go.mod',
     'require k8s.io/api v0.0.0-20240101000000-abcdefabcdef\n',
     1,
-    'belongs to no Kubernetes release',
+    'matches no Kubernetes release',
   ],
   [
     'go.mod, a version from before the modules',
     'go.mod',
     'require k8s.io/client-go v11.0.0+incompatible\n',
     1,
-    'belongs to no Kubernetes release',
+    'matches no Kubernetes release',
   ],
 ];
 
@@ -124,7 +130,7 @@ test.each(REFUSED)('%s is refused', (_, name, text, line, words) => {
   const error = errorOf(() => parseVersionFile(name, text, `sub/${name}`));
   expect(error.code).toBe('INVALID_INPUT');
   expect(error.message).toContain('Input "version-file"');
-  const where = error.message.includes('names no version')
+  const where = error.message.includes('specifies no kubectl version')
     ? `"sub/${name}" `
     : `line ${line} of "sub/${name}" `;
   expect(error.message).toContain(where);
@@ -199,7 +205,7 @@ describe('a file on disk', () => {
     expect(refused('pipe')).toContain('cannot be read: it is not a file');
   });
 
-  const OUTSIDE = 'is outside of the workspace';
+  const OUTSIDE = 'is outside the workspace';
 
   test.each(['../pin', '../workspace-evil/pin', 'folder/../../pin', '../absent'])(
     '%s is refused',

@@ -191,8 +191,8 @@ describe('the pointers of a release host', () => {
   test.each([
     ['1.29', 'stable-1.29.txt'],
     ['prerelease-1.31', 'latest-1.31.txt'],
-    ['>=1.40', 'no stable release is in the range'],
-    ['1.31.7 - 1.31.7', 'no stable release is in the range'],
+    ['>=1.40', 'no stable release satisfies the range'],
+    ['1.31.7 - 1.31.7', 'no stable release satisfies the range'],
   ])('%s is not found', async (text, words) => {
     const error = await rejectionOf(resolve(text));
     expect(error.code).toBe('VERSION_NOT_FOUND');

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Bundle } from '@sigstore/bundle';
+import type { Bundle, TransparencyLogEntry } from '@sigstore/bundle';
 import { parseBundle, toBundle } from '../../../src/sigstore/bundle.js';
 import { parseLogEntries, type LogEntry } from '../../../src/sigstore/evidence/rekor.js';
 import { Digester, type DigestedFile } from '../../../src/files/digested-file.js';
@@ -75,3 +75,24 @@ export function bundleOf(file: DigestedFile, signed: Signed, entry: LogEntry): B
   const { signature, certificate } = signed;
   return toBundle(file.sha256, { signature, certificate: certificate.der }, entry);
 }
+
+/** The first log entry. */
+export function entryOf(bundle: Bundle): TransparencyLogEntry {
+  const [entry] = bundle.verificationMaterial.tlogEntries;
+  if (entry === undefined) throw new Error('no entry in this bundle');
+  return entry;
+}
+
+/** The inclusion proof of the first log entry. */
+export function proofOf(bundle: Bundle): NonNullable<TransparencyLogEntry['inclusionProof']> {
+  const { inclusionProof } = entryOf(bundle);
+  if (inclusionProof === undefined) throw new Error('no proof in this bundle');
+  return inclusionProof;
+}
+
+/** The same bytes, but for the last bit. */
+export const flip = (bytes: Buffer): Buffer => {
+  const copy = Buffer.from(bytes);
+  copy.writeUInt8(copy.readUInt8(copy.length - 1) ^ 0x01, copy.length - 1);
+  return copy;
+};

@@ -83,7 +83,7 @@ const SWITCH =
 const inTls = (inside: Script): Script => script.tls(certificate, inside);
 const ENDLESS_HEADER = script.endless('HTTP/1.1 200 OK\r\nx: ', 'a');
 
-const HELD = /no answer within 0.4 s/;
+const HELD = /no response within 0.4 s/;
 const CLOSED = /socket hang up|ECONNRESET|disconnected|closed/;
 
 const PHASES: readonly [
@@ -203,7 +203,7 @@ describe('a proxy that answers slowly', () => {
     const dribble = script.dribble(`HTTP/1.1 200 OK\r\nx: ${'a'.repeat(500)}`, 2);
     const { http, url } = await clientOf('proxy', dribble, { limits });
     const before = process.memoryUsage.rss();
-    expect((await failureOf(http.read(url, 5))).message).toContain('no answer within 1 s');
+    expect((await failureOf(http.read(url, 5))).message).toContain('no response within 1 s');
     expect(process.memoryUsage.rss() - before).toBeLessThan(100 << 20);
   });
 

@@ -1,23 +1,14 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { isTransportAllowed } from '../../../src/transfer/http.js';
-import { LoopbackServer, fault, tally } from '../../support/index.js';
-import { MISSING, testUnless } from '../../support/skip.js';
+import { LoopbackServer, fault } from '../../support/index.js';
 import { failureOf } from './failure.js';
 import { SHORT, testClient } from './server.js';
 
 let server: LoopbackServer;
-let folder: string;
 const unhandled: unknown[] = [];
 const note = (error: unknown): void => void unhandled.push(error);
 
 beforeAll(async () => {
   process.on('unhandledRejection', note).on('uncaughtException', note);
-  folder = mkdtempSync(join(tmpdir(), 'http-'));
   server = await LoopbackServer.start(({ path, headers }) => ({
     status: path === '/absent' ? 404 : 200,
     headers: { 'x-encoding': String(headers['accept-encoding']) },
@@ -31,7 +22,6 @@ afterEach(() => {
 
 afterAll(async () => {
   await server.stop();
-  rmSync(folder, { recursive: true });
   process.off('unhandledRejection', note).off('uncaughtException', note);
   expect(unhandled).toEqual([]);
 });
@@ -85,7 +75,7 @@ describe('read', () => {
     const url = new URL(`http://user:secret@127.0.0.1:${server.port}/a?token=secret`);
     const { message, url: shown } = await failureOf(testClient().http.read(url, 5));
     expect(message).toBe(
-      `GET ${server.url}/a (127.0.0.1:${server.port}, 5 tries): HTTP status 503`,
+      `GET ${server.url}/a (127.0.0.1:${server.port}, 5 attempts): HTTP status 503`,
     );
     expect(shown).toBe(`${server.url}/a`);
   });
@@ -176,53 +166,4 @@ describe('the end', () => {
     expect(await ends).toEqual(all.map(() => ({ status: 'rejected', reason })));
     await expect(http.read(at('/a'), 5)).rejects.toBe(reason);
   });
-});
-
-describe('file URLs', () => {
-  const put = (name: string): URL => {
-    const path = join(folder, name);
-    writeFileSync(path, 'hello');
-    return pathToFileURL(path);
-  };
-
-  test('are read, within their bound', async () => {
-    expect((await testClient().http.read(put('a'), 5)).toString()).toBe('hello');
-    const error = await failureOf(testClient().http.read(put('a'), 4));
-    expect(error.message).toContain('larger than 4 bytes');
-  });
-
-  test('absent: as with 404', async () => {
-    const url = pathToFileURL(join(folder, 'absent'));
-    expect(await testClient().http.readIfPresent(url, 5)).toBeUndefined();
-  });
-
-  test('a folder is no file, and not tried again', async () => {
-    const error = await failureOf(testClient().http.read(pathToFileURL(folder), 5));
-    expect(error).toMatchObject({ tries: 1, notFound: false });
-    expect(error.message).toContain('is not a file');
-  });
-
-  testUnless(MISSING.namedPipes)('a pipe is no file', async () => {
-    const pipe = join(folder, 'pipe');
-    execFileSync('mkfifo', [pipe]);
-    const error = await failureOf(testClient().http.read(pathToFileURL(pipe), 5));
-    expect(error.message).toContain('is not a file');
-    tally('faults refused with a named cause');
-  });
-});
-
-test.each([
-  ['https://example.test/', true],
-  ['http://127.0.0.1:80/', true],
-  ['http://127.1.2.3/', true],
-  ['http://localhost/', true],
-  ['http://[::1]/', true],
-  ['http://example.test/', false],
-  ['http://127.0.0.1.example.test/', false],
-  ['http://localhost.example.test/', false],
-  ['http://10.0.0.1/', false],
-  ['http://[::ffff:127.0.0.1]/', false],
-  ['ftp://localhost/', false],
-])('isTransportAllowed %s: %s', (url, isAllowed) => {
-  expect(isTransportAllowed(new URL(url))).toBe(isAllowed);
 });

@@ -40,7 +40,7 @@ describe('withRetries', () => {
       ...Array.from({ length: 9 }, (_, i) => new Error(`no ${i}`)),
     );
     await expect(run(attempt)).rejects.toMatchObject({
-      message: 'GET https://host.test/object (host.test, 5 tries): no 4',
+      message: 'GET https://host.test/object (host.test, 5 attempts): no 4',
       tries: 5,
     });
     expect(count()).toBe(5);
@@ -123,8 +123,8 @@ describe('withRetries', () => {
         expect.objectContaining({ reason: 'HTTP status 503', nextTry: 3 }),
       ]);
       expect(records.map(describeRetry)).toEqual([
-        'GET https://host.test/object: reset; trying again in 0.0 s (try 2 of 5)',
-        'GET https://host.test/object: HTTP status 503; trying again in 0.0 s (try 3 of 5)',
+        'GET https://host.test/object: reset; retrying in 0.0 s (attempt 2 of 5)',
+        'GET https://host.test/object: HTTP status 503; retrying in 0.0 s (attempt 3 of 5)',
       ]);
     });
 
@@ -162,7 +162,7 @@ describe('withRetries', () => {
       const url = new URL(`https://user:secret@host.test/${'a'.repeat(10_000)}?sig=secret`);
       const [record] = await announced([new Error('b'.repeat(10_000))], SHORT, url);
       const line = record === undefined ? '' : describeRetry(record);
-      expect(line).toMatch(/^GET https:\/\/host\.test\/a+…: b+…; trying again in/);
+      expect(line).toMatch(/^GET https:\/\/host\.test\/a+…: b+…; retrying in/);
       expect(line).not.toContain('secret');
       expect(line.length).toBeLessThan(500);
     });

@@ -41,7 +41,7 @@ export async function fetchPair(http: HttpClient, urls: PublishedUrls): Promise<
       ...(signature === undefined ? ['.sig'] : []),
       ...(certificate === undefined ? ['.cert'] : []),
     ];
-    return { kind: 'absent', reason: `${urls.name} has no ${missing.join(' and no ')} beside it` };
+    return { kind: 'absent', reason: `${urls.name} has no ${missing.join(' and no ')}` };
   }
   try {
     return { kind: 'complete', detached: parseDetached(signature, certificate) };

@@ -5,7 +5,7 @@ import type { DetachedSignature } from '../detached.js';
 import { hashedRekordBody, leafHash } from '../hashedrekord.js';
 import type { HttpClient } from '../../transfer/http.js';
 import type { Subject } from '../verify/subject.js';
-import { checkSignature } from '../verify/verify.js';
+import { checkSignature } from '../verify/signature.js';
 import { LoggedSignatures } from './logged.js';
 import { fetchPair, readPublished, type PublishedPair, type PublishedUrls } from './pair.js';
 import type { LogEntry, TransparencyLog } from './rekor.js';
@@ -83,7 +83,7 @@ export class PublishedEvidence implements EvidenceSource {
       const entry = await this.#lookUp(subject, logged, pair.detached);
       if (entry !== undefined) {
         const bundle = toBundle(subject.sha256, pair.detached, entry);
-        const recovered = `${failure.message}; verified with the pair that was published a moment later`;
+        const recovered = `${failure.message}; verified with the pair published a moment later`;
         return { candidates: [{ bundle, recovered }] };
       }
     }
@@ -134,13 +134,13 @@ function signatureFailure(subject: Subject, detached: DetachedSignature): SetupE
 function notSigned(reason: string): SetupError {
   return new SetupError(
     'RELEASE_NOT_SIGNED',
-    `${reason}, no Sigstore bundle, and the transparency log holds no valid entry for it`,
+    `${reason}, no Sigstore bundle, and no valid entry in the transparency log`,
   );
 }
 
 function notLogged(name: string, subject: Subject): SetupError {
   return new SetupError(
     'LOG_ENTRY_NOT_FOUND',
-    `the transparency log holds no entry for the signature of ${name} (SHA-256 ${subject.sha256.toString('hex')})`,
+    `the transparency log has no entry for the signature of ${name} (SHA-256 ${subject.sha256.toString('hex')})`,
   );
 }

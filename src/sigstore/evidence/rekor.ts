@@ -95,7 +95,7 @@ export class TransparencyLog {
     const response = await this.#request(() => this.#http.read(url, MAX_ENTRY_BYTES));
     const entry = response === undefined ? undefined : parseLogEntries(response)[0];
     if (entry !== undefined && !entry.uuid.endsWith(hash)) {
-      throw invalid(`the log was asked for entry ${hash} and returned ${entry.uuid}`);
+      throw invalid(`requested log entry ${hash}, but the log returned ${entry.uuid}`);
     }
     return entry;
   }
@@ -126,7 +126,7 @@ export class TransparencyLog {
       !Array.isArray(uuids) ||
       !uuids.every((id) => typeof id === 'string' && ENTRY_ID.test(id))
     ) {
-      throw invalid('the index of the log returned something else than entry ids');
+      throw invalid('the index of the log returned something other than entry IDs');
     }
     return uuids as string[];
   }
@@ -147,7 +147,7 @@ export class TransparencyLog {
       }
       throw new SetupError(
         'LOG_UNAVAILABLE',
-        `the transparency log cannot be asked: ${error.message}`,
+        `cannot query the transparency log: ${error.message}`,
         { cause: error },
       );
     }
@@ -211,7 +211,7 @@ function parseLogEntry(id: string, entry: Record<string, unknown>): LogEntry {
 /** The UUID of an entry is the leaf hash of its body (RFC 6962 §2.1). */
 export function checkEntryId(id: string, body: Buffer): void {
   if (ENTRY_ID.exec(id)?.[1] !== leafHash(body)) {
-    throw invalid(`the log returned another body than the one that entry ${id} stands for`);
+    throw invalid(`the body that the log returned for entry ${id} has a different leaf hash`);
   }
 }
 
@@ -219,7 +219,7 @@ function parseJson(response: Buffer): unknown {
   try {
     return JSON.parse(response.toString('utf8'));
   } catch (error) {
-    throw invalid('the log returned something else than JSON', error);
+    throw invalid('the log returned something other than JSON', error);
   }
 }
 

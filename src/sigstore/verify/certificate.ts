@@ -1,8 +1,11 @@
-import type { ASN1Obj, X509Certificate } from '@sigstore/core';
-import { explain } from '../../errors.js';
+import { createPublicKey } from 'node:crypto';
+import { X509Certificate, type ASN1Obj } from '@sigstore/core';
+import { SetupError, explain } from '../../errors.js';
 import { TAG, hasParts, isEncoded } from './asn1.js';
 
-/** Extensions that are evaluated here or by `@sigstore/verify`; any other critical one is refused. */
+/** RFC 5280 §4.2.1.12: id-kp-codeSigning. */
+const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
+/** Extensions that this action or `@sigstore/verify` evaluates. No other may be critical. */
 const PROCESSED = new Set([
   '2.5.29.15', // key usage
   '2.5.29.17', // subject alternative name
@@ -23,9 +26,64 @@ const TBS_CERTIFICATE = [
 ];
 
 /**
- * What makes Go's crypto/x509 refuse a certificate (`parseCertificate` in parser.go, `isValid` in
- * verify.go) that `@sigstore/core` accepts: it returns the first of several extensions with the
- * same OID, and never asks whether an extension is critical.
+ * Reads a signing certificate.
+ *
+ * @param certificate X.509, DER
+ * @throws {SetupError} CERTIFICATE_UNTRUSTED
+ */
+export function parseLeaf(certificate: Buffer): X509Certificate {
+  let leaf: X509Certificate;
+  try {
+    leaf = X509Certificate.parse(Buffer.from(certificate));
+    createPublicKey({ key: leaf.publicKey, format: 'der', type: 'spki' });
+  } catch (error) {
+    throw untrusted(`cannot parse it: ${explain(error)}`, error);
+  }
+  const defect = certificateDefect(leaf);
+  if (defect !== undefined) {
+    throw untrusted(`it ${defect}`);
+  }
+  return leaf;
+}
+
+/**
+ * Runs checks on a certificate. `@sigstore/core` parses a field only when it is read, so any check can
+ * find a damaged one.
+ *
+ * @throws {SetupError} what the check throws, or CERTIFICATE_UNTRUSTED for a field that cannot be read
+ */
+export function inspectCertificate(check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    throw error instanceof SetupError
+      ? error
+      : untrusted(`cannot parse it: ${explain(error)}`, error);
+  }
+}
+
+/** The certificate is for code signing, and not that of an authority (RFC 5280 §4.2.1). */
+export function checkCodeSigningLeaf(leaf: X509Certificate): void {
+  if (leaf.extBasicConstraints?.isCA === true || leaf.extKeyUsage?.keyCertSign === true) {
+    throw untrusted('it is a CA certificate');
+  }
+  if (leaf.extKeyUsage?.digitalSignature !== true) {
+    throw untrusted('its key usage does not include digital signatures');
+  }
+  if (!extendedKeyUsages(leaf).includes(CODE_SIGNING)) {
+    throw untrusted('its extended key usage does not include code signing');
+  }
+}
+
+function extendedKeyUsages(leaf: X509Certificate): string[] {
+  const extension = leaf.extension('2.5.29.37');
+  return (extension?.valueObj.subs[0]?.subs ?? []).map((usage) => usage.toOID());
+}
+
+/**
+ * Why Go's crypto/x509 would refuse a certificate (`parseCertificate` in parser.go, `isValid` in
+ * verify.go) that `@sigstore/core` accepts. That library returns the first of several extensions
+ * with the same OID, and ignores whether an extension is critical.
  *
  * @returns the reason, to follow "the certificate"; undefined where there is none
  */
@@ -33,7 +91,7 @@ export function certificateDefect(certificate: X509Certificate): string | undefi
   try {
     return structureDefect(certificate) ?? extensionsDefect(certificate.extensions);
   } catch (error) {
-    return `cannot be read: ${explain(error)}`;
+    return `cannot be parsed: ${explain(error)}`;
   }
 }
 
@@ -52,14 +110,14 @@ function structureDefect(certificate: X509Certificate): string | undefined {
   if ((certificate.serialNumber[0] ?? 0x80) >= 0x80) {
     return 'has a negative serial number';
   }
-  // The algorithm beside the signature is not signed; the one inside is.
+  // Only the algorithm inside the signed part is signed, not the one next to the signature.
   if (!isEncoded(root.subs[1], tbsCertificate.subs[2]?.toDER())) {
     return 'names two different signature algorithms';
   }
-  // Nor are the bits of the signature that its encoding (X.690 §8.6.2) declares unused.
+  // Bits that the encoding of the signature (X.690 §8.6.2) declares unused are not signed either.
   return root.subs[2]?.value[0] === 0
     ? undefined
-    : 'has a signature that does not end with a whole byte';
+    : 'has a signature that is not a whole number of bytes';
 }
 
 function extensionsDefect(extensions: readonly ASN1Obj[]): string | undefined {
@@ -76,11 +134,11 @@ function extensionsDefect(extensions: readonly ASN1Obj[]): string | undefined {
     }
     const oid = extension.subs[0]?.toOID() ?? '';
     if (seen.has(oid)) {
-      return `has more than one extension ${oid}`;
+      return `has extension ${oid} more than once`;
     }
     seen.add(oid);
     if (PROCESSED.has(oid)) {
-      // Readers of a value look at its first element, and never at what follows.
+      // Readers take the first element of the value, and ignore any that follow.
       if (extension.subs.at(-1)?.subs.length !== 1) {
         return `has a malformed extension ${oid}`;
       }
@@ -89,4 +147,12 @@ function extensionsDefect(extensions: readonly ASN1Obj[]): string | undefined {
     }
   }
   return undefined;
+}
+
+export function untrusted(reason: string, cause?: unknown): SetupError {
+  return new SetupError(
+    'CERTIFICATE_UNTRUSTED',
+    `the signing certificate is not trusted: ${reason}`,
+    { cause },
+  );
 }

@@ -49,7 +49,7 @@ export function timestampDefect(
   }
   return isEncoded(status, GRANTED)
     ? signedDataDefect(signedData, chains)
-    : 'has another status than "granted"';
+    : 'has a status other than "granted"';
 }
 
 /** RFC 5652 §5.1; without revocation lists. */
@@ -75,11 +75,11 @@ function signedDataDefect(
     !hasParts(signers, TAG.sequence) ||
     signer === undefined
   ) {
-    return 'has other signed data than one TSTInfo by one signer';
+    return 'does not contain exactly one TSTInfo signed by one signer';
   }
   const digest = signer.subs[2]?.toDER();
   if (!hasParts(digests, TAG.sequence) || !isEncoded(digests?.subs[0], digest)) {
-    return 'names other digest algorithms than its signer';
+    return 'names different digest algorithms than its signer';
   }
   return signerDefect(signer) ?? certificatesDefect(certificates, signer, chains);
 }
@@ -134,5 +134,5 @@ function certificatesDefect(
   });
   return isKnown && new Set(embedded).size === embedded.length
     ? undefined
-    : 'carries other certificates than those of its authority in the trust root';
+    : 'contains certificates that are not those of its authority in the trust root';
 }

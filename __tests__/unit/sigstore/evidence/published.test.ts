@@ -12,12 +12,9 @@ import { hashedRekordBody, leafHash } from '../../../../src/sigstore/hashedrekor
 import { checkIdentity } from '../../../../src/sigstore/verify/identity.js';
 import { parseLogEntries } from '../../../../src/sigstore/evidence/rekor.js';
 import { loadTrustRoot, parseTrustedRoot } from '../../../../src/sigstore/trust/trusted-root.js';
-import {
-  checkCodeSigningLeaf,
-  checkIntegratedTime,
-  verify,
-  type Verified,
-} from '../../../../src/sigstore/verify/verify.js';
+import { checkCodeSigningLeaf } from '../../../../src/sigstore/verify/certificate.js';
+import { checkIntegratedTime } from '../../../../src/sigstore/verify/log-entry.js';
+import { verify, type Verified } from '../../../../src/sigstore/verify/verify.js';
 import { DigestedFile } from '../../../../src/files/digested-file.js';
 import {
   CertificateAuthority,

@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { X509Certificate } from '@sigstore/core';
 import seeds from '@sigstore/tuf/seeds.json' with { type: 'json' };
 import { parseCertificate } from '../../../../src/sigstore/detached.js';
 import { PUBLIC_MIRROR } from '../../../../src/sigstore/trust/public-instance.js';
 import { parseTrustedRoot } from '../../../../src/sigstore/trust/trusted-root.js';
-import { certificateDefect } from '../../../../src/sigstore/verify/certificate.js';
+import {
+  certificateDefect,
+  checkCodeSigningLeaf,
+} from '../../../../src/sigstore/verify/certificate.js';
 import {
   bitString,
   boolean,
@@ -21,8 +24,9 @@ import {
   taggedPrimitive,
   utf8String,
 } from '../../../support/der.js';
-import { CertificateAuthority, RELEASE_ISSUER } from '../../../support/index.js';
+import { CertificateAuthority, RELEASE_ISSUER, type IssueOptions } from '../../../support/index.js';
 import { extension, generalName, OID } from '../../../support/x509.js';
+import { codeOf } from '../errors.js';
 
 const FIXTURES = join(import.meta.dirname, '../../../fixtures');
 const STAGING = join(FIXTURES, 'rfc3161-unsigned-bytes/trusted_root.json');
@@ -37,6 +41,7 @@ const defectOf = (der: Buffer): string | undefined =>
 const withExtensions = (...moreExtensions: readonly Buffer[]): Buffer =>
   authority.issue({ moreExtensions }).der;
 
+const OID_CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
 const UNKNOWN = '1.3.6.1.4.1.99999.1';
 const value = utf8String('a value');
 const mallory = generalName.rfc822Name('mallory@example.com');
@@ -77,7 +82,7 @@ test.each([
   ['certificate timestamp', extension.of('1.3.6.1.4.1.11129.2.4.2', octetString(value)), '11129'],
 ])('refuses a second %s', (_, second, name) => {
   expect(defectOf(withExtensions(second))).toMatch(
-    new RegExp(`^has more than one extension [\\d.]*${name}`),
+    new RegExp(`^has extension [\\d.]*${name}[\\d.]* more than once`),
   );
 });
 
@@ -115,7 +120,7 @@ test.each([
   ],
   ['nothing', sequence()],
 ])('refuses an extension with %s', (_, malformed) => {
-  expect(defectOf(withExtensions(malformed))).toMatch(/malformed extension|cannot be read/);
+  expect(defectOf(withExtensions(malformed))).toMatch(/malformed extension|cannot be parsed/);
 });
 
 test('refuses a name behind the list of names', () => {
@@ -161,7 +166,7 @@ test.each<[string, RegExp, (parts: Parts) => Partial<Parts>]>([
   ],
   [
     'a part of a byte',
-    /whole byte/,
+    /whole number of bytes/,
     ({ signature }) => ({ signature: bitString(contentOf(signature).subarray(1), 1) }),
   ],
   ['something behind the signature', /exactly the fields/, () => ({ more: [value] })],
@@ -192,4 +197,35 @@ test.each<[string, RegExp, (parts: Parts) => Partial<Parts>]>([
 ])('refuses %s', (_, reason, change) => {
   expect(changed(() => ({}))).toBeUndefined();
   expect(changed(change)).toMatch(reason);
+});
+
+describe('checkCodeSigningLeaf', () => {
+  const check = (options: IssueOptions): unknown =>
+    codeOf(() =>
+      checkCodeSigningLeaf(X509Certificate.parse(Buffer.from(authority.issue(options).der))),
+    );
+
+  test.each<[string, IssueOptions]>([
+    ['as Fulcio issues it', {}],
+    ['for more than code signing', { extendedKeyUsages: ['1.3.6.1.5.5.7.3.1', OID_CODE_SIGNING] }],
+    ['for more than signatures', { keyUsage: ['digitalSignature', 'keyEncipherment'] }],
+  ])('accepts a certificate %s', (_, options) => {
+    expect(check(options)).toBeUndefined();
+  });
+
+  test.each<[string, IssueOptions]>([
+    ['of an authority', { isCA: true }],
+    ['that may sign certificates', { keyUsage: ['digitalSignature', 'keyCertSign'] }],
+    ['that may not make signatures', { keyUsage: ['keyEncipherment'] }],
+    ['for servers', { extendedKeyUsages: ['1.3.6.1.5.5.7.3.1'] }],
+    ['for nothing special', { extendedKeyUsages: [] }],
+    ['for any purpose', { extendedKeyUsages: ['2.5.29.37.0'] }],
+  ])('refuses a certificate %s', (_, options) => {
+    expect(check(options)).toBe('CERTIFICATE_UNTRUSTED');
+  });
+
+  test('refuses an intermediate authority', () => {
+    const leaf = X509Certificate.parse(Buffer.from(authority.intermediate));
+    expect(codeOf(() => checkCodeSigningLeaf(leaf))).toBe('CERTIFICATE_UNTRUSTED');
+  });
 });

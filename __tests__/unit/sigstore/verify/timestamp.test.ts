@@ -39,19 +39,27 @@ test.each<[string, UnsignedParts]>([
 });
 
 test.each<[string, string, UnsignedParts]>([
-  ['granted with modifications', 'another status', { status: sequence(integer(1)) }],
-  ['rejected', 'another status', { status: sequence(integer(2)) }],
+  ['granted with modifications', 'a status other than', { status: sequence(integer(1)) }],
+  ['rejected', 'a status other than', { status: sequence(integer(2)) }],
   [
     'with a text',
-    'another status',
+    'a status other than',
     { status: sequence(integer(0), sequence(utf8String('a text'))) },
   ],
-  ['without status', 'another status', { status: sequence() }],
-  ['of another CMS version', 'other signed data', { signedDataVersion: 1 }],
-  ['with something behind the TSTInfo', 'other signed data', { behindInfo: sequence(integer(1)) }],
-  ['with a revocation list', 'other signed data', { revocationLists: [sequence()] }],
-  ['with two signers', 'other signed data', { signers: 2 }],
-  ['without signer', 'other signed data', { signers: 0 }],
+  ['without status', 'a status other than', { status: sequence() }],
+  ['of another CMS version', 'does not contain exactly one TSTInfo', { signedDataVersion: 1 }],
+  [
+    'with something behind the TSTInfo',
+    'does not contain exactly one TSTInfo',
+    { behindInfo: sequence(integer(1)) },
+  ],
+  [
+    'with a revocation list',
+    'does not contain exactly one TSTInfo',
+    { revocationLists: [sequence()] },
+  ],
+  ['with two signers', 'does not contain exactly one TSTInfo', { signers: 2 }],
+  ['without signer', 'does not contain exactly one TSTInfo', { signers: 0 }],
   [
     'with unsigned attributes',
     'a malformed signer',
@@ -60,12 +68,12 @@ test.each<[string, string, UnsignedParts]>([
   ['with another signer version', 'a malformed signer', { signerVersion: 3 }],
   [
     'that lists another digest algorithm',
-    'other digest algorithms',
+    'different digest algorithms',
     { listedDigestAlgorithm: algorithm('2.16.840.1.101.3.4.2.3') },
   ],
   [
     'that lists other parameters',
-    'other digest algorithms',
+    'different digest algorithms',
     { listedDigestAlgorithm: algorithm(OID.sha256, nullValue()) },
   ],
   ['with SHA-1', 'unknown algorithms', { digestAlgorithm: algorithm('1.3.14.3.2.26') }],
@@ -91,19 +99,27 @@ test.each<[string, string, UnsignedParts]>([
   ],
   [
     'with a certificate of another authority',
-    'other certificates',
+    'not those of its authority',
     { certificates: [authority.leaf, other.leaf] },
   ],
   [
     'with the certificate of another authority alone',
-    'other certificates',
+    'not those of its authority',
     { certificates: [other.leaf] },
   ],
-  ['without the leaf in its chain', 'other certificates', { certificates: [authority.root] }],
-  ['with the leaf twice', 'other certificates', { certificates: [authority.leaf, authority.leaf] }],
+  [
+    'without the leaf in its chain',
+    'not those of its authority',
+    { certificates: [authority.root] },
+  ],
+  [
+    'with the leaf twice',
+    'not those of its authority',
+    { certificates: [authority.leaf, authority.leaf] },
+  ],
   [
     'with a certificate that is none',
-    'other certificates',
+    'not those of its authority',
     { certificates: [authority.leaf, sequence()] },
   ],
 ])('refuses a response %s: %s', (_, reason, parts) => {
@@ -113,13 +129,13 @@ test.each<[string, string, UnsignedParts]>([
 test('refuses a certificate of the trust root under another signer', () => {
   const response = authority.timestamp(signature);
   expect(timestampDefect(response, chains)).toBeUndefined();
-  expect(timestampDefect(response, [chainOf(other)])).toContain('other certificates');
-  expect(timestampDefect(response, [])).toContain('other certificates');
+  expect(timestampDefect(response, [chainOf(other)])).toContain('not those of its authority');
+  expect(timestampDefect(response, [])).toContain('not those of its authority');
 });
 
 test.each([
   ['the token', '1.2.840.113549.1.7.2', 'is not a response'],
-  ['its content', '1.2.840.113549.1.9.16.1.4', 'other signed data'],
+  ['its content', '1.2.840.113549.1.9.16.1.4', 'does not contain exactly one TSTInfo'],
 ])('refuses another type of %s', (_, dotted, reason) => {
   const response = authority.timestamp(signature);
   const type = oid(dotted);

@@ -1,0 +1,107 @@
+import { createPublicKey, generateKeyPairSync, sign as signBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { X509Certificate } from '@sigstore/core';
+import type { DigestedFile } from '../../../../src/files/digested-file.js';
+import { checkDigest, checkSignature } from '../../../../src/sigstore/verify/signature.js';
+import { World, type IssuedCertificate } from '../../../support/index.js';
+import { bitString, elementsOf, sequence } from '../../../support/der.js';
+import { spki } from '../../../support/x509.js';
+import { codeOf } from '../errors.js';
+import { Signer, flip } from '../signed-file.js';
+
+const artifact = Buffer.from('an artifact');
+const other = Buffer.from('another artifact');
+
+let world: World;
+let signer: Signer;
+
+beforeAll(async () => {
+  world = await World.start();
+  signer = new Signer(world);
+});
+
+afterAll(async () => {
+  signer.cleanup();
+  await world.stop();
+});
+
+describe('checkDigest', () => {
+  test('accepts the digest of the file, and refuses another', () => {
+    const file = signer.file(artifact);
+    expect(codeOf(() => checkDigest(file, signer.file(artifact).sha256))).toBeUndefined();
+    expect(codeOf(() => checkDigest(file, signer.file(other).sha256))).toBe('SIGNATURE_MISMATCH');
+    expect(codeOf(() => checkDigest(file, Buffer.alloc(0)))).toBe('SIGNATURE_MISMATCH');
+  });
+});
+
+describe('checkSignature', () => {
+  const check = (file: DigestedFile, signature: Buffer, by: IssuedCertificate): unknown =>
+    codeOf(() => checkSignature(file, signature, by.der));
+
+  test('accepts a signature with the key of the certificate', () => {
+    const { file, signed } = signer.sign(artifact);
+    expect(check(file, signed.signature, signed.certificate)).toBeUndefined();
+  });
+
+  test('refuses another file, another signature, another certificate', () => {
+    const { file, signed } = signer.sign(artifact);
+    const { signature, certificate } = signed;
+    const stranger = signer.sign(artifact).signed;
+    expect(check(signer.file(other), signature, certificate)).toBe('SIGNATURE_MISMATCH');
+    expect(check(file, flip(signature), certificate)).toBe('SIGNATURE_MISMATCH');
+    expect(check(file, stranger.signature, certificate)).toBe('SIGNATURE_MISMATCH');
+    expect(check(file, signature, stranger.certificate)).toBe('SIGNATURE_MISMATCH');
+    expect(check(file, Buffer.alloc(0), certificate)).toBe('SIGNATURE_MISMATCH');
+    expect(check(file, signature, certificate)).toBeUndefined();
+  });
+
+  test.each([
+    ['P-256', undefined],
+    ['P-384', undefined],
+    ['P-521', undefined],
+    ['secp224r1', 'CERTIFICATE_UNTRUSTED'],
+    ['secp256k1', 'CERTIFICATE_UNTRUSTED'],
+    ['brainpoolP256r1', 'CERTIFICATE_UNTRUSTED'],
+  ])('a key on %s: %s', (namedCurve, code) => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve });
+    const certificate = world.authority.issue({ key: privateKey });
+    const file = signer.file(artifact);
+    expect(check(file, certificate.sign(artifact), certificate)).toBe(code);
+  });
+
+  test('refuses a compressed point', () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const [algorithm = Buffer.alloc(0)] = elementsOf(spki(privateKey));
+    const point = spki(privateKey).subarray(-65);
+    const compressed = Buffer.concat([
+      Buffer.of(2 + (point.readUInt8(64) & 1)),
+      point.subarray(1, 33),
+    ]);
+    const key = createPublicKey({
+      key: sequence(algorithm, bitString(compressed)),
+      format: 'der',
+      type: 'spki',
+    });
+    const sign = (bytes: Buffer): Buffer => signBytes('sha256', bytes, privateKey);
+    const certificate = { ...world.authority.certify(key), privateKey, sign };
+    expect(X509Certificate.parse(certificate.pem).publicKey).toHaveLength(59);
+    const file = signer.file(artifact);
+    expect(check(file, certificate.sign(artifact), certificate)).toBe('CERTIFICATE_UNTRUSTED');
+  });
+
+  test('refuses a curve that is written out', () => {
+    const { privateKey } = generateKeyPairSync('ec', {
+      namedCurve: 'P-256',
+      paramEncoding: 'explicit',
+    });
+    const certificate = world.authority.issue({ key: privateKey });
+    const file = signer.file(artifact);
+    expect(check(file, certificate.sign(artifact), certificate)).toBe('CERTIFICATE_UNTRUSTED');
+  });
+
+  test.each(['rsa', 'ed25519'] as const)('refuses a key of type %s', (key) => {
+    const certificate = world.authority.issue({ key });
+    const file = signer.file(artifact);
+    expect(check(file, certificate.sign(artifact), certificate)).toBe('CERTIFICATE_UNTRUSTED');
+  });
+});

@@ -1,0 +1,47 @@
+import { SetupError } from '../errors.js';
+import {
+  ARCHITECTURES,
+  OPERATING_SYSTEMS,
+  parseArchitecture,
+  parseOperatingSystem,
+  type Platform,
+} from '../kubernetes/platform.js';
+import type { Environment } from './environment.js';
+import { invalidInput, type RawInputs } from './raw-inputs.js';
+
+/**
+ * The platform to install for: this machine's operating system, and `architecture`.
+ *
+ * @returns `isNative`: whether binaries for that platform run on this machine
+ * @throws {SetupError} PLATFORM_NOT_PUBLISHED, INVALID_INPUT
+ */
+export function readPlatform(
+  inputs: RawInputs,
+  environment: Environment,
+): { platform: Platform; isNative: boolean } {
+  const os = parseOperatingSystem(environment.platform);
+  if (os === undefined) {
+    throw new SetupError(
+      'PLATFORM_NOT_PUBLISHED',
+      `Kubernetes publishes nothing for ${environment.platform}. It publishes for ${OPERATING_SYSTEMS.join(', ')}.`,
+      { situation: 'operating-system-not-published' },
+    );
+  }
+  const native = parseArchitecture(environment.arch);
+  const given = inputs.get('architecture');
+  const arch = given === '' ? native : parseArchitecture(given);
+  if (arch === undefined && given === '') {
+    throw new SetupError(
+      'PLATFORM_NOT_PUBLISHED',
+      `Kubernetes publishes nothing for ${os}/${environment.arch}. It publishes for ${ARCHITECTURES.join(', ')}.`,
+    );
+  }
+  if (arch === undefined) {
+    throw invalidInput(
+      'architecture',
+      given,
+      'amd64 (x64), arm64, arm, 386 (x86), ppc64le or s390x',
+    );
+  }
+  return { platform: { os, arch }, isNative: arch === native };
+}

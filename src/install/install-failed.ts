@@ -1,0 +1,16 @@
+import { SetupError, explain } from '../errors.js';
+
+/** An error of the file system that nobody expected, as INSTALL_FAILED; any other unchanged. */
+export function namedFailure(error: unknown): unknown {
+  const isOfFileSystem = error instanceof Error && 'syscall' in error && 'errno' in error;
+  return isOfFileSystem ? installFailed('a file operation failed on this runner', error) : error;
+}
+
+/** What the runner's own disk would not do. */
+export function installFailed(message: string, cause?: unknown): SetupError {
+  return new SetupError(
+    'INSTALL_FAILED',
+    cause === undefined ? message : `${message}: ${explain(cause)}`,
+    { cause },
+  );
+}
