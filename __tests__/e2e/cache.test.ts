@@ -107,9 +107,8 @@ describe('a verified copy that satisfies the request', () => {
     const copy = join(toolCache, world.cacheEntry('v1.31.8'), fileNameOf('kubectl'));
     writeFileSync(copy, '#!/bin/sh\n');
     const run = await runIn(world, { version: '1.31' }, { toolCache });
-    expectInstalled(run, { version: 'v1.31.8' });
+    expectInstalled(run, { version: 'v1.31.8', warnings: ['Cached copy refused'] });
     expect(run.outputs['cache-hit']).toBe('false');
-    expect(run.annotations.map(({ title }) => title)).toEqual(['Cached copy refused']);
   });
 });
 

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { textOf } from './repository.js';
+import { ROOT, textOf } from './repository.js';
 
 const contributing = textOf('CONTRIBUTING.md');
 
@@ -26,4 +28,13 @@ test('CONTRIBUTING.md names no script that package.json does not have', () => {
   const named = [...contributing.matchAll(/npm run ([\w:-]+)/g)].map(([, name = '']) => name);
 
   expect(named.filter((name) => !(name in scripts))).toEqual([]);
+});
+
+test('CONTRIBUTING.md names no test file or helper that is not there', () => {
+  const paths = [...contributing.matchAll(/`(__tests__\/[\w./-]+\.ts)`/g)].map(
+    ([, path = '']) => path,
+  );
+  expect(paths).toContain('__tests__/e2e/expectations.ts');
+  expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+  expect(textOf('__tests__/e2e/expectations.ts')).toContain('export function expectRefused(');
 });

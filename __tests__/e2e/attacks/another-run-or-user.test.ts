@@ -120,11 +120,11 @@ async function anotherRun(
   { version, toolCache, inputs: own }: Stage,
   inputs: Readonly<Record<string, string>>,
   outcome: Buffer | ErrorCode,
+  expected: { readonly warnings?: readonly string[]; readonly keeps?: RegExp } = {},
 ): Promise<void> {
   const run = await runAction({ inputs: { ...own, ...inputs, version }, toolCache });
-  if (typeof outcome === 'string')
-    expectRefused(run, outcome, { warnings: ['Cached copy refused'] });
-  else expectInstalled(run, { bytes: { kubectl: outcome } });
+  if (typeof outcome === 'string') expectRefused(run, outcome, expected);
+  else expectInstalled(run, { ...expected, bytes: { kubectl: outcome } });
   run.cleanup();
 }
 
@@ -225,13 +225,16 @@ const NEIGHBOURS: Attack[] = [
   })),
   {
     what: 'a mirror that gives another run the SBOM of another release, for a copy without SBOM',
+    warnings: ['Release proven without SBOM'],
     needs: [MISSING.executables],
     outcome: 'without effect',
     attack: async (stage) => {
       hideSbom(stage);
       await stage.earlierRun('Release proven without SBOM');
       const mirror = await lyingMirror(stage, true);
-      await anotherRun(stage, { 'download-base-url': mirror }, 'RELEASE_MISMATCH');
+      await anotherRun(stage, { 'download-base-url': mirror }, 'RELEASE_MISMATCH', {
+        warnings: ['Cached copy refused'],
+      });
       await anotherRun(
         stage,
         { 'download-base-url': mirror, 'bind-release': 'false' },
@@ -242,6 +245,7 @@ const NEIGHBOURS: Attack[] = [
   },
   {
     what: 'an unbound copy of another release, and a run that is kept waiting before it refuses it',
+    warnings: ['Cached copy refused'],
     outcome: 'without effect',
     attack: async (stage) => {
       const mirror = await lyingMirror(stage, true);
@@ -263,7 +267,11 @@ const NEIGHBOURS: Attack[] = [
         await gate.promise;
         await fault.delay(0)(delivery);
       });
-      const waiting = anotherRun(stage, { 'download-base-url': mirror }, 'RELEASE_MISMATCH');
+      const waiting = anotherRun(stage, { 'download-base-url': mirror }, 'RELEASE_MISMATCH', {
+        warnings: ['Cached copy refused'],
+        // What the other run installs meanwhile.
+        keeps: new RegExp(basename(stage.entry)),
+      });
       await asked.promise;
       await stage.earlierRun('Cached copy refused');
       gate.resolve(undefined);
@@ -314,6 +322,7 @@ const NEIGHBOURS: Attack[] = [
           'tuf-root': inputs['tuf-root'] ?? '',
         },
         bytesOf(strange, version),
+        { warnings: ['Cached copy refused'] },
       );
     },
     check: expectCached,
