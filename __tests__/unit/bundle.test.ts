@@ -2,17 +2,21 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 
-const ROOT = join(import.meta.dirname, '..', '..');
 const bundle = readFileSync(new URL('../../dist/index.js', import.meta.url), 'utf8');
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const BUILTIN = /getBuiltinModule\(/g;
+
+/** How often the client itself loads a module of Node by name. */
+const ours = globSync('src/transfer/*.ts', { cwd: ROOT })
+  .map((file) => readFileSync(join(ROOT, file), 'utf8').match(BUILTIN)?.length ?? 0)
+  .reduce((sum, count) => sum + count, 0);
 
 // Not toContain(): a failure would print the whole bundle.
 test('dist has no HTTP client but the one in src/transfer', () => {
   expect(bundle.includes('createServer')).toBe(false);
   expect(bundle.includes('undici')).toBe(false);
-  // src/transfer loads http and https by these calls, when it makes a request, and nothing else does.
-  const calls = globSync('src/transfer/*.ts', { cwd: ROOT }).flatMap(
-    (file) => readFileSync(join(ROOT, file), 'utf8').match(/getBuiltinModule\(/g) ?? [],
-  );
-  expect(bundle.match(/getBuiltinModule\(/g)).toEqual(calls);
+  expect(ours).toBeGreaterThan(0);
+  expect(bundle.match(BUILTIN)).toHaveLength(ours);
   expect(bundle).not.toMatch(/from "node:https?"/);
 });
