@@ -12337,7 +12337,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 // buffers of what has arrived from the network wait for that, tens of megabytes of them. Loading
 // the rest would make it grow, so this comes first.
 (0,node_v8__WEBPACK_IMPORTED_MODULE_0__.setFlagsFromString)('--semi-space-growth-factor=1');
-const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 1288));
+const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 4787));
 await run();
 
 __webpack_async_result__();
@@ -12345,7 +12345,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 1288:
+/***/ 4787:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -12381,22 +12381,23 @@ const ERROR_CODES = (/* unused pure expression or super */ null && ([
     'CHECKSUM_MISMATCH',
     'RELEASE_TOO_NEW',
     'RELEASE_TOO_OLD',
+    'VERSION_SKEW',
     'INSTALL_FAILED',
 ]));
 /**
  * A failure that a user can act on.
  *
- * `message` names the operation and the object; `hint` says what to do next; `cause` is the error
- * underneath, where there is one.
+ * `message` names the operation and the object. What to do next is said in one place, hints.ts, by
+ * code and situation.
  */
 class SetupError extends Error {
     code;
-    hint;
-    constructor(code, message, hint, cause) {
+    situation;
+    constructor(code, message, { situation, cause } = {}) {
         super(message, cause === undefined ? undefined : { cause });
         this.name = 'SetupError';
         this.code = code;
-        this.hint = hint;
+        this.situation = situation;
     }
 }
 /**
@@ -12434,8 +12435,6 @@ function messageOf(error) {
     return typeof error === 'string' ? error : JSON.stringify(error);
 }
 
-;// CONCATENATED MODULE: external "node:url"
-const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
 ;// CONCATENATED MODULE: ./src/kubernetes/platform.ts
 
 const OPERATING_SYSTEMS = ['linux', 'darwin', 'windows'];
@@ -12529,32 +12528,195 @@ function assertPublished(tool, platform) {
 function platformNotPublished(tool, platform, platforms, version) {
     const release = version === undefined ? 'Kubernetes' : `Kubernetes ${version}`;
     const others = platforms.filter((other) => other !== platform);
-    return new SetupError('PLATFORM_NOT_PUBLISHED', `${release} publishes no ${tool} for ${platform}`, `${tool} is published for ${others.join(', ')}. Set the input "architecture", or run the job on one of these.`);
+    return new SetupError('PLATFORM_NOT_PUBLISHED', `${release} publishes no ${tool} for ${platform}. It is published for ${others.join(', ')}.`);
 }
 
-;// CONCATENATED MODULE: ./src/files/errors.ts
-/** A failure of this machine's own files. Trying again does not help. */
-class FileError extends Error {
-    constructor(message, cause) {
-        super(message, cause === undefined ? undefined : { cause });
-        this.name = 'FileError';
+;// CONCATENATED MODULE: ./src/inputs/raw-inputs.ts
+
+
+/** Characters of a refused input that the message repeats. */
+const LONGEST_SHOWN = 100;
+/** Inputs as the runner passes them: `INPUT_<NAME>` in the environment, white space trimmed. */
+class RawInputs {
+    isWindows;
+    #variables;
+    constructor({ variables, platform }) {
+        this.isWindows = platform === 'win32';
+        this.#variables = variables;
+    }
+    /** The value of an input, empty if it is not set. */
+    get(name) {
+        return (this.#variables[`INPUT_${name.toUpperCase()}`] ?? '').trim();
+    }
+    /** GITHUB_WORKSPACE, or else the current directory; an absolute path. */
+    get workspace() {
+        return external_node_path_default().resolve(this.#variables['GITHUB_WORKSPACE'] ?? '');
+    }
+    /** The path in an input, as an absolute one. Relative paths are below the workspace. */
+    path(name) {
+        return external_node_path_default().resolve(this.workspace, this.get(name));
     }
 }
-/** More bytes than allowed. */
-class TooLargeError extends FileError {
-    constructor(maxBytes) {
-        super(`larger than ${String(maxBytes)} bytes`);
-        this.name = 'TooLargeError';
+/**
+ * An input that has a default in action.yml. Setting it to an empty value is an error, and does not
+ * turn a check off.
+ */
+function readRequired(inputs, name) {
+    const given = inputs.get(name);
+    if (given === '') {
+        throw invalidInput(name, given, 'the whole name that the certificate must carry; it cannot be left out');
     }
+    return given;
 }
-/** The file system did not take the bytes: disk full, no permission. */
-class StorageError extends FileError {
-    constructor(message, cause) {
-        super(message, cause);
-        this.name = 'StorageError';
+/** @param otherwise the value for an empty input */
+function readBoolean(inputs, name, otherwise) {
+    const given = inputs.get(name);
+    if (given === '') {
+        return otherwise;
     }
+    // The YAML 1.2 core schema, as in getBooleanInput of @actions/core.
+    if (!['true', 'True', 'TRUE', 'false', 'False', 'FALSE'].includes(given)) {
+        throw invalidInput(name, given, 'true or false');
+    }
+    return given.toLowerCase() === 'true';
+}
+/** INVALID_INPUT, with the input, its value, and what is expected instead. */
+function invalidInput(name, given, expected) {
+    const shown = given.length > LONGEST_SHOWN ? `${given.slice(0, LONGEST_SHOWN)}…` : given;
+    return new SetupError('INVALID_INPUT', `Input "${name}": ${given === '' ? 'an empty value' : JSON.stringify(shown)} is not valid. Expected ${expected}.`);
 }
 
+;// CONCATENATED MODULE: ./src/inputs/checksums.ts
+
+
+/** `checksum`: SHA-256 by tool, 64 lowercase hex digits. */
+function readChecksums(inputs, tools) {
+    const checksums = {};
+    for (const item of inputs
+        .get('checksum')
+        .split(/[\s,]+/)
+        .filter((text) => text !== '')) {
+        const [, name, hex] = /^(?:([a-z-]+)=)?(?:sha256:)?([0-9a-fA-F]{64})$/.exec(item) ?? [];
+        const tool = name ?? (tools.length === 1 ? tools[0] : undefined);
+        if (hex === undefined || tool === undefined || !isTool(tool) || !tools.includes(tool)) {
+            throw invalidInput('checksum', item, `a SHA-256 of 64 hex digits, or <tool>=<SHA-256> for each of ${tools.join(', ')}`);
+        }
+        if (checksums[tool] !== undefined) {
+            throw invalidInput('checksum', item, `one SHA-256 for ${tool}`);
+        }
+        checksums[tool] = hex.toLowerCase();
+    }
+    return checksums;
+}
+
+;// CONCATENATED MODULE: ./src/inputs/platform.ts
+
+
+
+/**
+ * The platform to install for: this machine's operating system, and `architecture`.
+ *
+ * @returns `isNative`: whether binaries for that platform run on this machine
+ * @throws {SetupError} PLATFORM_NOT_PUBLISHED, INVALID_INPUT
+ */
+function readPlatform(inputs, environment) {
+    const os = parseOperatingSystem(environment.platform);
+    if (os === undefined) {
+        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes publishes nothing for ${environment.platform}. It publishes for ${OPERATING_SYSTEMS.join(', ')}.`, { situation: 'operating-system-not-published' });
+    }
+    const native = parseArchitecture(environment.arch);
+    const given = inputs.get('architecture');
+    const arch = given === '' ? native : parseArchitecture(given);
+    if (arch === undefined && given === '') {
+        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes publishes nothing for ${os}/${environment.arch}. It publishes for ${ARCHITECTURES.join(', ')}.`);
+    }
+    if (arch === undefined) {
+        throw invalidInput('architecture', given, 'amd64 (x64), arm64, arm, 386 (x86), ppc64le or s390x');
+    }
+    return { platform: { os, arch }, isNative: arch === native };
+}
+
+;// CONCATENATED MODULE: ./src/inputs/release-age.ts
+
+/** In milliseconds. */
+const UNITS = {
+    m: 60_000,
+    h: 3_600_000,
+    d: 86_400_000,
+    w: 604_800_000,
+};
+/** `minimum-release-age` and `maximum-release-age`. */
+function readAges(inputs) {
+    const minimumAge = readAge(inputs, 'minimum-release-age');
+    const maximumAge = readAge(inputs, 'maximum-release-age');
+    if (minimumAge !== undefined && maximumAge !== undefined && maximumAge <= minimumAge) {
+        throw invalidInput('maximum-release-age', inputs.get('maximum-release-age'), 'an age above "minimum-release-age"');
+    }
+    return { minimumAge, maximumAge };
+}
+/** @returns milliseconds */
+function readAge(inputs, name) {
+    const given = inputs.get(name);
+    if (given === '') {
+        return undefined;
+    }
+    const [, count, unit] = /^(\d{1,4})([mhdw])$/.exec(given) ?? [];
+    const milliseconds = UNITS[unit ?? ''];
+    if (count === undefined || milliseconds === undefined) {
+        throw invalidInput(name, given, 'a number and a unit: 90m, 12h, 3d, 1w');
+    }
+    return Number(count) * milliseconds;
+}
+
+;// CONCATENATED MODULE: ./src/inputs/runner.ts
+
+/** @throws {SetupError} INSTALL_FAILED if the runner did not name its folders */
+function readRunner({ variables, platform }) {
+    const temp = variables['RUNNER_TEMP'] ?? '';
+    const toolCache = variables['RUNNER_TOOL_CACHE'] ?? '';
+    const missing = [
+        ...(temp === '' ? ['RUNNER_TEMP'] : []),
+        ...(toolCache === '' ? ['RUNNER_TOOL_CACHE'] : []),
+    ];
+    if (missing.length > 0) {
+        throw new SetupError('INSTALL_FAILED', `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set`, { situation: 'runner-variable-missing' });
+    }
+    const separator = platform === 'win32' ? ';' : ':';
+    const search = variables['PATH'] ?? variables['Path'] ?? '';
+    return {
+        temp,
+        toolCache,
+        path: search.split(separator).filter((folder) => folder !== ''),
+        shellFunctions: Object.keys(variables).flatMap(
+        // `export -f kubectl` in bash sets BASH_FUNC_kubectl%%.
+        (name) => /^BASH_FUNC_(.+)%%$/.exec(name)?.[1] ?? []),
+    };
+}
+
+;// CONCATENATED MODULE: ./src/inputs/tools.ts
+
+
+/** `tools`, without duplicates; `kubectl` if it is empty. */
+function readTools(inputs) {
+    const names = new Set(inputs
+        .get('tools')
+        .split(/[\s,]+/)
+        .filter((name) => name !== ''));
+    const tools = [...names].map((name) => {
+        if (!isTool(name)) {
+            throw invalidInput('tools', name, `one or more of ${TOOLS.join(', ')}, separated by commas, spaces or lines`);
+        }
+        return name;
+    });
+    return tools.length === 0 ? ['kubectl'] : tools;
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/trust/public-instance.ts
+/** The TUF repository of Sigstore's public instance, and its seed in `@sigstore/tuf`. */
+const PUBLIC_MIRROR = 'https://tuf-repo-cdn.sigstore.dev';
+
+;// CONCATENATED MODULE: external "node:url"
+const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
 ;// CONCATENATED MODULE: ./src/transfer/errors.ts
 /**
  * A transfer that failed: the operation, the object and the cause, in that order.
@@ -12604,6 +12766,680 @@ class NonRetryableError extends Error {
     }
 }
 
+;// CONCATENATED MODULE: external "node:timers/promises"
+const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
+;// CONCATENATED MODULE: ./node_modules/is-network-error/index.js
+const objectToString = Object.prototype.toString;
+
+const isError = value => objectToString.call(value) === '[object Error]';
+
+const errorMessages = new Set([
+	'network error', // Chrome
+	'NetworkError when attempting to fetch resource.', // Firefox
+	'The Internet connection appears to be offline.', // Safari 16
+	'Network request failed', // `cross-fetch`
+	'fetch failed', // Undici (Node.js)
+	'terminated', // Undici (Node.js)
+	' A network error occurred.', // Bun (WebKit)
+	'Network connection lost', // Cloudflare Workers (fetch)
+]);
+
+function isNetworkError(error) {
+	const isValid = error
+		&& isError(error)
+		&& error.name === 'TypeError'
+		&& typeof error.message === 'string';
+
+	if (!isValid) {
+		return false;
+	}
+
+	const {message, stack} = error;
+
+	// Safari 17+ has generic message but no stack for network errors
+	if (message === 'Load failed' || (message.startsWith('Load failed (') && message.endsWith(')'))) {
+		return stack === undefined
+			// Sentry adds its own stack trace to the fetch error, so also check for that
+			|| '__sentry_captured__' in error;
+	}
+
+	// Deno network errors start with specific text
+	if (message.startsWith('error sending request for url')) {
+		return true;
+	}
+
+	// Chrome: exact "Failed to fetch" or with hostname: "Failed to fetch (example.com)"
+	if (message === 'Failed to fetch' || (message.startsWith('Failed to fetch (') && message.endsWith(')'))) {
+		return true;
+	}
+
+	// Standard network error messages
+	return errorMessages.has(message);
+}
+
+;// CONCATENATED MODULE: ./node_modules/p-retry/index.js
+
+
+function validateRetries(retries) {
+	if (typeof retries === 'number') {
+		if (retries < 0) {
+			throw new TypeError('Expected `retries` to be a non-negative number.');
+		}
+
+		if (Number.isNaN(retries)) {
+			throw new TypeError('Expected `retries` to be a valid number or Infinity, got NaN.');
+		}
+
+		// Not `Number.isSafeInteger`, which would reject a huge `retries`. That is accepted on purpose and behaves as effectively forever.
+		// eslint-disable-next-line unicorn/prefer-number-is-safe-integer
+		if (Number.isFinite(retries) && !Number.isInteger(retries)) {
+			throw new TypeError('Expected `retries` to be a non-negative integer or Infinity.');
+		}
+	} else if (retries !== undefined) {
+		throw new TypeError('Expected `retries` to be a number or Infinity.');
+	}
+}
+
+function validateNumberOption(name, value, {allowInfinity = false} = {}) {
+	if (typeof value !== 'number' || Number.isNaN(value)) {
+		throw new TypeError(`Expected \`${name}\` to be a number${allowInfinity ? ' or Infinity' : ''}.`);
+	}
+
+	if (!allowInfinity && !Number.isFinite(value)) {
+		throw new TypeError(`Expected \`${name}\` to be a finite number.`);
+	}
+
+	if (value < 0) {
+		throw new TypeError(`Expected \`${name}\` to be \u{2265} 0.`);
+	}
+}
+
+function validateOption(name, value, type) {
+	// `null` means "not provided", as it does for the other options. `unref` needs this because it is the one option with no default of its own.
+	if (value === undefined || value === null) {
+		return;
+	}
+
+	if (typeof value !== type) {
+		throw new TypeError(`Expected \`${name}\` to be a ${type}.`);
+	}
+}
+
+function validateSignal(value) {
+	// `null` means "not provided", as it does for the other options.
+	if (value === undefined || value === null) {
+		return;
+	}
+
+	// Duck typed rather than `instanceof`, so a signal from another realm still works. All three methods are checked because `removeEventListener` is called from inside a timer callback, where a `TypeError` would be an uncaught exception rather than a rejection the caller could catch.
+	if (typeof value.throwIfAborted !== 'function'
+		|| typeof value.addEventListener !== 'function'
+		|| typeof value.removeEventListener !== 'function') {
+		throw new TypeError('Expected `signal` to be an AbortSignal.');
+	}
+}
+
+class AbortError extends Error {
+	constructor(message) {
+		super(typeof message === 'string' ? message : undefined);
+
+		this.name = 'AbortError';
+
+		if (message instanceof Error) {
+			this.originalError = message;
+			({message} = message);
+		} else {
+			// Created here, so it already captures every caller frame. Copying `this.stack` instead would only rewrite the header, which is rendered lazily from `name` and `message` at read time. It also stringifies a non-string message, so reuse its result below.
+			this.originalError = new Error(message);
+			({message} = this.originalError);
+
+			// The caller sees this error, so the frame for this constructor is dropped where the runtime supports it. Left in, the top frame blames p-retry for an error the caller threw. An error the caller passed keeps its own stack, which points at their throw site already. V8-only, hence the lint exception, and the optional call leaves the stack as it is where it is missing.
+			// eslint-disable-next-line unicorn/no-nonstandard-builtin-properties
+			Error.captureStackTrace?.(this.originalError, AbortError);
+		}
+
+		this.message = message;
+	}
+}
+
+// `setTimeout` cannot represent a longer delay and fires it right away instead, which turns a long backoff into a tight retry loop. Cap at the largest value it can still hold.
+const maximumDelay = (2 ** 31) - 1;
+
+function calculateDelay(retriesConsumed, options) {
+	// Nothing to wait for, and multiplying by a factor that has grown to `Infinity` would give `NaN`.
+	if (options.minTimeout === 0) {
+		return 0;
+	}
+
+	// `retriesConsumed` starts at 0 and only ever counts up, so the first retry is already attempt 1.
+	const attempt = retriesConsumed + 1;
+	const random = options.randomize ? (Math.random() + 1) : 1;
+
+	const timeout = Math.round(random * options.minTimeout * (options.factor ** (attempt - 1)));
+
+	// `maxTimeout` rounds up, so a fractional cap still gives a whole number of milliseconds. Rounding down would turn a cap below 1 into no timer at all, which never yields to the event loop. `Math.ceil(Infinity)` is `Infinity`.
+	return Math.min(timeout, Math.ceil(options.maxTimeout), maximumDelay);
+}
+
+function calculateRemainingTime(start, max) {
+	return Number.isFinite(max) ? max - (performance.now() - start) : max;
+}
+
+async function delayForRetry(delay, options) {
+	if (delay <= 0) {
+		return;
+	}
+
+	await new Promise((resolve, reject) => {
+		// Registered with `once`, so it removes itself when it fires.
+		const onAbort = () => {
+			clearTimeout(timeoutToken);
+			reject(options.signal.reason);
+		};
+
+		const timeoutToken = setTimeout(() => {
+			options.signal?.removeEventListener('abort', onAbort);
+			resolve();
+		}, delay);
+
+		if (options.unref) {
+			timeoutToken.unref?.();
+		}
+
+		options.signal?.addEventListener('abort', onAbort, {once: true});
+	});
+}
+
+// Stringifying a thrown value can itself throw, for an object with no usable `toString`. That must never be allowed to replace the failure the caller is actually dealing with.
+//
+// A thrown value whose own accessors or proxy traps throw is not supported, here or anywhere else. It comes from the caller's own code, so it is not something to defend against.
+function stringifyThrownValue(value) {
+	try {
+		return String(value);
+	} catch {
+		return Object.prototype.toString.call(value);
+	}
+}
+
+// `AbortError` wraps the error the caller actually wants, and the wrappers can be nested, so keep unwrapping until the cause is reached. Otherwise an `AbortError` would escape `pRetry` and a `catch` doing `error instanceof AbortError` would read a real failure as a cancellation.
+//
+// Two wrappers whose `originalError` points at each other are not supported, like the thrown values above.
+function unwrapAbortError(error) {
+	let cause = error;
+
+	// A wrapper with no error to unwrap to is the cause as far as it goes.
+	while (cause instanceof AbortError && cause.originalError instanceof Error) {
+		cause = cause.originalError;
+	}
+
+	return cause;
+}
+
+async function onAttemptFailure({error, attemptNumber, retriesConsumed, startTime, options}) {
+	// The signal is checked after the operation and after every callback, so a cancellation is never reported as an operation failure or a callback's decision, and no callback runs after it. The last check also guards the delay, whose abort listener never fires on a signal that is already aborted.
+	const abortIfNeeded = () => {
+		options.signal?.throwIfAborted();
+	};
+
+	const normalizedError = error instanceof Error
+		? error
+		: new TypeError(`Non-error was thrown: "${stringifyThrownValue(error)}". You should only throw errors.`);
+
+	// Checked before unwrapping an `AbortError`, because the reason a caller aborted with is final. Unwrapping it would replace the reason they chose with whatever is inside it, and it would also let an `AbortError` from the operation outrank a cancellation the caller asked for.
+	abortIfNeeded();
+
+	if (normalizedError instanceof AbortError) {
+		throw unwrapAbortError(normalizedError);
+	}
+
+	// `retriesConsumed` only ever advances while `retriesLeft` is above 0, so this is never negative. `Infinity` minus a finite count is `Infinity`, so an unlimited budget needs no special case.
+	const retriesLeft = options.retries - retriesConsumed;
+
+	// A `TypeError` normally means the operation itself is broken rather than the thing it was trying to reach, so retrying it does not help. A network `TypeError` is the exception, and its message differs per runtime, so it has to be recognised rather than assumed.
+	const isRetriableError = !(normalizedError instanceof TypeError) || isNetworkError(normalizedError);
+
+	// Out of time already, out of retries, or a failure that is never retried, so the delay is 0 and the callbacks are told that no retry follows. Only computed when a retry can still follow, so a randomized delay does not draw from `Math.random` for a wait that is never taken.
+	const timeLeft = calculateRemainingTime(startTime, options.maxRetryTime);
+	const delayTime = isRetriableError && timeLeft > 0 && retriesLeft > 0 ? calculateDelay(retriesConsumed, options) : 0;
+
+	const consumeRetryContext = Object.freeze({
+		error: normalizedError,
+		attemptNumber,
+		retriesLeft,
+		retriesConsumed,
+		retryDelay: delayTime,
+	});
+
+	// No answer means no opinion, so fall back to the default. Treating it as `false` instead would leave `retries` uncounted and let the loop run forever.
+	const consumeRetry = (await options.shouldConsumeRetry(consumeRetryContext)) ?? true;
+
+	abortIfNeeded();
+
+	const effectiveDelay = consumeRetry ? delayTime : 0;
+	const context = Object.freeze({
+		error: normalizedError,
+		attemptNumber,
+		retriesLeft,
+		retriesConsumed,
+		retryDelay: effectiveDelay,
+	});
+
+	await options.onFailedAttempt(context);
+
+	abortIfNeeded();
+
+	const remainingTime = calculateRemainingTime(startTime, options.maxRetryTime);
+
+	// No time or budget left, or a failure that retrying cannot help with.
+	if (
+		!isRetriableError
+		|| remainingTime <= 0
+		|| retriesLeft <= 0
+	) {
+		throw normalizedError;
+	}
+
+	const shouldRetry = await options.shouldRetry(context);
+
+	abortIfNeeded();
+
+	if (!shouldRetry) {
+		throw normalizedError;
+	}
+
+	const remainingTimeAfterShouldRetry = calculateRemainingTime(startTime, options.maxRetryTime);
+
+	if (remainingTimeAfterShouldRetry <= 0) {
+		throw normalizedError;
+	}
+
+	if (!consumeRetry) {
+		return false;
+	}
+
+	await delayForRetry(Math.min(effectiveDelay, remainingTimeAfterShouldRetry), options);
+
+	return true;
+}
+
+async function pRetry(input, options = {}) {
+	options = {...options};
+
+	// Applied before validating, so that `null` means "not provided" here as it does for every other option.
+	options.retries ??= 10;
+
+	validateRetries(options.retries);
+
+	if (Object.hasOwn(options, 'forever')) {
+		throw new Error('The `forever` option is no longer supported. For many use-cases, you can set `retries: Infinity` instead.');
+	}
+
+	options.factor ??= 2;
+	options.minTimeout ??= 1000;
+	options.maxTimeout ??= Infinity;
+	options.maxRetryTime ??= Infinity;
+	options.randomize ??= false;
+	options.onFailedAttempt ??= () => {};
+	options.shouldRetry ??= () => true;
+	options.shouldConsumeRetry ??= () => true;
+
+	// Validate the options that have a runtime type to check.
+	validateOption('onFailedAttempt', options.onFailedAttempt, 'function');
+	validateOption('shouldRetry', options.shouldRetry, 'function');
+	validateOption('shouldConsumeRetry', options.shouldConsumeRetry, 'function');
+	validateOption('randomize', options.randomize, 'boolean');
+	validateOption('unref', options.unref, 'boolean');
+	validateSignal(options.signal);
+	validateNumberOption('factor', options.factor);
+	validateNumberOption('minTimeout', options.minTimeout);
+	validateNumberOption('maxTimeout', options.maxTimeout, {allowInfinity: true});
+	validateNumberOption('maxRetryTime', options.maxRetryTime, {allowInfinity: true});
+
+	// A negative factor is rejected above, so this only catches `0`. Treat it as `1` to keep the delay constant instead of dropping to zero after the first retry.
+	if (options.factor === 0) {
+		options.factor = 1;
+	}
+
+	options.signal?.throwIfAborted();
+
+	let attemptNumber = 0;
+	let retriesConsumed = 0;
+	const startTime = performance.now();
+
+	// A consumed count is always finite, so `Infinity` keeps this true and needs no special case.
+	while (retriesConsumed <= options.retries) {
+		attemptNumber++;
+
+		try {
+			options.signal?.throwIfAborted();
+
+			const result = await input(attemptNumber);
+
+			options.signal?.throwIfAborted();
+
+			return result;
+		} catch (error) {
+			if (await onAttemptFailure({
+				error,
+				attemptNumber,
+				retriesConsumed,
+				startTime,
+				options,
+			})) {
+				retriesConsumed++;
+			}
+		}
+	}
+
+	// Unreachable: `onAttemptFailure` throws once `retriesLeft` reaches 0, which is the same state the loop condition tests, so the loop is always left by a throw. Kept as a guard against a future change to either side breaking that pairing.
+	throw new Error('Retry attempts exhausted without throwing an error.');
+}
+
+function makeRetriable(function_, options) {
+	return function (...arguments_) {
+		return pRetry(() => function_.apply(this, arguments_), options);
+	};
+}
+
+;// CONCATENATED MODULE: ./src/files/errors.ts
+/** A failure of this machine's own files. Trying again does not help. */
+class FileError extends Error {
+    constructor(message, cause) {
+        super(message, cause === undefined ? undefined : { cause });
+        this.name = 'FileError';
+    }
+}
+/** More bytes than allowed. */
+class TooLargeError extends FileError {
+    constructor(maxBytes) {
+        super(`larger than ${String(maxBytes)} bytes`);
+        this.name = 'TooLargeError';
+    }
+}
+/** The file system did not take the bytes: disk full, no permission. */
+class StorageError extends FileError {
+    constructor(message, cause) {
+        super(message, cause);
+        this.name = 'StorageError';
+    }
+}
+
+;// CONCATENATED MODULE: ./src/transfer/retry.ts
+
+
+
+
+
+/** Statuses that a later request may change: time-outs, throttling, trouble at the server. */
+const TRANSIENT_STATUSES = new Set([408, 425, 429, 500, 502, 503, 504]);
+/** The most characters of a URL, and of a reason, that a line about a retry shows. */
+const MAX_SHOWN = 200;
+/** One line of the log, of bounded length. */
+function describeRetry(record) {
+    const { method, url, reason, delay, nextTry, maxTries } = record;
+    const when = `retrying in ${(delay / 1000).toFixed(1)} s`;
+    const count = `attempt ${String(nextTry)} of ${String(maxTries)}`;
+    return `${method} ${shortened(url)}: ${shortened(reason)}; ${when} (${count})`;
+}
+function shortened(text) {
+    return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
+}
+/**
+ * Runs one transfer, again after a passing fault: exponential backoff with jitter, `Retry-After`
+ * respected, the number of tries and the total time bounded.
+ *
+ * @param attempt one try; it must stop when its signal is aborted
+ * @throws {TransferError} after the last try, naming host, tries and the last cause; or the
+ *   reason of `signal` when that was aborted
+ */
+async function withRetries({ method, url, total, limits, signal, onRetry }, attempt) {
+    const started = performance.now();
+    const deadline = AbortSignal.timeout(Math.ceil(total));
+    const either = AbortSignal.any([signal, deadline]);
+    let tries = 0;
+    let last;
+    try {
+        return await pRetry(() => {
+            tries += 1;
+            return attempt(either);
+        }, {
+            retries: limits.retries,
+            minTimeout: limits.retryDelay,
+            maxTimeout: limits.maxRetryDelay,
+            randomize: true,
+            maxRetryTime: total,
+            signal: either,
+            shouldRetry: ({ error }) => isTransient(error),
+            onFailedAttempt: async ({ error, retriesLeft, retryDelay }) => {
+                last = error;
+                if (retriesLeft === 0 || !isTransient(error)) {
+                    return;
+                }
+                const asked = error instanceof StatusError ? (error.retryAfter ?? 0) : 0;
+                const delay = Math.max(retryDelay, Math.min(asked, limits.maxRetryDelay));
+                if (performance.now() - started + delay < total) {
+                    onRetry?.({
+                        method,
+                        url: withoutSecrets(url),
+                        reason: explain(error),
+                        delay,
+                        nextTry: tries + 1,
+                        maxTries: limits.retries + 1,
+                    });
+                }
+                await (0,external_node_timers_promises_namespaceObject.setTimeout)(delay - retryDelay, undefined, { signal: either });
+            },
+        });
+    }
+    catch (error) {
+        if (signal.aborted) {
+            throw signal.reason;
+        }
+        const cause = deadline.aborted
+            ? new NonRetryableError(`gave up after ${String(total / 1000)} s`, last ?? error)
+            : error;
+        throw transferError(method, url, tries, cause);
+    }
+}
+function isTransient(error) {
+    // A TypeError is a defect of this program, and p-retry does not retry it.
+    if (error instanceof NonRetryableError ||
+        error instanceof FileError ||
+        error instanceof TypeError) {
+        return false;
+    }
+    return error instanceof StatusError ? TRANSIENT_STATUSES.has(error.status) : true;
+}
+function transferError(method, url, tries, cause) {
+    const shown = withoutSecrets(url);
+    const times = tries === 1 ? '1 attempt' : `${String(tries)} attempts`;
+    const where = url.protocol === 'file:' ? '' : ` (${url.host}, ${times})`;
+    return new TransferError(`${method} ${shown}${where}: ${explain(cause)}`, {
+        url: shown,
+        tries,
+        local: cause instanceof StorageError,
+        cause,
+        ...(cause instanceof StatusError ? { status: cause.status } : {}),
+    });
+}
+/** The URL as it may be shown: no credentials, no query (a mirror's may hold a signature). */
+function withoutSecrets(url) {
+    return url.protocol === 'file:' ? url.href : `${url.protocol}//${url.host}${url.pathname}`;
+}
+
+;// CONCATENATED MODULE: ./src/transfer/transport.ts
+
+
+/** Whether a URL may be requested: https, or http on this machine. */
+function isTransportAllowed(url) {
+    return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
+}
+function isLoopback(hostname) {
+    return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
+}
+/** @throws {NonRetryableError} unless {@link isTransportAllowed} */
+function assertTransport(url) {
+    if (!isTransportAllowed(url)) {
+        throw new NonRetryableError(`${withoutSecrets(url)} is neither https nor http on loopback`);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/inputs/urls.ts
+
+
+
+/**
+ * A URL of a server, or of a folder if `mayBeFile`. Its path ends in a slash.
+ *
+ * @param otherwise the URL for an empty input
+ */
+function readUrl(inputs, name, otherwise, mayBeFile = false) {
+    const given = inputs.get(name);
+    const accepted = mayBeFile
+        ? `an https URL, http on loopback, or a file URL such as ${inputs.isWindows ? 'file:///C:/mirror' : 'file:///srv/mirror'}, without credentials, query or fragment`
+        : 'an https URL, or http on loopback, without credentials, query or fragment';
+    const url = URL.parse(given === '' ? otherwise : given);
+    const isAllowed = url !== null && (isTransportAllowed(url) || (mayBeFile && url.protocol === 'file:'));
+    if (!isAllowed) {
+        throw invalidInput(name, given, accepted);
+    }
+    if (url.username !== '' || url.password !== '') {
+        // The message does not repeat it, because it holds a secret.
+        throw invalidInput(name, '(a URL with credentials)', `${accepted}; see "download-token"`);
+    }
+    if (url.search !== '' || url.hash !== '') {
+        throw invalidInput(name, given, accepted);
+    }
+    if (url.protocol === 'file:' && !isLocalPath(url, inputs.isWindows)) {
+        throw invalidInput(name, given, accepted);
+    }
+    url.pathname = url.pathname.replace(/\/*$/, '/');
+    return url;
+}
+/** Whether a file URL is a path on this machine: it names no host, and on Windows it has a drive. */
+function isLocalPath(url, windows) {
+    // Windows would open a share on that host, and send it the credentials of the runner's account.
+    if (url.host !== '') {
+        return false;
+    }
+    try {
+        return (0,external_node_url_namespaceObject.fileURLToPath)(url, { windows }) !== '';
+    }
+    catch {
+        return false; // The caller throws.
+    }
+}
+/** @param base the only server that the token is sent to */
+function readToken(inputs, base) {
+    const token = inputs.get('download-token');
+    if (token === '') {
+        return undefined;
+    }
+    if (!/^[\x21-\x7e]+$/.test(token) || base.protocol === 'file:') {
+        throw invalidInput('download-token', '(not shown)', 'a bearer token of printable ASCII characters, for a "download-base-url" with https');
+    }
+    return token;
+}
+
+;// CONCATENATED MODULE: ./src/inputs/trust-root.ts
+
+
+
+
+
+/** For a trusted_root.json or an initial root.json. The public ones have 7 KiB. */
+const MAX_TRUST_BYTES = 1 << 20;
+/** `trusted-root`, `tuf-mirror-url` and `tuf-root`. */
+function readTrustRoot(inputs) {
+    const trustedRoot = inputs.get('trusted-root');
+    const mirror = readUrl(inputs, 'tuf-mirror-url', PUBLIC_MIRROR);
+    const root = inputs.get('tuf-root');
+    if (trustedRoot !== '') {
+        if (root !== '') {
+            throw new SetupError('INVALID_INPUT', 'Set either "trusted-root" or "tuf-root", not both.');
+        }
+        return trustedRoot === 'embedded'
+            ? { kind: 'embedded' }
+            : {
+                kind: 'file',
+                path: inputs.path('trusted-root'),
+                json: readTrusted(inputs, 'trusted-root', ', or "embedded"'),
+            };
+    }
+    if (root !== '') {
+        return { kind: 'tuf', mirror, root: readTrusted(inputs, 'tuf-root') };
+    }
+    if (mirror.origin !== PUBLIC_MIRROR || mirror.pathname !== '/') {
+        throw invalidInput('tuf-mirror-url', mirror.href, '"tuf-root", the path of the initial root.json, beside a mirror other than Sigstore\'s');
+    }
+    return { kind: 'tuf', mirror };
+}
+/** Reads a file once, so that the trust key of a run is computed from the bytes that it trusts. */
+function readTrusted(inputs, name, otherwise = '') {
+    const file = inputs.path(name);
+    try {
+        const found = (0,external_node_fs_namespaceObject.statSync)(file);
+        if (!found.isFile() || found.size > MAX_TRUST_BYTES) {
+            throw new Error('it is no file, or too large');
+        }
+        return (0,external_node_fs_namespaceObject.readFileSync)(file);
+    }
+    catch (error) {
+        const accepted = `the path of a file of at most 1 MiB${otherwise}`;
+        throw invalidInput(name, inputs.get(name), `${accepted} (${explain(error)})`);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/cluster-version.ts
+const ACCEPTED_CLUSTER_VERSIONS = 'the Kubernetes version of a cluster as its API server reports it (1.33, v1.33.4, v1.33.4-eks-1a2b3c, v1.33.1+k3s1), or the JSON of "kubectl version -o json" with the server\'s version in it; OpenShift\'s own version (4.x) is not the one of its API server';
+/** The JSON of `kubectl version` has about 1 KiB. */
+const MAX_LENGTH = 65_536;
+/**
+ * A version, and whatever a distribution adds to it: `-eks-1a2b3c`, `+k3s1`, `-gke.1013000`,
+ * `-34+40f5951bd9888a`, or the `+` of a minor that has moved on.
+ */
+const REPORTED = /^v?1\.(?<minor>0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,3}))?(?:[-+][\w.+~-]{0,100})?$/i;
+/**
+ * @param text a version; or the JSON of `kubectl version -o json`, of `oc version -o json`, or of
+ *   the API server's `/version`
+ * @returns undefined for text that is none of these
+ */
+function parseClusterVersion(text) {
+    const trimmed = text.trim();
+    if (trimmed.length > MAX_LENGTH) {
+        return undefined;
+    }
+    return trimmed.startsWith('{') ? parseJson(trimmed) : parseReported(trimmed);
+}
+function parseReported(text) {
+    const minor = REPORTED.exec(text)?.groups?.['minor'];
+    return minor === undefined ? undefined : { text, minor: Number(minor) };
+}
+/** Kubernetes, apimachinery/pkg/version: type Info; kubectl wraps it in `serverVersion`. */
+function parseJson(text) {
+    const output = parseObject(text);
+    // The client's version, which is there as well, says nothing about the cluster.
+    const info = 'serverVersion' in output ? output['serverVersion'] : output;
+    if (typeof info !== 'object' || info === null) {
+        return undefined;
+    }
+    const { gitVersion, major, minor } = info;
+    // Some distributions leave the numbers empty. kubectl, too, compares git versions.
+    return ((typeof gitVersion === 'string' ? parseReported(gitVersion) : undefined) ??
+        (typeof major === 'string' && typeof minor === 'string'
+            ? parseReported(`${major}.${minor}`)
+            : undefined));
+}
+/** Empty for text that is no JSON object. */
+function parseObject(text) {
+    try {
+        return JSON.parse(text);
+    }
+    catch {
+        return {}; // It names no version.
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/transfer/download-failed.ts
 
 
@@ -12617,9 +13453,13 @@ function downloadFailed(error, what) {
         return error;
     }
     if (error.local) {
-        return new SetupError('INSTALL_FAILED', `cannot store ${what}: ${explain(error.cause)}`, 'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.', error);
+        return new SetupError('INSTALL_FAILED', `cannot store ${what}: ${explain(error.cause)}`, {
+            cause: error,
+        });
     }
-    return new SetupError('DOWNLOAD_FAILED', `cannot fetch ${what}: ${error.message}`, 'Check that this runner reaches the host (proxy, firewall, "download-base-url", "download-token"), or run the job again: the host may be down for a moment.', error);
+    return new SetupError('DOWNLOAD_FAILED', `cannot fetch ${what}: ${error.message}`, {
+        cause: error,
+    });
 }
 
 ;// CONCATENATED MODULE: ./src/kubernetes/artifact.ts
@@ -12688,17 +13528,17 @@ const MAX_SBOM_BYTES = 64 << 20;
 function checkRelease(sbom, version, file, { sha256, signedAt }) {
     const namespace = `https://sbom.k8s.io/${version}/release`;
     if (sbom.documentNamespace !== namespace) {
-        throw mismatch(`asked for ${file} of ${version}, but the SBOM served for it is that of ${describe(sbom)}`);
+        throw mismatch(`requested ${file} of ${version}, but the SBOM that was served is for ${describe(sbom)}`);
     }
     const stated = sbom.digests.get(file) ?? new Set();
     if (stated.size > 1) {
-        throw mismatch(`the SBOM of ${version} contradicts itself: it lists ${file} with ${String(stated.size)} different SHA-256 digests`, 'An SBOM that contradicts itself proves nothing. Report it at https://github.com/kubernetes/release/issues.');
+        throw mismatch(`the SBOM of ${version} contradicts itself: it lists ${file} with ${String(stated.size)} different SHA-256 digests`, 'contradictory-sbom');
     }
     if (!stated.has(sha256)) {
         const other = fileWithDigest(sbom, sha256);
         throw mismatch(other === undefined
-            ? `asked for ${file} of ${version}, but that release lists ${stated.size === 0 ? 'no such file' : 'it with another SHA-256'}: these bytes (SHA-256 ${sha256}, signed at ${signedAt.toISOString()}) belong to another release`
-            : `asked for ${file} of ${version}, but these bytes are ${other} of ${version}`);
+            ? `requested ${file} of ${version}, but that release lists ${stated.size === 0 ? 'no such file' : 'it with a different SHA-256'}: these bytes (SHA-256 ${sha256}, signed at ${signedAt.toISOString()}) belong to another release`
+            : `requested ${file} of ${version}, but these bytes are ${other} of ${version}`);
     }
 }
 /**
@@ -12798,10 +13638,9 @@ function fileWithDigest(sbom, sha256) {
     }
     return undefined;
 }
-function mismatch(message, hint = NOT_ASKED_FOR) {
-    return new SetupError('RELEASE_MISMATCH', message, hint);
+function mismatch(message, situation) {
+    return new SetupError('RELEASE_MISMATCH', message, { situation });
 }
-const NOT_ASKED_FOR = 'The bytes are signed by Kubernetes, but are not the ones you asked for. Do not use them: a mirror, a CDN or somebody in between serves another file under this name.';
 
 ;// CONCATENATED MODULE: ./src/kubernetes/release.ts
 
@@ -12993,7 +13832,7 @@ async function readPointer(http, base, channel, minor) {
     if (!isVersion || !isAsked) {
         // Of a folder's pointer, which may be a link to a file that is not for the log, nothing is shown.
         const found = url.protocol === 'file:' ? '' : `: ${JSON.stringify(text.slice(0, 60))}`;
-        throw new SetupError('VERSION_NOT_FOUND', `${url.href} does not name a ${channel === 'stable' ? 'stable ' : ''}version${minor === undefined ? '' : ` of ${minor}`}${found}`, 'The release host, a mirror or something in between answered with something else. Pin an exact version, or check "download-base-url".');
+        throw new SetupError('VERSION_NOT_FOUND', `${url.href} does not name a ${channel === 'stable' ? 'stable ' : ''}version${minor === undefined ? '' : ` of ${minor}`}${found}`, { situation: 'pointer-not-a-version' });
     }
     return version;
 }
@@ -13003,12 +13842,12 @@ async function readPointerText(http, url) {
     }
     catch (error) {
         if (error instanceof TransferError && error.notFound) {
-            throw new SetupError('VERSION_NOT_FOUND', `the release host knows no such version: ${url.href} does not exist`, 'See https://kubernetes.io/releases/ for the versions that exist.', error);
+            throw new SetupError('VERSION_NOT_FOUND', `the release host has no such version: ${url.href} does not exist`, { cause: error });
         }
         if (error instanceof TransferError && error.cause instanceof TooLargeError) {
-            throw new SetupError('VERSION_NOT_FOUND', `${url.href} does not name a version: it is larger than ${String(MAX_POINTER_BYTES)} bytes`, 'The release host, a mirror or something in between answered with something else. Pin an exact version, or check "download-base-url".', error);
+            throw new SetupError('VERSION_NOT_FOUND', `${url.href} does not name a version: it is larger than ${String(MAX_POINTER_BYTES)} bytes`, { situation: 'pointer-not-a-version', cause: error });
         }
-        throw downloadFailed(error, 'which version to install');
+        throw downloadFailed(error, 'the pointer to the version');
     }
 }
 /**
@@ -13034,12 +13873,15 @@ async function newestInRange(range, http, base) {
             return older;
         }
     }
-    throw new SetupError('VERSION_NOT_FOUND', `no stable release is in the range "${range}"; the newest one is ${newest}`, 'Widen the range. Pre-releases are not found by a range: ask for "prerelease" or an exact version.');
+    throw new SetupError('VERSION_NOT_FOUND', `no stable release satisfies the range "${range}"; the newest release is ${newest}`, { situation: 'range-without-release' });
 }
-/** Patches are numbered without gaps, but for the rare one that was withdrawn: so each is asked for. */
+/** No minor has had more patches than about 30; a pointer could name any number. */
+const MAX_PATCHES = 100;
+/** Patches are numbered without gaps, except for a rare one that was withdrawn, so each is looked up. */
 async function newestOlderPatch(newestPatch, isWanted, http, base) {
     const minor = minorOf(newestPatch);
-    for (let patch = Number(newestPatch.split('.')[2]) - 1; patch >= 0; patch--) {
+    const newest = Number(newestPatch.split('.')[2]);
+    for (let patch = newest - 1; patch >= Math.max(0, newest - MAX_PATCHES); patch--) {
         const version = `v${minor}.${String(patch)}`;
         if (isWanted(version) && (await isPublished(version, http, base))) {
             return version;
@@ -13061,7 +13903,7 @@ async function isPublished(version, http, base) {
         return (await http.readIfPresent(digestUrl, MAX_POINTER_BYTES)) !== undefined;
     }
     catch (error) {
-        throw downloadFailed(error, `whether ${version} exists`);
+        throw downloadFailed(error, `the checksum file of ${version}`);
     }
 }
 
@@ -14380,7 +15222,102 @@ function stringify(obj, { maxDepth = 1000, numbersAsFloat = false, strictTempora
 /** @deprecated use `import * as ... from 'smol-toml'` instead */
 /* harmony default export */ const dist = ({ parse: parse, stringify: stringify, TomlDate: TomlDate, TomlError: TomlError });
 
+;// CONCATENATED MODULE: ./src/kubernetes/pinned-version.ts
+
+/** INVALID_INPUT, naming a line of `version-file`. @param problem must not repeat anything from the file */
+function invalidLine(shown, line, problem) {
+    return new SetupError('INVALID_INPUT', `Input "version-file": line ${String(line)} of ${JSON.stringify(shown)} ${problem}.`);
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/go-mod.ts
+
+/** Modules published from the Kubernetes repository: their v0.N.P belongs to Kubernetes v1.N.P. */
+const STAGING_MODULES = [
+    'k8s.io/client-go',
+    'k8s.io/api',
+    'k8s.io/apimachinery',
+    'k8s.io/kubectl',
+    'k8s.io/cli-runtime',
+    'k8s.io/apiextensions-apiserver',
+    'k8s.io/apiserver',
+    'k8s.io/component-base',
+    'k8s.io/controller-manager',
+    'k8s.io/kubelet',
+    'k8s.io/metrics',
+    'k8s.io/code-generator',
+    'k8s.io/kubernetes',
+];
+/**
+ * Reads `require` and `replace` statements, single or in a block (Go modules reference, §go.mod
+ * files).
+ *
+ * @throws {SetupError} INVALID_INPUT for a version that belongs to no Kubernetes release
+ */
+function parseGoMod(lines, shown) {
+    const statements = goModStatements(lines);
+    const required = statements
+        .filter(({ verb }) => verb === 'require')
+        .map(({ words: [module = '', version = ''], line }) => ({ module, version, line }));
+    for (const name of STAGING_MODULES) {
+        const requirement = required.find(({ module }) => module === name);
+        if (requirement !== undefined) {
+            return kubernetesVersion(name, replaced(requirement, statements), shown);
+        }
+    }
+    return undefined;
+}
+function goModStatements(lines) {
+    const statements = [];
+    let block;
+    lines.forEach((text, index) => {
+        const words = text
+            .replace(/\/\/.*/, '')
+            .trim()
+            .split(/\s+/);
+        const [first = ''] = words;
+        if (block === undefined && words[1] === '(') {
+            block = first;
+        }
+        else if (first === ')') {
+            block = undefined;
+        }
+        else if (first !== '') {
+            const isAlone = block === undefined;
+            const verb = block ?? first;
+            statements.push({ verb, words: isAlone ? words.slice(1) : words, line: index + 1 });
+        }
+    });
+    return statements;
+}
+/** `replace old [version] => new [version]`; a path has no version. */
+function replaced(requirement, statements) {
+    for (const { verb, words, line } of statements) {
+        const arrow = words.indexOf('=>');
+        const [module, version] = words.slice(0, arrow);
+        const isMeant = verb === 'replace' &&
+            arrow > 0 &&
+            module === requirement.module &&
+            (version === undefined || version === requirement.version);
+        if (isMeant) {
+            const [target = '', targetVersion = ''] = words.slice(arrow + 1);
+            return { module: target, version: targetVersion, line };
+        }
+    }
+    return requirement;
+}
+/** @param name of the required module; its replacement may have any other */
+function kubernetesVersion(name, { version, line }, shown) {
+    const [, major, rest] = /^v([01])\.(\d+\.\d+(?:-(?:alpha|beta|rc)\.\d+)?)$/.exec(version) ?? [];
+    const isRelease = rest !== undefined && (major === '1' || !rest.startsWith('0.'));
+    if (!isRelease) {
+        throw invalidLine(shown, line, `requires ${name} at a version that matches no Kubernetes release`);
+    }
+    return { version: `1.${rest}`, line };
+}
+
 ;// CONCATENATED MODULE: ./src/kubernetes/version-file.ts
+
+
 
 
 
@@ -14390,8 +15327,8 @@ const MAX_FILE_BYTES = 1 << 20;
  * Reads the version that a repository pins in a file of its own: `.tool-versions` (asdf),
  * `mise.toml`, `go.mod`, or plain text such as `.kubectl-version`.
  *
- * Whoever opens a pull request chooses what the path leads to. So the file must be inside the
- * workspace when every link is resolved, and no message repeats anything that is in it.
+ * The author of a pull request can put a link at the path. So the file must be inside the workspace
+ * after all links are resolved, and no message repeats anything from it.
  *
  * @param file its absolute path
  * @param shown the path as the user wrote it, for messages
@@ -14402,14 +15339,14 @@ function readVersionFile(file, shown, workspace) {
     return parseVersionFile(external_node_path_default().basename(file), readText(file, shown, workspace), shown);
 }
 /**
- * @param name of the file, by which its format is known
+ * @param name of the file, which tells its format
  * @throws {SetupError} INVALID_INPUT, naming the line, and repeating nothing of the text
  */
 function parseVersionFile(name, text, shown) {
     const lines = text.split(/\r?\n/);
     const pinned = parserFor(name)(lines, shown);
     if (pinned === undefined) {
-        throw invalid(shown, lines.length, `names no version of kubectl, ${expectationFor(name)}`);
+        throw new SetupError('INVALID_INPUT', `Input "version-file": ${JSON.stringify(shown)} specifies no kubectl version. Expected ${expectationFor(name)}.`);
     }
     return pinned;
 }
@@ -14471,14 +15408,14 @@ function parseMise(lines, shown) {
     const version = typeof first === 'string' ? first : tableOf(first)['version'];
     const line = lineOfKey(lines, name);
     if (typeof version !== 'string' || version === '') {
-        throw invalid(shown, line, `gives ${name} no version`);
+        throw invalidLine(shown, line, `specifies no version for ${name}`);
     }
     return { version, line };
 }
 /**
- * Where a key stands: alone, as a table's own heading, or inside a table on one line.
+ * The line of a key: alone, in the heading of a table, or in an inline table.
  *
- * @param key without characters that mean something in a regular expression
+ * @param key without characters that are special in a regular expression
  */
 function lineOfKey(lines, key) {
     const own = new RegExp(`^\\s*(?:\\[\\s*tools\\s*\\.\\s*)?["']?${key}["']?\\s*[.=\\]]`);
@@ -14491,7 +15428,7 @@ function parseTomlText(lines, shown) {
     }
     catch (error) {
         // The error's own message, like the error itself, quotes the text.
-        throw invalid(shown, lineOf(error), 'is not TOML');
+        throw invalidLine(shown, lineOf(error), 'is not TOML');
     }
 }
 function lineOf(error) {
@@ -14499,84 +15436,6 @@ function lineOf(error) {
 }
 function tableOf(value) {
     return typeof value === 'object' && value !== null ? value : {};
-}
-/** Modules that Kubernetes publishes from its own repository: v0.N.P belongs to v1.N.P. */
-const STAGING_MODULES = [
-    'k8s.io/client-go',
-    'k8s.io/api',
-    'k8s.io/apimachinery',
-    'k8s.io/kubectl',
-    'k8s.io/cli-runtime',
-    'k8s.io/apiextensions-apiserver',
-    'k8s.io/apiserver',
-    'k8s.io/component-base',
-    'k8s.io/controller-manager',
-    'k8s.io/kubelet',
-    'k8s.io/metrics',
-    'k8s.io/code-generator',
-    'k8s.io/kubernetes',
-];
-/** Go modules reference, §go.mod files: `require` and `replace`, alone or in a block. */
-function parseGoMod(lines, shown) {
-    const statements = goModStatements(lines);
-    const required = statements
-        .filter(({ verb }) => verb === 'require')
-        .map(({ words: [module = '', version = ''], line }) => ({ module, version, line }));
-    for (const name of STAGING_MODULES) {
-        const requirement = required.find(({ module }) => module === name);
-        if (requirement !== undefined) {
-            return kubernetesVersion(name, replaced(requirement, statements), shown);
-        }
-    }
-    return undefined;
-}
-function goModStatements(lines) {
-    const statements = [];
-    let block;
-    lines.forEach((text, index) => {
-        const words = text
-            .replace(/\/\/.*/, '')
-            .trim()
-            .split(/\s+/);
-        const [first = ''] = words;
-        if (block === undefined && words[1] === '(') {
-            block = first;
-        }
-        else if (first === ')') {
-            block = undefined;
-        }
-        else if (first !== '') {
-            const isAlone = block === undefined;
-            const verb = block ?? first;
-            statements.push({ verb, words: isAlone ? words.slice(1) : words, line: index + 1 });
-        }
-    });
-    return statements;
-}
-/** `replace old [version] => new [version]`; a path has no version. */
-function replaced(requirement, statements) {
-    for (const { verb, words, line } of statements) {
-        const arrow = words.indexOf('=>');
-        const [module, version] = words.slice(0, arrow);
-        const isMeant = verb === 'replace' &&
-            arrow > 0 &&
-            module === requirement.module &&
-            (version === undefined || version === requirement.version);
-        if (isMeant) {
-            const [target = '', targetVersion = ''] = words.slice(arrow + 1);
-            return { module: target, version: targetVersion, line };
-        }
-    }
-    return requirement;
-}
-/** @param name of the module that is required, one of ours: its replacement may have any name */
-function kubernetesVersion(name, { version, line }, shown) {
-    const [, major, rest] = /^v([01])\.(\d+\.\d+(?:-(?:alpha|beta|rc)\.\d+)?)$/.exec(version) ?? [];
-    const isRelease = rest !== undefined && (major === '1' || !rest.startsWith('0.'));
-    if (!isRelease) {
-        throw invalid(shown, line, `requires ${name} at a version that belongs to no Kubernetes release`);
-    }
-    return { version: `1.${rest}`, line };
 }
 function firstOf(lines, versionOf) {
     for (const [index, text] of lines.entries()) {
@@ -14589,14 +15448,14 @@ function firstOf(lines, versionOf) {
 }
 function readText(file, shown, workspace) {
     try {
-        // The native one also gives names the case that they have on disk, where case makes no difference.
+        // The native variant also corrects the case of names on file systems that ignore case.
         const real = external_node_fs_namespaceObject.realpathSync.native(file);
         if (!isInside(real, external_node_fs_namespaceObject.realpathSync.native(workspace))) {
             throw new OutsideError();
         }
         const found = (0,external_node_fs_namespaceObject.statSync)(real);
         if (!found.isFile()) {
-            throw new Error('it is not a file'); // To read a pipe or a device could take for ever.
+            throw new Error('it is not a file'); // Reading a pipe or a device may never end.
         }
         if (found.size > MAX_FILE_BYTES) {
             throw new Error(`it is larger than ${String(MAX_FILE_BYTES)} bytes`);
@@ -14605,10 +15464,10 @@ function readText(file, shown, workspace) {
     }
     catch (error) {
         const problem = error instanceof OutsideError ? error.message : `cannot be read: ${explain(error)}`;
-        throw new SetupError('INVALID_INPUT', `input "version-file": ${JSON.stringify(shown)} ${problem}`, 'Accepted is the path of a file in the repository, and the repository must be checked out before this step.', error);
+        throw new SetupError('INVALID_INPUT', `Input "version-file": ${JSON.stringify(shown)} ${problem}. Expected the path of a file in the repository, which must be checked out before this step.`, { cause: error });
     }
 }
-/** Both without links. */
+/** Both paths must be real ones, with all links resolved. */
 function isInside(file, folder) {
     const relative = external_node_path_default().relative(folder, file);
     const [first] = relative.split((external_node_path_default()).sep);
@@ -14616,955 +15475,63 @@ function isInside(file, folder) {
 }
 class OutsideError extends Error {
     constructor() {
-        super('is outside of the workspace');
+        super('is outside the workspace');
     }
 }
-function invalid(shown, line, problem) {
-    return new SetupError('INVALID_INPUT', `input "version-file": ${JSON.stringify(shown)}, line ${String(line)}, ${problem}`, 'Accepted are .tool-versions, mise.toml, go.mod, and plain text files with a version.');
-}
 
-;// CONCATENATED MODULE: ./src/sigstore/trust/public-instance.ts
-/** The TUF repository of Sigstore's public instance, and its seed in `@sigstore/tuf`. */
-const PUBLIC_MIRROR = 'https://tuf-repo-cdn.sigstore.dev';
+;// CONCATENATED MODULE: ./src/inputs/version.ts
 
-;// CONCATENATED MODULE: ./src/transfer/proxy.ts
 
-/**
- * Reads the proxy for a scheme. The rules are those of Node 24 (`lib/internal/http.js`), which
- * proxies http: lower-case names first; a value that does not begin with `http://` or `https://` is
- * ignored.
- *
- * @throws {NonRetryableError} for an invalid URL, without showing it: it may contain a password
- */
-function proxySettings(scheme, environment) {
-    const value = firstSet(environment, `${scheme}_proxy`, `${scheme.toUpperCase()}_PROXY`);
-    if (!value.startsWith('http://') && !value.startsWith('https://')) {
+
+
+
+function readClusterVersion(inputs) {
+    const given = inputs.get('cluster-version');
+    if (given === '') {
         return undefined;
     }
-    const url = URL.parse(value);
-    if (url === null || /[\r\n]/.test(value)) {
-        throw new NonRetryableError(`the address of the proxy for ${scheme} is not a URL`);
+    const clusterVersion = parseClusterVersion(given);
+    if (clusterVersion === undefined) {
+        throw invalidInput('cluster-version', given, ACCEPTED_CLUSTER_VERSIONS);
     }
-    const bypass = firstSet(environment, 'no_proxy', 'NO_PROXY');
+    return clusterVersion;
+}
+/** `version`, else `version-file`, else the minor of the cluster, else `stable`. */
+async function readVersion(inputs, clusterVersion) {
+    const given = inputs.get('version');
+    const file = inputs.get('version-file');
+    if (given === '' && file !== '') {
+        const pinned = readVersionFile(inputs.path('version-file'), file, inputs.workspace);
+        const { version, line } = pinned;
+        const request = await parseVersionRequest(version);
+        if (request === undefined) {
+            // The file may hold secrets, so the message repeats nothing of it.
+            throw new SetupError('INVALID_INPUT', `Input "version-file": line ${String(line)} of ${JSON.stringify(file)} is not a version. Expected ${ACCEPTED_VERSIONS}.`);
+        }
+        return {
+            version: request,
+            versionSource: `${version} (${file}, line ${String(line)})`,
+            ignoredVersionFile: undefined,
+        };
+    }
+    if (given === '' && clusterVersion !== undefined) {
+        const minor = `1.${String(clusterVersion.minor)}`;
+        return {
+            version: { kind: 'stable', minor },
+            versionSource: `${minor} (the minor of cluster-version ${clusterVersion.text})`,
+            ignoredVersionFile: undefined,
+        };
+    }
+    const text = given === '' ? 'stable' : given;
+    const request = await parseVersionRequest(text);
+    if (request === undefined) {
+        throw invalidInput('version', text, ACCEPTED_VERSIONS);
+    }
     return {
-        url,
-        authorization: basicAuthorization(scheme, url),
-        bypass: bypass === '' ? [] : bypass.split(',').map((entry) => entry.trim().toLowerCase()),
+        version: request,
+        versionSource: text,
+        ignoredVersionFile: file === '' ? undefined : file,
     };
-}
-/** The value of the first variable that is not empty; empty if none is. */
-function firstSet(environment, ...names) {
-    const values = names.map((name) => environment[name] ?? '');
-    return values.find((value) => value !== '') ?? '';
-}
-function basicAuthorization(scheme, { username, password }) {
-    if (username === '' && password === '') {
-        return undefined;
-    }
-    try {
-        const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-        return `Basic ${Buffer.from(credentials).toString('base64')}`;
-    }
-    catch {
-        throw new NonRetryableError(`the credentials of the proxy for ${scheme} are not URL-encoded`);
-    }
-}
-/**
- * Whether `no_proxy` lists a host: `*`, `host`, `host:port`, `.suffix`, `*.suffix`, or a range of
- * IPv4 addresses such as `10.0.0.1-10.0.0.9`. The rules are Node's, as above.
- *
- * @param host without the brackets of an IPv6 address
- */
-function bypassesProxy(bypass, host, port) {
-    const name = host.toLowerCase();
-    return bypass.some((entry) => {
-        if (entry === '*' || entry === name || entry === `${name}:${String(port)}`) {
-            return true;
-        }
-        if (entry.startsWith('.')) {
-            return name === entry.slice(1) || name.endsWith(entry);
-        }
-        if (entry.startsWith('*.') && name.endsWith(entry.slice(1))) {
-            return true;
-        }
-        const address = ipv4(name);
-        const [first, last] = entry.split('-').map((end) => ipv4(end.trim()));
-        return (address !== undefined &&
-            first !== undefined &&
-            last !== undefined &&
-            Buffer.compare(first, address) <= 0 &&
-            Buffer.compare(address, last) <= 0);
-    });
-}
-/** The four bytes of an IPv4 address in dotted decimal. */
-function ipv4(text) {
-    const { isIPv4 } = process.getBuiltinModule('node:net');
-    return isIPv4(text) ? Buffer.from(text.split('.').map(Number)) : undefined;
-}
-
-;// CONCATENATED MODULE: external "node:timers/promises"
-const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
-;// CONCATENATED MODULE: ./node_modules/is-network-error/index.js
-const objectToString = Object.prototype.toString;
-
-const isError = value => objectToString.call(value) === '[object Error]';
-
-const errorMessages = new Set([
-	'network error', // Chrome
-	'NetworkError when attempting to fetch resource.', // Firefox
-	'The Internet connection appears to be offline.', // Safari 16
-	'Network request failed', // `cross-fetch`
-	'fetch failed', // Undici (Node.js)
-	'terminated', // Undici (Node.js)
-	' A network error occurred.', // Bun (WebKit)
-	'Network connection lost', // Cloudflare Workers (fetch)
-]);
-
-function isNetworkError(error) {
-	const isValid = error
-		&& isError(error)
-		&& error.name === 'TypeError'
-		&& typeof error.message === 'string';
-
-	if (!isValid) {
-		return false;
-	}
-
-	const {message, stack} = error;
-
-	// Safari 17+ has generic message but no stack for network errors
-	if (message === 'Load failed' || (message.startsWith('Load failed (') && message.endsWith(')'))) {
-		return stack === undefined
-			// Sentry adds its own stack trace to the fetch error, so also check for that
-			|| '__sentry_captured__' in error;
-	}
-
-	// Deno network errors start with specific text
-	if (message.startsWith('error sending request for url')) {
-		return true;
-	}
-
-	// Chrome: exact "Failed to fetch" or with hostname: "Failed to fetch (example.com)"
-	if (message === 'Failed to fetch' || (message.startsWith('Failed to fetch (') && message.endsWith(')'))) {
-		return true;
-	}
-
-	// Standard network error messages
-	return errorMessages.has(message);
-}
-
-;// CONCATENATED MODULE: ./node_modules/p-retry/index.js
-
-
-function validateRetries(retries) {
-	if (typeof retries === 'number') {
-		if (retries < 0) {
-			throw new TypeError('Expected `retries` to be a non-negative number.');
-		}
-
-		if (Number.isNaN(retries)) {
-			throw new TypeError('Expected `retries` to be a valid number or Infinity, got NaN.');
-		}
-
-		// Not `Number.isSafeInteger`, which would reject a huge `retries`. That is accepted on purpose and behaves as effectively forever.
-		// eslint-disable-next-line unicorn/prefer-number-is-safe-integer
-		if (Number.isFinite(retries) && !Number.isInteger(retries)) {
-			throw new TypeError('Expected `retries` to be a non-negative integer or Infinity.');
-		}
-	} else if (retries !== undefined) {
-		throw new TypeError('Expected `retries` to be a number or Infinity.');
-	}
-}
-
-function validateNumberOption(name, value, {allowInfinity = false} = {}) {
-	if (typeof value !== 'number' || Number.isNaN(value)) {
-		throw new TypeError(`Expected \`${name}\` to be a number${allowInfinity ? ' or Infinity' : ''}.`);
-	}
-
-	if (!allowInfinity && !Number.isFinite(value)) {
-		throw new TypeError(`Expected \`${name}\` to be a finite number.`);
-	}
-
-	if (value < 0) {
-		throw new TypeError(`Expected \`${name}\` to be \u{2265} 0.`);
-	}
-}
-
-function validateOption(name, value, type) {
-	// `null` means "not provided", as it does for the other options. `unref` needs this because it is the one option with no default of its own.
-	if (value === undefined || value === null) {
-		return;
-	}
-
-	if (typeof value !== type) {
-		throw new TypeError(`Expected \`${name}\` to be a ${type}.`);
-	}
-}
-
-function validateSignal(value) {
-	// `null` means "not provided", as it does for the other options.
-	if (value === undefined || value === null) {
-		return;
-	}
-
-	// Duck typed rather than `instanceof`, so a signal from another realm still works. All three methods are checked because `removeEventListener` is called from inside a timer callback, where a `TypeError` would be an uncaught exception rather than a rejection the caller could catch.
-	if (typeof value.throwIfAborted !== 'function'
-		|| typeof value.addEventListener !== 'function'
-		|| typeof value.removeEventListener !== 'function') {
-		throw new TypeError('Expected `signal` to be an AbortSignal.');
-	}
-}
-
-class AbortError extends Error {
-	constructor(message) {
-		super(typeof message === 'string' ? message : undefined);
-
-		this.name = 'AbortError';
-
-		if (message instanceof Error) {
-			this.originalError = message;
-			({message} = message);
-		} else {
-			// Created here, so it already captures every caller frame. Copying `this.stack` instead would only rewrite the header, which is rendered lazily from `name` and `message` at read time. It also stringifies a non-string message, so reuse its result below.
-			this.originalError = new Error(message);
-			({message} = this.originalError);
-
-			// The caller sees this error, so the frame for this constructor is dropped where the runtime supports it. Left in, the top frame blames p-retry for an error the caller threw. An error the caller passed keeps its own stack, which points at their throw site already. V8-only, hence the lint exception, and the optional call leaves the stack as it is where it is missing.
-			// eslint-disable-next-line unicorn/no-nonstandard-builtin-properties
-			Error.captureStackTrace?.(this.originalError, AbortError);
-		}
-
-		this.message = message;
-	}
-}
-
-// `setTimeout` cannot represent a longer delay and fires it right away instead, which turns a long backoff into a tight retry loop. Cap at the largest value it can still hold.
-const maximumDelay = (2 ** 31) - 1;
-
-function calculateDelay(retriesConsumed, options) {
-	// Nothing to wait for, and multiplying by a factor that has grown to `Infinity` would give `NaN`.
-	if (options.minTimeout === 0) {
-		return 0;
-	}
-
-	// `retriesConsumed` starts at 0 and only ever counts up, so the first retry is already attempt 1.
-	const attempt = retriesConsumed + 1;
-	const random = options.randomize ? (Math.random() + 1) : 1;
-
-	const timeout = Math.round(random * options.minTimeout * (options.factor ** (attempt - 1)));
-
-	// `maxTimeout` rounds up, so a fractional cap still gives a whole number of milliseconds. Rounding down would turn a cap below 1 into no timer at all, which never yields to the event loop. `Math.ceil(Infinity)` is `Infinity`.
-	return Math.min(timeout, Math.ceil(options.maxTimeout), maximumDelay);
-}
-
-function calculateRemainingTime(start, max) {
-	return Number.isFinite(max) ? max - (performance.now() - start) : max;
-}
-
-async function delayForRetry(delay, options) {
-	if (delay <= 0) {
-		return;
-	}
-
-	await new Promise((resolve, reject) => {
-		// Registered with `once`, so it removes itself when it fires.
-		const onAbort = () => {
-			clearTimeout(timeoutToken);
-			reject(options.signal.reason);
-		};
-
-		const timeoutToken = setTimeout(() => {
-			options.signal?.removeEventListener('abort', onAbort);
-			resolve();
-		}, delay);
-
-		if (options.unref) {
-			timeoutToken.unref?.();
-		}
-
-		options.signal?.addEventListener('abort', onAbort, {once: true});
-	});
-}
-
-// Stringifying a thrown value can itself throw, for an object with no usable `toString`. That must never be allowed to replace the failure the caller is actually dealing with.
-//
-// A thrown value whose own accessors or proxy traps throw is not supported, here or anywhere else. It comes from the caller's own code, so it is not something to defend against.
-function stringifyThrownValue(value) {
-	try {
-		return String(value);
-	} catch {
-		return Object.prototype.toString.call(value);
-	}
-}
-
-// `AbortError` wraps the error the caller actually wants, and the wrappers can be nested, so keep unwrapping until the cause is reached. Otherwise an `AbortError` would escape `pRetry` and a `catch` doing `error instanceof AbortError` would read a real failure as a cancellation.
-//
-// Two wrappers whose `originalError` points at each other are not supported, like the thrown values above.
-function unwrapAbortError(error) {
-	let cause = error;
-
-	// A wrapper with no error to unwrap to is the cause as far as it goes.
-	while (cause instanceof AbortError && cause.originalError instanceof Error) {
-		cause = cause.originalError;
-	}
-
-	return cause;
-}
-
-async function onAttemptFailure({error, attemptNumber, retriesConsumed, startTime, options}) {
-	// The signal is checked after the operation and after every callback, so a cancellation is never reported as an operation failure or a callback's decision, and no callback runs after it. The last check also guards the delay, whose abort listener never fires on a signal that is already aborted.
-	const abortIfNeeded = () => {
-		options.signal?.throwIfAborted();
-	};
-
-	const normalizedError = error instanceof Error
-		? error
-		: new TypeError(`Non-error was thrown: "${stringifyThrownValue(error)}". You should only throw errors.`);
-
-	// Checked before unwrapping an `AbortError`, because the reason a caller aborted with is final. Unwrapping it would replace the reason they chose with whatever is inside it, and it would also let an `AbortError` from the operation outrank a cancellation the caller asked for.
-	abortIfNeeded();
-
-	if (normalizedError instanceof AbortError) {
-		throw unwrapAbortError(normalizedError);
-	}
-
-	// `retriesConsumed` only ever advances while `retriesLeft` is above 0, so this is never negative. `Infinity` minus a finite count is `Infinity`, so an unlimited budget needs no special case.
-	const retriesLeft = options.retries - retriesConsumed;
-
-	// A `TypeError` normally means the operation itself is broken rather than the thing it was trying to reach, so retrying it does not help. A network `TypeError` is the exception, and its message differs per runtime, so it has to be recognised rather than assumed.
-	const isRetriableError = !(normalizedError instanceof TypeError) || isNetworkError(normalizedError);
-
-	// Out of time already, out of retries, or a failure that is never retried, so the delay is 0 and the callbacks are told that no retry follows. Only computed when a retry can still follow, so a randomized delay does not draw from `Math.random` for a wait that is never taken.
-	const timeLeft = calculateRemainingTime(startTime, options.maxRetryTime);
-	const delayTime = isRetriableError && timeLeft > 0 && retriesLeft > 0 ? calculateDelay(retriesConsumed, options) : 0;
-
-	const consumeRetryContext = Object.freeze({
-		error: normalizedError,
-		attemptNumber,
-		retriesLeft,
-		retriesConsumed,
-		retryDelay: delayTime,
-	});
-
-	// No answer means no opinion, so fall back to the default. Treating it as `false` instead would leave `retries` uncounted and let the loop run forever.
-	const consumeRetry = (await options.shouldConsumeRetry(consumeRetryContext)) ?? true;
-
-	abortIfNeeded();
-
-	const effectiveDelay = consumeRetry ? delayTime : 0;
-	const context = Object.freeze({
-		error: normalizedError,
-		attemptNumber,
-		retriesLeft,
-		retriesConsumed,
-		retryDelay: effectiveDelay,
-	});
-
-	await options.onFailedAttempt(context);
-
-	abortIfNeeded();
-
-	const remainingTime = calculateRemainingTime(startTime, options.maxRetryTime);
-
-	// No time or budget left, or a failure that retrying cannot help with.
-	if (
-		!isRetriableError
-		|| remainingTime <= 0
-		|| retriesLeft <= 0
-	) {
-		throw normalizedError;
-	}
-
-	const shouldRetry = await options.shouldRetry(context);
-
-	abortIfNeeded();
-
-	if (!shouldRetry) {
-		throw normalizedError;
-	}
-
-	const remainingTimeAfterShouldRetry = calculateRemainingTime(startTime, options.maxRetryTime);
-
-	if (remainingTimeAfterShouldRetry <= 0) {
-		throw normalizedError;
-	}
-
-	if (!consumeRetry) {
-		return false;
-	}
-
-	await delayForRetry(Math.min(effectiveDelay, remainingTimeAfterShouldRetry), options);
-
-	return true;
-}
-
-async function pRetry(input, options = {}) {
-	options = {...options};
-
-	// Applied before validating, so that `null` means "not provided" here as it does for every other option.
-	options.retries ??= 10;
-
-	validateRetries(options.retries);
-
-	if (Object.hasOwn(options, 'forever')) {
-		throw new Error('The `forever` option is no longer supported. For many use-cases, you can set `retries: Infinity` instead.');
-	}
-
-	options.factor ??= 2;
-	options.minTimeout ??= 1000;
-	options.maxTimeout ??= Infinity;
-	options.maxRetryTime ??= Infinity;
-	options.randomize ??= false;
-	options.onFailedAttempt ??= () => {};
-	options.shouldRetry ??= () => true;
-	options.shouldConsumeRetry ??= () => true;
-
-	// Validate the options that have a runtime type to check.
-	validateOption('onFailedAttempt', options.onFailedAttempt, 'function');
-	validateOption('shouldRetry', options.shouldRetry, 'function');
-	validateOption('shouldConsumeRetry', options.shouldConsumeRetry, 'function');
-	validateOption('randomize', options.randomize, 'boolean');
-	validateOption('unref', options.unref, 'boolean');
-	validateSignal(options.signal);
-	validateNumberOption('factor', options.factor);
-	validateNumberOption('minTimeout', options.minTimeout);
-	validateNumberOption('maxTimeout', options.maxTimeout, {allowInfinity: true});
-	validateNumberOption('maxRetryTime', options.maxRetryTime, {allowInfinity: true});
-
-	// A negative factor is rejected above, so this only catches `0`. Treat it as `1` to keep the delay constant instead of dropping to zero after the first retry.
-	if (options.factor === 0) {
-		options.factor = 1;
-	}
-
-	options.signal?.throwIfAborted();
-
-	let attemptNumber = 0;
-	let retriesConsumed = 0;
-	const startTime = performance.now();
-
-	// A consumed count is always finite, so `Infinity` keeps this true and needs no special case.
-	while (retriesConsumed <= options.retries) {
-		attemptNumber++;
-
-		try {
-			options.signal?.throwIfAborted();
-
-			const result = await input(attemptNumber);
-
-			options.signal?.throwIfAborted();
-
-			return result;
-		} catch (error) {
-			if (await onAttemptFailure({
-				error,
-				attemptNumber,
-				retriesConsumed,
-				startTime,
-				options,
-			})) {
-				retriesConsumed++;
-			}
-		}
-	}
-
-	// Unreachable: `onAttemptFailure` throws once `retriesLeft` reaches 0, which is the same state the loop condition tests, so the loop is always left by a throw. Kept as a guard against a future change to either side breaking that pairing.
-	throw new Error('Retry attempts exhausted without throwing an error.');
-}
-
-function makeRetriable(function_, options) {
-	return function (...arguments_) {
-		return pRetry(() => function_.apply(this, arguments_), options);
-	};
-}
-
-;// CONCATENATED MODULE: ./src/transfer/retry.ts
-
-
-
-
-
-/** Statuses that a later request may change: time-outs, throttling, trouble at the server. */
-const TRANSIENT_STATUSES = new Set([408, 425, 429, 500, 502, 503, 504]);
-/** The most characters of a URL, and of a reason, that a line about a retry shows. */
-const MAX_SHOWN = 200;
-/** One line of the log, of bounded length. */
-function describeRetry(record) {
-    const { method, url, reason, delay, nextTry, maxTries } = record;
-    const when = `trying again in ${(delay / 1000).toFixed(1)} s`;
-    const count = `try ${String(nextTry)} of ${String(maxTries)}`;
-    return `${method} ${shortened(url)}: ${shortened(reason)}; ${when} (${count})`;
-}
-function shortened(text) {
-    return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
-}
-/**
- * Runs one transfer, again after a passing fault: exponential backoff with jitter, `Retry-After`
- * respected, the number of tries and the total time bounded.
- *
- * @param attempt one try; it must stop when its signal is aborted
- * @throws {TransferError} after the last try, naming host, tries and the last cause; or the
- *   reason of `signal` when that was aborted
- */
-async function withRetries({ method, url, total, limits, signal, onRetry }, attempt) {
-    const started = performance.now();
-    const deadline = AbortSignal.timeout(Math.ceil(total));
-    const either = AbortSignal.any([signal, deadline]);
-    let tries = 0;
-    let last;
-    try {
-        return await pRetry(() => {
-            tries += 1;
-            return attempt(either);
-        }, {
-            retries: limits.retries,
-            minTimeout: limits.retryDelay,
-            maxTimeout: limits.maxRetryDelay,
-            randomize: true,
-            maxRetryTime: total,
-            signal: either,
-            shouldRetry: ({ error }) => isTransient(error),
-            onFailedAttempt: async ({ error, retriesLeft, retryDelay }) => {
-                last = error;
-                if (retriesLeft === 0 || !isTransient(error)) {
-                    return;
-                }
-                const asked = error instanceof StatusError ? (error.retryAfter ?? 0) : 0;
-                const delay = Math.max(retryDelay, Math.min(asked, limits.maxRetryDelay));
-                if (performance.now() - started + delay < total) {
-                    onRetry?.({
-                        method,
-                        url: withoutSecrets(url),
-                        reason: explain(error),
-                        delay,
-                        nextTry: tries + 1,
-                        maxTries: limits.retries + 1,
-                    });
-                }
-                await (0,external_node_timers_promises_namespaceObject.setTimeout)(delay - retryDelay, undefined, { signal: either });
-            },
-        });
-    }
-    catch (error) {
-        if (signal.aborted) {
-            throw signal.reason;
-        }
-        const cause = deadline.aborted
-            ? new NonRetryableError(`gave up after ${String(total / 1000)} s`, last ?? error)
-            : error;
-        throw transferError(method, url, tries, cause);
-    }
-}
-function isTransient(error) {
-    // A TypeError is a defect of this program, and p-retry does not retry it.
-    if (error instanceof NonRetryableError ||
-        error instanceof FileError ||
-        error instanceof TypeError) {
-        return false;
-    }
-    return error instanceof StatusError ? TRANSIENT_STATUSES.has(error.status) : true;
-}
-function transferError(method, url, tries, cause) {
-    const shown = withoutSecrets(url);
-    const times = tries === 1 ? '1 try' : `${String(tries)} tries`;
-    const where = url.protocol === 'file:' ? '' : ` (${url.host}, ${times})`;
-    return new TransferError(`${method} ${shown}${where}: ${explain(cause)}`, {
-        url: shown,
-        tries,
-        local: cause instanceof StorageError,
-        cause,
-        ...(cause instanceof StatusError ? { status: cause.status } : {}),
-    });
-}
-/** The URL as it may be shown: no credentials, no query (a mirror's may hold a signature). */
-function withoutSecrets(url) {
-    return url.protocol === 'file:' ? url.href : `${url.protocol}//${url.host}${url.pathname}`;
-}
-
-;// CONCATENATED MODULE: ./src/transfer/send.ts
-
-/** The headers of an answer of this size are refused (Node's own default). */
-const MAX_HEADER_BYTES = 16 << 10;
-/**
- * Sends a request and waits for the headers of the answer.
- *
- * The promise is settled by its own timer and its own listener for the abort: a request that has no
- * socket yet emits nothing when it is destroyed (Node 24, `ClientRequest.prototype.destroy` in
- * `lib/_http_client.js`), so waiting for its `error` event could take forever.
- *
- * @throws {StatusError} 101, when the server switches protocols: nobody asked for it
- */
-function send(request, options) {
-    return settled(request, options, (succeed, fail) => {
-        request.on('response', succeed);
-        request.on('upgrade', (_response, socket) => {
-            socket.destroy();
-            fail(new StatusError(101, undefined));
-        });
-    });
-}
-/** Sends a CONNECT request and waits for the tunnel; status 200 alone opens one, as in Node. */
-function sendConnect(request, options) {
-    return settled(request, options, (succeed, fail) => {
-        request.on('connect', ({ statusCode }, socket, head) => {
-            if (statusCode === 200 && head.length === 0) {
-                succeed(socket);
-                return;
-            }
-            socket.destroy();
-            // Not a StatusError: 404 from a proxy must never mean that the host has no such object.
-            fail(new Error(statusCode === 200
-                ? 'the proxy sent data before the tunnel was used'
-                : `the proxy refused the tunnel: HTTP status ${String(statusCode)}`));
-        });
-    });
-}
-function settled(request, { body, timeout, signal }, listen) {
-    return new Promise((resolve, reject) => {
-        let isSettled = false;
-        const settle = () => {
-            isSettled = true;
-            clearTimeout(timer);
-            signal.removeEventListener('abort', onAbort);
-        };
-        const succeed = (value) => {
-            settle();
-            resolve(value);
-        };
-        const fail = (error) => {
-            if (isSettled) {
-                return;
-            }
-            settle();
-            // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the reason of an abort may be anything
-            reject(error);
-            request.destroy();
-        };
-        const onAbort = () => {
-            fail(signal.reason);
-        };
-        const timer = setTimeout(() => {
-            fail(new Error(`no answer within ${String(timeout / 1000)} s`));
-        }, timeout);
-        signal.addEventListener('abort', onAbort);
-        // This listener stays: an error after the end must not become an uncaught exception.
-        request.on('error', fail);
-        request.on('close', () => {
-            fail(new Error('the connection was closed before the answer'));
-        });
-        listen(succeed, fail);
-        request.end(body);
-    });
-}
-
-;// CONCATENATED MODULE: ./src/transfer/tunnel-agent.ts
-
-
-/**
- * Creates an https agent that goes through a proxy (RFC 9110 §9.3.6).
- *
- * Node's own (`proxyEnv`) reads the answer to CONNECT without a bound, and adds as many `readable`
- * listeners with each piece of it as there are already: 26 bytes sent one by one take 2 GiB
- * (`establishTunnel` in `lib/https.js` of Node 24.21). Its sockets are out of reach until TLS is
- * done, too. Here Node's HTTP parser reads the answer, with its bound on headers.
- */
-function createTunnelAgent(agent, tunnel) {
-    // Not imported: a run that makes no request does not load it.
-    const { Agent } = process.getBuiltinModule('node:https');
-    class TunnelAgent extends Agent {
-        createConnection(options, callback) {
-            if (bypassesProxy(tunnel.proxy.bypass, options.host, options.port)) {
-                return super.createConnection(options);
-            }
-            const opened = openTunnel(options, tunnel).then((socket) => {
-                const secure = super.createConnection(throughSocket(options, socket));
-                // From here on the request has a socket, and its own time limit covers TLS.
-                socket.on('error', (error) => secure?.destroy(error));
-                return secure;
-            });
-            opened.then((secure) => {
-                callback(null, secure);
-            }, callback);
-            return undefined;
-        }
-    }
-    return new TunnelAgent(agent);
-}
-/** `tls.connect` takes a connected socket; the options still name the host to verify. */
-function throughSocket(options, socket) {
-    return { ...options, socket };
-}
-function openTunnel({ host, port }, { proxy: { url, authorization }, timeout, signal }) {
-    const authority = `${host.includes(':') ? `[${host}]` : host}:${String(port)}`;
-    const { request: start } = url.protocol === 'https:'
-        ? process.getBuiltinModule('node:https')
-        : process.getBuiltinModule('node:http');
-    const request = start({
-        method: 'CONNECT',
-        host: url.hostname.replace(/^\[|\]$/g, ''),
-        ...(url.port === '' ? {} : { port: url.port }),
-        path: authority,
-        headers: {
-            host: authority,
-            'proxy-connection': 'keep-alive',
-            ...(authorization === undefined ? {} : { 'proxy-authorization': authorization }),
-        },
-        // One connection for one tunnel, whatever the global agent is.
-        agent: false,
-        maxHeaderSize: MAX_HEADER_BYTES,
-    });
-    // Without an agent Node would ask the proxy to close the connection.
-    request.removeHeader('connection');
-    return sendConnect(request, { timeout, signal });
-}
-
-;// CONCATENATED MODULE: ./src/transfer/http.ts
-
-
-
-
-
-
-
-
-
-const MAX_REDIRECTS = 5;
-/** Connections per host for small objects: a handshake costs more than waiting one's turn. */
-const SMALL_SOCKETS = 2;
-/**
- * The one HTTP client. It honours `https_proxy`, `http_proxy` and `no_proxy`, keeps connections
- * alive, follows a bounded number of redirects and never from https to http, and refuses
- * compressed bodies, so that a bound in bytes is a bound.
- */
-class http_HttpClient {
-    limits;
-    signal;
-    #options;
-    #agents = new Map();
-    constructor(options) {
-        this.#options = options;
-        this.limits = options.limits;
-        this.signal = options.signal;
-    }
-    /**
-     * Reads a small object whole, with retries.
-     *
-     * @param url https, http on loopback, or file
-     * @param maxBytes more than these are never read: the transfer fails
-     * @throws {TransferError}
-     */
-    async read(url, maxBytes, options = {}) {
-        const method = options.method ?? 'GET';
-        return this.retry(method, url, this.limits.metadataTimeout, async (trySignal) => {
-            const response = await this.open(url, options, trySignal);
-            const pieces = [];
-            let size = 0;
-            for await (const piece of response.body) {
-                size += piece.length;
-                if (size > maxBytes) {
-                    throw new TooLargeError(maxBytes);
-                }
-                pieces.push(piece);
-            }
-            return Buffer.concat(pieces, size);
-        });
-    }
-    /**
-     * Like {@link read}, but undefined where the other side says that there is no such object.
-     *
-     * @throws {TransferError}
-     */
-    async readIfPresent(url, maxBytes) {
-        try {
-            return await this.read(url, maxBytes);
-        }
-        catch (error) {
-            if (error instanceof TransferError && error.notFound) {
-                return undefined;
-            }
-            throw error;
-        }
-    }
-    /**
-     * Runs a transfer, with retries.
-     *
-     * @param total bound on the time of all tries together, in milliseconds
-     * @param attempt one try; it must stop when its signal is aborted
-     * @throws {TransferError}
-     */
-    retry(method, url, total, attempt) {
-        const { limits, signal } = this;
-        const { onRetry } = this.#options;
-        return withRetries({ method, url, total, limits, signal, onRetry }, attempt);
-    }
-    /**
-     * One request, redirects followed, no retries.
-     *
-     * @throws {StatusError} for a status other than 2xx
-     * @throws {NonRetryableError} for what a retry cannot mend
-     */
-    async open(url, options, signal) {
-        if (url.protocol === 'file:') {
-            return openFile(url, signal);
-        }
-        let target = url;
-        let withToken = true;
-        for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-            assertTransport(target);
-            // Once a redirect has left the token's origin, nobody further along the way gets to see it.
-            withToken &&= target.origin === this.#options.token?.origin;
-            const response = await this.#request(target, options, withToken, signal);
-            const location = redirectTarget(response, target);
-            if (location === undefined) {
-                return accepted(response);
-            }
-            response.destroy();
-            if (target.protocol === 'https:' && location.protocol !== 'https:') {
-                throw new NonRetryableError(`redirected from https to ${withoutSecrets(location)}`);
-            }
-            target = location;
-        }
-        throw new NonRetryableError(`more than ${String(MAX_REDIRECTS)} redirects`);
-    }
-    #agent(isSecure, lane, byProxy) {
-        const key = `${String(isSecure)} ${lane} ${String(byProxy)}`;
-        const known = this.#agents.get(key);
-        if (known !== undefined) {
-            return known;
-        }
-        const agent = this.#createAgent(isSecure, lane, byProxy);
-        this.#agents.set(key, agent);
-        return agent;
-    }
-    #createAgent(isSecure, lane, byProxy) {
-        const { proxyEnvironment, signal } = this.#options;
-        const options = { keepAlive: true, ...(lane === 'small' ? { maxSockets: SMALL_SOCKETS } : {}) };
-        const proxy = byProxy
-            ? proxySettings(isSecure ? 'https' : 'http', proxyEnvironment)
-            : undefined;
-        const { Agent } = isSecure ? builtin('node:https') : builtin('node:http');
-        if (proxy === undefined) {
-            return new Agent(options);
-        }
-        return isSecure
-            ? createTunnelAgent(options, { proxy, timeout: this.limits.responseTimeout, signal })
-            : new Agent({ ...options, proxyEnv: { ...proxyEnvironment } });
-    }
-    async #request(url, options, withToken, signal) {
-        const started = performance.now();
-        const method = options.method ?? 'GET';
-        const record = (outcome) => {
-            const duration = performance.now() - started;
-            this.#options.onRequest({ method, url: withoutSecrets(url), outcome, duration });
-        };
-        const body = options.json === undefined ? undefined : JSON.stringify(options.json);
-        const headers = {
-            'user-agent': this.#options.userAgent,
-            'accept-encoding': 'identity',
-            accept: body === undefined ? '*/*' : 'application/json',
-            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-            ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
-            ...(withToken ? { authorization: `Bearer ${this.#options.token?.value ?? ''}` } : {}),
-            ...options.headers,
-        };
-        signal.throwIfAborted();
-        const isSecure = url.protocol === 'https:';
-        // In the clear a token goes to this machine alone, and not by way of a proxy.
-        const agent = this.#agent(isSecure, options.lane ?? 'small', isSecure || !withToken);
-        const { request: start } = isSecure ? builtin('node:https') : builtin('node:http');
-        // The signal also ends the body.
-        const request = start(url, { method, headers, agent, signal, maxHeaderSize: MAX_HEADER_BYTES });
-        try {
-            const timeout = this.limits.responseTimeout;
-            const response = await send(request, { body, timeout, signal });
-            record(String(response.statusCode));
-            request.setTimeout(this.limits.idleTimeout, () => {
-                response.destroy(new Error(`no data for ${seconds(this.limits.idleTimeout)}`));
-            });
-            return response;
-        }
-        catch (error) {
-            record(explain(error));
-            throw error;
-        }
-    }
-}
-function builtin(name) {
-    return process.getBuiltinModule(name);
-}
-/**
- * Whether bytes may travel this way: https anywhere, http on this machine only.
- */
-function isTransportAllowed(url) {
-    return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
-}
-function isLoopback(hostname) {
-    return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
-}
-function assertTransport(url) {
-    if (!isTransportAllowed(url)) {
-        throw new NonRetryableError(`${withoutSecrets(url)} is neither https nor http on loopback`);
-    }
-}
-function redirectTarget(response, from) {
-    const status = response.statusCode ?? 0;
-    const { location } = response.headers;
-    if (![301, 302, 303, 307, 308].includes(status) || location === undefined) {
-        return undefined;
-    }
-    const target = URL.parse(location, from.href);
-    if (target === null) {
-        throw new NonRetryableError('redirected to something that is not a URL');
-    }
-    return target;
-}
-function accepted(response) {
-    const status = response.statusCode ?? 0;
-    if (status < 200 || status > 299) {
-        response.destroy();
-        throw new StatusError(status, retryAfter(response.headers['retry-after']));
-    }
-    const encoding = response.headers['content-encoding'];
-    if (encoding !== undefined && encoding !== 'identity') {
-        response.destroy();
-        throw new NonRetryableError('the answer is compressed, which was not asked for');
-    }
-    return { status, headers: response.headers, body: response };
-}
-/** RFC 9110 §10.2.3: seconds, or a date. */
-function retryAfter(header) {
-    if (header === undefined) {
-        return undefined;
-    }
-    const milliseconds = /^\d{1,9}$/.test(header)
-        ? Number(header) * 1000
-        : Date.parse(header) - Date.now();
-    return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
-}
-async function openFile(url, signal) {
-    await assertFile(url);
-    return new Promise((resolve, reject) => {
-        const body = (0,external_node_fs_namespaceObject.createReadStream)(url, { signal, highWaterMark: 1 << 20 });
-        body.once('ready', () => {
-            resolve({ status: 200, headers: {}, body });
-        });
-        body.once('error', (error) => {
-            reject(new NonRetryableError(`cannot read ${url.pathname}`, error));
-        });
-    });
-}
-/** To open a pipe could take for ever, and a device may have no end. */
-async function assertFile(url) {
-    const found = await (0,promises_namespaceObject.stat)(url).catch((error) => {
-        throw codeOf(error) === 'ENOENT'
-            ? new StatusError(404, undefined)
-            : new NonRetryableError(`cannot read ${url.pathname}`, error);
-    });
-    if (!found.isFile()) {
-        throw new NonRetryableError(`${url.pathname} is not a file`);
-    }
-}
-function seconds(milliseconds) {
-    return `${String(milliseconds / 1000)} s`;
 }
 
 ;// CONCATENATED MODULE: ./src/transfer/limits.ts
@@ -15609,14 +15576,13 @@ function scaled(limits, factor) {
 
 
 
-/** The one place where the process's environment is read. */
+
+/** The only place where the environment of the process is read. */
 function currentEnvironment() {
     return { variables: process.env, platform: process.platform, arch: process.arch };
 }
 const DEFAULT_BASE_URL = 'https://dl.k8s.io';
 const DEFAULT_REKOR_URL = 'https://rekor.sigstore.dev';
-/** For a trusted_root.json or an initial root.json; the public ones have 7 KiB. */
-const MAX_TRUST_BYTES = 1 << 20;
 /**
  * Reads and validates every input.
  *
@@ -15624,15 +15590,17 @@ const MAX_TRUST_BYTES = 1 << 20;
  *   PLATFORM_NOT_PUBLISHED
  */
 async function loadInputs(environment) {
-    const inputs = new RawInputs(environment.variables);
+    const inputs = new RawInputs(environment);
     const { platform, isNative } = readPlatform(inputs, environment);
     const tools = readTools(inputs);
     for (const tool of tools) {
         assertPublished(tool, platform);
     }
     const downloadBaseUrl = readUrl(inputs, 'download-base-url', DEFAULT_BASE_URL, true);
+    const clusterVersion = readClusterVersion(inputs);
     return {
-        ...(await readVersion(inputs)),
+        ...(await readVersion(inputs, clusterVersion)),
+        clusterVersion,
         tools,
         platform,
         isNative,
@@ -15652,262 +15620,10 @@ async function loadInputs(environment) {
         limits: readLimits(environment.variables),
     };
 }
-/** Inputs as the runner passes them: `INPUT_<NAME>` in the environment, white space trimmed. */
-class RawInputs {
-    #variables;
-    constructor(variables) {
-        this.#variables = variables;
-    }
-    /** Empty where it is not given. */
-    get(name) {
-        return (this.#variables[`INPUT_${name.toUpperCase()}`] ?? '').trim();
-    }
-    /** An absolute path: GITHUB_WORKSPACE, or the current directory where there is none. */
-    get workspace() {
-        return external_node_path_default().resolve(this.#variables['GITHUB_WORKSPACE'] ?? '');
-    }
-    /** The path that an input gives; relative ones begin at the workspace. */
-    path(name) {
-        return external_node_path_default().resolve(this.workspace, this.get(name));
-    }
-}
-function readPlatform(inputs, environment) {
-    const os = parseOperatingSystem(environment.platform);
-    if (os === undefined) {
-        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes publishes nothing for ${environment.platform}`, `Run the job on one of ${OPERATING_SYSTEMS.join(', ')}.`);
-    }
-    const native = parseArchitecture(environment.arch);
-    const given = inputs.get('architecture');
-    const arch = given === '' ? native : parseArchitecture(given);
-    if (arch === undefined && given === '') {
-        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes publishes nothing for ${os}/${environment.arch}`, `Run the job on one of ${ARCHITECTURES.join(', ')}, or set the input "architecture".`);
-    }
-    if (arch === undefined) {
-        throw inputs_invalid('architecture', given, 'amd64 (x64), arm64, arm, 386 (x86), ppc64le or s390x');
-    }
-    return { platform: { os, arch }, isNative: arch === native };
-}
-function readTools(inputs) {
-    const names = new Set(inputs
-        .get('tools')
-        .split(/[\s,]+/)
-        .filter((name) => name !== ''));
-    const tools = [...names].map((name) => {
-        if (!isTool(name)) {
-            throw inputs_invalid('tools', name, `one or more of ${TOOLS.join(', ')}, separated by commas, spaces or lines`);
-        }
-        return name;
-    });
-    return tools.length === 0 ? ['kubectl'] : tools;
-}
-async function readVersion(inputs) {
-    const given = inputs.get('version');
-    const file = inputs.get('version-file');
-    if (given === '' && file !== '') {
-        const pinned = readVersionFile(inputs.path('version-file'), file, inputs.workspace);
-        const { version, line } = pinned;
-        const request = await parseVersionRequest(version);
-        if (request === undefined) {
-            // The file may hold anything, a secret too: nothing of it is repeated.
-            throw new SetupError('INVALID_INPUT', `input "version-file": ${JSON.stringify(file)}, line ${String(line)}, gives no version that is accepted`, `Accepted is ${ACCEPTED_VERSIONS}.`);
-        }
-        return {
-            version: request,
-            versionSource: `${version} (${file}, line ${String(line)})`,
-            ignoredVersionFile: undefined,
-        };
-    }
-    const text = given === '' ? 'stable' : given;
-    const request = await parseVersionRequest(text);
-    if (request === undefined) {
-        throw inputs_invalid('version', text, ACCEPTED_VERSIONS);
-    }
-    return {
-        version: request,
-        versionSource: text,
-        ignoredVersionFile: file === '' ? undefined : file,
-    };
-}
-function readUrl(inputs, name, otherwise, mayBeFile = false) {
-    const given = inputs.get(name);
-    const accepted = mayBeFile
-        ? 'an https URL, http on loopback, or a file URL, without credentials, query or fragment'
-        : 'an https URL, or http on loopback, without credentials, query or fragment';
-    const url = URL.parse(given === '' ? otherwise : given);
-    const isAllowed = url !== null && (isTransportAllowed(url) || (mayBeFile && url.protocol === 'file:'));
-    if (!isAllowed) {
-        throw inputs_invalid(name, given, accepted);
-    }
-    if (url.username !== '' || url.password !== '') {
-        // Not repeated in the message: it holds a secret.
-        throw inputs_invalid(name, '(a URL with credentials)', `${accepted}; see "download-token"`);
-    }
-    if (url.search !== '' || url.hash !== '') {
-        throw inputs_invalid(name, given, accepted);
-    }
-    if (url.protocol === 'file:') {
-        const folder = folderUrl(url);
-        if (folder === undefined) {
-            throw inputs_invalid(name, given, accepted);
-        }
-        return folder;
-    }
-    url.pathname = url.pathname.replace(/\/*$/, '/');
-    return url;
-}
-/** Undefined for a URL that is no path on this machine, such as one with a host name. */
-function folderUrl(url) {
-    try {
-        return (0,external_node_url_namespaceObject.pathToFileURL)(`${(0,external_node_url_namespaceObject.fileURLToPath)(url)}${(external_node_path_default()).sep}`);
-    }
-    catch {
-        return undefined; // The caller says what is wrong with it.
-    }
-}
-function readToken(inputs, base) {
-    const token = inputs.get('download-token');
-    if (token === '') {
-        return undefined;
-    }
-    if (!/^[\x21-\x7e]+$/.test(token) || base.protocol === 'file:') {
-        throw inputs_invalid('download-token', '(not shown)', 'a bearer token of printable ASCII characters, for a "download-base-url" with https');
-    }
-    return token;
-}
-function readChecksums(inputs, tools) {
-    const checksums = {};
-    for (const item of inputs
-        .get('checksum')
-        .split(/[\s,]+/)
-        .filter((text) => text !== '')) {
-        const [, name, hex] = /^(?:([a-z-]+)=)?(?:sha256:)?([0-9a-fA-F]{64})$/.exec(item) ?? [];
-        const tool = name ?? (tools.length === 1 ? tools[0] : undefined);
-        if (hex === undefined || tool === undefined || !isTool(tool) || !tools.includes(tool)) {
-            throw inputs_invalid('checksum', item, `a SHA-256 of 64 hex digits, or <tool>=<SHA-256> for each of ${tools.join(', ')}`);
-        }
-        if (checksums[tool] !== undefined) {
-            throw inputs_invalid('checksum', item, `one SHA-256 for ${tool}`);
-        }
-        checksums[tool] = hex.toLowerCase();
-    }
-    return checksums;
-}
-const UNITS = {
-    m: 60_000,
-    h: 3_600_000,
-    d: 86_400_000,
-    w: 604_800_000,
-};
-function readAges(inputs) {
-    const minimumAge = readAge(inputs, 'minimum-release-age');
-    const maximumAge = readAge(inputs, 'maximum-release-age');
-    if (minimumAge !== undefined && maximumAge !== undefined && maximumAge <= minimumAge) {
-        throw inputs_invalid('maximum-release-age', inputs.get('maximum-release-age'), 'an age above "minimum-release-age"');
-    }
-    return { minimumAge, maximumAge };
-}
-/** @returns milliseconds */
-function readAge(inputs, name) {
-    const given = inputs.get(name);
-    if (given === '') {
-        return undefined;
-    }
-    const [, count, unit] = /^(\d{1,4})([mhdw])$/.exec(given) ?? [];
-    const milliseconds = UNITS[unit ?? ''];
-    if (count === undefined || milliseconds === undefined) {
-        throw inputs_invalid(name, given, 'a number and a unit: 90m, 12h, 3d, 1w');
-    }
-    return Number(count) * milliseconds;
-}
-/** These have defaults in action.yml; left empty on purpose they are refused, never skipped. */
-function readRequired(inputs, name) {
-    const given = inputs.get(name);
-    if (given === '') {
-        throw inputs_invalid(name, given, 'the whole name that the certificate must carry; it cannot be left out');
-    }
-    return given;
-}
-function readTrustRoot(inputs) {
-    const trustedRoot = inputs.get('trusted-root');
-    const mirror = readUrl(inputs, 'tuf-mirror-url', PUBLIC_MIRROR);
-    const root = inputs.get('tuf-root');
-    if (trustedRoot !== '') {
-        if (root !== '') {
-            throw inputs_invalid('trusted-root', trustedRoot, 'nothing beside "tuf-root": only one can be trusted');
-        }
-        return trustedRoot === 'embedded'
-            ? { kind: 'embedded' }
-            : {
-                kind: 'file',
-                path: inputs.path('trusted-root'),
-                json: readTrusted(inputs, 'trusted-root', ', or "embedded"'),
-            };
-    }
-    if (root !== '') {
-        return { kind: 'tuf', mirror, root: readTrusted(inputs, 'tuf-root') };
-    }
-    if (mirror.origin !== PUBLIC_MIRROR || mirror.pathname !== '/') {
-        throw inputs_invalid('tuf-mirror-url', mirror.href, 'another mirror than Sigstore\'s only together with "tuf-root", the path of its initial root.json');
-    }
-    return { kind: 'tuf', mirror };
-}
-/** Read once, so that what names the trust of a run is what it trusts. */
-function readTrusted(inputs, name, otherwise = '') {
-    const file = inputs.path(name);
-    try {
-        const found = (0,external_node_fs_namespaceObject.statSync)(file);
-        if (!found.isFile() || found.size > MAX_TRUST_BYTES) {
-            throw new Error('it is no file, or too large');
-        }
-        return (0,external_node_fs_namespaceObject.readFileSync)(file);
-    }
-    catch (error) {
-        const accepted = `the path of a file of at most 1 MiB${otherwise}`;
-        throw inputs_invalid(name, inputs.get(name), `${accepted} (${explain(error)})`);
-    }
-}
-function readBoolean(inputs, name, otherwise) {
-    const given = inputs.get(name);
-    if (given === '') {
-        return otherwise;
-    }
-    // The YAML 1.2 core schema, as in getBooleanInput of @actions/core.
-    if (!['true', 'True', 'TRUE', 'false', 'False', 'FALSE'].includes(given)) {
-        throw inputs_invalid(name, given, 'true or false');
-    }
-    return given.toLowerCase() === 'true';
-}
-function readRunner({ variables, platform }) {
-    const temp = variables['RUNNER_TEMP'] ?? '';
-    const toolCache = variables['RUNNER_TOOL_CACHE'] ?? '';
-    const missing = [
-        ...(temp === '' ? ['RUNNER_TEMP'] : []),
-        ...(toolCache === '' ? ['RUNNER_TOOL_CACHE'] : []),
-    ];
-    if (missing.length > 0) {
-        throw new SetupError('INSTALL_FAILED', `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set`, 'The runner sets them for every action. To try the action by hand, see "npm run action" in CONTRIBUTING.md.');
-    }
-    const separator = platform === 'win32' ? ';' : ':';
-    const search = variables['PATH'] ?? variables['Path'] ?? '';
-    return {
-        temp,
-        toolCache,
-        path: search.split(separator).filter((folder) => folder !== ''),
-        shellFunctions: Object.keys(variables).flatMap(
-        // `export -f kubectl` makes bash hand on BASH_FUNC_kubectl%%.
-        (name) => /^BASH_FUNC_(.+)%%$/.exec(name)?.[1] ?? []),
-    };
-}
-/** For tests of slow and dead servers: every wait times a factor, which can only shorten it. */
+/** For tests of slow and dead servers: a factor that every wait is multiplied by, at most 1. */
 function readLimits(variables) {
     const factor = Number(variables['SETUP_VERIFIED_KUBECTL_TIME_SCALE'] ?? '1');
     return factor > 0 && factor < 1 ? scaled(TRANSFER_LIMITS, factor) : TRANSFER_LIMITS;
-}
-/** Characters of an input that is refused. */
-const LONGEST_SHOWN = 100;
-function inputs_invalid(name, given, accepted) {
-    const shown = given.length > LONGEST_SHOWN ? `${given.slice(0, LONGEST_SHOWN)}…` : given;
-    return new SetupError('INVALID_INPUT', `input "${name}": ${given === '' ? 'nothing' : JSON.stringify(shown)} was given`, `Accepted is ${accepted}.`);
 }
 
 ;// CONCATENATED MODULE: ./src/files/digested-file.ts
@@ -16138,7 +15854,7 @@ function parseCertificate(file) {
     const body = ONE_PEM_CERTIFICATE.exec(pem ?? '')?.[1];
     const der = body === undefined ? undefined : decodeBase64(body.replaceAll(/\r?\n/g, ''));
     if (der === undefined) {
-        throw malformed('.cert', 'it is not one PEM certificate, nor base64 of one');
+        throw malformed('.cert', 'it is neither a single PEM certificate nor the base64 of one');
     }
     assertOneCertificate(der);
     return der;
@@ -16173,14 +15889,16 @@ function assertOneCertificate(der) {
         throw malformed('.cert', 'it is not an X.509 certificate', error);
     }
     if (!parsed.raw.equals(der)) {
-        throw malformed('.cert', 'something stands behind the certificate');
+        throw malformed('.cert', 'there is extra data after the certificate');
     }
 }
 function withoutFinalNewline(text) {
     return text.replace(/\r?\n$/, '');
 }
 function malformed(suffix, reason, cause) {
-    return new SetupError('SIGNATURE_MALFORMED', `the ${suffix} file cannot be read: ${reason}`, 'The publication is damaged, or a proxy or mirror answers with something else. Look at the file at the URL beside the artifact.', cause);
+    return new SetupError('SIGNATURE_MALFORMED', `cannot parse the ${suffix} file: ${reason}`, {
+        cause,
+    });
 }
 
 ;// CONCATENATED MODULE: ./src/sigstore/json.ts
@@ -16354,13 +16072,24 @@ function parseBundle(json) {
     try {
         const bundle = (0,bundle_dist/* bundleFromJSON */.vw)(JSON.parse(json.toString('utf8')));
         if (!MEDIA_TYPES.includes(bundle.mediaType)) {
-            throw new TypeError(`unknown media type ${JSON.stringify(bundle.mediaType.slice(0, 100))}`);
+            throw new UnknownMediaTypeError();
         }
         return withoutUnverified(bundle);
     }
     catch (error) {
-        throw new SetupError('SIGNATURE_MALFORMED', `the Sigstore bundle cannot be read: ${explain(error)}`, 'The publication is damaged, or a proxy or mirror answers with something else. Look at the file beside the artifact whose name ends in .sigstore.json.', error);
+        throw new SetupError('SIGNATURE_MALFORMED', `cannot parse the Sigstore bundle: ${whyNotParsed(error)}`);
     }
+}
+class UnknownMediaTypeError extends Error {
+}
+/** The file may be a link to something that is not for the log, so nothing in it is repeated. */
+function whyNotParsed(error) {
+    if (error instanceof SyntaxError) {
+        return 'it is not JSON';
+    }
+    return error instanceof UnknownMediaTypeError
+        ? 'its media type is unknown'
+        : 'it does not have the structure of a bundle';
 }
 /** Sigstore bundle as JSON, UTF-8, ending in a newline. */
 function serializeBundle(bundle) {
@@ -16385,8 +16114,6 @@ function withoutUnverified(bundle) {
 
 // EXTERNAL MODULE: ./node_modules/@sigstore/protobuf-specs/dist/index.js
 var protobuf_specs_dist = __nccwpck_require__(9654);
-// EXTERNAL MODULE: ./node_modules/@sigstore/verify/dist/index.js
-var verify_dist = __nccwpck_require__(4187);
 ;// CONCATENATED MODULE: ./src/sigstore/verify/asn1.ts
 /** Identifier octets (X.690 §8.1.2). */
 const TAG = {
@@ -16415,7 +16142,11 @@ function isEncoded(element, der) {
 ;// CONCATENATED MODULE: ./src/sigstore/verify/certificate.ts
 
 
-/** Extensions that are evaluated here or by `@sigstore/verify`; any other critical one is refused. */
+
+
+/** RFC 5280 §4.2.1.12: id-kp-codeSigning. */
+const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
+/** Extensions that this action or `@sigstore/verify` evaluates. No other may be critical. */
 const PROCESSED = new Set([
     '2.5.29.15', // key usage
     '2.5.29.17', // subject alternative name
@@ -16434,9 +16165,62 @@ const TBS_CERTIFICATE = [
     TAG.context3, // extensions
 ];
 /**
- * What makes Go's crypto/x509 refuse a certificate (`parseCertificate` in parser.go, `isValid` in
- * verify.go) that `@sigstore/core` accepts: it returns the first of several extensions with the
- * same OID, and never asks whether an extension is critical.
+ * Reads a signing certificate.
+ *
+ * @param certificate X.509, DER
+ * @throws {SetupError} CERTIFICATE_UNTRUSTED
+ */
+function parseLeaf(certificate) {
+    let leaf;
+    try {
+        leaf = core_dist.X509Certificate.parse(Buffer.from(certificate));
+        (0,external_node_crypto_namespaceObject.createPublicKey)({ key: leaf.publicKey, format: 'der', type: 'spki' });
+    }
+    catch (error) {
+        throw untrusted(`cannot parse it: ${explain(error)}`, error);
+    }
+    const defect = certificateDefect(leaf);
+    if (defect !== undefined) {
+        throw untrusted(`it ${defect}`);
+    }
+    return leaf;
+}
+/**
+ * Runs checks on a certificate. `@sigstore/core` parses a field only when it is read, so any check can
+ * find a damaged one.
+ *
+ * @throws {SetupError} what the check throws, or CERTIFICATE_UNTRUSTED for a field that cannot be read
+ */
+function inspectCertificate(check) {
+    try {
+        check();
+    }
+    catch (error) {
+        throw error instanceof SetupError
+            ? error
+            : untrusted(`cannot parse it: ${explain(error)}`, error);
+    }
+}
+/** The certificate is for code signing, and not that of an authority (RFC 5280 §4.2.1). */
+function checkCodeSigningLeaf(leaf) {
+    if (leaf.extBasicConstraints?.isCA === true || leaf.extKeyUsage?.keyCertSign === true) {
+        throw untrusted('it is a CA certificate');
+    }
+    if (leaf.extKeyUsage?.digitalSignature !== true) {
+        throw untrusted('its key usage does not include digital signatures');
+    }
+    if (!extendedKeyUsages(leaf).includes(CODE_SIGNING)) {
+        throw untrusted('its extended key usage does not include code signing');
+    }
+}
+function extendedKeyUsages(leaf) {
+    const extension = leaf.extension('2.5.29.37');
+    return (extension?.valueObj.subs[0]?.subs ?? []).map((usage) => usage.toOID());
+}
+/**
+ * Why Go's crypto/x509 would refuse a certificate (`parseCertificate` in parser.go, `isValid` in
+ * verify.go) that `@sigstore/core` accepts. That library returns the first of several extensions
+ * with the same OID, and ignores whether an extension is critical.
  *
  * @returns the reason, to follow "the certificate"; undefined where there is none
  */
@@ -16445,7 +16229,7 @@ function certificateDefect(certificate) {
         return structureDefect(certificate) ?? extensionsDefect(certificate.extensions);
     }
     catch (error) {
-        return `cannot be read: ${explain(error)}`;
+        return `cannot be parsed: ${explain(error)}`;
     }
 }
 function structureDefect(certificate) {
@@ -16461,14 +16245,14 @@ function structureDefect(certificate) {
     if ((certificate.serialNumber[0] ?? 0x80) >= 0x80) {
         return 'has a negative serial number';
     }
-    // The algorithm beside the signature is not signed; the one inside is.
+    // Only the algorithm inside the signed part is signed, not the one next to the signature.
     if (!isEncoded(root.subs[1], tbsCertificate.subs[2]?.toDER())) {
         return 'names two different signature algorithms';
     }
-    // Nor are the bits of the signature that its encoding (X.690 §8.6.2) declares unused.
+    // Bits that the encoding of the signature (X.690 §8.6.2) declares unused are not signed either.
     return root.subs[2]?.value[0] === 0
         ? undefined
-        : 'has a signature that does not end with a whole byte';
+        : 'has a signature that is not a whole number of bytes';
 }
 function extensionsDefect(extensions) {
     const seen = new Set();
@@ -16479,11 +16263,11 @@ function extensionsDefect(extensions) {
         }
         const oid = extension.subs[0]?.toOID() ?? '';
         if (seen.has(oid)) {
-            return `has more than one extension ${oid}`;
+            return `has extension ${oid} more than once`;
         }
         seen.add(oid);
         if (PROCESSED.has(oid)) {
-            // Readers of a value look at its first element, and never at what follows.
+            // Readers take the first element of the value, and ignore any that follow.
             if (extension.subs.at(-1)?.subs.length !== 1) {
                 return `has a malformed extension ${oid}`;
             }
@@ -16494,250 +16278,31 @@ function extensionsDefect(extensions) {
     }
     return undefined;
 }
+function untrusted(reason, cause) {
+    return new SetupError('CERTIFICATE_UNTRUSTED', `the signing certificate is not trusted: ${reason}`, { cause });
+}
 
-;// CONCATENATED MODULE: ./src/sigstore/verify/identity.ts
+;// CONCATENATED MODULE: ./src/sigstore/verify/signature.ts
 
 
-/** Fulcio's extensions for the OIDC issuer: a raw string, and a DER UTF8String. */
-const OID_ISSUER_V1 = '1.3.6.1.4.1.57264.1.1';
-const OID_ISSUER_V2 = '1.3.6.1.4.1.57264.1.8';
-const OID_SUBJECT_ALTERNATIVE_NAME = '2.5.29.17';
-const TAG_UTF8_STRING = 0x0c;
-/** RFC 5280 §4.2.1.6: rfc822Name [1] and uniformResourceIdentifier [6]. */
-const TAG_RFC822_NAME = 1;
-const TAG_URI = 6;
+
+
 /**
- * Requires the certificate's subject alternative name and issuer to equal the expected ones.
- *
- * `@sigstore/verify` can compare them too, but takes a string for an unanchored regular
- * expression, skips an empty one, and looks at the first of several names.
- *
- * @throws {SetupError} IDENTITY_MISMATCH
- */
-function checkIdentity(certificate, expected) {
-    const names = subjectAlternativeNames(certificate);
-    const issuers = oidcIssuers(certificate);
-    if (names.length !== 1 || names[0] !== expected.subjectAlternativeName) {
-        throw identity_mismatch('certificate identity', expected.subjectAlternativeName, names);
-    }
-    if (issuers.length === 0 || !issuers.every((issuer) => issuer === expected.issuer)) {
-        throw identity_mismatch('certificate OIDC issuer', expected.issuer, issuers);
-    }
-}
-/** Every name, of any kind; those that are neither e-mail address nor URI without their value. */
-function subjectAlternativeNames(certificate) {
-    const extension = certificate.extension(OID_SUBJECT_ALTERNATIVE_NAME);
-    return (extension?.valueObj.subs[0]?.subs ?? []).map((name) => name.tag.isContextSpecific(TAG_RFC822_NAME) || name.tag.isContextSpecific(TAG_URI)
-        ? name.value.toString('utf8')
-        : `(a name of type ${String(name.tag.number)})`);
-}
-function oidcIssuers(certificate) {
-    const v1 = certificate.extension(OID_ISSUER_V1);
-    const v2 = certificate.extension(OID_ISSUER_V2);
-    return [
-        ...(v1 === undefined ? [] : [v1.value.toString('utf8')]),
-        ...(v2 === undefined ? [] : [utf8String(v2.value)]),
-    ];
-}
-function utf8String(der) {
-    const parsed = core_dist.ASN1Obj.parseBuffer(Buffer.from(der));
-    return parsed.tag.number === TAG_UTF8_STRING ? parsed.value.toString('utf8') : '(no UTF8String)';
-}
-function identity_mismatch(what, expected, found) {
-    const shown = found.length === 0 ? 'none' : found.map((name) => JSON.stringify(name)).join(', ');
-    return new SetupError('IDENTITY_MISMATCH', `${what}: expected ${JSON.stringify(expected)}, found ${shown}`, 'Somebody else signed this file. Do not use it. If you run your own release process, name its identity in "certificate-identity" and "certificate-oidc-issuer".');
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/verify/timestamp.ts
-
-
-const bytes = (hex) => Buffer.from(hex, 'hex');
-/** PKIStatusInfo (RFC 3161 §2.4.2) with status granted, 0, and nothing else. */
-const GRANTED = bytes('3003020100');
-/** CMSVersion (RFC 5652 §5.1 and §5.3) where the content is no plain data, and the signer is named by issuer and serial number. */
-const SIGNED_DATA_VERSION = bytes('020103');
-const SIGNER_INFO_VERSION = bytes('020101');
-/** 1.2.840.113549.1.7.2 */
-const SIGNED_DATA = bytes('06092a864886f70d010702');
-/** 1.2.840.113549.1.9.16.1.4 */
-const TST_INFO = bytes('060b2a864886f70d0109100104');
-/** 2.16.840.1.101.3.4.2.1 to .3: SHA-256, SHA-384, SHA-512. */
-const DIGESTS = ['01', '02', '03'].map((last) => bytes(`06096086480165030402${last}`));
-/** 1.2.840.10045.4.3.2 to .4: ECDSA with SHA-256, SHA-384, SHA-512; RFC 5758 §3.2: no parameters. */
-const SIGNATURES = ['02', '03', '04'].map((last) => bytes(`300a06082a8648ce3d0403${last}`));
-const NULL = bytes('0500');
-/**
- * What an RFC 3161 response holds besides what its signature covers, or undefined.
- *
- * `@sigstore/core` reads the parts of a response that it needs, wherever they are, and no others.
- * The signature covers the signed attributes, and by them the TSTInfo. Everything else could be
- * changed by anybody, and another reader might refuse the result: it must have the one form that
- * authorities write.
- *
- * @param response DER TimeStampResp, whose signature `@sigstore/verify` has verified
- * @param chains of the authorities of the trust root, leaf first
- * @returns the reason, to follow "its timestamp"
- */
-function timestampDefect(response, chains) {
-    const root = core_dist.ASN1Obj.parseBuffer(Buffer.from(response));
-    const [status, token] = root.subs;
-    const signedData = token?.subs[1]?.subs[0];
-    if (root.tag.toDER() !== TAG.sequence ||
-        !hasParts(root, TAG.sequence, TAG.sequence) ||
-        !hasParts(token, TAG.objectIdentifier, TAG.context0) ||
-        !isEncoded(token?.subs[0], SIGNED_DATA) ||
-        !hasParts(token?.subs[1], TAG.sequence) ||
-        signedData === undefined) {
-        return 'is not a response with signed data';
-    }
-    return isEncoded(status, GRANTED)
-        ? signedDataDefect(signedData, chains)
-        : 'has another status than "granted"';
-}
-/** RFC 5652 §5.1; without revocation lists. */
-function signedDataDefect(signedData, chains) {
-    const [version, digests, content, ...more] = signedData.subs;
-    const [certificates, signers] = more.length === 2 ? more : [undefined, more[0]];
-    const signer = signers?.subs[0];
-    const beginning = [TAG.integer, TAG.set, TAG.sequence];
-    if (!(hasParts(signedData, ...beginning, TAG.set) ||
-        hasParts(signedData, ...beginning, TAG.context0, TAG.set)) ||
-        !isEncoded(version, SIGNED_DATA_VERSION) ||
-        !hasParts(content, TAG.objectIdentifier, TAG.context0) ||
-        !isEncoded(content?.subs[0], TST_INFO) ||
-        !hasParts(content?.subs[1], TAG.octetString) ||
-        // A second element would not be part of what is signed.
-        !hasParts(content?.subs[1]?.subs[0], TAG.sequence) ||
-        !hasParts(signers, TAG.sequence) ||
-        signer === undefined) {
-        return 'has other signed data than one TSTInfo by one signer';
-    }
-    const digest = signer.subs[2]?.toDER();
-    if (!hasParts(digests, TAG.sequence) || !isEncoded(digests?.subs[0], digest)) {
-        return 'names other digest algorithms than its signer';
-    }
-    return signerDefect(signer) ?? certificatesDefect(certificates, signer, chains);
-}
-/** RFC 5652 §5.3; without unsigned attributes. */
-function signerDefect(signer) {
-    const [version, id, digest, , signature] = signer.subs;
-    if (!hasParts(signer, TAG.integer, TAG.sequence, TAG.sequence, TAG.context0, TAG.sequence, TAG.octetString) ||
-        !isEncoded(version, SIGNER_INFO_VERSION) ||
-        !hasParts(id, TAG.sequence, TAG.integer)) {
-        return 'has a malformed signer';
-    }
-    const hasDigestAlgorithm = (hasParts(digest, TAG.objectIdentifier) ||
-        (hasParts(digest, TAG.objectIdentifier, TAG.null) && isEncoded(digest?.subs[1], NULL))) &&
-        DIGESTS.some((known) => isEncoded(digest?.subs[0], known));
-    const hasSignatureAlgorithm = SIGNATURES.some((known) => isEncoded(signature, known));
-    return hasDigestAlgorithm && hasSignatureAlgorithm ? undefined : 'uses unknown algorithms';
-}
-/** None, or the signer's, and with it none but those of its chain, each once. */
-function certificatesDefect(certificates, signer, chains) {
-    if (certificates === undefined) {
-        return undefined;
-    }
-    const [issuer, serialNumber] = signer.subs[1]?.subs ?? [];
-    const embedded = certificates.subs.map((certificate) => certificate.toDER().toString('hex'));
-    const isKnown = chains.some((chain) => {
-        const [leaf] = chain;
-        const known = chain.map(({ root }) => root.toDER().toString('hex'));
-        return (leaf !== undefined &&
-            issuer?.value.equals(leaf.issuer) === true &&
-            serialNumber?.value.equals(leaf.serialNumber) === true &&
-            embedded.includes(known[0] ?? '') &&
-            embedded.every((certificate) => known.includes(certificate)));
-    });
-    return isKnown && new Set(embedded).size === embedded.length
-        ? undefined
-        : 'carries other certificates than those of its authority in the trust root';
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/verify/verify.ts
-
-
-
-
-
-
-
-
-
-
-/** RFC 5280 §4.2.1.12: id-kp-codeSigning. */
-const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
-/**
- * How a SubjectPublicKeyInfo (DER, RFC 5480) of P-256, P-384 or P-521 begins: the curve by its
- * name, the point uncompressed. OpenSSL takes other curves and encodings; Go's crypto/x509 does
- * not.
+ * The first bytes of a SubjectPublicKeyInfo (DER, RFC 5480) with a named curve, P-256, P-384 or
+ * P-521, and an uncompressed point. OpenSSL accepts other curves and encodings; Go's crypto/x509
+ * does not.
  */
 const EC_KEYS = [
     '3059301306072a8648ce3d020106082a8648ce3d03010703420004',
     '3076301006072a8648ce3d020106052b8104002203620004',
     '30819b301006072a8648ce3d020106052b810400230381860004',
 ];
-/** More are refused by sigstore-go (internal/limits). */
-const MAX_TIMESTAMPS = 32;
-/** Below 2^53. */
-const DECIMAL = /^(?:0|[1-9]\d{0,14})$/;
-/** Only this module holds the seal, so only {@link verify} can make a {@link Verified}. */
-const seal = Symbol('verified');
-/** A subject whose signature, certificate, identity and log entry were all verified in this run. */
-class Verified {
-    subject;
-    bundle;
-    identity;
-    /** Of the log entry: RFC 6962 leaf hash, 64 hex digits. */
-    uuid;
-    /** Of the log entry, counted over all shards of the log. */
-    logIndex;
-    /** When the log, or a timestamp authority, saw the signature. */
-    signedAt;
-    constructor(key, subject, bundle, identity, entry, signedAt) {
-        if (key !== seal) {
-            throw new TypeError('only verify() can say that a file is verified');
-        }
-        this.subject = subject;
-        this.bundle = bundle;
-        this.identity = identity;
-        this.uuid = leafHash(entry.canonicalizedBody);
-        this.logIndex = entry.logIndex;
-        this.signedAt = signedAt;
-    }
-}
 /**
- * Steps 3 to 6 of the verification: signature, certificate, identity, transparency log.
+ * Reads the signature in a bundle.
  *
- * @param bundle what was published, or put together from a detached signature and its log entry
- * @throws {SetupError} SIGNATURE_MALFORMED, SIGNATURE_MISMATCH, CERTIFICATE_UNTRUSTED,
- *   IDENTITY_MISMATCH, LOG_ENTRY_INVALID
+ * @throws {SetupError} SIGNATURE_MALFORMED unless it is a signature over a file, by the key of a
+ *   certificate
  */
-function verify(subject, bundle, trust, expected) {
-    const { signature, digest, certificate } = signedContent(bundle);
-    const leaf = parseLeaf(certificate);
-    checkDigest(subject, digest);
-    checkSignature(subject, signature, certificate);
-    inspect(() => {
-        checkCodeSigningLeaf(leaf);
-        checkIdentity(leaf, expected);
-    });
-    const [entry, ...more] = bundle.verificationMaterial.tlogEntries;
-    if (entry === undefined || more.length > 0) {
-        throw invalidEntry(`expected one log entry, found ${String(more.length + (entry ? 1 : 0))}`);
-    }
-    checkEntryKind(entry);
-    checkEntryBody(entry, { digest: subject.sha256, signature, certificate });
-    checkInclusionProofPresent(entry);
-    checkInclusionProofMatchesCheckpoint(entry);
-    checkNumbers(entry);
-    inspect(() => {
-        checkIntegratedTime(entry, leaf);
-    });
-    const signedAt = checkAgainstTrustRoot(subject, bundle, trust);
-    checkLogValidity(entry, signedAt, trust);
-    return new Verified(seal, subject, bundle, expected, entry, signedAt);
-}
-/** A signature over the file itself, made with the key of a certificate. */
 function signedContent(bundle) {
     const { content, verificationMaterial } = bundle;
     const key = verificationMaterial.content;
@@ -16749,7 +16314,7 @@ function signedContent(bundle) {
     if (content.$case !== 'messageSignature' ||
         content.messageSignature.messageDigest.algorithm !== protobuf_specs_dist.HashAlgorithm.SHA2_256 ||
         certificate === undefined) {
-        throw new SetupError('SIGNATURE_MALFORMED', 'the Sigstore bundle holds no signature over the SHA-256 of the file made with a certificate', 'A bundle for a blob is needed, as "cosign sign-blob --bundle" writes it; attestations and plain keys are not accepted.');
+        throw new SetupError('SIGNATURE_MALFORMED', 'the Sigstore bundle does not contain a certificate and a signature over the SHA-256 of the file', { situation: 'not-a-blob-bundle' });
     }
     return {
         signature: content.messageSignature.signature,
@@ -16757,36 +16322,10 @@ function signedContent(bundle) {
         certificate: certificate.rawBytes,
     };
 }
-function parseLeaf(certificate) {
-    let leaf;
-    try {
-        leaf = core_dist.X509Certificate.parse(Buffer.from(certificate));
-        (0,external_node_crypto_namespaceObject.createPublicKey)({ key: leaf.publicKey, format: 'der', type: 'spki' });
-    }
-    catch (error) {
-        throw untrusted(`the certificate cannot be read: ${explain(error)}`, error);
-    }
-    const defect = certificateDefect(leaf);
-    if (defect !== undefined) {
-        throw untrusted(`it ${defect}`);
-    }
-    return leaf;
-}
-/** A certificate's fields are read when they are asked for: only then it shows that one is damaged. */
-function inspect(check) {
-    try {
-        check();
-    }
-    catch (error) {
-        throw error instanceof SetupError
-            ? error
-            : untrusted(`the certificate cannot be read: ${explain(error)}`, error);
-    }
-}
-/** The digest that the bundle states is the file's. */
+/** The digest in the bundle is that of the file. */
 function checkDigest(subject, digest) {
     if (!subject.sha256.equals(digest)) {
-        throw verify_mismatch(`the signature is for a file with SHA-256 ${digest.toString('hex')}`);
+        throw signature_mismatch(`the signature is for a file with SHA-256 ${digest.toString('hex')}`);
     }
 }
 /**
@@ -16799,206 +16338,17 @@ function checkSignature(subject, signature, certificate) {
     const { publicKey } = parseLeaf(certificate);
     const key = (0,external_node_crypto_namespaceObject.createPublicKey)({ key: publicKey, format: 'der', type: 'spki' });
     if (key.asymmetricKeyType !== 'ec') {
-        throw untrusted(`the certificate holds a key of type ${key.asymmetricKeyType ?? 'unknown'}, not ECDSA`);
+        throw untrusted(`its key is of type ${key.asymmetricKeyType ?? 'unknown'}, not ECDSA`);
     }
     if (!EC_KEYS.some((beginning) => publicKey.toString('hex').startsWith(beginning))) {
-        throw untrusted('the certificate holds a key that is not an uncompressed point on P-256, P-384 or P-521');
+        throw untrusted('its key is not an uncompressed point on P-256, P-384 or P-521');
     }
     if (!subject.isSignedBy(key, signature)) {
-        throw verify_mismatch('the signature does not verify over the file');
+        throw signature_mismatch('the signature does not verify over the file');
     }
 }
-/** The certificate may sign code, and is not an authority itself (RFC 5280 §4.2.1). */
-function checkCodeSigningLeaf(leaf) {
-    if (leaf.extBasicConstraints?.isCA === true || leaf.extKeyUsage?.keyCertSign === true) {
-        throw untrusted('the certificate is that of an authority, not of a signer');
-    }
-    if (leaf.extKeyUsage?.digitalSignature !== true) {
-        throw untrusted('the certificate is not for digital signatures');
-    }
-    if (!extendedKeyUsages(leaf).includes(CODE_SIGNING)) {
-        throw untrusted('the certificate is not for code signing');
-    }
-}
-function extendedKeyUsages(leaf) {
-    const extension = leaf.extension('2.5.29.37');
-    return (extension?.valueObj.subs[0]?.subs ?? []).map((usage) => usage.toOID());
-}
-/** Only a `hashedrekord` can be compared with a detached signature. */
-function checkEntryKind(entry) {
-    const { kind, version } = entry.kindVersion;
-    if (kind !== KIND || (version !== VERSION_V1 && version !== VERSION_V2)) {
-        throw invalidEntry(`it is of kind ${JSON.stringify(`${kind} ${version}`)}`);
-    }
-}
-/** The logged digest, signature and certificate are the file's, byte for byte. */
-function checkEntryBody(entry, expected) {
-    const logged = parseHashedRekord(entry.canonicalizedBody);
-    if (logged === undefined) {
-        throw invalidEntry('its body is not a well-formed hashedrekord');
-    }
-    if (logged.digest !== expected.digest.toString('hex')) {
-        throw invalidEntry('it was made for another file');
-    }
-    if (!logged.signature.equals(expected.signature)) {
-        throw invalidEntry('it was made for another signature');
-    }
-    if (!logged.certificate.equals(expected.certificate)) {
-        throw invalidEntry('it was made for another certificate');
-    }
-}
-/** `@sigstore/verify` is content with a timestamp or a proof; Rekor v1 gives both, v2 the proof. */
-function checkInclusionProofPresent(entry) {
-    if (entry.inclusionProof?.checkpoint === undefined) {
-        throw invalidEntry('it has no inclusion proof with a checkpoint');
-    }
-}
-/**
- * Tree size and root hash that the proof states are those of the checkpoint, and the checkpoint
- * has one signature, which names the log. Whether that verifies is for `@sigstore/verify` to say.
- *
- * `@sigstore/verify` computes with the checkpoint's; other readers of the bundle take the proof's.
- */
-function checkInclusionProofMatchesCheckpoint(entry) {
-    const proof = entry.inclusionProof;
-    const [, size, root] = proof?.checkpoint?.envelope.split('\n', 3) ?? [];
-    if (proof?.treeSize !== size || proof?.rootHash.toString('base64') !== root) {
-        throw invalidEntry('its inclusion proof ends in another tree than its checkpoint');
-    }
-    if (!isSignedByLogAlone(proof?.checkpoint?.envelope ?? '', entry.logId.keyId)) {
-        throw invalidEntry('its checkpoint does not have the signature of its log alone');
-    }
-}
-/** The log saw the signature while the certificate was valid. */
-function checkIntegratedTime(entry, leaf) {
-    if (entry.inclusionPromise === undefined) {
-        return; // Without a promise nobody signed the time, and nothing here relies on it.
-    }
-    const integrated = new Date(Number(entry.integratedTime) * 1000);
-    if (!leaf.validForDate(integrated)) {
-        throw invalidEntry(`its time ${isoDate(integrated)} is outside of the certificate's validity, ${isoDate(leaf.notBefore)} to ${isoDate(leaf.notAfter)}`);
-    }
-}
-/**
- * Indexes, tree size and time are written in the one way that every reader takes for the same
- * number.
- *
- * Without a promise nobody signed the position in the whole log and the time: the one must be the
- * proof's, the other absent.
- */
-function checkNumbers(entry) {
-    const { logIndex, integratedTime, inclusionPromise, inclusionProof } = entry;
-    const numbers = [logIndex, integratedTime, inclusionProof?.logIndex, inclusionProof?.treeSize];
-    if (!numbers.every((number) => number !== undefined && DECIMAL.test(number))) {
-        throw invalidEntry('its log index, tree size or time is not a number');
-    }
-    if (inclusionPromise === undefined && integratedTime !== '0') {
-        throw invalidEntry('it has a time that nobody signed');
-    }
-    if (inclusionPromise === undefined && logIndex !== inclusionProof?.logIndex) {
-        throw invalidEntry('its log index is not that of its inclusion proof');
-    }
-}
-/**
- * What `@sigstore/verify` checks: certificate chain and certificate timestamp, entry timestamp or
- * RFC 3161 timestamp, inclusion proof, checkpoint; all against the keys of the trust root.
- *
- * @returns the earliest verified time of the signature
- */
-function checkAgainstTrustRoot(subject, bundle, trust) {
-    const entity = signedEntity(subject, bundle);
-    // An authority's constraints in extensions that nobody here processes must not be ignored.
-    const certificateAuthorities = trust.certificateAuthorities.filter(({ certChain }) => certChain.every((certificate) => certificateDefect(certificate) === undefined));
-    const timestamps = timestampResponses(bundle);
-    if (timestamps.length > MAX_TIMESTAMPS) {
-        throw invalidEntry(`it has ${String(timestamps.length)} timestamps`);
-    }
-    const verifier = new verify_dist/* Verifier */.BL({ ...trust, certificateAuthorities }, { ctlogThreshold: 1, tlogThreshold: 1, timestampThreshold: 1 });
-    try {
-        verifier.verify(entity);
-    }
-    catch (error) {
-        throw translated(error);
-    }
-    checkTimestampResponses(timestamps, trust);
-    return earliestTime(entity);
-}
-/** DER TimeStampResp. */
-function timestampResponses({ verificationMaterial }) {
-    const { rfc3161Timestamps = [] } = verificationMaterial.timestampVerificationData ?? {};
-    return rfc3161Timestamps.map(({ signedTimestamp }) => signedTimestamp);
-}
-/** No byte of an RFC 3161 response can be changed by anybody but its authority. */
-function checkTimestampResponses(responses, trust) {
-    const chains = trust.timestampAuthorities.map(({ certChain }) => certChain);
-    for (const response of responses) {
-        const defect = timestampDefect(response, chains);
-        if (defect !== undefined) {
-            throw invalidEntry(`its timestamp ${defect}`);
-        }
-    }
-}
-/**
- * The log was in use when the signature was made.
- *
- * `@sigstore/verify` looks at that for an entry timestamp, but not for a checkpoint.
- */
-function checkLogValidity(entry, signedAt, trust) {
-    const isInUse = trust.tlogs.some(({ logID, validFor }) => logID.equals(entry.logId.keyId) && validFor.start <= signedAt && signedAt <= validFor.end);
-    if (!isInUse) {
-        throw invalidEntry(`its log was not in use at ${isoDate(signedAt)}`);
-    }
-}
-/** The library's view of the bundle, but with the signature check that was fed while streaming. */
-function signedEntity(subject, bundle) {
-    let entity;
-    try {
-        entity = (0,verify_dist/* toSignedEntity */.DC)(bundle, Buffer.alloc(0));
-    }
-    catch (error) {
-        throw new SetupError('SIGNATURE_MALFORMED', `the timestamp of the signature cannot be read: ${explain(error)}`, 'The publication is damaged. Look at the file beside the artifact whose name ends in .sigstore.json.', error);
-    }
-    const { signature } = entity.signature;
-    return {
-        ...entity,
-        signature: {
-            signature,
-            compareSignature: (other) => signature.equals(other),
-            compareDigest: (other) => subject.sha256.equals(other),
-            compareSignedDigest: (other) => subject.sha256.equals(other),
-            verifySignature: (key) => subject.isSignedBy(key, signature),
-        },
-    };
-}
-/** Only times that were verified: an entry without a promise tells none. */
-function earliestTime({ timestamps }) {
-    const times = timestamps.flatMap((timestamp) => {
-        if (timestamp.$case === 'timestamp-authority') {
-            return [timestamp.timestamp.signingTime.getTime()];
-        }
-        const { inclusionPromise, integratedTime } = timestamp.tlogEntry;
-        return inclusionPromise === undefined ? [] : [Number(integratedTime) * 1000];
-    });
-    return new Date(Math.min(...times));
-}
-/** The library's codes that speak of the log; its others speak of the certificate. */
-const LOG_CODES = /^(?:TLOG|TIMESTAMP)_/;
-function translated(error) {
-    const reason = explain(error);
-    const code = error instanceof verify_dist/* VerificationError */.mk ? error.code : '';
-    return LOG_CODES.test(code) ? invalidEntry(reason, error) : untrusted(reason, error);
-}
-function verify_mismatch(reason) {
-    return new SetupError('SIGNATURE_MISMATCH', reason, 'The file is damaged or was replaced, or it was published with the signature of another one. Do not use it. Run the job again; if it stays so, report it at https://github.com/kubernetes/release/issues.');
-}
-function untrusted(reason, cause) {
-    return new SetupError('CERTIFICATE_UNTRUSTED', `the signing certificate is not trusted: ${reason}`, 'The certificate was not issued by an authority of the trust root in the way that Sigstore issues them. Do not use the file. With a Sigstore instance of your own, name its trust root in "trusted-root", or in "tuf-mirror-url" and "tuf-root".', cause);
-}
-function invalidEntry(reason, cause) {
-    return new SetupError('LOG_ENTRY_INVALID', `the transparency-log entry does not prove this signature: ${reason}`, 'Do not use the file. With a Sigstore instance of your own, check that "rekor-url" and the trust root belong together; else report this: something may be tampering with the log or with the connection to it.', cause);
-}
-function isoDate(date) {
-    return Number.isNaN(date.getTime()) ? 'unknown' : date.toISOString();
+function signature_mismatch(reason) {
+    return new SetupError('SIGNATURE_MISMATCH', reason);
 }
 
 ;// CONCATENATED MODULE: ./src/sigstore/evidence/logged.ts
@@ -17077,7 +16427,7 @@ async function fetchPair(http, urls) {
             ...(signature === undefined ? ['.sig'] : []),
             ...(certificate === undefined ? ['.cert'] : []),
         ];
-        return { kind: 'absent', reason: `${urls.name} has no ${missing.join(' and no ')} beside it` };
+        return { kind: 'absent', reason: `${urls.name} has no ${missing.join(' and no ')}` };
     }
     try {
         return { kind: 'complete', detached: parseDetached(signature, certificate) };
@@ -17158,7 +16508,7 @@ class PublishedEvidence {
             const entry = await this.#lookUp(subject, logged, pair.detached);
             if (entry !== undefined) {
                 const bundle = toBundle(subject.sha256, pair.detached, entry);
-                const recovered = `${failure.message}; verified with the pair that was published a moment later`;
+                const recovered = `${failure.message}; verified with the pair published a moment later`;
                 return { candidates: [{ bundle, recovered }] };
             }
         }
@@ -17199,10 +16549,433 @@ function signatureFailure(subject, detached) {
     }
 }
 function notSigned(reason) {
-    return new SetupError('RELEASE_NOT_SIGNED', `${reason}, no Sigstore bundle, and the transparency log holds no valid entry for it`, 'Kubernetes signs its releases since v1.26.0 (and the last patches of 1.22 to 1.25). Choose a signed one. With "download-base-url", check that the mirror carries .sig and .cert too.');
+    return new SetupError('RELEASE_NOT_SIGNED', `${reason}, no Sigstore bundle, and no valid entry in the transparency log`);
 }
 function notLogged(name, subject) {
-    return new SetupError('LOG_ENTRY_NOT_FOUND', `the transparency log holds no entry for the signature of ${name} (SHA-256 ${subject.sha256.toString('hex')})`, 'The signature was never made public, which Kubernetes always does. Do not use the file. With a Sigstore instance of your own, check "rekor-url".');
+    return new SetupError('LOG_ENTRY_NOT_FOUND', `the transparency log has no entry for the signature of ${name} (SHA-256 ${subject.sha256.toString('hex')})`);
+}
+
+// EXTERNAL MODULE: ./node_modules/@sigstore/verify/dist/index.js
+var verify_dist = __nccwpck_require__(4187);
+;// CONCATENATED MODULE: ./src/sigstore/verify/log-entry.ts
+
+
+
+/** At most 15 digits, so below 2^53 and exact as a number. */
+const DECIMAL = /^(?:0|[1-9]\d{0,14})$/;
+/**
+ * The one log entry of a bundle. With several, another reader of the bundle might verify a
+ * different one.
+ */
+function soleEntry({ verificationMaterial }) {
+    const [entry, ...more] = verificationMaterial.tlogEntries;
+    if (entry === undefined || more.length > 0) {
+        throw invalidEntry(`expected one log entry, found ${String(more.length + (entry ? 1 : 0))}`);
+    }
+    return entry;
+}
+/** Only a `hashedrekord` can be compared with a detached signature. */
+function checkEntryKind(entry) {
+    const { kind, version } = entry.kindVersion;
+    if (kind !== KIND || (version !== VERSION_V1 && version !== VERSION_V2)) {
+        throw invalidEntry(`unsupported kind ${JSON.stringify(`${kind} ${version}`)}`);
+    }
+}
+/** The logged digest, signature and certificate are the file's, byte for byte. */
+function checkEntryBody(entry, expected) {
+    const logged = parseHashedRekord(entry.canonicalizedBody);
+    if (logged === undefined) {
+        throw invalidEntry('its body is not a well-formed hashedrekord');
+    }
+    if (logged.digest !== expected.digest.toString('hex')) {
+        throw invalidEntry('it is for a different file');
+    }
+    if (!logged.signature.equals(expected.signature)) {
+        throw invalidEntry('it is for a different signature');
+    }
+    if (!logged.certificate.equals(expected.certificate)) {
+        throw invalidEntry('it is for a different certificate');
+    }
+}
+/**
+ * Both versions of Rekor return an inclusion proof. `@sigstore/verify` would accept a timestamp
+ * instead of one.
+ */
+function checkInclusionProofPresent(entry) {
+    if (entry.inclusionProof?.checkpoint === undefined) {
+        throw invalidEntry('it has no inclusion proof with a checkpoint');
+    }
+}
+/**
+ * The proof has the tree size and root hash of its checkpoint, because `@sigstore/verify` reads
+ * them from the checkpoint, and other readers of the bundle from the proof.
+ *
+ * The checkpoint has one signature, which names the log. `@sigstore/verify` verifies it.
+ */
+function checkInclusionProofMatchesCheckpoint(entry) {
+    const proof = entry.inclusionProof;
+    const [, size, root] = proof?.checkpoint?.envelope.split('\n', 3) ?? [];
+    if (proof?.treeSize !== size || proof?.rootHash.toString('base64') !== root) {
+        throw invalidEntry('its inclusion proof and its checkpoint are for different trees');
+    }
+    if (!isSignedByLogAlone(proof?.checkpoint?.envelope ?? '', entry.logId.keyId)) {
+        throw invalidEntry('its checkpoint is not signed by its log alone');
+    }
+}
+/** The log saw the signature while the certificate was valid. */
+function checkIntegratedTime(entry, leaf) {
+    if (entry.inclusionPromise === undefined) {
+        return; // Nobody signed the time, and nothing relies on it.
+    }
+    const integrated = new Date(Number(entry.integratedTime) * 1000);
+    if (!leaf.validForDate(integrated)) {
+        throw invalidEntry(`its time ${isoDate(integrated)} is outside the certificate's validity, ${isoDate(leaf.notBefore)} to ${isoDate(leaf.notAfter)}`);
+    }
+}
+/**
+ * Indexes, tree size and time are canonical decimals, so that every reader sees the same numbers.
+ *
+ * Without an inclusion promise, nobody signed the time or the index over all shards. Then the time
+ * must be absent, and the index must be the one in the proof.
+ */
+function checkNumbers(entry) {
+    const { logIndex, integratedTime, inclusionPromise, inclusionProof } = entry;
+    const numbers = [logIndex, integratedTime, inclusionProof?.logIndex, inclusionProof?.treeSize];
+    if (!numbers.every((number) => number !== undefined && DECIMAL.test(number))) {
+        throw invalidEntry('its log index, tree size or time is not a number');
+    }
+    if (inclusionPromise === undefined && integratedTime !== '0') {
+        throw invalidEntry('its time is not signed');
+    }
+    if (inclusionPromise === undefined && logIndex !== inclusionProof?.logIndex) {
+        throw invalidEntry('its log index differs from that of its inclusion proof');
+    }
+}
+/**
+ * The log was in use when the signature was made.
+ *
+ * `@sigstore/verify` checks this for a signed entry timestamp, but not for a checkpoint.
+ */
+function checkLogValidity(entry, signedAt, trust) {
+    const isInUse = trust.tlogs.some(({ logID, validFor }) => logID.equals(entry.logId.keyId) && validFor.start <= signedAt && signedAt <= validFor.end);
+    if (!isInUse) {
+        throw invalidEntry(`its log was not in use at ${isoDate(signedAt)}`);
+    }
+}
+function invalidEntry(reason, cause) {
+    return new SetupError('LOG_ENTRY_INVALID', `the transparency-log entry does not prove this signature: ${reason}`, { cause });
+}
+function isoDate(date) {
+    return Number.isNaN(date.getTime()) ? 'unknown' : date.toISOString();
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/verify/timestamp.ts
+
+
+const bytes = (hex) => Buffer.from(hex, 'hex');
+/** PKIStatusInfo (RFC 3161 §2.4.2) with status granted, 0, and nothing else. */
+const GRANTED = bytes('3003020100');
+/** CMSVersion (RFC 5652 §5.1 and §5.3) where the content is no plain data, and the signer is named by issuer and serial number. */
+const SIGNED_DATA_VERSION = bytes('020103');
+const SIGNER_INFO_VERSION = bytes('020101');
+/** 1.2.840.113549.1.7.2 */
+const SIGNED_DATA = bytes('06092a864886f70d010702');
+/** 1.2.840.113549.1.9.16.1.4 */
+const TST_INFO = bytes('060b2a864886f70d0109100104');
+/** 2.16.840.1.101.3.4.2.1 to .3: SHA-256, SHA-384, SHA-512. */
+const DIGESTS = ['01', '02', '03'].map((last) => bytes(`06096086480165030402${last}`));
+/** 1.2.840.10045.4.3.2 to .4: ECDSA with SHA-256, SHA-384, SHA-512; RFC 5758 §3.2: no parameters. */
+const SIGNATURES = ['02', '03', '04'].map((last) => bytes(`300a06082a8648ce3d0403${last}`));
+const NULL = bytes('0500');
+/**
+ * What an RFC 3161 response holds besides what its signature covers, or undefined.
+ *
+ * `@sigstore/core` reads the parts of a response that it needs, wherever they are, and no others.
+ * The signature covers the signed attributes, and by them the TSTInfo. Everything else could be
+ * changed by anybody, and another reader might refuse the result: it must have the one form that
+ * authorities write.
+ *
+ * @param response DER TimeStampResp, whose signature `@sigstore/verify` has verified
+ * @param chains of the authorities of the trust root, leaf first
+ * @returns the reason, to follow "its timestamp"
+ */
+function timestampDefect(response, chains) {
+    const root = core_dist.ASN1Obj.parseBuffer(Buffer.from(response));
+    const [status, token] = root.subs;
+    const signedData = token?.subs[1]?.subs[0];
+    if (root.tag.toDER() !== TAG.sequence ||
+        !hasParts(root, TAG.sequence, TAG.sequence) ||
+        !hasParts(token, TAG.objectIdentifier, TAG.context0) ||
+        !isEncoded(token?.subs[0], SIGNED_DATA) ||
+        !hasParts(token?.subs[1], TAG.sequence) ||
+        signedData === undefined) {
+        return 'is not a response with signed data';
+    }
+    return isEncoded(status, GRANTED)
+        ? signedDataDefect(signedData, chains)
+        : 'has a status other than "granted"';
+}
+/** RFC 5652 §5.1; without revocation lists. */
+function signedDataDefect(signedData, chains) {
+    const [version, digests, content, ...more] = signedData.subs;
+    const [certificates, signers] = more.length === 2 ? more : [undefined, more[0]];
+    const signer = signers?.subs[0];
+    const beginning = [TAG.integer, TAG.set, TAG.sequence];
+    if (!(hasParts(signedData, ...beginning, TAG.set) ||
+        hasParts(signedData, ...beginning, TAG.context0, TAG.set)) ||
+        !isEncoded(version, SIGNED_DATA_VERSION) ||
+        !hasParts(content, TAG.objectIdentifier, TAG.context0) ||
+        !isEncoded(content?.subs[0], TST_INFO) ||
+        !hasParts(content?.subs[1], TAG.octetString) ||
+        // A second element would not be part of what is signed.
+        !hasParts(content?.subs[1]?.subs[0], TAG.sequence) ||
+        !hasParts(signers, TAG.sequence) ||
+        signer === undefined) {
+        return 'does not contain exactly one TSTInfo signed by one signer';
+    }
+    const digest = signer.subs[2]?.toDER();
+    if (!hasParts(digests, TAG.sequence) || !isEncoded(digests?.subs[0], digest)) {
+        return 'names different digest algorithms than its signer';
+    }
+    return signerDefect(signer) ?? certificatesDefect(certificates, signer, chains);
+}
+/** RFC 5652 §5.3; without unsigned attributes. */
+function signerDefect(signer) {
+    const [version, id, digest, , signature] = signer.subs;
+    if (!hasParts(signer, TAG.integer, TAG.sequence, TAG.sequence, TAG.context0, TAG.sequence, TAG.octetString) ||
+        !isEncoded(version, SIGNER_INFO_VERSION) ||
+        !hasParts(id, TAG.sequence, TAG.integer)) {
+        return 'has a malformed signer';
+    }
+    const hasDigestAlgorithm = (hasParts(digest, TAG.objectIdentifier) ||
+        (hasParts(digest, TAG.objectIdentifier, TAG.null) && isEncoded(digest?.subs[1], NULL))) &&
+        DIGESTS.some((known) => isEncoded(digest?.subs[0], known));
+    const hasSignatureAlgorithm = SIGNATURES.some((known) => isEncoded(signature, known));
+    return hasDigestAlgorithm && hasSignatureAlgorithm ? undefined : 'uses unknown algorithms';
+}
+/** None, or the signer's, and with it none but those of its chain, each once. */
+function certificatesDefect(certificates, signer, chains) {
+    if (certificates === undefined) {
+        return undefined;
+    }
+    const [issuer, serialNumber] = signer.subs[1]?.subs ?? [];
+    const embedded = certificates.subs.map((certificate) => certificate.toDER().toString('hex'));
+    const isKnown = chains.some((chain) => {
+        const [leaf] = chain;
+        const known = chain.map(({ root }) => root.toDER().toString('hex'));
+        return (leaf !== undefined &&
+            issuer?.value.equals(leaf.issuer) === true &&
+            serialNumber?.value.equals(leaf.serialNumber) === true &&
+            embedded.includes(known[0] ?? '') &&
+            embedded.every((certificate) => known.includes(certificate)));
+    });
+    return isKnown && new Set(embedded).size === embedded.length
+        ? undefined
+        : 'contains certificates that are not those of its authority in the trust root';
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/verify/against-trust-root.ts
+
+
+
+
+
+/** sigstore-go refuses bundles with more (internal/limits). */
+const MAX_TIMESTAMPS = 32;
+/**
+ * Checks everything that the keys of the trust root sign: certificate chain, signed certificate
+ * timestamp, signed entry timestamp or RFC 3161 timestamp, inclusion proof, and checkpoint.
+ * `@sigstore/verify` does it.
+ *
+ * @returns the earliest verified time of the signature
+ * @throws {SetupError} SIGNATURE_MALFORMED, CERTIFICATE_UNTRUSTED, LOG_ENTRY_INVALID
+ */
+function checkAgainstTrustRoot(subject, bundle, trust) {
+    const entity = signedEntity(subject, bundle);
+    // Critical extensions may constrain an authority. Nothing here processes them, so it is not used.
+    const certificateAuthorities = trust.certificateAuthorities.filter(({ certChain }) => certChain.every((certificate) => certificateDefect(certificate) === undefined));
+    const timestamps = timestampResponses(bundle);
+    if (timestamps.length > MAX_TIMESTAMPS) {
+        throw invalidEntry(`it has ${String(timestamps.length)} timestamps, more than ${String(MAX_TIMESTAMPS)}`);
+    }
+    const verifier = new verify_dist/* Verifier */.BL({ ...trust, certificateAuthorities }, { ctlogThreshold: 1, tlogThreshold: 1, timestampThreshold: 1 });
+    try {
+        verifier.verify(entity);
+    }
+    catch (error) {
+        throw translated(error);
+    }
+    checkTimestampResponses(timestamps, trust);
+    return earliestTime(entity);
+}
+/** RFC 3161 TimeStampResp, DER. */
+function timestampResponses({ verificationMaterial }) {
+    const { rfc3161Timestamps = [] } = verificationMaterial.timestampVerificationData ?? {};
+    return rfc3161Timestamps.map(({ signedTimestamp }) => signedTimestamp);
+}
+/** Nobody but its authority can change a byte of an RFC 3161 response. */
+function checkTimestampResponses(responses, trust) {
+    const chains = trust.timestampAuthorities.map(({ certChain }) => certChain);
+    for (const response of responses) {
+        const defect = timestampDefect(response, chains);
+        if (defect !== undefined) {
+            throw invalidEntry(`its timestamp ${defect}`);
+        }
+    }
+}
+/** The library's view of the bundle, with the signature check that was fed while the file was read. */
+function signedEntity(subject, bundle) {
+    let entity;
+    try {
+        entity = (0,verify_dist/* toSignedEntity */.DC)(bundle, Buffer.alloc(0));
+    }
+    catch (error) {
+        throw new SetupError('SIGNATURE_MALFORMED', `cannot parse the timestamp of the signature: ${explain(error)}`, { cause: error });
+    }
+    const { signature } = entity.signature;
+    return {
+        ...entity,
+        signature: {
+            signature,
+            compareSignature: (other) => signature.equals(other),
+            compareDigest: (other) => subject.sha256.equals(other),
+            compareSignedDigest: (other) => subject.sha256.equals(other),
+            verifySignature: (key) => subject.isSignedBy(key, signature),
+        },
+    };
+}
+/** Of the verified times. Without an inclusion promise, an entry's time is not verified. */
+function earliestTime({ timestamps }) {
+    const times = timestamps.flatMap((timestamp) => {
+        if (timestamp.$case === 'timestamp-authority') {
+            return [timestamp.timestamp.signingTime.getTime()];
+        }
+        const { inclusionPromise, integratedTime } = timestamp.tlogEntry;
+        return inclusionPromise === undefined ? [] : [Number(integratedTime) * 1000];
+    });
+    return new Date(Math.min(...times));
+}
+/** The library's error codes about the log entry. Its other ones are about the certificate. */
+const LOG_CODES = /^(?:TLOG|TIMESTAMP)_/;
+function translated(error) {
+    const reason = explain(error);
+    const code = error instanceof verify_dist/* VerificationError */.mk ? error.code : '';
+    return LOG_CODES.test(code) ? invalidEntry(reason, error) : untrusted(reason, error);
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/verify/identity.ts
+
+
+/** Fulcio's extensions for the OIDC issuer: a raw string, and a DER UTF8String. */
+const OID_ISSUER_V1 = '1.3.6.1.4.1.57264.1.1';
+const OID_ISSUER_V2 = '1.3.6.1.4.1.57264.1.8';
+const OID_SUBJECT_ALTERNATIVE_NAME = '2.5.29.17';
+const TAG_UTF8_STRING = 0x0c;
+/** RFC 5280 §4.2.1.6: rfc822Name [1] and uniformResourceIdentifier [6]. */
+const TAG_RFC822_NAME = 1;
+const TAG_URI = 6;
+/**
+ * Requires the certificate's subject alternative name and issuer to equal the expected ones.
+ *
+ * `@sigstore/verify` can compare them too, but takes a string for an unanchored regular
+ * expression, skips an empty one, and looks at the first of several names.
+ *
+ * @throws {SetupError} IDENTITY_MISMATCH
+ */
+function checkIdentity(certificate, expected) {
+    const names = subjectAlternativeNames(certificate);
+    const issuers = oidcIssuers(certificate);
+    if (names.length !== 1 || names[0] !== expected.subjectAlternativeName) {
+        throw identity_mismatch('certificate identity', expected.subjectAlternativeName, names);
+    }
+    if (issuers.length === 0 || !issuers.every((issuer) => issuer === expected.issuer)) {
+        throw identity_mismatch('certificate OIDC issuer', expected.issuer, issuers);
+    }
+}
+/** Every name, of any kind; those that are neither e-mail address nor URI without their value. */
+function subjectAlternativeNames(certificate) {
+    const extension = certificate.extension(OID_SUBJECT_ALTERNATIVE_NAME);
+    return (extension?.valueObj.subs[0]?.subs ?? []).map((name) => name.tag.isContextSpecific(TAG_RFC822_NAME) || name.tag.isContextSpecific(TAG_URI)
+        ? name.value.toString('utf8')
+        : `(a name of type ${String(name.tag.number)})`);
+}
+function oidcIssuers(certificate) {
+    const v1 = certificate.extension(OID_ISSUER_V1);
+    const v2 = certificate.extension(OID_ISSUER_V2);
+    return [
+        ...(v1 === undefined ? [] : [v1.value.toString('utf8')]),
+        ...(v2 === undefined ? [] : [utf8String(v2.value)]),
+    ];
+}
+function utf8String(der) {
+    const parsed = core_dist.ASN1Obj.parseBuffer(Buffer.from(der));
+    return parsed.tag.number === TAG_UTF8_STRING ? parsed.value.toString('utf8') : '(no UTF8String)';
+}
+function identity_mismatch(what, expected, found) {
+    const shown = found.length === 0 ? 'none' : found.map((name) => JSON.stringify(name)).join(', ');
+    return new SetupError('IDENTITY_MISMATCH', `${what}: expected ${JSON.stringify(expected)}, found ${shown}`);
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/verify/verify.ts
+
+
+
+
+
+
+/** Only this module holds the seal, so only {@link verify} can make a {@link Verified}. */
+const seal = Symbol('verified');
+/** A subject whose signature, certificate, identity and log entry were all verified in this run. */
+class Verified {
+    subject;
+    bundle;
+    identity;
+    /** Of the log entry: RFC 6962 leaf hash, 64 hex digits. */
+    uuid;
+    /** Of the log entry, counted over all shards of the log. */
+    logIndex;
+    /** When the log, or a timestamp authority, saw the signature. */
+    signedAt;
+    constructor(key, subject, bundle, identity, entry, signedAt) {
+        if (key !== seal) {
+            throw new TypeError('only verify() can create a Verified');
+        }
+        this.subject = subject;
+        this.bundle = bundle;
+        this.identity = identity;
+        this.uuid = leafHash(entry.canonicalizedBody);
+        this.logIndex = entry.logIndex;
+        this.signedAt = signedAt;
+    }
+}
+/**
+ * Steps 3 to 6 of the verification: signature, certificate, identity, transparency log.
+ *
+ * @param bundle what was published, or put together from a detached signature and its log entry
+ * @throws {SetupError} SIGNATURE_MALFORMED, SIGNATURE_MISMATCH, CERTIFICATE_UNTRUSTED,
+ *   IDENTITY_MISMATCH, LOG_ENTRY_INVALID
+ */
+function verify(subject, bundle, trust, expected) {
+    const { signature, digest, certificate } = signedContent(bundle);
+    const leaf = parseLeaf(certificate);
+    checkDigest(subject, digest);
+    checkSignature(subject, signature, certificate);
+    inspectCertificate(() => {
+        checkCodeSigningLeaf(leaf);
+        checkIdentity(leaf, expected);
+    });
+    const entry = soleEntry(bundle);
+    checkEntryKind(entry);
+    checkEntryBody(entry, { digest: subject.sha256, signature, certificate });
+    checkInclusionProofPresent(entry);
+    checkInclusionProofMatchesCheckpoint(entry);
+    checkNumbers(entry);
+    inspectCertificate(() => {
+        checkIntegratedTime(entry, leaf);
+    });
+    const signedAt = checkAgainstTrustRoot(subject, bundle, trust);
+    checkLogValidity(entry, signedAt, trust);
+    return new Verified(seal, subject, bundle, expected, entry, signedAt);
 }
 
 ;// CONCATENATED MODULE: ./src/sigstore/evidence/source.ts
@@ -17229,7 +17002,7 @@ async function verifySubject(policy, name, subject, sources) {
     catch (error) {
         throw withName(name, error);
     }
-    throw new SetupError('RELEASE_NOT_SIGNED', `there is no signature for ${name}`, '');
+    throw new SetupError('RELEASE_NOT_SIGNED', `there is no signature for ${name}`);
 }
 /** The first candidate that passes every check. */
 function verifyFirst({ identity }, trust, subject, { candidates, failure }) {
@@ -17259,7 +17032,10 @@ const ABOUT_ONE_SUBJECT = new Set([
 /** The error with the subject's name in front; any other error unchanged. */
 function withName(name, error) {
     return error instanceof SetupError && ABOUT_ONE_SUBJECT.has(error.code)
-        ? new SetupError(error.code, `${name}: ${error.message}`, error.hint, error)
+        ? new SetupError(error.code, `${name}: ${error.message}`, {
+            situation: error.situation,
+            cause: error,
+        })
         : error;
 }
 
@@ -17296,7 +17072,7 @@ async function readStoredBundle(file) {
     return bundle;
 }
 function changed(file) {
-    return new SetupError('SIGNATURE_MALFORMED', `${file} was changed after this action wrote it`, 'Somebody changed the tool cache of this runner. The copy is downloaded again.');
+    return new SetupError('SIGNATURE_MALFORMED', `${file} was changed after this action wrote it`);
 }
 
 ;// CONCATENATED MODULE: external "node:stream/promises"
@@ -17472,7 +17248,7 @@ class PartialObject {
         catch (error) {
             if (error instanceof StatusError && error.status === RANGE_NOT_SATISFIABLE) {
                 this.#entityTag = undefined;
-                throw new Error('the server has no bytes behind the ones that arrived', { cause: error });
+                throw new Error('the server rejected the resume offset (416)', { cause: error });
             }
             throw error;
         }
@@ -17496,7 +17272,7 @@ class PartialObject {
             await file.settled();
         }
         if (total !== undefined && file.size !== total) {
-            throw new Error(`${String(file.size)} of ${String(total)} bytes arrived`);
+            throw new Error(`received ${String(file.size)} of ${String(total)} bytes`);
         }
         return file.end();
     }
@@ -17527,7 +17303,7 @@ class PartialObject {
         if (file === undefined || start !== String(file.size) || !isSameObject) {
             response.body.destroy();
             this.#entityTag = undefined;
-            throw new Error('the server continued with other bytes than the ones asked for');
+            throw new Error('the server resumed at the wrong offset');
         }
         return file;
     }
@@ -17570,7 +17346,7 @@ async function runBounded(file, args, { cwd, env, timeout, maxBytes }) {
     process.once('exit', killAll);
     const { promise: timedOut, reject } = Promise.withResolvers();
     const timer = setTimeout(() => {
-        reject(new Error(`no answer within ${String(timeout / 1000)} s`));
+        reject(new Error(`did not finish within ${String(timeout / 1000)} s`));
     }, timeout);
     try {
         const answer = Promise.all([readAll(child.stdout, maxBytes), exited(child)]);
@@ -17747,7 +17523,7 @@ async function readSelfReport(file, tool, question, { scratch, timeout = TIMEOUT
 async function checkSelfReport(file, tool, version, platform, options) {
     const question = VERSION_ARGUMENTS[tool];
     if (question === undefined) {
-        return `${tool} cannot tell its version`;
+        return `${tool} does not report its version`;
     }
     try {
         await assertExecutableFor(platform, file);
@@ -17755,14 +17531,14 @@ async function checkSelfReport(file, tool, version, platform, options) {
         const isAsked = self.isTool && self.version === version && self.platform === platformName(platform);
         return isAsked
             ? undefined
-            : `asked for ${tool} ${version} for ${platformName(platform)}, but the binary says it is ${nameOf(self, tool)}`;
+            : `requested ${tool} ${version} for ${platformName(platform)}, but the binary reports ${nameOf(self, tool)}`;
     }
     catch (error) {
-        return `the binary could not be asked: ${explain(error)}`;
+        return `the binary did not report its version: ${explain(error)}`;
     }
 }
 function nameOf(self, tool) {
-    return `${self.isTool ? tool : 'another tool'} ${self.version ?? 'of no version'} for ${self.platform ?? 'no platform'}`;
+    return `${self.isTool ? tool : 'another tool'} ${self.version ?? '(no version)'} for ${self.platform ?? '(no platform)'}`;
 }
 
 ;// CONCATENATED MODULE: ./src/install/binding.ts
@@ -17784,9 +17560,9 @@ function nameOf(self, tool) {
 function describeBinding({ kind }) {
     switch (kind) {
         case 'sbom':
-            return 'signed SBOM of the release';
+            return 'proven by its signed SBOM';
         case 'self-report':
-            return 'asked the signed binary (the release has no signed SBOM)';
+            return 'reported by the signed binary (the release has no signed SBOM)';
         case 'skipped':
             return 'not proven (bind-release: false)';
     }
@@ -17888,11 +17664,11 @@ class SbomBinder {
         const { name, version, platform } = artifact;
         const failure = this.#context.isNative
             ? await checkSelfReport(file, name, version, platform, { scratch: this.#context.scratch })
-            : `${name} for ${platformName(platform)} cannot be executed here to be asked`;
+            : `${name} for ${platformName(platform)} cannot be executed on this runner`;
         if (failure !== undefined) {
-            throw new SetupError('RELEASE_MISMATCH', `cannot prove that this is ${name} ${version}: ${why}, and ${failure}`, 'If you accept bytes that Kubernetes signed for some release and platform, without proof for which, set "bind-release: false".');
+            throw new SetupError('RELEASE_MISMATCH', `cannot prove that this is ${name} ${version}: ${why}, and ${failure}`, { situation: 'no-release-proof' });
         }
-        this.#context.logger.warning('Release proven without SBOM', `${why}. The signed binary itself says that it is ${name} ${version} for ${platformName(platform)}.`);
+        this.#context.logger.warning('Release proven without SBOM', `${why}. The signed binary reports that it is ${name} ${version} for ${platformName(platform)}.`);
         return { kind: 'self-report' };
     }
 }
@@ -17912,6 +17688,9 @@ async function trustedOwners(root) {
     const owner = (await entryAt(root))?.uid;
     return uid === undefined ? undefined : new Set([uid, 0, ...(owner === undefined ? [] : [owner])]);
 }
+/** Other users can change a file or folder. */
+class NotPrivateError extends FileError {
+}
 /**
  * Requires a plain file of one name, or a plain folder, that nobody but its owner can write to.
  *
@@ -17924,10 +17703,10 @@ async function assertPrivate(file, kind, owners) {
         throw new FileError(`${file} is not a plain ${kind}`);
     }
     if (kind === 'file' && found.nlink > 1) {
-        throw new FileError(`${file} can be changed by another name that it has`);
+        throw new FileError(`${file} has another hard link`);
     }
     if (owners !== undefined && ((found.mode & 0o022) !== 0 || !owners.has(found.uid))) {
-        throw new FileError(`${file} can be changed by other users of this machine`);
+        throw new NotPrivateError(`${file} can be changed by other users of this machine`);
     }
 }
 /**
@@ -17965,32 +17744,86 @@ async function entryAt(file) {
     }
 }
 
-;// CONCATENATED MODULE: ./src/files/rename.ts
+;// CONCATENATED MODULE: ./src/install/install-failed.ts
+
+/** An error of the file system that nobody expected, as INSTALL_FAILED; any other unchanged. */
+function namedFailure(error) {
+    const isOfFileSystem = error instanceof Error && 'syscall' in error && 'errno' in error;
+    return isOfFileSystem ? installFailed('a file operation failed on this runner', error) : error;
+}
+/** What the runner's own disk would not do. */
+function installFailed(message, cause) {
+    return new SetupError('INSTALL_FAILED', cause === undefined ? message : `${message}: ${explain(cause)}`, { cause });
+}
+
+;// CONCATENATED MODULE: ./src/install/remove-copy.ts
 
 
 
-/** What Windows says while another process, such as a virus scanner, has a file in the folder open. */
-const HELD = new Set(['EPERM', 'EBUSY', 'EACCES']);
-const PAUSE = 100;
+
+const PARTIAL_PREFIX = '.partial-';
+/** In milliseconds. A partial copy that has not changed for so long belongs to a run that died. */
+const STALE_AFTER = 60 * 60_000;
 /**
- * Renames a file or folder. On Windows, where scanners hold fresh files for a moment, it is tried again for 10 s.
+ * Deletes a copy: the files and links in a folder, then the folder. What has the path but is not a
+ * folder is deleted, too.
  *
- * @throws the error of the file system; the last one
+ * Nothing is deleted recursively. Other users may have been able to write to the tool cache, and
+ * this run may be root: while it deleted what is in a folder of theirs, they could replace that
+ * folder with a link, and files elsewhere would be deleted. So everything is unlinked by its name,
+ * which follows no link, and folders in a copy are left. `rm` is not used because it lists a folder
+ * that takes the place of a file.
+ *
+ * @param owners who may own the folder above, which nobody else may be able to write to: nobody can
+ *   then replace the copy itself
+ * @throws {FileError} if others can write to the folder above; or the error of the file system,
+ *   `ENOTEMPTY` for a copy with a folder in it
  */
-async function renameHeld(from, to, { isPatient = process.platform === 'win32', patience = 10_000, isFinal = () => Promise.resolve(false), } = {}) {
-    const deadline = performance.now() + patience;
-    for (;;) {
-        try {
-            await (0,promises_namespaceObject.rename)(from, to);
-            return;
+async function removeCopy(copy, owners) {
+    await assertPrivate(external_node_path_default().dirname(copy), 'folder', owners);
+    const found = await entryAt(copy);
+    if (found?.isDirectory() !== true) {
+        await ignoringAbsent((0,promises_namespaceObject.unlink)(copy));
+        return;
+    }
+    for (const entry of await (0,promises_namespaceObject.readdir)(copy, { withFileTypes: true })) {
+        if (!entry.isDirectory()) {
+            await ignoringAbsent((0,promises_namespaceObject.unlink)(external_node_path_default().join(copy, entry.name)));
         }
-        catch (error) {
-            const isOver = performance.now() + PAUSE > deadline;
-            if (!isPatient || !HELD.has(codeOf(error)) || isOver || (await isFinal())) {
-                throw error;
-            }
+    }
+    await ignoringAbsent((0,promises_namespaceObject.rmdir)(copy));
+}
+/** Several runs may delete the same copy at the same time. */
+async function ignoringAbsent(deletion) {
+    try {
+        await deletion;
+    }
+    catch (error) {
+        if (codeOf(error) !== 'ENOENT') {
+            throw error;
         }
-        await (0,external_node_timers_promises_namespaceObject.setTimeout)(PAUSE);
+    }
+}
+/** Deletes a copy that no run uses, as {@link removeCopy} does. What cannot be deleted is left. */
+async function discard(copy, owners) {
+    await removeCopy(copy, owners).catch(() => undefined); // A later run tries again.
+}
+/**
+ * Deletes partial copies of runs that died.
+ *
+ * Those of an owner who is not trusted are left: no run that shares this cache has made them.
+ *
+ * @param folder of a version
+ */
+async function sweep(folder, owners) {
+    for (const name of await (0,promises_namespaceObject.readdir)(folder)) {
+        const partial = external_node_path_default().join(folder, name);
+        const found = name.startsWith(PARTIAL_PREFIX) ? await entryAt(partial) : undefined;
+        if (found !== undefined &&
+            found.mtimeMs < Date.now() - STALE_AFTER &&
+            (owners === undefined || owners.has(found.uid))) {
+            await discard(partial, owners);
+        }
     }
 }
 
@@ -17998,218 +17831,6 @@ async function renameHeld(from, to, { isPatient = process.platform === 'win32', 
 
 
 
-
-
-
-
-/** Copies that were being made when their run ended; older ones are swept away, in milliseconds. */
-const STALE_AFTER = 60 * 60_000;
-const PARTIAL_PREFIX = '.partial-';
-function filesIn(folder, { fileName }) {
-    return {
-        file: external_node_path_default().join(folder, fileName),
-        bundle: external_node_path_default().join(folder, `${fileName}.sigstore.json`),
-        sbom: external_node_path_default().join(folder, 'kubernetes-release.spdx'),
-        sbomBundle: external_node_path_default().join(folder, 'kubernetes-release.spdx.sigstore.json'),
-    };
-}
-/**
- * One verified copy in the tool cache, in a folder of its own:
- * `<tool cache>/verified-<name>/<version>/<os>-<arch>-<trust key>-<SHA-256 of the file>/`.
- *
- * The folder's name says what it holds. So whatever other runs trust, ask for or are told by their
- * mirrors, none of them puts other bytes into a folder that this run has put on `PATH`.
- *
- * The layout is that of `@actions/tool-cache`, its marker file included. That library does not
- * write it: it trusts the marker, copies where a move will do, and empties a folder that another
- * run may be using before it fills it.
- */
-class CacheEntry {
-    artifact;
-    /** Of the file, 64 hex digits. */
-    sha256;
-    folder;
-    #toolCache;
-    constructor(toolCache, artifact, sha256) {
-        this.artifact = artifact;
-        this.sha256 = sha256;
-        this.folder = external_node_path_default().join(artifactFolder(toolCache, artifact.name), artifact.version.slice(1), `${prefix(toolCache, artifact.platform)}${sha256}`);
-        this.#toolCache = toolCache;
-    }
-    files() {
-        return filesIn(this.folder, this.artifact);
-    }
-    /** @throws {SetupError} INSTALL_FAILED */
-    async exists() {
-        return (await this.#look(this.folder)) !== undefined;
-    }
-    /**
-     * Requires what lies in the slot to be its own plain files, in plain folders, that nobody but
-     * this user, root and the owner of the tool cache can change: else there could be another file
-     * by the time it is executed, or another one beside it on `PATH`.
-     *
-     * @throws {SetupError} INSTALL_FAILED
-     */
-    async assertOwned() {
-        const owners = await trustedOwners(this.#toolCache.folder);
-        const { file, bundle, sbom, sbomBundle } = this.files();
-        const known = new Set([file, bundle, sbom, sbomBundle].map((known) => external_node_path_default().basename(known)));
-        try {
-            await this.#assertParents(owners);
-            await assertPrivate(this.folder, 'folder', owners);
-            for (const name of await (0,promises_namespaceObject.readdir)(this.folder)) {
-                if (!known.has(name)) {
-                    throw new Error(`${name} does not belong there`);
-                }
-                await assertPrivate(external_node_path_default().join(this.folder, name), 'file', owners);
-            }
-        }
-        catch (error) {
-            throw installFailed(`the copy in ${this.folder} is not as it was left`, error);
-        }
-    }
-    /**
-     * Requires that nobody else can change a folder above the slot. A copy is not to blame when this fails.
-     *
-     * @throws {SetupError} INSTALL_FAILED
-     */
-    async assertParentsPrivate() {
-        try {
-            await this.#assertParents(await trustedOwners(this.#toolCache.folder));
-        }
-        catch (error) {
-            throw installFailed(`cannot use ${this.folder} in the tool cache`, error);
-        }
-    }
-    /** Changes when the folder or its binary is replaced or written to. */
-    async fingerprint() {
-        const found = await this.#look(this.folder);
-        return `${await this.#fingerprintIn(this.folder)}, changed ${String(found?.ctimeMs)}`;
-    }
-    /** The part of a trace that stays when the folder is moved. */
-    async #fingerprintIn(folder) {
-        const { file: path } = filesIn(folder, this.artifact);
-        const entries = await Promise.all([this.#look(folder), this.#look(path)]);
-        const [entry, file] = entries.map((found) => `${String(found?.dev)}:${String(found?.ino)}`);
-        return `${String(entry)}, ${String(file)} ${String(entries[1]?.size)} ${String(entries[1]?.ctimeMs)}`;
-    }
-    /**
-     * Moves a finished folder into the slot, in one step.
-     *
-     * @param folder with the files of {@link filesIn}
-     * @returns false when another run was faster; the folder then stays where it is
-     * @throws {SetupError} INSTALL_FAILED
-     */
-    async commit(folder) {
-        const parent = external_node_path_default().dirname(this.folder);
-        try {
-            await (0,promises_namespaceObject.mkdir)(parent, { recursive: true, mode: 0o755 });
-            const owners = await trustedOwners(this.#toolCache.folder);
-            await this.#assertParents(owners);
-            await assertPrivate(folder, 'folder', owners);
-            await (0,promises_namespaceObject.chmod)(filesIn(folder, this.artifact).file, 0o755);
-            await (0,promises_namespaceObject.chmod)(folder, 0o755);
-            await sweep(parent);
-            const isCommitted = await moveInto(folder, this.folder);
-            await this.#mark();
-            return isCommitted;
-        }
-        catch (error) {
-            throw installFailed(`cannot put ${this.artifact.name} into the tool cache`, error);
-        }
-    }
-    async #look(file) {
-        try {
-            return await entryAt(file);
-        }
-        catch (error) {
-            throw installFailed(`cannot use ${this.folder} in the tool cache`, error);
-        }
-    }
-    /** For `@actions/tool-cache`. What is there already is left alone: it may be a link to elsewhere. */
-    async #mark() {
-        try {
-            await (0,promises_namespaceObject.writeFile)(`${this.folder}.complete`, '', { flag: 'wx' });
-        }
-        catch (error) {
-            if (codeOf(error) !== 'EEXIST') {
-                throw error;
-            }
-        }
-    }
-    /** Whoever can change a folder above the slot can put another slot in its place. */
-    async #assertParents(owners) {
-        for (const folder of this.#parents()) {
-            if ((await entryAt(folder)) !== undefined) {
-                await assertPrivate(folder, 'folder', owners);
-            }
-        }
-    }
-    /** What is removed from this slot must not be somewhere else. */
-    async #assertNoLinks() {
-        for (const folder of this.#parents()) {
-            if ((await entryAt(folder))?.isDirectory() === false) {
-                throw new Error(`${folder} is not a plain folder`);
-            }
-        }
-    }
-    #parents() {
-        const version = external_node_path_default().dirname(this.folder);
-        return [external_node_path_default().dirname(version), version];
-    }
-    /** Undefined where another run was faster, or where the folder could only be removed in place. */
-    async #moveAside() {
-        const aside = external_node_path_default().join(external_node_path_default().dirname(this.folder), `${PARTIAL_PREFIX}${(0,external_node_crypto_namespaceObject.randomUUID)()}`);
-        try {
-            await renameHeld(this.folder, aside);
-            return aside;
-        }
-        catch (error) {
-            switch (codeOf(error)) {
-                case 'EXDEV': // It came with the image of a container (overlayfs).
-                    await (0,promises_namespaceObject.rm)(this.folder, { force: true, recursive: true, maxRetries: 3 });
-                    return undefined;
-                case 'ENOENT':
-                    return undefined;
-                default:
-                    throw error;
-            }
-        }
-    }
-    /**
-     * Removes the copy that was judged, and none that another run has put there since.
-     *
-     * @param judged its {@link fingerprint} from before it was looked at
-     * @throws {SetupError} INSTALL_FAILED
-     */
-    async remove(judged) {
-        try {
-            await this.#assertNoLinks();
-            const contents = await this.#fingerprintIn(this.folder);
-            if ((await this.fingerprint()) !== judged) {
-                return;
-            }
-            const aside = await this.#moveAside();
-            if (aside === undefined) {
-                return;
-            }
-            if ((await this.#fingerprintIn(aside)) !== contents && (await moveInto(aside, this.folder))) {
-                return;
-            }
-            await discard(`${this.folder}.complete`);
-            await discard(aside);
-        }
-        catch (error) {
-            throw installFailed(`cannot remove ${this.folder} from the tool cache`, error);
-        }
-    }
-}
-/** The copies of an artifact that the tool cache claims to hold. Each is verified before it is used. */
-async function cacheEntries(toolCache, artifact) {
-    const { name, version, platform } = artifact;
-    const digests = await cachedDigests(toolCache, name, version, platform);
-    return digests.map((sha256) => new CacheEntry(toolCache, artifact, sha256));
-}
 /**
  * The versions that the tool cache claims to hold of an artifact.
  *
@@ -18225,7 +17846,7 @@ async function cachedVersions(toolCache, name, platform) {
 /** SHA-256 in hex, sorted. */
 async function cachedDigests(toolCache, name, version, platform) {
     const start = prefix(toolCache, platform);
-    const folders = await namesIn(external_node_path_default().join(artifactFolder(toolCache, name), version.slice(1)));
+    const folders = await namesIn(versionFolder(toolCache, name, version));
     return folders
         .filter((folder) => folder.startsWith(start))
         .map((folder) => folder.slice(start.length))
@@ -18236,73 +17857,24 @@ async function cachedDigests(toolCache, name, version, platform) {
 function namesIn(folder) {
     return (0,promises_namespaceObject.readdir)(folder).catch(() => []);
 }
-function prefix({ trustKey: trustKey }, { os, arch }) {
+function prefix({ trustKey }, { os, arch }) {
     return `${os}-${arch}-${trustKey}-`;
 }
 /** Above the copies of an artifact, of all versions. */
 function artifactFolder(toolCache, name) {
     return external_node_path_default().join(toolCache.folder, `verified-${name}`);
 }
-async function moveInto(from, to) {
-    try {
-        // Windows says EPERM for a folder that exists: another run was faster.
-        await renameHeld(from, to, { isFinal: async () => (await entryAt(to)) !== undefined });
-        return true;
-    }
-    catch (error) {
-        switch (codeOf(error)) {
-            case 'ENOTEMPTY':
-            case 'EEXIST':
-            case 'EPERM': // Windows says so for a folder that exists.
-                if ((await entryAt(to)) !== undefined) {
-                    return false;
-                }
-                throw error;
-            case 'EXDEV':
-                return copyInto(from, to);
-            default:
-                throw error;
-        }
-    }
+/** The folder of one copy, which need not exist. */
+function entryFolder(toolCache, { name, version, platform }, sha256) {
+    return external_node_path_default().join(versionFolder(toolCache, name, version), `${prefix(toolCache, platform)}${sha256}`);
 }
-/** The temporary folder is on another file system: copy first, then move in one step. */
-async function copyInto(from, to) {
-    const partial = external_node_path_default().join(external_node_path_default().dirname(to), `${PARTIAL_PREFIX}${(0,external_node_crypto_namespaceObject.randomUUID)()}`);
-    try {
-        await (0,promises_namespaceObject.cp)(from, partial, { recursive: true, errorOnExist: true });
-        return await moveInto(partial, to);
-    }
-    finally {
-        await (0,promises_namespaceObject.rm)(partial, { force: true, recursive: true });
-    }
-}
-/** Removes what is in nobody's way. */
-async function discard(path) {
-    // What resists is no reason to fail: a later run sweeps it away, or tries to.
-    await (0,promises_namespaceObject.rm)(path, { force: true, recursive: true, maxRetries: 3 }).catch(() => undefined);
-}
-async function sweep(folder) {
-    for (const name of await (0,promises_namespaceObject.readdir)(folder)) {
-        const stale = external_node_path_default().join(folder, name);
-        if (name.startsWith(PARTIAL_PREFIX)) {
-            const modified = (await entryAt(stale))?.mtimeMs ?? Infinity;
-            if (modified < Date.now() - STALE_AFTER) {
-                await discard(stale);
-            }
-        }
-    }
-}
-/** An error of the file system that nobody expected, as INSTALL_FAILED; any other unchanged. */
-function namedFailure(error) {
-    const isOfFileSystem = error instanceof Error && 'syscall' in error && 'errno' in error;
-    return isOfFileSystem ? installFailed('the file system of this runner fails', error) : error;
-}
-/** What the runner's own disk would not do. */
-function installFailed(message, cause) {
-    return new SetupError('INSTALL_FAILED', cause === undefined ? message : `${message}: ${explain(cause)}`, 'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.', cause);
+function versionFolder(toolCache, name, version) {
+    return external_node_path_default().join(artifactFolder(toolCache, name), version.slice(1));
 }
 
 ;// CONCATENATED MODULE: ./src/install/cache-access.ts
+
+
 
 
 
@@ -18343,12 +17915,15 @@ class CacheAccess {
     async lookIn(version) {
         this.#installIn = undefined;
         const unkept = version === undefined ? await this.#takeBackTrustRoot() : [];
-        const obstacles = await this.#takeBack(this.#tools.flatMap((tool) => this.#above(tool, version)));
+        const obstacles = [];
+        for (const tool of this.#tools) {
+            obstacles.push(...(await this.#takeBack(this.#above(tool, version))));
+        }
         if (obstacles.length > 0) {
             return this.#fallBack([...obstacles, ...unkept]);
         }
         if (unkept.length > 0) {
-            this.#logger.warning('Trust root not kept', `${cache_access_describe(unkept)} Later runs download the trust root again.`);
+            this.#logger.warning('Trust root not cached', `${cache_access_describe(unkept)} Later runs download the trust root again.`);
         }
         return this.#toolCache;
     }
@@ -18361,6 +17936,22 @@ class CacheAccess {
     async installIn(version) {
         this.#installIn ??= this.#chooseTarget(version);
         return this.#installIn;
+    }
+    /**
+     * Where a copy goes after the tool cache refused it: another user's run may have made a folder there
+     * in the meantime, or left a copy that this user cannot replace.
+     *
+     * @returns undefined where RUNNER_TEMP would not help
+     * @throws {SetupError} INSTALL_FAILED
+     */
+    async fallBackAfter(error) {
+        if (!isRefusal(error)) {
+            return undefined;
+        }
+        this.#fallback ??= this.#makeFallback(`${explain(error)}.`);
+        const fallback = await this.#fallback;
+        this.#installIn = this.#fallback;
+        return fallback;
     }
     async #chooseTarget(version) {
         if (this.#fallback !== undefined) {
@@ -18387,6 +17978,9 @@ class CacheAccess {
         const owners = await trustedOwners(this.#toolCache.folder);
         const obstacles = [];
         for (const folder of folders) {
+            if (obstacles.length > 0) {
+                break; // What is inside may be somewhere else: the folder may be a link.
+            }
             obstacles.push(...(await this.#takeBackFolder(folder, owners)));
         }
         return obstacles;
@@ -18404,30 +17998,29 @@ class CacheAccess {
         if (remaining !== undefined) {
             return [remaining];
         }
-        this.#logger.info(`${folder} ${obstacle.problem}: took write permission from group and others`);
+        this.#logger.info(`${folder} ${obstacle.problem}: removed write permission for group and others`);
         return [];
     }
     /** Nothing there is trusted, so it does not decide where tools go. */
     async #takeBackTrustRoot() {
         const folder = external_node_path_default().join(this.#toolCache.folder, TRUST_ROOT_FOLDER);
-        const names = await (0,promises_namespaceObject.readdir)(folder).catch(() => []); // Not there, or not for us.
-        const inside = names.map((name) => external_node_path_default().join(folder, name));
-        return this.#takeBack([folder, ...inside]);
+        return this.#takeBack([folder]);
     }
     #fallBack(obstacles) {
-        this.#fallback ??= this.#makeFallback(obstacles);
+        this.#fallback ??= this.#makeFallback(cache_access_describe(obstacles));
         return this.#fallback;
     }
-    async #makeFallback(obstacles) {
+    /** @param why in sentences */
+    async #makeFallback(why) {
         const folder = await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(this.#temp, 'verified-tools-'));
         try {
             await assertPrivate(folder, 'folder', await trustedOwners(folder));
         }
         catch (error) {
             await (0,promises_namespaceObject.rmdir)(folder);
-            throw installFailed(`${cache_access_describe(obstacles)} RUNNER_TEMP (${this.#temp}) cannot be used instead`, error);
+            throw installFailed(`${why} RUNNER_TEMP (${this.#temp}) cannot be used instead`, error);
         }
-        this.#logger.warning('Tool cache not used', `${cache_access_describe(obstacles)} This run installs below RUNNER_TEMP, and keeps no copy for later runs.`);
+        this.#logger.warning('Tool cache not used', `${why} This run installs under RUNNER_TEMP, and later runs cannot reuse its copies.`);
         return { ...this.#toolCache, folder };
     }
 }
@@ -18492,6 +18085,18 @@ async function nearest(folders) {
     }
     return existing.at(-1) ?? folders[0];
 }
+/** Whether the tool cache, and not the file or the disk, is why a copy could not be put there. */
+function isRefusal(error) {
+    if (!(error instanceof SetupError) || error.code !== 'INSTALL_FAILED') {
+        return false;
+    }
+    for (let cause = error; cause instanceof Error; cause = cause.cause) {
+        if (NOT_ALLOWED.has(codeOf(cause)) || cause instanceof NotPrivateError) {
+            return true;
+        }
+    }
+    return false;
+}
 /** What the system says where this user must not write. Other errors say something else, later. */
 const NOT_ALLOWED = new Set(['EACCES', 'EPERM', 'EROFS']);
 /** Makes a folder there, and looks what became of it: no mode tells what a file system will do. */
@@ -18532,13 +18137,13 @@ function remedyFor(obstacles) {
     const uid = process.getuid?.();
     if (of('chown').length > 0 && uid !== undefined) {
         const folders = of('chown').join(' ');
-        remedies.push(`To mend it: sudo chown ${String(uid)} ${folders} && sudo chmod u+rwx,go-w ${folders}.`);
+        remedies.push(`To fix this: sudo chown ${String(uid)} ${folders} && sudo chmod u+rwx,go-w ${folders}.`);
     }
     if (of('remove').length > 0) {
-        remedies.push(`To mend it: rm ${of('remove').join(' ')}.`);
+        remedies.push(`To fix this: rm ${of('remove').join(' ')}.`);
     }
     if (of('elsewhere').length > 0) {
-        remedies.push('chmod has no effect there: mount that file system with other options (uid= and umask=022, or dir_mode=0755,file_mode=0755), or set RUNNER_TOOL_CACHE to a folder on another one.');
+        remedies.push('chmod has no effect there: mount the file system with different options (uid= and umask=022, or dir_mode=0755,file_mode=0755), or set RUNNER_TOOL_CACHE to a folder on another file system.');
     }
     return remedies.join(' ');
 }
@@ -18562,7 +18167,7 @@ function checkSecondFactors(name, verified, binding, secondFactors, now) {
 function checkChecksum(name, { subject }, expected) {
     const found = subject.sha256.toString('hex');
     if (expected !== undefined && expected !== found) {
-        throw new SetupError('CHECKSUM_MISMATCH', `${name}: expected SHA-256 ${expected}, found ${found}`, 'The file is signed by Kubernetes, but is not the one that the input "checksum" names. If you changed the version, change the checksum too.');
+        throw new SetupError('CHECKSUM_MISMATCH', `${name}: expected SHA-256 ${expected}, found ${found}`);
     }
 }
 /**
@@ -18582,10 +18187,10 @@ function checkAge(name, signedAt, { minimumAge, maximumAge }, now) {
     const latest = Math.max(file, signedAt.sbom?.getTime() ?? file);
     if (minimumAge !== undefined && now - latest < minimumAge) {
         const what = latest === file ? name : `the SBOM that lists ${name}`;
-        throw new SetupError('RELEASE_TOO_NEW', `${what} was signed at ${iso(latest)}, and "minimum-release-age" asks to wait until ${iso(latest + minimumAge)}`, 'Choose an older version, or run the job again later.');
+        throw new SetupError('RELEASE_TOO_NEW', `${what} was signed at ${iso(latest)}, and "minimum-release-age" refuses it until ${iso(latest + minimumAge)}`);
     }
     if (maximumAge !== undefined && now - file > maximumAge) {
-        throw new SetupError('RELEASE_TOO_OLD', `${name} was signed at ${iso(file)}, and "maximum-release-age" accepts nothing that was signed before ${iso(now - maximumAge)}`, 'Choose a newer version. If you asked for the newest one, compare with https://kubernetes.io/releases/: a mirror, a CDN or somebody in between may be holding its pointer (such as stable.txt) back.');
+        throw new SetupError('RELEASE_TOO_OLD', `${name} was signed at ${iso(file)}, and "maximum-release-age" refuses anything signed before ${iso(now - maximumAge)}`);
     }
 }
 /** @param time milliseconds since the epoch */
@@ -18593,7 +18198,289 @@ function iso(time) {
     return new Date(time).toISOString();
 }
 
+;// CONCATENATED MODULE: ./src/files/rename.ts
+
+
+
+/** What Windows says while another process, such as a virus scanner, has a file in the folder open. */
+const HELD = new Set(['EPERM', 'EBUSY', 'EACCES']);
+const PAUSE = 100;
+/**
+ * Renames a file or folder. On Windows, where scanners hold fresh files for a moment, it is tried again for 10 s.
+ *
+ * @throws the error of the file system; the last one
+ */
+async function renameHeld(from, to, { isPatient = process.platform === 'win32', patience = 10_000, isFinal = () => Promise.resolve(false), } = {}) {
+    const deadline = performance.now() + patience;
+    for (;;) {
+        try {
+            await (0,promises_namespaceObject.rename)(from, to);
+            return;
+        }
+        catch (error) {
+            const isOver = performance.now() + PAUSE > deadline;
+            if (!isPatient || !HELD.has(codeOf(error)) || isOver || (await isFinal())) {
+                throw error;
+            }
+        }
+        await (0,external_node_timers_promises_namespaceObject.setTimeout)(PAUSE);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/install/cache-entry.ts
+
+
+
+
+
+
+
+
+
+function filesIn(folder, { fileName }) {
+    return {
+        file: external_node_path_default().join(folder, fileName),
+        bundle: external_node_path_default().join(folder, `${fileName}.sigstore.json`),
+        sbom: external_node_path_default().join(folder, 'kubernetes-release.spdx'),
+        sbomBundle: external_node_path_default().join(folder, 'kubernetes-release.spdx.sigstore.json'),
+    };
+}
+/**
+ * One verified copy in the tool cache, in a folder of its own:
+ * `<tool cache>/verified-<name>/<version>/<os>-<arch>-<trust key>-<SHA-256 of the file>/`.
+ *
+ * The SHA-256 is in the name so that a folder that is on the `PATH` of one run never gets another
+ * binary from a different run, whatever that one trusts, asks for, or is told by its mirror.
+ *
+ * The layout is that of `@actions/tool-cache`, including the marker file. But that library does not
+ * write it: it trusts the marker, copies instead of moving, and first empties the folder, which
+ * another run may be using.
+ */
+class CacheEntry {
+    artifact;
+    /** Of the file, 64 hex digits. */
+    sha256;
+    folder;
+    #toolCache;
+    constructor(toolCache, artifact, sha256) {
+        this.artifact = artifact;
+        this.sha256 = sha256;
+        this.folder = entryFolder(toolCache, artifact, sha256);
+        this.#toolCache = toolCache;
+    }
+    files() {
+        return filesIn(this.folder, this.artifact);
+    }
+    /** @throws {SetupError} INSTALL_FAILED */
+    async exists() {
+        return (await this.#look(this.folder)) !== undefined;
+    }
+    /**
+     * Requires the entry to hold only its own plain files, in plain folders, that nobody but this
+     * user, root and the owner of the tool cache can change. Otherwise the binary could be replaced
+     * before it is executed, or be joined by another one on `PATH`.
+     *
+     * @throws {SetupError} INSTALL_FAILED
+     */
+    async assertOwned() {
+        const owners = await trustedOwners(this.#toolCache.folder);
+        const { file, bundle, sbom, sbomBundle } = this.files();
+        const known = new Set([file, bundle, sbom, sbomBundle].map((known) => external_node_path_default().basename(known)));
+        try {
+            await this.#assertParents(owners);
+            await assertPrivate(this.folder, 'folder', owners);
+            for (const name of await (0,promises_namespaceObject.readdir)(this.folder)) {
+                if (!known.has(name)) {
+                    throw new Error(`${name} does not belong there`);
+                }
+                await assertPrivate(external_node_path_default().join(this.folder, name), 'file', owners);
+            }
+        }
+        catch (error) {
+            throw installFailed(`the copy in ${this.folder} was changed`, error);
+        }
+    }
+    /**
+     * Requires that nobody else can change a folder above the entry. If this fails, nothing is wrong
+     * with the copy itself.
+     *
+     * @throws {SetupError} INSTALL_FAILED
+     */
+    async assertParentsPrivate() {
+        try {
+            await this.#assertParents(await trustedOwners(this.#toolCache.folder));
+        }
+        catch (error) {
+            throw installFailed(`cannot use ${this.folder} in the tool cache`, error);
+        }
+    }
+    /** Changes when the folder or its binary is replaced or written to. */
+    async fingerprint() {
+        const found = await this.#look(this.folder);
+        return `${await this.#fingerprintIn(this.folder)}, changed ${String(found?.ctimeMs)}`;
+    }
+    /** The part of a fingerprint that stays the same when the folder is moved. */
+    async #fingerprintIn(folder) {
+        const { file: path } = filesIn(folder, this.artifact);
+        const entries = await Promise.all([this.#look(folder), this.#look(path)]);
+        const [entry, file] = entries.map((found) => `${String(found?.dev)}:${String(found?.ino)}`);
+        return `${String(entry)}, ${String(file)} ${String(entries[1]?.size)} ${String(entries[1]?.ctimeMs)}`;
+    }
+    /**
+     * Moves a finished folder into place, in one step.
+     *
+     * @param folder with the files of {@link filesIn}
+     * @returns false if another run was faster; the folder then stays where it is
+     * @throws {SetupError} INSTALL_FAILED
+     */
+    async commit(folder) {
+        const parent = external_node_path_default().dirname(this.folder);
+        try {
+            await (0,promises_namespaceObject.mkdir)(parent, { recursive: true, mode: 0o755 });
+            const owners = await trustedOwners(this.#toolCache.folder);
+            await this.#assertParents(owners);
+            await assertPrivate(folder, 'folder', owners);
+            await (0,promises_namespaceObject.chmod)(filesIn(folder, this.artifact).file, 0o755);
+            await (0,promises_namespaceObject.chmod)(folder, 0o755);
+            await sweep(parent, owners);
+            const isCommitted = await moveInto(folder, this.folder, owners);
+            await this.#mark();
+            return isCommitted;
+        }
+        catch (error) {
+            throw installFailed(`cannot put ${this.artifact.name} into the tool cache`, error);
+        }
+    }
+    async #look(file) {
+        try {
+            return await entryAt(file);
+        }
+        catch (error) {
+            throw installFailed(`cannot use ${this.folder} in the tool cache`, error);
+        }
+    }
+    /** Marks the entry for `@actions/tool-cache`. An existing marker is left: it may be a link to elsewhere. */
+    async #mark() {
+        try {
+            await (0,promises_namespaceObject.writeFile)(`${this.folder}.complete`, '', { flag: 'wx' });
+        }
+        catch (error) {
+            if (codeOf(error) !== 'EEXIST') {
+                throw error;
+            }
+        }
+    }
+    /** Anybody who can change a folder above the entry can replace the entry. */
+    async #assertParents(owners) {
+        for (const folder of this.#parents()) {
+            if ((await entryAt(folder)) !== undefined) {
+                await assertPrivate(folder, 'folder', owners);
+            }
+        }
+    }
+    /** Behind a link, something else would be removed. */
+    async #assertNoLinks() {
+        for (const folder of this.#parents()) {
+            if ((await entryAt(folder))?.isDirectory() === false) {
+                throw new Error(`${folder} is not a plain folder`);
+            }
+        }
+    }
+    #parents() {
+        const version = external_node_path_default().dirname(this.folder);
+        return [external_node_path_default().dirname(version), version];
+    }
+    /** @returns undefined if another run was faster, or if the folder could only be removed in place */
+    async #moveAside(owners) {
+        const aside = external_node_path_default().join(external_node_path_default().dirname(this.folder), `${PARTIAL_PREFIX}${(0,external_node_crypto_namespaceObject.randomUUID)()}`);
+        try {
+            await renameHeld(this.folder, aside);
+            return aside;
+        }
+        catch (error) {
+            switch (codeOf(error)) {
+                case 'EXDEV': // overlayfs cannot move a folder that is part of a container's image.
+                    await removeCopy(this.folder, owners);
+                    return undefined;
+                case 'ENOENT':
+                    return undefined;
+                default:
+                    throw error;
+            }
+        }
+    }
+    /**
+     * Removes the copy that was judged, and not one that another run has committed since.
+     *
+     * @param judged its {@link fingerprint}, taken before it was inspected
+     * @throws {SetupError} INSTALL_FAILED
+     */
+    async remove(judged) {
+        try {
+            await this.#assertNoLinks();
+            const contents = await this.#fingerprintIn(this.folder);
+            if ((await this.fingerprint()) !== judged) {
+                return;
+            }
+            const owners = await trustedOwners(this.#toolCache.folder);
+            const aside = await this.#moveAside(owners);
+            if (aside === undefined) {
+                return;
+            }
+            const isAnother = (await this.#fingerprintIn(aside)) !== contents;
+            if (isAnother && (await moveInto(aside, this.folder, owners))) {
+                return;
+            }
+            await discard(`${this.folder}.complete`, owners);
+            await discard(aside, owners);
+        }
+        catch (error) {
+            throw installFailed(`cannot remove ${this.folder} from the tool cache`, error);
+        }
+    }
+}
+/** The copies of an artifact in the tool cache, not verified. */
+async function cacheEntries(toolCache, artifact) {
+    const { name, version, platform } = artifact;
+    const digests = await cachedDigests(toolCache, name, version, platform);
+    return digests.map((sha256) => new CacheEntry(toolCache, artifact, sha256));
+}
+async function moveInto(from, to, owners) {
+    try {
+        // To wait is pointless if another run was faster.
+        await renameHeld(from, to, { isFinal: async () => (await entryAt(to)) !== undefined });
+        return true;
+    }
+    catch (error) {
+        switch (codeOf(error)) {
+            case 'ENOTEMPTY':
+            case 'EEXIST':
+            case 'EPERM': // From Windows, for a folder that exists.
+                if ((await entryAt(to)) !== undefined) {
+                    return false;
+                }
+                throw error;
+            case 'EXDEV':
+                return copyInto(from, to, owners);
+            default:
+                throw error;
+        }
+    }
+}
+/** The temporary folder is on another file system: copy first, then move in one step. */
+async function copyInto(from, to, owners) {
+    const partial = external_node_path_default().join(external_node_path_default().dirname(to), `${PARTIAL_PREFIX}${(0,external_node_crypto_namespaceObject.randomUUID)()}`);
+    try {
+        await (0,promises_namespaceObject.cp)(from, partial, { recursive: true, errorOnExist: true });
+        return await moveInto(partial, to, owners);
+    }
+    finally {
+        await removeCopy(partial, owners);
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/install/from-cache.ts
+
 
 
 
@@ -18619,7 +18506,13 @@ async function fromCache(context, artifact) {
                 }
             }
             catch (error) {
-                firstFailure ??= { error }; // Another copy may pass.
+                if (isOfThisMachine(error)) {
+                    // A copy that this user can neither read nor delete must not stand in the way of a download.
+                    warn(context, entry, 'was skipped', error);
+                }
+                else {
+                    firstFailure ??= { error }; // Another copy may pass.
+                }
             }
         }
     }
@@ -18639,8 +18532,8 @@ async function verifiedCopy(context, entry) {
         case 'verified':
             return verdict.copy;
         case 'damaged':
-            warn(context, entry, 'was deleted', verdict.reason);
             await entry.remove(fingerprint);
+            warn(context, entry, 'was deleted', verdict.reason);
             return undefined;
         case 'rejected':
             warn(context, entry, 'was skipped; delete it if this keeps happening and no job uses it', verdict.reason);
@@ -18657,7 +18550,7 @@ async function judge(context, entry, fingerprint) {
     const started = performance.now();
     let file;
     try {
-        file = await from_cache_inspect(entry);
+        file = await inspect(entry);
     }
     catch (error) {
         return { kind: isDamage(error) ? 'damaged' : 'rejected', reason: error };
@@ -18689,19 +18582,19 @@ async function fingerprintAfter({ cacheEntry, binding }, before) {
     }
     const now = await cacheEntry.fingerprint();
     if (now !== before) {
-        await from_cache_inspect(cacheEntry);
+        await inspect(cacheEntry);
     }
     return now;
 }
 /** What can be said of a copy without asking anybody, and is the same for every run. */
-async function from_cache_inspect(entry) {
+async function inspect(entry) {
     await entry.assertOwned();
     // One after the other: Windows moves no folder in which a file is still open.
     await new StoredBundle(entry.files().bundle).find();
     const file = await digestFile(entry.files().file, entry.artifact.maxBytes);
     const sha256 = file.sha256.toString('hex');
     if (sha256 !== entry.sha256) {
-        throw installFailed(`the file was changed, its SHA-256 is ${sha256}`);
+        throw installFailed(`the file was changed: its SHA-256 is ${sha256}`);
     }
     return file;
 }
@@ -18726,6 +18619,10 @@ async function verifyCopy(context, entry, file, started) {
         durations: { download: undefined, verify: performance.now() - started },
     };
 }
+/** INSTALL_FAILED: the runner's own files did not allow something. */
+function isOfThisMachine(error) {
+    return error instanceof SetupError && error.code === 'INSTALL_FAILED';
+}
 /** Codes that are about this run or the network. A download would fail in the same way. */
 const FAILS_THE_RUN = new Set([
     'TRUST_ROOT_UNAVAILABLE',
@@ -18743,6 +18640,7 @@ function warn(context, entry, fate, reason) {
 }
 
 ;// CONCATENATED MODULE: ./src/install/commit.ts
+
 
 
 
@@ -18767,10 +18665,25 @@ async function commitAll(context, verified) {
  * like any other copy, and used or replaced.
  */
 async function commit(context, verified) {
-    const { cacheEntry, fingerprint } = verified;
+    const { fingerprint } = verified;
     if (fingerprint !== undefined) {
         return { ...verified, fingerprint };
     }
+    try {
+        return await commitTo(context, verified);
+    }
+    catch (error) {
+        const elsewhere = await context.cacheAccess.fallBackAfter(error);
+        if (elsewhere === undefined) {
+            throw error;
+        }
+        const { artifact, cacheEntry } = verified;
+        const target = new CacheEntry(elsewhere, artifact, cacheEntry.sha256);
+        return commitTo(context, { ...verified, cacheEntry: target });
+    }
+}
+async function commitTo(context, verified) {
+    const { cacheEntry } = verified;
     for (let tries = 0; tries < MAX_COMMITS; tries++) {
         if (await cacheEntry.commit(verified.folder)) {
             return arrived(verified);
@@ -18826,7 +18739,7 @@ async function existingCopy(context, { cacheEntry }) {
     if (verdict.kind === 'verified') {
         return verdict.copy;
     }
-    context.logger.info(`${cacheEntry.folder} is replaced: ${explain(verdict.reason)}`);
+    context.logger.info(`Replacing ${cacheEntry.folder}: ${explain(verdict.reason)}`);
     await cacheEntry.remove(fingerprint);
     return undefined;
 }
@@ -18839,7 +18752,7 @@ async function existingCopy(context, { cacheEntry }) {
 async function assertUnchanged(installed) {
     for (const { cacheEntry, fingerprint } of installed) {
         if ((await cacheEntry.fingerprint()) !== fingerprint) {
-            throw installFailed(`another run has changed ${cacheEntry.folder} meanwhile`);
+            throw installFailed(`another run changed ${cacheEntry.folder} during this run`);
         }
     }
 }
@@ -19101,6 +19014,7 @@ function validateConcurrency(concurrency) {
 
 
 
+
 /** 64 hex digits, perhaps with a newline. */
 const MAX_DIGEST_BYTES = 256;
 /** @throws {SetupError} */
@@ -19183,7 +19097,7 @@ async function publishedDigest({ http, logger }, artifact) {
         return /^([0-9a-f]{64})\s*$/.exec(text?.toString('latin1') ?? '')?.[1];
     }
     catch (error) {
-        logger.debug(`no published digest: ${explain(error)}`);
+        logger.debug(`cannot read the published digest: ${explain(error)}`);
         return undefined;
     }
 }
@@ -19207,7 +19121,7 @@ async function whyNotDownloaded({ http, release }, { name, version, platform, pl
     if (await isPublished(version, http, release.base)) {
         return platformNotPublished(name, platformName(platform), platforms, version);
     }
-    return new SetupError('VERSION_NOT_FOUND', `Kubernetes ${version} is not at ${release.base.href}`, 'See https://kubernetes.io/releases/ for the versions that exist. A version that was announced minutes ago may not be everywhere yet.', error);
+    return new SetupError('VERSION_NOT_FOUND', `Kubernetes ${version} does not exist at ${release.base.href}`, { cause: error });
 }
 
 // EXTERNAL MODULE: external "os"
@@ -22181,13 +22095,12 @@ async function obtain(context, artifact) {
 
 
 /**
- * Looks whether later steps will start what was installed when they call it by name, and tells
- * what stands in the way.
+ * Warns when later steps that call a tool by name will not start the file that was installed.
  *
- * The runner puts the folders of this step in front of `PATH`, the last one first, so a copy that
- * an earlier step or the image brought stands behind. What is left is a folder that `PATH` cannot
- * name or that nothing can be executed in, and a function exported to bash, which comes before
- * `PATH`. What a shell's own start-up files do, or a later step, cannot be seen from here.
+ * The runner puts the folders of this step at the front of `PATH`, the last one first, so copies
+ * from earlier steps or from the image come later. What can still get in the way is a folder that
+ * cannot be a `PATH` entry or does not allow execution, and an exported bash function, which bash
+ * prefers to programs. Shell start-up files and later steps cannot be seen from here.
  */
 async function checkPathLookup(installed, lookup, logger) {
     const added = installed.map(({ folder }) => folder).reverse();
@@ -22197,13 +22110,13 @@ async function checkPathLookup(installed, lookup, logger) {
         const ours = cacheEntry.files().file;
         const [first, ...others] = await executables(folders, external_node_path_default().basename(ours));
         if (first !== ours) {
-            logger.warning(`${tool} is not found on PATH`, `Later steps that call ${tool} start ${first ?? 'nothing'} and not ${ours}: ${external_node_path_default().dirname(ours)} cannot stand in PATH, or does not allow execution. Use the output "${tool}-path".`);
+            logger.warning(`${tool} is not found on PATH`, `Later steps that call ${tool} start ${first ?? 'nothing'} instead of ${ours}: ${external_node_path_default().dirname(ours)} cannot be a PATH entry, or does not allow execution. Use the output "${tool}-path".`);
         }
         else if (others.length > 0) {
             logger.info(`Later steps find ${ours} before ${others.join(', ')}`);
         }
         if (lookup.shellFunctions.includes(tool)) {
-            logger.warning(`A shell function hides ${tool}`, `An earlier step exported a bash function named ${tool}, which bash prefers to every file. Remove it (unset -f ${tool}), or use the output "${tool}-path".`);
+            logger.warning(`A shell function hides ${tool}`, `An earlier step exported a bash function named ${tool}, and bash runs functions before programs. Remove it with "unset -f ${tool}", or use the output "${tool}-path".`);
         }
     }
 }
@@ -22218,11 +22131,12 @@ async function isExecutable(file) {
         return (await (0,promises_namespaceObject.stat)(file)).isFile();
     }
     catch {
-        return false; // Not there, or not for us: a shell passes it over as well.
+        return false; // Missing, or not executable for this user: a shell skips it as well.
     }
 }
 
 ;// CONCATENATED MODULE: ./src/install/pointer.ts
+
 
 
 
@@ -22237,7 +22151,7 @@ const DAY = 86_400_000;
 const STABLE_AGE_DAYS = 120;
 /** How many cached copies are verified at most. Each is read whole. */
 const MAX_COPIES = 3;
-const MAYBE_HELD_BACK = 'A mirror, a CDN or somebody in between may be holding the pointer back. Compare with https://kubernetes.io/releases/.';
+const MAYBE_OUTDATED = 'A mirror, a CDN or someone in between may be serving an outdated pointer. Compare with https://kubernetes.io/releases/.';
 /**
  * Warns when the pointers that chose the version of this run may be held back. They are not signed,
  * and the old release that they name is genuine, so no check of the verification can tell.
@@ -22250,12 +22164,12 @@ async function warnOfOldPointer(context, request, verified, now = Date.now()) {
     const newer = await newerCopy(context, request);
     if (newer !== undefined) {
         const { artifact } = newer;
-        context.logger.warning('Pointer names an older version', `${base.href} names ${version} for "${request.versionSource}", and the tool cache holds ${artifact.name} ${artifact.version}, which passes every check. Either ${artifact.version} was withdrawn, or the pointer is old. ${MAYBE_HELD_BACK}`);
+        context.logger.warning('Pointer names an older version', `${base.href} names ${version} for "${request.versionSource}", but the tool cache has ${artifact.name} ${artifact.version}, which passes every check. Either ${artifact.version} was withdrawn, or the pointer is outdated. ${MAYBE_OUTDATED}`);
     }
     const signedAt = Math.min(...verified.map((file) => file.verified.signedAt.getTime()));
     const isNewestOfAll = request.version.kind === 'stable' && request.version.minor === undefined;
     if (isNewestOfAll && now - signedAt > STABLE_AGE_DAYS * DAY) {
-        context.logger.warning('Newest stable release is old', `${base.href} names ${version} as the newest stable release, and it was signed at ${new Date(signedAt).toISOString()}, more than ${String(STABLE_AGE_DAYS)} days ago. ${MAYBE_HELD_BACK} The input "maximum-release-age" refuses such a release.`);
+        context.logger.warning('Newest stable release is old', `${base.href} names ${version} as the newest stable release, but it was signed at ${new Date(signedAt).toISOString()}, more than ${String(STABLE_AGE_DAYS)} days ago. ${MAYBE_OUTDATED} To refuse such releases, set "maximum-release-age".`);
     }
 }
 /**
@@ -22272,7 +22186,7 @@ async function newerCopy(context, request) {
             return entry;
         }
         catch (error) {
-            context.logger.debug(`${entry.folder} says nothing about the pointer: ${explain(error)}`);
+            context.logger.debug(`${entry.folder} is not compared with the pointer: ${explain(error)}`);
         }
     }
     return undefined;
@@ -22301,9 +22215,9 @@ async function verifyEntry(context, entry) {
     const { artifact } = entry;
     const files = entry.files();
     if (!(0,external_node_fs_namespaceObject.existsSync)(files.sbom)) {
-        throw new Error('no SBOM is kept with it');
+        throw new Error('it has no SBOM');
     }
-    const file = await from_cache_inspect(entry);
+    const file = await inspect(entry);
     const evidence = [new StoredBundle(files.bundle)];
     const { verified } = await verifySubject(context.policy, artifact.path, file, evidence);
     const release = new Release(artifact.version, context.release.base);
@@ -22379,16 +22293,16 @@ async function awaitPublication(release, http, logger) {
     const { version, base } = release;
     const rounds = Math.floor(publicationTimeout / publicationInterval);
     for (let round = 0; round < rounds; round++) {
-        const left = resolve_release_seconds(publicationTimeout - round * publicationInterval);
-        logger.info(`${version} is announced, but not yet at ${base.href}; waiting up to ${left}`);
+        const left = seconds(publicationTimeout - round * publicationInterval);
+        logger.info(`${version} is announced but not yet available at ${base.href}; waiting up to ${left}`);
         await (0,external_node_timers_promises_namespaceObject.setTimeout)(publicationInterval, undefined, { signal: http.signal });
         if (await isPublished(version, http, base)) {
             return;
         }
     }
-    throw new SetupError('VERSION_NOT_FOUND', `Kubernetes ${version} is announced at ${base.href}, but its files did not appear there within ${resolve_release_seconds(publicationTimeout)}`, 'It was probably released minutes ago and has not reached every server of the release host, or your mirror has not copied it yet. Run the job again later, or pin an exact version until then.');
+    throw new SetupError('VERSION_NOT_FOUND', `Kubernetes ${version} is announced at ${base.href}, but its files did not appear there within ${seconds(publicationTimeout)}`, { situation: 'announced-only' });
 }
-function resolve_release_seconds(milliseconds) {
+function seconds(milliseconds) {
     return `${String(Math.round(milliseconds / 1000))} s`;
 }
 
@@ -22423,6 +22337,244 @@ function parts(trustRoot) {
         case 'embedded': // A copy of what TUF gives: without network it serves for what came with it.
             return ['public'];
     }
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/skew.ts
+
+const POLICY_URL = 'https://kubernetes.io/releases/version-skew-policy/';
+const KUBEADM_URL = 'https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/create-cluster-kubeadm/#version-skew-policy';
+const skew_NODE = {
+    older: 3,
+    newer: 0,
+    before: { minor: 25, older: 2 },
+    source: POLICY_URL,
+};
+const CONTROLLER = {
+    older: 1,
+    newer: 0,
+    words: 'must not be newer than kube-apiserver; expected to match its minor version, but may be up to one minor version older',
+    source: POLICY_URL,
+};
+/**
+ * Kubernetes' version-skew policy, for every tool. Undefined: Kubernetes has no rule for it.
+ *
+ * docs/version-skew.md shows the same table; a test compares them.
+ */
+const SKEW_POLICY = {
+    kubectl: {
+        older: 1,
+        newer: 1,
+        words: 'supported within one minor version (older or newer) of kube-apiserver',
+        source: POLICY_URL,
+    },
+    kubeadm: {
+        older: 0,
+        newer: 1,
+        words: 'can be used with Kubernetes components that are the same version as kubeadm or one version older',
+        source: KUBEADM_URL,
+    },
+    kubelet: {
+        ...skew_NODE,
+        words: 'must not be newer than kube-apiserver; may be up to three minor versions older (kubelet < 1.25 up to two)',
+    },
+    'kube-proxy': {
+        ...skew_NODE,
+        words: 'must not be newer than kube-apiserver; may be up to three minor versions older (kube-proxy < 1.25 up to two)',
+    },
+    'kube-apiserver': {
+        older: 1,
+        newer: 1,
+        words: 'the newest and oldest instances of a cluster must be within one minor version',
+        source: POLICY_URL,
+    },
+    'kube-controller-manager': CONTROLLER,
+    'kube-scheduler': CONTROLLER,
+    'kubectl-convert': undefined,
+    'kube-log-runner': undefined,
+    'kube-aggregator': undefined,
+    'apiextensions-apiserver': undefined,
+    mounter: undefined,
+};
+/**
+ * The minors of a tool that a cluster supports.
+ *
+ * @param cluster the cluster's minor
+ * @returns undefined where Kubernetes has no rule
+ */
+function supportedMinors(tool, cluster) {
+    const rule = SKEW_POLICY[tool];
+    if (rule === undefined) {
+        return undefined;
+    }
+    const { older, newer, before } = rule;
+    const exception = before === undefined ? 0 : Math.min(before.minor, cluster - before.older);
+    return { oldest: Math.max(0, cluster - older, exception), newest: cluster + newer };
+}
+/**
+ * How many minors a version is newer than a cluster; negative: older.
+ *
+ * @param version with `v`
+ * @returns undefined for a version of another major
+ */
+function minorSkew(version, cluster) {
+    const minor = skew_minorOf(version);
+    return minor === undefined ? undefined : minor - cluster.minor;
+}
+/** The minor of `v1.<minor>.<patch>`; undefined for another major version. */
+function skew_minorOf(version) {
+    const minor = /^v1\.(\d+)\./.exec(version)?.[1];
+    return minor === undefined ? undefined : Number(minor);
+}
+/** `2 minor versions older than the cluster` */
+function describeSkew(skew) {
+    if (skew === 0) {
+        return 'the minor version of the cluster';
+    }
+    const distance = Math.abs(skew);
+    return `${String(distance)} minor version${distance === 1 ? '' : 's'} ${skew < 0 ? 'older' : 'newer'} than the cluster`;
+}
+/**
+ * Refuses a version that Kubernetes' policy does not support with a cluster.
+ *
+ * @param version of the release, with `v`
+ * @throws {SetupError} VERSION_SKEW, naming every tool that is out of range
+ */
+function assertSupportedSkew(version, tools, cluster) {
+    const minor = skew_minorOf(version);
+    const refusals = tools.flatMap((tool) => {
+        const range = supportedMinors(tool, cluster.minor);
+        return range === undefined || isWithin(minor, range)
+            ? []
+            : { tool, message: refusal(tool, version, cluster, range) };
+    });
+    if (refusals.length === 0) {
+        return;
+    }
+    const sources = new Set(refusals.map(({ tool }) => SKEW_POLICY[tool]?.source));
+    throw new SetupError('VERSION_SKEW', `${refusals.map(({ message }) => message).join('; ')} (${[...sources].join(', ')})`);
+}
+function isWithin(minor, { oldest, newest }) {
+    return minor !== undefined && minor >= oldest && minor <= newest;
+}
+function refusal(tool, version, cluster, { oldest, newest }) {
+    const skew = minorSkew(version, cluster);
+    const relation = skew === undefined ? 'has another major version than the cluster' : `is ${describeSkew(skew)}`;
+    const range = oldest === newest ? `1.${String(oldest)}` : `1.${String(oldest)} to 1.${String(newest)}`;
+    return `${tool} ${version} ${relation} (${cluster.text}): supported is ${range}`;
+}
+
+;// CONCATENATED MODULE: ./src/hints.ts
+/**
+ * What to do about a failure, by code. docs/troubleshooting.md is generated from this table
+ * (`npm run docs`).
+ *
+ * The layers below report what happened. Only this file speaks of the user's workflow: which input
+ * to check, what Kubernetes does, where to report a problem.
+ */
+const HINTS = {
+    INVALID_INPUT: 'Fix the value in the workflow. The README describes every input.',
+    VERSION_NOT_FOUND: 'See https://kubernetes.io/releases/ for the versions that exist. A version that was announced minutes ago may not have reached every server yet.',
+    PLATFORM_NOT_PUBLISHED: 'Set "architecture", or run the job on one of the platforms listed.',
+    RELEASE_NOT_SIGNED: 'Choose a signed release: Kubernetes has signed its releases since v1.26.0, and the last patches of 1.22 to 1.25. If "download-base-url" is set, check that the mirror also has the .sig and .cert files.',
+    DOWNLOAD_FAILED: 'Check that the runner can reach the host: proxy, firewall, "download-base-url", "download-token". If it can, the host may be down for a moment: run the job again.',
+    SIGNATURE_MALFORMED: 'The published file is damaged, or a proxy or mirror served something else in its place. Open its URL to see what is served.',
+    SIGNATURE_MISMATCH: 'Do not use the file: it was damaged or replaced, or published with the signature of another file. Run the job again. If the error persists, report it at https://github.com/kubernetes/release/issues.',
+    CERTIFICATE_UNTRUSTED: 'Do not use the file: Sigstore does not issue certificates like this one. If you run your own Sigstore instance, set "trusted-root", or "tuf-mirror-url" and "tuf-root".',
+    IDENTITY_MISMATCH: 'Do not use the file: someone else signed it. If you sign your own releases, set "certificate-identity" and "certificate-oidc-issuer" to the identity that signs them.',
+    LOG_ENTRY_NOT_FOUND: 'Do not use the file: Kubernetes logs every signature publicly, but this one is not in the log. If you run your own Sigstore instance, check "rekor-url".',
+    LOG_ENTRY_INVALID: 'Do not use the file. If you run your own Sigstore instance, check that "rekor-url" belongs to the trust root. Otherwise report this at https://github.com/sigstore/rekor/issues: someone may be tampering with the log or with the connection to it.',
+    LOG_UNAVAILABLE: 'Check https://status.sigstore.dev, and run the job again. A version that is in the tool cache does not need the log.',
+    TRUST_ROOT_UNAVAILABLE: 'Check that the runner can reach the TUF repository, and that "tuf-mirror-url" and "tuf-root" belong together. Without a network, set "trusted-root" to a file, or to "embedded".',
+    RELEASE_MISMATCH: 'Do not use the file: Kubernetes signed it, but it is not what you asked for. A mirror, a CDN or someone in between is serving a different file under this name.',
+    CHECKSUM_MISMATCH: 'Kubernetes signed this file, but its SHA-256 is not the one in "checksum". If you changed the version, change the checksum too.',
+    RELEASE_TOO_NEW: 'Choose an older version, or run the job again later.',
+    RELEASE_TOO_OLD: 'Choose a newer version. If you asked for the newest one, compare with https://kubernetes.io/releases/: a mirror, a CDN or someone in between may be serving an outdated pointer (such as stable.txt).',
+    VERSION_SKEW: 'Set "version" to the minor of the cluster, or set neither "version" nor "version-file". If the cluster has another version, correct "cluster-version".',
+    INSTALL_FAILED: 'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.',
+};
+/** What to do where the code alone says too little. */
+const SITUATIONS = {
+    'pointer-not-a-version': 'The release host, a mirror or a proxy returned something else. Pin an exact version, or check "download-base-url".',
+    'range-without-release': 'Widen the range. Ranges do not match pre-releases: ask for "prerelease" or for an exact version.',
+    'announced-only': 'The release is probably minutes old and has not reached every server, or your mirror has not copied it yet. Run the job again later, or pin an exact version until then.',
+    'contradictory-sbom': 'Do not use the file. Either the release process made a mistake, or someone with its identity signed another SBOM. Report it at https://github.com/kubernetes/release/issues.',
+    'operating-system-not-published': 'Run the job on Linux, macOS or Windows.',
+    'no-release-proof': 'If you use a mirror, add kubernetes-release.spdx with its .sig and .cert. To accept any file that Kubernetes ever signed, of any version and platform, set "bind-release: false".',
+    'not-a-blob-bundle': 'Use a bundle as "cosign sign-blob --bundle" writes it. Attestations, and signatures with a plain key, are not accepted.',
+    'trusted-root-file': 'Set "trusted-root" to the path of a trusted_root.json.',
+    'embedded-trusted-root': 'This is a bug in the action. Please report it.',
+    'runner-variable-missing': 'The runner sets it for every action. To run the action by hand, see "npm run action" in CONTRIBUTING.md.',
+};
+/** For an error without a code. */
+const UNEXPECTED_HINT = 'This is a bug in the action. Please report it with the log of this run.';
+/** What to do next, for the annotation and the job summary. */
+function hintFor({ code, situation }) {
+    return situation === undefined ? HINTS[code] : SITUATIONS[situation];
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/release-dates.ts
+/**
+ * When each minor's first release appeared, oldest first: [minor, date of 1.<minor>.0].
+ *
+ * Source: kubernetes/sig-release, releases/release-1.<minor>/README.md. New rows are appended by
+ * scripts/release-dates.js, which takes the date of the tag's release on GitHub.
+ *
+ * Begins with 1.19, the first minor with fourteen months of support (KEP 1498).
+ */
+const RELEASE_DATES = [
+    [19, '2020-08-26'],
+    [20, '2020-12-08'],
+    [21, '2021-04-08'],
+    [22, '2021-08-04'],
+    [23, '2021-12-07'],
+    [24, '2022-05-03'],
+    [25, '2022-08-23'],
+    [26, '2022-12-09'],
+    [27, '2023-04-11'],
+    [28, '2023-08-15'],
+    [29, '2023-12-13'],
+    [30, '2024-04-17'],
+    [31, '2024-08-13'],
+    [32, '2024-12-11'],
+    [33, '2025-04-23'],
+    [34, '2025-08-27'],
+    [35, '2025-12-17'],
+    [36, '2026-04-22'],
+];
+
+;// CONCATENATED MODULE: ./src/kubernetes/support.ts
+
+/** Twelve months of support and two of maintenance. */
+const MONTHS_OF_SUPPORT = 14;
+/** Kubernetes ends support on the 28th, a day that every month has. */
+const DAY_OF_MONTH = 28;
+/**
+ * When Kubernetes' support for a minor ends, as planned: on the 28th of the fourteenth month after
+ * its .0 (https://kubernetes.io/releases/patch-releases/#support-period).
+ *
+ * @returns midnight UTC; undefined for a minor that is not in the table of release dates
+ */
+function endOfSupport(minor) {
+    const released = RELEASE_DATES.find(([listed]) => listed === minor)?.[1];
+    if (released === undefined) {
+        return undefined;
+    }
+    const date = new Date(`${released}T00:00:00Z`);
+    return new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + MONTHS_OF_SUPPORT, DAY_OF_MONTH));
+}
+/**
+ * A sentence about a minor that Kubernetes no longer supports.
+ *
+ * @returns undefined for one that is still supported, and for one that is newer than the table
+ */
+function describeEndedSupport(minor, now) {
+    const first = RELEASE_DATES[0]?.[0] ?? 0;
+    const end = endOfSupport(Math.max(minor, first));
+    if (end === undefined || now < end) {
+        return undefined;
+    }
+    const day = end.toISOString().slice(0, 10);
+    return `Kubernetes ended its support for 1.${String(minor)} ${minor < first ? 'before' : 'on'} ${day}. It releases no more security fixes for it, though your provider may. See https://kubernetes.io/releases/.`;
 }
 
 ;// CONCATENATED MODULE: ./src/escape.ts
@@ -22474,6 +22626,9 @@ function escapeHtml(text) {
 
 
 
+
+
+
 /** A line of progress at most this often, in milliseconds. */
 const PROGRESS_INTERVAL = 5_000;
 const PUBLIC_LOG = 'https://rekor.sigstore.dev/';
@@ -22484,7 +22639,7 @@ const PUBLIC_LOG = 'https://rekor.sigstore.dev/';
 const MAX_SUMMARY_BYTES = 1 << 20;
 /** Of an error's stack, which begins with its message. */
 const MAX_STACK_LINES = 50;
-/** Everything that a run shows. Whatever comes from outside is escaped and cut here, and only here. */
+/** Everything a run shows. Text from outside is escaped and truncated here, and only here. */
 class Report {
     #lastProgress = new Map();
     info(message) {
@@ -22511,20 +22666,35 @@ class Report {
             this.info(`${what}: ${megabytes(received)} downloaded${percent}`);
         }
     }
-    /** Hides what must not be shown, before anything is shown. */
+    /** Masks the token before anything else is logged. */
     start(inputs) {
         if (inputs.downloadToken !== undefined) {
             core_setSecret(inputs.downloadToken);
         }
         if (inputs.ignoredVersionFile !== undefined) {
-            this.#notice('version-file is not read', `"version" is given, so ${inputs.ignoredVersionFile} does not count.`);
+            this.#notice('version-file ignored', `"version" is set, so ${inputs.ignoredVersionFile} is not read.`);
+        }
+    }
+    /**
+     * One notice for each minor that Kubernetes no longer supports.
+     *
+     * @param version of the release, with `v`
+     */
+    endedSupport(version, cluster) {
+        const now = new Date();
+        const minors = [skew_minorOf(version), cluster?.minor].filter((minor) => minor !== undefined);
+        for (const minor of new Set(minors)) {
+            const notice = describeEndedSupport(minor, now);
+            if (notice !== undefined) {
+                this.#notice(`Kubernetes 1.${String(minor)} is no longer supported`, notice);
+            }
         }
     }
     /** One annotation, and a paragraph in the summary: code, cause, next step. */
     async failure(error) {
         const known = error instanceof SetupError ? error : undefined;
         const code = known?.code ?? 'UNEXPECTED';
-        const hint = known?.hint ?? 'This is a defect of the action: please report it with the log of this run.';
+        const hint = known === undefined ? UNEXPECTED_HINT : hintFor(known);
         const message = known?.message ?? explain(error);
         process.exitCode = ExitCode.Failure;
         core_error(`${escapeLogLine(message)}\n${escapeLogLine(hint)}`, {
@@ -22539,7 +22709,7 @@ class Report {
             .addRaw(`<p><b>${code}</b>: ${escapeHtml(message)}</p><p>${escapeHtml(hint)}</p>`, true);
         await this.#writeSummary();
     }
-    /** The log of one tool, in the words of cosign. */
+    /** The log of one tool, worded like cosign's output. */
     #tool(installed, report) {
         startGroup(escapeLogLine(`${report.tool} ${report.version} (${report.platform})`));
         this.info(`tlog entry verified with uuid: ${report['log-entry-uuid']} index: ${report['log-index']}`);
@@ -22548,6 +22718,10 @@ class Report {
         this.info(`Issuer: ${report['certificate-oidc-issuer']}`);
         this.info(`Signed at: ${report['integrated-time']}`);
         this.info(`Release: ${report['release-proof']}`);
+        const cluster = clusterText(report);
+        if (cluster !== undefined) {
+            this.info(`Cluster: ${cluster}`);
+        }
         this.info(`SHA-256: ${report.sha256} (${megabytes(report.size)})`);
         this.info(`Source: ${SOURCES[report.source]}`);
         this.info(`Took: ${durationsText(report['durations-ms'])}`);
@@ -22555,9 +22729,9 @@ class Report {
         this.info(`Evidence: ${installed.cacheEntry.files().bundle}`);
         endGroup();
     }
-    /** Outputs, summary, and `PATH` as the very last thing: what fails before leaves it alone. */
+    /** Writes outputs and summary, then `PATH` as the very last step: a failure before it leaves `PATH` alone. */
     async success(inputs, installed, durations) {
-        const reports = installed.map((one) => toolReport(one, durations));
+        const reports = installed.map((one) => toolReport(one, inputs, durations));
         installed.forEach((one, index) => {
             const report = reports[index];
             if (report !== undefined) {
@@ -22571,7 +22745,7 @@ class Report {
             addPath(folder);
         }
     }
-    /** A runner without job summaries must not make a run fail that has succeeded. */
+    /** A runner without job summaries must not fail a run that succeeded. */
     async #writeSummary() {
         const text = boundedSummary(summary.stringify());
         summary.emptyBuffer().addRaw(text);
@@ -22579,22 +22753,24 @@ class Report {
             await summary.write();
         }
         catch (error) {
-            this.info(`There is no job summary: ${explain(error)}`);
+            this.info(`Cannot write the job summary: ${explain(error)}`);
         }
     }
 }
-/** Messages are bounded one by one; this bounds them all together. */
+/** Each message is bounded on its own. This bounds all of them together. */
 function boundedSummary(html) {
     return Buffer.byteLength(html) <= MAX_SUMMARY_BYTES
         ? html
-        : '<p>This summary is too long for GitHub. The log and the output <code>report</code> say the same.</p>\n';
+        : '<p>This summary is too long for GitHub. The log and the output <code>report</code> have the same information.</p>\n';
 }
-function toolReport({ artifact, cacheEntry, verified, ...one }, { resolve, install }) {
+function toolReport({ artifact, cacheEntry, verified, ...one }, { clusterVersion }, { resolve, install }) {
     const files = cacheEntry.files();
     return {
         tool: artifact.name,
         version: artifact.version,
         platform: platformName(artifact.platform),
+        'cluster-version': clusterVersion?.text ?? null,
+        'minor-version-skew': clusterVersion === undefined ? null : (minorSkew(artifact.version, clusterVersion) ?? null),
         path: files.file,
         'bundle-path': files.bundle,
         sha256: verified.subject.sha256.toString('hex'),
@@ -22642,11 +22818,15 @@ function setOutputs(reports) {
 function addToSummary(reports, inputs) {
     summary.addHeading('Verified Kubernetes tools', 3);
     for (const report of reports) {
+        const cluster = clusterText(report);
         const rows = [
             [
                 'Tool',
                 `<b>${escapeHtml(`${report.tool} ${report.version}`)}</b> for ${escapeHtml(report.platform)}`,
             ],
+            ...(cluster === undefined
+                ? []
+                : [['Cluster', escapeHtml(cluster)]]),
             ['SHA-256', `<code>${escapeHtml(report.sha256)}</code>`],
             ['Signed by', escapeHtml(report['certificate-identity'])],
             ['Issuer', escapeHtml(report['certificate-oidc-issuer'])],
@@ -22665,11 +22845,18 @@ function addToSummary(reports, inputs) {
 const SOURCES = {
     download: 'downloaded',
     cache: 'tool cache, verified again',
-    preinstalled: 'a copy that was on this machine, verified',
+    preinstalled: 'copy found on this machine, verified',
 };
+/** Undefined where the input names no cluster. */
+function clusterText(report) {
+    const { 'cluster-version': cluster, 'minor-version-skew': skew } = report;
+    return cluster === null || skew === null
+        ? undefined
+        : `${cluster}; ${report.tool} is ${skew === 0 ? 'of ' : ''}${describeSkew(skew)}`;
+}
 function durationsText({ resolve, download, verify, install }) {
     return [
-        `choosing the version ${report_seconds(resolve)}`,
+        `resolving the version ${report_seconds(resolve)}`,
         ...(download === null ? [] : [`download ${report_seconds(download)}`]),
         `verification ${report_seconds(verify)}`,
         `installation ${report_seconds(install)}`,
@@ -22751,7 +22938,7 @@ class TransparencyLog {
         const response = await this.#request(() => this.#http.read(url, MAX_ENTRY_BYTES));
         const entry = response === undefined ? undefined : parseLogEntries(response)[0];
         if (entry !== undefined && !entry.uuid.endsWith(hash)) {
-            throw rekor_invalid(`the log was asked for entry ${hash} and returned ${entry.uuid}`);
+            throw invalid(`requested log entry ${hash}, but the log returned ${entry.uuid}`);
         }
         return entry;
     }
@@ -22770,10 +22957,10 @@ class TransparencyLog {
         const url = new URL('api/v1/index/retrieve', this.#base);
         const json = { hash: `sha256:${sha256}` };
         const response = await this.#request(() => this.#http.read(url, MAX_INDEX_BYTES, { method: 'POST', json }), NO_INDEX);
-        const uuids = response === undefined ? [] : parseJson(response);
+        const uuids = response === undefined ? [] : rekor_parseJson(response);
         if (!Array.isArray(uuids) ||
             !uuids.every((id) => typeof id === 'string' && ENTRY_ID.test(id))) {
-            throw rekor_invalid('the index of the log returned something else than entry ids');
+            throw invalid('the index of the log returned something other than entry IDs');
         }
         return uuids;
     }
@@ -22789,7 +22976,7 @@ class TransparencyLog {
             if (error.status !== undefined && nothing.has(error.status)) {
                 return undefined;
             }
-            throw new SetupError('LOG_UNAVAILABLE', `the transparency log cannot be asked: ${error.message}`, 'See https://status.sigstore.dev, and run the job again. A version that is in the tool cache needs no log.', error);
+            throw new SetupError('LOG_UNAVAILABLE', `cannot query the transparency log: ${error.message}`, { cause: error });
         }
     }
 }
@@ -22811,7 +22998,7 @@ function once(answers, key, ask) {
  *   hash of the body beneath it
  */
 function parseLogEntries(response) {
-    const parsed = parseJson(response);
+    const parsed = rekor_parseJson(response);
     const maps = Array.isArray(parsed) ? parsed : [parsed];
     try {
         return maps.flatMap((map) => Object.entries(object(map)).map(([id, entry]) => parseLogEntry(id, object(entry))));
@@ -22819,7 +23006,7 @@ function parseLogEntries(response) {
     catch (error) {
         throw error instanceof SetupError
             ? error
-            : rekor_invalid('the log returned a malformed entry', error);
+            : invalid('the log returned a malformed entry', error);
     }
 }
 function parseLogEntry(id, entry) {
@@ -22846,15 +23033,15 @@ function parseLogEntry(id, entry) {
 /** The UUID of an entry is the leaf hash of its body (RFC 6962 §2.1). */
 function checkEntryId(id, body) {
     if (ENTRY_ID.exec(id)?.[1] !== leafHash(body)) {
-        throw rekor_invalid(`the log returned another body than the one that entry ${id} stands for`);
+        throw invalid(`the body that the log returned for entry ${id} has a different leaf hash`);
     }
 }
-function parseJson(response) {
+function rekor_parseJson(response) {
     try {
         return JSON.parse(response.toString('utf8'));
     }
     catch (error) {
-        throw rekor_invalid('the log returned something else than JSON', error);
+        throw invalid('the log returned something other than JSON', error);
     }
 }
 /** @param value 64 hex digits */
@@ -22864,17 +23051,198 @@ function hash(value) {
     }
     return Buffer.from(nonEmptyString(value), 'hex');
 }
-function rekor_invalid(message, cause) {
+function invalid(message, cause) {
     const reason = cause === undefined ? '' : `: ${explain(cause)}`;
-    return new SetupError('LOG_ENTRY_INVALID', `${message}${reason}`, 'The answer of the transparency log does not prove what it should. Check "rekor-url"; if it is right, report this: something may be tampering with the log or with the connection to it.', cause);
+    return new SetupError('LOG_ENTRY_INVALID', `${message}${reason}`, { cause });
 }
 
 ;// CONCATENATED MODULE: ./node_modules/@sigstore/tuf/seeds.json
 const seeds_namespaceObject = /*#__PURE__*/JSON.parse('{"https://tuf-repo-cdn.sigstore.dev":{"root.json":"ewogInNpZ25hdHVyZXMiOiBbCiAgewogICAia2V5aWQiOiAiZTcxYTU0ZDU0MzgzNWJhODZhZGFkOTQ2MDM3OWM3NjQxZmI4NzI2ZDE2NGVhNzY2ODAxYTFjNTIyYWJhN2VhMiIsCiAgICJzaWciOiAiMzA0NTAyMjA2NWM2OGYyOGViZTQ0ZDBhNGUwNDdhNmUyODdmOTY2OWM4ZTNiMzFlMDg1MzYzOTZjNjdhMTQ4MzMyNmJlOGM2MDIyMTAwZTc1MjRhODg5ZTQwZGUwZGY4NDIzMWRkNDBlMWZjYzU3ZmJiYmY2MjA1NWMxNzA3NjU2ODMwN2RiYzUwOTA0NiIKICB9LAogIHsKICAgImtleWlkIjogIjIyZjRjYWVjNmQ4ZTZmOTU1NWFmNjZiM2Q0YzNjYjA2YTNiYjIzZmRjN2UzOWM5MTZjNjFmNDYyZTZmNTJiMDYiLAogICAic2lnIjogIjMwNDUwMjIwNmZlZGM0YTM4MmEwYzUxNTVlODEyYzliNzQ2MWZlMzg4ZWY3MDRmZWY5ZTA5M2M1YzIzNmUyMGFiYmY4ZTY2MjAyMjEwMDhiYmVjMzZiNjNiZjliYWViYzAzYTgzYzc3MGNmOTM4N2VmYzkwOTA3ZWI4MzA3MGI3YTg3NTEyOTUxMmQ2ODciCiAgfSwKICB7CiAgICJrZXlpZCI6ICI2MTY0MzgzODEyNWI0NDBiNDBkYjY5NDJmNWNiNWEzMWMwZGMwNDM2ODMxNmViMmFhYTU4Yjk1OTA0YTU4MjIyIiwKICAgInNpZyI6ICIzMDQ1MDIyMDQ2OGY0MjE5ZGI1MWM3ZTgxNWUxZTNkMzNkOTk4Nzg3OGFhMTJhZWFmMzMxNjA0ZDUxODBkZDYwYjE5ZGZiMzUwMjIxMDA5Zjc3OGVmNWU5NjY0N2MwOGJkMjNkNjNmNjljMGNjZTZmYzM1M2Q3NDdiOWQ1MWYzNWRjMGY4Njc4ZGU5ZmVmIgogIH0sCiAgewogICAia2V5aWQiOiAiYTY4N2U1YmY0ZmFiODJiMGVlNThkNDZlMDVjOTUzNTE0NWEyYzlhZmI0NThmNDNkNDJiNDVjYTBmZGNlMmE3MCIsCiAgICJzaWciOiAiMzA0NTAyMjAyOWUyNTE4YTdiY2FjMDVlYzBiMjI3ODA5Y2UwYzk2OTQwNjc0MzQxMmY5MGRjNTI1NTQwMWFmYjEzMzYzZjQ2MDIyMTAwODdhNjQxODIyNDllNDFkZDExZGU5MWM5ZjM4NWEzMzY1OWJkNjAxNDdhOTNkMTNjODZiN2E2NGU0NDdmOTgyNiIKICB9LAogIHsKICAgImtleWlkIjogIjE4M2U2NGYzNzY3MGRjMTNjYTBkMjg5OTVhMzA1M2YzNzQwOTU0ZGRjZTQ0MzIxYTQxZTQ2NTM0Y2Y0NGU2MzIiLAogICAic2lnIjogIjMwNDUwMjIxMDA4MDUxYzQ1NmVkMmJmNDhhYTVmYzU3NDI5MjhhYjA5MDQyNjZjMWQ2YmRkZTVmYzc1YWUyMGYxMmQwOThhOTU1MDIyMDNjYzY4M2JkODY3OTM4MDhlNmM5Zjg5ZTJjYTkzZjgwYjAwYzZlYTY0ODgwYWM0ZTM3ZGI2OWUyZTg2YjI0ZTMiCiAgfQogXSwKICJzaWduZWQiOiB7CiAgIl90eXBlIjogInJvb3QiLAogICJjb25zaXN0ZW50X3NuYXBzaG90IjogdHJ1ZSwKICAiZXhwaXJlcyI6ICIyMDI3LTA0LTIyVDE5OjI3OjMxWiIsCiAgImtleXMiOiB7CiAgICIwYzg3NDMyYzNiZjA5ZmQ5OTE4OWZkYzMyZmE1ZWFlZGY0ZTRhNWZhYzdiYWI3M2ZhMDRhMmUwZmM2NGFmNmY1IjogewogICAgImtleWlkX2hhc2hfYWxnb3JpdGhtcyI6IFsKICAgICAic2hhMjU2IiwKICAgICAic2hhNTEyIgogICAgXSwKICAgICJrZXl0eXBlIjogImVjZHNhIiwKICAgICJrZXl2YWwiOiB7CiAgICAgInB1YmxpYyI6ICItLS0tLUJFR0lOIFBVQkxJQyBLRVktLS0tLVxuTUZrd0V3WUhLb1pJemowQ0FRWUlLb1pJemowREFRY0RRZ0FFV1JpR3I1K2orM0o1U3NIK1p0cjVuRTJIMndPN1xuQlYrbk8zczkzZ0xjYTE4cVRPekhZMW9XeUFHRHlrTVNzR1RVQlN0OUQrQW4wS2ZLc0QybWZTTTQyUT09XG4tLS0tLUVORCBQVUJMSUMgS0VZLS0tLS1cbiIKICAgIH0sCiAgICAic2NoZW1lIjogImVjZHNhLXNoYTItbmlzdHAyNTYiLAogICAgIngtdHVmLW9uLWNpLW9ubGluZS11cmkiOiAiZ2Nwa21zOnByb2plY3RzL3NpZ3N0b3JlLXJvb3Qtc2lnbmluZy9sb2NhdGlvbnMvZ2xvYmFsL2tleVJpbmdzL3Jvb3QvY3J5cHRvS2V5cy90aW1lc3RhbXAvY3J5cHRvS2V5VmVyc2lvbnMvMSIKICAgfSwKICAgIjE4M2U2NGYzNzY3MGRjMTNjYTBkMjg5OTVhMzA1M2YzNzQwOTU0ZGRjZTQ0MzIxYTQxZTQ2NTM0Y2Y0NGU2MzIiOiB7CiAgICAia2V5dHlwZSI6ICJlY2RzYSIsCiAgICAia2V5dmFsIjogewogICAgICJwdWJsaWMiOiAiLS0tLS1CRUdJTiBQVUJMSUMgS0VZLS0tLS1cbk1Ga3dFd1lIS29aSXpqMENBUVlJS29aSXpqMERBUWNEUWdBRU14cFBPSkNJWjVvdEc0MTA2ZkdKc2VFUWkzVjlcbnBrTVlRNHV5VjlUajFNN1dIWEl5TEcramtmdnVHMGdsUTFKWmJSWlpCVjNnQVI0c29qZEdISVNlb3c9PVxuLS0tLS1FTkQgUFVCTElDIEtFWS0tLS0tXG4iCiAgICB9LAogICAgInNjaGVtZSI6ICJlY2RzYS1zaGEyLW5pc3RwMjU2IiwKICAgICJ4LXR1Zi1vbi1jaS1rZXlvd25lciI6ICJAbGFuY2UiCiAgIH0sCiAgICIyMmY0Y2FlYzZkOGU2Zjk1NTVhZjY2YjNkNGMzY2IwNmEzYmIyM2ZkYzdlMzljOTE2YzYxZjQ2MmU2ZjUyYjA2IjogewogICAgImtleWlkX2hhc2hfYWxnb3JpdGhtcyI6IFsKICAgICAic2hhMjU2IiwKICAgICAic2hhNTEyIgogICAgXSwKICAgICJrZXl0eXBlIjogImVjZHNhIiwKICAgICJrZXl2YWwiOiB7CiAgICAgInB1YmxpYyI6ICItLS0tLUJFR0lOIFBVQkxJQyBLRVktLS0tLVxuTUZrd0V3WUhLb1pJemowQ0FRWUlLb1pJemowREFRY0RRZ0FFekJ6Vk9tSENQb2pNVkxTSTM2NFdpaVY4TlByRFxuNklnUnhWbGlza3ovdit5M0pFUjVtY1ZHY09ObGlEY1dNQzVKMmxmSG1qUE5QaGI0SDd4bThMemZTQT09XG4tLS0tLUVORCBQVUJMSUMgS0VZLS0tLS1cbiIKICAgIH0sCiAgICAic2NoZW1lIjogImVjZHNhLXNoYTItbmlzdHAyNTYiLAogICAgIngtdHVmLW9uLWNpLWtleW93bmVyIjogIkBzYW50aWFnb3RvcnJlcyIKICAgfSwKICAgIjYxNjQzODM4MTI1YjQ0MGI0MGRiNjk0MmY1Y2I1YTMxYzBkYzA0MzY4MzE2ZWIyYWFhNThiOTU5MDRhNTgyMjIiOiB7CiAgICAia2V5aWRfaGFzaF9hbGdvcml0aG1zIjogWwogICAgICJzaGEyNTYiLAogICAgICJzaGE1MTIiCiAgICBdLAogICAgImtleXR5cGUiOiAiZWNkc2EiLAogICAgImtleXZhbCI6IHsKICAgICAicHVibGljIjogIi0tLS0tQkVHSU4gUFVCTElDIEtFWS0tLS0tXG5NRmt3RXdZSEtvWkl6ajBDQVFZSUtvWkl6ajBEQVFjRFFnQUVpbmlrU3NBUW1Za05lSDVlWXEvQ25JekxhYWNPXG54bFNhYXdRRE93cUt5L3RDcXhxNXh4UFNKYzIxSzRXSWhzOUd5T2tLZnp1ZVkzR0lMemNNSlo0Y1d3PT1cbi0tLS0tRU5EIFBVQkxJQyBLRVktLS0tLVxuIgogICAgfSwKICAgICJzY2hlbWUiOiAiZWNkc2Etc2hhMi1uaXN0cDI1NiIsCiAgICAieC10dWYtb24tY2kta2V5b3duZXIiOiAiQGJvYmNhbGxhd2F5IgogICB9LAogICAiYTY4N2U1YmY0ZmFiODJiMGVlNThkNDZlMDVjOTUzNTE0NWEyYzlhZmI0NThmNDNkNDJiNDVjYTBmZGNlMmE3MCI6IHsKICAgICJrZXlpZF9oYXNoX2FsZ29yaXRobXMiOiBbCiAgICAgInNoYTI1NiIsCiAgICAgInNoYTUxMiIKICAgIF0sCiAgICAia2V5dHlwZSI6ICJlY2RzYSIsCiAgICAia2V5dmFsIjogewogICAgICJwdWJsaWMiOiAiLS0tLS1CRUdJTiBQVUJMSUMgS0VZLS0tLS1cbk1Ga3dFd1lIS29aSXpqMENBUVlJS29aSXpqMERBUWNEUWdBRTBnaHJoOTJMdzFZcjNpZEdWNVdxQ3RNREI4Q3hcbitEOGhkQzR3MlpMTklwbFZSb1ZHTHNrWWEzZ2hlTXlPamlKOGtQaTE1YVEyLy83UCtvajdVdkpQR3c9PVxuLS0tLS1FTkQgUFVCTElDIEtFWS0tLS0tXG4iCiAgICB9LAogICAgInNjaGVtZSI6ICJlY2RzYS1zaGEyLW5pc3RwMjU2IiwKICAgICJ4LXR1Zi1vbi1jaS1rZXlvd25lciI6ICJAam9zaHVhZ2wiCiAgIH0sCiAgICJlNzFhNTRkNTQzODM1YmE4NmFkYWQ5NDYwMzc5Yzc2NDFmYjg3MjZkMTY0ZWE3NjY4MDFhMWM1MjJhYmE3ZWEyIjogewogICAgImtleWlkX2hhc2hfYWxnb3JpdGhtcyI6IFsKICAgICAic2hhMjU2IiwKICAgICAic2hhNTEyIgogICAgXSwKICAgICJrZXl0eXBlIjogImVjZHNhIiwKICAgICJrZXl2YWwiOiB7CiAgICAgInB1YmxpYyI6ICItLS0tLUJFR0lOIFBVQkxJQyBLRVktLS0tLVxuTUZrd0V3WUhLb1pJemowQ0FRWUlLb1pJemowREFRY0RRZ0FFRVhzejNTWlhGYjhqTVY0Mmo2cEpseWpialI4S1xuTjNCd29jZXhxNkxNSWI1cXNXS09RdkxOMTZOVWVmTGM0SHN3T291bVJzVlZhYWpTcFFTNmZvYmtSdz09XG4tLS0tLUVORCBQVUJMSUMgS0VZLS0tLS1cbiIKICAgIH0sCiAgICAic2NoZW1lIjogImVjZHNhLXNoYTItbmlzdHAyNTYiLAogICAgIngtdHVmLW9uLWNpLWtleW93bmVyIjogIkBtbm02NzgiCiAgIH0KICB9LAogICJyb2xlcyI6IHsKICAgInJvb3QiOiB7CiAgICAia2V5aWRzIjogWwogICAgICJlNzFhNTRkNTQzODM1YmE4NmFkYWQ5NDYwMzc5Yzc2NDFmYjg3MjZkMTY0ZWE3NjY4MDFhMWM1MjJhYmE3ZWEyIiwKICAgICAiMjJmNGNhZWM2ZDhlNmY5NTU1YWY2NmIzZDRjM2NiMDZhM2JiMjNmZGM3ZTM5YzkxNmM2MWY0NjJlNmY1MmIwNiIsCiAgICAgIjYxNjQzODM4MTI1YjQ0MGI0MGRiNjk0MmY1Y2I1YTMxYzBkYzA0MzY4MzE2ZWIyYWFhNThiOTU5MDRhNTgyMjIiLAogICAgICJhNjg3ZTViZjRmYWI4MmIwZWU1OGQ0NmUwNWM5NTM1MTQ1YTJjOWFmYjQ1OGY0M2Q0MmI0NWNhMGZkY2UyYTcwIiwKICAgICAiMTgzZTY0ZjM3NjcwZGMxM2NhMGQyODk5NWEzMDUzZjM3NDA5NTRkZGNlNDQzMjFhNDFlNDY1MzRjZjQ0ZTYzMiIKICAgIF0sCiAgICAidGhyZXNob2xkIjogMwogICB9LAogICAic25hcHNob3QiOiB7CiAgICAia2V5aWRzIjogWwogICAgICIwYzg3NDMyYzNiZjA5ZmQ5OTE4OWZkYzMyZmE1ZWFlZGY0ZTRhNWZhYzdiYWI3M2ZhMDRhMmUwZmM2NGFmNmY1IgogICAgXSwKICAgICJ0aHJlc2hvbGQiOiAxLAogICAgIngtdHVmLW9uLWNpLWV4cGlyeS1wZXJpb2QiOiAzNjUwLAogICAgIngtdHVmLW9uLWNpLXNpZ25pbmctcGVyaW9kIjogMzY1CiAgIH0sCiAgICJ0YXJnZXRzIjogewogICAgImtleWlkcyI6IFsKICAgICAiZTcxYTU0ZDU0MzgzNWJhODZhZGFkOTQ2MDM3OWM3NjQxZmI4NzI2ZDE2NGVhNzY2ODAxYTFjNTIyYWJhN2VhMiIsCiAgICAgIjIyZjRjYWVjNmQ4ZTZmOTU1NWFmNjZiM2Q0YzNjYjA2YTNiYjIzZmRjN2UzOWM5MTZjNjFmNDYyZTZmNTJiMDYiLAogICAgICI2MTY0MzgzODEyNWI0NDBiNDBkYjY5NDJmNWNiNWEzMWMwZGMwNDM2ODMxNmViMmFhYTU4Yjk1OTA0YTU4MjIyIiwKICAgICAiYTY4N2U1YmY0ZmFiODJiMGVlNThkNDZlMDVjOTUzNTE0NWEyYzlhZmI0NThmNDNkNDJiNDVjYTBmZGNlMmE3MCIsCiAgICAgIjE4M2U2NGYzNzY3MGRjMTNjYTBkMjg5OTVhMzA1M2YzNzQwOTU0ZGRjZTQ0MzIxYTQxZTQ2NTM0Y2Y0NGU2MzIiCiAgICBdLAogICAgInRocmVzaG9sZCI6IDMKICAgfSwKICAgInRpbWVzdGFtcCI6IHsKICAgICJrZXlpZHMiOiBbCiAgICAgIjBjODc0MzJjM2JmMDlmZDk5MTg5ZmRjMzJmYTVlYWVkZjRlNGE1ZmFjN2JhYjczZmEwNGEyZTBmYzY0YWY2ZjUiCiAgICBdLAogICAgInRocmVzaG9sZCI6IDEsCiAgICAieC10dWYtb24tY2ktZXhwaXJ5LXBlcmlvZCI6IDcsCiAgICAieC10dWYtb24tY2ktc2lnbmluZy1wZXJpb2QiOiA2CiAgIH0KICB9LAogICJzcGVjX3ZlcnNpb24iOiAiMS4wIiwKICAidmVyc2lvbiI6IDE2LAogICJ4LXR1Zi1vbi1jaS1leHBpcnktcGVyaW9kIjogMTk3LAogICJ4LXR1Zi1vbi1jaS1zaWduaW5nLXBlcmlvZCI6IDQ2CiB9Cn0=","targets":{"trusted_root.json":"ewogICJtZWRpYVR5cGUiOiAiYXBwbGljYXRpb24vdm5kLmRldi5zaWdzdG9yZS50cnVzdGVkcm9vdCtqc29uO3ZlcnNpb249MC4xIiwKICAidGxvZ3MiOiBbCiAgICB7CiAgICAgICJiYXNlVXJsIjogImh0dHBzOi8vcmVrb3Iuc2lnc3RvcmUuZGV2IiwKICAgICAgImhhc2hBbGdvcml0aG0iOiAiU0hBMl8yNTYiLAogICAgICAicHVibGljS2V5IjogewogICAgICAgICJyYXdCeXRlcyI6ICJNRmt3RXdZSEtvWkl6ajBDQVFZSUtvWkl6ajBEQVFjRFFnQUUyRzJZKzJ0YWJkVFY1QmNHaUJJeDBhOWZBRndya0JibUxTR3RrczRMM3FYNnlZWTB6dWZCbmhDOFVyL2l5NTVHaFdQLzlBL2JZMkxoQzMwTTkrUll0dz09IiwKICAgICAgICAia2V5RGV0YWlscyI6ICJQS0lYX0VDRFNBX1AyNTZfU0hBXzI1NiIsCiAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgInN0YXJ0IjogIjIwMjEtMDEtMTJUMTE6NTM6MjdaIgogICAgICAgIH0KICAgICAgfSwKICAgICAgImxvZ0lkIjogewogICAgICAgICJrZXlJZCI6ICJ3Tkk5YXRRR2x6K1ZXZk82TFJ5Z0g0UVVmWS84VzRSRndpVDVpNVdSZ0IwPSIKICAgICAgfQogICAgfSwKICAgIHsKICAgICAgImJhc2VVcmwiOiAiaHR0cHM6Ly9sb2cyMDI1LTEucmVrb3Iuc2lnc3RvcmUuZGV2IiwKICAgICAgImhhc2hBbGdvcml0aG0iOiAiU0hBMl8yNTYiLAogICAgICAicHVibGljS2V5IjogewogICAgICAgICJyYXdCeXRlcyI6ICJNQ293QlFZREsyVndBeUVBdDhybHAxa25Hd2pmYmNYQVlQWUFrbjBYaUx6MXg4TzR0MFlrRWhpZTI0ND0iLAogICAgICAgICJrZXlEZXRhaWxzIjogIlBLSVhfRUQyNTUxOSIsCiAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgInN0YXJ0IjogIjIwMjUtMDktMjNUMDA6MDA6MDBaIgogICAgICAgIH0KICAgICAgfSwKICAgICAgImxvZ0lkIjogewogICAgICAgICJrZXlJZCI6ICJ6eEdaRlZ2ZDBGRW1qUjhXckZ3TWRjQUo5dnRhWS9RWGY0NFkxd1VlUDZBPSIKICAgICAgfQogICAgfQogIF0sCiAgImNlcnRpZmljYXRlQXV0aG9yaXRpZXMiOiBbCiAgICB7CiAgICAgICJzdWJqZWN0IjogewogICAgICAgICJvcmdhbml6YXRpb24iOiAic2lnc3RvcmUuZGV2IiwKICAgICAgICAiY29tbW9uTmFtZSI6ICJzaWdzdG9yZSIKICAgICAgfSwKICAgICAgInVyaSI6ICJodHRwczovL2Z1bGNpby5zaWdzdG9yZS5kZXYiLAogICAgICAiY2VydENoYWluIjogewogICAgICAgICJjZXJ0aWZpY2F0ZXMiOiBbCiAgICAgICAgICB7CiAgICAgICAgICAgICJyYXdCeXRlcyI6ICJNSUlCK0RDQ0FYNmdBd0lCQWdJVE5Wa0Rab0Npb2ZQRHN5N2RmbTZnZUxidWh6QUtCZ2dxaGtqT1BRUURBekFxTVJVd0V3WURWUVFLRXd4emFXZHpkRzl5WlM1a1pYWXhFVEFQQmdOVkJBTVRDSE5wWjNOMGIzSmxNQjRYRFRJeE1ETXdOekF6TWpBeU9Wb1hEVE14TURJeU16QXpNakF5T1Zvd0tqRVZNQk1HQTFVRUNoTU1jMmxuYzNSdmNtVXVaR1YyTVJFd0R3WURWUVFERXdoemFXZHpkRzl5WlRCMk1CQUdCeXFHU000OUFnRUdCU3VCQkFBaUEySUFCTFN5QTdJaTVrK3BOTzhaRVdZMHlsZW1XRG93T2tOYTNrTCtHWkU1WjVHV2VoTDkvQTliUk5BM1JicnNaNWkwSmNhc3RhUkw3U3A1ZnAvakQ1ZHhxYy9VZFRWbmx2UzE2YW4rMllmc3dlL1F1TG9sUlVDcmNPRTIrMmlBNSt0emQ2Tm1NR1F3RGdZRFZSMFBBUUgvQkFRREFnRUdNQklHQTFVZEV3RUIvd1FJTUFZQkFmOENBUUV3SFFZRFZSME9CQllFRk1qRkhRQkJtaVFwTWxFazZ3MnVTdTFLQnRQc01COEdBMVVkSXdRWU1CYUFGTWpGSFFCQm1pUXBNbEVrNncydVN1MUtCdFBzTUFvR0NDcUdTTTQ5QkFNREEyZ0FNR1VDTUg4bGlXSmZNdWk2dlhYQmhqRGdZNE13c2xtTi9USnhWZS84M1dyRm9td21OZjA1NnkxWDQ4RjljNG0zYTNvelhBSXhBS2pSYXk1L2FqL2pzS0tHSWttUWF0akk4dXVwSHIvK0N4RnZhSldtcFlxTmtMREdSVSs5b3J6aDVoSTJScmN1YVE9PSIKICAgICAgICAgIH0KICAgICAgICBdCiAgICAgIH0sCiAgICAgICJ2YWxpZEZvciI6IHsKICAgICAgICAic3RhcnQiOiAiMjAyMS0wMy0wN1QwMzoyMDoyOVoiLAogICAgICAgICJlbmQiOiAiMjAyMi0xMi0zMVQyMzo1OTo1OS45OTlaIgogICAgICB9CiAgICB9LAogICAgewogICAgICAic3ViamVjdCI6IHsKICAgICAgICAib3JnYW5pemF0aW9uIjogInNpZ3N0b3JlLmRldiIsCiAgICAgICAgImNvbW1vbk5hbWUiOiAic2lnc3RvcmUiCiAgICAgIH0sCiAgICAgICJ1cmkiOiAiaHR0cHM6Ly9mdWxjaW8uc2lnc3RvcmUuZGV2IiwKICAgICAgImNlcnRDaGFpbiI6IHsKICAgICAgICAiY2VydGlmaWNhdGVzIjogWwogICAgICAgICAgewogICAgICAgICAgICAicmF3Qnl0ZXMiOiAiTUlJQ0dqQ0NBYUdnQXdJQkFnSVVBTG5WaVZmblUwYnJKYXNtUmtIcm4vVW5mYVF3Q2dZSUtvWkl6ajBFQXdNd0tqRVZNQk1HQTFVRUNoTU1jMmxuYzNSdmNtVXVaR1YyTVJFd0R3WURWUVFERXdoemFXZHpkRzl5WlRBZUZ3MHlNakEwTVRNeU1EQTJNVFZhRncwek1URXdNRFV4TXpVMk5UaGFNRGN4RlRBVEJnTlZCQW9UREhOcFozTjBiM0psTG1SbGRqRWVNQndHQTFVRUF4TVZjMmxuYzNSdmNtVXRhVzUwWlhKdFpXUnBZWFJsTUhZd0VBWUhLb1pJemowQ0FRWUZLNEVFQUNJRFlnQUU4UlZTL3lzSCtOT3Z1RFp5UEladGlsZ1VGOU5sYXJZcEFkOUhQMXZCQkgxVTVDVjc3TFNTN3MwWmlING5FN0h2N3B0UzZMdnZSL1NUazc5OExWZ016TGxKNEhlSWZGM3RIU2FleExjWXBTQVNyMWtTME4vUmdCSnovOWpXQ2lYbm8zc3dlVEFPQmdOVkhROEJBZjhFQkFNQ0FRWXdFd1lEVlIwbEJBd3dDZ1lJS3dZQkJRVUhBd013RWdZRFZSMFRBUUgvQkFnd0JnRUIvd0lCQURBZEJnTlZIUTRFRmdRVTM5UHB6MVlrRVpiNXFOanBLRldpeGk0WVpEOHdId1lEVlIwakJCZ3dGb0FVV01BZVg1RkZwV2FwZXN5UW9aTWkwQ3JGeGZvd0NnWUlLb1pJemowRUF3TURad0F3WkFJd1BDc1FLNERZaVpZRFBJYURpNUhGS25meFh4NkFTU1ZtRVJmc3luWUJpWDJYNlNKUm5aVTg0LzlEWmRuRnZ2eG1BakJPdDZRcEJsYzRKLzBEeHZrVENxcGNsdnppTDZCQ0NQbmpkbElCM1B1M0J4c1BteWdVWTdJaTJ6YmRDZGxpaW93PSIKICAgICAgICAgIH0sCiAgICAgICAgICB7CiAgICAgICAgICAgICJyYXdCeXRlcyI6ICJNSUlCOXpDQ0FYeWdBd0lCQWdJVUFMWk5BUEZkeEhQd2plRGxvRHd5WUNoQU8vNHdDZ1lJS29aSXpqMEVBd013S2pFVk1CTUdBMVVFQ2hNTWMybG5jM1J2Y21VdVpHVjJNUkV3RHdZRFZRUURFd2h6YVdkemRHOXlaVEFlRncweU1URXdNRGN4TXpVMk5UbGFGdzB6TVRFd01EVXhNelUyTlRoYU1Db3hGVEFUQmdOVkJBb1RESE5wWjNOMGIzSmxMbVJsZGpFUk1BOEdBMVVFQXhNSWMybG5jM1J2Y21Vd2RqQVFCZ2NxaGtqT1BRSUJCZ1VyZ1FRQUlnTmlBQVQ3WGVGVDRyYjNQUUd3UzRJYWp0TGszL09sbnBnYW5nYUJjbFlwc1lCcjVpKzR5bkIwN2NlYjNMUDBPSU9aZHhleFg2OWM1aVZ1eUpSUStIejA1eWkrVUYzdUJXQWxIcGlTNXNoMCtIMkdIRTdTWHJrMUVDNW0xVHIxOUw5Z2c5MmpZekJoTUE0R0ExVWREd0VCL3dRRUF3SUJCakFQQmdOVkhSTUJBZjhFQlRBREFRSC9NQjBHQTFVZERnUVdCQlJZd0I1ZmtVV2xacWw2ekpDaGt5TFFLc1hGK2pBZkJnTlZIU01FR0RBV2dCUll3QjVma1VXbFpxbDZ6SkNoa3lMUUtzWEYrakFLQmdncWhrak9QUVFEQXdOcEFEQm1BakVBajFuSGVYWnArMTNOV0JOYStFRHNEUDhHMVdXZzF0Q01XUC9XSFBxcGFWbzBqaHN3ZU5GWmdTczBlRTd3WUk0cUFqRUEyV0I5b3Q5OHNJa29GM3ZaWWRkMy9WdFdCNWI5VE5NZWE3SXgvc3RKNVRmY0xMZUFCTEU0Qk5KT3NRNHZuQkhKIgogICAgICAgICAgfQogICAgICAgIF0KICAgICAgfSwKICAgICAgInZhbGlkRm9yIjogewogICAgICAgICJzdGFydCI6ICIyMDIyLTA0LTEzVDIwOjA2OjE1WiIKICAgICAgfQogICAgfQogIF0sCiAgImN0bG9ncyI6IFsKICAgIHsKICAgICAgImJhc2VVcmwiOiAiaHR0cHM6Ly9jdGZlLnNpZ3N0b3JlLmRldi90ZXN0IiwKICAgICAgImhhc2hBbGdvcml0aG0iOiAiU0hBMl8yNTYiLAogICAgICAicHVibGljS2V5IjogewogICAgICAgICJyYXdCeXRlcyI6ICJNRmt3RXdZSEtvWkl6ajBDQVFZSUtvWkl6ajBEQVFjRFFnQUViZndSK1JKdWRYc2NnUkJScEtYMVhGRHkzUHl1ZER4ei9TZm5SaTFmVDhla3BmQmQyTzF1b3o3anIzWjhuS3p4QTY5RVVRK2VGQ0ZJM3pldWJQV1U3dz09IiwKICAgICAgICAia2V5RGV0YWlscyI6ICJQS0lYX0VDRFNBX1AyNTZfU0hBXzI1NiIsCiAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgInN0YXJ0IjogIjIwMjEtMDMtMTRUMDA6MDA6MDBaIiwKICAgICAgICAgICJlbmQiOiAiMjAyMi0xMC0zMVQyMzo1OTo1OS45OTlaIgogICAgICAgIH0KICAgICAgfSwKICAgICAgImxvZ0lkIjogewogICAgICAgICJrZXlJZCI6ICJDR0NTOENoUy8yaEYwZEZySjRTY1JXY1lyQlk5d3pqU2JlYThJZ1kyYjNJPSIKICAgICAgfQogICAgfSwKICAgIHsKICAgICAgImJhc2VVcmwiOiAiaHR0cHM6Ly9jdGZlLnNpZ3N0b3JlLmRldi8yMDIyIiwKICAgICAgImhhc2hBbGdvcml0aG0iOiAiU0hBMl8yNTYiLAogICAgICAicHVibGljS2V5IjogewogICAgICAgICJyYXdCeXRlcyI6ICJNRmt3RXdZSEtvWkl6ajBDQVFZSUtvWkl6ajBEQVFjRFFnQUVpUFNsRmkwQ21GVGZFakNVcUY5SHVDRWNZWE5LQWFZYWxJSm1CWjh5eWV6UGpUcWh4cktCcE1uYW9jVnRMSkJJMWVNM3VYblF6UUdBSmRKNGdzOUZ5dz09IiwKICAgICAgICAia2V5RGV0YWlscyI6ICJQS0lYX0VDRFNBX1AyNTZfU0hBXzI1NiIsCiAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgInN0YXJ0IjogIjIwMjItMTAtMjBUMDA6MDA6MDBaIgogICAgICAgIH0KICAgICAgfSwKICAgICAgImxvZ0lkIjogewogICAgICAgICJrZXlJZCI6ICIzVDB3YXNiSEVUSmpHUjRjbVdjM0FxSktYcmplUEszL2g0cHlnQzhwN280PSIKICAgICAgfQogICAgfQogIF0sCiAgInRpbWVzdGFtcEF1dGhvcml0aWVzIjogWwogICAgewogICAgICAic3ViamVjdCI6IHsKICAgICAgICAib3JnYW5pemF0aW9uIjogInNpZ3N0b3JlLmRldiIsCiAgICAgICAgImNvbW1vbk5hbWUiOiAic2lnc3RvcmUtdHNhLXNlbGZzaWduZWQiCiAgICAgIH0sCiAgICAgICJ1cmkiOiAiaHR0cHM6Ly90aW1lc3RhbXAuc2lnc3RvcmUuZGV2L2FwaS92MS90aW1lc3RhbXAiLAogICAgICAiY2VydENoYWluIjogewogICAgICAgICJjZXJ0aWZpY2F0ZXMiOiBbCiAgICAgICAgICB7CiAgICAgICAgICAgICJyYXdCeXRlcyI6ICJNSUlDRURDQ0FaYWdBd0lCQWdJVU9oTlVMd3lRWWU2OHdVTXZ5NHFPaXlvaml3d3dDZ1lJS29aSXpqMEVBd013T1RFVk1CTUdBMVVFQ2hNTWMybG5jM1J2Y21VdVpHVjJNU0F3SGdZRFZRUURFeGR6YVdkemRHOXlaUzEwYzJFdGMyVnNabk5wWjI1bFpEQWVGdzB5TlRBME1EZ3dOalU1TkROYUZ3MHpOVEEwTURZd05qVTVORE5hTUM0eEZUQVRCZ05WQkFvVERITnBaM04wYjNKbExtUmxkakVWTUJNR0ExVUVBeE1NYzJsbmMzUnZjbVV0ZEhOaE1IWXdFQVlIS29aSXpqMENBUVlGSzRFRUFDSURZZ0FFNHJhMlo4aEtOaWcyVDlrRmpDQVRvR0czMGpreStXUXYzQnpMK21LdmgxU0tOUi9Vd3V3c2ZOQ2c0c3J5b1lBZDhFNmlzb3ZWQTNNNGFvTmRtOVFEaTUwWjhuVEV5dnFnZkRQdFRJd1hJdGZpVy9BRmYxVjd1d2tia0FvajB4eGNvMm93YURBT0JnTlZIUThCQWY4RUJBTUNCNEF3SFFZRFZSME9CQllFRkluOWVVT0h6OUJsUnNNQ1JzY3NjMXQ5dE9zRE1COEdBMVVkSXdRWU1CYUFGSmpzQWU5L3UxSC8xSlVlYjRxSW1GTUhpYzYvTUJZR0ExVWRKUUVCL3dRTU1Bb0dDQ3NHQVFVRkJ3TUlNQW9HQ0NxR1NNNDlCQU1EQTJnQU1HVUNNRHRwc1YvNkthTzBxeUYvVU1zWDJhU1VYS1FGZG9HVHB0UUdjMGZ0cTFjc3VsSFBHRzZkc215TU5kM0pCK0czRVFJeEFPYWp2QmNqcEptS2I0TnYrMlRhb2o4VWM1K2I2aWg2RlhDQ0tyYVNxdXBlMDd6cXN3TWNYSlRlMWNFeHZIdnZsdz09IgogICAgICAgICAgfSwKICAgICAgICAgIHsKICAgICAgICAgICAgInJhd0J5dGVzIjogIk1JSUI5ekNDQVh5Z0F3SUJBZ0lVVjdmMEdMRE9vRXpJaDhMWFNXODBPSmlVcDE0d0NnWUlLb1pJemowRUF3TXdPVEVWTUJNR0ExVUVDaE1NYzJsbmMzUnZjbVV1WkdWMk1TQXdIZ1lEVlFRREV4ZHphV2R6ZEc5eVpTMTBjMkV0YzJWc1puTnBaMjVsWkRBZUZ3MHlOVEEwTURnd05qVTVORE5hRncwek5UQTBNRFl3TmpVNU5ETmFNRGt4RlRBVEJnTlZCQW9UREhOcFozTjBiM0psTG1SbGRqRWdNQjRHQTFVRUF4TVhjMmxuYzNSdmNtVXRkSE5oTFhObGJHWnphV2R1WldRd2RqQVFCZ2NxaGtqT1BRSUJCZ1VyZ1FRQUlnTmlBQVFVUU50ZlJUL291M1lBVGE2d0Iva0tUZTcwY2ZKd3lSSUJvdk1udDhSY0pwaC9DT0U4MnV5UzZGbXBwTExMMVZCUEdjUGZwUVBZSk5Yeld3aThpY3doS1E2Vy9RZTJoM29lYkJiMkZIcHdOSkRxbytUTWFDL3RkZmt2L0VsSkI3MmpSVEJETUE0R0ExVWREd0VCL3dRRUF3SUJCakFTQmdOVkhSTUJBZjhFQ0RBR0FRSC9BZ0VBTUIwR0ExVWREZ1FXQkJTWTdBSHZmN3RSLzlTVkhtK0tpSmhUQjRuT3Z6QUtCZ2dxaGtqT1BRUURBd05wQURCbUFqRUF3R0VHcmZHWlIxY2VuMVI4L0RUVk1JOTQzTHNzWm1KUnREcC9pN1NmR0htR1JQNmdSYnVqOXZPSzNiNjdaMFFRQWpFQXVUMkg2NzNMUUVhSFRjeVFTWnJrcDRtWDdXd2ttRitzVmJrWVk1bVhOK1JNSDEzS1VFSEhPcUFTYWVtWVdLL0UiCiAgICAgICAgICB9CiAgICAgICAgXQogICAgICB9LAogICAgICAidmFsaWRGb3IiOiB7CiAgICAgICAgInN0YXJ0IjogIjIwMjUtMDctMDRUMDA6MDA6MDBaIgogICAgICB9CiAgICB9CiAgXQp9Cg==","registry.npmjs.org%2Fkeys.json":"ewogICAgImtleXMiOiBbCiAgICAgICAgewogICAgICAgICAgICAia2V5SWQiOiAiU0hBMjU2OmpsM2J3c3d1ODBQampva0NnaDBvMnc1YzJVNExoUUFFNTdnajljejFrekEiLAogICAgICAgICAgICAia2V5VXNhZ2UiOiAibnBtOnNpZ25hdHVyZXMiLAogICAgICAgICAgICAicHVibGljS2V5IjogewogICAgICAgICAgICAgICAgInJhd0J5dGVzIjogIk1Ga3dFd1lIS29aSXpqMENBUVlJS29aSXpqMERBUWNEUWdBRTFPbGIzek1BRkZ4WEtIaUlrUU81Y0ozWWhsNWk2VVBwK0lodXRlQkpidUhjQTVVb2dLbzBFV3RsV3dXNktTYUtvVE5FWUw3SmxDUWlWbmtoQmt0VWdnPT0iLAogICAgICAgICAgICAgICAgImtleURldGFpbHMiOiAiUEtJWF9FQ0RTQV9QMjU2X1NIQV8yNTYiLAogICAgICAgICAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgICAgICAgICAgICJzdGFydCI6ICIxOTk5LTAxLTAxVDAwOjAwOjAwLjAwMFoiLAogICAgICAgICAgICAgICAgICAgICJlbmQiOiAiMjAyNS0wMS0yOVQwMDowMDowMC4wMDBaIgogICAgICAgICAgICAgICAgfQogICAgICAgICAgICB9CiAgICAgICAgfSwKICAgICAgICB7CiAgICAgICAgICAgICJrZXlJZCI6ICJTSEEyNTY6amwzYndzd3U4MFBqam9rQ2doMG8ydzVjMlU0TGhRQUU1N2dqOWN6MWt6QSIsCiAgICAgICAgICAgICJrZXlVc2FnZSI6ICJucG06YXR0ZXN0YXRpb25zIiwKICAgICAgICAgICAgInB1YmxpY0tleSI6IHsKICAgICAgICAgICAgICAgICJyYXdCeXRlcyI6ICJNRmt3RXdZSEtvWkl6ajBDQVFZSUtvWkl6ajBEQVFjRFFnQUUxT2xiM3pNQUZGeFhLSGlJa1FPNWNKM1lobDVpNlVQcCtJaHV0ZUJKYnVIY0E1VW9nS28wRVd0bFd3VzZLU2FLb1RORVlMN0psQ1FpVm5raEJrdFVnZz09IiwKICAgICAgICAgICAgICAgICJrZXlEZXRhaWxzIjogIlBLSVhfRUNEU0FfUDI1Nl9TSEFfMjU2IiwKICAgICAgICAgICAgICAgICJ2YWxpZEZvciI6IHsKICAgICAgICAgICAgICAgICAgICAic3RhcnQiOiAiMjAyMi0xMi0wMVQwMDowMDowMC4wMDBaIiwKICAgICAgICAgICAgICAgICAgICAiZW5kIjogIjIwMjUtMDEtMjlUMDA6MDA6MDAuMDAwWiIKICAgICAgICAgICAgICAgIH0KICAgICAgICAgICAgfQogICAgICAgIH0sCiAgICAgICAgewogICAgICAgICAgICAia2V5SWQiOiAiU0hBMjU2OkRoUTh3UjVBUEJ2RkhMRi8rVGMrQVl2UE9kVHBjSURxT2h4c0JIUndDN1UiLAogICAgICAgICAgICAia2V5VXNhZ2UiOiAibnBtOnNpZ25hdHVyZXMiLAogICAgICAgICAgICAicHVibGljS2V5IjogewogICAgICAgICAgICAgICAgInJhd0J5dGVzIjogIk1Ga3dFd1lIS29aSXpqMENBUVlJS29aSXpqMERBUWNEUWdBRVk2WWE3VysrN2FVUHp2TVRyZXpINlljeDNjK0hPS1lDY05HeWJKWlNDSnEvZmQ3UWE4dXVBS3RkSWtVUXRRaUVLRVJoQW1FNWxNTUpoUDhPa0RPYTJnPT0iLAogICAgICAgICAgICAgICAgImtleURldGFpbHMiOiAiUEtJWF9FQ0RTQV9QMjU2X1NIQV8yNTYiLAogICAgICAgICAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgICAgICAgICAgICJzdGFydCI6ICIyMDI1LTAxLTEzVDAwOjAwOjAwLjAwMFoiCiAgICAgICAgICAgICAgICB9CiAgICAgICAgICAgIH0KICAgICAgICB9LAogICAgICAgIHsKICAgICAgICAgICAgImtleUlkIjogIlNIQTI1NjpEaFE4d1I1QVBCdkZITEYvK1RjK0FZdlBPZFRwY0lEcU9oeHNCSFJ3QzdVIiwKICAgICAgICAgICAgImtleVVzYWdlIjogIm5wbTphdHRlc3RhdGlvbnMiLAogICAgICAgICAgICAicHVibGljS2V5IjogewogICAgICAgICAgICAgICAgInJhd0J5dGVzIjogIk1Ga3dFd1lIS29aSXpqMENBUVlJS29aSXpqMERBUWNEUWdBRVk2WWE3VysrN2FVUHp2TVRyZXpINlljeDNjK0hPS1lDY05HeWJKWlNDSnEvZmQ3UWE4dXVBS3RkSWtVUXRRaUVLRVJoQW1FNWxNTUpoUDhPa0RPYTJnPT0iLAogICAgICAgICAgICAgICAgImtleURldGFpbHMiOiAiUEtJWF9FQ0RTQV9QMjU2X1NIQV8yNTYiLAogICAgICAgICAgICAgICAgInZhbGlkRm9yIjogewogICAgICAgICAgICAgICAgICAgICJzdGFydCI6ICIyMDI1LTAxLTEzVDAwOjAwOjAwLjAwMFoiCiAgICAgICAgICAgICAgICB9CiAgICAgICAgICAgIH0KICAgICAgICB9CiAgICBdCn0K"}}}');
-// EXTERNAL MODULE: ./node_modules/tuf-js/dist/index.js
-var tuf_js_dist = __nccwpck_require__(4706);
 // EXTERNAL MODULE: ./node_modules/tuf-js/dist/error.js
 var dist_error = __nccwpck_require__(6376);
+// EXTERNAL MODULE: ./node_modules/tuf-js/dist/index.js
+var tuf_js_dist = __nccwpck_require__(4706);
+;// CONCATENATED MODULE: ./src/sigstore/trust/tuf.ts
+
+
+
+
+
+
+/** The one target that is read from a repository. */
+const TARGET = 'trusted_root.json';
+/** What roots are called in a repository: `2.root.json`. */
+const ROOT = /^\d+\.root\.json$/;
+/**
+ * Runs the whole TUF workflow: signatures from the initial root on, versions, hashes and expiry.
+ *
+ * The client does not request every file: it uses the snapshot in its folder while the timestamp
+ * names the same version, and the timestamp if the repository has no newer one. So the result is
+ * read from that folder, and not collected from the requests.
+ *
+ * @param seen files of an earlier run; an older version than theirs is refused as a rollback. They need
+ *   not be complete or genuine
+ * @returns all the files that the client ended with; another client accepts them in place of the
+ *   repository until they expire
+ * @throws the error of the TUF client, or of `getFile`
+ */
+async function runClient({ mirror, root, scratch }, getFile, seen = new Map()) {
+    const folder = await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(scratch, 'tuf-'));
+    const downloads = await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(scratch, 'tuf-downloads-'));
+    await (0,promises_namespaceObject.writeFile)(external_node_path_default().join(folder, 'root.json'), root);
+    for (const name of ['timestamp.json', 'snapshot.json']) {
+        const bytes = seen.get(name);
+        if (bytes !== undefined) {
+            await (0,promises_namespaceObject.writeFile)(external_node_path_default().join(folder, name), bytes);
+        }
+    }
+    const files = new Map();
+    const updater = new tuf_js_dist/* Updater */.Sx({
+        metadataBaseUrl: mirror,
+        targetBaseUrl: `${mirror}/targets`,
+        metadataDir: folder,
+        fetcher: fetcher(mirror, downloads, async (name, maxLength) => {
+            const bytes = await getFile(name, maxLength);
+            if (ROOT.test(name)) {
+                files.set(name, bytes); // The folder holds only the newest root.
+            }
+            return bytes;
+        }),
+    });
+    const target = await updater.getTargetInfo(TARGET);
+    if (target !== undefined) {
+        await updater.downloadTarget(target, external_node_path_default().join(folder, TARGET));
+    }
+    for (const name of await (0,promises_namespaceObject.readdir)(folder)) {
+        if (name !== 'root.json') {
+            files.set(name, await (0,promises_namespaceObject.readFile)(external_node_path_default().join(folder, name)));
+        }
+    }
+    return files;
+}
+/** `165.snapshot.json` -> `snapshot.json`, `targets/<hash>.trusted_root.json` -> `trusted_root.json` */
+function nameInSet(name) {
+    if (name.startsWith('targets/')) {
+        return TARGET;
+    }
+    return ROOT.test(name) ? name : name.replace(/^\d+\./, '');
+}
+/** Makes the TUF client read through {@link GetFile}, instead of its own HTTP client. */
+function fetcher(mirror, downloads, getFile) {
+    const downloadBytes = async (url, maxLength) => {
+        try {
+            return await getFile(url.slice(mirror.length + 1), maxLength);
+        }
+        catch (error) {
+            if (error instanceof TransferError && error.notFound) {
+                // For a root, this means that there is no newer one (TUF specification §5.3.3).
+                throw new dist_error.DownloadHTTPError(error.message, error.status ?? 404);
+            }
+            throw error;
+        }
+    };
+    return {
+        downloadBytes,
+        downloadFile: async (url, maxLength, handler) => {
+            const file = external_node_path_default().join(downloads, (0,external_node_crypto_namespaceObject.randomUUID)());
+            await (0,promises_namespaceObject.writeFile)(file, await downloadBytes(url, maxLength));
+            return handler(file);
+        },
+    };
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/trust/kept-metadata.ts
+
+
+
+
+
+
+
+
+/** The files kept for the public repository take 100 KiB. */
+const MAX_KEPT_BYTES = 16 << 20;
+/**
+ * The file in which metadata of a repository is kept. Another mirror, or another initial root, is
+ * another repository.
+ *
+ * @param folder for all repositories
+ */
+function keptPath(folder, { mirror, root }) {
+    const hash = (0,external_node_crypto_namespaceObject.createHash)('sha256').update(mirror).update('\n').update(root).digest('hex');
+    return external_node_path_default().join(folder, `${hash.slice(0, 16)}.json`);
+}
+/**
+ * Runs the TUF workflow on kept files instead of the repository. Everything is verified, starting
+ * with the initial root, so the worst that files of somebody else can do is to make this fail.
+ *
+ * @returns undefined unless the files are complete, genuine, fresh and not older than `seen`
+ */
+async function verifyKept(repository, kept, read, seen) {
+    const getFile = (name, maxLength) => {
+        const bytes = kept.get(nameInSet(name));
+        return bytes !== undefined && bytes.length <= maxLength
+            ? Promise.resolve(bytes)
+            : Promise.reject(new dist_error.DownloadHTTPError(`${name} is not cached`, 404));
+    };
+    try {
+        return read(await runClient(repository, getFile, seen));
+    }
+    catch {
+        return undefined; // Absent, expired or damaged: the caller asks the repository.
+    }
+}
+/**
+ * Reads what {@link keepFiles} wrote, without verifying it.
+ *
+ * @returns no files if there are none, or if they cannot be read
+ */
+async function readKept(file, http) {
+    try {
+        const json = await http.read((0,external_node_url_namespaceObject.pathToFileURL)(file), MAX_KEPT_BYTES);
+        const kept = JSON.parse(json.toString('utf8'));
+        return new Map(Object.entries(kept ?? {}).map(([name, base64]) => [
+            name,
+            Buffer.from(String(base64), 'base64'),
+        ]));
+    }
+    catch (error) {
+        if (http.signal.aborted) {
+            throw error;
+        }
+        return new Map();
+    }
+}
+/**
+ * Writes all files to a single one, and renames it into place. So two runs at the same time leave
+ * the set of one or the other, never a mixture.
+ *
+ * @throws if the folder is not private, or cannot be written to
+ */
+async function keepFiles(file, files, repository, read, http) {
+    const folder = external_node_path_default().dirname(file);
+    await (0,promises_namespaceObject.mkdir)(folder, { recursive: true, mode: 0o755 });
+    await assertPrivate(folder, 'folder', await trustedOwners(external_node_path_default().dirname(folder)));
+    // Another run may have kept a newer set. To replace it would allow a rollback.
+    const theirs = await readKept(file, http);
+    const isWhole = (await verifyKept(repository, theirs, read)) !== undefined;
+    if (isWhole && (await verifyKept(repository, theirs, read, files)) !== undefined) {
+        return;
+    }
+    const json = JSON.stringify(Object.fromEntries([...files].map(([name, bytes]) => [name, bytes.toString('base64')])));
+    if (json.length > MAX_KEPT_BYTES) {
+        throw new Error(`the metadata is larger than ${String(MAX_KEPT_BYTES)} bytes`);
+    }
+    const partial = external_node_path_default().join(folder, `.${(0,external_node_crypto_namespaceObject.randomUUID)()}`);
+    try {
+        await (0,promises_namespaceObject.writeFile)(partial, json, { flag: 'wx' });
+        await renameHeld(partial, file);
+    }
+    finally {
+        await (0,promises_namespaceObject.rm)(partial, { force: true });
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/sigstore/trust/trusted-root.ts
 
 
@@ -22884,17 +23252,8 @@ var dist_error = __nccwpck_require__(6376);
 
 
 
-
-
-
-
-
-
-const TARGET = 'trusted_root.json';
 /** The public one is 7 KiB. */
 const MAX_TRUSTED_ROOT_BYTES = 1 << 20;
-/** What is kept of the public repository is 100 KiB. */
-const MAX_KEPT_BYTES = 16 << 20;
 /**
  * Loads the trust root. The cache is never trusted: each time, the TUF client starts from the root
  * that the action embeds or the user names, and verifies every step from there.
@@ -22933,9 +23292,9 @@ function parseTrustedRoot(json) {
     assertStarts('tlogs', root.tlogs);
     assertStarts('ctlogs', root.ctlogs);
     const material = (0,verify_dist/* toTrustMaterial */.jO)(root);
-    // The reader accepts any JSON as a trusted root, and one without keys would refuse every file.
+    // The reader accepts any JSON object. Without these keys, every file would be refused.
     if (material.certificateAuthorities.length === 0 || material.tlogs.length === 0) {
-        throw new Error('the trusted root names no certificate authority, or no transparency log');
+        throw new Error('the trusted root has no certificate authority or no transparency log');
     }
     return material;
 }
@@ -22968,20 +23327,20 @@ async function loadThroughTuf(source, http) {
     const mirror = source.mirror.href.replace(/\/$/, '');
     const root = source.root ?? embedded('root.json');
     const repository = { mirror, root, scratch: source.scratch };
-    const keptPath = external_node_path_default().join(source.cache, `${cacheKey(mirror, root)}.json`);
+    const file = keptPath(source.cache, repository);
     const origin = `TUF repository ${mirror}`;
-    const kept = await readKept(keptPath, http);
-    const fresh = await verifyKept(repository, kept);
+    const kept = await readKept(file, http);
+    const fresh = await verifyKept(repository, kept, trustMaterialIn);
     if (fresh !== undefined) {
-        return fixed(fresh, `${origin}, from metadata that is still fresh`);
+        return fixed(fresh, `${origin} (cached metadata, still fresh)`);
     }
     const files = await runClient(repository, (name, maxLength) => http.read(new URL(`${mirror}/${name}`), maxLength), kept);
     const material = trustMaterialIn(files);
-    return { material, origin, keep: () => keepFiles(keptPath, files, repository, http) };
-}
-/** Another mirror, or another initial root, is another repository. */
-function cacheKey(mirror, root) {
-    return (0,external_node_crypto_namespaceObject.createHash)('sha256').update(mirror).update('\n').update(root).digest('hex').slice(0, 16);
+    return {
+        material,
+        origin,
+        keep: () => keepFiles(file, files, repository, trustMaterialIn, http),
+    };
 }
 function trustMaterialIn(files) {
     const json = files.get(TARGET);
@@ -22990,153 +23349,14 @@ function trustMaterialIn(files) {
     }
     return parseTrustedRoot(json);
 }
-/**
- * Runs the whole TUF workflow: signatures from the initial root on, versions, hashes and expiry.
- *
- * The client reads some files from its own folder instead of asking for them: the snapshot, as long
- * as the timestamp names the same version, and the timestamp, if the repository has no newer one.
- * So the result is taken from that folder, and not from what was asked for.
- *
- * @param seen files of an earlier run, which the repository must not be rolled back behind; they
- *   need not be complete or genuine
- * @returns all the files that the client ended with; another client accepts them in place of the
- *   repository until they expire
- */
-async function runClient({ mirror, root, scratch }, getFile, seen = new Map()) {
-    const folder = await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(scratch, 'tuf-'));
-    const downloads = await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(scratch, 'tuf-downloads-'));
-    await (0,promises_namespaceObject.writeFile)(external_node_path_default().join(folder, 'root.json'), root);
-    for (const name of ['timestamp.json', 'snapshot.json']) {
-        const bytes = seen.get(name);
-        if (bytes !== undefined) {
-            await (0,promises_namespaceObject.writeFile)(external_node_path_default().join(folder, name), bytes);
-        }
-    }
-    const files = new Map();
-    const updater = new tuf_js_dist/* Updater */.Sx({
-        metadataBaseUrl: mirror,
-        targetBaseUrl: `${mirror}/targets`,
-        metadataDir: folder,
-        fetcher: fetcher(mirror, downloads, async (name, maxLength) => {
-            const bytes = await getFile(name, maxLength);
-            if (ROOT.test(name)) {
-                files.set(name, bytes); // The folder holds only the last one.
-            }
-            return bytes;
-        }),
-    });
-    const target = await updater.getTargetInfo(TARGET);
-    if (target !== undefined) {
-        await updater.downloadTarget(target, external_node_path_default().join(folder, TARGET));
-    }
-    for (const name of await (0,promises_namespaceObject.readdir)(folder)) {
-        if (name !== 'root.json') {
-            files.set(name, await (0,promises_namespaceObject.readFile)(external_node_path_default().join(folder, name)));
-        }
-    }
-    return files;
-}
-const ROOT = /^\d+\.root\.json$/;
-/** `165.snapshot.json` -> `snapshot.json`, `targets/<hash>.trusted_root.json` -> `trusted_root.json` */
-function nameInSet(name) {
-    if (name.startsWith('targets/')) {
-        return TARGET;
-    }
-    return ROOT.test(name) ? name : name.replace(/^\d+\./, '');
-}
-/** Lets the TUF client read through {@link GetFile}, and so through the one HTTP client. */
-function fetcher(mirror, downloads, getFile) {
-    const downloadBytes = async (url, maxLength) => {
-        try {
-            return await getFile(url.slice(mirror.length + 1), maxLength);
-        }
-        catch (error) {
-            if (error instanceof TransferError && error.notFound) {
-                // This tells the client that there is no newer root (TUF specification §5.3.3).
-                throw new dist_error.DownloadHTTPError(error.message, error.status ?? 404);
-            }
-            throw error;
-        }
-    };
-    return {
-        downloadBytes,
-        downloadFile: async (url, maxLength, handler) => {
-            const file = external_node_path_default().join(downloads, (0,external_node_crypto_namespaceObject.randomUUID)());
-            await (0,promises_namespaceObject.writeFile)(file, await downloadBytes(url, maxLength));
-            return handler(file);
-        },
-    };
-}
-/**
- * Runs the TUF workflow with kept files in place of the repository. Everything is verified from the
- * initial root on, so files that somebody else wrote can make this fail, and nothing more.
- *
- * @returns undefined unless the files are complete, genuine, fresh and not older than `seen`
- */
-async function verifyKept(repository, kept, seen) {
-    const getFile = (name, maxLength) => {
-        const bytes = kept.get(nameInSet(name));
-        return bytes !== undefined && bytes.length <= maxLength
-            ? Promise.resolve(bytes)
-            : Promise.reject(new dist_error.DownloadHTTPError(`${name} is not kept`, 404));
-    };
-    try {
-        return trustMaterialIn(await runClient(repository, getFile, seen));
-    }
-    catch {
-        return undefined; // Absent, expired or damaged. The repository has the answer.
-    }
-}
-/** @returns no files if there are none, or if they cannot be read */
-async function readKept(file, http) {
-    try {
-        const json = await http.read((0,external_node_url_namespaceObject.pathToFileURL)(file), MAX_KEPT_BYTES);
-        const kept = JSON.parse(json.toString('utf8'));
-        return new Map(Object.entries(kept ?? {}).map(([name, base64]) => [
-            name,
-            Buffer.from(String(base64), 'base64'),
-        ]));
-    }
-    catch (error) {
-        if (http.signal.aborted) {
-            throw error;
-        }
-        return new Map();
-    }
-}
-/**
- * Keeps all files in one, put in place by a rename: two runs at once leave the set of one or the
- * other, never a mixture.
- */
-async function keepFiles(keptPath, files, repository, http) {
-    const folder = external_node_path_default().dirname(keptPath);
-    await (0,promises_namespaceObject.mkdir)(folder, { recursive: true, mode: 0o755 });
-    await assertPrivate(folder, 'folder', await trustedOwners(external_node_path_default().dirname(folder)));
-    // Another run may have kept a newer set, and with it the protection against rollback.
-    const theirs = await readKept(keptPath, http);
-    const isWhole = (await verifyKept(repository, theirs)) !== undefined;
-    if (isWhole && (await verifyKept(repository, theirs, files)) !== undefined) {
-        return;
-    }
-    const json = JSON.stringify(Object.fromEntries([...files].map(([name, bytes]) => [name, bytes.toString('base64')])));
-    if (json.length > MAX_KEPT_BYTES) {
-        throw new Error(`the metadata is larger than ${String(MAX_KEPT_BYTES)} bytes`);
-    }
-    const partial = external_node_path_default().join(folder, `.${(0,external_node_crypto_namespaceObject.randomUUID)()}`);
-    try {
-        await (0,promises_namespaceObject.writeFile)(partial, json, { flag: 'wx' });
-        await renameHeld(partial, keptPath);
-    }
-    finally {
-        await (0,promises_namespaceObject.rm)(partial, { force: true });
-    }
-}
-/** Errors of a disk that cannot be written to. */
+/** Error codes of a disk that cannot be written to. */
 const WRITE_ERRORS = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS']);
 function trusted_root_translated(source, error) {
     const isOfDisk = error instanceof dist_error.PersistError || WRITE_ERRORS.has(codeOf(error));
     return isOfDisk
-        ? new SetupError('INSTALL_FAILED', `cannot store the trust root: ${explain(error)}`, 'Check the free space and the permissions of RUNNER_TEMP on this runner.', error)
+        ? new SetupError('INSTALL_FAILED', `cannot store the trust root: ${explain(error)}`, {
+            cause: error,
+        })
         : unavailable(source, error);
 }
 /** A file that is not JSON may be a secret, so nothing of it is shown. */
@@ -23144,15 +23364,18 @@ function reasonOf(error) {
     return error instanceof SyntaxError ? 'it is not JSON' : explain(error);
 }
 function unavailable(source, error) {
-    const [what, hint] = source.kind === 'tuf'
-        ? [
-            `from the TUF repository ${source.mirror.href}`,
-            'Check that this runner reaches the repository, and that "tuf-mirror-url" and "tuf-root" belong together. Without network, name a file in "trusted-root", or "embedded".',
-        ]
-        : source.kind === 'file'
-            ? [`from ${source.path}`, 'Give the path of a trusted_root.json in "trusted-root".']
-            : ['from the embedded copy', 'This is a defect of the action: please report it.'];
-    return new SetupError('TRUST_ROOT_UNAVAILABLE', `cannot load the trust root ${what}: ${reasonOf(error)}`, hint, error);
+    const { what, situation } = trusted_root_describe(source);
+    return new SetupError('TRUST_ROOT_UNAVAILABLE', `cannot load the trust root ${what}: ${reasonOf(error)}`, { situation, cause: error });
+}
+function trusted_root_describe(source) {
+    switch (source.kind) {
+        case 'tuf':
+            return { what: `from the TUF repository ${source.mirror.href}` };
+        case 'file':
+            return { what: `from ${source.path}`, situation: 'trusted-root-file' };
+        case 'embedded':
+            return { what: 'from the embedded copy', situation: 'embedded-trusted-root' };
+    }
 }
 
 ;// CONCATENATED MODULE: ./src/transfer/background-tasks.ts
@@ -23173,7 +23396,468 @@ class BackgroundTasks {
     }
 }
 
+;// CONCATENATED MODULE: ./src/transfer/file-url.ts
+
+
+
+
+/**
+ * Opens the file that a file URL names.
+ *
+ * @throws {StatusError} 404 if there is none
+ * @throws {NonRetryableError} if it is not a plain file, or cannot be read
+ */
+async function openFile(url, signal) {
+    await assertFile(url);
+    return new Promise((resolve, reject) => {
+        const body = (0,external_node_fs_namespaceObject.createReadStream)(url, { signal, highWaterMark: 1 << 20 });
+        body.once('ready', () => {
+            resolve(body);
+        });
+        body.once('error', (error) => {
+            reject(new NonRetryableError(`cannot read ${url.pathname}`, error));
+        });
+    });
+}
+/** Opening a pipe may block forever, and a device may have no end. */
+async function assertFile(url) {
+    const found = await (0,promises_namespaceObject.stat)(url).catch((error) => {
+        throw codeOf(error) === 'ENOENT'
+            ? new StatusError(404, undefined)
+            : new NonRetryableError(`cannot read ${url.pathname}`, error);
+    });
+    if (!found.isFile()) {
+        throw new NonRetryableError(`${url.pathname} is not a file`);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/transfer/proxy.ts
+
+/**
+ * Reads the proxy for a scheme. The rules are those of Node 24 (`lib/internal/http.js`), which
+ * proxies http: lower-case names first; a value that does not begin with `http://` or `https://` is
+ * ignored.
+ *
+ * @throws {NonRetryableError} for an invalid URL, without showing it: it may contain a password
+ */
+function proxySettings(scheme, environment) {
+    const value = firstSet(environment, `${scheme}_proxy`, `${scheme.toUpperCase()}_PROXY`);
+    if (!value.startsWith('http://') && !value.startsWith('https://')) {
+        return undefined;
+    }
+    const url = URL.parse(value);
+    if (url === null || /[\r\n]/.test(value)) {
+        throw new NonRetryableError(`the address of the proxy for ${scheme} is not a URL`);
+    }
+    const bypass = firstSet(environment, 'no_proxy', 'NO_PROXY');
+    return {
+        url,
+        authorization: basicAuthorization(scheme, url),
+        bypass: bypass === '' ? [] : bypass.split(',').map((entry) => entry.trim().toLowerCase()),
+    };
+}
+/** The value of the first variable that is not empty; empty if none is. */
+function firstSet(environment, ...names) {
+    const values = names.map((name) => environment[name] ?? '');
+    return values.find((value) => value !== '') ?? '';
+}
+function basicAuthorization(scheme, { username, password }) {
+    if (username === '' && password === '') {
+        return undefined;
+    }
+    try {
+        const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+        return `Basic ${Buffer.from(credentials).toString('base64')}`;
+    }
+    catch {
+        throw new NonRetryableError(`the credentials of the proxy for ${scheme} are not URL-encoded`);
+    }
+}
+/**
+ * Whether `no_proxy` lists a host: `*`, `host`, `host:port`, `.suffix`, `*.suffix`, or a range of
+ * IPv4 addresses such as `10.0.0.1-10.0.0.9`. The rules are Node's, as above.
+ *
+ * @param host without the brackets of an IPv6 address
+ */
+function bypassesProxy(bypass, host, port) {
+    const name = host.toLowerCase();
+    return bypass.some((entry) => {
+        if (entry === '*' || entry === name || entry === `${name}:${String(port)}`) {
+            return true;
+        }
+        if (entry.startsWith('.')) {
+            return name === entry.slice(1) || name.endsWith(entry);
+        }
+        if (entry.startsWith('*.') && name.endsWith(entry.slice(1))) {
+            return true;
+        }
+        const address = ipv4(name);
+        const [first, last] = entry.split('-').map((end) => ipv4(end.trim()));
+        return (address !== undefined &&
+            first !== undefined &&
+            last !== undefined &&
+            Buffer.compare(first, address) <= 0 &&
+            Buffer.compare(address, last) <= 0);
+    });
+}
+/** The four bytes of an IPv4 address in dotted decimal. */
+function ipv4(text) {
+    const { isIPv4 } = process.getBuiltinModule('node:net');
+    return isIPv4(text) ? Buffer.from(text.split('.').map(Number)) : undefined;
+}
+
+;// CONCATENATED MODULE: ./src/transfer/send.ts
+
+/** The headers of an answer of this size are refused (Node's own default). */
+const MAX_HEADER_BYTES = 16 << 10;
+/**
+ * Sends a request and waits for the headers of the answer.
+ *
+ * The promise is settled by its own timer and its own listener for the abort: a request that has no
+ * socket yet emits nothing when it is destroyed (Node 24, `ClientRequest.prototype.destroy` in
+ * `lib/_http_client.js`), so waiting for its `error` event could take forever.
+ *
+ * @throws {StatusError} 101, when the server switches protocols: nobody asked for it
+ */
+function send(request, options) {
+    return settled(request, options, (succeed, fail) => {
+        request.on('response', succeed);
+        request.on('upgrade', (_response, socket) => {
+            socket.destroy();
+            fail(new StatusError(101, undefined));
+        });
+    });
+}
+/** Sends a CONNECT request and waits for the tunnel; status 200 alone opens one, as in Node. */
+function sendConnect(request, options) {
+    return settled(request, options, (succeed, fail) => {
+        request.on('connect', ({ statusCode }, socket, head) => {
+            if (statusCode === 200 && head.length === 0) {
+                succeed(socket);
+                return;
+            }
+            socket.destroy();
+            // Not a StatusError: 404 from a proxy must never mean that the host has no such object.
+            fail(new Error(statusCode === 200
+                ? 'the proxy sent data before the tunnel was used'
+                : `the proxy refused the tunnel: HTTP status ${String(statusCode)}`));
+        });
+    });
+}
+function settled(request, { body, timeout, signal }, listen) {
+    return new Promise((resolve, reject) => {
+        let isSettled = false;
+        const settle = () => {
+            isSettled = true;
+            clearTimeout(timer);
+            signal.removeEventListener('abort', onAbort);
+        };
+        const succeed = (value) => {
+            settle();
+            resolve(value);
+        };
+        const fail = (error) => {
+            if (isSettled) {
+                return;
+            }
+            settle();
+            // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the reason of an abort may be anything
+            reject(error);
+            request.destroy();
+        };
+        const onAbort = () => {
+            fail(signal.reason);
+        };
+        const timer = setTimeout(() => {
+            fail(new Error(`no response within ${String(timeout / 1000)} s`));
+        }, timeout);
+        signal.addEventListener('abort', onAbort);
+        // This listener stays: an error after the end must not become an uncaught exception.
+        request.on('error', fail);
+        request.on('close', () => {
+            fail(new Error('the connection was closed before the response'));
+        });
+        listen(succeed, fail);
+        request.end(body);
+    });
+}
+
+;// CONCATENATED MODULE: ./src/transfer/tunnel-agent.ts
+
+
+/**
+ * Creates an https agent that goes through a proxy (RFC 9110 §9.3.6).
+ *
+ * Node's own (`proxyEnv`) reads the answer to CONNECT without a bound, and adds as many `readable`
+ * listeners with each piece of it as there are already: 26 bytes sent one by one take 2 GiB
+ * (`establishTunnel` in `lib/https.js` of Node 24.21). Its sockets are out of reach until TLS is
+ * done, too. Here Node's HTTP parser reads the answer, with its bound on headers.
+ */
+function createTunnelAgent(agent, tunnel) {
+    // Not imported: a run that makes no request does not load it.
+    const { Agent } = process.getBuiltinModule('node:https');
+    class TunnelAgent extends Agent {
+        createConnection(options, callback) {
+            if (bypassesProxy(tunnel.proxy.bypass, options.host, options.port)) {
+                return super.createConnection(options);
+            }
+            const opened = openTunnel(options, tunnel).then((socket) => {
+                const secure = super.createConnection(throughSocket(options, socket));
+                // From here on the request has a socket, and its own time limit covers TLS.
+                socket.on('error', (error) => secure?.destroy(error));
+                return secure;
+            });
+            opened.then((secure) => {
+                callback(null, secure);
+            }, callback);
+            return undefined;
+        }
+    }
+    return new TunnelAgent(agent);
+}
+/** `tls.connect` takes a connected socket; the options still name the host to verify. */
+function throughSocket(options, socket) {
+    return { ...options, socket };
+}
+function openTunnel({ host, port }, { proxy: { url, authorization }, timeout, signal }) {
+    const authority = `${host.includes(':') ? `[${host}]` : host}:${String(port)}`;
+    const { request: start } = url.protocol === 'https:'
+        ? process.getBuiltinModule('node:https')
+        : process.getBuiltinModule('node:http');
+    const request = start({
+        method: 'CONNECT',
+        host: url.hostname.replace(/^\[|\]$/g, ''),
+        ...(url.port === '' ? {} : { port: url.port }),
+        path: authority,
+        headers: {
+            host: authority,
+            'proxy-connection': 'keep-alive',
+            ...(authorization === undefined ? {} : { 'proxy-authorization': authorization }),
+        },
+        // One connection for one tunnel, whatever the global agent is.
+        agent: false,
+        maxHeaderSize: MAX_HEADER_BYTES,
+    });
+    // Without an agent Node would ask the proxy to close the connection.
+    request.removeHeader('connection');
+    return sendConnect(request, { timeout, signal });
+}
+
+;// CONCATENATED MODULE: ./src/transfer/http.ts
+
+
+
+
+
+
+
+
+
+const MAX_REDIRECTS = 5;
+/** Connections per host for small objects. Waiting for one takes less time than another handshake. */
+const SMALL_SOCKETS = 2;
+/**
+ * The one HTTP client. It honors `https_proxy`, `http_proxy` and `no_proxy`, keeps connections
+ * alive, and follows a limited number of redirects, but never from https to http. It refuses
+ * compressed bodies, because a limit in bytes would not apply to what they expand to.
+ */
+class http_HttpClient {
+    limits;
+    signal;
+    #options;
+    #agents = new Map();
+    constructor(options) {
+        this.#options = options;
+        this.limits = options.limits;
+        this.signal = options.signal;
+    }
+    /**
+     * Reads a small object whole, with retries.
+     *
+     * @param url https, http on loopback, or file
+     * @param maxBytes a longer body makes the transfer fail
+     * @throws {TransferError}
+     */
+    async read(url, maxBytes, options = {}) {
+        const method = options.method ?? 'GET';
+        return this.retry(method, url, this.limits.metadataTimeout, async (trySignal) => {
+            const response = await this.open(url, options, trySignal);
+            const pieces = [];
+            let size = 0;
+            for await (const piece of response.body) {
+                size += piece.length;
+                if (size > maxBytes) {
+                    throw new TooLargeError(maxBytes);
+                }
+                pieces.push(piece);
+            }
+            return Buffer.concat(pieces, size);
+        });
+    }
+    /**
+     * Like {@link read}, but undefined if the server says that there is no such object.
+     *
+     * @throws {TransferError}
+     */
+    async readIfPresent(url, maxBytes) {
+        try {
+            return await this.read(url, maxBytes);
+        }
+        catch (error) {
+            if (error instanceof TransferError && error.notFound) {
+                return undefined;
+            }
+            throw error;
+        }
+    }
+    /**
+     * Runs a transfer, with retries.
+     *
+     * @param total bound on the time of all tries together, in milliseconds
+     * @param attempt one try; it must stop when its signal is aborted
+     * @throws {TransferError}
+     */
+    retry(method, url, total, attempt) {
+        const { limits, signal } = this;
+        const { onRetry } = this.#options;
+        return withRetries({ method, url, total, limits, signal, onRetry }, attempt);
+    }
+    /**
+     * One request, redirects followed, no retries.
+     *
+     * @throws {StatusError} for a status other than 2xx
+     * @throws {NonRetryableError} for a failure that would be the same on the next try
+     */
+    async open(url, options, signal) {
+        if (url.protocol === 'file:') {
+            return { status: 200, headers: {}, body: await openFile(url, signal) };
+        }
+        let target = url;
+        let withToken = true;
+        for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+            assertTransport(target);
+            // After a redirect to another origin the token stays off, even if a later one leads back.
+            withToken &&= target.origin === this.#options.token?.origin;
+            const response = await this.#request(target, options, withToken, signal);
+            const location = redirectTarget(response, target);
+            if (location === undefined) {
+                return accepted(response);
+            }
+            response.destroy();
+            if (target.protocol === 'https:' && location.protocol !== 'https:') {
+                throw new NonRetryableError(`redirected from https to ${withoutSecrets(location)}`);
+            }
+            target = location;
+        }
+        throw new NonRetryableError(`more than ${String(MAX_REDIRECTS)} redirects`);
+    }
+    #agent(isSecure, lane, byProxy) {
+        const key = `${String(isSecure)} ${lane} ${String(byProxy)}`;
+        const known = this.#agents.get(key);
+        if (known !== undefined) {
+            return known;
+        }
+        const agent = this.#createAgent(isSecure, lane, byProxy);
+        this.#agents.set(key, agent);
+        return agent;
+    }
+    #createAgent(isSecure, lane, byProxy) {
+        const { proxyEnvironment, signal } = this.#options;
+        const options = { keepAlive: true, ...(lane === 'small' ? { maxSockets: SMALL_SOCKETS } : {}) };
+        const proxy = byProxy
+            ? proxySettings(isSecure ? 'https' : 'http', proxyEnvironment)
+            : undefined;
+        const { Agent } = isSecure ? builtin('node:https') : builtin('node:http');
+        if (proxy === undefined) {
+            return new Agent(options);
+        }
+        return isSecure
+            ? createTunnelAgent(options, { proxy, timeout: this.limits.responseTimeout, signal })
+            : new Agent({ ...options, proxyEnv: { ...proxyEnvironment } });
+    }
+    async #request(url, options, withToken, signal) {
+        const started = performance.now();
+        const method = options.method ?? 'GET';
+        const record = (outcome) => {
+            const duration = performance.now() - started;
+            this.#options.onRequest({ method, url: withoutSecrets(url), outcome, duration });
+        };
+        const body = options.json === undefined ? undefined : JSON.stringify(options.json);
+        const headers = {
+            'user-agent': this.#options.userAgent,
+            'accept-encoding': 'identity',
+            accept: body === undefined ? '*/*' : 'application/json',
+            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+            ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
+            ...(withToken ? { authorization: `Bearer ${this.#options.token?.value ?? ''}` } : {}),
+            ...options.headers,
+        };
+        signal.throwIfAborted();
+        const isSecure = url.protocol === 'https:';
+        // Over http, which is for loopback only, a proxy could read the token.
+        const agent = this.#agent(isSecure, options.lane ?? 'small', isSecure || !withToken);
+        const { request: start } = isSecure ? builtin('node:https') : builtin('node:http');
+        // The signal also ends the body.
+        const request = start(url, { method, headers, agent, signal, maxHeaderSize: MAX_HEADER_BYTES });
+        try {
+            const timeout = this.limits.responseTimeout;
+            const response = await send(request, { body, timeout, signal });
+            record(String(response.statusCode));
+            request.setTimeout(this.limits.idleTimeout, () => {
+                response.destroy(new Error(`no data for ${http_seconds(this.limits.idleTimeout)}`));
+            });
+            return response;
+        }
+        catch (error) {
+            record(explain(error));
+            throw error;
+        }
+    }
+}
+function builtin(name) {
+    return process.getBuiltinModule(name);
+}
+function redirectTarget(response, from) {
+    const status = response.statusCode ?? 0;
+    const { location } = response.headers;
+    if (![301, 302, 303, 307, 308].includes(status) || location === undefined) {
+        return undefined;
+    }
+    const target = URL.parse(location, from.href);
+    if (target === null) {
+        throw new NonRetryableError('redirected to something that is not a URL');
+    }
+    return target;
+}
+function accepted(response) {
+    const status = response.statusCode ?? 0;
+    if (status < 200 || status > 299) {
+        response.destroy();
+        throw new StatusError(status, retryAfter(response.headers['retry-after']));
+    }
+    const encoding = response.headers['content-encoding'];
+    if (encoding !== undefined && encoding !== 'identity') {
+        response.destroy();
+        throw new NonRetryableError('the response is compressed, which was not requested');
+    }
+    return { status, headers: response.headers, body: response };
+}
+/** RFC 9110 §10.2.3: seconds, or a date. */
+function retryAfter(header) {
+    if (header === undefined) {
+        return undefined;
+    }
+    const milliseconds = /^\d{1,9}$/.test(header)
+        ? Number(header) * 1000
+        : Date.parse(header) - Date.now();
+    return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
+}
+function http_seconds(milliseconds) {
+    return `${String(milliseconds / 1000)} s`;
+}
+
 ;// CONCATENATED MODULE: ./src/setup.ts
+
 
 
 
@@ -23220,6 +23904,7 @@ async function setUp(inputs, report, scratch) {
         const shared = { inputs, report, scratch, http, background, trust, cacheAccess };
         const { context, verified } = await obtainRelease(shared, resolved);
         const obtainedAt = performance.now();
+        report.endedSupport(context.release.version, inputs.clusterVersion);
         const installed = await commitAll(context, verified);
         const installedAt = performance.now();
         await keepTrustRoot(await trust, report);
@@ -23242,6 +23927,9 @@ async function obtainRelease(shared, first) {
     for (let resolved = first;;) {
         const { release } = resolved;
         report.info(`Version: ${release.version} (requested: ${inputs.versionSource})`);
+        if (inputs.clusterVersion !== undefined) {
+            assertSupportedSkew(release.version, inputs.tools, inputs.clusterVersion);
+        }
         const context = await installContext(shared, release);
         const artifacts = inputs.tools.map((tool) => release.binary(tool, inputs.platform));
         try {
@@ -23323,7 +24011,7 @@ async function keepTrustRoot(trust, report) {
         await trust.keep();
     }
     catch (error) {
-        report.debug(`the trust root is not kept for later runs: ${String(error)}`);
+        report.debug(`cannot cache the trust root: ${String(error)}`);
     }
 }
 /** A folder that is removed when the work ends, however it ends. */
