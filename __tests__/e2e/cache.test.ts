@@ -166,7 +166,7 @@ describe('when the release host is down', () => {
       const toolCache = await cacheWithOlder();
       world.host.server.fail(/./, fault.status(503), Infinity);
       const run = await runIn(world, { version }, { toolCache, env: IMPATIENT });
-      expectRefused(run, 'DOWNLOAD_FAILED', { says: ['which version to install', '503'] });
+      expectRefused(run, 'DOWNLOAD_FAILED', { says: ['the pointer to the version', '503'] });
     },
   );
 

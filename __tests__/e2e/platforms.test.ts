@@ -144,7 +144,7 @@ describeUnless(MISSING.executables)(
 
     test('for another one: it is never executed, and so cannot be proven', async () => {
       const run = await runIn(world, { version: '1.30.0', architecture: FOREIGN_ARCH });
-      expectRefused(run, 'RELEASE_MISMATCH', { says: ['cannot be executed here'] });
+      expectRefused(run, 'RELEASE_MISMATCH', { says: ['cannot be executed on this runner'] });
       expect(existsSync(witness(FOREIGN))).toBe(false);
     });
   },

@@ -265,7 +265,7 @@ describe('maximum-release-age', () => {
       const { integratedTime } = file('kubectl', version).entry;
       const message = expectRefused(run, 'RELEASE_TOO_OLD');
       expect(message).toContain(`kubectl was signed at ${integratedTime.toISOString()}`);
-      expect(message).toContain('holding its pointer (such as stable.txt) back');
+      expect(message).toContain('serving an outdated pointer');
     }
   });
 

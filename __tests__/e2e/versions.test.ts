@@ -185,7 +185,7 @@ describe('version-file', () => {
     test.each(['hunter2\n', '1.31.8\n'])('to a file outside of it: %j', async (text) => {
       const run = await runWithLink('secrets', text);
       expectRefused(run, 'INVALID_INPUT', {
-        says: ['".kubectl-version" is outside of the workspace'],
+        says: ['".kubectl-version" is outside the workspace'],
       });
       expect(said(run)).not.toContain(text.trim());
       expect(said(run)).not.toContain('secrets');
@@ -238,7 +238,7 @@ describe('a release that was announced and is not at the host yet', () => {
     const run = await runIn(world, {}, { env: IMPATIENT });
     stable('v1.32.5');
     expectRefused(run, 'VERSION_NOT_FOUND', {
-      says: ['Kubernetes v1.32.8 is announced', 'its files did not appear', 'released minutes ago'],
+      says: ['Kubernetes v1.32.8 is announced', 'its files did not appear', 'minutes old'],
     });
   });
 

@@ -403,13 +403,13 @@ const NEIGHBOURS: Attack[] = [
       });
     },
     check: (run, stage) => {
-      expect(run.annotations[0]?.message).toContain('another run has changed');
+      expect(run.annotations[0]?.message).toContain('another run changed');
       expectNotExecuted(run, stage);
     },
   },
   {
     what: 'a link in place of the folder that keeps TUF metadata',
-    warnings: ['Trust root not kept'],
+    warnings: ['Trust root not cached'],
     outcome: 'without effect',
     needs: [MISSING.folderLinks],
     attack: async (stage) => {
