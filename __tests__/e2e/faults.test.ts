@@ -238,7 +238,7 @@ describe('for ever', () => {
     const message = expectRefused(run, code);
     if (row.isFinal !== true) {
       expect(message).toContain(new URL(lane[object.server].url).host);
-      expect(message).toMatch(/\([^ ]+, \d (?:try|tries)\): /);
+      expect(message).toMatch(/\([^ ]+, \d (?:attempt|attempts)\): /);
       expect(message).toMatch(row.cause);
       // The log may be asked early, and again when the file is here: ten times for one entry.
       const paths = requests.map(({ path }) => path).filter((path) => object.match.test(path));
