@@ -441,7 +441,7 @@ describe('a release without a signed SBOM', () => {
     const version = publish({ sbom: false });
     const run = await install(version, { architecture: FOREIGN_ARCH });
     const message = expectRefused(run, 'RELEASE_MISMATCH');
-    expect(message).toContain(`kubectl for ${FOREIGN} cannot be executed here`);
+    expect(message).toContain(`kubectl for ${FOREIGN} cannot be executed on this runner`);
     expect(message).toContain('bind-release: false');
   });
 

@@ -1,4 +1,5 @@
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { spawn } from 'node:child_process';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { TLSSocket, createSecureContext } from 'node:tls';
 import type { ServerCertificate } from './server-certificate.js';
 
@@ -135,3 +136,49 @@ async function firstBytes(connection: Socket): Promise<void> {
     connection.resume();
   });
 }
+
+/** A port on which connections stay half open: the system answers no SYN any more. Linux only. */
+export interface UnansweredPort {
+  readonly port: number;
+  stop(): void;
+}
+
+/**
+ * Starts a process that listens with the shortest queue and stops, and fills its queue. Linux then
+ * drops each further SYN (tcp(7), `tcp_abort_on_overflow`).
+ */
+export async function startUnansweredPort(): Promise<UnansweredPort> {
+  const child = spawn(process.execPath, ['-e', STOPPED_SERVER], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const port = await new Promise<number>((resolve) => {
+    child.stdout.once('data', (text: Buffer) => resolve(Number(text.toString())));
+  });
+  const queued: Socket[] = [];
+  let isConnected = true;
+  while (isConnected && queued.length < 20) {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => socket.destroy());
+    queued.push(socket);
+    isConnected = await Promise.race([
+      new Promise<true>((resolve) => socket.once('connect', () => resolve(true))),
+      new Promise<false>((resolve) => setTimeout(() => resolve(false), 500)),
+    ]);
+  }
+  if (isConnected) throw new Error('this system still accepts connections');
+  return {
+    port,
+    stop: () => {
+      for (const socket of queued) socket.destroy();
+      child.kill('SIGKILL');
+    },
+  };
+}
+
+const STOPPED_SERVER = `
+  const server = require('node:net').createServer();
+  server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+    require('node:fs').writeSync(1, String(server.address().port));
+    process.kill(process.pid, 'SIGSTOP');
+  });
+`;

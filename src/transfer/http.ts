@@ -74,6 +74,11 @@ export class HttpClient {
     this.#options = options;
     this.limits = options.limits;
     this.signal = options.signal;
+    options.signal.addEventListener('abort', () => {
+      for (const agent of this.#agents.values()) {
+        agent.destroy();
+      }
+    });
   }
 
   /**
@@ -171,6 +176,7 @@ export class HttpClient {
       return known;
     }
     const agent = this.#createAgent(isSecure, lane, byProxy);
+    refuseAfter(this.signal, agent);
     this.#agents.set(key, agent);
     return agent;
   }
@@ -232,6 +238,23 @@ export class HttpClient {
       throw error;
     }
   }
+}
+
+/**
+ * Makes an agent open no connection once the signal is aborted. For each connection that closes, an
+ * agent opens one for the next request in its queue, even for one that was destroyed; and a
+ * connection that is being opened keeps the process alive.
+ */
+function refuseAfter(signal: AbortSignal, agent: http.Agent): void {
+  const createConnection = agent.createConnection.bind(agent);
+  agent.createConnection = (options, callback) => {
+    if (!signal.aborted) {
+      return createConnection(options, callback);
+    }
+    // With an error there is no connection, whatever the types say.
+    (callback as ((error: Error) => void) | undefined)?.(new Error('the transfers were aborted'));
+    return undefined;
+  };
 }
 
 /** Loaded with the first request: a run that finds everything in the tool cache makes none. */

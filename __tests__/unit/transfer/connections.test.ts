@@ -187,13 +187,46 @@ describe('a connection that goes wrong', () => {
     expect((await failureOf(http.read(url, 5))).message).toContain('gave up after 0.2 s');
   });
 
-  test('requests that wait for a connection end, too', async () => {
-    const { http, url } = await clientOf('plain', script.silence());
-    const failures = await Promise.all(
-      Array.from({ length: 9 }, () => failureOf(http.read(url, 5))),
+  test('a request that waits for a connection ends while others are busy', async () => {
+    const body: Script = async (connection) => {
+      for (let sent = 0; sent < 400 && !connection.destroyed; sent++) {
+        connection.write('a');
+        await sleep(20);
+      }
+    };
+    const head = 'HTTP/1.1 200 OK\r\ncontent-length: 2000\r\n\r\n';
+    const limits = { ...LIMITS, responseTimeout: 1_000, retries: 0 };
+    const { http, url, records, abort } = await clientOf(
+      'plain',
+      inTls(script.answer(head, body)),
+      {
+        limits,
+      },
     );
-    for (const { message } of failures) expect(message).toMatch(HELD);
+    // There are two connections for small objects, and each byte keeps one alive for eight seconds.
+    const busy = Promise.allSettled([http.read(url, 2_000), http.read(url, 2_000)]);
+    while (records.length < 2) await sleep(5);
+    expect(records.map(({ outcome }) => outcome)).toEqual(['200', '200']);
+    const started = performance.now();
+    expect((await failureOf(http.read(url, 5))).message).toContain('no answer within 1 s');
+    expect(performance.now() - started).toBeLessThan(4_000);
+    abort.abort();
+    await busy;
   });
+
+  test.each(['plain', 'proxy'] as const)(
+    '%s: requests that wait for a connection end, and open none after the abort',
+    async (way) => {
+      const { http, url, server: raw, abort } = await clientOf(way, script.silence());
+      const requests = Array.from({ length: 9 }, () => failureOf(http.read(url, 5)));
+      for (const { message } of await Promise.all(requests)) expect(message).toMatch(HELD);
+      // The agent opens connections for the requests in its queue, long after these have failed.
+      abort.abort();
+      await expectClosed(raw);
+      await sleep(100);
+      expect(raw.open).toBe(0);
+    },
+  );
 });
 
 describe('a proxy that answers slowly', () => {
