@@ -23670,6 +23670,11 @@ class http_HttpClient {
         this.#options = options;
         this.limits = options.limits;
         this.signal = options.signal;
+        options.signal.addEventListener('abort', () => {
+            for (const agent of this.#agents.values()) {
+                agent.destroy();
+            }
+        });
     }
     /**
      * Reads a small object whole, with retries.
@@ -23758,6 +23763,7 @@ class http_HttpClient {
             return known;
         }
         const agent = this.#createAgent(isSecure, lane, byProxy);
+        refuseAfter(this.signal, agent);
         this.#agents.set(key, agent);
         return agent;
     }
@@ -23813,6 +23819,22 @@ class http_HttpClient {
             throw error;
         }
     }
+}
+/**
+ * Makes an agent open no connection once the signal is aborted. For each connection that closes, an
+ * agent opens one for the next request in its queue, even for one that was destroyed; and a
+ * connection that is being opened keeps the process alive.
+ */
+function refuseAfter(signal, agent) {
+    const createConnection = agent.createConnection.bind(agent);
+    agent.createConnection = (options, callback) => {
+        if (!signal.aborted) {
+            return createConnection(options, callback);
+        }
+        // With an error there is no connection, whatever the types say.
+        callback?.(new Error('the transfers were aborted'));
+        return undefined;
+    };
 }
 function builtin(name) {
     return process.getBuiltinModule(name);
