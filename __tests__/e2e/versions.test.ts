@@ -242,11 +242,7 @@ describe('a release that was announced and is not at the host yet', () => {
     const run = await runIn(world, {}, { env: IMPATIENT });
     stable('v1.32.5');
     expectRefused(run, 'VERSION_NOT_FOUND', {
-<<<<<<< HEAD
-      says: ['Kubernetes v1.32.8 is announced', 'its files did not appear', 'minutes old'],
-=======
       says: ['Kubernetes v1.32.8 is announced', 'its files did not appear', 'probably minutes old'],
->>>>>>> tests
     });
   });
 
