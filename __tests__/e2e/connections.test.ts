@@ -36,7 +36,7 @@ const SWITCH = script.answer(
 );
 const ENDLESS = script.endless('HTTP/1.1 200 OK\r\nx: ', 'a');
 
-const HELD = /no answer within 0.75 s|gave up after/;
+const HELD = /no response within 0.75 s|gave up after/;
 const CLOSED = /socket hang up|ECONNRESET|disconnected|closed/;
 
 interface Row {
@@ -173,7 +173,7 @@ describe('a connection that goes wrong', () => {
       `setup-verified-kubectl: ${code}`,
     ]);
     const message = run.annotations[0]?.message ?? '';
-    expect(message).toMatch(/\([^ ]+, \d (?:try|tries)\): /);
+    expect(message).toMatch(/\([^ ]+, \d (?:attempt|attempts)\): /);
     expect(message).toMatch(cause);
     expect(run.exitCode).toBe(1);
     expect(run.paths).toEqual([]);
@@ -184,10 +184,10 @@ describe('a connection that goes wrong', () => {
     // A socket's buffers on either side, and one piece more: not what an endless answer would be.
     expect(server?.mostBytesTaken ?? 0).toBeLessThan(4 << 20);
     // Every further try is a line of the log.
-    const tries = Number(/(\d) (?:try|tries)\)/.exec(message)?.[1]);
+    const tries = Number(/(\d) (?:attempt|attempts)\)/.exec(message)?.[1]);
     for (let next = 2; next <= tries; next++) {
       expect(run.stdout).toMatch(
-        new RegExp(`^GET https://.*; trying again in .* s \\(try ${next} of 5\\)$`, 'm'),
+        new RegExp(`^GET https://.*; retrying in .* s \\(attempt ${next} of 5\\)$`, 'm'),
       );
     }
     tally('faults refused with a named cause');

@@ -135,7 +135,7 @@ describe('other bytes than the ones asked for, all validly signed', () => {
     serveAs(world, world.release.sbom(OLD), sbomPath(version));
     const message = expectRefused(await install(version), 'RELEASE_MISMATCH');
     expect(message).toContain(`${nameOf('kubectl')} of ${version}`);
-    expect(message).toContain(`is that of ${OLD}`);
+    expect(message).toContain(`is for ${OLD}`);
   });
 
   test('another tool of the same release', async () => {

@@ -208,7 +208,7 @@ describe('a connection that goes wrong', () => {
     while (records.length < 2) await sleep(5);
     expect(records.map(({ outcome }) => outcome)).toEqual(['200', '200']);
     const started = performance.now();
-    expect((await failureOf(http.read(url, 5))).message).toContain('no answer within 1 s');
+    expect((await failureOf(http.read(url, 5))).message).toContain('no response within 1 s');
     expect(performance.now() - started).toBeLessThan(4_000);
     abort.abort();
     await busy;
