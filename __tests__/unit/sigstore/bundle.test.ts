@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Bundle } from '@sigstore/bundle';
+import { explain } from '../../../src/errors.js';
 import { parseBundle, serializeBundle } from '../../../src/sigstore/bundle.js';
 import { parseLogEntries, type LogEntry } from '../../../src/sigstore/evidence/rekor.js';
 import { World, bundledEntries, bundleJson } from '../../support/index.js';
@@ -127,4 +128,23 @@ describe('parseBundle', () => {
   test.each(['', '<html>', 'null', '[]', '7', '{}'])('refuses %j', (text) => {
     expect(codeOf(() => parseBundle(Buffer.from(text)))).toBe('SIGNATURE_MALFORMED');
   });
+
+  // With a file: host, the bundle may be a link to something that is not for the log.
+  test.each(['hunter2', '"hunter2"', '{"mediaType": "hunter2"}'])(
+    'repeats nothing of %j',
+    (text) => {
+      const error = errorOf(() => parseBundle(Buffer.from(text)));
+      expect(explain(error)).toMatch(/^cannot parse the Sigstore bundle: /);
+      expect(explain(error)).not.toContain('hunter2');
+    },
+  );
 });
+
+function errorOf(action: () => unknown): unknown {
+  try {
+    action();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('nothing was thrown');
+}
