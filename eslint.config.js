@@ -12,7 +12,7 @@ import tseslint from 'typescript-eslint';
  * @property {boolean} [environment] whether they may read `process.env`
  */
 
-const BELOW_INSTALL = [
+const BELOW_LOCK = [
   './',
   '../errors.js',
   '../files/',
@@ -20,12 +20,14 @@ const BELOW_INSTALL = [
   '../kubernetes/',
   '../sigstore/',
 ];
+const BELOW_INSTALL = [...BELOW_LOCK, '../lock/'];
 const BELOW_TOP = [
   './errors.js',
   './files/',
   './transfer/',
   './kubernetes/',
   './sigstore/',
+  './lock/',
   './install/',
 ];
 /** From a folder inside sigstore/: what its folders share, and the layers below. */
@@ -61,6 +63,7 @@ const LAYERS = [
   },
   { files: 'src/sigstore/*.ts', imports: ['./', '../errors.js', '../files/', '../transfer/'] },
   { files: 'src/sigstore/*/*.ts', imports: BELOW_SIGSTORE },
+  { files: 'src/lock/**/*.ts', imports: BELOW_LOCK },
   { files: 'src/install/**/*.ts', imports: BELOW_INSTALL },
   {
     files: 'src/install/preinstalled.ts',

@@ -12337,7 +12337,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 // buffers of what has arrived from the network wait for that, tens of megabytes of them. Loading
 // the rest would make it grow, so this comes first.
 (0,node_v8__WEBPACK_IMPORTED_MODULE_0__.setFlagsFromString)('--semi-space-growth-factor=1');
-const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 4787));
+const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 9533));
 await run();
 
 __webpack_async_result__();
@@ -12345,7 +12345,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 4787:
+/***/ 9533:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -12382,6 +12382,8 @@ const ERROR_CODES = (/* unused pure expression or super */ null && ([
     'RELEASE_TOO_NEW',
     'RELEASE_TOO_OLD',
     'VERSION_SKEW',
+    'LOCK_INVALID',
+    'LOCK_MISMATCH',
     'INSTALL_FAILED',
 ]));
 /**
@@ -12609,114 +12611,78 @@ function readChecksums(inputs, tools) {
     return checksums;
 }
 
-;// CONCATENATED MODULE: ./src/inputs/platform.ts
+;// CONCATENATED MODULE: ./src/files/errors.ts
+/** A failure of this machine's own files. Trying again does not help. */
+class FileError extends Error {
+    constructor(message, cause) {
+        super(message, cause === undefined ? undefined : { cause });
+        this.name = 'FileError';
+    }
+}
+/** More bytes than allowed. */
+class TooLargeError extends FileError {
+    constructor(maxBytes) {
+        super(`larger than ${String(maxBytes)} bytes`);
+        this.name = 'TooLargeError';
+    }
+}
+/** The file system did not take the bytes: disk full, no permission. */
+class StorageError extends FileError {
+    constructor(message, cause) {
+        super(message, cause);
+        this.name = 'StorageError';
+    }
+}
+
+;// CONCATENATED MODULE: ./src/files/workspace-file.ts
 
 
 
+/** A file that is outside the workspace after all links are resolved. */
+class OutsideWorkspaceError extends FileError {
+    constructor() {
+        super('is outside the workspace');
+    }
+}
 /**
- * The platform to install for: this machine's operating system, and `architecture`.
+ * Reads a file of a repository.
  *
- * @returns `isNative`: whether binaries for that platform run on this machine
- * @throws {SetupError} PLATFORM_NOT_PUBLISHED, INVALID_INPUT
+ * The author of a pull request can put a link at the path. So the file must be inside the workspace
+ * after all links are resolved.
+ *
+ * @param file its absolute path
+ * @param workspace the folder that the file must be in, an absolute path
+ * @param maxBytes a larger file is refused, unread
+ * @throws {OutsideWorkspaceError}
+ * @throws {Error} if it is not a file, is too large, or cannot be read
  */
-function readPlatform(inputs, environment) {
-    const os = parseOperatingSystem(environment.platform);
-    if (os === undefined) {
-        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes publishes nothing for ${environment.platform}. It publishes for ${OPERATING_SYSTEMS.join(', ')}.`, { situation: 'operating-system-not-published' });
+function readWorkspaceFile(file, workspace, maxBytes) {
+    // The native variant also corrects the case of names on file systems that ignore case.
+    const real = external_node_fs_namespaceObject.realpathSync.native(file);
+    assertInside(real, external_node_fs_namespaceObject.realpathSync.native(workspace));
+    const found = (0,external_node_fs_namespaceObject.statSync)(real);
+    if (!found.isFile()) {
+        throw new FileError('it is not a file'); // Reading a pipe or a device may never end.
     }
-    const native = parseArchitecture(environment.arch);
-    const given = inputs.get('architecture');
-    const arch = given === '' ? native : parseArchitecture(given);
-    if (arch === undefined && given === '') {
-        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes publishes nothing for ${os}/${environment.arch}. It publishes for ${ARCHITECTURES.join(', ')}.`);
+    if (found.size > maxBytes) {
+        throw new TooLargeError(maxBytes);
     }
-    if (arch === undefined) {
-        throw invalidInput('architecture', given, 'amd64 (x64), arm64, arm, 386 (x86), ppc64le or s390x');
+    return (0,external_node_fs_namespaceObject.readFileSync)(real);
+}
+/**
+ * Both paths must be real ones, with all links resolved.
+ *
+ * @throws {OutsideWorkspaceError}
+ */
+function assertInside(file, folder) {
+    const relative = external_node_path_default().relative(folder, file);
+    const [first] = relative.split((external_node_path_default()).sep);
+    // Absolute: on another drive of Windows.
+    if (first === '..' || external_node_path_default().isAbsolute(relative)) {
+        throw new OutsideWorkspaceError();
     }
-    return { platform: { os, arch }, isNative: arch === native };
 }
 
-;// CONCATENATED MODULE: ./src/inputs/release-age.ts
-
-/** In milliseconds. */
-const UNITS = {
-    m: 60_000,
-    h: 3_600_000,
-    d: 86_400_000,
-    w: 604_800_000,
-};
-/** `minimum-release-age` and `maximum-release-age`. */
-function readAges(inputs) {
-    const minimumAge = readAge(inputs, 'minimum-release-age');
-    const maximumAge = readAge(inputs, 'maximum-release-age');
-    if (minimumAge !== undefined && maximumAge !== undefined && maximumAge <= minimumAge) {
-        throw invalidInput('maximum-release-age', inputs.get('maximum-release-age'), 'an age above "minimum-release-age"');
-    }
-    return { minimumAge, maximumAge };
-}
-/** @returns milliseconds */
-function readAge(inputs, name) {
-    const given = inputs.get(name);
-    if (given === '') {
-        return undefined;
-    }
-    const [, count, unit] = /^(\d{1,4})([mhdw])$/.exec(given) ?? [];
-    const milliseconds = UNITS[unit ?? ''];
-    if (count === undefined || milliseconds === undefined) {
-        throw invalidInput(name, given, 'a number and a unit: 90m, 12h, 3d, 1w');
-    }
-    return Number(count) * milliseconds;
-}
-
-;// CONCATENATED MODULE: ./src/inputs/runner.ts
-
-/** @throws {SetupError} INSTALL_FAILED if the runner did not name its folders */
-function readRunner({ variables, platform }) {
-    const temp = variables['RUNNER_TEMP'] ?? '';
-    const toolCache = variables['RUNNER_TOOL_CACHE'] ?? '';
-    const missing = [
-        ...(temp === '' ? ['RUNNER_TEMP'] : []),
-        ...(toolCache === '' ? ['RUNNER_TOOL_CACHE'] : []),
-    ];
-    if (missing.length > 0) {
-        throw new SetupError('INSTALL_FAILED', `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set`, { situation: 'runner-variable-missing' });
-    }
-    const separator = platform === 'win32' ? ';' : ':';
-    const search = variables['PATH'] ?? variables['Path'] ?? '';
-    return {
-        temp,
-        toolCache,
-        path: search.split(separator).filter((folder) => folder !== ''),
-        shellFunctions: Object.keys(variables).flatMap(
-        // `export -f kubectl` in bash sets BASH_FUNC_kubectl%%.
-        (name) => /^BASH_FUNC_(.+)%%$/.exec(name)?.[1] ?? []),
-    };
-}
-
-;// CONCATENATED MODULE: ./src/inputs/tools.ts
-
-
-/** `tools`, without duplicates; `kubectl` if it is empty. */
-function readTools(inputs) {
-    const names = new Set(inputs
-        .get('tools')
-        .split(/[\s,]+/)
-        .filter((name) => name !== ''));
-    const tools = [...names].map((name) => {
-        if (!isTool(name)) {
-            throw invalidInput('tools', name, `one or more of ${TOOLS.join(', ')}, separated by commas, spaces or lines`);
-        }
-        return name;
-    });
-    return tools.length === 0 ? ['kubectl'] : tools;
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/trust/public-instance.ts
-/** The TUF repository of Sigstore's public instance, and its seed in `@sigstore/tuf`. */
-const PUBLIC_MIRROR = 'https://tuf-repo-cdn.sigstore.dev';
-
-;// CONCATENATED MODULE: external "node:url"
-const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
 ;// CONCATENATED MODULE: ./src/transfer/errors.ts
 /**
  * A transfer that failed: the operation, the object and the cause, in that order.
@@ -12763,680 +12729,6 @@ class NonRetryableError extends Error {
     constructor(message, cause) {
         super(message, cause === undefined ? undefined : { cause });
         this.name = 'NonRetryableError';
-    }
-}
-
-;// CONCATENATED MODULE: external "node:timers/promises"
-const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
-;// CONCATENATED MODULE: ./node_modules/is-network-error/index.js
-const objectToString = Object.prototype.toString;
-
-const isError = value => objectToString.call(value) === '[object Error]';
-
-const errorMessages = new Set([
-	'network error', // Chrome
-	'NetworkError when attempting to fetch resource.', // Firefox
-	'The Internet connection appears to be offline.', // Safari 16
-	'Network request failed', // `cross-fetch`
-	'fetch failed', // Undici (Node.js)
-	'terminated', // Undici (Node.js)
-	' A network error occurred.', // Bun (WebKit)
-	'Network connection lost', // Cloudflare Workers (fetch)
-]);
-
-function isNetworkError(error) {
-	const isValid = error
-		&& isError(error)
-		&& error.name === 'TypeError'
-		&& typeof error.message === 'string';
-
-	if (!isValid) {
-		return false;
-	}
-
-	const {message, stack} = error;
-
-	// Safari 17+ has generic message but no stack for network errors
-	if (message === 'Load failed' || (message.startsWith('Load failed (') && message.endsWith(')'))) {
-		return stack === undefined
-			// Sentry adds its own stack trace to the fetch error, so also check for that
-			|| '__sentry_captured__' in error;
-	}
-
-	// Deno network errors start with specific text
-	if (message.startsWith('error sending request for url')) {
-		return true;
-	}
-
-	// Chrome: exact "Failed to fetch" or with hostname: "Failed to fetch (example.com)"
-	if (message === 'Failed to fetch' || (message.startsWith('Failed to fetch (') && message.endsWith(')'))) {
-		return true;
-	}
-
-	// Standard network error messages
-	return errorMessages.has(message);
-}
-
-;// CONCATENATED MODULE: ./node_modules/p-retry/index.js
-
-
-function validateRetries(retries) {
-	if (typeof retries === 'number') {
-		if (retries < 0) {
-			throw new TypeError('Expected `retries` to be a non-negative number.');
-		}
-
-		if (Number.isNaN(retries)) {
-			throw new TypeError('Expected `retries` to be a valid number or Infinity, got NaN.');
-		}
-
-		// Not `Number.isSafeInteger`, which would reject a huge `retries`. That is accepted on purpose and behaves as effectively forever.
-		// eslint-disable-next-line unicorn/prefer-number-is-safe-integer
-		if (Number.isFinite(retries) && !Number.isInteger(retries)) {
-			throw new TypeError('Expected `retries` to be a non-negative integer or Infinity.');
-		}
-	} else if (retries !== undefined) {
-		throw new TypeError('Expected `retries` to be a number or Infinity.');
-	}
-}
-
-function validateNumberOption(name, value, {allowInfinity = false} = {}) {
-	if (typeof value !== 'number' || Number.isNaN(value)) {
-		throw new TypeError(`Expected \`${name}\` to be a number${allowInfinity ? ' or Infinity' : ''}.`);
-	}
-
-	if (!allowInfinity && !Number.isFinite(value)) {
-		throw new TypeError(`Expected \`${name}\` to be a finite number.`);
-	}
-
-	if (value < 0) {
-		throw new TypeError(`Expected \`${name}\` to be \u{2265} 0.`);
-	}
-}
-
-function validateOption(name, value, type) {
-	// `null` means "not provided", as it does for the other options. `unref` needs this because it is the one option with no default of its own.
-	if (value === undefined || value === null) {
-		return;
-	}
-
-	if (typeof value !== type) {
-		throw new TypeError(`Expected \`${name}\` to be a ${type}.`);
-	}
-}
-
-function validateSignal(value) {
-	// `null` means "not provided", as it does for the other options.
-	if (value === undefined || value === null) {
-		return;
-	}
-
-	// Duck typed rather than `instanceof`, so a signal from another realm still works. All three methods are checked because `removeEventListener` is called from inside a timer callback, where a `TypeError` would be an uncaught exception rather than a rejection the caller could catch.
-	if (typeof value.throwIfAborted !== 'function'
-		|| typeof value.addEventListener !== 'function'
-		|| typeof value.removeEventListener !== 'function') {
-		throw new TypeError('Expected `signal` to be an AbortSignal.');
-	}
-}
-
-class AbortError extends Error {
-	constructor(message) {
-		super(typeof message === 'string' ? message : undefined);
-
-		this.name = 'AbortError';
-
-		if (message instanceof Error) {
-			this.originalError = message;
-			({message} = message);
-		} else {
-			// Created here, so it already captures every caller frame. Copying `this.stack` instead would only rewrite the header, which is rendered lazily from `name` and `message` at read time. It also stringifies a non-string message, so reuse its result below.
-			this.originalError = new Error(message);
-			({message} = this.originalError);
-
-			// The caller sees this error, so the frame for this constructor is dropped where the runtime supports it. Left in, the top frame blames p-retry for an error the caller threw. An error the caller passed keeps its own stack, which points at their throw site already. V8-only, hence the lint exception, and the optional call leaves the stack as it is where it is missing.
-			// eslint-disable-next-line unicorn/no-nonstandard-builtin-properties
-			Error.captureStackTrace?.(this.originalError, AbortError);
-		}
-
-		this.message = message;
-	}
-}
-
-// `setTimeout` cannot represent a longer delay and fires it right away instead, which turns a long backoff into a tight retry loop. Cap at the largest value it can still hold.
-const maximumDelay = (2 ** 31) - 1;
-
-function calculateDelay(retriesConsumed, options) {
-	// Nothing to wait for, and multiplying by a factor that has grown to `Infinity` would give `NaN`.
-	if (options.minTimeout === 0) {
-		return 0;
-	}
-
-	// `retriesConsumed` starts at 0 and only ever counts up, so the first retry is already attempt 1.
-	const attempt = retriesConsumed + 1;
-	const random = options.randomize ? (Math.random() + 1) : 1;
-
-	const timeout = Math.round(random * options.minTimeout * (options.factor ** (attempt - 1)));
-
-	// `maxTimeout` rounds up, so a fractional cap still gives a whole number of milliseconds. Rounding down would turn a cap below 1 into no timer at all, which never yields to the event loop. `Math.ceil(Infinity)` is `Infinity`.
-	return Math.min(timeout, Math.ceil(options.maxTimeout), maximumDelay);
-}
-
-function calculateRemainingTime(start, max) {
-	return Number.isFinite(max) ? max - (performance.now() - start) : max;
-}
-
-async function delayForRetry(delay, options) {
-	if (delay <= 0) {
-		return;
-	}
-
-	await new Promise((resolve, reject) => {
-		// Registered with `once`, so it removes itself when it fires.
-		const onAbort = () => {
-			clearTimeout(timeoutToken);
-			reject(options.signal.reason);
-		};
-
-		const timeoutToken = setTimeout(() => {
-			options.signal?.removeEventListener('abort', onAbort);
-			resolve();
-		}, delay);
-
-		if (options.unref) {
-			timeoutToken.unref?.();
-		}
-
-		options.signal?.addEventListener('abort', onAbort, {once: true});
-	});
-}
-
-// Stringifying a thrown value can itself throw, for an object with no usable `toString`. That must never be allowed to replace the failure the caller is actually dealing with.
-//
-// A thrown value whose own accessors or proxy traps throw is not supported, here or anywhere else. It comes from the caller's own code, so it is not something to defend against.
-function stringifyThrownValue(value) {
-	try {
-		return String(value);
-	} catch {
-		return Object.prototype.toString.call(value);
-	}
-}
-
-// `AbortError` wraps the error the caller actually wants, and the wrappers can be nested, so keep unwrapping until the cause is reached. Otherwise an `AbortError` would escape `pRetry` and a `catch` doing `error instanceof AbortError` would read a real failure as a cancellation.
-//
-// Two wrappers whose `originalError` points at each other are not supported, like the thrown values above.
-function unwrapAbortError(error) {
-	let cause = error;
-
-	// A wrapper with no error to unwrap to is the cause as far as it goes.
-	while (cause instanceof AbortError && cause.originalError instanceof Error) {
-		cause = cause.originalError;
-	}
-
-	return cause;
-}
-
-async function onAttemptFailure({error, attemptNumber, retriesConsumed, startTime, options}) {
-	// The signal is checked after the operation and after every callback, so a cancellation is never reported as an operation failure or a callback's decision, and no callback runs after it. The last check also guards the delay, whose abort listener never fires on a signal that is already aborted.
-	const abortIfNeeded = () => {
-		options.signal?.throwIfAborted();
-	};
-
-	const normalizedError = error instanceof Error
-		? error
-		: new TypeError(`Non-error was thrown: "${stringifyThrownValue(error)}". You should only throw errors.`);
-
-	// Checked before unwrapping an `AbortError`, because the reason a caller aborted with is final. Unwrapping it would replace the reason they chose with whatever is inside it, and it would also let an `AbortError` from the operation outrank a cancellation the caller asked for.
-	abortIfNeeded();
-
-	if (normalizedError instanceof AbortError) {
-		throw unwrapAbortError(normalizedError);
-	}
-
-	// `retriesConsumed` only ever advances while `retriesLeft` is above 0, so this is never negative. `Infinity` minus a finite count is `Infinity`, so an unlimited budget needs no special case.
-	const retriesLeft = options.retries - retriesConsumed;
-
-	// A `TypeError` normally means the operation itself is broken rather than the thing it was trying to reach, so retrying it does not help. A network `TypeError` is the exception, and its message differs per runtime, so it has to be recognised rather than assumed.
-	const isRetriableError = !(normalizedError instanceof TypeError) || isNetworkError(normalizedError);
-
-	// Out of time already, out of retries, or a failure that is never retried, so the delay is 0 and the callbacks are told that no retry follows. Only computed when a retry can still follow, so a randomized delay does not draw from `Math.random` for a wait that is never taken.
-	const timeLeft = calculateRemainingTime(startTime, options.maxRetryTime);
-	const delayTime = isRetriableError && timeLeft > 0 && retriesLeft > 0 ? calculateDelay(retriesConsumed, options) : 0;
-
-	const consumeRetryContext = Object.freeze({
-		error: normalizedError,
-		attemptNumber,
-		retriesLeft,
-		retriesConsumed,
-		retryDelay: delayTime,
-	});
-
-	// No answer means no opinion, so fall back to the default. Treating it as `false` instead would leave `retries` uncounted and let the loop run forever.
-	const consumeRetry = (await options.shouldConsumeRetry(consumeRetryContext)) ?? true;
-
-	abortIfNeeded();
-
-	const effectiveDelay = consumeRetry ? delayTime : 0;
-	const context = Object.freeze({
-		error: normalizedError,
-		attemptNumber,
-		retriesLeft,
-		retriesConsumed,
-		retryDelay: effectiveDelay,
-	});
-
-	await options.onFailedAttempt(context);
-
-	abortIfNeeded();
-
-	const remainingTime = calculateRemainingTime(startTime, options.maxRetryTime);
-
-	// No time or budget left, or a failure that retrying cannot help with.
-	if (
-		!isRetriableError
-		|| remainingTime <= 0
-		|| retriesLeft <= 0
-	) {
-		throw normalizedError;
-	}
-
-	const shouldRetry = await options.shouldRetry(context);
-
-	abortIfNeeded();
-
-	if (!shouldRetry) {
-		throw normalizedError;
-	}
-
-	const remainingTimeAfterShouldRetry = calculateRemainingTime(startTime, options.maxRetryTime);
-
-	if (remainingTimeAfterShouldRetry <= 0) {
-		throw normalizedError;
-	}
-
-	if (!consumeRetry) {
-		return false;
-	}
-
-	await delayForRetry(Math.min(effectiveDelay, remainingTimeAfterShouldRetry), options);
-
-	return true;
-}
-
-async function pRetry(input, options = {}) {
-	options = {...options};
-
-	// Applied before validating, so that `null` means "not provided" here as it does for every other option.
-	options.retries ??= 10;
-
-	validateRetries(options.retries);
-
-	if (Object.hasOwn(options, 'forever')) {
-		throw new Error('The `forever` option is no longer supported. For many use-cases, you can set `retries: Infinity` instead.');
-	}
-
-	options.factor ??= 2;
-	options.minTimeout ??= 1000;
-	options.maxTimeout ??= Infinity;
-	options.maxRetryTime ??= Infinity;
-	options.randomize ??= false;
-	options.onFailedAttempt ??= () => {};
-	options.shouldRetry ??= () => true;
-	options.shouldConsumeRetry ??= () => true;
-
-	// Validate the options that have a runtime type to check.
-	validateOption('onFailedAttempt', options.onFailedAttempt, 'function');
-	validateOption('shouldRetry', options.shouldRetry, 'function');
-	validateOption('shouldConsumeRetry', options.shouldConsumeRetry, 'function');
-	validateOption('randomize', options.randomize, 'boolean');
-	validateOption('unref', options.unref, 'boolean');
-	validateSignal(options.signal);
-	validateNumberOption('factor', options.factor);
-	validateNumberOption('minTimeout', options.minTimeout);
-	validateNumberOption('maxTimeout', options.maxTimeout, {allowInfinity: true});
-	validateNumberOption('maxRetryTime', options.maxRetryTime, {allowInfinity: true});
-
-	// A negative factor is rejected above, so this only catches `0`. Treat it as `1` to keep the delay constant instead of dropping to zero after the first retry.
-	if (options.factor === 0) {
-		options.factor = 1;
-	}
-
-	options.signal?.throwIfAborted();
-
-	let attemptNumber = 0;
-	let retriesConsumed = 0;
-	const startTime = performance.now();
-
-	// A consumed count is always finite, so `Infinity` keeps this true and needs no special case.
-	while (retriesConsumed <= options.retries) {
-		attemptNumber++;
-
-		try {
-			options.signal?.throwIfAborted();
-
-			const result = await input(attemptNumber);
-
-			options.signal?.throwIfAborted();
-
-			return result;
-		} catch (error) {
-			if (await onAttemptFailure({
-				error,
-				attemptNumber,
-				retriesConsumed,
-				startTime,
-				options,
-			})) {
-				retriesConsumed++;
-			}
-		}
-	}
-
-	// Unreachable: `onAttemptFailure` throws once `retriesLeft` reaches 0, which is the same state the loop condition tests, so the loop is always left by a throw. Kept as a guard against a future change to either side breaking that pairing.
-	throw new Error('Retry attempts exhausted without throwing an error.');
-}
-
-function makeRetriable(function_, options) {
-	return function (...arguments_) {
-		return pRetry(() => function_.apply(this, arguments_), options);
-	};
-}
-
-;// CONCATENATED MODULE: ./src/files/errors.ts
-/** A failure of this machine's own files. Trying again does not help. */
-class FileError extends Error {
-    constructor(message, cause) {
-        super(message, cause === undefined ? undefined : { cause });
-        this.name = 'FileError';
-    }
-}
-/** More bytes than allowed. */
-class TooLargeError extends FileError {
-    constructor(maxBytes) {
-        super(`larger than ${String(maxBytes)} bytes`);
-        this.name = 'TooLargeError';
-    }
-}
-/** The file system did not take the bytes: disk full, no permission. */
-class StorageError extends FileError {
-    constructor(message, cause) {
-        super(message, cause);
-        this.name = 'StorageError';
-    }
-}
-
-;// CONCATENATED MODULE: ./src/transfer/retry.ts
-
-
-
-
-
-/** Statuses that a later request may change: time-outs, throttling, trouble at the server. */
-const TRANSIENT_STATUSES = new Set([408, 425, 429, 500, 502, 503, 504]);
-/** The most characters of a URL, and of a reason, that a line about a retry shows. */
-const MAX_SHOWN = 200;
-/** One line of the log, of bounded length. */
-function describeRetry(record) {
-    const { method, url, reason, delay, nextTry, maxTries } = record;
-    const when = `retrying in ${(delay / 1000).toFixed(1)} s`;
-    const count = `attempt ${String(nextTry)} of ${String(maxTries)}`;
-    return `${method} ${shortened(url)}: ${shortened(reason)}; ${when} (${count})`;
-}
-function shortened(text) {
-    return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
-}
-/**
- * Runs one transfer, again after a passing fault: exponential backoff with jitter, `Retry-After`
- * respected, the number of tries and the total time bounded.
- *
- * @param attempt one try; it must stop when its signal is aborted
- * @throws {TransferError} after the last try, naming host, tries and the last cause; or the
- *   reason of `signal` when that was aborted
- */
-async function withRetries({ method, url, total, limits, signal, onRetry }, attempt) {
-    const started = performance.now();
-    const deadline = AbortSignal.timeout(Math.ceil(total));
-    const either = AbortSignal.any([signal, deadline]);
-    let tries = 0;
-    let last;
-    try {
-        return await pRetry(() => {
-            tries += 1;
-            return attempt(either);
-        }, {
-            retries: limits.retries,
-            minTimeout: limits.retryDelay,
-            maxTimeout: limits.maxRetryDelay,
-            randomize: true,
-            maxRetryTime: total,
-            signal: either,
-            shouldRetry: ({ error }) => isTransient(error),
-            onFailedAttempt: async ({ error, retriesLeft, retryDelay }) => {
-                last = error;
-                if (retriesLeft === 0 || !isTransient(error)) {
-                    return;
-                }
-                const asked = error instanceof StatusError ? (error.retryAfter ?? 0) : 0;
-                const delay = Math.max(retryDelay, Math.min(asked, limits.maxRetryDelay));
-                if (performance.now() - started + delay < total) {
-                    onRetry?.({
-                        method,
-                        url: withoutSecrets(url),
-                        reason: explain(error),
-                        delay,
-                        nextTry: tries + 1,
-                        maxTries: limits.retries + 1,
-                    });
-                }
-                await (0,external_node_timers_promises_namespaceObject.setTimeout)(delay - retryDelay, undefined, { signal: either });
-            },
-        });
-    }
-    catch (error) {
-        if (signal.aborted) {
-            throw signal.reason;
-        }
-        const cause = deadline.aborted
-            ? new NonRetryableError(`gave up after ${String(total / 1000)} s`, last ?? error)
-            : error;
-        throw transferError(method, url, tries, cause);
-    }
-}
-function isTransient(error) {
-    // A TypeError is a defect of this program, and p-retry does not retry it.
-    if (error instanceof NonRetryableError ||
-        error instanceof FileError ||
-        error instanceof TypeError) {
-        return false;
-    }
-    return error instanceof StatusError ? TRANSIENT_STATUSES.has(error.status) : true;
-}
-function transferError(method, url, tries, cause) {
-    const shown = withoutSecrets(url);
-    const times = tries === 1 ? '1 attempt' : `${String(tries)} attempts`;
-    const where = url.protocol === 'file:' ? '' : ` (${url.host}, ${times})`;
-    return new TransferError(`${method} ${shown}${where}: ${explain(cause)}`, {
-        url: shown,
-        tries,
-        local: cause instanceof StorageError,
-        cause,
-        ...(cause instanceof StatusError ? { status: cause.status } : {}),
-    });
-}
-/** The URL as it may be shown: no credentials, no query (a mirror's may hold a signature). */
-function withoutSecrets(url) {
-    return url.protocol === 'file:' ? url.href : `${url.protocol}//${url.host}${url.pathname}`;
-}
-
-;// CONCATENATED MODULE: ./src/transfer/transport.ts
-
-
-/** Whether a URL may be requested: https, or http on this machine. */
-function isTransportAllowed(url) {
-    return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
-}
-function isLoopback(hostname) {
-    return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
-}
-/** @throws {NonRetryableError} unless {@link isTransportAllowed} */
-function assertTransport(url) {
-    if (!isTransportAllowed(url)) {
-        throw new NonRetryableError(`${withoutSecrets(url)} is neither https nor http on loopback`);
-    }
-}
-
-;// CONCATENATED MODULE: ./src/inputs/urls.ts
-
-
-
-/**
- * A URL of a server, or of a folder if `mayBeFile`. Its path ends in a slash.
- *
- * @param otherwise the URL for an empty input
- */
-function readUrl(inputs, name, otherwise, mayBeFile = false) {
-    const given = inputs.get(name);
-    const accepted = mayBeFile
-        ? `an https URL, http on loopback, or a file URL such as ${inputs.isWindows ? 'file:///C:/mirror' : 'file:///srv/mirror'}, without credentials, query or fragment`
-        : 'an https URL, or http on loopback, without credentials, query or fragment';
-    const url = URL.parse(given === '' ? otherwise : given);
-    const isAllowed = url !== null && (isTransportAllowed(url) || (mayBeFile && url.protocol === 'file:'));
-    if (!isAllowed) {
-        throw invalidInput(name, given, accepted);
-    }
-    if (url.username !== '' || url.password !== '') {
-        // The message does not repeat it, because it holds a secret.
-        throw invalidInput(name, '(a URL with credentials)', `${accepted}; see "download-token"`);
-    }
-    if (url.search !== '' || url.hash !== '') {
-        throw invalidInput(name, given, accepted);
-    }
-    if (url.protocol === 'file:' && !isLocalPath(url, inputs.isWindows)) {
-        throw invalidInput(name, given, accepted);
-    }
-    url.pathname = url.pathname.replace(/\/*$/, '/');
-    return url;
-}
-/** Whether a file URL is a path on this machine: it names no host, and on Windows it has a drive. */
-function isLocalPath(url, windows) {
-    // Windows would open a share on that host, and send it the credentials of the runner's account.
-    if (url.host !== '') {
-        return false;
-    }
-    try {
-        return (0,external_node_url_namespaceObject.fileURLToPath)(url, { windows }) !== '';
-    }
-    catch {
-        return false; // The caller throws.
-    }
-}
-/** @param base the only server that the token is sent to */
-function readToken(inputs, base) {
-    const token = inputs.get('download-token');
-    if (token === '') {
-        return undefined;
-    }
-    if (!/^[\x21-\x7e]+$/.test(token) || base.protocol === 'file:') {
-        throw invalidInput('download-token', '(not shown)', 'a bearer token of printable ASCII characters, for a "download-base-url" with https');
-    }
-    return token;
-}
-
-;// CONCATENATED MODULE: ./src/inputs/trust-root.ts
-
-
-
-
-
-/** For a trusted_root.json or an initial root.json. The public ones have 7 KiB. */
-const MAX_TRUST_BYTES = 1 << 20;
-/** `trusted-root`, `tuf-mirror-url` and `tuf-root`. */
-function readTrustRoot(inputs) {
-    const trustedRoot = inputs.get('trusted-root');
-    const mirror = readUrl(inputs, 'tuf-mirror-url', PUBLIC_MIRROR);
-    const root = inputs.get('tuf-root');
-    if (trustedRoot !== '') {
-        if (root !== '') {
-            throw new SetupError('INVALID_INPUT', 'Set either "trusted-root" or "tuf-root", not both.');
-        }
-        return trustedRoot === 'embedded'
-            ? { kind: 'embedded' }
-            : {
-                kind: 'file',
-                path: inputs.path('trusted-root'),
-                json: readTrusted(inputs, 'trusted-root', ', or "embedded"'),
-            };
-    }
-    if (root !== '') {
-        return { kind: 'tuf', mirror, root: readTrusted(inputs, 'tuf-root') };
-    }
-    if (mirror.origin !== PUBLIC_MIRROR || mirror.pathname !== '/') {
-        throw invalidInput('tuf-mirror-url', mirror.href, '"tuf-root", the path of the initial root.json, beside a mirror other than Sigstore\'s');
-    }
-    return { kind: 'tuf', mirror };
-}
-/** Reads a file once, so that the trust key of a run is computed from the bytes that it trusts. */
-function readTrusted(inputs, name, otherwise = '') {
-    const file = inputs.path(name);
-    try {
-        const found = (0,external_node_fs_namespaceObject.statSync)(file);
-        if (!found.isFile() || found.size > MAX_TRUST_BYTES) {
-            throw new Error('it is no file, or too large');
-        }
-        return (0,external_node_fs_namespaceObject.readFileSync)(file);
-    }
-    catch (error) {
-        const accepted = `the path of a file of at most 1 MiB${otherwise}`;
-        throw invalidInput(name, inputs.get(name), `${accepted} (${explain(error)})`);
-    }
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/cluster-version.ts
-const ACCEPTED_CLUSTER_VERSIONS = 'the Kubernetes version of a cluster as its API server reports it (1.33, v1.33.4, v1.33.4-eks-1a2b3c, v1.33.1+k3s1), or the JSON of "kubectl version -o json" with the server\'s version in it; OpenShift\'s own version (4.x) is not the one of its API server';
-/** The JSON of `kubectl version` has about 1 KiB. */
-const MAX_LENGTH = 65_536;
-/**
- * A version, and whatever a distribution adds to it: `-eks-1a2b3c`, `+k3s1`, `-gke.1013000`,
- * `-34+40f5951bd9888a`, or the `+` of a minor that has moved on.
- */
-const REPORTED = /^v?1\.(?<minor>0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,3}))?(?:[-+][\w.+~-]{0,100})?$/i;
-/**
- * @param text a version; or the JSON of `kubectl version -o json`, of `oc version -o json`, or of
- *   the API server's `/version`
- * @returns undefined for text that is none of these
- */
-function parseClusterVersion(text) {
-    const trimmed = text.trim();
-    if (trimmed.length > MAX_LENGTH) {
-        return undefined;
-    }
-    return trimmed.startsWith('{') ? parseJson(trimmed) : parseReported(trimmed);
-}
-function parseReported(text) {
-    const minor = REPORTED.exec(text)?.groups?.['minor'];
-    return minor === undefined ? undefined : { text, minor: Number(minor) };
-}
-/** Kubernetes, apimachinery/pkg/version: type Info; kubectl wraps it in `serverVersion`. */
-function parseJson(text) {
-    const output = parseObject(text);
-    // The client's version, which is there as well, says nothing about the cluster.
-    const info = 'serverVersion' in output ? output['serverVersion'] : output;
-    if (typeof info !== 'object' || info === null) {
-        return undefined;
-    }
-    const { gitVersion, major, minor } = info;
-    // Some distributions leave the numbers empty. kubectl, too, compares git versions.
-    return ((typeof gitVersion === 'string' ? parseReported(gitVersion) : undefined) ??
-        (typeof major === 'string' && typeof minor === 'string'
-            ? parseReported(`${major}.${minor}`)
-            : undefined));
-}
-/** Empty for text that is no JSON object. */
-function parseObject(text) {
-    try {
-        return JSON.parse(text);
-    }
-    catch {
-        return {}; // It names no version.
     }
 }
 
@@ -13904,6 +13196,1649 @@ async function isPublished(version, http, base) {
     }
     catch (error) {
         throw downloadFailed(error, `the checksum file of ${version}`);
+    }
+}
+
+// EXTERNAL MODULE: ./node_modules/@sigstore/bundle/dist/index.js
+var dist = __nccwpck_require__(1040);
+;// CONCATENATED MODULE: ./src/sigstore/base64.ts
+/**
+ * Decodes base64 (RFC 4648 §4) that is written in the one canonical way.
+ *
+ * Node's decoder skips what it does not know and ignores the unused bits of the last character,
+ * so that several texts would stand for the same bytes.
+ *
+ * @returns undefined for anything else
+ */
+function decodeBase64(text) {
+    const bytes = Buffer.from(text, 'base64');
+    return bytes.length > 0 && bytes.toString('base64') === text ? bytes : undefined;
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/checkpoint.ts
+
+const SIGNATURE_LINE = /^\u2014 (\S+) (\S+)$/;
+/**
+ * The checkpoint without signatures by others than its log.
+ *
+ * Nobody signs the signatures, so anybody can add some. Witnesses do; but no key of a witness is
+ * in the trust root, and Rekor's own client refuses a checkpoint with a second signature.
+ *
+ * @param logId of the log, as in the log entry; its first four bytes are the log's key hint
+ * @returns the same text where something is malformed: the verification refuses it
+ */
+function withoutForeignSignatures(checkpoint, logId) {
+    const note = parseNote(checkpoint);
+    if (note === undefined) {
+        return checkpoint;
+    }
+    const kept = note.signatures.filter((line) => !isWellFormed(line) || isOwnSignature(line, note.text, logId));
+    return `${note.text}\n${kept.map((line) => `${line}\n`).join('')}`;
+}
+/** Whether the checkpoint has one signature, and that under the name and the key hint of its log. */
+function isSignedByLogAlone(checkpoint, logId) {
+    const note = parseNote(checkpoint);
+    const [signature, ...more] = note?.signatures ?? [];
+    return (note !== undefined &&
+        signature !== undefined &&
+        more.length === 0 &&
+        isOwnSignature(signature, note.text, logId));
+}
+function parseNote(checkpoint) {
+    const end = checkpoint.indexOf('\n\n');
+    if (end < 0 || !checkpoint.endsWith('\n')) {
+        return undefined;
+    }
+    const signatures = checkpoint.slice(end + 2, -1).split('\n');
+    return { text: checkpoint.slice(0, end + 1), signatures };
+}
+function isWellFormed(line) {
+    return decodeBase64(SIGNATURE_LINE.exec(line)?.[2] ?? '') !== undefined;
+}
+function isOwnSignature(line, text, logId) {
+    const [, name, signature = ''] = SIGNATURE_LINE.exec(line) ?? [];
+    // Rekor v1 writes the tree id behind its name: "rekor.sigstore.dev - 2605736670972794746".
+    const [origin] = text.split(/\n| - /, 1);
+    const keyHint = decodeBase64(signature)?.subarray(0, 4);
+    return name === origin && keyHint?.equals(logId.subarray(0, 4)) === true;
+}
+
+// EXTERNAL MODULE: ./node_modules/@sigstore/core/dist/index.js
+var core_dist = __nccwpck_require__(3917);
+;// CONCATENATED MODULE: ./src/sigstore/detached.ts
+
+
+
+
+/** A published `.sig` is about 100 bytes, a `.cert` about 1.5 KiB. */
+const MAX_SIGNATURE_BYTES = 1 << 10;
+const MAX_CERTIFICATE_BYTES = 16 << 10;
+const ONE_PEM_CERTIFICATE = /^-----BEGIN CERTIFICATE-----\r?\n((?:[A-Za-z0-9+/=]{1,76}\r?\n)+)-----END CERTIFICATE-----(?:\r?\n)?$/;
+/**
+ * @param signatureFile base64 of a DER ECDSA signature
+ * @param certificateFile base64 of one PEM certificate, or the PEM itself
+ * @throws {SetupError} SIGNATURE_MALFORMED
+ */
+function parseDetached(signatureFile, certificateFile) {
+    return {
+        signature: parseSignature(signatureFile),
+        certificate: parseCertificate(certificateFile),
+    };
+}
+/** @returns DER */
+function parseSignature(file) {
+    const der = decodeBase64(withoutFinalNewline(file.toString('latin1')));
+    if (der === undefined) {
+        throw malformed('.sig', 'it is not base64');
+    }
+    if (!isEcdsaSignature(der)) {
+        throw malformed('.sig', 'it is not a DER-encoded ECDSA signature');
+    }
+    return der;
+}
+/** @returns DER */
+function parseCertificate(file) {
+    const text = file.toString('latin1');
+    const pem = text.startsWith('-----BEGIN')
+        ? text
+        : decodeBase64(withoutFinalNewline(text))?.toString('latin1');
+    const body = ONE_PEM_CERTIFICATE.exec(pem ?? '')?.[1];
+    const der = body === undefined ? undefined : decodeBase64(body.replaceAll(/\r?\n/g, ''));
+    if (der === undefined) {
+        throw malformed('.cert', 'it is neither a single PEM certificate nor the base64 of one');
+    }
+    assertOneCertificate(der);
+    return der;
+}
+/**
+ * PEM (RFC 7468) as Go's encoding/pem writes it: lines of 64, and a newline at the end.
+ *
+ * @param der X.509
+ */
+function toPem(der) {
+    const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
+    return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
+}
+/** SEQUENCE of two INTEGERs, with nothing behind it. */
+function isEcdsaSignature(der) {
+    try {
+        const sequence = core_dist.ASN1Obj.parseBuffer(Buffer.from(der));
+        const [r, s, ...more] = sequence.subs;
+        const isPair = r?.tag.number === 0x02 && s?.tag.number === 0x02 && more.length === 0;
+        return isPair && sequence.toDER().equals(der);
+    }
+    catch {
+        return false; // Not ASN.1 at all.
+    }
+}
+function assertOneCertificate(der) {
+    let parsed;
+    try {
+        parsed = new external_node_crypto_namespaceObject.X509Certificate(der);
+    }
+    catch (error) {
+        throw malformed('.cert', 'it is not an X.509 certificate', error);
+    }
+    if (!parsed.raw.equals(der)) {
+        throw malformed('.cert', 'there is extra data after the certificate');
+    }
+}
+function withoutFinalNewline(text) {
+    return text.replace(/\r?\n$/, '');
+}
+function malformed(suffix, reason, cause) {
+    return new SetupError('SIGNATURE_MALFORMED', `cannot parse the ${suffix} file: ${reason}`, {
+        cause,
+    });
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/json.ts
+
+// Readers for JSON from outside: each returns a value of its type, or throws a TypeError.
+function object(value) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+        throw new TypeError('not an object');
+    }
+    return value;
+}
+/** @param longest more items than these are refused */
+function list(value, longest) {
+    if (!Array.isArray(value) || value.length > longest) {
+        throw new TypeError(`not a list of at most ${String(longest)} items`);
+    }
+    return value;
+}
+function nonEmptyString(value) {
+    if (typeof value !== 'string' || value === '') {
+        throw new TypeError('not a text');
+    }
+    return value;
+}
+function safeInteger(value) {
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+        throw new TypeError('not a whole number');
+    }
+    return value;
+}
+/** @param value canonical base64 (RFC 4648 §4) */
+function base64(value) {
+    const bytes = decodeBase64(nonEmptyString(value));
+    if (bytes === undefined) {
+        throw new TypeError('not base64');
+    }
+    return bytes;
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/hashedrekord.ts
+
+
+
+/** Rekor v1 (`0.0.1`) holds base64 of a PEM, Rekor v2 (`0.0.2`) base64 of DER. */
+const KIND = 'hashedrekord';
+const VERSION_V1 = '0.0.1';
+const VERSION_V2 = '0.0.2';
+/**
+ * The body that Rekor v1 makes of a detached signature: canonical JSON (RFC 8785).
+ *
+ * The names below are in the order that RFC 8785 §3.2.3 asks for, and no value needs escaping.
+ *
+ * @param digest SHA-256, hex
+ */
+function hashedRekordBody(digest, { signature, certificate }) {
+    return Buffer.from(JSON.stringify({
+        apiVersion: VERSION_V1,
+        kind: KIND,
+        spec: {
+            data: { hash: { algorithm: 'sha256', value: digest } },
+            signature: {
+                content: signature.toString('base64'),
+                publicKey: { content: Buffer.from(toPem(certificate)).toString('base64') },
+            },
+        },
+    }));
+}
+/** RFC 6962 §2.1: SHA-256(0x00 ‖ leaf). Hex; the last 64 digits of an entry's id. */
+function leafHash(body) {
+    return (0,external_node_crypto_namespaceObject.createHash)('sha256').update(Buffer.of(0)).update(body).digest('hex');
+}
+/**
+ * @param body of an entry with kind `hashedrekord`
+ * @returns undefined for anything but a well-formed entry of version 0.0.1 or 0.0.2
+ */
+function parseHashedRekord(body) {
+    try {
+        const entry = object(JSON.parse(body.toString('utf8')));
+        const spec = object(entry['spec']);
+        if (entry['kind'] !== KIND) {
+            return undefined;
+        }
+        switch (entry['apiVersion']) {
+            case VERSION_V1:
+                return parseV1(spec);
+            case VERSION_V2:
+                return parseV2(object(spec['hashedRekordV002']));
+            default:
+                return undefined;
+        }
+    }
+    catch {
+        return undefined; // No such entry can be compared with anything: the caller refuses it.
+    }
+}
+function parseV1(spec) {
+    const hash = object(object(spec['data'])['hash']);
+    const signature = object(spec['signature']);
+    if (hash['algorithm'] !== 'sha256') {
+        throw new TypeError('not a SHA-256 digest');
+    }
+    return {
+        digest: nonEmptyString(hash['value']),
+        signature: base64(signature['content']),
+        certificate: parseCertificate(base64(object(signature['publicKey'])['content'])),
+    };
+}
+function parseV2(spec) {
+    const signature = object(spec['signature']);
+    const verifier = object(signature['verifier']);
+    return {
+        digest: base64(object(spec['data'])['digest']).toString('hex'),
+        signature: base64(signature['content']),
+        certificate: base64(object(verifier['x509Certificate'])['rawBytes']),
+    };
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/bundle.ts
+
+
+
+
+/** `@sigstore/bundle` takes any other for the latest; other readers of the evidence refuse it. */
+const MEDIA_TYPES = [
+    dist/* BUNDLE_V01_MEDIA_TYPE */.Td,
+    dist/* BUNDLE_V02_MEDIA_TYPE */.qx,
+    dist/* BUNDLE_V03_LEGACY_MEDIA_TYPE */.ZZ,
+    dist/* BUNDLE_V03_MEDIA_TYPE */.HM,
+];
+/** A bundle with one entry is about 6 KiB. */
+const MAX_BUNDLE_BYTES = 256 << 10;
+/**
+ * Puts a detached signature and its log entry together: a Sigstore bundle v0.3.
+ *
+ * @param sha256 digest of the artifact, 32 bytes
+ */
+function toBundle(sha256, detached, entry) {
+    const bundle = (0,dist/* toMessageSignatureBundle */.hj)({
+        digest: sha256,
+        signature: detached.signature,
+        certificate: detached.certificate,
+        certificateChain: false,
+    });
+    const { inclusionProof } = entry;
+    bundle.verificationMaterial.tlogEntries.push({
+        logIndex: String(entry.logIndex),
+        logId: { keyId: entry.logId },
+        kindVersion: { kind: KIND, version: VERSION_V1 },
+        integratedTime: String(entry.integratedTime),
+        inclusionPromise: { signedEntryTimestamp: entry.signedEntryTimestamp },
+        inclusionProof: {
+            logIndex: String(inclusionProof.logIndex),
+            treeSize: String(inclusionProof.treeSize),
+            rootHash: inclusionProof.rootHash,
+            hashes: [...inclusionProof.hashes],
+            checkpoint: { envelope: inclusionProof.checkpoint },
+        },
+        canonicalizedBody: entry.body,
+    });
+    return withoutUnverified(bundle);
+}
+/**
+ * Leaves out what `verify()` does not verify: certificates behind the leaf (those of the
+ * authorities are in the trust root), signatures of others under a checkpoint, and the time of an
+ * entry without promise, which nobody signed. Others may refuse a bundle for the sake of these.
+ *
+ * @param json a Sigstore bundle of version 0.1, 0.2 or 0.3
+ * @throws {SetupError} SIGNATURE_MALFORMED
+ */
+function parseBundle(json) {
+    try {
+        const bundle = (0,dist/* bundleFromJSON */.vw)(JSON.parse(json.toString('utf8')));
+        if (!MEDIA_TYPES.includes(bundle.mediaType)) {
+            throw new UnknownMediaTypeError();
+        }
+        return withoutUnverified(bundle);
+    }
+    catch (error) {
+        throw new SetupError('SIGNATURE_MALFORMED', `cannot parse the Sigstore bundle: ${whyNotParsed(error)}`);
+    }
+}
+class UnknownMediaTypeError extends Error {
+}
+/** The file may be a link to something that is not for the log, so nothing in it is repeated. */
+function whyNotParsed(error) {
+    if (error instanceof SyntaxError) {
+        return 'it is not JSON';
+    }
+    return error instanceof UnknownMediaTypeError
+        ? 'its media type is unknown'
+        : 'it does not have the structure of a bundle';
+}
+/**
+ * The same bundle in version 0.3, the form that stays: with the leaf certificate alone.
+ *
+ * @param bundle that {@link parseBundle} or {@link toBundle} returned, of any version
+ */
+function toCurrentVersion(bundle) {
+    const { verificationMaterial } = bundle;
+    const { content } = verificationMaterial;
+    const [leaf] = content.$case === 'x509CertificateChain' ? content.x509CertificateChain.certificates : [];
+    return {
+        ...bundle,
+        mediaType: dist/* BUNDLE_V03_MEDIA_TYPE */.HM,
+        verificationMaterial: {
+            ...verificationMaterial,
+            content: leaf === undefined ? content : { $case: 'certificate', certificate: leaf },
+        },
+    };
+}
+/** Sigstore bundle as JSON, UTF-8, ending in a newline. */
+function serializeBundle(bundle) {
+    return Buffer.from(`${JSON.stringify((0,dist/* bundleToJSON */.ev)(bundle), undefined, 2)}\n`);
+}
+function withoutUnverified(bundle) {
+    const { content, tlogEntries } = bundle.verificationMaterial;
+    if (content.$case === 'x509CertificateChain') {
+        content.x509CertificateChain.certificates.splice(1);
+    }
+    for (const entry of tlogEntries) {
+        const checkpoint = entry.inclusionProof?.checkpoint;
+        if (checkpoint !== undefined) {
+            checkpoint.envelope = withoutForeignSignatures(checkpoint.envelope, entry.logId.keyId);
+        }
+        if (entry.inclusionPromise === undefined) {
+            entry.integratedTime = '0';
+        }
+    }
+    return bundle;
+}
+
+// EXTERNAL MODULE: ./node_modules/@sigstore/protobuf-specs/dist/index.js
+var protobuf_specs_dist = __nccwpck_require__(9654);
+;// CONCATENATED MODULE: ./src/sigstore/verify/asn1.ts
+/** Identifier octets (X.690 §8.1.2). */
+const TAG = {
+    boolean: 0x01,
+    integer: 0x02,
+    bitString: 0x03,
+    octetString: 0x04,
+    null: 0x05,
+    objectIdentifier: 0x06,
+    sequence: 0x30,
+    set: 0x31,
+    /** Context-specific and constructed: explicit tagging, or implicit tagging of a SET. */
+    context0: 0xa0,
+    context3: 0xa3,
+};
+/** Whether an element consists of elements with exactly these identifier octets, in this order. */
+function hasParts(element, ...tags) {
+    const parts = element?.subs ?? [];
+    return parts.length === tags.length && parts.every(({ tag }, i) => tag.toDER() === tags[i]);
+}
+/** Whether an element is encoded in exactly these bytes. */
+function isEncoded(element, der) {
+    return element !== undefined && der !== undefined && element.toDER().equals(der);
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/verify/certificate.ts
+
+
+
+
+/** RFC 5280 §4.2.1.12: id-kp-codeSigning. */
+const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
+/** Extensions that this action or `@sigstore/verify` evaluates. No other may be critical. */
+const PROCESSED = new Set([
+    '2.5.29.15', // key usage
+    '2.5.29.17', // subject alternative name
+    '2.5.29.19', // basic constraints
+    '2.5.29.37', // extended key usage
+]);
+/** RFC 5280 §4.1.2, without the unique identifiers, which §4.1.2.8 tells authorities not to use. */
+const TBS_CERTIFICATE = [
+    TAG.context0, // version
+    TAG.integer, // serial number
+    TAG.sequence, // signature
+    TAG.sequence, // issuer
+    TAG.sequence, // validity
+    TAG.sequence, // subject
+    TAG.sequence, // subject public key info
+    TAG.context3, // extensions
+];
+/**
+ * Reads a signing certificate.
+ *
+ * @param certificate X.509, DER
+ * @throws {SetupError} CERTIFICATE_UNTRUSTED
+ */
+function parseLeaf(certificate) {
+    let leaf;
+    try {
+        leaf = core_dist.X509Certificate.parse(Buffer.from(certificate));
+        (0,external_node_crypto_namespaceObject.createPublicKey)({ key: leaf.publicKey, format: 'der', type: 'spki' });
+    }
+    catch (error) {
+        throw untrusted(`cannot parse it: ${explain(error)}`, error);
+    }
+    const defect = certificateDefect(leaf);
+    if (defect !== undefined) {
+        throw untrusted(`it ${defect}`);
+    }
+    return leaf;
+}
+/**
+ * Runs checks on a certificate. `@sigstore/core` parses a field only when it is read, so any check can
+ * find a damaged one.
+ *
+ * @throws {SetupError} what the check throws, or CERTIFICATE_UNTRUSTED for a field that cannot be read
+ */
+function inspectCertificate(check) {
+    try {
+        check();
+    }
+    catch (error) {
+        throw error instanceof SetupError
+            ? error
+            : untrusted(`cannot parse it: ${explain(error)}`, error);
+    }
+}
+/** The certificate is for code signing, and not that of an authority (RFC 5280 §4.2.1). */
+function checkCodeSigningLeaf(leaf) {
+    if (leaf.extBasicConstraints?.isCA === true || leaf.extKeyUsage?.keyCertSign === true) {
+        throw untrusted('it is a CA certificate');
+    }
+    if (leaf.extKeyUsage?.digitalSignature !== true) {
+        throw untrusted('its key usage does not include digital signatures');
+    }
+    if (!extendedKeyUsages(leaf).includes(CODE_SIGNING)) {
+        throw untrusted('its extended key usage does not include code signing');
+    }
+}
+function extendedKeyUsages(leaf) {
+    const extension = leaf.extension('2.5.29.37');
+    return (extension?.valueObj.subs[0]?.subs ?? []).map((usage) => usage.toOID());
+}
+/**
+ * Why Go's crypto/x509 would refuse a certificate (`parseCertificate` in parser.go, `isValid` in
+ * verify.go) that `@sigstore/core` accepts. That library returns the first of several extensions
+ * with the same OID, and ignores whether an extension is critical.
+ *
+ * @returns the reason, to follow "the certificate"; undefined where there is none
+ */
+function certificateDefect(certificate) {
+    try {
+        return structureDefect(certificate) ?? extensionsDefect(certificate.extensions);
+    }
+    catch (error) {
+        return `cannot be parsed: ${explain(error)}`;
+    }
+}
+function structureDefect(certificate) {
+    const { root, tbsCertificate } = certificate;
+    if (!hasParts(root, TAG.sequence, TAG.sequence, TAG.bitString) ||
+        !hasParts(tbsCertificate, ...TBS_CERTIFICATE) ||
+        !hasParts(tbsCertificate.subs[7], TAG.sequence)) {
+        return 'does not have exactly the fields of an X.509 v3 certificate';
+    }
+    if (certificate.version !== 'v3') {
+        return `is of version ${certificate.version}, not v3`;
+    }
+    if ((certificate.serialNumber[0] ?? 0x80) >= 0x80) {
+        return 'has a negative serial number';
+    }
+    // Only the algorithm inside the signed part is signed, not the one next to the signature.
+    if (!isEncoded(root.subs[1], tbsCertificate.subs[2]?.toDER())) {
+        return 'names two different signature algorithms';
+    }
+    // Bits that the encoding of the signature (X.690 §8.6.2) declares unused are not signed either.
+    return root.subs[2]?.value[0] === 0
+        ? undefined
+        : 'has a signature that is not a whole number of bytes';
+}
+function extensionsDefect(extensions) {
+    const seen = new Set();
+    for (const extension of extensions) {
+        const saysWhetherCritical = hasParts(extension, TAG.objectIdentifier, TAG.boolean, TAG.octetString);
+        if (!saysWhetherCritical && !hasParts(extension, TAG.objectIdentifier, TAG.octetString)) {
+            return 'has a malformed extension';
+        }
+        const oid = extension.subs[0]?.toOID() ?? '';
+        if (seen.has(oid)) {
+            return `has extension ${oid} more than once`;
+        }
+        seen.add(oid);
+        if (PROCESSED.has(oid)) {
+            // Readers take the first element of the value, and ignore any that follow.
+            if (extension.subs.at(-1)?.subs.length !== 1) {
+                return `has a malformed extension ${oid}`;
+            }
+        }
+        else if (saysWhetherCritical && extension.subs[1]?.toBoolean() === true) {
+            return `has an unknown critical extension ${oid}`;
+        }
+    }
+    return undefined;
+}
+function untrusted(reason, cause) {
+    return new SetupError('CERTIFICATE_UNTRUSTED', `the signing certificate is not trusted: ${reason}`, { cause });
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/verify/signature.ts
+
+
+
+
+/**
+ * The first bytes of a SubjectPublicKeyInfo (DER, RFC 5480) with a named curve, P-256, P-384 or
+ * P-521, and an uncompressed point. OpenSSL accepts other curves and encodings; Go's crypto/x509
+ * does not.
+ */
+const EC_KEYS = [
+    '3059301306072a8648ce3d020106082a8648ce3d03010703420004',
+    '3076301006072a8648ce3d020106052b8104002203620004',
+    '30819b301006072a8648ce3d020106052b810400230381860004',
+];
+/**
+ * Reads the signature in a bundle.
+ *
+ * @throws {SetupError} SIGNATURE_MALFORMED unless it is a signature over a file, by the key of a
+ *   certificate
+ */
+function signedContent(bundle) {
+    const { content, verificationMaterial } = bundle;
+    const key = verificationMaterial.content;
+    const certificate = key.$case === 'certificate'
+        ? key.certificate
+        : key.$case === 'x509CertificateChain' && key.x509CertificateChain.certificates.length === 1
+            ? key.x509CertificateChain.certificates[0]
+            : undefined;
+    if (content.$case !== 'messageSignature' ||
+        content.messageSignature.messageDigest.algorithm !== protobuf_specs_dist.HashAlgorithm.SHA2_256 ||
+        certificate === undefined) {
+        throw new SetupError('SIGNATURE_MALFORMED', 'the Sigstore bundle does not contain a certificate and a signature over the SHA-256 of the file', { situation: 'not-a-blob-bundle' });
+    }
+    return {
+        signature: content.messageSignature.signature,
+        digest: content.messageSignature.messageDigest.digest,
+        certificate: certificate.rawBytes,
+    };
+}
+/** The digest in the bundle is that of the file. */
+function checkDigest(subject, digest) {
+    if (!subject.sha256.equals(digest)) {
+        throw signature_mismatch(`the signature is for a file with SHA-256 ${digest.toString('hex')}`);
+    }
+}
+/**
+ * ECDSA with SHA-256 over the file, with the certificate's key.
+ *
+ * @param signature DER
+ * @param certificate X.509, DER
+ */
+function checkSignature(subject, signature, certificate) {
+    const { publicKey } = parseLeaf(certificate);
+    const key = (0,external_node_crypto_namespaceObject.createPublicKey)({ key: publicKey, format: 'der', type: 'spki' });
+    if (key.asymmetricKeyType !== 'ec') {
+        throw untrusted(`its key is of type ${key.asymmetricKeyType ?? 'unknown'}, not ECDSA`);
+    }
+    if (!EC_KEYS.some((beginning) => publicKey.toString('hex').startsWith(beginning))) {
+        throw untrusted('its key is not an uncompressed point on P-256, P-384 or P-521');
+    }
+    if (!subject.isSignedBy(key, signature)) {
+        throw signature_mismatch('the signature does not verify over the file');
+    }
+}
+function signature_mismatch(reason) {
+    return new SetupError('SIGNATURE_MISMATCH', reason);
+}
+
+;// CONCATENATED MODULE: ./src/lock/lock.ts
+
+/** The format that this code reads and writes. */
+const LOCK_VERSION = 1;
+/** Every lock has it: it proves which release the other files belong to. */
+const SBOM_PATH = 'kubernetes-release.spdx';
+/**
+ * A lock file that was read. Its evidence is not verified yet: a lock pins what a run installs and
+ * brings the evidence, but who must have signed is decided by the run.
+ */
+class Lock {
+    /** The path as the user wrote it, for messages. */
+    name;
+    version;
+    files;
+    constructor(name, { version, files }) {
+        this.name = name;
+        this.version = version;
+        this.files = files;
+    }
+    /**
+     * @returns SHA-256 of the file, 64 hex digits
+     * @throws {SetupError} LOCK_MISMATCH if the lock does not have the file
+     */
+    digestOf(file) {
+        return this.#find(file).sha256;
+    }
+    /**
+     * The evidence for one file. It is for the locked bytes alone: for any others, `find()` throws
+     * LOCK_MISMATCH, and no other source is asked.
+     *
+     * @throws {SetupError} LOCK_MISMATCH if the lock does not have the file
+     */
+    evidenceFor(file) {
+        return new LockedEvidence(this.name, file.path, this.#find(file));
+    }
+    #find({ path, version }) {
+        const found = this.files.get(path);
+        if (version !== this.version || found === undefined) {
+            const others = [...this.files.keys()].filter((other) => other !== SBOM_PATH);
+            throw new SetupError('LOCK_MISMATCH', `${this.name} does not have ${path} of ${version}; it has ${this.version} with ${others.join(', ')}`, { situation: 'lock-incomplete' });
+        }
+        return found;
+    }
+}
+class LockedEvidence {
+    #lock;
+    #path;
+    #file;
+    constructor(lock, path, file) {
+        this.#lock = lock;
+        this.#path = path;
+        this.#file = file;
+    }
+    find(subject) {
+        const sha256 = subject.sha256.toString('hex');
+        if (sha256 !== this.#file.sha256) {
+            return Promise.reject(new SetupError('LOCK_MISMATCH', `${this.#path} has SHA-256 ${sha256}, but ${this.#lock} has ${this.#file.sha256}`));
+        }
+        return Promise.resolve({ candidates: [{ bundle: this.#file.bundle }] });
+    }
+}
+
+;// CONCATENATED MODULE: ./src/lock/format.ts
+
+
+/**
+ * The text of a lock file, UTF-8.
+ *
+ * Made for review: the version, each SHA-256 and each bundle are on a line of their own, and files
+ * are sorted by path. So a new patch changes three lines and two for each further file.
+ */
+function serializeLock({ version, files }) {
+    const entries = [...files]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([path, file]) => `    ${JSON.stringify(path)}: ${entryText(file)}`);
+    return [
+        '{',
+        `  "lockVersion": ${String(LOCK_VERSION)},`,
+        `  "version": ${JSON.stringify(version)},`,
+        '  "files": {',
+        entries.join(',\n'),
+        '  }',
+        '}',
+        '',
+    ].join('\n');
+}
+function entryText({ sha256, bundle }) {
+    return [
+        '{',
+        `      "sha256": ${JSON.stringify(sha256)},`,
+        `      "bundle": ${JSON.stringify((0,dist/* bundleToJSON */.ev)(bundle))}`,
+        '    }',
+    ].join('\n');
+}
+/**
+ * JSON without the white space between its tokens (RFC 8259 §2). Formatters of a repository, and
+ * git on Windows, change that and nothing else.
+ *
+ * @param json valid JSON
+ */
+function withoutWhiteSpace(json) {
+    return json.replaceAll(/("[^"\\]*(?:\\.[^"\\]*)*")|[ \t\r\n]+/g, '$1');
+}
+
+;// CONCATENATED MODULE: ./src/lock/read.ts
+
+
+
+
+
+
+
+/** Every file of a release, with its bundle of about 6 KiB, is about 1 MiB. */
+const MAX_LOCK_BYTES = 4 << 20;
+/** A release has about 140 files. */
+const MAX_FILES = 512;
+/** `bin/<os>/<arch>/<binary>`, or the base name of a tarball or SBOM. schema/lock.schema.json has the same. */
+const PATH = /^(?:bin\/[a-z0-9]{1,20}\/[a-z0-9]{1,20}\/)?[a-z][a-z0-9._-]{0,99}$/;
+const SHA256 = /^[0-9a-f]{64}$/;
+/**
+ * Reads a lock file.
+ *
+ * It must be what {@link serializeLock} writes, apart from white space between tokens. So a member
+ * that is unknown, missing, written twice, in another order or in another encoding is refused, and
+ * no two readers can see different things in it.
+ *
+ * @param name for messages
+ * @throws {SetupError} LOCK_INVALID; LOCK_MISMATCH for evidence that is for another file
+ */
+function parseLock(json, name) {
+    let lock;
+    try {
+        lock = readLock(json, name);
+    }
+    catch (error) {
+        throw error instanceof SetupError && error.code.startsWith('LOCK_')
+            ? error
+            : lockInvalid(name, error instanceof SyntaxError ? 'it is not JSON' : explain(error));
+    }
+    return lock;
+}
+function lockInvalid(name, reason, cause) {
+    return new SetupError('LOCK_INVALID', `cannot read the lock file ${name}: ${reason}`, { cause });
+}
+function readLock(json, name) {
+    if (json.length > MAX_LOCK_BYTES) {
+        throw new Error(`it is larger than ${String(MAX_LOCK_BYTES)} bytes`);
+    }
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(json);
+    const lock = object(JSON.parse(text));
+    assertLockVersion(lock['lockVersion'], name);
+    const version = lock['version'];
+    if (typeof version !== 'string' ||
+        !version.startsWith('v') ||
+        !isExactVersion(version.slice(1))) {
+        throw new Error('"version" is not an exact version such as v1.31.9');
+    }
+    const files = readFiles(object(lock['files']), name);
+    if (withoutWhiteSpace(text) !== withoutWhiteSpace(serializeLock({ version, files }))) {
+        throw new Error('a member is unknown, written twice, in another order, or not as the command "lock" writes it');
+    }
+    return new Lock(name, { version, files });
+}
+function assertLockVersion(found, name) {
+    if (found === LOCK_VERSION) {
+        return;
+    }
+    if (typeof found === 'number' && Number.isSafeInteger(found) && found > LOCK_VERSION) {
+        throw new SetupError('LOCK_INVALID', `cannot read the lock file ${name}: its "lockVersion" is ${String(found)}, and this version of the action reads ${String(LOCK_VERSION)}`, { situation: 'lock-too-new' });
+    }
+    throw new Error(`"lockVersion" is not ${String(LOCK_VERSION)}`);
+}
+function readFiles(entries, name) {
+    const paths = Object.keys(entries);
+    if (paths.length > MAX_FILES) {
+        throw new Error(`it has more than ${String(MAX_FILES)} files`);
+    }
+    if (!Object.hasOwn(entries, SBOM_PATH)) {
+        throw new Error(`it does not have ${SBOM_PATH}`);
+    }
+    return new Map(paths.map((path) => [path, readFile(path, entries[path], name)]));
+}
+function readFile(path, value, name) {
+    if (!PATH.test(path)) {
+        throw new Error('the name of a file is not a path inside a release');
+    }
+    try {
+        const entry = object(value);
+        const sha256 = entry['sha256'];
+        if (typeof sha256 !== 'string' || !SHA256.test(sha256)) {
+            throw new Error('"sha256" is not 64 lowercase hex digits');
+        }
+        const json = Buffer.from(JSON.stringify(object(entry['bundle'])));
+        if (json.length > MAX_BUNDLE_BYTES) {
+            throw new Error(`"bundle" is larger than ${String(MAX_BUNDLE_BYTES)} bytes`);
+        }
+        const bundle = toCurrentVersion(parseBundle(json));
+        const { digest } = signedContent(bundle);
+        if (digest.toString('hex') !== sha256) {
+            throw new SetupError('LOCK_MISMATCH', `${name} has ${path} with SHA-256 ${sha256}, but its evidence is for a file with SHA-256 ${digest.toString('hex')}`);
+        }
+        return { sha256, bundle };
+    }
+    catch (error) {
+        throw error instanceof SetupError && error.code === 'LOCK_MISMATCH'
+            ? error
+            : new Error(`${path}: ${explain(error)}`);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/inputs/lock-file.ts
+
+
+
+
+
+/**
+ * `lock-file`: undefined if it is empty.
+ *
+ * @throws {SetupError} LOCK_INVALID, LOCK_MISMATCH; INVALID_INPUT for a path outside the workspace
+ */
+function readLockFile(inputs) {
+    const given = inputs.get('lock-file');
+    if (given === '') {
+        return undefined;
+    }
+    if (readBoolean(inputs, 'check-latest', false)) {
+        throw new SetupError('INVALID_INPUT', 'Set either "lock-file" or "check-latest", not both.');
+    }
+    const name = JSON.stringify(given);
+    return parseLock(readText(inputs, name), name);
+}
+/**
+ * The version of the lock, which must be one that the user asks for. Without a request, it is the
+ * version to install.
+ *
+ * @throws {SetupError} LOCK_MISMATCH
+ */
+async function lockedVersion(lock, inputs, choice) {
+    const isAsked = inputs.get('version') !== '' || inputs.get('version-file') !== '';
+    if (isAsked && !(await satisfies(lock.version, choice.version))) {
+        throw new SetupError('LOCK_MISMATCH', `${lock.name} has ${lock.version}, but the requested version is ${choice.versionSource}`, { situation: 'lock-incomplete' });
+    }
+    return {
+        ...choice,
+        version: { kind: 'exact', version: lock.version },
+        versionSource: isAsked
+            ? `${choice.versionSource}, locked in ${lock.name}`
+            : `locked in ${lock.name}`,
+    };
+}
+function readText(inputs, name) {
+    try {
+        return readWorkspaceFile(inputs.path('lock-file'), inputs.workspace, MAX_LOCK_BYTES);
+    }
+    catch (error) {
+        throw error instanceof OutsideWorkspaceError
+            ? new SetupError('INVALID_INPUT', `Input "lock-file": ${name} ${error.message}.`)
+            : lockInvalid(name, explain(error), error);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/inputs/platform.ts
+
+
+
+/**
+ * The platform to install for: this machine's operating system, and `architecture`.
+ *
+ * @returns `isNative`: whether binaries for that platform run on this machine
+ * @throws {SetupError} PLATFORM_NOT_PUBLISHED, INVALID_INPUT
+ */
+function readPlatform(inputs, environment) {
+    const os = parseOperatingSystem(environment.platform);
+    if (os === undefined) {
+        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes publishes nothing for ${environment.platform}. It publishes for ${OPERATING_SYSTEMS.join(', ')}.`, { situation: 'operating-system-not-published' });
+    }
+    const native = parseArchitecture(environment.arch);
+    const given = inputs.get('architecture');
+    const arch = given === '' ? native : parseArchitecture(given);
+    if (arch === undefined && given === '') {
+        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes publishes nothing for ${os}/${environment.arch}. It publishes for ${ARCHITECTURES.join(', ')}.`);
+    }
+    if (arch === undefined) {
+        throw invalidInput('architecture', given, 'amd64 (x64), arm64, arm, 386 (x86), ppc64le or s390x');
+    }
+    return { platform: { os, arch }, isNative: arch === native };
+}
+
+;// CONCATENATED MODULE: ./src/inputs/release-age.ts
+
+/** In milliseconds. */
+const UNITS = {
+    m: 60_000,
+    h: 3_600_000,
+    d: 86_400_000,
+    w: 604_800_000,
+};
+/** `minimum-release-age` and `maximum-release-age`. */
+function readAges(inputs) {
+    const minimumAge = readAge(inputs, 'minimum-release-age');
+    const maximumAge = readAge(inputs, 'maximum-release-age');
+    if (minimumAge !== undefined && maximumAge !== undefined && maximumAge <= minimumAge) {
+        throw invalidInput('maximum-release-age', inputs.get('maximum-release-age'), 'an age above "minimum-release-age"');
+    }
+    return { minimumAge, maximumAge };
+}
+/** @returns milliseconds */
+function readAge(inputs, name) {
+    const given = inputs.get(name);
+    if (given === '') {
+        return undefined;
+    }
+    const [, count, unit] = /^(\d{1,4})([mhdw])$/.exec(given) ?? [];
+    const milliseconds = UNITS[unit ?? ''];
+    if (count === undefined || milliseconds === undefined) {
+        throw invalidInput(name, given, 'a number and a unit: 90m, 12h, 3d, 1w');
+    }
+    return Number(count) * milliseconds;
+}
+
+;// CONCATENATED MODULE: ./src/inputs/runner.ts
+
+/** @throws {SetupError} INSTALL_FAILED if the runner did not name its folders */
+function readRunner({ variables, platform }) {
+    const temp = variables['RUNNER_TEMP'] ?? '';
+    const toolCache = variables['RUNNER_TOOL_CACHE'] ?? '';
+    const missing = [
+        ...(temp === '' ? ['RUNNER_TEMP'] : []),
+        ...(toolCache === '' ? ['RUNNER_TOOL_CACHE'] : []),
+    ];
+    if (missing.length > 0) {
+        throw new SetupError('INSTALL_FAILED', `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set`, { situation: 'runner-variable-missing' });
+    }
+    const separator = platform === 'win32' ? ';' : ':';
+    const search = variables['PATH'] ?? variables['Path'] ?? '';
+    return {
+        temp,
+        toolCache,
+        path: search.split(separator).filter((folder) => folder !== ''),
+        shellFunctions: Object.keys(variables).flatMap(
+        // `export -f kubectl` in bash sets BASH_FUNC_kubectl%%.
+        (name) => /^BASH_FUNC_(.+)%%$/.exec(name)?.[1] ?? []),
+    };
+}
+
+;// CONCATENATED MODULE: ./src/inputs/tools.ts
+
+
+/** `tools`, without duplicates; `kubectl` if it is empty. */
+function readTools(inputs) {
+    const names = new Set(inputs
+        .get('tools')
+        .split(/[\s,]+/)
+        .filter((name) => name !== ''));
+    const tools = [...names].map((name) => {
+        if (!isTool(name)) {
+            throw invalidInput('tools', name, `one or more of ${TOOLS.join(', ')}, separated by commas, spaces or lines`);
+        }
+        return name;
+    });
+    return tools.length === 0 ? ['kubectl'] : tools;
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/trust/public-instance.ts
+/** The TUF repository of Sigstore's public instance, and its seed in `@sigstore/tuf`. */
+const PUBLIC_MIRROR = 'https://tuf-repo-cdn.sigstore.dev';
+
+;// CONCATENATED MODULE: external "node:url"
+const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
+;// CONCATENATED MODULE: external "node:timers/promises"
+const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
+;// CONCATENATED MODULE: ./node_modules/is-network-error/index.js
+const objectToString = Object.prototype.toString;
+
+const isError = value => objectToString.call(value) === '[object Error]';
+
+const errorMessages = new Set([
+	'network error', // Chrome
+	'NetworkError when attempting to fetch resource.', // Firefox
+	'The Internet connection appears to be offline.', // Safari 16
+	'Network request failed', // `cross-fetch`
+	'fetch failed', // Undici (Node.js)
+	'terminated', // Undici (Node.js)
+	' A network error occurred.', // Bun (WebKit)
+	'Network connection lost', // Cloudflare Workers (fetch)
+]);
+
+function isNetworkError(error) {
+	const isValid = error
+		&& isError(error)
+		&& error.name === 'TypeError'
+		&& typeof error.message === 'string';
+
+	if (!isValid) {
+		return false;
+	}
+
+	const {message, stack} = error;
+
+	// Safari 17+ has generic message but no stack for network errors
+	if (message === 'Load failed' || (message.startsWith('Load failed (') && message.endsWith(')'))) {
+		return stack === undefined
+			// Sentry adds its own stack trace to the fetch error, so also check for that
+			|| '__sentry_captured__' in error;
+	}
+
+	// Deno network errors start with specific text
+	if (message.startsWith('error sending request for url')) {
+		return true;
+	}
+
+	// Chrome: exact "Failed to fetch" or with hostname: "Failed to fetch (example.com)"
+	if (message === 'Failed to fetch' || (message.startsWith('Failed to fetch (') && message.endsWith(')'))) {
+		return true;
+	}
+
+	// Standard network error messages
+	return errorMessages.has(message);
+}
+
+;// CONCATENATED MODULE: ./node_modules/p-retry/index.js
+
+
+function validateRetries(retries) {
+	if (typeof retries === 'number') {
+		if (retries < 0) {
+			throw new TypeError('Expected `retries` to be a non-negative number.');
+		}
+
+		if (Number.isNaN(retries)) {
+			throw new TypeError('Expected `retries` to be a valid number or Infinity, got NaN.');
+		}
+
+		// Not `Number.isSafeInteger`, which would reject a huge `retries`. That is accepted on purpose and behaves as effectively forever.
+		// eslint-disable-next-line unicorn/prefer-number-is-safe-integer
+		if (Number.isFinite(retries) && !Number.isInteger(retries)) {
+			throw new TypeError('Expected `retries` to be a non-negative integer or Infinity.');
+		}
+	} else if (retries !== undefined) {
+		throw new TypeError('Expected `retries` to be a number or Infinity.');
+	}
+}
+
+function validateNumberOption(name, value, {allowInfinity = false} = {}) {
+	if (typeof value !== 'number' || Number.isNaN(value)) {
+		throw new TypeError(`Expected \`${name}\` to be a number${allowInfinity ? ' or Infinity' : ''}.`);
+	}
+
+	if (!allowInfinity && !Number.isFinite(value)) {
+		throw new TypeError(`Expected \`${name}\` to be a finite number.`);
+	}
+
+	if (value < 0) {
+		throw new TypeError(`Expected \`${name}\` to be \u{2265} 0.`);
+	}
+}
+
+function validateOption(name, value, type) {
+	// `null` means "not provided", as it does for the other options. `unref` needs this because it is the one option with no default of its own.
+	if (value === undefined || value === null) {
+		return;
+	}
+
+	if (typeof value !== type) {
+		throw new TypeError(`Expected \`${name}\` to be a ${type}.`);
+	}
+}
+
+function validateSignal(value) {
+	// `null` means "not provided", as it does for the other options.
+	if (value === undefined || value === null) {
+		return;
+	}
+
+	// Duck typed rather than `instanceof`, so a signal from another realm still works. All three methods are checked because `removeEventListener` is called from inside a timer callback, where a `TypeError` would be an uncaught exception rather than a rejection the caller could catch.
+	if (typeof value.throwIfAborted !== 'function'
+		|| typeof value.addEventListener !== 'function'
+		|| typeof value.removeEventListener !== 'function') {
+		throw new TypeError('Expected `signal` to be an AbortSignal.');
+	}
+}
+
+class AbortError extends Error {
+	constructor(message) {
+		super(typeof message === 'string' ? message : undefined);
+
+		this.name = 'AbortError';
+
+		if (message instanceof Error) {
+			this.originalError = message;
+			({message} = message);
+		} else {
+			// Created here, so it already captures every caller frame. Copying `this.stack` instead would only rewrite the header, which is rendered lazily from `name` and `message` at read time. It also stringifies a non-string message, so reuse its result below.
+			this.originalError = new Error(message);
+			({message} = this.originalError);
+
+			// The caller sees this error, so the frame for this constructor is dropped where the runtime supports it. Left in, the top frame blames p-retry for an error the caller threw. An error the caller passed keeps its own stack, which points at their throw site already. V8-only, hence the lint exception, and the optional call leaves the stack as it is where it is missing.
+			// eslint-disable-next-line unicorn/no-nonstandard-builtin-properties
+			Error.captureStackTrace?.(this.originalError, AbortError);
+		}
+
+		this.message = message;
+	}
+}
+
+// `setTimeout` cannot represent a longer delay and fires it right away instead, which turns a long backoff into a tight retry loop. Cap at the largest value it can still hold.
+const maximumDelay = (2 ** 31) - 1;
+
+function calculateDelay(retriesConsumed, options) {
+	// Nothing to wait for, and multiplying by a factor that has grown to `Infinity` would give `NaN`.
+	if (options.minTimeout === 0) {
+		return 0;
+	}
+
+	// `retriesConsumed` starts at 0 and only ever counts up, so the first retry is already attempt 1.
+	const attempt = retriesConsumed + 1;
+	const random = options.randomize ? (Math.random() + 1) : 1;
+
+	const timeout = Math.round(random * options.minTimeout * (options.factor ** (attempt - 1)));
+
+	// `maxTimeout` rounds up, so a fractional cap still gives a whole number of milliseconds. Rounding down would turn a cap below 1 into no timer at all, which never yields to the event loop. `Math.ceil(Infinity)` is `Infinity`.
+	return Math.min(timeout, Math.ceil(options.maxTimeout), maximumDelay);
+}
+
+function calculateRemainingTime(start, max) {
+	return Number.isFinite(max) ? max - (performance.now() - start) : max;
+}
+
+async function delayForRetry(delay, options) {
+	if (delay <= 0) {
+		return;
+	}
+
+	await new Promise((resolve, reject) => {
+		// Registered with `once`, so it removes itself when it fires.
+		const onAbort = () => {
+			clearTimeout(timeoutToken);
+			reject(options.signal.reason);
+		};
+
+		const timeoutToken = setTimeout(() => {
+			options.signal?.removeEventListener('abort', onAbort);
+			resolve();
+		}, delay);
+
+		if (options.unref) {
+			timeoutToken.unref?.();
+		}
+
+		options.signal?.addEventListener('abort', onAbort, {once: true});
+	});
+}
+
+// Stringifying a thrown value can itself throw, for an object with no usable `toString`. That must never be allowed to replace the failure the caller is actually dealing with.
+//
+// A thrown value whose own accessors or proxy traps throw is not supported, here or anywhere else. It comes from the caller's own code, so it is not something to defend against.
+function stringifyThrownValue(value) {
+	try {
+		return String(value);
+	} catch {
+		return Object.prototype.toString.call(value);
+	}
+}
+
+// `AbortError` wraps the error the caller actually wants, and the wrappers can be nested, so keep unwrapping until the cause is reached. Otherwise an `AbortError` would escape `pRetry` and a `catch` doing `error instanceof AbortError` would read a real failure as a cancellation.
+//
+// Two wrappers whose `originalError` points at each other are not supported, like the thrown values above.
+function unwrapAbortError(error) {
+	let cause = error;
+
+	// A wrapper with no error to unwrap to is the cause as far as it goes.
+	while (cause instanceof AbortError && cause.originalError instanceof Error) {
+		cause = cause.originalError;
+	}
+
+	return cause;
+}
+
+async function onAttemptFailure({error, attemptNumber, retriesConsumed, startTime, options}) {
+	// The signal is checked after the operation and after every callback, so a cancellation is never reported as an operation failure or a callback's decision, and no callback runs after it. The last check also guards the delay, whose abort listener never fires on a signal that is already aborted.
+	const abortIfNeeded = () => {
+		options.signal?.throwIfAborted();
+	};
+
+	const normalizedError = error instanceof Error
+		? error
+		: new TypeError(`Non-error was thrown: "${stringifyThrownValue(error)}". You should only throw errors.`);
+
+	// Checked before unwrapping an `AbortError`, because the reason a caller aborted with is final. Unwrapping it would replace the reason they chose with whatever is inside it, and it would also let an `AbortError` from the operation outrank a cancellation the caller asked for.
+	abortIfNeeded();
+
+	if (normalizedError instanceof AbortError) {
+		throw unwrapAbortError(normalizedError);
+	}
+
+	// `retriesConsumed` only ever advances while `retriesLeft` is above 0, so this is never negative. `Infinity` minus a finite count is `Infinity`, so an unlimited budget needs no special case.
+	const retriesLeft = options.retries - retriesConsumed;
+
+	// A `TypeError` normally means the operation itself is broken rather than the thing it was trying to reach, so retrying it does not help. A network `TypeError` is the exception, and its message differs per runtime, so it has to be recognised rather than assumed.
+	const isRetriableError = !(normalizedError instanceof TypeError) || isNetworkError(normalizedError);
+
+	// Out of time already, out of retries, or a failure that is never retried, so the delay is 0 and the callbacks are told that no retry follows. Only computed when a retry can still follow, so a randomized delay does not draw from `Math.random` for a wait that is never taken.
+	const timeLeft = calculateRemainingTime(startTime, options.maxRetryTime);
+	const delayTime = isRetriableError && timeLeft > 0 && retriesLeft > 0 ? calculateDelay(retriesConsumed, options) : 0;
+
+	const consumeRetryContext = Object.freeze({
+		error: normalizedError,
+		attemptNumber,
+		retriesLeft,
+		retriesConsumed,
+		retryDelay: delayTime,
+	});
+
+	// No answer means no opinion, so fall back to the default. Treating it as `false` instead would leave `retries` uncounted and let the loop run forever.
+	const consumeRetry = (await options.shouldConsumeRetry(consumeRetryContext)) ?? true;
+
+	abortIfNeeded();
+
+	const effectiveDelay = consumeRetry ? delayTime : 0;
+	const context = Object.freeze({
+		error: normalizedError,
+		attemptNumber,
+		retriesLeft,
+		retriesConsumed,
+		retryDelay: effectiveDelay,
+	});
+
+	await options.onFailedAttempt(context);
+
+	abortIfNeeded();
+
+	const remainingTime = calculateRemainingTime(startTime, options.maxRetryTime);
+
+	// No time or budget left, or a failure that retrying cannot help with.
+	if (
+		!isRetriableError
+		|| remainingTime <= 0
+		|| retriesLeft <= 0
+	) {
+		throw normalizedError;
+	}
+
+	const shouldRetry = await options.shouldRetry(context);
+
+	abortIfNeeded();
+
+	if (!shouldRetry) {
+		throw normalizedError;
+	}
+
+	const remainingTimeAfterShouldRetry = calculateRemainingTime(startTime, options.maxRetryTime);
+
+	if (remainingTimeAfterShouldRetry <= 0) {
+		throw normalizedError;
+	}
+
+	if (!consumeRetry) {
+		return false;
+	}
+
+	await delayForRetry(Math.min(effectiveDelay, remainingTimeAfterShouldRetry), options);
+
+	return true;
+}
+
+async function pRetry(input, options = {}) {
+	options = {...options};
+
+	// Applied before validating, so that `null` means "not provided" here as it does for every other option.
+	options.retries ??= 10;
+
+	validateRetries(options.retries);
+
+	if (Object.hasOwn(options, 'forever')) {
+		throw new Error('The `forever` option is no longer supported. For many use-cases, you can set `retries: Infinity` instead.');
+	}
+
+	options.factor ??= 2;
+	options.minTimeout ??= 1000;
+	options.maxTimeout ??= Infinity;
+	options.maxRetryTime ??= Infinity;
+	options.randomize ??= false;
+	options.onFailedAttempt ??= () => {};
+	options.shouldRetry ??= () => true;
+	options.shouldConsumeRetry ??= () => true;
+
+	// Validate the options that have a runtime type to check.
+	validateOption('onFailedAttempt', options.onFailedAttempt, 'function');
+	validateOption('shouldRetry', options.shouldRetry, 'function');
+	validateOption('shouldConsumeRetry', options.shouldConsumeRetry, 'function');
+	validateOption('randomize', options.randomize, 'boolean');
+	validateOption('unref', options.unref, 'boolean');
+	validateSignal(options.signal);
+	validateNumberOption('factor', options.factor);
+	validateNumberOption('minTimeout', options.minTimeout);
+	validateNumberOption('maxTimeout', options.maxTimeout, {allowInfinity: true});
+	validateNumberOption('maxRetryTime', options.maxRetryTime, {allowInfinity: true});
+
+	// A negative factor is rejected above, so this only catches `0`. Treat it as `1` to keep the delay constant instead of dropping to zero after the first retry.
+	if (options.factor === 0) {
+		options.factor = 1;
+	}
+
+	options.signal?.throwIfAborted();
+
+	let attemptNumber = 0;
+	let retriesConsumed = 0;
+	const startTime = performance.now();
+
+	// A consumed count is always finite, so `Infinity` keeps this true and needs no special case.
+	while (retriesConsumed <= options.retries) {
+		attemptNumber++;
+
+		try {
+			options.signal?.throwIfAborted();
+
+			const result = await input(attemptNumber);
+
+			options.signal?.throwIfAborted();
+
+			return result;
+		} catch (error) {
+			if (await onAttemptFailure({
+				error,
+				attemptNumber,
+				retriesConsumed,
+				startTime,
+				options,
+			})) {
+				retriesConsumed++;
+			}
+		}
+	}
+
+	// Unreachable: `onAttemptFailure` throws once `retriesLeft` reaches 0, which is the same state the loop condition tests, so the loop is always left by a throw. Kept as a guard against a future change to either side breaking that pairing.
+	throw new Error('Retry attempts exhausted without throwing an error.');
+}
+
+function makeRetriable(function_, options) {
+	return function (...arguments_) {
+		return pRetry(() => function_.apply(this, arguments_), options);
+	};
+}
+
+;// CONCATENATED MODULE: ./src/transfer/retry.ts
+
+
+
+
+
+/** Statuses that a later request may change: time-outs, throttling, trouble at the server. */
+const TRANSIENT_STATUSES = new Set([408, 425, 429, 500, 502, 503, 504]);
+/** The most characters of a URL, and of a reason, that a line about a retry shows. */
+const MAX_SHOWN = 200;
+/** One line of the log, of bounded length. */
+function describeRetry(record) {
+    const { method, url, reason, delay, nextTry, maxTries } = record;
+    const when = `retrying in ${(delay / 1000).toFixed(1)} s`;
+    const count = `attempt ${String(nextTry)} of ${String(maxTries)}`;
+    return `${method} ${shortened(url)}: ${shortened(reason)}; ${when} (${count})`;
+}
+function shortened(text) {
+    return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
+}
+/**
+ * Runs one transfer, again after a passing fault: exponential backoff with jitter, `Retry-After`
+ * respected, the number of tries and the total time bounded.
+ *
+ * @param attempt one try; it must stop when its signal is aborted
+ * @throws {TransferError} after the last try, naming host, tries and the last cause; or the
+ *   reason of `signal` when that was aborted
+ */
+async function withRetries({ method, url, total, limits, signal, onRetry }, attempt) {
+    const started = performance.now();
+    const deadline = AbortSignal.timeout(Math.ceil(total));
+    const either = AbortSignal.any([signal, deadline]);
+    let tries = 0;
+    let last;
+    try {
+        return await pRetry(() => {
+            tries += 1;
+            return attempt(either);
+        }, {
+            retries: limits.retries,
+            minTimeout: limits.retryDelay,
+            maxTimeout: limits.maxRetryDelay,
+            randomize: true,
+            maxRetryTime: total,
+            signal: either,
+            shouldRetry: ({ error }) => isTransient(error),
+            onFailedAttempt: async ({ error, retriesLeft, retryDelay }) => {
+                last = error;
+                if (retriesLeft === 0 || !isTransient(error)) {
+                    return;
+                }
+                const asked = error instanceof StatusError ? (error.retryAfter ?? 0) : 0;
+                const delay = Math.max(retryDelay, Math.min(asked, limits.maxRetryDelay));
+                if (performance.now() - started + delay < total) {
+                    onRetry?.({
+                        method,
+                        url: withoutSecrets(url),
+                        reason: explain(error),
+                        delay,
+                        nextTry: tries + 1,
+                        maxTries: limits.retries + 1,
+                    });
+                }
+                await (0,external_node_timers_promises_namespaceObject.setTimeout)(delay - retryDelay, undefined, { signal: either });
+            },
+        });
+    }
+    catch (error) {
+        if (signal.aborted) {
+            throw signal.reason;
+        }
+        const cause = deadline.aborted
+            ? new NonRetryableError(`gave up after ${String(total / 1000)} s`, last ?? error)
+            : error;
+        throw transferError(method, url, tries, cause);
+    }
+}
+function isTransient(error) {
+    // A TypeError is a defect of this program, and p-retry does not retry it.
+    if (error instanceof NonRetryableError ||
+        error instanceof FileError ||
+        error instanceof TypeError) {
+        return false;
+    }
+    return error instanceof StatusError ? TRANSIENT_STATUSES.has(error.status) : true;
+}
+function transferError(method, url, tries, cause) {
+    const shown = withoutSecrets(url);
+    const times = tries === 1 ? '1 attempt' : `${String(tries)} attempts`;
+    const where = url.protocol === 'file:' ? '' : ` (${url.host}, ${times})`;
+    return new TransferError(`${method} ${shown}${where}: ${explain(cause)}`, {
+        url: shown,
+        tries,
+        local: cause instanceof StorageError,
+        cause,
+        ...(cause instanceof StatusError ? { status: cause.status } : {}),
+    });
+}
+/** The URL as it may be shown: no credentials, no query (a mirror's may hold a signature). */
+function withoutSecrets(url) {
+    return url.protocol === 'file:' ? url.href : `${url.protocol}//${url.host}${url.pathname}`;
+}
+
+;// CONCATENATED MODULE: ./src/transfer/transport.ts
+
+
+/** Whether a URL may be requested: https, or http on this machine. */
+function isTransportAllowed(url) {
+    return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
+}
+function isLoopback(hostname) {
+    return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
+}
+/** @throws {NonRetryableError} unless {@link isTransportAllowed} */
+function assertTransport(url) {
+    if (!isTransportAllowed(url)) {
+        throw new NonRetryableError(`${withoutSecrets(url)} is neither https nor http on loopback`);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/inputs/urls.ts
+
+
+
+/**
+ * A URL of a server, or of a folder if `mayBeFile`. Its path ends in a slash.
+ *
+ * @param otherwise the URL for an empty input
+ */
+function readUrl(inputs, name, otherwise, mayBeFile = false) {
+    const given = inputs.get(name);
+    const accepted = mayBeFile
+        ? `an https URL, http on loopback, or a file URL such as ${inputs.isWindows ? 'file:///C:/mirror' : 'file:///srv/mirror'}, without credentials, query or fragment`
+        : 'an https URL, or http on loopback, without credentials, query or fragment';
+    const url = URL.parse(given === '' ? otherwise : given);
+    const isAllowed = url !== null && (isTransportAllowed(url) || (mayBeFile && url.protocol === 'file:'));
+    if (!isAllowed) {
+        throw invalidInput(name, given, accepted);
+    }
+    if (url.username !== '' || url.password !== '') {
+        // The message does not repeat it, because it holds a secret.
+        throw invalidInput(name, '(a URL with credentials)', `${accepted}; see "download-token"`);
+    }
+    if (url.search !== '' || url.hash !== '') {
+        throw invalidInput(name, given, accepted);
+    }
+    if (url.protocol === 'file:' && !isLocalPath(url, inputs.isWindows)) {
+        throw invalidInput(name, given, accepted);
+    }
+    url.pathname = url.pathname.replace(/\/*$/, '/');
+    return url;
+}
+/** Whether a file URL is a path on this machine: it names no host, and on Windows it has a drive. */
+function isLocalPath(url, windows) {
+    // Windows would open a share on that host, and send it the credentials of the runner's account.
+    if (url.host !== '') {
+        return false;
+    }
+    try {
+        return (0,external_node_url_namespaceObject.fileURLToPath)(url, { windows }) !== '';
+    }
+    catch {
+        return false; // The caller throws.
+    }
+}
+/** @param base the only server that the token is sent to */
+function readToken(inputs, base) {
+    const token = inputs.get('download-token');
+    if (token === '') {
+        return undefined;
+    }
+    if (!/^[\x21-\x7e]+$/.test(token) || base.protocol === 'file:') {
+        throw invalidInput('download-token', '(not shown)', 'a bearer token of printable ASCII characters, for a "download-base-url" with https');
+    }
+    return token;
+}
+
+;// CONCATENATED MODULE: ./src/inputs/trust-root.ts
+
+
+
+
+
+/** For a trusted_root.json or an initial root.json. The public ones have 7 KiB. */
+const MAX_TRUST_BYTES = 1 << 20;
+/** `trusted-root`, `tuf-mirror-url` and `tuf-root`. */
+function readTrustRoot(inputs) {
+    const trustedRoot = inputs.get('trusted-root');
+    const mirror = readUrl(inputs, 'tuf-mirror-url', PUBLIC_MIRROR);
+    const root = inputs.get('tuf-root');
+    if (trustedRoot !== '') {
+        if (root !== '') {
+            throw new SetupError('INVALID_INPUT', 'Set either "trusted-root" or "tuf-root", not both.');
+        }
+        return trustedRoot === 'embedded'
+            ? { kind: 'embedded' }
+            : {
+                kind: 'file',
+                path: inputs.path('trusted-root'),
+                json: readTrusted(inputs, 'trusted-root', ', or "embedded"'),
+            };
+    }
+    if (root !== '') {
+        return { kind: 'tuf', mirror, root: readTrusted(inputs, 'tuf-root') };
+    }
+    if (mirror.origin !== PUBLIC_MIRROR || mirror.pathname !== '/') {
+        throw invalidInput('tuf-mirror-url', mirror.href, '"tuf-root", the path of the initial root.json, beside a mirror other than Sigstore\'s');
+    }
+    return { kind: 'tuf', mirror };
+}
+/** Reads a file once, so that the trust key of a run is computed from the bytes that it trusts. */
+function readTrusted(inputs, name, otherwise = '') {
+    const file = inputs.path(name);
+    try {
+        const found = (0,external_node_fs_namespaceObject.statSync)(file);
+        if (!found.isFile() || found.size > MAX_TRUST_BYTES) {
+            throw new Error('it is no file, or too large');
+        }
+        return (0,external_node_fs_namespaceObject.readFileSync)(file);
+    }
+    catch (error) {
+        const accepted = `the path of a file of at most 1 MiB${otherwise}`;
+        throw invalidInput(name, inputs.get(name), `${accepted} (${explain(error)})`);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/cluster-version.ts
+const ACCEPTED_CLUSTER_VERSIONS = 'the Kubernetes version of a cluster as its API server reports it (1.33, v1.33.4, v1.33.4-eks-1a2b3c, v1.33.1+k3s1), or the JSON of "kubectl version -o json" with the server\'s version in it; OpenShift\'s own version (4.x) is not the one of its API server';
+/** The JSON of `kubectl version` has about 1 KiB. */
+const MAX_LENGTH = 65_536;
+/**
+ * A version, and whatever a distribution adds to it: `-eks-1a2b3c`, `+k3s1`, `-gke.1013000`,
+ * `-34+40f5951bd9888a`, or the `+` of a minor that has moved on.
+ */
+const REPORTED = /^v?1\.(?<minor>0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,3}))?(?:[-+][\w.+~-]{0,100})?$/i;
+/**
+ * @param text a version; or the JSON of `kubectl version -o json`, of `oc version -o json`, or of
+ *   the API server's `/version`
+ * @returns undefined for text that is none of these
+ */
+function parseClusterVersion(text) {
+    const trimmed = text.trim();
+    if (trimmed.length > MAX_LENGTH) {
+        return undefined;
+    }
+    return trimmed.startsWith('{') ? parseJson(trimmed) : parseReported(trimmed);
+}
+function parseReported(text) {
+    const minor = REPORTED.exec(text)?.groups?.['minor'];
+    return minor === undefined ? undefined : { text, minor: Number(minor) };
+}
+/** Kubernetes, apimachinery/pkg/version: type Info; kubectl wraps it in `serverVersion`. */
+function parseJson(text) {
+    const output = parseObject(text);
+    // The client's version, which is there as well, says nothing about the cluster.
+    const info = 'serverVersion' in output ? output['serverVersion'] : output;
+    if (typeof info !== 'object' || info === null) {
+        return undefined;
+    }
+    const { gitVersion, major, minor } = info;
+    // Some distributions leave the numbers empty. kubectl, too, compares git versions.
+    return ((typeof gitVersion === 'string' ? parseReported(gitVersion) : undefined) ??
+        (typeof major === 'string' && typeof minor === 'string'
+            ? parseReported(`${major}.${minor}`)
+            : undefined));
+}
+/** Empty for text that is no JSON object. */
+function parseObject(text) {
+    try {
+        return JSON.parse(text);
+    }
+    catch {
+        return {}; // It names no version.
     }
 }
 
@@ -15220,7 +16155,7 @@ function stringify(obj, { maxDepth = 1000, numbersAsFloat = false, strictTempora
 
 
 /** @deprecated use `import * as ... from 'smol-toml'` instead */
-/* harmony default export */ const dist = ({ parse: parse, stringify: stringify, TomlDate: TomlDate, TomlError: TomlError });
+/* harmony default export */ const smol_toml_dist = ({ parse: parse, stringify: stringify, TomlDate: TomlDate, TomlError: TomlError });
 
 ;// CONCATENATED MODULE: ./src/kubernetes/pinned-version.ts
 
@@ -15336,7 +16271,7 @@ const MAX_FILE_BYTES = 1 << 20;
  * @throws {SetupError} INVALID_INPUT, naming file and line
  */
 function readVersionFile(file, shown, workspace) {
-    return parseVersionFile(external_node_path_default().basename(file), readText(file, shown, workspace), shown);
+    return parseVersionFile(external_node_path_default().basename(file), version_file_readText(file, shown, workspace), shown);
 }
 /**
  * @param name of the file, which tells its format
@@ -15446,36 +16381,13 @@ function firstOf(lines, versionOf) {
     }
     return undefined;
 }
-function readText(file, shown, workspace) {
+function version_file_readText(file, shown, workspace) {
     try {
-        // The native variant also corrects the case of names on file systems that ignore case.
-        const real = external_node_fs_namespaceObject.realpathSync.native(file);
-        if (!isInside(real, external_node_fs_namespaceObject.realpathSync.native(workspace))) {
-            throw new OutsideError();
-        }
-        const found = (0,external_node_fs_namespaceObject.statSync)(real);
-        if (!found.isFile()) {
-            throw new Error('it is not a file'); // Reading a pipe or a device may never end.
-        }
-        if (found.size > MAX_FILE_BYTES) {
-            throw new Error(`it is larger than ${String(MAX_FILE_BYTES)} bytes`);
-        }
-        return (0,external_node_fs_namespaceObject.readFileSync)(real, 'utf8');
+        return readWorkspaceFile(file, workspace, MAX_FILE_BYTES).toString('utf8');
     }
     catch (error) {
-        const problem = error instanceof OutsideError ? error.message : `cannot be read: ${explain(error)}`;
+        const problem = error instanceof OutsideWorkspaceError ? error.message : `cannot be read: ${explain(error)}`;
         throw new SetupError('INVALID_INPUT', `Input "version-file": ${JSON.stringify(shown)} ${problem}. Expected the path of a file in the repository, which must be checked out before this step.`, { cause: error });
-    }
-}
-/** Both paths must be real ones, with all links resolved. */
-function isInside(file, folder) {
-    const relative = external_node_path_default().relative(folder, file);
-    const [first] = relative.split((external_node_path_default()).sep);
-    return first !== '..' && !external_node_path_default().isAbsolute(relative); // Absolute: on another drive of Windows.
-}
-class OutsideError extends Error {
-    constructor() {
-        super('is outside the workspace');
     }
 }
 
@@ -15577,6 +16489,8 @@ function scaled(limits, factor) {
 
 
 
+
+
 /** The only place where the environment of the process is read. */
 function currentEnvironment() {
     return { variables: process.env, platform: process.platform, arch: process.arch };
@@ -15587,7 +16501,7 @@ const DEFAULT_REKOR_URL = 'https://rekor.sigstore.dev';
  * Reads and validates every input.
  *
  * @throws {SetupError} INVALID_INPUT, naming the input, what was given and what is accepted;
- *   PLATFORM_NOT_PUBLISHED
+ *   PLATFORM_NOT_PUBLISHED; LOCK_INVALID; LOCK_MISMATCH for a lock that does not have what is asked
  */
 async function loadInputs(environment) {
     const inputs = new RawInputs(environment);
@@ -15598,8 +16512,15 @@ async function loadInputs(environment) {
     }
     const downloadBaseUrl = readUrl(inputs, 'download-base-url', DEFAULT_BASE_URL, true);
     const clusterVersion = readClusterVersion(inputs);
+    const requested = await readVersion(inputs, clusterVersion);
+    const lock = readLockFile(inputs);
+    const choice = lock === undefined ? requested : await lockedVersion(lock, inputs, requested);
+    for (const tool of tools) {
+        lock?.digestOf(new Release(lock.version, downloadBaseUrl).binary(tool, platform));
+    }
     return {
-        ...(await readVersion(inputs, clusterVersion)),
+        ...choice,
+        lock,
         clusterVersion,
         tools,
         platform,
@@ -15746,609 +16667,6 @@ async function digestFile(path, maxBytes) {
         await file.close();
     }
     return digester.toFile(path, entry);
-}
-
-// EXTERNAL MODULE: ./node_modules/@sigstore/bundle/dist/index.js
-var bundle_dist = __nccwpck_require__(1040);
-;// CONCATENATED MODULE: ./src/sigstore/base64.ts
-/**
- * Decodes base64 (RFC 4648 §4) that is written in the one canonical way.
- *
- * Node's decoder skips what it does not know and ignores the unused bits of the last character,
- * so that several texts would stand for the same bytes.
- *
- * @returns undefined for anything else
- */
-function decodeBase64(text) {
-    const bytes = Buffer.from(text, 'base64');
-    return bytes.length > 0 && bytes.toString('base64') === text ? bytes : undefined;
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/checkpoint.ts
-
-const SIGNATURE_LINE = /^\u2014 (\S+) (\S+)$/;
-/**
- * The checkpoint without signatures by others than its log.
- *
- * Nobody signs the signatures, so anybody can add some. Witnesses do; but no key of a witness is
- * in the trust root, and Rekor's own client refuses a checkpoint with a second signature.
- *
- * @param logId of the log, as in the log entry; its first four bytes are the log's key hint
- * @returns the same text where something is malformed: the verification refuses it
- */
-function withoutForeignSignatures(checkpoint, logId) {
-    const note = parseNote(checkpoint);
-    if (note === undefined) {
-        return checkpoint;
-    }
-    const kept = note.signatures.filter((line) => !isWellFormed(line) || isOwnSignature(line, note.text, logId));
-    return `${note.text}\n${kept.map((line) => `${line}\n`).join('')}`;
-}
-/** Whether the checkpoint has one signature, and that under the name and the key hint of its log. */
-function isSignedByLogAlone(checkpoint, logId) {
-    const note = parseNote(checkpoint);
-    const [signature, ...more] = note?.signatures ?? [];
-    return (note !== undefined &&
-        signature !== undefined &&
-        more.length === 0 &&
-        isOwnSignature(signature, note.text, logId));
-}
-function parseNote(checkpoint) {
-    const end = checkpoint.indexOf('\n\n');
-    if (end < 0 || !checkpoint.endsWith('\n')) {
-        return undefined;
-    }
-    const signatures = checkpoint.slice(end + 2, -1).split('\n');
-    return { text: checkpoint.slice(0, end + 1), signatures };
-}
-function isWellFormed(line) {
-    return decodeBase64(SIGNATURE_LINE.exec(line)?.[2] ?? '') !== undefined;
-}
-function isOwnSignature(line, text, logId) {
-    const [, name, signature = ''] = SIGNATURE_LINE.exec(line) ?? [];
-    // Rekor v1 writes the tree id behind its name: "rekor.sigstore.dev - 2605736670972794746".
-    const [origin] = text.split(/\n| - /, 1);
-    const keyHint = decodeBase64(signature)?.subarray(0, 4);
-    return name === origin && keyHint?.equals(logId.subarray(0, 4)) === true;
-}
-
-// EXTERNAL MODULE: ./node_modules/@sigstore/core/dist/index.js
-var core_dist = __nccwpck_require__(3917);
-;// CONCATENATED MODULE: ./src/sigstore/detached.ts
-
-
-
-
-/** A published `.sig` is about 100 bytes, a `.cert` about 1.5 KiB. */
-const MAX_SIGNATURE_BYTES = 1 << 10;
-const MAX_CERTIFICATE_BYTES = 16 << 10;
-const ONE_PEM_CERTIFICATE = /^-----BEGIN CERTIFICATE-----\r?\n((?:[A-Za-z0-9+/=]{1,76}\r?\n)+)-----END CERTIFICATE-----(?:\r?\n)?$/;
-/**
- * @param signatureFile base64 of a DER ECDSA signature
- * @param certificateFile base64 of one PEM certificate, or the PEM itself
- * @throws {SetupError} SIGNATURE_MALFORMED
- */
-function parseDetached(signatureFile, certificateFile) {
-    return {
-        signature: parseSignature(signatureFile),
-        certificate: parseCertificate(certificateFile),
-    };
-}
-/** @returns DER */
-function parseSignature(file) {
-    const der = decodeBase64(withoutFinalNewline(file.toString('latin1')));
-    if (der === undefined) {
-        throw malformed('.sig', 'it is not base64');
-    }
-    if (!isEcdsaSignature(der)) {
-        throw malformed('.sig', 'it is not a DER-encoded ECDSA signature');
-    }
-    return der;
-}
-/** @returns DER */
-function parseCertificate(file) {
-    const text = file.toString('latin1');
-    const pem = text.startsWith('-----BEGIN')
-        ? text
-        : decodeBase64(withoutFinalNewline(text))?.toString('latin1');
-    const body = ONE_PEM_CERTIFICATE.exec(pem ?? '')?.[1];
-    const der = body === undefined ? undefined : decodeBase64(body.replaceAll(/\r?\n/g, ''));
-    if (der === undefined) {
-        throw malformed('.cert', 'it is neither a single PEM certificate nor the base64 of one');
-    }
-    assertOneCertificate(der);
-    return der;
-}
-/**
- * PEM (RFC 7468) as Go's encoding/pem writes it: lines of 64, and a newline at the end.
- *
- * @param der X.509
- */
-function toPem(der) {
-    const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
-    return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
-}
-/** SEQUENCE of two INTEGERs, with nothing behind it. */
-function isEcdsaSignature(der) {
-    try {
-        const sequence = core_dist.ASN1Obj.parseBuffer(Buffer.from(der));
-        const [r, s, ...more] = sequence.subs;
-        const isPair = r?.tag.number === 0x02 && s?.tag.number === 0x02 && more.length === 0;
-        return isPair && sequence.toDER().equals(der);
-    }
-    catch {
-        return false; // Not ASN.1 at all.
-    }
-}
-function assertOneCertificate(der) {
-    let parsed;
-    try {
-        parsed = new external_node_crypto_namespaceObject.X509Certificate(der);
-    }
-    catch (error) {
-        throw malformed('.cert', 'it is not an X.509 certificate', error);
-    }
-    if (!parsed.raw.equals(der)) {
-        throw malformed('.cert', 'there is extra data after the certificate');
-    }
-}
-function withoutFinalNewline(text) {
-    return text.replace(/\r?\n$/, '');
-}
-function malformed(suffix, reason, cause) {
-    return new SetupError('SIGNATURE_MALFORMED', `cannot parse the ${suffix} file: ${reason}`, {
-        cause,
-    });
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/json.ts
-
-// Readers for JSON from outside: each returns a value of its type, or throws a TypeError.
-function object(value) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-        throw new TypeError('not an object');
-    }
-    return value;
-}
-/** @param longest more items than these are refused */
-function list(value, longest) {
-    if (!Array.isArray(value) || value.length > longest) {
-        throw new TypeError(`not a list of at most ${String(longest)} items`);
-    }
-    return value;
-}
-function nonEmptyString(value) {
-    if (typeof value !== 'string' || value === '') {
-        throw new TypeError('not a text');
-    }
-    return value;
-}
-function safeInteger(value) {
-    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
-        throw new TypeError('not a whole number');
-    }
-    return value;
-}
-/** @param value canonical base64 (RFC 4648 §4) */
-function base64(value) {
-    const bytes = decodeBase64(nonEmptyString(value));
-    if (bytes === undefined) {
-        throw new TypeError('not base64');
-    }
-    return bytes;
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/hashedrekord.ts
-
-
-
-/** Rekor v1 (`0.0.1`) holds base64 of a PEM, Rekor v2 (`0.0.2`) base64 of DER. */
-const KIND = 'hashedrekord';
-const VERSION_V1 = '0.0.1';
-const VERSION_V2 = '0.0.2';
-/**
- * The body that Rekor v1 makes of a detached signature: canonical JSON (RFC 8785).
- *
- * The names below are in the order that RFC 8785 §3.2.3 asks for, and no value needs escaping.
- *
- * @param digest SHA-256, hex
- */
-function hashedRekordBody(digest, { signature, certificate }) {
-    return Buffer.from(JSON.stringify({
-        apiVersion: VERSION_V1,
-        kind: KIND,
-        spec: {
-            data: { hash: { algorithm: 'sha256', value: digest } },
-            signature: {
-                content: signature.toString('base64'),
-                publicKey: { content: Buffer.from(toPem(certificate)).toString('base64') },
-            },
-        },
-    }));
-}
-/** RFC 6962 §2.1: SHA-256(0x00 ‖ leaf). Hex; the last 64 digits of an entry's id. */
-function leafHash(body) {
-    return (0,external_node_crypto_namespaceObject.createHash)('sha256').update(Buffer.of(0)).update(body).digest('hex');
-}
-/**
- * @param body of an entry with kind `hashedrekord`
- * @returns undefined for anything but a well-formed entry of version 0.0.1 or 0.0.2
- */
-function parseHashedRekord(body) {
-    try {
-        const entry = object(JSON.parse(body.toString('utf8')));
-        const spec = object(entry['spec']);
-        if (entry['kind'] !== KIND) {
-            return undefined;
-        }
-        switch (entry['apiVersion']) {
-            case VERSION_V1:
-                return parseV1(spec);
-            case VERSION_V2:
-                return parseV2(object(spec['hashedRekordV002']));
-            default:
-                return undefined;
-        }
-    }
-    catch {
-        return undefined; // No such entry can be compared with anything: the caller refuses it.
-    }
-}
-function parseV1(spec) {
-    const hash = object(object(spec['data'])['hash']);
-    const signature = object(spec['signature']);
-    if (hash['algorithm'] !== 'sha256') {
-        throw new TypeError('not a SHA-256 digest');
-    }
-    return {
-        digest: nonEmptyString(hash['value']),
-        signature: base64(signature['content']),
-        certificate: parseCertificate(base64(object(signature['publicKey'])['content'])),
-    };
-}
-function parseV2(spec) {
-    const signature = object(spec['signature']);
-    const verifier = object(signature['verifier']);
-    return {
-        digest: base64(object(spec['data'])['digest']).toString('hex'),
-        signature: base64(signature['content']),
-        certificate: base64(object(verifier['x509Certificate'])['rawBytes']),
-    };
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/bundle.ts
-
-
-
-
-/** `@sigstore/bundle` takes any other for the latest; other readers of the evidence refuse it. */
-const MEDIA_TYPES = [
-    bundle_dist/* BUNDLE_V01_MEDIA_TYPE */.Td,
-    bundle_dist/* BUNDLE_V02_MEDIA_TYPE */.qx,
-    bundle_dist/* BUNDLE_V03_LEGACY_MEDIA_TYPE */.ZZ,
-    bundle_dist/* BUNDLE_V03_MEDIA_TYPE */.HM,
-];
-/** A bundle with one entry is about 6 KiB. */
-const MAX_BUNDLE_BYTES = 256 << 10;
-/**
- * Puts a detached signature and its log entry together: a Sigstore bundle v0.3.
- *
- * @param sha256 digest of the artifact, 32 bytes
- */
-function toBundle(sha256, detached, entry) {
-    const bundle = (0,bundle_dist/* toMessageSignatureBundle */.hj)({
-        digest: sha256,
-        signature: detached.signature,
-        certificate: detached.certificate,
-        certificateChain: false,
-    });
-    const { inclusionProof } = entry;
-    bundle.verificationMaterial.tlogEntries.push({
-        logIndex: String(entry.logIndex),
-        logId: { keyId: entry.logId },
-        kindVersion: { kind: KIND, version: VERSION_V1 },
-        integratedTime: String(entry.integratedTime),
-        inclusionPromise: { signedEntryTimestamp: entry.signedEntryTimestamp },
-        inclusionProof: {
-            logIndex: String(inclusionProof.logIndex),
-            treeSize: String(inclusionProof.treeSize),
-            rootHash: inclusionProof.rootHash,
-            hashes: [...inclusionProof.hashes],
-            checkpoint: { envelope: inclusionProof.checkpoint },
-        },
-        canonicalizedBody: entry.body,
-    });
-    return withoutUnverified(bundle);
-}
-/**
- * Leaves out what `verify()` does not verify: certificates behind the leaf (those of the
- * authorities are in the trust root), signatures of others under a checkpoint, and the time of an
- * entry without promise, which nobody signed. Others may refuse a bundle for the sake of these.
- *
- * @param json a Sigstore bundle of version 0.1, 0.2 or 0.3
- * @throws {SetupError} SIGNATURE_MALFORMED
- */
-function parseBundle(json) {
-    try {
-        const bundle = (0,bundle_dist/* bundleFromJSON */.vw)(JSON.parse(json.toString('utf8')));
-        if (!MEDIA_TYPES.includes(bundle.mediaType)) {
-            throw new UnknownMediaTypeError();
-        }
-        return withoutUnverified(bundle);
-    }
-    catch (error) {
-        throw new SetupError('SIGNATURE_MALFORMED', `cannot parse the Sigstore bundle: ${whyNotParsed(error)}`);
-    }
-}
-class UnknownMediaTypeError extends Error {
-}
-/** The file may be a link to something that is not for the log, so nothing in it is repeated. */
-function whyNotParsed(error) {
-    if (error instanceof SyntaxError) {
-        return 'it is not JSON';
-    }
-    return error instanceof UnknownMediaTypeError
-        ? 'its media type is unknown'
-        : 'it does not have the structure of a bundle';
-}
-/** Sigstore bundle as JSON, UTF-8, ending in a newline. */
-function serializeBundle(bundle) {
-    return Buffer.from(`${JSON.stringify((0,bundle_dist/* bundleToJSON */.ev)(bundle), undefined, 2)}\n`);
-}
-function withoutUnverified(bundle) {
-    const { content, tlogEntries } = bundle.verificationMaterial;
-    if (content.$case === 'x509CertificateChain') {
-        content.x509CertificateChain.certificates.splice(1);
-    }
-    for (const entry of tlogEntries) {
-        const checkpoint = entry.inclusionProof?.checkpoint;
-        if (checkpoint !== undefined) {
-            checkpoint.envelope = withoutForeignSignatures(checkpoint.envelope, entry.logId.keyId);
-        }
-        if (entry.inclusionPromise === undefined) {
-            entry.integratedTime = '0';
-        }
-    }
-    return bundle;
-}
-
-// EXTERNAL MODULE: ./node_modules/@sigstore/protobuf-specs/dist/index.js
-var protobuf_specs_dist = __nccwpck_require__(9654);
-;// CONCATENATED MODULE: ./src/sigstore/verify/asn1.ts
-/** Identifier octets (X.690 §8.1.2). */
-const TAG = {
-    boolean: 0x01,
-    integer: 0x02,
-    bitString: 0x03,
-    octetString: 0x04,
-    null: 0x05,
-    objectIdentifier: 0x06,
-    sequence: 0x30,
-    set: 0x31,
-    /** Context-specific and constructed: explicit tagging, or implicit tagging of a SET. */
-    context0: 0xa0,
-    context3: 0xa3,
-};
-/** Whether an element consists of elements with exactly these identifier octets, in this order. */
-function hasParts(element, ...tags) {
-    const parts = element?.subs ?? [];
-    return parts.length === tags.length && parts.every(({ tag }, i) => tag.toDER() === tags[i]);
-}
-/** Whether an element is encoded in exactly these bytes. */
-function isEncoded(element, der) {
-    return element !== undefined && der !== undefined && element.toDER().equals(der);
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/verify/certificate.ts
-
-
-
-
-/** RFC 5280 §4.2.1.12: id-kp-codeSigning. */
-const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
-/** Extensions that this action or `@sigstore/verify` evaluates. No other may be critical. */
-const PROCESSED = new Set([
-    '2.5.29.15', // key usage
-    '2.5.29.17', // subject alternative name
-    '2.5.29.19', // basic constraints
-    '2.5.29.37', // extended key usage
-]);
-/** RFC 5280 §4.1.2, without the unique identifiers, which §4.1.2.8 tells authorities not to use. */
-const TBS_CERTIFICATE = [
-    TAG.context0, // version
-    TAG.integer, // serial number
-    TAG.sequence, // signature
-    TAG.sequence, // issuer
-    TAG.sequence, // validity
-    TAG.sequence, // subject
-    TAG.sequence, // subject public key info
-    TAG.context3, // extensions
-];
-/**
- * Reads a signing certificate.
- *
- * @param certificate X.509, DER
- * @throws {SetupError} CERTIFICATE_UNTRUSTED
- */
-function parseLeaf(certificate) {
-    let leaf;
-    try {
-        leaf = core_dist.X509Certificate.parse(Buffer.from(certificate));
-        (0,external_node_crypto_namespaceObject.createPublicKey)({ key: leaf.publicKey, format: 'der', type: 'spki' });
-    }
-    catch (error) {
-        throw untrusted(`cannot parse it: ${explain(error)}`, error);
-    }
-    const defect = certificateDefect(leaf);
-    if (defect !== undefined) {
-        throw untrusted(`it ${defect}`);
-    }
-    return leaf;
-}
-/**
- * Runs checks on a certificate. `@sigstore/core` parses a field only when it is read, so any check can
- * find a damaged one.
- *
- * @throws {SetupError} what the check throws, or CERTIFICATE_UNTRUSTED for a field that cannot be read
- */
-function inspectCertificate(check) {
-    try {
-        check();
-    }
-    catch (error) {
-        throw error instanceof SetupError
-            ? error
-            : untrusted(`cannot parse it: ${explain(error)}`, error);
-    }
-}
-/** The certificate is for code signing, and not that of an authority (RFC 5280 §4.2.1). */
-function checkCodeSigningLeaf(leaf) {
-    if (leaf.extBasicConstraints?.isCA === true || leaf.extKeyUsage?.keyCertSign === true) {
-        throw untrusted('it is a CA certificate');
-    }
-    if (leaf.extKeyUsage?.digitalSignature !== true) {
-        throw untrusted('its key usage does not include digital signatures');
-    }
-    if (!extendedKeyUsages(leaf).includes(CODE_SIGNING)) {
-        throw untrusted('its extended key usage does not include code signing');
-    }
-}
-function extendedKeyUsages(leaf) {
-    const extension = leaf.extension('2.5.29.37');
-    return (extension?.valueObj.subs[0]?.subs ?? []).map((usage) => usage.toOID());
-}
-/**
- * Why Go's crypto/x509 would refuse a certificate (`parseCertificate` in parser.go, `isValid` in
- * verify.go) that `@sigstore/core` accepts. That library returns the first of several extensions
- * with the same OID, and ignores whether an extension is critical.
- *
- * @returns the reason, to follow "the certificate"; undefined where there is none
- */
-function certificateDefect(certificate) {
-    try {
-        return structureDefect(certificate) ?? extensionsDefect(certificate.extensions);
-    }
-    catch (error) {
-        return `cannot be parsed: ${explain(error)}`;
-    }
-}
-function structureDefect(certificate) {
-    const { root, tbsCertificate } = certificate;
-    if (!hasParts(root, TAG.sequence, TAG.sequence, TAG.bitString) ||
-        !hasParts(tbsCertificate, ...TBS_CERTIFICATE) ||
-        !hasParts(tbsCertificate.subs[7], TAG.sequence)) {
-        return 'does not have exactly the fields of an X.509 v3 certificate';
-    }
-    if (certificate.version !== 'v3') {
-        return `is of version ${certificate.version}, not v3`;
-    }
-    if ((certificate.serialNumber[0] ?? 0x80) >= 0x80) {
-        return 'has a negative serial number';
-    }
-    // Only the algorithm inside the signed part is signed, not the one next to the signature.
-    if (!isEncoded(root.subs[1], tbsCertificate.subs[2]?.toDER())) {
-        return 'names two different signature algorithms';
-    }
-    // Bits that the encoding of the signature (X.690 §8.6.2) declares unused are not signed either.
-    return root.subs[2]?.value[0] === 0
-        ? undefined
-        : 'has a signature that is not a whole number of bytes';
-}
-function extensionsDefect(extensions) {
-    const seen = new Set();
-    for (const extension of extensions) {
-        const saysWhetherCritical = hasParts(extension, TAG.objectIdentifier, TAG.boolean, TAG.octetString);
-        if (!saysWhetherCritical && !hasParts(extension, TAG.objectIdentifier, TAG.octetString)) {
-            return 'has a malformed extension';
-        }
-        const oid = extension.subs[0]?.toOID() ?? '';
-        if (seen.has(oid)) {
-            return `has extension ${oid} more than once`;
-        }
-        seen.add(oid);
-        if (PROCESSED.has(oid)) {
-            // Readers take the first element of the value, and ignore any that follow.
-            if (extension.subs.at(-1)?.subs.length !== 1) {
-                return `has a malformed extension ${oid}`;
-            }
-        }
-        else if (saysWhetherCritical && extension.subs[1]?.toBoolean() === true) {
-            return `has an unknown critical extension ${oid}`;
-        }
-    }
-    return undefined;
-}
-function untrusted(reason, cause) {
-    return new SetupError('CERTIFICATE_UNTRUSTED', `the signing certificate is not trusted: ${reason}`, { cause });
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/verify/signature.ts
-
-
-
-
-/**
- * The first bytes of a SubjectPublicKeyInfo (DER, RFC 5480) with a named curve, P-256, P-384 or
- * P-521, and an uncompressed point. OpenSSL accepts other curves and encodings; Go's crypto/x509
- * does not.
- */
-const EC_KEYS = [
-    '3059301306072a8648ce3d020106082a8648ce3d03010703420004',
-    '3076301006072a8648ce3d020106052b8104002203620004',
-    '30819b301006072a8648ce3d020106052b810400230381860004',
-];
-/**
- * Reads the signature in a bundle.
- *
- * @throws {SetupError} SIGNATURE_MALFORMED unless it is a signature over a file, by the key of a
- *   certificate
- */
-function signedContent(bundle) {
-    const { content, verificationMaterial } = bundle;
-    const key = verificationMaterial.content;
-    const certificate = key.$case === 'certificate'
-        ? key.certificate
-        : key.$case === 'x509CertificateChain' && key.x509CertificateChain.certificates.length === 1
-            ? key.x509CertificateChain.certificates[0]
-            : undefined;
-    if (content.$case !== 'messageSignature' ||
-        content.messageSignature.messageDigest.algorithm !== protobuf_specs_dist.HashAlgorithm.SHA2_256 ||
-        certificate === undefined) {
-        throw new SetupError('SIGNATURE_MALFORMED', 'the Sigstore bundle does not contain a certificate and a signature over the SHA-256 of the file', { situation: 'not-a-blob-bundle' });
-    }
-    return {
-        signature: content.messageSignature.signature,
-        digest: content.messageSignature.messageDigest.digest,
-        certificate: certificate.rawBytes,
-    };
-}
-/** The digest in the bundle is that of the file. */
-function checkDigest(subject, digest) {
-    if (!subject.sha256.equals(digest)) {
-        throw signature_mismatch(`the signature is for a file with SHA-256 ${digest.toString('hex')}`);
-    }
-}
-/**
- * ECDSA with SHA-256 over the file, with the certificate's key.
- *
- * @param signature DER
- * @param certificate X.509, DER
- */
-function checkSignature(subject, signature, certificate) {
-    const { publicKey } = parseLeaf(certificate);
-    const key = (0,external_node_crypto_namespaceObject.createPublicKey)({ key: publicKey, format: 'der', type: 'spki' });
-    if (key.asymmetricKeyType !== 'ec') {
-        throw untrusted(`its key is of type ${key.asymmetricKeyType ?? 'unknown'}, not ECDSA`);
-    }
-    if (!EC_KEYS.some((beginning) => publicKey.toString('hex').startsWith(beginning))) {
-        throw untrusted('its key is not an uncompressed point on P-256, P-384 or P-521');
-    }
-    if (!subject.isSignedBy(key, signature)) {
-        throw signature_mismatch('the signature does not verify over the file');
-    }
-}
-function signature_mismatch(reason) {
-    return new SetupError('SIGNATURE_MISMATCH', reason);
 }
 
 ;// CONCATENATED MODULE: ./src/sigstore/evidence/logged.ts
@@ -17593,7 +17911,7 @@ class SbomBinder {
         this.fetchSbom();
         const published = await this.#published;
         if (published?.kind === 'signed') {
-            this.#check(published.sbom, artifact, verified);
+            checkListed(published.sbom, artifact, verified);
             return { kind: 'sbom', sbom: published.verified };
         }
         return this.#askBinary(artifact, file, published?.reason ?? '');
@@ -17607,7 +17925,7 @@ class SbomBinder {
         const file = await digestFile(files.sbom, MAX_SBOM_BYTES);
         const evidence = [new StoredBundle(files.sbomBundle)];
         const { verified: sbom } = await verifySubject(policy, name, file, evidence);
-        this.#check(await readSbom(file), artifact, verified);
+        checkListed(await readSbom(file), artifact, verified);
         return { kind: 'sbom', sbom };
     }
     async #bindWithoutKeptSbom(artifact, verified, file) {
@@ -17621,11 +17939,6 @@ class SbomBinder {
             }
             throw error;
         }
-    }
-    #check(sbom, artifact, verified) {
-        const { subject, signedAt } = verified;
-        const found = { sha256: subject.sha256.toString('hex'), signedAt };
-        checkRelease(sbom, artifact.version, artifact.path, found);
     }
     async #fetch() {
         const { http, policy, release, scratch, logger, background } = this.#context;
@@ -17671,6 +17984,15 @@ class SbomBinder {
         this.#context.logger.warning('Release proven without SBOM', `${why}. The signed binary reports that it is ${name} ${version} for ${platformName(platform)}.`);
         return { kind: 'self-report' };
     }
+}
+/**
+ * Requires the release's SBOM to list a verified file.
+ *
+ * @throws {SetupError} RELEASE_MISMATCH
+ */
+function checkListed(sbom, artifact, { subject, signedAt }) {
+    const found = { sha256: subject.sha256.toString('hex'), signedAt };
+    checkRelease(sbom, artifact.version, artifact.path, found);
 }
 
 ;// CONCATENATED MODULE: ./src/files/private-file.ts
@@ -18494,11 +18816,14 @@ async function copyInto(from, to, owners) {
  * @throws {SetupError} for a failure that a download would meet as well
  */
 async function fromCache(context, artifact) {
-    const expected = context.secondFactors.checksums[artifact.name];
+    const expected = [
+        context.secondFactors.checksums[artifact.name],
+        context.lock?.digestOf(artifact),
+    ].filter((sha256) => sha256 !== undefined);
     const entries = await cacheEntries(context.toolCache, artifact);
     let firstFailure;
     for (const entry of entries) {
-        if (expected === undefined || entry.sha256 === expected) {
+        if (expected.every((sha256) => entry.sha256 === sha256)) {
             try {
                 const copy = await verifiedCopy(context, entry);
                 if (copy !== undefined) {
@@ -18606,7 +18931,8 @@ async function verifyCopy(context, entry, file, started) {
     const { artifact } = entry;
     const files = entry.files();
     const evidence = [new StoredBundle(files.bundle)];
-    const { verified } = await verifySubject(context.policy, artifact.path, file, evidence);
+    const stored = await verifySubject(context.policy, artifact.path, file, evidence);
+    const verified = await verifyLocked(context, artifact, stored.verified);
     const binding = await context.binder.bindCached(artifact, verified, files);
     checkSecondFactors(artifact.name, verified, binding, context.secondFactors, Date.now());
     return {
@@ -18618,6 +18944,21 @@ async function verifyCopy(context, entry, file, started) {
         folder: entry.folder,
         durations: { download: undefined, verify: performance.now() - started },
     };
+}
+/**
+ * With a lock, its evidence must prove a cached copy too, and by the same log entry as the evidence
+ * beside the copy: that is what later steps find there.
+ */
+async function verifyLocked({ lock, policy }, artifact, stored) {
+    if (lock === undefined) {
+        return stored;
+    }
+    const evidence = [lock.evidenceFor(artifact)];
+    const { verified } = await verifySubject(policy, artifact.path, stored.subject, evidence);
+    if (verified.uuid !== stored.uuid) {
+        throw installFailed('its evidence is for a different log entry than that of the lock file');
+    }
+    return verified;
 }
 /** INSTALL_FAILED: the runner's own files did not allow something. */
 function isOfThisMachine(error) {
@@ -18631,6 +18972,7 @@ const FAILS_THE_RUN = new Set([
     'RELEASE_TOO_OLD',
     'DOWNLOAD_FAILED',
     'LOG_UNAVAILABLE',
+    'LOCK_MISMATCH',
 ]);
 function failsTheRun(error) {
     return error instanceof SetupError && FAILS_THE_RUN.has(error.code);
@@ -18755,6 +19097,89 @@ async function assertUnchanged(installed) {
             throw installFailed(`another run changed ${cacheEntry.folder} during this run`);
         }
     }
+}
+
+;// CONCATENATED MODULE: ./src/install/locked-binding.ts
+
+
+
+
+
+
+
+
+
+
+
+
+/**
+ * Binds files by the SBOM that a lock holds, with the evidence from the lock. Its bytes come from
+ * the cached copy or from the release host. No other SBOM is accepted, and no binary is asked.
+ */
+class LockedBinder {
+    #context;
+    #lock;
+    #fetched;
+    constructor(context, lock) {
+        this.#context = context;
+        this.#lock = lock;
+    }
+    fetchSbom() {
+        this.#fetched ??= this.#context.background.start(this.#fetch());
+    }
+    async bind(artifact, verified) {
+        this.#fetched ??= this.#context.background.start(this.#fetch());
+        return bound(artifact, verified, await this.#fetched);
+    }
+    async bindCached(artifact, verified, files) {
+        const kept = await this.#kept(files);
+        return kept === undefined
+            ? this.bind(artifact, verified)
+            : bound(artifact, verified, await this.#verify(kept));
+    }
+    /** The SBOM beside a cached copy, if it is the locked one and passes as it always has to. */
+    async #kept(files) {
+        if (!(0,external_node_fs_namespaceObject.existsSync)(files.sbom)) {
+            return undefined;
+        }
+        const { policy, release } = this.#context;
+        const file = await digestFile(files.sbom, MAX_SBOM_BYTES);
+        if (file.sha256.toString('hex') !== this.#lock.digestOf(release.sbom())) {
+            return undefined;
+        }
+        const evidence = [new StoredBundle(files.sbomBundle)];
+        await verifySubject(policy, release.sbom().path, file, evidence);
+        return file;
+    }
+    async #fetch() {
+        const { http, release, scratch } = this.#context;
+        const artifact = release.sbom();
+        const folder = external_node_path_default().join(scratch, 'release');
+        await (0,promises_namespaceObject.mkdir)(folder, { recursive: true });
+        const file = external_node_path_default().join(folder, artifact.fileName);
+        try {
+            const { maxBytes } = artifact;
+            return await this.#verify(await download(http, artifact.url, file, { maxBytes }));
+        }
+        catch (error) {
+            if (error instanceof TransferError && error.notFound) {
+                throw new SetupError('RELEASE_MISMATCH', `cannot prove which release this is: Kubernetes ${release.version} has no SBOM at ${error.url}`, { situation: 'no-release-proof', cause: error });
+            }
+            throw downloadFailed(error, 'the SBOM of the release');
+        }
+    }
+    async #verify(file) {
+        const { policy, release } = this.#context;
+        const artifact = release.sbom();
+        const evidence = [this.#lock.evidenceFor(artifact)];
+        const { verified } = await verifySubject(policy, artifact.path, file, evidence);
+        return { verified, sbom: await readSbom(file) };
+    }
+}
+/** @throws {SetupError} RELEASE_MISMATCH */
+function bound(artifact, verified, { verified: sbom, sbom: content }) {
+    checkListed(content, artifact, verified);
+    return { kind: 'sbom', sbom };
 }
 
 ;// CONCATENATED MODULE: ./node_modules/yocto-queue/index.js
@@ -19034,8 +19459,7 @@ async function fromDownload(context, artifact) {
 async function verifyPublished(context, artifact, origin, folder, pending) {
     const started = performance.now();
     const file = context.background.start(pending);
-    const digest = context.background.start(publishedDigest(context, artifact));
-    const evidence = new PublishedEvidence(context, artifact.evidence, digest);
+    const evidence = evidenceFor(context, artifact);
     context.binder.fetchSbom();
     const subject = await file;
     const arrived = origin === 'download' ? performance.now() : started;
@@ -19071,6 +19495,14 @@ async function verifyPublished(context, artifact, origin, folder, pending) {
             verify: performance.now() - arrived,
         },
     };
+}
+/** The lock's evidence where there is a lock; else what is published, which is fetched from now on. */
+function evidenceFor(context, artifact) {
+    if (context.lock !== undefined) {
+        return context.lock.evidenceFor(artifact);
+    }
+    const digest = context.background.start(publishedDigest(context, artifact));
+    return new PublishedEvidence(context, artifact.evidence, digest);
 }
 /**
  * Makes a new folder of this run for one file.
@@ -22043,7 +22475,10 @@ async function isReadable(file) {
  */
 async function fromPreinstalled(context, artifact) {
     const copies = await preinstalledCopies(context.searchPaths, artifact);
-    const expected = copies.length === 0 ? undefined : await publishedDigest(context, artifact);
+    if (copies.length === 0) {
+        return undefined;
+    }
+    const expected = context.lock?.digestOf(artifact) ?? (await publishedDigest(context, artifact));
     for (const copy of expected === undefined ? [] : copies) {
         try {
             const { sha256 } = await digestFile(copy, artifact.maxBytes);
@@ -22490,6 +22925,8 @@ const HINTS = {
     RELEASE_TOO_NEW: 'Choose an older version, or run the job again later.',
     RELEASE_TOO_OLD: 'Choose a newer version. If you asked for the newest one, compare with https://kubernetes.io/releases/: a mirror, a CDN or someone in between may be serving an outdated pointer (such as stable.txt).',
     VERSION_SKEW: 'Set "version" to the minor of the cluster, or set neither "version" nor "version-file". If the cluster has another version, correct "cluster-version".',
+    LOCK_INVALID: 'Write the lock file again with the command "lock", and commit it. Do not edit it by hand, and exclude it from tools that sort keys.',
+    LOCK_MISMATCH: 'Do not use the file: the lock file holds another one. If Kubernetes has published the file again, or the lock file was edited, run the command "lock" and review what it changes.',
     INSTALL_FAILED: 'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.',
 };
 /** What to do where the code alone says too little. */
@@ -22501,6 +22938,8 @@ const SITUATIONS = {
     'operating-system-not-published': 'Run the job on Linux, macOS or Windows.',
     'no-release-proof': 'If you use a mirror, add kubernetes-release.spdx with its .sig and .cert. To accept any file that Kubernetes ever signed, of any version and platform, set "bind-release: false".',
     'not-a-blob-bundle': 'Use a bundle as "cosign sign-blob --bundle" writes it. Attestations, and signatures with a plain key, are not accepted.',
+    'lock-incomplete': 'Run the command "lock" with this version, these "tools" and every platform that the jobs run on, and commit the file.',
+    'lock-too-new': 'Use the version of the action that wrote the lock file, or a later one. Or write the lock file again with the command "lock" of this version.',
     'trusted-root-file': 'Set "trusted-root" to the path of a trusted_root.json.',
     'embedded-trusted-root': 'This is a bug in the action. Please report it.',
     'runner-variable-missing': 'The runner sets it for every action. To run the action by hand, see "npm run action" in CONTRIBUTING.md.',
@@ -23900,6 +24339,7 @@ function http_seconds(milliseconds) {
 
 
 
+
 /** Runs the action. A failure is reported, and never thrown. */
 async function run() {
     const report = new Report();
@@ -23987,12 +24427,19 @@ async function installContext(shared, release) {
     };
     return {
         ...context,
-        binder: inputs.bindRelease ? new SbomBinder(context) : new NoBinder(),
+        lock: inputs.lock,
+        binder: binderFor(inputs, context),
         secondFactors: inputs.secondFactors,
         toolCache: await cacheAccess.lookIn(release.version),
         cacheAccess,
         searchPaths: inputs.runner,
     };
+}
+function binderFor({ bindRelease, lock }, context) {
+    if (!bindRelease) {
+        return new NoBinder();
+    }
+    return lock === undefined ? new SbomBinder(context) : new LockedBinder(context, lock);
 }
 function cacheAccessOf(inputs, report) {
     const { runner, identity, trustRoot, bindRelease, downloadBaseUrl } = inputs;

@@ -18,6 +18,8 @@ export const ERROR_CODES = [
   'RELEASE_TOO_NEW',
   'RELEASE_TOO_OLD',
   'VERSION_SKEW',
+  'LOCK_INVALID',
+  'LOCK_MISMATCH',
   'INSTALL_FAILED',
 ] as const;
 
@@ -28,6 +30,8 @@ export type Situation =
   | 'announced-only'
   | 'contradictory-sbom'
   | 'embedded-trusted-root'
+  | 'lock-incomplete'
+  | 'lock-too-new'
   | 'no-release-proof'
   | 'not-a-blob-bundle'
   | 'pointer-not-a-version'

@@ -41,6 +41,10 @@ export const HINTS: Readonly<Record<ErrorCode, string>> = {
     'Choose a newer version. If you asked for the newest one, compare with https://kubernetes.io/releases/: a mirror, a CDN or someone in between may be serving an outdated pointer (such as stable.txt).',
   VERSION_SKEW:
     'Set "version" to the minor of the cluster, or set neither "version" nor "version-file". If the cluster has another version, correct "cluster-version".',
+  LOCK_INVALID:
+    'Write the lock file again with the command "lock", and commit it. Do not edit it by hand, and exclude it from tools that sort keys.',
+  LOCK_MISMATCH:
+    'Do not use the file: the lock file holds another one. If Kubernetes has published the file again, or the lock file was edited, run the command "lock" and review what it changes.',
   INSTALL_FAILED:
     'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.',
 };
@@ -60,6 +64,10 @@ const SITUATIONS: Readonly<Record<Situation, string>> = {
     'If you use a mirror, add kubernetes-release.spdx with its .sig and .cert. To accept any file that Kubernetes ever signed, of any version and platform, set "bind-release: false".',
   'not-a-blob-bundle':
     'Use a bundle as "cosign sign-blob --bundle" writes it. Attestations, and signatures with a plain key, are not accepted.',
+  'lock-incomplete':
+    'Run the command "lock" with this version, these "tools" and every platform that the jobs run on, and commit the file.',
+  'lock-too-new':
+    'Use the version of the action that wrote the lock file, or a later one. Or write the lock file again with the command "lock" of this version.',
   'trusted-root-file': 'Set "trusted-root" to the path of a trusted_root.json.',
   'embedded-trusted-root': 'This is a bug in the action. Please report it.',
   'runner-variable-missing':

@@ -1,6 +1,7 @@
 import type { SecondFactors } from './install/second-factors.js';
 import { readChecksums } from './inputs/checksums.js';
 import type { Environment } from './inputs/environment.js';
+import { lockedVersion, readLockFile } from './inputs/lock-file.js';
 import { readPlatform } from './inputs/platform.js';
 import { RawInputs, readBoolean, readRequired } from './inputs/raw-inputs.js';
 import { readAges } from './inputs/release-age.js';
@@ -11,6 +12,8 @@ import { readToken, readUrl } from './inputs/urls.js';
 import { readClusterVersion, readVersion, type VersionChoice } from './inputs/version.js';
 import type { ClusterVersion } from './kubernetes/cluster-version.js';
 import { assertPublished, type Platform, type Tool } from './kubernetes/platform.js';
+import { Release } from './kubernetes/release.js';
+import type { Lock } from './lock/lock.js';
 import type { TrustRootChoice } from './sigstore/trust/trusted-root.js';
 import type { ExpectedIdentity } from './sigstore/verify/identity.js';
 import type { ProxyEnvironment } from './transfer/http.js';
@@ -20,6 +23,8 @@ export type { Environment };
 
 /** Everything that a run depends on, validated. */
 export interface Inputs extends VersionChoice {
+  /** It has every tool for the platform, of the version. */
+  readonly lock: Lock | undefined;
   /** The cluster that the tools are for. */
   readonly clusterVersion: ClusterVersion | undefined;
   readonly tools: readonly Tool[];
@@ -53,7 +58,7 @@ const DEFAULT_REKOR_URL = 'https://rekor.sigstore.dev';
  * Reads and validates every input.
  *
  * @throws {SetupError} INVALID_INPUT, naming the input, what was given and what is accepted;
- *   PLATFORM_NOT_PUBLISHED
+ *   PLATFORM_NOT_PUBLISHED; LOCK_INVALID; LOCK_MISMATCH for a lock that does not have what is asked
  */
 export async function loadInputs(environment: Environment): Promise<Inputs> {
   const inputs = new RawInputs(environment);
@@ -64,8 +69,15 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
   }
   const downloadBaseUrl = readUrl(inputs, 'download-base-url', DEFAULT_BASE_URL, true);
   const clusterVersion = readClusterVersion(inputs);
+  const requested = await readVersion(inputs, clusterVersion);
+  const lock = readLockFile(inputs);
+  const choice = lock === undefined ? requested : await lockedVersion(lock, inputs, requested);
+  for (const tool of tools) {
+    lock?.digestOf(new Release(lock.version, downloadBaseUrl).binary(tool, platform));
+  }
   return {
-    ...(await readVersion(inputs, clusterVersion)),
+    ...choice,
+    lock,
     clusterVersion,
     tools,
     platform,

@@ -3,10 +3,16 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { SetupError } from './errors.js';
 import { currentEnvironment, loadInputs, type Inputs } from './inputs.js';
-import { NoBinder, SbomBinder } from './install/binding.js';
+import {
+  NoBinder,
+  SbomBinder,
+  type BindingContext,
+  type ReleaseBinder,
+} from './install/binding.js';
 import { CacheAccess, TRUST_ROOT_FOLDER } from './install/cache-access.js';
 import { assertUnchanged, commitAll } from './install/commit.js';
 import type { InstallContext } from './install/context.js';
+import { LockedBinder } from './install/locked-binding.js';
 import { obtainAll } from './install/obtain.js';
 import { checkPathLookup } from './install/path-lookup.js';
 import { warnOfOldPointer } from './install/pointer.js';
@@ -141,12 +147,20 @@ async function installContext(shared: Shared, release: Release): Promise<Install
   };
   return {
     ...context,
-    binder: inputs.bindRelease ? new SbomBinder(context) : new NoBinder(),
+    lock: inputs.lock,
+    binder: binderFor(inputs, context),
     secondFactors: inputs.secondFactors,
     toolCache: await cacheAccess.lookIn(release.version),
     cacheAccess,
     searchPaths: inputs.runner,
   };
+}
+
+function binderFor({ bindRelease, lock }: Inputs, context: BindingContext): ReleaseBinder {
+  if (!bindRelease) {
+    return new NoBinder();
+  }
+  return lock === undefined ? new SbomBinder(context) : new LockedBinder(context, lock);
 }
 
 function cacheAccessOf(inputs: Inputs, report: Report): CacheAccess {

@@ -3,9 +3,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import type { ErrorCode } from '../../src/errors.js';
 import {
   artifactPath,
+  type BundleJson,
   CertificateAuthority,
   DAY,
   forgery,
+  lockOf,
+  lockText,
   MINUTE,
   NATIVE_PLATFORM,
   RELEASE_IDENTITY,
@@ -67,7 +70,34 @@ interface Refusal {
   readonly code: ErrorCode;
   readonly change?: () => void;
   readonly inputs?: Readonly<Record<string, string>>;
+  /**
+   * What comes of it when a lock file holds the changed material; the same unless given, and `false` for what a lock
+   * cannot hold or does not ask for.
+   */
+  readonly locked?: ErrorCode | false;
 }
+
+/** The bundle of a file as it is published now, and as the log answers now. */
+function publishedBundle(file: PublishedFile): BundleJson {
+  const bundle = file.bundle(world.log.tamper);
+  const signature = world.host.get(`${file.path}.sig`).toString();
+  const pem = Buffer.from(world.host.get(`${file.path}.cert`).toString(), 'base64').toString();
+  const rawBytes = pem.replace(/-----.*-----|\n/g, '');
+  return {
+    ...bundle,
+    verificationMaterial: { ...bundle.verificationMaterial, certificate: { rawBytes } },
+    messageSignature: { ...bundle.messageSignature, signature },
+  };
+}
+
+/** A run with a lock file of what is published now, with everything that is wrong about it. */
+const runLocked = (inputs: Readonly<Record<string, string>> = {}): Promise<ActionResult> => {
+  const lock = lockOf(world, VERSION, { bundleOf: publishedBundle });
+  return run(
+    { 'lock-file': 'lock.json', ...inputs },
+    { workspace: { 'lock.json': lockText(lock) } },
+  );
+};
 
 function testRefusals(refusals: readonly Refusal[]): void {
   test('nothing: installed', async () => {
@@ -77,6 +107,18 @@ function testRefusals(refusals: readonly Refusal[]): void {
   test.each(refusals)('$what: $code', async ({ code, change, inputs }) => {
     change?.();
     expectRefused(await run(inputs), code);
+  });
+
+  test('nothing, in a lock file: installed', async () => {
+    expectInstalled(await runLocked(), { version: VERSION });
+  });
+
+  const lockable = refusals.flatMap(({ locked, ...row }) =>
+    locked === false ? [] : [{ ...row, code: locked ?? row.code }],
+  );
+  test.each(lockable)('$what, in a lock file: $code', async ({ code, change, inputs }) => {
+    change?.();
+    expectRefused(await runLocked(inputs), code);
   });
 }
 
@@ -184,6 +226,7 @@ describe('of the artifact and its signature is changed', () => {
     {
       what: 'a byte of the binary, whose digest beside it stays',
       code: 'SIGNATURE_MISMATCH',
+      locked: 'LOCK_MISMATCH',
       change: () => putBeside('', flipped(kubectl().bytes, 20_000)),
     },
     {
@@ -217,26 +260,31 @@ describe('of the artifact and its signature is changed', () => {
     {
       what: 'a .sig that is no base64',
       code: 'SIGNATURE_MALFORMED',
+      locked: 'LOCK_INVALID',
       change: () => putBeside('.sig', '<html>'),
     },
     {
       what: 'a .cert that is no certificate',
       code: 'SIGNATURE_MALFORMED',
+      locked: 'LOCK_INVALID',
       change: () => putBeside('.cert', '<html>'),
     },
     {
       what: 'no .sig and no .cert',
       code: 'RELEASE_NOT_SIGNED',
+      locked: false,
       change: () => kubectl().removeMaterial(),
     },
     {
       what: 'no .sig',
       code: 'RELEASE_NOT_SIGNED',
+      locked: false,
       change: () => world.host.remove(`${kubectl().path}.sig`),
     },
     {
       what: 'no .cert',
       code: 'RELEASE_NOT_SIGNED',
+      locked: false,
       change: () => world.host.remove(`${kubectl().path}.cert`),
     },
   ]);
@@ -415,11 +463,13 @@ describe('of the certificate is changed', () => {
     {
       what: 'an RSA key, which has signed',
       code: 'SIGNATURE_MALFORMED',
+      locked: 'CERTIFICATE_UNTRUSTED',
       change: signedWith({ key: 'rsa' }),
     },
     {
       what: 'an Ed25519 key, which has signed',
       code: 'SIGNATURE_MALFORMED',
+      locked: 'CERTIFICATE_UNTRUSTED',
       change: signedWith({ key: 'ed25519' }),
     },
     untrusted(
@@ -442,9 +492,14 @@ describe('of the certificate is changed', () => {
 });
 
 /** The log lies about the binary, and about nothing else. */
-const lying = (what: string, forge: () => Forgery): Refusal => ({
+const lying = (
+  what: string,
+  forge: () => Forgery,
+  locked: Refusal['locked'] = 'LOG_ENTRY_INVALID',
+): Refusal => ({
   what,
   code: 'LOG_ENTRY_INVALID',
+  locked,
   change: () => {
     const { uuid } = kubectl().entry;
     const lie = forge();
@@ -457,6 +512,7 @@ describe('of the log entry is changed', () => {
     {
       what: 'there is none',
       code: 'LOG_ENTRY_NOT_FOUND',
+      locked: false,
       change: () => {
         kubectl().sign({ log: false });
       },
@@ -464,6 +520,7 @@ describe('of the log entry is changed', () => {
     ...(['signature', 'certificate'] as const).map((other): Refusal => ({
       what: `there is none, but one of this file with another ${other}`,
       code: 'LOG_ENTRY_NOT_FOUND',
+      locked: false,
       change: () => {
         const { signature, certificate } = kubectl().sign({ log: false });
         const pair = { signature, certificatePem: certificate.pem };
@@ -481,6 +538,7 @@ describe('of the log entry is changed', () => {
     {
       what: 'it is only in a log that nobody knows',
       code: 'LOG_ENTRY_NOT_FOUND',
+      locked: 'LOCK_INVALID',
       change: () => {
         kubectl().sign({ log: TransparencyLog.create({ baseEntries: 5 }) });
       },
@@ -505,11 +563,15 @@ describe('of the log entry is changed', () => {
       }),
     },
     lying("it is another artifact's", () => forgery.anotherEntry(sbom().entry)),
-    lying('it is under another id', () => forgery.underAnotherId()),
+    lying('it is under another id', () => forgery.underAnotherId(), false),
     lying('its timestamp is by another key', () => forgery.entryTimestampByAnotherKey()),
-    lying('no timestamp', () => forgery.withoutEntryTimestamp()),
-    lying('no inclusion proof', () => forgery.withoutInclusionProof()),
-    lying('neither timestamp nor inclusion proof', () => forgery.withoutVerification()),
+    lying('no timestamp', () => forgery.withoutEntryTimestamp(), 'LOCK_INVALID'),
+    lying('no inclusion proof', () => forgery.withoutInclusionProof(), 'LOCK_INVALID'),
+    lying(
+      'neither timestamp nor inclusion proof',
+      () => forgery.withoutVerification(),
+      'LOCK_INVALID',
+    ),
     lying('one bit of its inclusion proof', () => forgery.flippedProofHash()),
     lying('one bit at the end of its inclusion proof', () => forgery.flippedProofHash(3)),
     lying("its inclusion proof is another entry's", () => forgery.proofOfAnotherIndex()),
@@ -535,7 +597,7 @@ describe('of the log entry is changed', () => {
     lying('its body is of another kind', () => forgery.anotherKind()),
     lying('its body is of another version', () => forgery.anotherKind('hashedrekord', '0.0.3')),
     lying('its body is no JSON', () => forgery.bodyOf(Buffer.from('no JSON'))),
-    lying('it is no JSON', () => forgery.text('<html>')),
+    lying('it is no JSON', () => forgery.text('<html>'), false),
     {
       what: 'it was made before the certificate was valid',
       code: 'LOG_ENTRY_INVALID',
@@ -560,11 +622,16 @@ const ofRelease = (
   code: ErrorCode,
   version: string,
   change?: () => void,
-): Refusal => ({ what, code, inputs: { version }, ...(change && { change }) });
+  locked: Refusal['locked'] = 'LOCK_MISMATCH',
+): Refusal => ({ what, code, locked, inputs: { version }, ...(change && { change }) });
 
 const pointer = (what: string, text: string, version = 'stable'): Refusal =>
-  ofRelease(what, 'VERSION_NOT_FOUND', version, () =>
-    world.release.point(version === 'stable' ? version : `stable-${version}`, text),
+  ofRelease(
+    what,
+    'VERSION_NOT_FOUND',
+    version,
+    () => world.release.point(version === 'stable' ? version : `stable-${version}`, text),
+    false,
   );
 
 describe('of the release is changed', () => {
@@ -572,8 +639,12 @@ describe('of the release is changed', () => {
     ofRelease('the version does not exist', 'VERSION_NOT_FOUND', '1.31.99'),
     ofRelease('the minor does not exist', 'VERSION_NOT_FOUND', '1.99'),
     ofRelease('the pre-release does not exist', 'VERSION_NOT_FOUND', '1.31.0-rc.9'),
-    ofRelease('there is no stable.txt', 'VERSION_NOT_FOUND', 'stable', () =>
-      world.host.remove('release/stable.txt'),
+    ofRelease(
+      'there is no stable.txt',
+      'VERSION_NOT_FOUND',
+      'stable',
+      () => world.host.remove('release/stable.txt'),
+      false,
     ),
     {
       what: 'the platform is not published',
@@ -587,6 +658,7 @@ describe('of the release is changed', () => {
     {
       what: 'the architecture is not published',
       code: 'PLATFORM_NOT_PUBLISHED',
+      locked: 'LOCK_MISMATCH',
       change: () =>
         world.release.publish({
           version: VERSION,

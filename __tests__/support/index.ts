@@ -10,6 +10,7 @@ export * from './faults.js';
 export * from './independent-judge.js';
 export * from './kept-metadata.js';
 export * from './kubernetes-release.js';
+export * from './lock.js';
 export * from './log-forgeries.js';
 export * from './merkle-tree.js';
 export * from './native-platform.js';

@@ -10,7 +10,8 @@ export type Tallied =
   | 'concurrent installs'
   | 'disk failures named'
   | 'fuzz cases'
-  | 'changed bytes refused';
+  | 'changed bytes refused'
+  | 'wrong fields of a lock refused';
 
 /** Counts for the summary table; to be called when the thing has been shown, not before. */
 export function tally(what: Tallied, count = 1): void {

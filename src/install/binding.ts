@@ -122,7 +122,7 @@ export class SbomBinder implements ReleaseBinder {
     this.fetchSbom();
     const published = await this.#published;
     if (published?.kind === 'signed') {
-      this.#check(published.sbom, artifact, verified);
+      checkListed(published.sbom, artifact, verified);
       return { kind: 'sbom', sbom: published.verified };
     }
     return this.#askBinary(artifact, file, published?.reason ?? '');
@@ -141,7 +141,7 @@ export class SbomBinder implements ReleaseBinder {
     const file = await digestFile(files.sbom, MAX_SBOM_BYTES);
     const evidence = [new StoredBundle(files.sbomBundle)];
     const { verified: sbom } = await verifySubject(policy, name, file, evidence);
-    this.#check(await readSbom(file), artifact, verified);
+    checkListed(await readSbom(file), artifact, verified);
     return { kind: 'sbom', sbom };
   }
 
@@ -160,12 +160,6 @@ export class SbomBinder implements ReleaseBinder {
       }
       throw error;
     }
-  }
-
-  #check(sbom: ReleaseSbom, artifact: PlatformArtifact, verified: Verified<DigestedFile>): void {
-    const { subject, signedAt } = verified;
-    const found = { sha256: subject.sha256.toString('hex'), signedAt };
-    checkRelease(sbom, artifact.version, artifact.path, found);
   }
 
   async #fetch(): Promise<PublishedSbom> {
@@ -222,4 +216,18 @@ export class SbomBinder implements ReleaseBinder {
     );
     return { kind: 'self-report' };
   }
+}
+
+/**
+ * Requires the release's SBOM to list a verified file.
+ *
+ * @throws {SetupError} RELEASE_MISMATCH
+ */
+export function checkListed(
+  sbom: ReleaseSbom,
+  artifact: PlatformArtifact,
+  { subject, signedAt }: Verified<DigestedFile>,
+): void {
+  const found = { sha256: subject.sha256.toString('hex'), signedAt };
+  checkRelease(sbom, artifact.version, artifact.path, found);
 }

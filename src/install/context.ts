@@ -1,4 +1,5 @@
 import type { Release } from '../kubernetes/release.js';
+import type { Lock } from '../lock/lock.js';
 import type { PublicationContext } from '../sigstore/evidence/published.js';
 import type { Policy } from '../sigstore/evidence/source.js';
 import type { CacheAccess } from './cache-access.js';
@@ -13,6 +14,8 @@ export interface InstallContext extends PublicationContext {
   readonly release: Release;
   /** Whom to trust, and who must have signed. */
   readonly policy: Policy;
+  /** Whose digests and evidence apply, in place of what is published; undefined without one. */
+  readonly lock: Lock | undefined;
   readonly binder: ReleaseBinder;
   readonly secondFactors: SecondFactors;
   /** Where copies are looked for. */

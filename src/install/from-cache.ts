@@ -3,6 +3,7 @@ import { digestFile, type DigestedFile } from '../files/digested-file.js';
 import type { PlatformArtifact } from '../kubernetes/artifact.js';
 import { verifySubject } from '../sigstore/evidence/source.js';
 import { StoredBundle } from '../sigstore/evidence/stored.js';
+import type { Verified } from '../sigstore/verify/verify.js';
 import type { InstallContext } from './context.js';
 import { checkSecondFactors } from './second-factors.js';
 import { cacheEntries, type CacheEntry } from './cache-entry.js';
@@ -31,11 +32,14 @@ export async function fromCache(
   context: InstallContext,
   artifact: PlatformArtifact,
 ): Promise<InstalledArtifact | undefined> {
-  const expected = context.secondFactors.checksums[artifact.name];
+  const expected = [
+    context.secondFactors.checksums[artifact.name],
+    context.lock?.digestOf(artifact),
+  ].filter((sha256) => sha256 !== undefined);
   const entries = await cacheEntries(context.toolCache, artifact);
   let firstFailure: { readonly error: unknown } | undefined;
   for (const entry of entries) {
-    if (expected === undefined || entry.sha256 === expected) {
+    if (expected.every((sha256) => entry.sha256 === sha256)) {
       try {
         const copy = await verifiedCopy(context, entry);
         if (copy !== undefined) {
@@ -165,7 +169,8 @@ async function verifyCopy(
   const { artifact } = entry;
   const files = entry.files();
   const evidence = [new StoredBundle(files.bundle)];
-  const { verified } = await verifySubject(context.policy, artifact.path, file, evidence);
+  const stored = await verifySubject(context.policy, artifact.path, file, evidence);
+  const verified = await verifyLocked(context, artifact, stored.verified);
   const binding = await context.binder.bindCached(artifact, verified, files);
   checkSecondFactors(artifact.name, verified, binding, context.secondFactors, Date.now());
   return {
@@ -177,6 +182,26 @@ async function verifyCopy(
     folder: entry.folder,
     durations: { download: undefined, verify: performance.now() - started },
   };
+}
+
+/**
+ * With a lock, its evidence must prove a cached copy too, and by the same log entry as the evidence
+ * beside the copy: that is what later steps find there.
+ */
+async function verifyLocked(
+  { lock, policy }: InstallContext,
+  artifact: PlatformArtifact,
+  stored: Verified<DigestedFile>,
+): Promise<Verified<DigestedFile>> {
+  if (lock === undefined) {
+    return stored;
+  }
+  const evidence = [lock.evidenceFor(artifact)];
+  const { verified } = await verifySubject(policy, artifact.path, stored.subject, evidence);
+  if (verified.uuid !== stored.uuid) {
+    throw installFailed('its evidence is for a different log entry than that of the lock file');
+  }
+  return verified;
 }
 
 /** INSTALL_FAILED: the runner's own files did not allow something. */
@@ -192,6 +217,7 @@ const FAILS_THE_RUN: ReadonlySet<string> = new Set([
   'RELEASE_TOO_OLD',
   'DOWNLOAD_FAILED',
   'LOG_UNAVAILABLE',
+  'LOCK_MISMATCH',
 ]);
 
 function failsTheRun(error: unknown): boolean {

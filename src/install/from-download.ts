@@ -8,7 +8,7 @@ import { platformName, platformNotPublished } from '../kubernetes/platform.js';
 import { isPublished } from '../kubernetes/version.js';
 import { serializeBundle } from '../sigstore/bundle.js';
 import { PublishedEvidence } from '../sigstore/evidence/published.js';
-import { verifySubject } from '../sigstore/evidence/source.js';
+import { verifySubject, type EvidenceSource } from '../sigstore/evidence/source.js';
 import { download } from '../transfer/download.js';
 import { downloadFailed } from '../transfer/download-failed.js';
 import { TransferError } from '../transfer/errors.js';
@@ -48,8 +48,7 @@ export async function verifyPublished(
 ): Promise<VerifiedArtifact> {
   const started = performance.now();
   const file = context.background.start(pending);
-  const digest = context.background.start(publishedDigest(context, artifact));
-  const evidence = new PublishedEvidence(context, artifact.evidence, digest);
+  const evidence = evidenceFor(context, artifact);
   context.binder.fetchSbom();
   const subject = await file;
   const arrived = origin === 'download' ? performance.now() : started;
@@ -85,6 +84,15 @@ export async function verifyPublished(
       verify: performance.now() - arrived,
     },
   };
+}
+
+/** The lock's evidence where there is a lock; else what is published, which is fetched from now on. */
+function evidenceFor(context: InstallContext, artifact: PlatformArtifact): EvidenceSource {
+  if (context.lock !== undefined) {
+    return context.lock.evidenceFor(artifact);
+  }
+  const digest = context.background.start(publishedDigest(context, artifact));
+  return new PublishedEvidence(context, artifact.evidence, digest);
 }
 
 /**

@@ -18,7 +18,10 @@ export async function fromPreinstalled(
   artifact: PlatformArtifact,
 ): Promise<VerifiedArtifact | undefined> {
   const copies = await preinstalledCopies(context.searchPaths, artifact);
-  const expected = copies.length === 0 ? undefined : await publishedDigest(context, artifact);
+  if (copies.length === 0) {
+    return undefined;
+  }
+  const expected = context.lock?.digestOf(artifact) ?? (await publishedDigest(context, artifact));
   for (const copy of expected === undefined ? [] : copies) {
     try {
       const { sha256 } = await digestFile(copy, artifact.maxBytes);

@@ -1,7 +1,7 @@
-import { readFileSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { parse as parseToml } from 'smol-toml';
 import { SetupError, explain } from '../errors.js';
+import { OutsideWorkspaceError, readWorkspaceFile } from '../files/workspace-file.js';
 import { STAGING_MODULES, parseGoMod } from './go-mod.js';
 import { invalidLine, type PinnedVersion } from './pinned-version.js';
 
@@ -153,39 +153,14 @@ function firstOf(
 
 function readText(file: string, shown: string, workspace: string): string {
   try {
-    // The native variant also corrects the case of names on file systems that ignore case.
-    const real = realpathSync.native(file);
-    if (!isInside(real, realpathSync.native(workspace))) {
-      throw new OutsideError();
-    }
-    const found = statSync(real);
-    if (!found.isFile()) {
-      throw new Error('it is not a file'); // Reading a pipe or a device may never end.
-    }
-    if (found.size > MAX_FILE_BYTES) {
-      throw new Error(`it is larger than ${String(MAX_FILE_BYTES)} bytes`);
-    }
-    return readFileSync(real, 'utf8');
+    return readWorkspaceFile(file, workspace, MAX_FILE_BYTES).toString('utf8');
   } catch (error) {
     const problem =
-      error instanceof OutsideError ? error.message : `cannot be read: ${explain(error)}`;
+      error instanceof OutsideWorkspaceError ? error.message : `cannot be read: ${explain(error)}`;
     throw new SetupError(
       'INVALID_INPUT',
       `Input "version-file": ${JSON.stringify(shown)} ${problem}. Expected the path of a file in the repository, which must be checked out before this step.`,
       { cause: error },
     );
-  }
-}
-
-/** Both paths must be real ones, with all links resolved. */
-function isInside(file: string, folder: string): boolean {
-  const relative = path.relative(folder, file);
-  const [first] = relative.split(path.sep);
-  return first !== '..' && !path.isAbsolute(relative); // Absolute: on another drive of Windows.
-}
-
-class OutsideError extends Error {
-  constructor() {
-    super('is outside the workspace');
   }
 }

@@ -91,6 +91,29 @@ function whyNotParsed(error: unknown): string {
     : 'it does not have the structure of a bundle';
 }
 
+/**
+ * The same bundle in version 0.3, the form that stays: with the leaf certificate alone, and without
+ * an empty list of timestamps.
+ *
+ * @param bundle that {@link parseBundle} or {@link toBundle} returned, of any version
+ */
+export function toCurrentVersion(bundle: Bundle): Bundle {
+  const { verificationMaterial } = bundle;
+  const { content, timestampVerificationData } = verificationMaterial;
+  const timestamps = timestampVerificationData?.rfc3161Timestamps ?? [];
+  const [leaf] =
+    content.$case === 'x509CertificateChain' ? content.x509CertificateChain.certificates : [];
+  return {
+    ...bundle,
+    mediaType: BUNDLE_V03_MEDIA_TYPE,
+    verificationMaterial: {
+      ...verificationMaterial,
+      content: leaf === undefined ? content : { $case: 'certificate', certificate: leaf },
+      timestampVerificationData: timestamps.length === 0 ? undefined : timestampVerificationData,
+    },
+  };
+}
+
 /** Sigstore bundle as JSON, UTF-8, ending in a newline. */
 export function serializeBundle(bundle: Bundle): Buffer {
   return Buffer.from(`${JSON.stringify(bundleToJSON(bundle), undefined, 2)}\n`);

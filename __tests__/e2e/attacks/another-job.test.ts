@@ -91,6 +91,7 @@ const PLANTED_TRUST: Attack[] = [
     {
       what: `${what} planted in the TUF cache, and a kubectl signed under it`,
       outcome: 'CERTIFICATE_UNTRUSTED',
+      locked: 'LOCK_MISMATCH',
       attack: async (stage) => {
         await stage.earlierRun();
         rmSync(join(stage.toolCache, 'verified-kubectl'), { recursive: true });

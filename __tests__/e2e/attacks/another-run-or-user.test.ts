@@ -228,6 +228,7 @@ const NEIGHBOURS: Attack[] = [
     warnings: ['Release proven without SBOM'],
     needs: [MISSING.executables],
     outcome: 'without effect',
+    locked: 'RELEASE_MISMATCH',
     attack: async (stage) => {
       hideSbom(stage);
       await stage.earlierRun('Release proven without SBOM');
@@ -247,6 +248,7 @@ const NEIGHBOURS: Attack[] = [
     what: 'an unbound copy of another release, and a run that is kept waiting before it refuses it',
     warnings: ['Cached copy refused'],
     outcome: 'without effect',
+    lockedWarnings: [],
     attack: async (stage) => {
       const mirror = await lyingMirror(stage, true);
       const unbound = { 'download-base-url': mirror, 'bind-release': 'false' };
@@ -284,6 +286,7 @@ const NEIGHBOURS: Attack[] = [
     what: 'another run with the same TUF root, and a mirror that holds back a newer trusted root',
     warnings: ['Cached copy refused'],
     outcome: 'without effect',
+    lockedWarnings: [],
     attack: async (stage) => {
       const { world, version, inputs } = stage;
       const tuf = await ownTuf(stage);
@@ -342,6 +345,7 @@ const NEIGHBOURS: Attack[] = [
   {
     what: 'a genuine copy under a version that does not exist, for a minor',
     outcome: 'without effect',
+    lockedWarnings: [],
     warnings: ['Cached copy refused'],
     attack: async (stage) => {
       await stage.earlierRun();
@@ -356,6 +360,7 @@ const NEIGHBOURS: Attack[] = [
   {
     what: 'a kept copy without the checksum that is asked for, which another one has',
     outcome: 'without effect',
+    locked: 'LOCK_MISMATCH',
     attack: async (stage) => {
       const { kubectl, inputs } = stage;
       inputs['bind-release'] = 'false';
@@ -388,6 +393,7 @@ const NEIGHBOURS: Attack[] = [
     what: 'a proven copy exchanged, while the run is busy with another tool',
     keeps: /^verified-kubectl-convert(\/|$)/,
     outcome: 'INSTALL_FAILED',
+    locked: 'LOCK_MISMATCH',
     attack: async (stage) => {
       const { world, version, toolCache, entry, inputs } = stage;
       await stage.earlierRun();

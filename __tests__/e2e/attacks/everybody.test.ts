@@ -18,6 +18,7 @@ const WORDS: Attack[] = [
   {
     what: 'workflow commands in a pointer',
     outcome: 'VERSION_NOT_FOUND',
+    locked: 'without effect',
     attack: ({ world, inputs }) => {
       world.host.server.fail(
         'stable.txt',
@@ -36,16 +37,19 @@ const WORDS: Attack[] = [
   {
     what: "workflow commands in the certificate's name",
     outcome: 'IDENTITY_MISMATCH',
+    locked: 'without effect',
     attack: signedAs({ subjectAlternativeName: { email: `\n${COMMANDS.slice(0, 90)}\n` } }),
   },
   {
     what: "workflow commands in the certificate's issuer",
     outcome: 'IDENTITY_MISMATCH',
+    locked: 'without effect',
     attack: signedAs({ issuer: `\n::add-path::/evil\n${COMMANDS}` }),
   },
   {
     what: 'Markdown and HTML in a name that is expected',
     outcome: 'without effect',
+    locked: 'IDENTITY_MISMATCH',
     attack: (stage) => {
       const name = '::error::x<img src=x>**b**|`c`[a](b)##[error]@everyone';
       stage.inputs['certificate-identity'] = name;
@@ -61,11 +65,13 @@ const WORDS: Attack[] = [
   {
     what: 'workflow commands in an answer of the log',
     outcome: 'LOG_ENTRY_INVALID',
+    locked: 'without effect',
     attack: withLog(forgery.text(`::add-path::/evil\n${COMMANDS}`)),
   },
   {
     what: 'workflow commands as the id of a log entry',
     outcome: 'LOG_ENTRY_INVALID',
+    locked: 'without effect',
     attack: ({ world }) => {
       world.log.tamper = (answer) =>
         Object.fromEntries(Object.values(answer).map((entry) => [`\n${COMMANDS}`, entry]));
@@ -74,6 +80,7 @@ const WORDS: Attack[] = [
   {
     what: 'workflow commands in a bundle that is no JSON',
     outcome: 'SIGNATURE_MALFORMED',
+    locked: 'without effect',
     attack: ({ world, kubectl }) => {
       kubectl.removeMaterial();
       world.host.put(`${kubectl.path}.sigstore.json`, `::add-path::/evil\n${COMMANDS}`);
@@ -82,12 +89,14 @@ const WORDS: Attack[] = [
   {
     what: "workflow commands in the SBOM's namespace",
     outcome: 'RELEASE_MISMATCH',
+    locked: 'LOCK_MISMATCH',
     attack: ({ world, version }) =>
       void world.release.putSbom(version, { namespaceVersion: COMMANDS }),
   },
   {
     what: 'workflow commands in a file name of the SBOM',
     outcome: 'RELEASE_MISMATCH',
+    locked: 'LOCK_MISMATCH',
     attack: ({ world, version, kubectl }) =>
       void world.release.putSbom(version, {
         omit: [kubectl.path.split('/').slice(2).join('/')],
@@ -97,6 +106,7 @@ const WORDS: Attack[] = [
   {
     what: 'workflow commands in what a signed binary says of itself',
     outcome: 'RELEASE_MISMATCH',
+    locked: 'LOCK_MISMATCH',
     needs: [MISSING.executables],
     attack: ({ world, version, kubectl }) => {
       const says = `{"gitVersion": "v1\n::add-path::/evil\n", "platform": "${ESCAPE}##[error]"}`;

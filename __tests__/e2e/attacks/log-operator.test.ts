@@ -19,6 +19,7 @@ const LOG: Attack[] = [
 ].map(([what, tamper, outcome]) => ({
   what: `log answers with ${what}`,
   outcome,
+  locked: 'without effect',
   attack: withLog(tamper),
 }));
 
@@ -49,6 +50,7 @@ LOG.push(
   {
     what: 'an entry of Rekor v2 without a timestamp',
     outcome: 'LOG_ENTRY_INVALID',
+    locked: 'without effect',
     attack: ({ kubectl }) => {
       const bundle = kubectl.bundleV2();
       delete bundle.verificationMaterial.timestampVerificationData;
@@ -59,6 +61,7 @@ LOG.push(
   {
     what: 'an entry of Rekor v2 with a time that nobody signed',
     outcome: 'LOG_ENTRY_INVALID',
+    locked: 'without effect',
     attack: ({ kubectl }) => {
       const bundle = kubectl.bundleV2();
       delete bundle.verificationMaterial.timestampVerificationData;

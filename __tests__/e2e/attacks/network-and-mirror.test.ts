@@ -81,6 +81,15 @@ const OBJECTS: readonly {
   },
 ];
 
+/** What a lock file takes the place of. */
+const LOCKED: ReadonlySet<string> = new Set([
+  '.sig',
+  '.cert',
+  "SBOM's .sig",
+  'pointer',
+  'log entry',
+]);
+
 /** The same misbehaviour for every object. */
 function forEveryObject(
   what: string,
@@ -91,6 +100,7 @@ function forEveryObject(
     ({ name, server, match, code }) => ({
       what: `${what}: ${name}`,
       outcome: codes[name] ?? code,
+      ...(LOCKED.has(name) && { locked: 'without effect' as const }),
       ...more,
       attack: (stage) => {
         if (name === 'pointer') stage.inputs['version'] = 'stable';
@@ -206,6 +216,7 @@ const SIZES: Attack[] = [
   {
     what: 'longer than it was signed',
     outcome: 'SIGNATURE_MISMATCH',
+    locked: 'LOCK_MISMATCH',
     attack: ({ world }) => world.host.server.fail(KUBECTL, fault.extraBytes(1), Infinity),
   },
 ];
@@ -220,12 +231,14 @@ const HIDDEN_SBOM: Attack[] = [
   {
     what: 'a signed text in place of the tool',
     outcome: 'RELEASE_MISMATCH',
+    locked: 'LOCK_MISMATCH',
     attack: signText,
     check: expectNotExecuted,
   },
   {
     what: 'a signed text in place of the tool, and no SBOM',
     outcome: 'RELEASE_MISMATCH',
+    locked: 'LOCK_MISMATCH',
     attack: (stage) => {
       signText(stage);
       hideSbom(stage);
@@ -235,6 +248,7 @@ const HIDDEN_SBOM: Attack[] = [
   ...['kube-apiserver'].map((served): Attack => ({
     what: `${served}, signed, whose help speaks of kubelet, in place of kubelet, and no SBOM`,
     outcome: 'RELEASE_MISMATCH',
+    locked: 'LOCK_MISMATCH',
     needs: [MISSING.linux],
     attack: (stage) => {
       const { world, version, inputs } = stage;

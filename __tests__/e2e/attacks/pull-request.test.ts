@@ -30,6 +30,86 @@ const versionFileIs =
     workspace['folder/file'] = '';
   };
 
+const lockFileIs =
+  (value: string): Attack['attack'] =>
+  ({ inputs, workspace }) => {
+    inputs['lock-file'] = value;
+    workspace['folder/file'] = '';
+  };
+
+/** A lock file is read before anything is asked for, and nothing of it is repeated. */
+const LOCK_FILES: Attack[] = [
+  ...['../../../../../../etc/passwd', '/dev/zero', '/dev/stdin'].map((value): Attack => ({
+    what: `lock-file ${value}`,
+    outcome: 'INVALID_INPUT',
+    attack: lockFileIs(value),
+  })),
+  ...['folder', 'folder/file', 'folder/file/x', 'missing'].map((value): Attack => ({
+    what: `lock-file ${value}`,
+    outcome: 'LOCK_INVALID',
+    attack: lockFileIs(value),
+  })),
+  {
+    what: 'lock-file that is a link to a file outside of the workspace',
+    outcome: 'INVALID_INPUT',
+    needs: [MISSING.symbolicLinks],
+    attack: (stage) => {
+      const folder = join(stage.toolCache, 'workspace');
+      mkdirSync(folder);
+      writeFileSync(join(stage.toolCache, 'genuine.json'), stage.lock);
+      symlinkSync(join(stage.toolCache, 'genuine.json'), join(folder, 'lock.json'));
+      stage.env['GITHUB_WORKSPACE'] = folder;
+      stage.inputs['lock-file'] = 'lock.json';
+    },
+  },
+  {
+    what: 'lock-file that is a pipe',
+    outcome: 'LOCK_INVALID',
+    needs: [MISSING.namedPipes],
+    attack: (stage) => {
+      stage.env['GITHUB_WORKSPACE'] = stage.toolCache;
+      makePipe(join(stage.toolCache, 'pipe'));
+      stage.inputs['lock-file'] = 'pipe';
+    },
+  },
+  {
+    what: 'lock-file of 2 GiB',
+    outcome: 'LOCK_INVALID',
+    attack: (stage) => {
+      stage.env['GITHUB_WORKSPACE'] = stage.toolCache;
+      writeLarge(join(stage.toolCache, 'large'));
+      stage.inputs['lock-file'] = 'large';
+    },
+  },
+  {
+    what: 'lock-file with a secret in it',
+    outcome: 'LOCK_INVALID',
+    attack: ({ inputs, workspace }) => {
+      inputs['lock-file'] = 'secret';
+      workspace['secret'] = 'hunter2 ::add-path::/evil\n::add-path::/evil\n';
+    },
+    check: (run) => {
+      expect(run.stdout + run.summary).not.toContain('hunter');
+    },
+  },
+  {
+    what: 'lock-file with workflow commands in the name of a file',
+    outcome: 'LOCK_INVALID',
+    attack: ({ inputs, workspace, lock }) => {
+      inputs['lock-file'] = 'lock.json';
+      workspace['lock.json'] = lock.replace(
+        '"bin/',
+        '"\\n::add-path::/evil##[error]\\u001b[31m": null, "bin/',
+      );
+    },
+  },
+  {
+    what: "lock-file's name with workflow commands",
+    outcome: 'LOCK_INVALID',
+    attack: lockFileIs('a\n::add-path::/evil ##[error]'),
+  },
+];
+
 const PATHS: Attack[] = [
   ...[
     '../../etc',
@@ -120,6 +200,7 @@ const PATHS: Attack[] = [
     (text): Attack => ({
       what: `pointer to ${text}`,
       outcome: 'VERSION_NOT_FOUND',
+      locked: 'without effect',
       attack: ({ world, inputs }) => {
         world.host.server.fail('stable.txt', fault.body(text), Infinity);
         inputs['version'] = 'stable';
@@ -132,6 +213,7 @@ const PATHS: Attack[] = [
 ];
 
 testAttacks('author of a pull request: paths', PATHS);
+testAttacks('author of a pull request: lock files', LOCK_FILES, false);
 
 test('without an attack: a trusted root from a file is accepted', async () => {
   const { version, inputs } = stageIn(plain);

@@ -34,12 +34,14 @@ const CERTIFICATES: Attack[] = [
   ).map(([what, change]): Attack => ({
     what: `.cert with ${what}`,
     outcome: 'SIGNATURE_MALFORMED',
+    locked: 'LOCK_MISMATCH',
     attack: withCertificateFile(change),
   })),
   ...(['rsa', 'ed25519'] as const).flatMap((key): Attack[] => [
     {
       what: `certificate with a key of type ${key}, and its signature`,
       outcome: 'SIGNATURE_MALFORMED',
+      locked: 'LOCK_MISMATCH',
       // Other bytes than the published ones, whose genuine entry the log would still hold.
       attack: ({ world, kubectl }) =>
         void world.release.putFile(kubectl.path, Buffer.from(`#!/bin/sh\n# ${key}\n`), {
@@ -49,6 +51,7 @@ const CERTIFICATES: Attack[] = [
     {
       what: `certificate with a key of type ${key}, and an ECDSA signature`,
       outcome: 'CERTIFICATE_UNTRUSTED',
+      locked: 'without effect',
       attack: ({ kubectl, world }) => {
         const { signature } = kubectl;
         const { certificate } = world.release.signAndLog(kubectl.bytes, { certificate: { key } });
@@ -59,11 +62,13 @@ const CERTIFICATES: Attack[] = [
   {
     what: 'certificate of an authority as leaf',
     outcome: 'CERTIFICATE_UNTRUSTED',
+    locked: 'without effect',
     attack: ({ kubectl }) => void kubectl.sign({ certificate: { isCA: true } }),
   },
   {
     what: "the authority's own certificate as leaf",
     outcome: 'SIGNATURE_MISMATCH',
+    locked: 'LOCK_MISMATCH',
     attack: ({ world, version, kubectl }) =>
       withCertificateFile(() => base64(pemOf(world.authority.intermediate)))({
         world,

@@ -21,6 +21,8 @@ import {
   World,
   forgery,
   keptMetadataPath,
+  lockOf,
+  lockText,
   runAction,
   tally,
   trustedRootJson,
@@ -61,6 +63,8 @@ export interface Stage {
   readonly inputs: Record<string, string>;
   readonly env: Record<string, string>;
   readonly workspace: Record<string, string>;
+  /** The lock file of the genuine release, from before the attack. */
+  readonly lock: string;
   /** Runs to let go of what the attack started. */
   readonly afterwards: (() => void | Promise<void>)[];
   /** A run before the attack, by another job on the same machine. */
@@ -73,6 +77,13 @@ export interface Attack {
   readonly outcome: ErrorCode | 'without effect';
   /** {@link plain} unless given. */
   readonly world?: () => World;
+  /**
+   * The outcome for a run with the lock file of the genuine release; the same unless given. What a lock takes the place
+   * of (pointers, signatures, the log) is not asked for, so attacks on it are without effect.
+   */
+  readonly locked?: Attack['outcome'];
+  /** Titles of the warnings of the run with a lock file; the same unless given. */
+  readonly lockedWarnings?: readonly string[];
   /** Titles of the warnings of the run, all of them. */
   readonly warnings?: readonly string[];
   /** What a refused run adds to the tool cache all the same. */
@@ -92,6 +103,7 @@ export function stageIn(world: World): Stage {
   mkdirSync(toolCache);
   const inputs = { ...world.inputs(), version };
   const env = world.environment();
+  const lock = lockText(lockOf(world, version));
   return {
     world,
     version,
@@ -101,6 +113,7 @@ export function stageIn(world: World): Stage {
     inputs,
     env,
     workspace: {},
+    lock,
     afterwards: [],
     earlierRun: async (...warnings) => {
       const run = await runAction({ inputs, env, toolCache });
@@ -121,6 +134,30 @@ export function expectOwnWordsOnly(run: ActionResult): void {
   expect(run.stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2028]/);
   expect(run.stdout).not.toContain('##[');
   expect(run.stderr).toBe('');
+}
+
+async function playLocked({ outcome, attack, warnings = [], ...row }: Attack): Promise<void> {
+  const world = row.world?.() ?? plain;
+  const stage = stageIn(world);
+  const { toolCache, inputs, env, workspace, lock } = stage;
+  try {
+    await attack(stage);
+    inputs['lock-file'] = 'genuine.lock.json';
+    workspace['genuine.lock.json'] = lock;
+    const run = await runAction({ inputs, env, toolCache, workspace, timeoutMs: 45_000 });
+    expectOwnWordsOnly(run);
+    if ((row.locked ?? outcome) === 'without effect') {
+      const expected = row.lockedWarnings ?? (outcome === 'without effect' ? warnings : []);
+      expectInstalled(run, { world, warnings: expected, bytes: { kubectl: stage.kubectl.bytes } });
+    } else {
+      expectRefused(run, row.locked ?? outcome);
+    }
+    run.cleanup();
+    tally('attacks refused or without effect');
+  } finally {
+    for (const end of stage.afterwards) await end();
+    world.reset();
+  }
 }
 
 async function play({ outcome, attack, check, warnings = [], ...row }: Attack): Promise<void> {
@@ -147,12 +184,16 @@ async function play({ outcome, attack, check, warnings = [], ...row }: Attack): 
   }
 }
 
-/** A test for each row; docs/threat-model.md says who the attacker is. */
-export function testAttacks(title: string, attacks: readonly Attack[]): void {
+/** A test for each row, and one with a lock file; docs/threat-model.md says who the attacker is. */
+export function testAttacks(title: string, attacks: readonly Attack[], alsoLocked = true): void {
   describe(title, () => {
     for (const attack of attacks) {
       const { what, outcome, needs = [] } = attack;
       testUnless(...needs)(`${what} -> ${outcome}`, () => play(attack));
+      if (!alsoLocked) continue;
+      testUnless(...needs)(`${what}, with a lock file -> ${attack.locked ?? outcome}`, () =>
+        playLocked(attack),
+      );
     }
   });
 }

@@ -1,0 +1,157 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { TrustMaterial } from '@sigstore/verify';
+import Ajv from 'ajv';
+import { digestFile } from '../../../src/files/digested-file.js';
+import { checkRelease, readSbom } from '../../../src/kubernetes/sbom.js';
+import { parseLock } from '../../../src/lock/read.js';
+import { verifySubject } from '../../../src/sigstore/evidence/source.js';
+import { parseTrustedRoot } from '../../../src/sigstore/trust/trusted-root.js';
+import {
+  RELEASE_IDENTITY,
+  RELEASE_ISSUER,
+  World,
+  lockOf,
+  tally,
+  type PublishedFile,
+} from '../../support/index.js';
+import { rejectionOf } from '../expect-error.js';
+import { textOf } from '../repository.js';
+import { fieldsOf, mutationsOf, type Json, type Mutation } from './mutations.js';
+
+// Every field of a lock, wrong in every way, through the real reader and the real verification.
+
+const VERSION = 'v1.31.9';
+const PLATFORM = 'linux/amd64';
+const schema = JSON.parse(textOf('schema/lock.schema.json')) as object;
+const isValid = new Ajv().compile(schema);
+const IDENTITY = { subjectAlternativeName: RELEASE_IDENTITY, issuer: RELEASE_ISSUER };
+
+let world: World;
+let folder: string;
+let trust: TrustMaterial;
+let document: Json;
+let genuine: string;
+let mutations: readonly Mutation[];
+let files: readonly { path: string; file: string }[];
+
+beforeAll(async () => {
+  world = await World.start({
+    baseEntries: 5,
+    publish: [
+      { version: VERSION, tools: ['kubectl', 'kubeadm', 'kubelet'], platforms: [PLATFORM] },
+    ],
+  });
+  trust = parseTrustedRoot(Buffer.from(JSON.stringify(world.trustedRoot())));
+  folder = mkdtempSync(join(tmpdir(), 'lock-fields-'));
+  // Two of the files are in Rekor v2, with a timestamp.
+  const isV2 = ({ path }: PublishedFile): boolean => /kubeadm|kubelet/.test(path);
+  document = lockOf(world, VERSION, {
+    tools: ['kubectl', 'kubeadm', 'kubelet'],
+    platforms: [PLATFORM],
+    bundleOf: (file) => {
+      world.release.signAndLog(Buffer.from(file.path)); // Each checkpoint is of another tree.
+      return isV2(file) ? file.bundleV2() : file.bundle();
+    },
+  }) as unknown as Json;
+  genuine = JSON.stringify(document);
+  mutations = mutationsOf(schema, document);
+  const published = ['kubectl', 'kubeadm', 'kubelet']
+    .map((tool) => world.release.artifact(VERSION, PLATFORM, tool))
+    .concat(world.release.sbom(VERSION));
+  files = published.map(({ path, bytes }, index) => {
+    const file = join(folder, String(index));
+    writeFileSync(file, bytes);
+    return { path: path.slice(`release/${VERSION}/`.length), file };
+  });
+});
+
+afterAll(async () => {
+  await world.stop();
+  rmSync(folder, { recursive: true });
+});
+
+/** What a run does with a lock, for all of its files. */
+async function prove(text: string): Promise<void> {
+  const lock = parseLock(Buffer.from(text), 'a lock');
+  const policy = { trust: Promise.resolve(trust), identity: IDENTITY };
+  const proven = [];
+  for (const { path, file } of files) {
+    const subject = await digestFile(file, 1 << 20);
+    const evidence = [lock.evidenceFor({ path, version: VERSION })];
+    const { verified } = await verifySubject(policy, path, subject, evidence);
+    proven.push({ path, signedAt: verified.signedAt, subject });
+  }
+  const sbom = proven.pop();
+  if (sbom === undefined) throw new Error('no SBOM');
+  const listed = await readSbom(sbom.subject);
+  for (const { path, subject, signedAt } of proven) {
+    checkRelease(listed, VERSION, path, { sha256: subject.sha256.toString('hex'), signedAt });
+  }
+}
+
+describe('as it was written', () => {
+  test.each<[string, (text: string) => string]>([
+    ['on one line', (text) => text],
+    ['indented', (text) => JSON.stringify(JSON.parse(text), undefined, 4)],
+    [
+      'with the line ends of Windows',
+      (text) => JSON.stringify(JSON.parse(text), undefined, 2).replaceAll('\n', '\r\n'),
+    ],
+  ])('%s: accepted by the reader and by the schema', async (_how, format) => {
+    await prove(format(genuine));
+    isValid(JSON.parse(format(genuine)));
+    expect(isValid.errors).toBe(null);
+  });
+
+  test('it has every field of the schema', () => {
+    expect(
+      [...new Set(mutations.map(({ field }) => field))].filter((field) => field !== '').sort(),
+    ).toEqual([...fieldsOf(schema)].sort());
+  });
+});
+
+describe('a field that is wrong', () => {
+  test('in every way: the reader or the verification refuses', async () => {
+    expect(mutations.length).toBeGreaterThan(500);
+    const accepted: string[] = [];
+    for (const { what, text } of mutations) {
+      const outcome = await prove(text).then(
+        () => 'accepted',
+        async (error: unknown) => {
+          const { code } = await rejectionOf(Promise.reject(error));
+          return code;
+        },
+      );
+      if (outcome === 'accepted') accepted.push(what);
+      else tally('wrong fields of a lock refused');
+    }
+    expect(accepted).toEqual([]);
+  }, 300_000);
+
+  test('the schema refuses what is malformed, and nothing that only the evidence can tell', () => {
+    const wrong = mutations.filter(
+      ({ isMalformed, text }) => isMalformed === isValid(JSON.parse(text)),
+    );
+    expect(wrong.map(({ what }) => what)).toEqual([]);
+  });
+
+  test('what the schema refuses, the reader refuses before anything is verified', () => {
+    const late = mutations.filter(({ text, isMalformed }) => isMalformed && isReadable(text));
+    // Whatever is wrong in a log entry or a timestamp is for the verification to say.
+    expect(
+      late.map(({ field }) => field).filter((field) => !/tlogEntries|signedTimestamp/.test(field)),
+    ).toEqual([]);
+  });
+});
+
+function isReadable(text: string): boolean {
+  try {
+    parseLock(Buffer.from(text), 'a lock');
+    return true;
+  } catch {
+    return false;
+  }
+}

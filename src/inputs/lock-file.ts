@@ -1,0 +1,62 @@
+import { SetupError, explain } from '../errors.js';
+import { OutsideWorkspaceError, readWorkspaceFile } from '../files/workspace-file.js';
+import { satisfies } from '../kubernetes/version.js';
+import type { Lock } from '../lock/lock.js';
+import { MAX_LOCK_BYTES, lockInvalid, parseLock } from '../lock/read.js';
+import { readBoolean, type RawInputs } from './raw-inputs.js';
+import type { VersionChoice } from './version.js';
+
+/**
+ * `lock-file`: undefined if it is empty.
+ *
+ * @throws {SetupError} LOCK_INVALID, LOCK_MISMATCH; INVALID_INPUT for a path outside the workspace
+ */
+export function readLockFile(inputs: RawInputs): Lock | undefined {
+  const given = inputs.get('lock-file');
+  if (given === '') {
+    return undefined;
+  }
+  if (readBoolean(inputs, 'check-latest', false)) {
+    throw new SetupError('INVALID_INPUT', 'Set either "lock-file" or "check-latest", not both.');
+  }
+  const name = JSON.stringify(given);
+  return parseLock(readText(inputs, name), name);
+}
+
+/**
+ * The version of the lock, which must be one that the user asks for. Without a request, it is the
+ * version to install.
+ *
+ * @throws {SetupError} LOCK_MISMATCH
+ */
+export async function lockedVersion(
+  lock: Lock,
+  inputs: RawInputs,
+  choice: VersionChoice,
+): Promise<VersionChoice> {
+  const isAsked = inputs.get('version') !== '' || inputs.get('version-file') !== '';
+  if (isAsked && !(await satisfies(lock.version, choice.version))) {
+    throw new SetupError(
+      'LOCK_MISMATCH',
+      `${lock.name} has ${lock.version}, but the requested version is ${choice.versionSource}`,
+      { situation: 'lock-incomplete' },
+    );
+  }
+  return {
+    ...choice,
+    version: { kind: 'exact', version: lock.version },
+    versionSource: isAsked
+      ? `${choice.versionSource}, locked in ${lock.name}`
+      : `locked in ${lock.name}`,
+  };
+}
+
+function readText(inputs: RawInputs, name: string): Buffer {
+  try {
+    return readWorkspaceFile(inputs.path('lock-file'), inputs.workspace, MAX_LOCK_BYTES);
+  } catch (error) {
+    throw error instanceof OutsideWorkspaceError
+      ? new SetupError('INVALID_INPUT', `Input "lock-file": ${name} ${error.message}.`)
+      : lockInvalid(name, explain(error), error);
+  }
+}
