@@ -10,6 +10,7 @@ import tseslint from 'typescript-eslint';
  * @property {string[]} imports what of src/ they may import; a path ending in `/` allows what is below it
  * @property {string[]} [packages] which of the guarded packages they may import
  * @property {boolean} [environment] whether they may read `process.env`
+ * @property {boolean} [args] whether they may read `process.argv`
  */
 
 const BELOW_LOCK = [
@@ -77,6 +78,7 @@ const LAYERS = [
     packages: ['node:process'],
     environment: true,
   },
+  { files: 'src/inputs/command-line.ts', imports: ['./environment.js'], args: true },
   { files: 'src/hints.ts', imports: ['./errors.js'] },
   {
     files: 'src/report.ts',
@@ -84,10 +86,30 @@ const LAYERS = [
     packages: ['@actions/core'],
   },
   {
-    files: 'src/setup.ts',
-    imports: [...BELOW_TOP, './inputs.js', './report.js'],
+    files: 'src/session.ts',
+    imports: [...BELOW_TOP, './inputs.js'],
   },
-  { files: 'src/index.ts', imports: ['./setup.js'] },
+  {
+    files: 'src/setup.ts',
+    imports: [...BELOW_TOP, './inputs.js', './report.js', './session.js'],
+  },
+  {
+    files: 'src/commands/**/*.ts',
+    imports: [
+      ...BELOW_INSTALL,
+      '../install/',
+      '../inputs.js',
+      '../inputs/',
+      '../escape.js',
+      '../hints.js',
+      '../report.js',
+      '../session.js',
+    ],
+  },
+  {
+    files: 'src/index.ts',
+    imports: ['./setup.js', './commands/main.js', './inputs/command-line.js'],
+  },
 ];
 
 /** Packages that only some files of src/ may import, and why. */
@@ -105,6 +127,8 @@ const { devDependencies } = /** @type {{ devDependencies: Record<string, string>
 );
 
 const NO_ENVIRONMENT = 'Only inputs.ts reads the environment; take the value as an argument.';
+
+const NO_ARGUMENTS = 'Only inputs/command-line.ts reads the arguments.';
 
 /** Syntax that is refused everywhere, whatever the layer. */
 const SWALLOWED_ERRORS = [
@@ -125,7 +149,7 @@ const SWALLOWED_ERRORS = [
  * @param {Layer} layer
  * @returns {import('eslint').Linter.Config}
  */
-function layer({ files, imports, packages = [], environment = false }) {
+function layer({ files, imports, packages = [], environment = false, args = false }) {
   const forbidden = forbiddenImports(imports, packages);
   return {
     files: [files],
@@ -141,6 +165,7 @@ function layer({ files, imports, packages = [], environment = false }) {
             { object: 'process', property: 'env', message: NO_ENVIRONMENT },
             { object: 'globalThis', property: 'process', message: NO_ENVIRONMENT },
             { object: 'global', property: 'process', message: NO_ENVIRONMENT },
+            ...(args ? [] : [{ object: 'process', property: 'argv', message: NO_ARGUMENTS }]),
           ],
       'no-restricted-syntax': [
         'error',

@@ -10,12 +10,13 @@ const OTHER_SOURCES = [
   'tsconfig.json',
   'scripts/build.js',
   'scripts/build.tsconfig.json',
+  'scripts/licenses.js',
 ];
 
 const FILE = 'sources.sha256';
 
 /**
- * Writes `sources.sha256` beside a built index.js: the digests of the sources and of index.js itself, as `sha256sum`
+ * Writes `sources.sha256` beside a built index.js: the digests of the sources and of each built script, as `sha256sum`
  * writes them.
  *
  * @param {string} root of the repository
@@ -44,10 +45,16 @@ export function isFresh(root, dist) {
  * @param {string} dist
  */
 function digestsOf(root, dist) {
-  const bundle = createHash('sha256')
-    .update(readFileSync(join(dist, 'index.js')))
-    .digest('hex');
-  return `${sourcesDigest(root)}  sources\n${bundle}  index.js\n`;
+  const scripts = readdirSync(dist)
+    .filter((name) => name.endsWith('.js'))
+    .sort();
+  const lines = scripts.map((name) => {
+    const digest = createHash('sha256')
+      .update(readFileSync(join(dist, name)))
+      .digest('hex');
+    return `${digest}  ${name}\n`;
+  });
+  return `${sourcesDigest(root)}  sources\n${lines.join('')}`;
 }
 
 /**

@@ -1,9 +1,14 @@
 import type { SecondFactors } from './install/second-factors.js';
 import { readChecksums } from './inputs/checksums.js';
 import type { Environment } from './inputs/environment.js';
-import { lockedVersion, readLockFile } from './inputs/lock-file.js';
-import { readPlatform } from './inputs/platform.js';
-import { RawInputs, readBoolean, readRequired } from './inputs/raw-inputs.js';
+import {
+  lockedVersion,
+  readLockFile,
+  readLockFilePath,
+  type LockFilePath,
+} from './inputs/lock-file.js';
+import { assertPublishedForOne, readPlatform, readPlatforms } from './inputs/platform.js';
+import { RawInputs, invalidInput, readBoolean, readRequired } from './inputs/raw-inputs.js';
 import { readAges } from './inputs/release-age.js';
 import { readRunner, type Runner } from './inputs/runner.js';
 import { readTools } from './inputs/tools.js';
@@ -21,16 +26,8 @@ import { TRANSFER_LIMITS, scaled, type TransferLimits } from './transfer/limits.
 
 export type { Environment };
 
-/** Everything that a run depends on, validated. */
-export interface Inputs extends VersionChoice {
-  /** It has every tool for the platform, of the version. */
-  readonly lock: Lock | undefined;
-  /** The cluster that the tools are for. */
-  readonly clusterVersion: ClusterVersion | undefined;
-  readonly tools: readonly Tool[];
-  readonly platform: Platform;
-  /** Whether binaries for that platform run on this machine. */
-  readonly isNative: boolean;
+/** Where files come from, and what they must prove. */
+export interface SourceInputs {
   /** Ends in a slash; https, http on loopback, or file. */
   readonly downloadBaseUrl: URL;
   readonly downloadToken: string | undefined;
@@ -39,16 +36,38 @@ export interface Inputs extends VersionChoice {
   /** Ends in a slash. */
   readonly rekorUrl: URL;
   readonly trustRoot: TrustRootChoice;
-  readonly bindRelease: boolean;
-  readonly checkLatest: boolean;
   readonly runner: Runner;
   readonly proxyEnvironment: ProxyEnvironment;
   readonly limits: TransferLimits;
 }
 
+/** Everything that a run depends on, validated. */
+export interface Inputs extends VersionChoice, SourceInputs {
+  /** It has every tool for the platform, of the version. */
+  readonly lock: Lock | undefined;
+  /** The cluster that the tools are for. */
+  readonly clusterVersion: ClusterVersion | undefined;
+  readonly tools: readonly Tool[];
+  readonly platform: Platform;
+  /** Whether binaries for that platform run on this machine. */
+  readonly isNative: boolean;
+  readonly bindRelease: boolean;
+  readonly checkLatest: boolean;
+}
+
 /** The only place where the environment of the process is read. */
 export function currentEnvironment(): Environment {
   return { variables: process.env, platform: process.platform, arch: process.arch };
+}
+
+/** What to lock, and where, validated. */
+export interface LockInputs extends VersionChoice, SourceInputs {
+  readonly clusterVersion: ClusterVersion | undefined;
+  readonly tools: readonly Tool[];
+  readonly platforms: readonly Platform[];
+  readonly lockFile: LockFilePath;
+  /** Compare, and write nothing. */
+  readonly check: boolean;
 }
 
 const DEFAULT_BASE_URL = 'https://dl.k8s.io';
@@ -67,21 +86,61 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
   for (const tool of tools) {
     assertPublished(tool, platform);
   }
-  const downloadBaseUrl = readUrl(inputs, 'download-base-url', DEFAULT_BASE_URL, true);
+  const source = readSource(inputs, environment, tools);
   const clusterVersion = readClusterVersion(inputs);
   const requested = await readVersion(inputs, clusterVersion);
   const lock = readLockFile(inputs);
   const choice = lock === undefined ? requested : await lockedVersion(lock, inputs, requested);
   for (const tool of tools) {
-    lock?.digestOf(new Release(lock.version, downloadBaseUrl).binary(tool, platform));
+    lock?.digestOf(new Release(lock.version, source.downloadBaseUrl).binary(tool, platform));
   }
   return {
     ...choice,
+    ...source,
     lock,
     clusterVersion,
     tools,
     platform,
     isNative,
+    bindRelease: readBoolean(inputs, 'bind-release', true),
+    checkLatest: readBoolean(inputs, 'check-latest', false),
+  };
+}
+
+/**
+ * Reads and validates what the command `lock` takes.
+ *
+ * @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED
+ */
+export async function loadLockInputs(environment: Environment): Promise<LockInputs> {
+  const inputs = new RawInputs(environment);
+  const tools = readTools(inputs);
+  const platforms = readPlatforms(inputs, environment);
+  for (const tool of tools) {
+    assertPublishedForOne(tool, platforms);
+  }
+  if (!readBoolean(inputs, 'bind-release', true)) {
+    throw invalidInput('bind-release', 'false', 'true: a lock file holds nothing unproven');
+  }
+  const clusterVersion = readClusterVersion(inputs);
+  return {
+    ...(await readVersion(inputs, clusterVersion)),
+    ...readSource(inputs, environment, tools),
+    clusterVersion,
+    tools,
+    platforms,
+    lockFile: readLockFilePath(inputs),
+    check: readBoolean(inputs, 'check', false),
+  };
+}
+
+function readSource(
+  inputs: RawInputs,
+  environment: Environment,
+  tools: readonly Tool[],
+): SourceInputs {
+  const downloadBaseUrl = readUrl(inputs, 'download-base-url', DEFAULT_BASE_URL, true);
+  return {
     downloadBaseUrl,
     downloadToken: readToken(inputs, downloadBaseUrl),
     secondFactors: { checksums: readChecksums(inputs, tools), ...readAges(inputs) },
@@ -91,8 +150,6 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
     },
     rekorUrl: readUrl(inputs, 'rekor-url', DEFAULT_REKOR_URL),
     trustRoot: readTrustRoot(inputs),
-    bindRelease: readBoolean(inputs, 'bind-release', true),
-    checkLatest: readBoolean(inputs, 'check-latest', false),
     runner: readRunner(environment),
     proxyEnvironment: environment.variables,
     limits: readLimits(environment.variables),

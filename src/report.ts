@@ -100,11 +100,16 @@ export class Report implements Logger {
     }
   }
 
+  /** Before anything else is logged. */
+  mask(secret: string | undefined): void {
+    if (secret !== undefined) {
+      core.setSecret(secret);
+    }
+  }
+
   /** Masks the token before anything else is logged. */
   start(inputs: Inputs): void {
-    if (inputs.downloadToken !== undefined) {
-      core.setSecret(inputs.downloadToken);
-    }
+    this.mask(inputs.downloadToken);
     if (inputs.ignoredVersionFile !== undefined) {
       this.#notice(
         'version-file ignored',
@@ -130,7 +135,7 @@ export class Report implements Logger {
   }
 
   /** One annotation, and a paragraph in the summary: code, cause, next step. */
-  async failure(error: unknown): Promise<void> {
+  async failure(error: unknown, heading = 'Nothing was installed'): Promise<void> {
     const known = error instanceof SetupError ? error : undefined;
     const code = known?.code ?? 'UNEXPECTED';
     const hint = known === undefined ? UNEXPECTED_HINT : hintFor(known);
@@ -144,7 +149,7 @@ export class Report implements Logger {
       core.debug(lines.map(escapeLogLine).join('\n'));
     }
     core.summary
-      .addHeading('Nothing was installed', 3)
+      .addHeading(heading, 3)
       .addRaw(`<p><b>${code}</b>: ${escapeHtml(message)}</p><p>${escapeHtml(hint)}</p>`, true);
     await this.#writeSummary();
   }
@@ -191,6 +196,36 @@ export class Report implements Logger {
     for (const { folder } of installed) {
       core.addPath(folder);
     }
+  }
+
+  /**
+   * The outcome of the action in lock/.
+   *
+   * @param name of the lock file, for messages
+   */
+  async lock(
+    name: string,
+    { version, files, changes }: { version: string; files: number; changes: readonly string[] },
+    isCheck: boolean,
+  ): Promise<void> {
+    const isChanged = changes.length > 0;
+    core.setOutput('version', version);
+    core.setOutput('changed', String(isChanged));
+    for (const change of changes) {
+      this.info(change);
+    }
+    if (isChanged && isCheck) {
+      process.exitCode = core.ExitCode.Failure;
+      core.error(escapeLogLine(`${name} is out of date`), {
+        title: 'setup-verified-kubectl: lock file out of date',
+      });
+    }
+    const state = isChanged ? (isCheck ? 'is out of date' : 'was written') : 'is up to date';
+    core.summary
+      .addHeading('Kubernetes lock file', 3)
+      .addRaw(`<p>${escapeHtml(`${name} ${state}: ${version}, ${String(files)} files`)}</p>`, true)
+      .addRaw(isChanged ? `<pre>${changes.map(escapeHtml).join('\n')}</pre>` : '', true);
+    await this.#writeSummary();
   }
 
   /** A runner without job summaries must not fail a run that succeeded. */

@@ -1,5 +1,4 @@
-import { rmSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import path from 'node:path';
 import { SetupError } from './errors.js';
 import { currentEnvironment, loadInputs, type Inputs } from './inputs.js';
@@ -9,7 +8,7 @@ import {
   type BindingContext,
   type ReleaseBinder,
 } from './install/binding.js';
-import { CacheAccess, TRUST_ROOT_FOLDER } from './install/cache-access.js';
+import { CacheAccess } from './install/cache-access.js';
 import { assertUnchanged, commitAll } from './install/commit.js';
 import type { InstallContext } from './install/context.js';
 import { LockedBinder } from './install/locked-binding.js';
@@ -17,21 +16,17 @@ import { obtainAll } from './install/obtain.js';
 import { checkPathLookup } from './install/path-lookup.js';
 import { warnOfOldPointer } from './install/pointer.js';
 import { resolveAgain, resolveRelease, type ResolvedRelease } from './install/resolve-release.js';
-import { installFailed, namedFailure } from './install/install-failed.js';
+import { namedFailure } from './install/install-failed.js';
 import { trustKey } from './install/trust-key.js';
 import type { VerifiedArtifact } from './install/verified-artifact.js';
 import type { Release } from './kubernetes/release.js';
 import { assertSupportedSkew } from './kubernetes/skew.js';
 import { Report } from './report.js';
 import { TransparencyLog } from './sigstore/evidence/rekor.js';
-import {
-  loadTrustRoot,
-  type TrustRoot,
-  type TrustRootSource,
-} from './sigstore/trust/trusted-root.js';
+import { loadTrustRoot, type TrustRoot } from './sigstore/trust/trusted-root.js';
+import { httpClient, keepTrustRoot, trustRootSource, withScratchFolder } from './session.js';
 import { BackgroundTasks } from './transfer/background-tasks.js';
-import { HttpClient } from './transfer/http.js';
-import { describeRetry } from './transfer/retry.js';
+import type { HttpClient } from './transfer/http.js';
 
 /** Runs the action. A failure is reported, and never thrown. */
 export async function run(): Promise<void> {
@@ -170,69 +165,4 @@ function cacheAccessOf(inputs: Inputs, report: Report): CacheAccess {
     trustKey: trustKey(identity, trustRoot, bindRelease ? undefined : downloadBaseUrl),
   };
   return new CacheAccess(toolCache, inputs.tools, runner.temp, report);
-}
-
-function httpClient(inputs: Inputs, signal: AbortSignal, report: Report): HttpClient {
-  const { downloadToken, downloadBaseUrl } = inputs;
-  return new HttpClient({
-    userAgent: 'setup-verified-kubectl',
-    proxyEnvironment: inputs.proxyEnvironment,
-    limits: inputs.limits,
-    token:
-      downloadToken === undefined
-        ? undefined
-        : { origin: downloadBaseUrl.origin, value: downloadToken },
-    signal,
-    onRequest: ({ method, url, outcome, duration }) => {
-      report.debug(`${method} ${url}: ${outcome} after ${String(Math.round(duration))} ms`);
-    },
-    onRetry: (retry) => {
-      report.info(describeRetry(retry));
-    },
-  });
-}
-
-function trustRootSource({ trustRoot, runner }: Inputs, scratch: string): TrustRootSource {
-  if (trustRoot.kind !== 'tuf') {
-    return trustRoot;
-  }
-  return { ...trustRoot, cache: path.join(runner.toolCache, TRUST_ROOT_FOLDER), scratch };
-}
-
-/** Without it the next run asks the network again. This one has succeeded all the same. */
-async function keepTrustRoot(trust: TrustRoot, report: Report): Promise<void> {
-  report.info(`Trust root: ${trust.origin}`);
-  try {
-    await trust.keep();
-  } catch (error) {
-    report.debug(`cannot cache the trust root: ${String(error)}`);
-  }
-}
-
-/** A folder that is removed when the work ends, however it ends. */
-async function withScratchFolder(
-  temp: string,
-  work: (scratch: string) => Promise<void>,
-): Promise<void> {
-  const scratch = await makeScratchFolder(temp);
-  const end = (): never => {
-    rmSync(scratch, { force: true, recursive: true });
-    process.exit(143);
-  };
-  process.once('SIGTERM', end).once('SIGINT', end);
-  try {
-    await work(scratch);
-  } finally {
-    // The runner empties RUNNER_TEMP, so a folder that resists is no reason to fail after success.
-    await rm(scratch, { force: true, recursive: true, maxRetries: 3 }).catch(() => undefined);
-  }
-}
-
-async function makeScratchFolder(temp: string): Promise<string> {
-  try {
-    await mkdir(temp, { recursive: true });
-    return await mkdtemp(path.join(temp, 'setup-verified-kubectl-'));
-  } catch (error) {
-    throw installFailed(`cannot make a temporary folder in ${temp}`, error);
-  }
 }

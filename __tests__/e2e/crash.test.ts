@@ -138,7 +138,7 @@ describeUnless(MISSING.signals)('a cancelled job', () => {
     action.child.kill(signal);
     const run = await action.finished;
     expect(run.timedOut).toBe(false);
-    expect(run.exitCode).toBe(143);
+    expect(run.exitCode).toBe(signal === 'SIGINT' ? 130 : 143);
     expect(readdirSync(temp)).toEqual([]);
     expect(run.tempFiles()).toEqual([]);
     expect(run.toolCacheFiles()).toEqual([]);

@@ -18,6 +18,7 @@ export * from './proxy.js';
 export * from './raw-server.js';
 export * from './release-host.js';
 export * from './run-action.js';
+export * from './run-command.js';
 export * from './sbom.js';
 export * from './server-certificate.js';
 export * from './server.js';

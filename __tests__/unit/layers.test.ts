@@ -116,6 +116,16 @@ const IMPORTS: [boundary: string, file: string, refused: string, accepted: strin
   ],
   ['no second tool cache', 'src/install/tool-cache.ts', '@actions/tool-cache', './logger.js'],
   ['nothing that only tests use', 'src/sigstore/verify/verify.ts', 'sigstore', '@sigstore/verify'],
+  [
+    'lock is below install',
+    'src/lock/read.ts',
+    '../install/obtain.js',
+    '../sigstore/verify/verify.js',
+  ],
+  ['no signature below a lock', 'src/sigstore/bundle.ts', '../lock/lock.js', './base64.js'],
+  ['commands are at the top', 'src/install/obtain.ts', '../commands/lock.js', '../lock/lock.js'],
+  ['a run starts no command', 'src/setup.ts', './commands/lock.js', './session.js'],
+  ['a session starts nothing', 'src/session.ts', './setup.js', './inputs.js'],
   ['the environment by import', 'src/setup.ts', 'node:process', 'node:os'],
 ];
 
@@ -191,6 +201,15 @@ describe('the environment', () => {
   it('is not the whole of `process`', async () => {
     expect(await rulesBrokenBy('export const x = process.platform;\n', 'src/setup.ts')).toEqual([]);
   });
+});
+
+test('the arguments are read in one file', async () => {
+  const code = 'export const x = process.argv;\n';
+
+  expect(await rulesBrokenBy(code, 'src/inputs/command-line.ts')).toEqual([]);
+  for (const file of ['src/index.ts', 'src/commands/main.ts', 'src/inputs/tools.ts']) {
+    expect(await rulesBrokenBy(code, file)).toContain('no-restricted-properties');
+  }
 });
 
 describe('errors', () => {

@@ -20,10 +20,12 @@ beforeEach(() => {
     'tsconfig.json',
     'scripts/build.js',
     'scripts/build.tsconfig.json',
+    'scripts/licenses.js',
   ]) {
     cpSync(join(ROOT, name), join(root, name), { recursive: true });
   }
   writeFileSync(join(dist, 'index.js'), 'built');
+  writeFileSync(join(dist, '1.index.js'), 'built too');
   writeSourcesDigest(root, dist);
 });
 
@@ -53,6 +55,9 @@ test.each<[string, () => void]>([
   ['a dependency is changed', () => writeFileSync(join(root, 'package-lock.json'), '{}')],
   ['the build is changed', () => writeFileSync(join(root, 'scripts', 'build.js'), '')],
   ['dist/index.js is changed', () => writeFileSync(join(dist, 'index.js'), 'edited')],
+  ['a script of dist is changed', () => writeFileSync(join(dist, '1.index.js'), 'edited')],
+  ['a script of dist is missing', () => rmSync(join(dist, '1.index.js'))],
+  ['a script of dist is new', () => writeFileSync(join(dist, '2.index.js'), '')],
   ['dist/index.js is missing', () => rmSync(join(dist, 'index.js'))],
   ['dist/sources.sha256 is missing', () => rmSync(join(dist, 'sources.sha256'))],
 ])('it is stale when %s', (_, change) => {

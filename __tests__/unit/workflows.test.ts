@@ -54,7 +54,8 @@ describe("GitHub's own schema", () => {
 const RULES: Readonly<Record<string, (text: string) => readonly string[]>> = {
   'names the commit and the version of every action': (text) =>
     usesLines(text).filter(
-      (line) => !/^uses: (\.\/|[\w.-]+(\/[\w.-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+)$/.test(line),
+      (line) =>
+        !/^uses: (\.\/(?:lock)?|[\w.-]+(\/[\w.-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+)$/.test(line),
     ),
   'permits nothing at the top': (text) =>
     JSON.stringify(workflow(text).permissions) === '{}' ? [] : ['permissions'],

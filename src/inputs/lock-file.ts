@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { SetupError, explain } from '../errors.js';
 import { OutsideWorkspaceError, readWorkspaceFile } from '../files/workspace-file.js';
 import { satisfies } from '../kubernetes/version.js';
@@ -49,6 +50,26 @@ export async function lockedVersion(
       ? `${choice.versionSource}, locked in ${lock.name}`
       : `locked in ${lock.name}`,
   };
+}
+
+/** Where the command `lock` writes, if the user names no other file. */
+export const DEFAULT_LOCK_FILE = 'kubernetes.lock.json';
+
+/** A lock file that need not exist yet. */
+export interface LockFilePath {
+  /** As the user wrote it, in quotes, for messages. */
+  readonly name: string;
+  /** Absolute. */
+  readonly path: string;
+  /** The folder that it must be in, an absolute path. */
+  readonly workspace: string;
+}
+
+export function readLockFilePath(inputs: RawInputs): LockFilePath {
+  const given = inputs.get('lock-file');
+  const name = given === '' ? DEFAULT_LOCK_FILE : given;
+  const { workspace } = inputs;
+  return { name: JSON.stringify(name), path: path.resolve(workspace, name), workspace };
 }
 
 function readText(inputs: RawInputs, name: string): Buffer {

@@ -2,9 +2,12 @@ import { SetupError } from '../errors.js';
 import {
   ARCHITECTURES,
   OPERATING_SYSTEMS,
+  assertPublished,
+  isPublishedFor,
   parseArchitecture,
   parseOperatingSystem,
   type Platform,
+  type Tool,
 } from '../kubernetes/platform.js';
 import type { Environment } from './environment.js';
 import { invalidInput, type RawInputs } from './raw-inputs.js';
@@ -44,4 +47,51 @@ export function readPlatform(
     );
   }
   return { platform: { os, arch }, isNative: arch === native };
+}
+
+/**
+ * `platforms`: `<os>/<arch>`, separated by commas, spaces or lines, without duplicates; the one of
+ * {@link readPlatform} if it is empty.
+ *
+ * @throws {SetupError} PLATFORM_NOT_PUBLISHED, INVALID_INPUT
+ */
+export function readPlatforms(inputs: RawInputs, environment: Environment): Platform[] {
+  const names = new Set(
+    inputs
+      .get('platforms')
+      .split(/[\s,]+/)
+      .filter((name) => name !== ''),
+  );
+  if (names.size === 0) {
+    return [readPlatform(inputs, environment).platform];
+  }
+  if (inputs.get('architecture') !== '') {
+    throw new SetupError('INVALID_INPUT', 'Set either "platforms" or "architecture", not both.');
+  }
+  return [...names].map((name) => {
+    const platform = parsePlatform(name);
+    if (platform === undefined) {
+      throw invalidInput('platforms', name, 'platforms such as linux/amd64,darwin/arm64');
+    }
+    return platform;
+  });
+}
+
+/**
+ * Requires a tool to be published for at least one of the platforms.
+ *
+ * @throws {SetupError} PLATFORM_NOT_PUBLISHED
+ */
+export function assertPublishedForOne(tool: Tool, platforms: readonly Platform[]): void {
+  const [first] = platforms;
+  if (first !== undefined && !platforms.some((platform) => isPublishedFor(tool, platform))) {
+    assertPublished(tool, first);
+  }
+}
+
+function parsePlatform(name: string): Platform | undefined {
+  const [osName = '', archName = '', ...more] = name.split('/');
+  const os = OPERATING_SYSTEMS.find((one) => one === osName);
+  const arch = ARCHITECTURES.find((one) => one === archName);
+  return os === undefined || arch === undefined || more.length > 0 ? undefined : { os, arch };
 }

@@ -9,8 +9,8 @@ import type { ReleaseBinder } from './binding.js';
 import type { SecondFactors } from './second-factors.js';
 import type { ToolCache } from './tool-cache.js';
 
-/** Everything that obtaining the files of one release needs to know and to use. */
-export interface InstallContext extends PublicationContext {
+/** What proving one file of a release takes. */
+export interface ProofContext extends PublicationContext {
   readonly release: Release;
   /** Whom to trust, and who must have signed. */
   readonly policy: Policy;
@@ -18,6 +18,11 @@ export interface InstallContext extends PublicationContext {
   readonly lock: Lock | undefined;
   readonly binder: ReleaseBinder;
   readonly secondFactors: SecondFactors;
+  readonly logger: Logger;
+}
+
+/** Everything that obtaining the files of one release needs to know and to use. */
+export interface InstallContext extends ProofContext {
   /** Where copies are looked for. */
   readonly toolCache: ToolCache;
   /** Decides where new copies go. */
@@ -25,5 +30,4 @@ export interface InstallContext extends PublicationContext {
   readonly searchPaths: SearchPaths;
   /** A folder below RUNNER_TEMP that is removed when the run ends. */
   readonly scratch: string;
-  readonly logger: Logger;
 }

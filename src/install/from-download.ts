@@ -8,11 +8,16 @@ import { platformName, platformNotPublished } from '../kubernetes/platform.js';
 import { isPublished } from '../kubernetes/version.js';
 import { serializeBundle } from '../sigstore/bundle.js';
 import { PublishedEvidence } from '../sigstore/evidence/published.js';
-import { verifySubject, type EvidenceSource } from '../sigstore/evidence/source.js';
+import {
+  verifySubject,
+  type EvidenceSource,
+  type VerifiedEvidence,
+} from '../sigstore/evidence/source.js';
 import { download } from '../transfer/download.js';
 import { downloadFailed } from '../transfer/download-failed.js';
 import { TransferError } from '../transfer/errors.js';
-import type { InstallContext } from './context.js';
+import type { Binding } from './binding.js';
+import type { InstallContext, ProofContext } from './context.js';
 import { checkSecondFactors } from './second-factors.js';
 import { CacheEntry, filesIn } from './cache-entry.js';
 import { installFailed } from './install-failed.js';
@@ -29,13 +34,13 @@ export async function fromDownload(
   // What is wrong with the tool cache is said before the download, not after it.
   await context.cacheAccess.installIn(artifact.version);
   const { folder, file } = await makeFolder(context, artifact);
-  const digested = startDownload(context, artifact, file);
+  const digested = downloadArtifact(context, artifact, file);
   return verifyPublished(context, artifact, 'download', folder, digested);
 }
 
 /**
  * Every check on a file in a folder of this run, by what was published for it; then writes the
- * evidence beside it. Evidence and SBOM are fetched while the file is still on its way.
+ * evidence beside it.
  *
  * @throws {SetupError}
  */
@@ -47,21 +52,14 @@ export async function verifyPublished(
   pending: Promise<DigestedFile>,
 ): Promise<VerifiedArtifact> {
   const started = performance.now();
-  const file = context.background.start(pending);
-  const evidence = evidenceFor(context, artifact);
-  context.binder.fetchSbom();
-  const subject = await file;
-  const arrived = origin === 'download' ? performance.now() : started;
-  const { verified, recovered } = await verifySubject(context.policy, artifact.path, subject, [
-    evidence,
-  ]);
-  if (recovered !== undefined) {
-    context.logger.warning('Broken publication', `${artifact.path}: ${recovered}`);
-  }
   const files = filesIn(folder, artifact);
-  await chmod(files.file, 0o755);
-  const binding = await context.binder.bind(artifact, verified, files.file);
-  checkSecondFactors(artifact.name, verified, binding, context.secondFactors, Date.now());
+  const { verified, recovered, binding, readAt } = await proveFile(
+    context,
+    artifact,
+    files.file,
+    pending,
+  );
+  const arrived = origin === 'download' ? readAt : started;
   await writeFile(files.bundle, serializeBundle(verified.bundle), { flag: 'wx', mode: 0o644 });
   if (binding.kind === 'sbom') {
     const { subject: sbom, bundle } = binding.sbom;
@@ -76,7 +74,7 @@ export async function verifyPublished(
     ...(recovered === undefined ? {} : { recovered }),
     binding,
     origin,
-    cacheEntry: new CacheEntry(target, artifact, subject.sha256.toString('hex')),
+    cacheEntry: new CacheEntry(target, artifact, verified.subject.sha256.toString('hex')),
     folder,
     fingerprint: undefined,
     durations: {
@@ -86,8 +84,43 @@ export async function verifyPublished(
   };
 }
 
+/** A file that passed every check. */
+export interface ProvenFile extends VerifiedEvidence<DigestedFile> {
+  readonly binding: Binding;
+  /** When its last byte had been read: see `performance.now()`. */
+  readonly readAt: number;
+}
+
+/**
+ * Every check on a file, by what was published for it, or by the lock. Evidence and SBOM are
+ * fetched while the file is still on its way.
+ *
+ * @param file where it is; it is made executable
+ * @throws {SetupError}
+ */
+export async function proveFile(
+  context: ProofContext,
+  artifact: PlatformArtifact,
+  file: string,
+  pending: Promise<DigestedFile>,
+): Promise<ProvenFile> {
+  const arriving = context.background.start(pending);
+  const evidence = evidenceFor(context, artifact);
+  context.binder.fetchSbom();
+  const subject = await arriving;
+  const readAt = performance.now();
+  const found = await verifySubject(context.policy, artifact.path, subject, [evidence]);
+  if (found.recovered !== undefined) {
+    context.logger.warning('Broken publication', `${artifact.path}: ${found.recovered}`);
+  }
+  await chmod(file, 0o755);
+  const binding = await context.binder.bind(artifact, found.verified, file);
+  checkSecondFactors(artifact.name, found.verified, binding, context.secondFactors, Date.now());
+  return { ...found, binding, readAt };
+}
+
 /** The lock's evidence where there is a lock; else what is published, which is fetched from now on. */
-function evidenceFor(context: InstallContext, artifact: PlatformArtifact): EvidenceSource {
+function evidenceFor(context: ProofContext, artifact: PlatformArtifact): EvidenceSource {
   if (context.lock !== undefined) {
     return context.lock.evidenceFor(artifact);
   }
@@ -118,7 +151,7 @@ export async function makeFolder(
  * asked early, and says which copy on this machine is worth a look.
  */
 export async function publishedDigest(
-  { http, logger }: InstallContext,
+  { http, logger }: ProofContext,
   artifact: PlatformArtifact,
 ): Promise<string | undefined> {
   try {
@@ -130,16 +163,22 @@ export async function publishedDigest(
   }
 }
 
-async function startDownload(
-  context: InstallContext,
+/**
+ * @param file must not exist
+ * @param label of the progress
+ * @throws {SetupError} VERSION_NOT_FOUND, PLATFORM_NOT_PUBLISHED, DOWNLOAD_FAILED, INSTALL_FAILED
+ */
+export async function downloadArtifact(
+  context: ProofContext,
   artifact: PlatformArtifact,
   file: string,
+  label: string = artifact.name,
 ): Promise<DigestedFile> {
   try {
     return await download(context.http, artifact.url, file, {
       maxBytes: artifact.maxBytes,
       onProgress: (received, total) => {
-        context.logger.progress(artifact.name, received, total);
+        context.logger.progress(label, received, total);
       },
     });
   } catch (error) {
@@ -148,7 +187,7 @@ async function startDownload(
 }
 
 async function whyNotDownloaded(
-  { http, release }: InstallContext,
+  { http, release }: ProofContext,
   { name, version, platform, platforms }: PlatformArtifact,
   error: unknown,
 ): Promise<unknown> {

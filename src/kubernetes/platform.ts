@@ -103,11 +103,14 @@ export function publishedPlatforms(tool: Tool): readonly string[] {
   return PUBLISHED[tool];
 }
 
+export function isPublishedFor(tool: Tool, platform: Platform): boolean {
+  return publishedPlatforms(tool).includes(platformName(platform));
+}
+
 /** @throws {SetupError} PLATFORM_NOT_PUBLISHED */
 export function assertPublished(tool: Tool, platform: Platform): void {
-  const name = platformName(platform);
-  if (!publishedPlatforms(tool).includes(name)) {
-    throw platformNotPublished(tool, name, publishedPlatforms(tool));
+  if (!isPublishedFor(tool, platform)) {
+    throw platformNotPublished(tool, platformName(platform), publishedPlatforms(tool));
   }
 }
 

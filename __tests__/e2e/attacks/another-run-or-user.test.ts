@@ -97,6 +97,9 @@ async function runOfOtherTrust({ version, toolCache }: Stage, input: string): Pr
 }
 
 const OLDER = 'v1.20.0';
+
+/** `1.40` */
+const minorOf = ({ version }: Stage): string => version.slice(1).split('.', 2).join('.');
 const mirrors: ReleaseHost[] = [];
 
 /** Serves a genuine older release under the name of the one asked for; returns its URL. */
@@ -200,10 +203,12 @@ const NEIGHBOURS: Attack[] = [
   {
     what: 'entries of versions that are none, for a minor',
     outcome: 'without effect',
-    attack: ({ toolCache, inputs }) => {
-      inputs['version'] = '1.40';
-      const names = ['v1.40.01', 'v1.40.9999999999999999', 'v1.40.x'];
-      if (canRun(MISSING.anyFileName)) names.push('v1.40.*');
+    attack: (stage) => {
+      const { toolCache, inputs } = stage;
+      const minor = minorOf(stage);
+      inputs['version'] = minor;
+      const names = ['01', '9999999999999999', 'x'].map((patch) => `v${minor}.${patch}`);
+      if (canRun(MISSING.anyFileName)) names.push(`v${minor}.*`);
       for (const version of names) {
         const entry = plain.cacheEntry(version, 'kubectl', NATIVE_PLATFORM, 'ab'.repeat(32));
         mkdirSync(join(toolCache, entry), { recursive: true });
@@ -229,6 +234,7 @@ const NEIGHBOURS: Attack[] = [
     needs: [MISSING.executables],
     outcome: 'without effect',
     locked: 'RELEASE_MISMATCH',
+    lockedWarnings: ['Cached copy refused'],
     attack: async (stage) => {
       hideSbom(stage);
       await stage.earlierRun('Release proven without SBOM');
@@ -349,9 +355,13 @@ const NEIGHBOURS: Attack[] = [
     warnings: ['Cached copy refused'],
     attack: async (stage) => {
       await stage.earlierRun();
-      const planted = join(dirname(dirname(stage.entry)), '1.40.9999', basename(stage.entry));
+      const planted = join(
+        dirname(dirname(stage.entry)),
+        `${minorOf(stage)}.9999`,
+        basename(stage.entry),
+      );
       cpSync(stage.entry, planted, { recursive: true });
-      stage.inputs['version'] = '1.40';
+      stage.inputs['version'] = minorOf(stage);
     },
     check: (run, { version }) => {
       expect(run.outputs['version']).toBe(version);

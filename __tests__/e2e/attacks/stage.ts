@@ -39,7 +39,8 @@ import { expectInstalled, expectRefused, fileNameOf } from '../expectations.js';
 export let plain: World;
 /** Goes when the file ends. */
 export let folder: string;
-let count = 0;
+/** Releases so far, by minor. */
+const counts = new Map<string, number>();
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'attacks-'));
@@ -95,11 +96,13 @@ export interface Attack {
   readonly check?: (run: ActionResult, stage: Stage) => void | Promise<void>;
 }
 
-export function stageIn(world: World): Stage {
-  count += 1;
-  const version = `v1.40.${count}`;
+/** @param minor of the release: pointers name the newest */
+export function stageIn(world: World, minor = '1.40'): Stage {
+  const number = (counts.get(minor) ?? 0) + 1;
+  counts.set(minor, number);
+  const version = `v${minor}.${number}`;
   world.release.publish({ version, platforms: [NATIVE_PLATFORM] });
-  const toolCache = join(folder, `tool-cache-${count}`);
+  const toolCache = join(folder, `tool-cache-${version}`);
   mkdirSync(toolCache);
   const inputs = { ...world.inputs(), version };
   const env = world.environment();
@@ -138,7 +141,7 @@ export function expectOwnWordsOnly(run: ActionResult): void {
 
 async function playLocked({ outcome, attack, warnings = [], ...row }: Attack): Promise<void> {
   const world = row.world?.() ?? plain;
-  const stage = stageIn(world);
+  const stage = stageIn(world, '1.39');
   const { toolCache, inputs, env, workspace, lock } = stage;
   try {
     await attack(stage);
@@ -150,7 +153,7 @@ async function playLocked({ outcome, attack, warnings = [], ...row }: Attack): P
       const expected = row.lockedWarnings ?? (outcome === 'without effect' ? warnings : []);
       expectInstalled(run, { world, warnings: expected, bytes: { kubectl: stage.kubectl.bytes } });
     } else {
-      expectRefused(run, row.locked ?? outcome);
+      expectRefused(run, row.locked ?? outcome, { warnings: row.lockedWarnings ?? [] });
     }
     run.cleanup();
     tally('attacks refused or without effect');

@@ -17,7 +17,7 @@ import {
   tally,
   type PublishedFile,
 } from '../../support/index.js';
-import { rejectionOf } from '../expect-error.js';
+import { errorOf } from '../expect-error.js';
 import { textOf } from '../repository.js';
 import { fieldsOf, mutationsOf, type Json, type Mutation } from './mutations.js';
 
@@ -120,10 +120,7 @@ describe('a field that is wrong', () => {
     for (const { what, text } of mutations) {
       const outcome = await prove(text).then(
         () => 'accepted',
-        async (error: unknown) => {
-          const { code } = await rejectionOf(Promise.reject(error));
-          return code;
-        },
+        (error: unknown) => errorOf(() => rethrow(error)).code,
       );
       if (outcome === 'accepted') accepted.push(what);
       else tally('wrong fields of a lock refused');
@@ -154,4 +151,8 @@ function isReadable(text: string): boolean {
   } catch {
     return false;
   }
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }

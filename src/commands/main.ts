@@ -1,0 +1,137 @@
+import { Command, CommanderError, Option } from 'commander';
+import { currentEnvironment, loadLockInputs } from '../inputs.js';
+import { LOCK_ACTION, commandArguments, commandEnvironment } from '../inputs/command-line.js';
+import { DEFAULT_LOCK_FILE } from '../inputs/lock-file.js';
+import { INPUT_OPTIONS } from '../inputs/options.js';
+import { namedFailure } from '../install/install-failed.js';
+import { runLockAction } from './lock-action.js';
+import { lockRelease } from './lock.js';
+import { EXIT_CODES, Terminal } from './terminal.js';
+
+/** Runs the command that the arguments name. A failure is reported, and never thrown. */
+export async function main(): Promise<void> {
+  const args = commandArguments();
+  if (args[0] === LOCK_ACTION) {
+    await runLockAction();
+    return;
+  }
+  try {
+    await program().parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) {
+      throw error;
+    }
+    // Commander has said what is wrong, or printed the help.
+    process.exitCode = error.exitCode === 0 ? EXIT_CODES.done : EXIT_CODES.usage;
+  }
+}
+
+function program(): Command {
+  const root = new Command('setup-verified-kubectl')
+    .description(
+      'Kubernetes release binaries, verified: signature, certificate, identity, transparency log and release SBOM.',
+    )
+    .usage('<command> [options]')
+    .helpOption('-h, --help', 'Show this help')
+    .helpCommand('help [command]', 'Show the help of a command')
+    .showHelpAfterError('For the options, add --help.')
+    .exitOverride()
+    .addHelpText('after', `\n${EXIT_CODES_HELP}`);
+  root.addCommand(lockCommand());
+  return root;
+}
+
+const EXIT_CODES_HELP = `Exit codes:
+  0    Done
+  1    Refused or failed; standard error has the code, the cause and the next step
+  2    Wrong use
+  3    lock --check: the lock file is out of date
+  130  Ended by Ctrl-C`;
+
+function lockCommand(): Command {
+  const command = new Command('lock')
+    .summary('Write a lock file: version, digests and evidence, all proven')
+    .description(
+      'Verify the files of a release and write their version, digests and Sigstore evidence to a lock file.\nNothing is written unless everything was proven. What has not changed stays as it is, byte for byte.',
+    )
+    .usage('[options]')
+    .helpOption('-h, --help', 'Show this help')
+    .showHelpAfterError('For the options, add --help.')
+    .exitOverride();
+  for (const option of [...LOCK_OPTIONS, ...inputOptions(['architecture'])]) {
+    command.addOption(option);
+  }
+  return command.addHelpText('after', `\n${EXAMPLES}\n\n${EXIT_CODES_HELP}`).action(runLock);
+}
+
+const EXAMPLES = `Examples:
+  Lock the newest patch of 1.31 for two platforms:
+    setup-verified-kubectl lock --version 1.31 --platforms linux/amd64,darwin/arm64
+  See whether there is a newer patch, in a pull request or a schedule:
+    setup-verified-kubectl lock --version 1.31 --platforms linux/amd64,darwin/arm64 --check`;
+
+const LOCK_OPTIONS: readonly Option[] = [
+  new Option(
+    '--platforms <list>',
+    "<os>/<arch>, separated by commas [default: this machine's]",
+  ).helpGroup('Release options:'),
+  new Option(
+    '--check',
+    'Write nothing; print what would change, and exit with 3 if anything would',
+  ).helpGroup('Lock options:'),
+  new Option('-q, --quiet', 'Print only warnings, errors and changes').helpGroup('Output options:'),
+  new Option('-v, --verbose', 'Print every request').helpGroup('Output options:'),
+];
+
+/** @param others inputs that the command has another option for; they are accepted, and not shown */
+function inputOptions(others: readonly string[]): Option[] {
+  return INPUT_OPTIONS.map(({ name, value, default: otherwise, help, group }) => {
+    const shown = otherwise === '' ? help : `${help} [default: ${otherwise}]`;
+    const isLockFile = name === 'lock-file';
+    return new Option(
+      `--${name} <${value}>`,
+      isLockFile ? `Where to write [default: ${DEFAULT_LOCK_FILE}]` : shown,
+    )
+      .helpGroup(isLockFile ? 'Lock options:' : `${group} options:`)
+      .hideHelp(others.includes(name));
+  });
+}
+
+async function runLock(_options: unknown, command: Command): Promise<void> {
+  const options = command.opts<Record<string, string | boolean | undefined>>();
+  const terminal = new Terminal({
+    quiet: options['quiet'] === true,
+    verbose: options['verbose'] === true,
+  });
+  try {
+    const environment = commandEnvironment(currentEnvironment(), inputsFrom(command));
+    const inputs = await loadLockInputs(environment);
+    const { version, files, changes } = await lockRelease(inputs, terminal);
+    const { name } = inputs.lockFile;
+    if (changes.length > 0) {
+      process.stdout.write(`${changes.join('\n')}\n`);
+    }
+    if (changes.length > 0 && inputs.check) {
+      terminal.info(`${name} is out of date. Run the same command without --check.`);
+      process.exitCode = EXIT_CODES.different;
+    } else {
+      const state = changes.length === 0 ? 'is up to date' : 'was written';
+      terminal.info(`${name} ${state}: ${version}, ${String(files)} files`);
+    }
+  } catch (error) {
+    terminal.failure(namedFailure(error));
+  }
+}
+
+/** Options and defaults by the names of the action's inputs. */
+function inputsFrom(command: Command): Record<string, string> {
+  const values = Object.fromEntries(INPUT_OPTIONS.map((option) => [option.name, option.default]));
+  for (const option of command.options) {
+    const value: unknown = command.getOptionValue(option.attributeName());
+    const name = option.long?.slice(2) ?? '';
+    if (typeof value === 'string' || typeof value === 'boolean') {
+      values[name] = String(value);
+    }
+  }
+  return values;
+}

@@ -1,0 +1,90 @@
+import { rmSync } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { Inputs } from './inputs.js';
+import { TRUST_ROOT_FOLDER } from './install/cache-access.js';
+import { installFailed } from './install/install-failed.js';
+import type { Logger } from './install/logger.js';
+import type { TrustRoot, TrustRootSource } from './sigstore/trust/trusted-root.js';
+import { HttpClient } from './transfer/http.js';
+import { describeRetry } from './transfer/retry.js';
+
+// What a run of the action and a command have in common: connections, trust root, temporary folder.
+
+/** The one HTTP client of a run. */
+export function httpClient(
+  inputs: Pick<Inputs, 'downloadToken' | 'downloadBaseUrl' | 'proxyEnvironment' | 'limits'>,
+  signal: AbortSignal,
+  logger: Logger,
+): HttpClient {
+  const { downloadToken, downloadBaseUrl } = inputs;
+  return new HttpClient({
+    userAgent: 'setup-verified-kubectl',
+    proxyEnvironment: inputs.proxyEnvironment,
+    limits: inputs.limits,
+    token:
+      downloadToken === undefined
+        ? undefined
+        : { origin: downloadBaseUrl.origin, value: downloadToken },
+    signal,
+    onRequest: ({ method, url, outcome, duration }) => {
+      logger.debug(`${method} ${url}: ${outcome} after ${String(Math.round(duration))} ms`);
+    },
+    onRetry: (retry) => {
+      logger.info(describeRetry(retry));
+    },
+  });
+}
+
+/** @param scratch a folder that is removed when the run ends */
+export function trustRootSource(
+  { trustRoot, runner }: Pick<Inputs, 'trustRoot' | 'runner'>,
+  scratch: string,
+): TrustRootSource {
+  if (trustRoot.kind !== 'tuf') {
+    return trustRoot;
+  }
+  return { ...trustRoot, cache: path.join(runner.toolCache, TRUST_ROOT_FOLDER), scratch };
+}
+
+/** Without it the next run asks the network again. This one has succeeded all the same. */
+export async function keepTrustRoot(trust: TrustRoot, logger: Logger): Promise<void> {
+  logger.info(`Trust root: ${trust.origin}`);
+  try {
+    await trust.keep();
+  } catch (error) {
+    logger.debug(`cannot cache the trust root: ${String(error)}`);
+  }
+}
+
+/** As shells report a process that a signal ended: 128 and the number of the signal. */
+const EXIT_CODES = { SIGTERM: 143, SIGINT: 130 } as const;
+
+/** A folder that is removed when the work ends, however it ends. */
+export async function withScratchFolder(
+  temp: string,
+  work: (scratch: string) => Promise<void>,
+): Promise<void> {
+  const scratch = await makeScratchFolder(temp);
+  for (const [signal, exitCode] of Object.entries(EXIT_CODES)) {
+    process.once(signal, () => {
+      rmSync(scratch, { force: true, recursive: true });
+      process.exit(exitCode);
+    });
+  }
+  try {
+    await work(scratch);
+  } finally {
+    // The runner empties RUNNER_TEMP, so a folder that resists is no reason to fail after success.
+    await rm(scratch, { force: true, recursive: true, maxRetries: 3 }).catch(() => undefined);
+  }
+}
+
+async function makeScratchFolder(temp: string): Promise<string> {
+  try {
+    await mkdir(temp, { recursive: true });
+    return await mkdtemp(path.join(temp, 'setup-verified-kubectl-'));
+  } catch (error) {
+    throw installFailed(`cannot make a temporary folder in ${temp}`, error);
+  }
+}
