@@ -5,7 +5,7 @@ import { serializeLock, withoutWhiteSpace } from '../../../src/lock/format.js';
 import { MAX_LOCK_BYTES, parseLock } from '../../../src/lock/read.js';
 import type { LockContent } from '../../../src/lock/lock.js';
 import { World, lockOf, lockText, type LockJson } from '../../support/index.js';
-import { errorOf } from '../expect-error.js';
+import { errorOf, rejectionOf } from '../expect-error.js';
 import { textOf } from '../repository.js';
 
 const VERSION = 'v1.31.9';
@@ -82,6 +82,14 @@ describe('LOCK_INVALID', () => {
         ),
     ],
     ['bytes that are not UTF-8', (text) => Buffer.concat([Buffer.from(text), Buffer.of(0xff)])],
+    [
+      'a checkpoint that is not UTF-8',
+      (text) =>
+        Buffer.from(
+          Buffer.from(text).toString('latin1').replace('\u00e2\u0080\u0094', '\u00ff'),
+          'latin1',
+        ),
+    ],
     ['a byte order mark', (text) => `\ufeff${text}`],
     ['text behind it', (text) => `${text}x`],
     ['no lockVersion', (text) => text.replace('  "lockVersion": 1,\n', '')],
@@ -169,6 +177,21 @@ describe('bounds', () => {
 });
 
 describe('LOCK_MISMATCH', () => {
+  test('other bytes than the locked ones', async () => {
+    const read = parseLock(Buffer.from(lockText(lock)), '"lock.json"');
+    const evidence = read.evidenceFor({ path: KUBECTL, version: VERSION });
+    const isSignedBy = (): boolean => true;
+    const sha256 = Buffer.from(entry(KUBECTL).sha256, 'hex');
+    expect((await evidence.find({ sha256, isSignedBy }))?.candidates).toHaveLength(1);
+    const other = { sha256: Buffer.from(entry(SBOM).sha256, 'hex'), isSignedBy };
+    const error = await rejectionOf(evidence.find(other));
+    expect(error.code).toBe('LOCK_MISMATCH');
+    expect(error.situation).toBeUndefined();
+    expect(error.message).toBe(
+      `${KUBECTL} has SHA-256 ${entry(SBOM).sha256}, but "lock.json" has ${entry(KUBECTL).sha256}`,
+    );
+  });
+
   test('evidence for another file', () => {
     const files = { ...lock.files, [KUBECTL]: { ...entry(KUBECTL), bundle: entry(SBOM).bundle } };
     const error = errorOf(() => parse(lockText({ ...lock, files })));
