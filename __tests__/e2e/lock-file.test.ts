@@ -250,7 +250,9 @@ describe('LOCK_MISMATCH', () => {
     const says = [`"lock.json" does not have bin/`, `it has ${VERSION} with ${KUBECTL}`];
     const isLinux = NATIVE_PLATFORM.startsWith('linux/');
     if ('tools' in more && !isLinux) return; // kubeadm is not published for macOS.
-    expectRefused(await run(lock, more), 'LOCK_MISMATCH', { says });
+    // With a trust root through TUF, which would be fetched in the background.
+    const result = await run(lock, { ...world.inputs(), 'trusted-root': '', ...more });
+    expectRefused(result, 'LOCK_MISMATCH', { says });
     expect(requestsTo(world)).toEqual([]);
   });
 
@@ -262,6 +264,23 @@ describe('LOCK_MISMATCH', () => {
       version: VERSION,
     });
     expectRefused(await run(), 'LOCK_MISMATCH');
+  });
+
+  test('other bytes in the tool cache: they are left alone, and the locked ones are fetched', async () => {
+    const { bytes } = kubectlOf();
+    kubectlOf().replace(Buffer.from('#!/bin/sh\n# another build\n'));
+    kubectlOf().sign();
+    world.release.putSbom(VERSION);
+    const first = await run(genuine, { 'lock-file': '', version: VERSION });
+    expectInstalled(first, { version: VERSION });
+    const files = first.toolCacheFiles();
+    kubectlOf().replace(bytes);
+    kubectlOf().sign();
+    world.release.putSbom(VERSION);
+    const lock = lockOf(world, VERSION);
+    const second = await run(lock, {}, { toolCache: first.dirs.toolCache });
+    expectInstalled(second, { version: VERSION, bytes: { kubectl: bytes } });
+    expect(second.toolCacheFiles()).toEqual(expect.arrayContaining(files));
   });
 
   test('another SBOM, signed by Kubernetes for this release', async () => {
