@@ -116,7 +116,7 @@ describe('other bytes than the ones asked for, all validly signed', () => {
     serveAs(world, world.release.artifact(OLD, NATIVE, 'kubectl'), pathOf(version));
     const message = expectRefused(await install(version), 'RELEASE_MISMATCH');
     expect(message).toContain(`${nameOf('kubectl')} of ${version}`);
-    expect(message).toMatch(/signed at 20.* belong to another release/);
+    expect(message).toMatch(/signed at 20.* do not belong to that release/);
   });
 
   test('an older release under a newer name, for another architecture', async () => {
@@ -126,7 +126,7 @@ describe('other bytes than the ones asked for, all validly signed', () => {
     const run = await install(version, { architecture: FOREIGN_ARCH });
     const message = expectRefused(run, 'RELEASE_MISMATCH');
     expect(message).toContain(`${nameOf('kubectl', FOREIGN)} of ${version}`);
-    expect(message).toMatch(/signed at 20.* belong to another release/);
+    expect(message).toMatch(/signed at 20.* do not belong to that release/);
   });
 
   test('an older release with its SBOM', async () => {

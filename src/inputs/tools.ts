@@ -14,7 +14,7 @@ export function readTools(inputs: RawInputs): Tool[] {
       throw invalidInput(
         'tools',
         name,
-        `one or more of ${TOOLS.join(', ')}, separated by commas, spaces or lines`,
+        `one or more of ${TOOLS.join(', ')}, separated by commas, spaces or newlines`,
       );
     }
     return name;

@@ -100,7 +100,7 @@ export async function makeFolder(
   try {
     await mkdir(folder, { mode: 0o700 });
   } catch (error) {
-    throw installFailed(`cannot make ${folder}`, error);
+    throw installFailed(`cannot create ${folder}`, error);
   }
   return { folder, file: filesIn(folder, artifact).file };
 }

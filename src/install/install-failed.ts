@@ -6,7 +6,7 @@ export function namedFailure(error: unknown): unknown {
   return isOfFileSystem ? installFailed('a file operation failed on this runner', error) : error;
 }
 
-/** What the runner's own disk would not do. */
+/** The runner's files did not allow it, or another process changed them. */
 export function installFailed(message: string, cause?: unknown): SetupError {
   return new SetupError(
     'INSTALL_FAILED',

@@ -121,6 +121,6 @@ export function platformNotPublished(
   const others = platforms.filter((other) => other !== platform);
   return new SetupError(
     'PLATFORM_NOT_PUBLISHED',
-    `${release} publishes no ${tool} for ${platform}. It is published for ${others.join(', ')}.`,
+    `${release} has no ${tool} binary for ${platform}. Available platforms: ${others.join(', ')}.`,
   );
 }

@@ -27,7 +27,7 @@ test.each(PLANNED)('support for 1.%i ends as Kubernetes planned', (minor, date) 
 describe('a notice', () => {
   test('is there from that day on, with the date', () => {
     expect(describeEndedSupport(31, day('2025-10-28'))).toContain(
-      'Kubernetes ended its support for 1.31 on 2025-10-28',
+      'Kubernetes ended support for 1.31 on 2025-10-28',
     );
   });
 
@@ -44,7 +44,7 @@ describe('a notice', () => {
 
   test('says of a minor that is older than the table before when', () => {
     expect(describeEndedSupport(18, day('2025-01-01'))).toContain(
-      'Kubernetes ended its support for 1.18 before 2021-10-28',
+      'Kubernetes ended support for 1.18 before 2021-10-28',
     );
   });
 });
