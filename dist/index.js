@@ -12336,7 +12336,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 // Keeps the young generation of the heap small, so that network buffers are freed early: otherwise
 // tens of megabytes of them pile up. Loading the modules would make it grow, so this comes first.
 (0,node_v8__WEBPACK_IMPORTED_MODULE_0__.setFlagsFromString)('--semi-space-growth-factor=1');
-const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 6626));
+const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 8859));
 await run();
 
 __webpack_async_result__();
@@ -12344,7 +12344,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 6626:
+/***/ 8859:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -17746,7 +17746,11 @@ function namedFailure(error) {
     const isOfFileSystem = error instanceof Error && 'syscall' in error && 'errno' in error;
     return isOfFileSystem ? installFailed('a file operation failed on this runner', error) : error;
 }
-/** The runner's files did not allow it, or another process changed them. */
+/** Another process changed what this run had verified or moved. */
+function changedByAnotherRun(message) {
+    return new SetupError('INSTALL_FAILED', message, { situation: 'changed-by-another-run' });
+}
+/** The runner's files did not allow it. */
 function installFailed(message, cause) {
     return new SetupError('INSTALL_FAILED', cause === undefined ? message : `${message}: ${explain(cause)}`, { cause });
 }
@@ -18707,7 +18711,7 @@ async function commitTo(context, verified) {
             return existing;
         }
     }
-    throw installFailed(`other runs keep changing ${cacheEntry.folder}`);
+    throw changedByAnotherRun(`other runs keep changing ${cacheEntry.folder}`);
 }
 async function arrived(verified) {
     const { cacheEntry } = verified;
@@ -18735,7 +18739,7 @@ async function assertArrived({ cacheEntry, verified }) {
     // Copied from another file system, or exchanged on the way.
     const digested = await digestFile(file, cacheEntry.artifact.maxBytes);
     if (!digested.sha256.equals(sha256)) {
-        throw installFailed(`${file} was changed while it was moved into the tool cache`);
+        throw changedByAnotherRun(`${file} was changed while it was moved into the tool cache`);
     }
 }
 /** The copy that another run committed, if it passes. Otherwise it is removed: undefined. */
@@ -18766,7 +18770,7 @@ async function existingCopy(context, { cacheEntry }) {
 async function assertUnchanged(installed) {
     for (const { cacheEntry, fingerprint } of installed) {
         if ((await cacheEntry.fingerprint()) !== fingerprint) {
-            throw installFailed(`another run changed ${cacheEntry.folder} during this run`);
+            throw changedByAnotherRun(`another run changed ${cacheEntry.folder} during this run`);
         }
     }
 }
@@ -19135,7 +19139,7 @@ async function whyNotDownloaded({ http, release }, { name, version, platform, pl
     if (await isPublished(version, http, release.base)) {
         return platformNotPublished(name, platformName(platform), platforms, version);
     }
-    return new SetupError('VERSION_NOT_FOUND', `Kubernetes ${version} does not exist at ${release.base.href}`, { cause: error });
+    return new SetupError('VERSION_NOT_FOUND', `Kubernetes ${version} does not exist at ${release.base.href}${error.status === 403 ? ', or access is denied (HTTP status 403)' : ''}`, { cause: error });
 }
 
 // EXTERNAL MODULE: external "os"
@@ -22160,7 +22164,7 @@ async function isExecutable(file) {
     }
 }
 
-;// CONCATENATED MODULE: ./src/install/pointer.ts
+;// CONCATENATED MODULE: ./src/install/old-pointer.ts
 
 
 
@@ -22529,6 +22533,7 @@ const SITUATIONS = {
     'pointer-not-a-version': 'The release host, a mirror or a proxy returned something else. Pin an exact version, or check "download-base-url".',
     'range-without-release': 'Widen the range. Ranges do not match pre-releases: ask for "prerelease" or for an exact version.',
     'announced-only': 'The release is probably minutes old and has not reached every server, or your mirror has not copied it yet. Run the job again later, or pin an older version until then.',
+    'changed-by-another-run': 'Another job on this machine changed the tool cache at the same time. Run the job again. If the error persists, find out who else writes to RUNNER_TOOL_CACHE.',
     'contradictory-sbom': 'Do not use the file. Either the release process made a mistake, or someone with its identity signed another SBOM. Report it at https://github.com/kubernetes/release/issues.',
     'operating-system-not-published': 'Run the job on Linux, macOS or Windows.',
     'no-release-proof': 'If you use a mirror, add kubernetes-release.spdx with its .sig and .cert. As a last resort, set "bind-release: false", which accepts any file that Kubernetes ever signed, for any version or platform.',
@@ -22574,7 +22579,7 @@ const RELEASE_DATES = [
     [36, '2026-04-22'],
 ];
 
-;// CONCATENATED MODULE: ./src/kubernetes/support.ts
+;// CONCATENATED MODULE: ./src/kubernetes/end-of-support.ts
 
 /** Twelve months of support and two of maintenance. */
 const MONTHS_OF_SUPPORT = 14;

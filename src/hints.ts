@@ -53,6 +53,8 @@ const SITUATIONS: Readonly<Record<Situation, string>> = {
     'Widen the range. Ranges do not match pre-releases: ask for "prerelease" or for an exact version.',
   'announced-only':
     'The release is probably minutes old and has not reached every server, or your mirror has not copied it yet. Run the job again later, or pin an older version until then.',
+  'changed-by-another-run':
+    'Another job on this machine changed the tool cache at the same time. Run the job again. If the error persists, find out who else writes to RUNNER_TOOL_CACHE.',
   'contradictory-sbom':
     'Do not use the file. Either the release process made a mistake, or someone with its identity signed another SBOM. Report it at https://github.com/kubernetes/release/issues.',
   'operating-system-not-published': 'Run the job on Linux, macOS or Windows.',

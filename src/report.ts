@@ -8,7 +8,7 @@ import type { InstalledArtifact, Origin } from './install/verified-artifact.js';
 import type { ClusterVersion } from './kubernetes/cluster-version.js';
 import { platformName } from './kubernetes/platform.js';
 import { describeSkew, minorOf, minorSkew } from './kubernetes/skew.js';
-import { describeEndedSupport } from './kubernetes/support.js';
+import { describeEndedSupport } from './kubernetes/end-of-support.js';
 import { escapeHtml, escapeLogLine } from './escape.js';
 
 /** A line of progress at most this often, in milliseconds. */

@@ -9,7 +9,7 @@ import { assertUnchanged, commitAll } from './install/commit.js';
 import type { InstallContext } from './install/context.js';
 import { allFromCache, obtainAll } from './install/obtain.js';
 import { checkPathLookup } from './install/path-lookup.js';
-import { warnOfOldPointer } from './install/pointer.js';
+import { warnOfOldPointer } from './install/old-pointer.js';
 import {
   resolveAgain,
   resolveFromHost,

@@ -152,7 +152,7 @@ async function whyNotDownloaded(
   }
   return new SetupError(
     'VERSION_NOT_FOUND',
-    `Kubernetes ${version} does not exist at ${release.base.href}`,
+    `Kubernetes ${version} does not exist at ${release.base.href}${error.status === 403 ? ', or access is denied (HTTP status 403)' : ''}`,
     { cause: error },
   );
 }

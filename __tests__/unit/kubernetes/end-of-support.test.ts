@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { RELEASE_DATES } from '../../../src/kubernetes/release-dates.js';
-import { describeEndedSupport, endOfSupport } from '../../../src/kubernetes/support.js';
+import { describeEndedSupport, endOfSupport } from '../../../src/kubernetes/end-of-support.js';
 
 const day = (text: string): Date => new Date(`${text}T00:00:00Z`);
 
