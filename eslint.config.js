@@ -19,6 +19,7 @@ const BELOW_INSTALL = [
   '../transfer/',
   '../kubernetes/',
   '../sigstore/',
+  '../registry/',
 ];
 const BELOW_TOP = [
   './errors.js',
@@ -26,6 +27,7 @@ const BELOW_TOP = [
   './transfer/',
   './kubernetes/',
   './sigstore/',
+  './registry/',
   './install/',
 ];
 /** From a folder inside sigstore/: what its folders share, and the layers below. */
@@ -40,6 +42,7 @@ const BELOW_SIGSTORE = [
   '../evidence/',
   '../verify/',
   '../../errors.js',
+  '../../strict-json.js',
   '../../files/',
   '../../transfer/',
 ];
@@ -58,8 +61,15 @@ const LAYERS = [
     files: 'src/kubernetes/**/*.ts',
     imports: ['./', '../errors.js', '../files/', '../transfer/'],
   },
-  { files: 'src/sigstore/*.ts', imports: ['./', '../errors.js', '../files/', '../transfer/'] },
+  {
+    files: 'src/sigstore/*.ts',
+    imports: ['./', '../errors.js', '../strict-json.js', '../files/', '../transfer/'],
+  },
   { files: 'src/sigstore/*/*.ts', imports: BELOW_SIGSTORE },
+  {
+    files: 'src/registry/**/*.ts',
+    imports: ['./', '../errors.js', '../strict-json.js', '../files/', '../transfer/'],
+  },
   { files: 'src/install/**/*.ts', imports: BELOW_INSTALL },
   {
     files: 'src/install/preinstalled.ts',

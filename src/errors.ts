@@ -17,6 +17,10 @@ export const ERROR_CODES = [
   'CHECKSUM_MISMATCH',
   'RELEASE_TOO_NEW',
   'INSTALL_FAILED',
+  'IMAGE_NOT_FOUND',
+  'IMAGE_NOT_SIGNED',
+  'IMAGE_MISMATCH',
+  'REGISTRY_UNAVAILABLE',
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];

@@ -11,6 +11,7 @@ export * from './log-forgeries.js';
 export * from './merkle-tree.js';
 export * from './native-platform.js';
 export * from './proxy.js';
+export * from './registry.js';
 export * from './release-host.js';
 export * from './run-action.js';
 export * from './sbom.js';

@@ -80,6 +80,31 @@ const IMPORTS: [boundary: string, file: string, refused: string, accepted: strin
     '../transfer/http.js',
   ],
   [
+    'no signature below a registry',
+    'src/registry/client.ts',
+    '../sigstore/verify/verify.js',
+    '../strict-json.js',
+  ],
+  [
+    'no release below a registry',
+    'src/registry/client.ts',
+    '../kubernetes/image.js',
+    '../transfer/http.js',
+  ],
+  [
+    'no registry below a signature',
+    'src/sigstore/evidence/image-signatures.ts',
+    '../../registry/client.js',
+    '../../strict-json.js',
+  ],
+  [
+    'no registry below a release',
+    'src/kubernetes/image.ts',
+    '../registry/client.js',
+    '../errors.js',
+  ],
+  ['strict JSON is the ground', 'src/strict-json.ts', './registry/manifest.js', 'node:util'],
+  [
     'install is below the top',
     'src/install/obtain.ts',
     '../report.js',

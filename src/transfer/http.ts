@@ -29,12 +29,17 @@ export interface RequestRecord {
   readonly duration: number;
 }
 
+/** A bearer token (RFC 6750), sent to that one origin and to no other. */
+export interface BearerToken {
+  readonly origin: string;
+  readonly value: string;
+}
+
 export interface HttpOptions {
   readonly userAgent: string;
   readonly proxyEnvironment: ProxyEnvironment;
   readonly limits: TransferLimits;
-  /** A bearer token, sent to that one origin and to no other. */
-  readonly token?: { readonly origin: string; readonly value: string } | undefined;
+  readonly token?: BearerToken | undefined;
   /** Ends every transfer when it is aborted. */
   readonly signal: AbortSignal;
   readonly onRequest: (record: RequestRecord) => void;
@@ -46,6 +51,8 @@ export interface RequestOptions {
   /** A JSON value for the body. */
   readonly json?: unknown;
   readonly lane?: Lane;
+  /** For this request, instead of the client's. */
+  readonly token?: BearerToken | undefined;
 }
 
 /** An answer with status 2xx, its body unread. */
@@ -123,16 +130,22 @@ export class HttpClient {
     if (url.protocol === 'file:') {
       return openFile(url, signal);
     }
+    const token = options.token ?? this.#options.token;
     let target = url;
     let withToken = true;
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
       assertTransport(target);
       // Once a redirect has left the token's origin, nobody further along the way gets to see it.
-      withToken &&= target.origin === this.#options.token?.origin;
-      const response = await this.#request(target, options, withToken, signal);
+      withToken &&= target.origin === token?.origin;
+      const response = await this.#request(
+        target,
+        options,
+        withToken ? token?.value : undefined,
+        signal,
+      );
       const location = redirectTarget(response, target);
       if (location === undefined) {
-        return accepted(response);
+        return accepted(response, target);
       }
       response.destroy();
       if (target.protocol === 'https:' && location.protocol !== 'https:') {
@@ -162,7 +175,7 @@ export class HttpClient {
   #request(
     url: URL,
     options: RequestOptions,
-    withToken: boolean,
+    token: string | undefined,
     signal: AbortSignal,
   ): Promise<http.IncomingMessage> {
     const started = performance.now();
@@ -178,13 +191,13 @@ export class HttpClient {
       accept: body === undefined ? '*/*' : 'application/json',
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
-      ...(withToken ? { authorization: `Bearer ${this.#options.token?.value ?? ''}` } : {}),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...options.headers,
     };
     return new Promise((resolve, reject) => {
       const isSecure = url.protocol === 'https:';
       // In the clear a token goes to this machine alone, and not by way of a proxy.
-      const agent = this.#agent(isSecure, options.lane ?? 'small', isSecure || !withToken);
+      const agent = this.#agent(isSecure, options.lane ?? 'small', isSecure || token === undefined);
       const { request: start } = isSecure ? builtin('node:https') : builtin('node:http');
       const request = start(url, { method, headers, agent, signal });
       // One clock for connection and headers; afterwards one that every received byte sets back.
@@ -246,11 +259,16 @@ function redirectTarget(response: http.IncomingMessage, from: URL): URL | undefi
   return target;
 }
 
-function accepted(response: http.IncomingMessage): HttpResponse {
+function accepted(response: http.IncomingMessage, url: URL): HttpResponse {
   const status = response.statusCode ?? 0;
   if (status < 200 || status > 299) {
     response.destroy();
-    throw new StatusError(status, retryAfter(response.headers['retry-after']));
+    const header = status === 401 ? response.headers['www-authenticate'] : undefined;
+    throw new StatusError(
+      status,
+      retryAfter(response.headers['retry-after']),
+      header === undefined ? undefined : { url, header },
+    );
   }
   const encoding = response.headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
