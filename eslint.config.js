@@ -37,6 +37,7 @@ const BELOW_SIGSTORE = [
   '../bundle.js',
   '../detached.js',
   '../hashedrekord.js',
+  '../image-payload.js',
   '../json.js',
   '../trust/',
   '../evidence/',

@@ -5,6 +5,7 @@ export * from './cosign.js';
 export * from './ct-log.js';
 export * from './executables.js';
 export * from './faults.js';
+export * from './image-signature.js';
 export * from './independent-judge.js';
 export * from './kubernetes-release.js';
 export * from './log-forgeries.js';
