@@ -26,6 +26,16 @@ export interface SbomOptions {
   readonly blankLines?: boolean;
   /** Container images that the document describes as well. */
   readonly images?: number;
+  /** Images of the release, with their layers. */
+  readonly releaseImages?: readonly SbomImage[];
+}
+
+/** An image of a release, for one architecture. */
+export interface SbomImage {
+  /** `kube-apiserver-amd64` */
+  readonly repository: string;
+  /** What is in each layer before it is compressed. */
+  readonly layers: readonly Buffer[];
 }
 
 /** `kubernetes-release.spdx`: SPDX 2.3 tag-value, in the shape that `bom` gives it for Kubernetes' releases. */
@@ -39,6 +49,7 @@ export function releaseSbom(options: SbomOptions): Buffer {
     ...files.map((file) => fileSection(file, options)),
     ...files.map(({ name }) => `Relationship: SPDXRef-DOCUMENT DESCRIBES ${fileId(name)}\n`),
     ...Array.from({ length: options.images ?? 20 }, (_, i) => imageSection(version, i)),
+    ...(options.releaseImages ?? []).map((image) => releaseImageSection(version, image)),
     ...(options.insideText === undefined ? [] : [textSection(options.insideText)]),
     ...(options.appended === undefined ? [] : [options.appended]),
   ];
@@ -101,6 +112,39 @@ function imageSection(version: string, n: number): string {
     `Relationship: SPDXRef-DOCUMENT DESCRIBES ${id}`,
   );
 }
+
+/** As in fixtures/sbom, which krel's own code wrote: the image's archive, and each layer by the digest of its file. */
+function releaseImageSection(version: string, { repository, layers }: SbomImage): string {
+  const id = `SPDXRef-Package-registry.k8s.io-${repository}-${version}`;
+  return lines(
+    ...packageFields(`${repository}.tar`, id, createHash('sha256').update(id).digest('hex')),
+    ...layers.flatMap((layer) => {
+      const digest = createHash('sha256').update(layer).digest('hex');
+      const layerId = `${id}-sha256-${digest}`;
+      return [
+        ...packageFields(`sha256:${digest}`, layerId, digest),
+        `Relationship: ${id} CONTAINS ${layerId}`,
+      ];
+    }),
+    `Relationship: ${id} GENERATED_FROM DocumentRef-kubernetes-${version}:SPDXRef-Package-kubernetes`,
+    '',
+    `Relationship: SPDXRef-DOCUMENT DESCRIBES ${id}`,
+  );
+}
+
+const packageFields = (name: string, id: string, sha256: string): string[] => [
+  `##### Package: ${name}`,
+  '',
+  `PackageName: ${name}`,
+  `SPDXID: ${id}`,
+  `PackageChecksum: SHA256: ${sha256}`,
+  'PackageDownloadLocation: NONE',
+  'FilesAnalyzed: false',
+  'PackageLicenseConcluded: NOASSERTION',
+  'PackageLicenseDeclared: NOASSERTION',
+  'PackageCopyrightText: NOASSERTION',
+  '',
+];
 
 const textSection = (text: string): string =>
   lines(

@@ -11,6 +11,10 @@ export interface ReleaseSbom {
   readonly documentNamespace: string | undefined;
   /** SHA-256 in hex by file name (SPDX 2.3 §8.1, §8.4), every one that is stated. */
   readonly digests: ReadonlyMap<string, readonly string[]>;
+  /** SHA-256 in hex by the identifier of a package (SPDX 2.3 §7.2, §7.10), every one that is stated. */
+  readonly packageDigests: ReadonlyMap<string, readonly string[]>;
+  /** By the identifier of a package, those that it contains (SPDX 2.3 §11.1): of an image, its layers. */
+  readonly contained: ReadonlyMap<string, readonly string[]>;
 }
 
 /**
@@ -28,8 +32,7 @@ export function checkRelease(
   file: string,
   { sha256, signedAt }: { readonly sha256: string; readonly signedAt: Date },
 ): void {
-  const namespace = `https://sbom.k8s.io/${version}/release`;
-  if (sbom.documentNamespace !== namespace) {
+  if (sbom.documentNamespace !== namespaceOf(version)) {
     throw mismatch(
       `asked for ${file} of ${version}, but the SBOM served for it is that of ${describe(sbom)}`,
     );
@@ -43,6 +46,61 @@ export function checkRelease(
         : `asked for ${file} of ${version}, but these bytes are ${other} of ${version}`,
     );
   }
+}
+
+/** A layer of an image: SHA-256 in hex, as it is in the registry, and before it was compressed. */
+export interface ImageLayer {
+  readonly compressed: string;
+  readonly uncompressed: string;
+}
+
+/**
+ * Requires the image of a release to have the layers that the release's SBOM lists for it.
+ *
+ * krel's SBOM names an image by its repository for one architecture, and each layer by the SHA-256 of its
+ * file in the archive that `docker save` wrote: not compressed, or compressed where Docker keeps its images
+ * in containerd's store.
+ *
+ * The SBOM itself must have been verified before.
+ *
+ * @param image `kube-apiserver`, or `kube-apiserver-amd64`
+ * @param arch of the manifest that the layers are from
+ * @returns whether the SBOM lists the image at all
+ * @throws {SetupError} RELEASE_MISMATCH for the SBOM of another release; IMAGE_MISMATCH
+ */
+export function checkReleaseImage(
+  sbom: ReleaseSbom,
+  version: string,
+  image: string,
+  arch: string,
+  layers: readonly ImageLayer[],
+): boolean {
+  if (sbom.documentNamespace !== namespaceOf(version)) {
+    throw mismatch(`asked for ${image} ${version}, but the SBOM is that of ${describe(sbom)}`);
+  }
+  const repository = image.endsWith(`-${arch}`) ? image : `${image}-${arch}`;
+  const ids = sbom.contained.get(`SPDXRef-Package-registry.k8s.io-${repository}-${version}`);
+  if (ids === undefined) {
+    return false;
+  }
+  const unseen = new Set(ids.flatMap((id) => sbom.packageDigests.get(id) ?? id));
+  const listed = new Set(unseen);
+  const isListed = layers.every(({ compressed, uncompressed }) => {
+    const found = [uncompressed, compressed].find((digest) => listed.has(digest));
+    return found !== undefined && (unseen.delete(found), true);
+  });
+  if (!isListed || unseen.size > 0) {
+    throw new SetupError(
+      'IMAGE_MISMATCH',
+      `the image served as ${image} ${version} for ${arch} has other layers than the SBOM of that release lists`,
+      'The image is signed by Kubernetes, but is not the one you asked for: a registry, a mirror or somebody in between serves another version under this tag. Do not use it.',
+    );
+  }
+  return true;
+}
+
+function namespaceOf(version: string): string {
+  return `https://sbom.k8s.io/${version}/release`;
 }
 
 /**
@@ -79,8 +137,12 @@ export async function readSbom(file: {
 /** A value may span lines: `<text>` to `</text>` (SPDX 2.3 §6.1 ff.), and hold anything between. */
 class TagValueReader {
   readonly #digests = new Map<string, string[]>();
+  readonly #packageDigests = new Map<string, string[]>();
+  readonly #contained = new Map<string, string[]>();
   readonly #namespaces: string[] = [];
   #file: string | undefined;
+  #inPackage = false;
+  #package: string | undefined;
   #insideText = false;
 
   line(line: string): void {
@@ -104,6 +166,8 @@ class TagValueReader {
     return {
       documentNamespace: more.length === 0 ? documentNamespace : undefined,
       digests: this.#digests,
+      packageDigests: this.#packageDigests,
+      contained: this.#contained,
     };
   }
 
@@ -113,28 +177,59 @@ class TagValueReader {
         this.#namespaces.push(value);
         break;
       case 'FileName':
+        this.#endElement();
         this.#file = value.replace(/^\.\//, '');
         break;
       case 'PackageName':
+        this.#endElement();
+        this.#inPackage = true;
+        break;
       case 'SnippetSPDXID':
-        this.#file = undefined; // The fields of another element follow.
+        this.#endElement();
+        break;
+      case 'SPDXID':
+        this.#package = this.#inPackage ? value : undefined;
         break;
       case 'FileChecksum':
-        this.#checksum(value);
+        addDigest(this.#digests, this.#file, value);
+        break;
+      case 'PackageChecksum':
+        addDigest(this.#packageDigests, this.#package, value);
+        break;
+      case 'Relationship':
+        this.#relationship(value);
         break;
     }
   }
 
-  #checksum(value: string): void {
-    const digest = /^SHA256:[ \t]*([0-9a-f]{64})$/.exec(value)?.[1];
-    if (this.#file !== undefined && digest !== undefined) {
-      const known = this.#digests.get(this.#file);
-      if (known === undefined) {
-        this.#digests.set(this.#file, [digest]);
-      } else {
-        known.push(digest);
-      }
+  /** The fields of another element follow. */
+  #endElement(): void {
+    this.#file = undefined;
+    this.#inPackage = false;
+    this.#package = undefined;
+  }
+
+  #relationship(value: string): void {
+    const [, from, to] = /^(\S+) CONTAINS (\S+)$/.exec(value) ?? [];
+    if (from !== undefined && to !== undefined) {
+      add(this.#contained, from, to);
     }
+  }
+}
+
+function addDigest(digests: Map<string, string[]>, of: string | undefined, value: string): void {
+  const digest = /^SHA256:[ \t]*([0-9a-f]{64})$/.exec(value)?.[1];
+  if (of !== undefined && digest !== undefined) {
+    add(digests, of, digest);
+  }
+}
+
+function add(map: Map<string, string[]>, key: string, value: string): void {
+  const known = map.get(key);
+  if (known === undefined) {
+    map.set(key, [value]);
+  } else {
+    known.push(value);
   }
 }
 
