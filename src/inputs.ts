@@ -4,6 +4,12 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { SetupError, explain } from './errors.js';
 import type { SecondFactors } from './install/second-factors.js';
 import {
+  ACCEPTED_IMAGES,
+  isRepositoryPath,
+  parseImageRequest,
+  type ImageRequest,
+} from './kubernetes/image.js';
+import {
   ARCHITECTURES,
   OPERATING_SYSTEMS,
   TOOLS,
@@ -33,7 +39,13 @@ export interface Inputs {
   readonly versionSource: string;
   /** Set when `version` and `version-file` are both given: the file does not count. */
   readonly ignoredVersionFile: string | undefined;
+  /** None with `none`. */
   readonly tools: readonly Tool[];
+  readonly images: readonly ImageRequest[];
+  /** Ends in a slash; https, or http on loopback. A path is put in front of every repository. */
+  readonly imageRegistry: URL;
+  /** Who must have signed the images. */
+  readonly imageIdentity: ExpectedIdentity;
   readonly platform: Platform;
   /** Whether binaries for that platform run on this machine. */
   readonly isNative: boolean;
@@ -79,6 +91,9 @@ export function currentEnvironment(): Environment {
 }
 
 const DEFAULT_BASE_URL = 'https://dl.k8s.io';
+const DEFAULT_IMAGE_REGISTRY = 'https://registry.k8s.io';
+/** A list of kubeadm has seven. */
+const MAX_IMAGES = 100;
 const DEFAULT_REKOR_URL = 'https://rekor.sigstore.dev';
 /** For a trusted_root.json or an initial root.json; the public ones have 7 KiB. */
 const MAX_TRUST_BYTES = 1 << 20;
@@ -92,14 +107,22 @@ const MAX_TRUST_BYTES = 1 << 20;
 export async function loadInputs(environment: Environment): Promise<Inputs> {
   const inputs = new RawInputs(environment.variables);
   const { platform, isNative } = readPlatform(inputs, environment);
-  const tools = readTools(inputs);
+  const images = readImages(inputs);
+  const tools = readTools(inputs, images.length > 0);
   for (const tool of tools) {
     assertPublished(tool, platform);
   }
   const downloadBaseUrl = readUrl(inputs, 'download-base-url', DEFAULT_BASE_URL, true);
+  const issuer = readRequired(inputs, 'certificate-oidc-issuer');
   return {
     ...(await readVersion(inputs)),
     tools,
+    images,
+    imageRegistry: readImageRegistry(inputs),
+    imageIdentity: {
+      subjectAlternativeName: readRequired(inputs, 'image-certificate-identity'),
+      issuer,
+    },
     platform,
     isNative,
     downloadBaseUrl,
@@ -107,7 +130,7 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
     secondFactors: { checksums: readChecksums(inputs, tools), minimumAge: readAge(inputs) },
     identity: {
       subjectAlternativeName: readRequired(inputs, 'certificate-identity'),
-      issuer: readRequired(inputs, 'certificate-oidc-issuer'),
+      issuer,
     },
     rekorUrl: readUrl(inputs, 'rekor-url', DEFAULT_REKOR_URL),
     trustRoot: readTrustRoot(inputs),
@@ -130,6 +153,15 @@ class RawInputs {
   /** Empty where it is not given. */
   get(name: string): string {
     return (this.#variables[`INPUT_${name.toUpperCase()}`] ?? '').trim();
+  }
+
+  /** Separated by commas, spaces or lines; each once. */
+  words(name: string): Set<string> {
+    return new Set(
+      this.get(name)
+        .split(/[\s,]+/)
+        .filter((word) => word !== ''),
+    );
   }
 
   /** A path given in an input; relative ones begin at the workspace. */
@@ -166,24 +198,56 @@ function readPlatform(
   return { platform: { os, arch }, isNative: arch === native };
 }
 
-function readTools(inputs: RawInputs): Tool[] {
-  const names = new Set(
-    inputs
-      .get('tools')
-      .split(/[\s,]+/)
-      .filter((name) => name !== ''),
-  );
+/** @param hasImages whether there is something to do without a tool */
+function readTools(inputs: RawInputs, hasImages: boolean): Tool[] {
+  const names = inputs.words('tools');
+  if (names.size === 1 && names.has('none')) {
+    if (!hasImages) {
+      throw invalid('tools', 'none', 'none only together with "images"');
+    }
+    return [];
+  }
   const tools = [...names].map((name) => {
     if (!isTool(name)) {
       throw invalid(
         'tools',
         name,
-        `one or more of ${TOOLS.join(', ')}, separated by commas, spaces or lines`,
+        `one or more of ${TOOLS.join(', ')}, separated by commas, spaces or lines; or none, alone`,
       );
     }
     return name;
   });
   return tools.length === 0 ? ['kubectl'] : tools;
+}
+
+function readImages(inputs: RawInputs): ImageRequest[] {
+  const images = new Map<string, ImageRequest>();
+  for (const word of inputs.words('images')) {
+    const requests = parseImageRequest(word);
+    if (requests === undefined) {
+      throw invalid('images', word, ACCEPTED_IMAGES);
+    }
+    for (const request of requests) {
+      images.set(request.requested, request);
+    }
+  }
+  if (images.size > MAX_IMAGES) {
+    throw invalid('images', `${String(images.size)} images`, `at most ${String(MAX_IMAGES)}`);
+  }
+  return [...images.values()];
+}
+
+function readImageRegistry(inputs: RawInputs): URL {
+  const url = readUrl(inputs, 'image-registry', DEFAULT_IMAGE_REGISTRY);
+  const path = url.pathname.slice(1, -1);
+  if (path !== '' && !isRepositoryPath(path)) {
+    throw invalid(
+      'image-registry',
+      url.href,
+      'a registry, perhaps with a path of lower-case names in front of its repositories',
+    );
+  }
+  return url;
 }
 
 async function readVersion(

@@ -2,6 +2,7 @@ import * as core from '@actions/core';
 import { SetupError, explain } from './errors.js';
 import type { Inputs } from './inputs.js';
 import { describeBinding } from './install/binding.js';
+import { describeVersionProof, type VerifiedImage } from './install/images.js';
 import type { Logger } from './install/logger.js';
 import type { InstalledArtifact, Origin } from './install/verified-artifact.js';
 import { platformName } from './kubernetes/platform.js';
@@ -36,6 +37,24 @@ export interface ToolReport {
   readonly recovered: string | null;
   readonly 'cache-hit': boolean;
   readonly 'durations-ms': PhaseDurations;
+}
+
+/** What is said of one image, behind the tools in the output `report`. */
+export interface ImageReport {
+  /** As it was asked for. */
+  readonly image: string;
+  /** With the tag, where there is one. */
+  readonly name: string;
+  /** `registry.k8s.io/kube-apiserver@sha256:…` */
+  readonly reference: string;
+  readonly 'certificate-identity': string;
+  readonly 'certificate-oidc-issuer': string;
+  /** 64 hex digits. */
+  readonly 'log-entry-uuid': string;
+  readonly 'log-index': string;
+  /** ISO 8601. */
+  readonly 'integrated-time': string;
+  readonly 'release-proof': string;
 }
 
 /** What each phase took, in whole milliseconds. */
@@ -137,10 +156,31 @@ export class Report implements Logger {
     core.endGroup();
   }
 
-  /** Outputs, summary, and `PATH` as the very last thing: what fails before leaves it alone. */
+  /** The log of one image, in the words of cosign. */
+  #image(report: ImageReport): void {
+    core.startGroup(escapeLogLine(report.name));
+    this.info(
+      `tlog entry verified with uuid: ${report['log-entry-uuid']} index: ${report['log-index']}`,
+    );
+    this.info('Verified OK');
+    this.info(`Signed by: ${report['certificate-identity']}`);
+    this.info(`Issuer: ${report['certificate-oidc-issuer']}`);
+    this.info(`Signed at: ${report['integrated-time']}`);
+    this.info(`Release: ${report['release-proof']}`);
+    this.info(`Reference: ${report.reference}`);
+    core.endGroup();
+  }
+
+  /**
+   * Outputs, summary, and `PATH` as the very last thing: what fails before leaves it alone.
+   *
+   * @param version with `v`
+   */
   async success(
     inputs: Inputs,
+    version: string,
     installed: readonly InstalledArtifact[],
+    images: readonly VerifiedImage[],
     durations: SharedDurations,
   ): Promise<void> {
     const reports = installed.map((one) => toolReport(one, durations));
@@ -150,8 +190,16 @@ export class Report implements Logger {
         this.#tool(one, report);
       }
     });
-    setOutputs(reports);
+    const imageReports = images.map(imageReport);
+    for (const one of imageReports) {
+      this.#image(one);
+    }
+    core.setOutput('version', version);
+    setToolOutputs(reports);
+    setImageOutput(imageReports);
+    core.setOutput('report', JSON.stringify([...reports, ...imageReports]));
     addToSummary(reports, inputs);
+    addImagesToSummary(imageReports, inputs);
     await this.#writeSummary();
     for (const { folder } of installed) {
       core.addPath(folder);
@@ -199,7 +247,29 @@ function toolReport(
   };
 }
 
-function setOutputs(reports: readonly ToolReport[]): void {
+function imageReport({ image, pinned, verified, version }: VerifiedImage): ImageReport {
+  return {
+    image: image.requested,
+    name: image.name,
+    reference: pinned,
+    'certificate-identity': verified.identity.subjectAlternativeName,
+    'certificate-oidc-issuer': verified.identity.issuer,
+    'log-entry-uuid': verified.uuid,
+    'log-index': verified.logIndex,
+    'integrated-time': verified.signedAt.toISOString(),
+    'release-proof': describeVersionProof(version),
+  };
+}
+
+/** As asked for -> by digest, ready to pin. */
+function setImageOutput(reports: readonly ImageReport[]): void {
+  if (reports.length > 0) {
+    const references = reports.map(({ image, reference }) => [image, reference]);
+    core.setOutput('images', JSON.stringify(Object.fromEntries(references)));
+  }
+}
+
+function setToolOutputs(reports: readonly ToolReport[]): void {
   const main = reports.find(({ tool }) => tool === 'kubectl') ?? reports[0];
   if (main === undefined) {
     return;
@@ -207,7 +277,6 @@ function setOutputs(reports: readonly ToolReport[]): void {
   for (const { tool, path } of reports) {
     core.setOutput(`${tool}-path`, path);
   }
-  core.setOutput('version', main.version);
   core.setOutput('cache-hit', String(reports.every((report) => report['cache-hit'])));
   for (const name of [
     'sha256',
@@ -220,10 +289,31 @@ function setOutputs(reports: readonly ToolReport[]): void {
   ] as const) {
     core.setOutput(name, main[name]);
   }
-  core.setOutput('report', JSON.stringify(reports));
+}
+
+function addImagesToSummary(reports: readonly ImageReport[], inputs: Inputs): void {
+  if (reports.length === 0) {
+    return;
+  }
+  core.summary.addHeading('Verified Kubernetes images', 3);
+  for (const report of reports) {
+    const rows: [string, string][] = [
+      ['Image', `<b>${escapeHtml(report.name)}</b>`],
+      ['By digest', `<code>${escapeHtml(report.reference)}</code>`],
+      ['Signed by', escapeHtml(report['certificate-identity'])],
+      ['Issuer', escapeHtml(report['certificate-oidc-issuer'])],
+      ['Signed at', escapeHtml(report['integrated-time'])],
+      ['Log entry', logEntry(report, inputs)],
+      ['Release', escapeHtml(report['release-proof'])],
+    ];
+    core.summary.addTable(rows.map(([name, value]) => [{ data: name, header: true }, value]));
+  }
 }
 
 function addToSummary(reports: readonly ToolReport[], inputs: Inputs): void {
+  if (reports.length === 0) {
+    return;
+  }
   core.summary.addHeading('Verified Kubernetes tools', 3);
   for (const report of reports) {
     const rows: [string, string][] = [
@@ -266,7 +356,10 @@ function seconds(milliseconds: number): string {
   return `${(milliseconds / 1000).toFixed(2)} s`;
 }
 
-function logEntry(report: ToolReport, inputs: Inputs): string {
+function logEntry(
+  report: Pick<ToolReport, 'log-index' | 'log-entry-uuid'>,
+  inputs: Inputs,
+): string {
   const index = escapeHtml(report['log-index']);
   const uuid = `<code>${escapeHtml(report['log-entry-uuid'])}</code>`;
   return inputs.rekorUrl.href === PUBLIC_LOG

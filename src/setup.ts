@@ -6,13 +6,16 @@ import { currentEnvironment, loadInputs, type Inputs } from './inputs.js';
 import { NoBinder, SbomBinder } from './install/binding.js';
 import { assertUnchanged, commitAll } from './install/commit.js';
 import type { InstallContext } from './install/context.js';
+import { verifyImages, type VerifiedImage } from './install/images.js';
 import { obtainAll } from './install/obtain.js';
 import { checkPathLookup } from './install/path-lookup.js';
 import { resolveAgain, resolveRelease, type ResolvedRelease } from './install/resolve-release.js';
 import { installFailed, namedFailure, type ToolCache } from './install/tool-cache.js';
 import { trustKey } from './install/trust-key.js';
 import type { VerifiedArtifact } from './install/verified-artifact.js';
+import { imageOf } from './kubernetes/image.js';
 import type { Release } from './kubernetes/release.js';
+import { RegistryClient } from './registry/client.js';
 import { Report } from './report.js';
 import { TransparencyLog } from './sigstore/evidence/rekor.js';
 import {
@@ -49,7 +52,7 @@ async function setUp(inputs: Inputs, report: Report, scratch: string): Promise<v
     const resolvedAt = performance.now();
 
     const shared = { inputs, report, scratch, http, background, trust, toolCache };
-    const { context, verified } = await obtainRelease(shared, resolved);
+    const { context, verified, images } = await obtainRelease(shared, resolved);
     const obtainedAt = performance.now();
 
     const installed = await commitAll(context, verified);
@@ -58,7 +61,7 @@ async function setUp(inputs: Inputs, report: Report, scratch: string): Promise<v
     await keepTrustRoot(await trust, report);
     await checkPathLookup(installed, inputs.runner, report);
     await assertUnchanged(installed);
-    await report.success(inputs, installed, {
+    await report.success(inputs, context.release.version, installed, images, {
       resolve: resolvedAt - started,
       install: installedAt - obtainedAt,
     });
@@ -83,9 +86,10 @@ interface Shared {
 interface ObtainedRelease {
   readonly context: InstallContext;
   readonly verified: readonly VerifiedArtifact[];
+  readonly images: readonly VerifiedImage[];
 }
 
-/** Verifies every tool of the release, or of the one that takes its place where it is not found. */
+/** Verifies every tool and image of the release, or of the one that takes its place where it is not found. */
 async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<ObtainedRelease> {
   const { inputs, report, http, toolCache } = shared;
   for (let resolved = first; ;) {
@@ -93,8 +97,10 @@ async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<Ob
     report.info(`Version: ${release.version} (requested: ${inputs.versionSource})`);
     const context = await installContext(shared, release);
     const artifacts = inputs.tools.map((tool) => release.binary(tool, inputs.platform));
+    const images = shared.background.start(obtainImages(context, inputs));
     try {
-      return { context, verified: await obtainAll(context, artifacts) };
+      const verified = await obtainAll(context, artifacts);
+      return { context, verified, images: await images };
     } catch (error) {
       if (!(error instanceof SetupError) || error.code !== 'VERSION_NOT_FOUND') {
         throw error;
@@ -102,6 +108,18 @@ async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<Ob
       resolved = await resolveAgain(resolved, error, inputs, toolCache, http, report);
     }
   }
+}
+
+/** Verifies every image, by their signer's policy. Nothing is pulled. */
+function obtainImages(context: InstallContext, inputs: Inputs): Promise<VerifiedImage[]> {
+  return verifyImages(
+    {
+      ...context,
+      policy: { ...context.policy, identity: inputs.imageIdentity },
+      registry: new RegistryClient(context.http, inputs.imageRegistry),
+    },
+    inputs.images.map((request) => imageOf(request, context.release.version)),
+  );
 }
 
 async function installContext(shared: Shared, release: Release): Promise<InstallContext> {

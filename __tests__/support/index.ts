@@ -2,6 +2,7 @@
 export * from './certificate-authority-api.js';
 export * from './certificate-authority.js';
 export * from './cosign.js';
+export * from './crane.js';
 export * from './ct-log.js';
 export * from './executables.js';
 export * from './faults.js';

@@ -84,6 +84,12 @@ export interface ReleaseBinder {
     verified: Verified<DigestedFile>,
     files: CopyFiles,
   ): Promise<Binding>;
+  /**
+   * The published SBOM, verified; else why there is none to prove anything by.
+   *
+   * @throws {SetupError} RELEASE_MISMATCH, and every code of the verification for the SBOM
+   */
+  releaseSbom(): Promise<ReleaseSbom | string>;
 }
 
 /** For `bind-release: false`. */
@@ -98,6 +104,10 @@ export class NoBinder implements ReleaseBinder {
 
   bindCached(): Promise<Binding> {
     return Promise.resolve({ kind: 'skipped' });
+  }
+
+  releaseSbom(): Promise<string> {
+    return Promise.resolve('bind-release: false');
   }
 }
 
@@ -143,6 +153,12 @@ export class SbomBinder implements ReleaseBinder {
     const { verified: sbom } = await verifySubject(policy, name, file, evidence);
     this.#check(await readSbom(file), artifact, verified);
     return { kind: 'sbom', sbom };
+  }
+
+  async releaseSbom(): Promise<ReleaseSbom | string> {
+    this.fetchSbom();
+    const published = await this.#published;
+    return published?.kind === 'signed' ? published.sbom : (published?.reason ?? '');
   }
 
   async #bindWithoutKeptSbom(

@@ -40,11 +40,7 @@ export class StatusError extends Error {
   /** What the server asks for before it answers (RFC 9110 §11.6.1). */
   readonly challenge: AuthenticationChallenge | undefined;
 
-  constructor(
-    status: number,
-    retryAfter: number | undefined,
-    challenge?: AuthenticationChallenge  ,
-  ) {
+  constructor(status: number, retryAfter: number | undefined, challenge?: AuthenticationChallenge) {
     super(`HTTP status ${String(status)}`);
     this.name = 'StatusError';
     this.status = status;
