@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
 import type { ErrorCode } from '../../src/errors.js';
 import {
   CertificateAuthority,
@@ -445,6 +447,38 @@ describe('refused', () => {
     expectRefused(await run(named), 'IDENTITY_MISMATCH');
     one(STRANGER)();
     expectVerified(await run(named), { [ETCD]: pinned('etcd', '3.5.15-0') });
+  });
+});
+
+describe('the recipes of the README', () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+
+  interface Step {
+    readonly uses?: string;
+    readonly with?: Readonly<Record<string, string>>;
+  }
+
+  /** What the last step of ours is given in the recipe under a heading. */
+  function recipe(heading: string): Record<string, string> {
+    const [, section = ''] = readme.split(`\n### ${heading}\n`);
+    const [, yaml = ''] = /```yaml\n(.*?)```/s.exec(section) ?? [];
+    const { steps } = parse(yaml) as { steps: Step[] };
+    return { ...steps.findLast(({ uses }) => uses !== undefined)?.with };
+  }
+
+  test('Pin the control plane’s images', async () => {
+    const result = await runIn(world, recipe("Pin the control plane's images"));
+    expectVerified(result, Object.fromEntries(CONTROL_PLANE.map((name) => [name, pinned(name)])));
+  });
+
+  test('Check kubeadm’s image list', async () => {
+    // `kubeadm config images list`, through xargs.
+    const list = [...CONTROL_PLANE.map((name) => `registry.k8s.io/${name}:${VERSION}`), ETCD];
+    const inputs = recipe("Check kubeadm's image list");
+    expect(inputs['images']).toBe('${{ steps.kubeadm.outputs.images }}');
+    const result = await runIn(world, { ...inputs, images: list.join(' ') });
+    expect(Object.keys(JSON.parse(result.outputs['images'] ?? '{}') as object)).toEqual(list);
+    expect(proofsOf(result).filter((proof) => proof === BY_LAYERS)).toHaveLength(4);
   });
 });
 

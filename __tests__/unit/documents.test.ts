@@ -172,7 +172,7 @@ describe('action.yml', () => {
   test('and the inputs that the code reads are the same', () => {
     const code = readFileSync(join(ROOT, 'src/inputs.ts'), 'utf8');
     const read = [
-      ...code.matchAll(/inputs\s*\.(?:get|path)\('([a-z-]+)'\)/g),
+      ...code.matchAll(/inputs\s*\.(?:get|path|words)\('([a-z-]+)'\)/g),
       ...code.matchAll(/(?:readUrl|readRequired|readBoolean|readTrusted)\(inputs, '([a-z-]+)'/g),
     ].map(([, name]) => name);
     expect([...new Set(read)].sort()).toEqual(Object.keys(action.inputs).sort());
