@@ -20,6 +20,7 @@ import {
   signatureTag,
   type ActionResult,
   type DescriptorJson,
+  type ManifestJson,
   type PayloadOptions,
   type SignOptions,
 } from '../support/index.js';
@@ -397,6 +398,20 @@ describe('refused', () => {
       'kube-proxy',
     ],
     [
+      'an image whose configuration names one layer more',
+      'IMAGE_MISMATCH',
+      () => {
+        const layers = layersOf('kube-proxy', VERSION, 'amd64');
+        const more = { layers: [...layers, Buffer.from('more')], platform: 'linux/amd64' };
+        const digest = world.registry.putImage('kube-proxy', undefined, more);
+        const text = world.registry.manifest('kube-proxy', digest).toString();
+        const manifest = JSON.parse(text) as ManifestJson;
+        manifest.layers.pop();
+        sign('kube-proxy', world.registry.putManifest('kube-proxy', manifest, VERSION));
+      },
+      'kube-proxy',
+    ],
+    [
       'an index whose image is missing',
       'IMAGE_MISMATCH',
       () => {
@@ -447,6 +462,38 @@ describe('refused', () => {
     expectRefused(await run(named), 'IDENTITY_MISMATCH');
     one(STRANGER)();
     expectVerified(await run(named), { [ETCD]: pinned('etcd', '3.5.15-0') });
+  });
+});
+
+describe('over https', () => {
+  let secure: World;
+  let tokenServer: LoopbackServer;
+
+  beforeAll(async () => {
+    secure = await World.start({ tls: true });
+    tokenServer = await LoopbackServer.start(() => ({ status: 200, body: '{"token":"open"}' }));
+    secure.release.publish({ version: VERSION, platforms: [NATIVE] });
+  });
+
+  afterAll(() => Promise.all([secure.stop(), tokenServer.stop()]));
+
+  const etcd = (): Promise<ActionResult> =>
+    runIn(secure, { version: VERSION, tools: 'none', images: ETCD }, { env: IMPATIENT });
+
+  test('an image is verified', async () => {
+    const digest = secure.registry.putImage('etcd', '3.5.15-0');
+    const payload = imagePayload({ reference: 'registry.k8s.io/etcd', digest });
+    const annotations = signatureAnnotations(signAsPromoter(secure.release, payload));
+    const layer = putSignature(secure.registry, payload, annotations);
+    putSignatures(secure.registry, 'etcd', digest, [layer]);
+    expectVerified(await etcd(), { [ETCD]: `registry.k8s.io/etcd@${digest}` });
+  });
+
+  test('a registry cannot name a token server on this machine without https', async () => {
+    const challenge = (): string => `Bearer realm="${tokenServer.url}/"`;
+    secure.registry.demand = { challenge, token: 'open' };
+    expectRefused(await etcd(), 'REGISTRY_UNAVAILABLE');
+    expect(tokenServer.requests).toEqual([]);
   });
 });
 

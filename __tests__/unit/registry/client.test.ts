@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { RegistryClient } from '../../../src/registry/client.js';
 import type { Descriptor, Digest } from '../../../src/registry/manifest.js';
@@ -139,6 +143,12 @@ describe('a blob', () => {
   ])('%s', async (_what, served) => {
     registry.blobs.set(digestOf(bytes), served);
     expect(await codeOfRejection(client().blob('a', descriptor(bytes), 5))).toBe('IMAGE_MISMATCH');
+  });
+
+  test.each([4, 6])('of another size than its descriptor says: %i', async (size) => {
+    registry.putBlob(bytes, '');
+    const lying = descriptor(bytes, { size });
+    expect(await codeOfRejection(client().blob('a', lying, 10))).toBe('IMAGE_MISMATCH');
   });
 
   test('that is missing', async () => {
@@ -289,12 +299,26 @@ describe('a registry that asks for a token', () => {
     expect(tokens).toEqual([]);
   });
 
-  test('from a token server that it gives credentials for', async () => {
+  test.each(['me:secret', 'secret', ':secret'])(
+    'from a token server that it gives credentials for: %s',
+    async (credentials) => {
+      registry.putImage('a', 'v1');
+      demandToken(registry, challengeFor(tokenServer.url.replace('//', `//${credentials}@`)));
+      const error = await rejectionOf(client().manifest('a', 'v1'));
+      expect(error.code).toBe('REGISTRY_UNAVAILABLE');
+      expect(error.message).not.toContain('secret');
+      expect(tokens).toEqual([]);
+    },
+  );
+
+  test('from a file', async () => {
     registry.putImage('a', 'v1');
-    demandToken(registry, challengeFor(tokenServer.url.replace('//', '//me:secret@')));
-    const error = await rejectionOf(client().manifest('a', 'v1'));
-    expect(error.code).toBe('REGISTRY_UNAVAILABLE');
-    expect(error.message).not.toContain('secret');
-    expect(tokens).toEqual([]);
+    const folder = mkdtempSync(join(tmpdir(), 'token-'));
+    const file = join(folder, 'token.json');
+    writeFileSync(file, '{"token":"open-sesame"}');
+    demandToken(registry, challengeFor(pathToFileURL(file).href));
+    expect(await codeOfRejection(client().manifest('a', 'v1'))).toBe('REGISTRY_UNAVAILABLE');
+    expect(server.requests).toHaveLength(1);
+    rmSync(folder, { recursive: true });
   });
 });
