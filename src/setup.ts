@@ -7,6 +7,7 @@ import { NoBinder, SbomBinder } from './install/binding.js';
 import { CacheAccess, TRUST_ROOT_FOLDER } from './install/cache-access.js';
 import { assertUnchanged, commitAll } from './install/commit.js';
 import type { InstallContext } from './install/context.js';
+import { isOfRelease, verifyImages, type VerifiedImage } from './install/images.js';
 import { obtainAll } from './install/obtain.js';
 import { checkPathLookup } from './install/path-lookup.js';
 import { warnOfOldPointer } from './install/pointer.js';
@@ -14,8 +15,10 @@ import { resolveAgain, resolveRelease, type ResolvedRelease } from './install/re
 import { installFailed, namedFailure } from './install/install-failed.js';
 import { trustKey } from './install/trust-key.js';
 import type { VerifiedArtifact } from './install/verified-artifact.js';
+import { imageOf } from './kubernetes/image.js';
 import type { Release } from './kubernetes/release.js';
 import { assertSupportedSkew } from './kubernetes/skew.js';
+import { RegistryClient } from './registry/client.js';
 import { Report } from './report.js';
 import { TransparencyLog } from './sigstore/evidence/rekor.js';
 import {
@@ -53,7 +56,7 @@ async function setUp(inputs: Inputs, report: Report, scratch: string): Promise<v
     const resolvedAt = performance.now();
 
     const shared = { inputs, report, scratch, http, background, trust, cacheAccess };
-    const { context, verified } = await obtainRelease(shared, resolved);
+    const { context, verified, images } = await obtainRelease(shared, resolved);
     const obtainedAt = performance.now();
     report.endedSupport(context.release.version, inputs.clusterVersion);
 
@@ -63,7 +66,8 @@ async function setUp(inputs: Inputs, report: Report, scratch: string): Promise<v
     await keepTrustRoot(await trust, report);
     await checkPathLookup(installed, inputs.runner, report);
     await assertUnchanged(installed);
-    await report.success(inputs, installed, {
+    const results = { version: context.release.version, tools: installed, images };
+    await report.success(inputs, results, {
       resolve: resolvedAt - started,
       install: installedAt - obtainedAt,
     });
@@ -88,9 +92,10 @@ interface Shared {
 interface ObtainedRelease {
   readonly context: InstallContext;
   readonly verified: readonly VerifiedArtifact[];
+  readonly images: readonly VerifiedImage[];
 }
 
-/** Verifies every tool of the release, or of the one that takes its place where it is not found. */
+/** Verifies what was asked for, of this release or of the one that takes its place if it is not found. */
 async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<ObtainedRelease> {
   const { inputs, report, http, cacheAccess } = shared;
   for (let resolved = first; ;) {
@@ -101,12 +106,15 @@ async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<Ob
     }
     const context = await installContext(shared, release);
     const artifacts = inputs.tools.map((tool) => release.binary(tool, inputs.platform));
+    // Each kind of thing is verified at the same time as the others, and none is kept unless all pass.
+    const arrivingImages = shared.background.start(obtainImages(context, inputs));
     try {
       const verified = await obtainAll(context, artifacts);
+      const images = await arrivingImages;
       if (resolved.namedBy === 'host' || resolved.namedBy === 'folder') {
-        await warnOfOldPointer(context, inputs, verified);
+        await warnOfOldPointer(context, inputs, [...verified, ...images.filter(isOfRelease)]);
       }
-      return { context, verified };
+      return { context, verified, images };
     } catch (error) {
       if (!(error instanceof SetupError) || error.code !== 'VERSION_NOT_FOUND') {
         throw error;
@@ -121,6 +129,18 @@ async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<Ob
       );
     }
   }
+}
+
+/** Verifies every image, with the identity that signs images. Nothing is pulled. */
+function obtainImages(context: InstallContext, inputs: Inputs): Promise<VerifiedImage[]> {
+  return verifyImages(
+    {
+      ...context,
+      policy: { ...context.policy, identity: inputs.imageIdentity },
+      registry: new RegistryClient(context.http, inputs.imageRegistry),
+    },
+    inputs.images.map((request) => imageOf(request, context.release.version)),
+  );
 }
 
 async function installContext(shared: Shared, release: Release): Promise<InstallContext> {

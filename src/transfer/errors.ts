@@ -37,13 +37,24 @@ export class StatusError extends Error {
   readonly status: number;
   /** The pause that the server asked for, in milliseconds. */
   readonly retryAfter: number | undefined;
+  /** What the server asks for before it answers (RFC 9110 §11.6.1). */
+  readonly challenge: AuthenticationChallenge | undefined;
 
-  constructor(status: number, retryAfter: number | undefined) {
+  constructor(status: number, retryAfter: number | undefined, challenge?: AuthenticationChallenge) {
     super(`HTTP status ${String(status)}`);
     this.name = 'StatusError';
     this.status = status;
     this.retryAfter = retryAfter;
+    this.challenge = challenge;
   }
+}
+
+/** Of an answer with status 401. */
+export interface AuthenticationChallenge {
+  /** Who asks: the URL of the answer, which a redirect may have led to. */
+  readonly url: URL;
+  /** The header `WWW-Authenticate`. */
+  readonly header: string;
 }
 
 /** A failure that another try cannot mend: a forbidden redirect, a bound that was exceeded. */
