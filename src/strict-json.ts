@@ -1,12 +1,12 @@
-/** Deeper nesting than this is refused; manifests and payloads need six levels. */
+/** Manifests and payloads need six levels of nesting. */
 const MAX_DEPTH = 32;
 
 /**
- * Parses JSON (RFC 8259) that can be read in one way only.
+ * Parses JSON (RFC 8259) that every reader reads the same way.
  *
- * RFC 8259 §4 leaves it to the reader which of two members with the same name counts: `JSON.parse`
- * takes the last one, other readers take the first. Such text is refused, and so is text that is not
- * UTF-8 or begins with a byte order mark.
+ * RFC 8259 §4 does not say which of two members with the same name counts: `JSON.parse` takes the
+ * last one, other readers the first. Such text is refused, and so is text that is not UTF-8 or
+ * begins with a byte order mark.
  *
  * @throws {SyntaxError}
  */
@@ -25,10 +25,10 @@ function decodeUtf8(bytes: Buffer): string {
   }
 }
 
-/** A string, with the colon behind it where it names a member; or a bracket that nests. */
+/** A string, with the colon after it if it names a member; or a bracket. */
 const TOKEN = /("(?:[^"\\]|\\.)*")([ \t\r\n]*:)?|[[\]{}]/gs;
 
-/** @param text valid JSON, so tokens need not be checked again */
+/** @param text valid JSON */
 function assertUniqueNames(text: string): void {
   const open: Set<string>[] = [];
   for (const [token, string, colon] of text.matchAll(TOKEN)) {
@@ -40,7 +40,7 @@ function assertUniqueNames(text: string): void {
     } else if (token === '}' || token === ']') {
       open.pop();
     } else if (string !== undefined && colon !== undefined) {
-      // "a" is the same name however it is escaped.
+      // Escapes count: "a" and "\u0061" are the same name.
       const name = JSON.parse(string) as string;
       if (open.at(-1)?.has(name) === true) {
         throw new SyntaxError(`it has two members named ${JSON.stringify(name.slice(0, 100))}`);

@@ -1,9 +1,9 @@
 import { ARCHITECTURES } from './platform.js';
 
-/** Where Kubernetes publishes its images, and what their signatures say they are. */
+/** Where Kubernetes publishes its images. Their signatures name it, too. */
 export const IMAGE_DOMAIN = 'registry.k8s.io';
 
-/** The images of the control plane, which every release has. */
+/** `control-plane`: every release has these. */
 const CONTROL_PLANE = [
   'kube-apiserver',
   'kube-controller-manager',
@@ -34,29 +34,29 @@ export interface ImageRequest {
   readonly requested: string;
   /** `kube-apiserver`, `cluster-api/cluster-api-controller` */
   readonly repository: string;
-  /** Undefined for the version that is chosen, and with a digest alone. */
+  /** Undefined for an image of the release, and for a reference with only a digest. */
   readonly tag: string | undefined;
-  /** `sha256:` and 64 hex digits. It decides where a tag is given too. */
+  /** `sha256:` and 64 hex digits. If there is a tag too, the digest decides. */
   readonly digest: string | undefined;
 }
 
 /** An image to verify. */
 export interface Image extends ImageRequest {
-  /** What the registry is asked for: the digest, else the tag. */
+  /** What is requested from the registry: the digest, or else the tag. */
   readonly reference: string;
   /** `registry.k8s.io/kube-apiserver:v1.31.9` */
   readonly name: string;
   /**
-   * Which image of the release it claims to be; undefined for one that is versioned otherwise, has
-   * another version, or is given by its digest alone.
+   * The name of an image of the release, if the reference claims to be one. Undefined for other
+   * images, other versions, and references with only a digest.
    */
   readonly releaseImage: string | undefined;
 }
 
 /**
- * Reads one word of the input `images`.
+ * Parses one word of the input `images`.
  *
- * @returns the images that it stands for; undefined for anything else than {@link ACCEPTED_IMAGES}
+ * @returns the images that it means; undefined unless it is one of {@link ACCEPTED_IMAGES}
  */
 export function parseImageRequest(word: string): ImageRequest[] | undefined {
   if (word === 'control-plane') {
@@ -77,7 +77,7 @@ export function parseImageRequest(word: string): ImageRequest[] | undefined {
   return [{ requested: word, repository, tag, digest }];
 }
 
-/** Whether a path in front of repositories is made of what repositories are made of. */
+/** Whether a path can go in front of repositories. */
 export function isRepositoryPath(path: string): boolean {
   return REPOSITORY_PATH.test(path);
 }
@@ -86,14 +86,14 @@ function ofChosenVersion(name: string): ImageRequest {
   return { requested: name, repository: name, tag: undefined, digest: undefined };
 }
 
-/** `kube-apiserver`, or `kube-apiserver-arm64`: each architecture has a repository of its own too. */
+/** `kube-apiserver`, or `kube-apiserver-arm64`: each architecture also has its own repository. */
 function isReleaseImage(name: string): boolean {
   return RELEASE_IMAGES.some(
     (image) => name === image || ARCHITECTURES.some((arch) => name === `${image}-${arch}`),
   );
 }
 
-/** @param version that was chosen, with `v` */
+/** @param version of the release, with `v` */
 export function imageOf(request: ImageRequest, version: string): Image {
   const { repository, digest } = request;
   const tag = request.tag ?? (digest === undefined ? version : undefined);

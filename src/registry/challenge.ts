@@ -1,21 +1,21 @@
-/** What a registry asks for before it answers: a token from somebody it trusts. */
+/** A registry's demand for a token (RFC 6750 §3). */
 export interface BearerChallenge {
-  /** Where to get the token. */
+  /** URL of the token server. */
   readonly realm: string;
   readonly service: string | undefined;
   readonly scope: string | undefined;
 }
 
-/** RFC 9110 §11.6.1: a scheme, then parameters; challenges and parameters are separated by commas. */
+/** RFC 9110 §11.6.1: a scheme, then parameters. Commas separate parameters and challenges. */
 const SCHEME = /^[ \t,]*([A-Za-z][A-Za-z0-9-]*)(?=[ \t,]|$)/;
 const PARAMETER =
   /^[ \t,]*([A-Za-z][A-Za-z0-9_-]*)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^ \t,"]+))/;
 
 /**
- * Finds the bearer challenge in a header `WWW-Authenticate`.
+ * The bearer challenge in a header `WWW-Authenticate`.
  *
  * @see https://distribution.github.io/distribution/spec/auth/token/
- * @returns undefined where there is none, or one without a realm, or with a parameter twice
+ * @returns undefined if there is none, or if it has no realm or a duplicate parameter
  */
 export function parseBearerChallenge(header: string): BearerChallenge | undefined {
   const bearer = parseChallenges(header).find(({ scheme }) => scheme === 'bearer');
@@ -34,7 +34,7 @@ interface Challenge {
   isAmbiguous: boolean;
 }
 
-/** What cannot be read ends the list. */
+/** Stops at the first part that cannot be parsed. */
 function parseChallenges(header: string): Challenge[] {
   const challenges: Challenge[] = [];
   let rest = header;

@@ -15,7 +15,7 @@ import {
   type Manifest,
 } from './manifest.js';
 
-/** OCI distribution-spec: a registry should accept manifests of up to 4 MiB. */
+/** In bytes. OCI's distribution-spec asks registries to accept manifests of up to 4 MiB. */
 const MAX_MANIFEST_BYTES = 4 << 20;
 /** As in go-containerregistry, pkg/v1/remote/transport/bearer.go. */
 const MAX_TOKEN_BYTES = 64 << 10;
@@ -23,10 +23,10 @@ const MAX_TOKEN_BYTES = 64 << 10;
 const TOKEN = /^[\x21-\x7e]+$/;
 
 /**
- * Reads images from a registry, without credentials (OCI distribution-spec, "Pull").
+ * Reads manifests and blobs from a registry, without credentials (OCI distribution-spec, "Pull").
  *
- * Everything that is asked for by a digest is checked against it. A registry that asks for a token
- * gets one that its own token server gives to anybody; the token goes to no other origin.
+ * Everything that is requested by digest is checked against it. If the registry asks for a token, an
+ * anonymous one is requested from the token server that it names, and sent to that registry only.
  */
 export class RegistryClient {
   readonly #http: HttpClient;
@@ -34,13 +34,13 @@ export class RegistryClient {
   /** By origin and repository. */
   readonly #tokens = new Map<string, BearerToken>();
 
-  /** @param base https, or http on loopback; a path in it is put in front of every repository */
+  /** @param base https, or http on loopback; its path goes in front of every repository */
   constructor(http: HttpClient, base: URL) {
     this.#http = http;
     this.#base = base;
   }
 
-  /** Of the registry, for messages. */
+  /** Host of the registry, for messages. */
   get host(): string {
     return this.#base.host;
   }
@@ -48,8 +48,8 @@ export class RegistryClient {
   /**
    * @param repository `kube-apiserver`, `cluster-api/cluster-api-controller`
    * @param reference a tag, or a digest
-   * @returns undefined where the registry has no such manifest
-   * @throws {SetupError} REGISTRY_UNAVAILABLE; IMAGE_MISMATCH for a manifest that is malformed, or has
+   * @returns undefined if the registry has no such manifest
+   * @throws {SetupError} REGISTRY_UNAVAILABLE; IMAGE_MISMATCH if the manifest is malformed or has
    *   another digest
    */
   async manifest(repository: string, reference: string): Promise<Manifest | undefined> {
@@ -66,9 +66,9 @@ export class RegistryClient {
   }
 
   /**
-   * @param maxBytes a larger blob is refused
-   * @throws {SetupError} REGISTRY_UNAVAILABLE; IMAGE_MISMATCH for a blob that is missing, too large, or
-   *   other than what its descriptor says
+   * @param maxBytes larger blobs are refused
+   * @throws {SetupError} REGISTRY_UNAVAILABLE; IMAGE_MISMATCH if the blob is missing, too large, or
+   *   does not match its descriptor
    */
   async blob(repository: string, { digest, size }: Descriptor, maxBytes: number): Promise<Buffer> {
     const name = this.#name(repository, digest);
@@ -77,22 +77,22 @@ export class RegistryClient {
     }
     const bytes = await this.#read(repository, `blobs/${digest}`, name, size);
     if (bytes === undefined) {
-      throw imageMismatch(`${name} is missing at the registry`);
+      throw imageMismatch(`the registry does not have ${name}`);
     }
     if (bytes.length !== size) {
-      throw imageMismatch(`${name} is ${String(bytes.length)} bytes, not ${String(size)}`);
+      throw imageMismatch(`${name} has ${String(bytes.length)} bytes instead of ${String(size)}`);
     }
     assertDigest(bytes, digest, name);
     return bytes;
   }
 
-  /** As in a reference: `registry.k8s.io/etcd:3.5.15-0`, `registry.k8s.io/etcd@sha256:…`. */
+  /** As a reference: `registry.k8s.io/etcd:3.5.15-0`, `registry.k8s.io/etcd@sha256:…`. */
   #name(repository: string, reference: string): string {
     const separator = parseDigest(reference) === undefined ? ':' : '@';
     return `${this.#base.host}${this.#base.pathname}${repository}${separator}${reference}`;
   }
 
-  /** @returns undefined where there is no such object */
+  /** @returns undefined if there is no such object */
   async #read(
     repository: string,
     path: string,
@@ -126,8 +126,8 @@ export class RegistryClient {
       if (challenge === undefined || token !== undefined) {
         throw error;
       }
-      // A redirect may have led to another registry, which gives tokens of its own. It is asked
-      // directly, so that its token cannot get anywhere else.
+      // A redirect may have led to another registry, with tokens of its own. The request goes there
+      // directly, so that nobody else gets the token.
       const asked = await this.#token(repository, challenge);
       return this.#http.read(challenge.url, maxBytes, { headers, token: asked });
     }
@@ -151,7 +151,7 @@ export class RegistryClient {
       return parseToken(await this.#http.read(server, MAX_TOKEN_BYTES));
     } catch (error) {
       throw registryUnavailable(
-        `${registry.host} asks for a token, and ${server.host} gives none: ${explain(error)}`,
+        `${registry.host} asks for a token, but ${server.host} did not give one: ${explain(error)}`,
         error,
       );
     }
@@ -165,7 +165,7 @@ function keyOf(url: URL, repository: string): string {
 function assertDigest(bytes: Buffer, digest: Digest, name: string): void {
   const found = digestOf(bytes);
   if (found !== digest) {
-    throw imageMismatch(`the registry answers with ${found} when asked for ${name}`);
+    throw imageMismatch(`requested ${name}, but the registry returned ${found}`);
   }
 }
 
@@ -176,7 +176,7 @@ function challengeOf(error: unknown): AuthenticationChallenge | undefined {
 }
 
 /**
- * Where anybody gets a token for what the registry was asked for.
+ * The URL that gives anonymous tokens for the request that the registry refused.
  *
  * @see https://distribution.github.io/distribution/spec/auth/token/
  * @throws {SetupError} REGISTRY_UNAVAILABLE
@@ -184,7 +184,7 @@ function challengeOf(error: unknown): AuthenticationChallenge | undefined {
 function tokenServer(registry: URL, header: string): URL {
   const challenge = parseBearerChallenge(header);
   if (challenge === undefined) {
-    throw registryUnavailable(`${registry.host} asks for credentials`);
+    throw registryUnavailable(`${registry.host} requires credentials`);
   }
   const server = URL.parse(challenge.realm);
   const isAllowed =
@@ -196,7 +196,7 @@ function tokenServer(registry: URL, header: string): URL {
     server.password === '';
   if (!isAllowed) {
     throw registryUnavailable(
-      `${registry.host} names a token server that is not at an https URL without credentials`,
+      `${registry.host} names a token server whose URL is not https, or has credentials`,
     );
   }
   for (const name of ['service', 'scope'] as const) {
@@ -213,7 +213,7 @@ function parseToken(answer: Buffer): string {
   const { token, access_token: accessToken } = Object(parsed) as Record<string, unknown>;
   const value = token ?? accessToken;
   if (typeof value !== 'string' || !TOKEN.test(value)) {
-    throw new TypeError('there is no token in its answer');
+    throw new TypeError('its answer has no token');
   }
   return value;
 }

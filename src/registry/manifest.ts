@@ -3,15 +3,15 @@ import { explain } from '../errors.js';
 import { parseStrictJson } from '../strict-json.js';
 import { imageMismatch } from './errors.js';
 
-/** `sha256:` and 64 hex digits: the one algorithm that Kubernetes' images are named by. */
+/** `sha256:` and 64 hex digits. Kubernetes' images use no other algorithm. */
 export type Digest = `sha256:${string}`;
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
-/** An index names about five manifests, an image about forty layers; both are bounded generously. */
+/** An index lists about five manifests, and an image has at most about forty layers. */
 const MAX_MANIFESTS = 100;
 const MAX_LAYERS = 1000;
-/** Of one blob: 1 TiB. A larger number is no size. */
+/** Of one blob, in bytes: 1 TiB. */
 const MAX_SIZE = 2 ** 40;
 
 const INDEX_TYPES = [
@@ -23,10 +23,10 @@ const IMAGE_TYPES = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ];
 
-/** What can be read here, for the header `Accept`. */
+/** For the header `Accept`. */
 export const MANIFEST_TYPES = [...INDEX_TYPES, ...IMAGE_TYPES];
 
-/** OCI image-spec, descriptor.md: what is behind a digest. */
+/** OCI image-spec, descriptor.md. */
 export interface Descriptor {
   readonly mediaType: string;
   readonly digest: Digest;
@@ -37,7 +37,7 @@ export interface Descriptor {
 
 /** A manifest of an index, and the platform that it is for. */
 export interface PlatformDescriptor extends Descriptor {
-  /** `linux/amd64`, `linux/arm/v7`; undefined for what is no image, such as a build attestation. */
+  /** `linux/amd64`, `linux/arm/v7`; undefined if it is not an image, for example a build attestation. */
   readonly platform: string | undefined;
 }
 
@@ -58,7 +58,7 @@ export interface ImageIndex {
 
 export type Manifest = ImageManifest | ImageIndex;
 
-/** @returns undefined for anything else than `sha256:` and 64 lower-case hex digits */
+/** @returns undefined unless the text is `sha256:` and 64 lower-case hex digits */
 export function parseDigest(text: string): Digest | undefined {
   return DIGEST.test(text) ? (text as Digest) : undefined;
 }
@@ -68,8 +68,8 @@ export function digestOf(bytes: Buffer): Digest {
 }
 
 /**
- * Reads a manifest. What it is, its members say, and a media type must not say otherwise: bytes
- * that are an index to one reader and an image to another have the same digest
+ * Parses a manifest. Its members decide whether it is an index or an image, and a media type must
+ * agree: otherwise two readers could read the same bytes, with the same digest, as different things
  * (CVE-2021-41190).
  *
  * @param name of the image, for messages
@@ -87,7 +87,7 @@ export function parseManifest(bytes: Buffer, name: string): Manifest {
     }
     throw new TypeError('it is neither an image nor an index');
   } catch (error) {
-    throw imageMismatch(`the manifest of ${name} cannot be read: ${explain(error)}`, error);
+    throw imageMismatch(`cannot parse the manifest of ${name}: ${explain(error)}`, error);
   }
 }
 
@@ -97,7 +97,7 @@ function parseIndex(index: Record<string, unknown>, digest: Digest): ImageIndex 
   const platforms = manifests.flatMap(({ platform }) => platform ?? []);
   const twice = platforms.find((platform, i) => platforms.indexOf(platform) !== i);
   if (twice !== undefined) {
-    throw new TypeError(`it has two images for ${twice}, and which one runs is anybody's guess`);
+    throw new TypeError(`it lists two images for ${twice}`);
   }
   return { kind: 'index', digest, manifests };
 }
@@ -112,7 +112,7 @@ function parseImage(image: Record<string, unknown>, digest: Digest): ImageManife
   };
 }
 
-/** OCI image-spec, manifest.md: `mediaType` may be missing there; Docker's manifests have one. */
+/** `mediaType` is optional in OCI's manifests (image-spec, manifest.md), and always in Docker's. */
 function assertMediaType(
   manifest: Record<string, unknown>,
   accepted: readonly string[],
@@ -123,10 +123,10 @@ function assertMediaType(
     throw new TypeError('its schema version is not 2');
   }
   if (mediaType !== undefined && !accepted.includes(string(mediaType))) {
-    throw new TypeError('its media type is that of something else');
+    throw new TypeError('its media type does not fit its members');
   }
   if (absent.some((name) => name in manifest)) {
-    throw new TypeError('it is an image and an index at once');
+    throw new TypeError('it has members of an image and of an index, or of an old format');
   }
 }
 
@@ -138,7 +138,7 @@ function parsePlatformDescriptor(value: unknown): PlatformDescriptor {
   };
 }
 
-/** BuildKit's attestations are manifests for `unknown/unknown`, several of them in one index. */
+/** BuildKit's attestations are manifests for `unknown/unknown`. An index can have several of them. */
 function platformName(platform: Record<string, unknown>): string | undefined {
   const parts = ['os', 'architecture', 'variant', 'os.version'].flatMap((key) =>
     platform[key] === undefined ? [] : string(platform[key]),
@@ -150,10 +150,10 @@ function parseDescriptor(value: unknown): Descriptor {
   const { mediaType, digest, size, annotations } = record(value);
   const parsed = parseDigest(string(digest));
   if (parsed === undefined) {
-    throw new TypeError('a digest in it is not a SHA-256');
+    throw new TypeError('a digest is not a SHA-256');
   }
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0 || size > MAX_SIZE) {
-    throw new TypeError('a size in it is not a number of bytes');
+    throw new TypeError('a size is not a number of bytes');
   }
   return {
     mediaType: string(mediaType),
@@ -168,16 +168,16 @@ function parseDescriptor(value: unknown): Descriptor {
   };
 }
 
-/** What an image consists of, according to its configuration. */
+/** The parts of an image's configuration that are used here. */
 export interface ImageConfig {
   /** `linux/amd64` */
   readonly platform: string;
-  /** Of each layer as it was before it was compressed, base first. */
+  /** The digest of each uncompressed layer, base first. */
   readonly diffIds: readonly Digest[];
 }
 
 /**
- * Reads the configuration of an image (OCI image-spec, config.md).
+ * Parses the configuration of an image (OCI image-spec, config.md).
  *
  * @param name of the image, for messages
  * @throws {SetupError} IMAGE_MISMATCH
@@ -197,27 +197,27 @@ export function parseConfig(bytes: Buffer, name: string): ImageConfig {
       }),
     };
   } catch (error) {
-    throw imageMismatch(`the configuration of ${name} cannot be read: ${explain(error)}`, error);
+    throw imageMismatch(`cannot parse the configuration of ${name}: ${explain(error)}`, error);
   }
 }
 
 function record(value: unknown): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new TypeError('a part of it is not an object');
+    throw new TypeError('a value is not an object');
   }
   return value as Record<string, unknown>;
 }
 
 function list(value: unknown, longest: number): unknown[] {
   if (!Array.isArray(value) || value.length > longest) {
-    throw new TypeError(`a part of it is not a list of at most ${String(longest)} items`);
+    throw new TypeError(`a value is not a list of at most ${String(longest)} items`);
   }
   return value;
 }
 
 function string(value: unknown): string {
   if (typeof value !== 'string') {
-    throw new TypeError('a part of it is not a text');
+    throw new TypeError('a value is not a string');
   }
   return value;
 }

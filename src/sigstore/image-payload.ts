@@ -5,7 +5,7 @@ import { nonEmptyString, object } from './json.js';
 import type { Subject } from './verify/subject.js';
 import type { Verified } from './verify/verify.js';
 
-/** A payload is about 350 bytes; a signer may add annotations. */
+/** A payload has about 350 bytes; signers can add annotations. */
 export const MAX_PAYLOAD_BYTES = 16 << 10;
 
 /** The media type of a payload, as the layer of an image's signature. */
@@ -14,7 +14,7 @@ export const PAYLOAD_TYPE = 'application/vnd.dev.cosign.simplesigning.v1+json';
 /** `critical.type` of cosign's payloads (sigstore/sigstore, pkg/signature/payload). */
 const IMAGE_SIGNATURE = 'cosign container image signature';
 
-/** What the signature of an image is over: a statement about the image, in JSON. */
+/** What the signature of an image covers: a JSON document that names the image. */
 export class ImagePayload implements Subject {
   readonly bytes: Buffer;
   readonly sha256: Buffer;
@@ -29,7 +29,7 @@ export class ImagePayload implements Subject {
   }
 }
 
-/** The image that a payload must be about. */
+/** The image that a payload must name. */
 export interface ExpectedImage {
   /** `registry.k8s.io/kube-apiserver` */
   readonly repository: string;
@@ -38,7 +38,7 @@ export interface ExpectedImage {
 }
 
 /**
- * Requires a verified payload to be about this very image: digest, repository and type.
+ * Requires a verified payload to name this image: its digest, its repository, and cosign's type.
  *
  * @see https://github.com/containers/image/blob/main/docs/containers-signature.5.md
  * @throws {SetupError} IMAGE_MISMATCH
@@ -49,13 +49,13 @@ export function checkImagePayload(
 ): void {
   const { digest, repository, type } = parsePayload(subject.bytes);
   if (type !== IMAGE_SIGNATURE) {
-    throw mismatch(`it is a statement of type ${shown(type)}, not about a container image`);
+    throw mismatch(`its type is ${shown(type)}, not that of a container image signature`);
   }
   if (digest !== expected.digest) {
-    throw mismatch(`it is about the manifest ${shown(digest)}`);
+    throw mismatch(`it names the manifest ${shown(digest)}`);
   }
   if (repository !== expected.repository) {
-    throw mismatch(`it is about an image of ${shown(repository)}`);
+    throw mismatch(`it names the repository ${shown(repository)}`);
   }
 }
 
@@ -74,7 +74,7 @@ function parsePayload(bytes: Buffer): PayloadContent {
       type: nonEmptyString(critical['type']),
     };
   } catch (error) {
-    throw mismatch(`it cannot be read: ${explain(error)}`, error);
+    throw mismatch(`it cannot be parsed: ${explain(error)}`, error);
   }
 }
 
@@ -83,9 +83,8 @@ function shown(text: string): string {
 }
 
 function mismatch(reason: string, cause?: unknown): SetupError {
-  return new SetupError(
-    'IMAGE_MISMATCH',
-    `the signed payload does not prove this image: ${reason}`,
-    { situation: 'signature-of-another-image', cause },
-  );
+  return new SetupError('IMAGE_MISMATCH', `the signed payload is not for this image: ${reason}`, {
+    situation: 'signature-of-another-image',
+    cause,
+  });
 }

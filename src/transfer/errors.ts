@@ -37,7 +37,7 @@ export class StatusError extends Error {
   readonly status: number;
   /** The pause that the server asked for, in milliseconds. */
   readonly retryAfter: number | undefined;
-  /** What the server asks for before it answers (RFC 9110 §11.6.1). */
+  /** For status 401, the authentication that the server asks for (RFC 9110 §11.6.1). */
   readonly challenge: AuthenticationChallenge | undefined;
 
   constructor(status: number, retryAfter: number | undefined, challenge?: AuthenticationChallenge) {
@@ -49,9 +49,9 @@ export class StatusError extends Error {
   }
 }
 
-/** Of an answer with status 401. */
+/** From a response with status 401. */
 export interface AuthenticationChallenge {
-  /** Who asks: the URL of the answer, which a redirect may have led to. */
+  /** The URL of the response, after redirects. */
   readonly url: URL;
   /** The header `WWW-Authenticate`. */
   readonly header: string;

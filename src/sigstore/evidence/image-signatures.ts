@@ -2,7 +2,6 @@ import { X509Certificate } from '@sigstore/core';
 import { SetupError, explain, type ErrorCode, type Situation } from '../../errors.js';
 import { toBundle } from '../bundle.js';
 import { parseDetached, type DetachedSignature } from '../detached.js';
-import { hashedRekordBody, leafHash } from '../hashedrekord.js';
 import {
   ImagePayload,
   PAYLOAD_TYPE,
@@ -13,35 +12,36 @@ import { checkIdentity, type ExpectedIdentity } from '../verify/identity.js';
 import { checkSignature } from '../verify/signature.js';
 import { verify, type Verified } from '../verify/verify.js';
 import { LoggedSignatures } from './logged.js';
-import type { LogEntry, TransparencyLog } from './rekor.js';
+import type { TransparencyLog } from './rekor.js';
 import type { Policy } from './source.js';
 
 /** Annotations of a layer (sigstore/cosign, pkg/oci/static and specs/SIGNATURE_SPEC.md). */
 const SIGNATURE_ANNOTATION = 'dev.cosignproject.cosign/signature';
 const CERTIFICATE_ANNOTATION = 'dev.sigstore.cosign/certificate';
 
-/** Promotion signs again now and then; so many signatures are looked at, from the first one on. */
+/** Images are sometimes signed again when they are promoted. At most this many signatures are read. */
 const MAX_SIGNATURES = 32;
-/** Only those of the expected signer cost requests. So many are tried in full. */
+/** At most this many are verified. Only signatures with the expected identity count: others cost no request. */
 const MAX_TRIES = 8;
 
-/** One layer of what is at cosign's signature tag: a candidate. Nothing in it is verified yet. */
+/** A layer of the manifest at cosign's signature tag: a candidate. Nothing in it is verified yet. */
 export interface SignatureLayer {
   readonly mediaType: string;
   readonly annotations: ReadonlyMap<string, string>;
-  /** Reads the payload, its digest checked. */
+  /** Reads the payload, and checks its digest. */
   payload(): Promise<Buffer>;
 }
 
 /**
- * Steps 3 to 6 of the verification for the signature of an image, and what the signed payload says.
+ * Steps 3 to 6 of the verification for the signature of an image, and the check of its payload. One
+ * signature that passes everything is enough.
  *
- * The timestamp of the log that cosign keeps beside a signature proves no entry, so it is not read:
- * the entry comes from the log. One signature that passes everything is enough.
+ * cosign stores the log's timestamp next to a signature. It does not prove that the entry is in the
+ * log, so the entry is requested from the log instead.
  *
  * @param name of the image, for messages
- * @throws {SetupError} IMAGE_NOT_SIGNED, IMAGE_MISMATCH, and every code of the verification; of
- *   several signatures that fail, for the one that came furthest
+ * @throws {SetupError} IMAGE_NOT_SIGNED, IMAGE_MISMATCH, and every code of the verification. If
+ *   several signatures fail, the error is that of the one that passed the most checks.
  */
 export async function verifyImageSignature(
   policy: Policy,
@@ -56,7 +56,7 @@ export async function verifyImageSignature(
   for (const candidate of candidates.slice(0, MAX_SIGNATURES)) {
     try {
       const detached = readDetached(candidate);
-      // Verified below with all the rest. Asked here, so that other people's cost no request.
+      // verify() checks the identity again. This check saves the requests for signatures by others.
       checkSigner(detached, policy.identity);
       tries += 1;
       if (tries > MAX_TRIES) {
@@ -83,38 +83,24 @@ async function verifyCandidate(
 ): Promise<Verified<ImagePayload>> {
   const payload = new ImagePayload(await candidate.payload());
   checkSignature(payload, detached.signature, detached.certificate);
-  const entry = await findEntry(log, payload, detached);
-  const bundle = toBundle(payload.sha256, detached, entry);
-  const verified = verify(payload, bundle, await policy.trust, policy.identity);
-  checkImagePayload(verified, image);
-  return verified;
-}
-
-/** By the UUID that follows from payload, signature and certificate; then by the digest. */
-async function findEntry(
-  log: TransparencyLog,
-  payload: ImagePayload,
-  detached: DetachedSignature,
-): Promise<LogEntry> {
-  const body = hashedRekordBody(payload.sha256.toString('hex'), detached);
-  const entry =
-    (await log.entryByLeafHash(leafHash(body))) ??
-    // The same signature with another encoding of the certificate has another UUID.
-    (await new LoggedSignatures(log, payload).entryOf(detached));
+  const entry = await new LoggedSignatures(log, payload).entryOf(detached);
   if (entry === undefined) {
     throw new SetupError(
       'LOG_ENTRY_NOT_FOUND',
       `the transparency log has no entry for the signature (payload SHA-256 ${payload.sha256.toString('hex')})`,
     );
   }
-  return entry;
+  const bundle = toBundle(payload.sha256, detached, entry);
+  const verified = verify(payload, bundle, await policy.trust, policy.identity);
+  checkImagePayload(verified, image);
+  return verified;
 }
 
 function readDetached({ annotations }: SignatureLayer): DetachedSignature {
   const signature = annotations.get(SIGNATURE_ANNOTATION);
   const certificate = annotations.get(CERTIFICATE_ANNOTATION);
   if (signature === undefined || certificate === undefined) {
-    throw malformed('it has no certificate, as a signature made with a key of its own');
+    throw malformed('it has no certificate; signatures with a plain key are not supported');
   }
   try {
     return parseDetached(Buffer.from(signature), Buffer.from(certificate));
@@ -133,7 +119,7 @@ function checkSigner({ certificate }: DetachedSignature, expected: ExpectedIdent
   }
 }
 
-/** Codes that say what is wrong with one signature, from the earliest check to the last one. */
+/** Codes that say what is wrong with one signature, in the order of the checks. */
 const ABOUT_ONE_SIGNATURE: readonly string[] = [
   'SIGNATURE_MALFORMED',
   'IDENTITY_MISMATCH',
@@ -144,7 +130,7 @@ const ABOUT_ONE_SIGNATURE: readonly string[] = [
   'IMAGE_MISMATCH',
 ];
 
-/** Of the signature that came furthest. */
+/** The failure of the signature that passed the most checks. */
 function mostTelling(failures: readonly SetupError[]): SetupError | undefined {
   const rank = ({ code }: SetupError): number => ABOUT_ONE_SIGNATURE.indexOf(code);
   return failures.toSorted((a, b) => rank(b) - rank(a))[0];
