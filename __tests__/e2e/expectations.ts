@@ -193,6 +193,13 @@ export function reportOf(
   return report;
 }
 
+/** A summary as a reader sees it: no tags, entities resolved. */
+export function textOf(summary: string): string {
+  return summary
+    .replaceAll(/<[^>]*>/g, ' ')
+    .replaceAll(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)));
+}
+
 /** All requests that a world has seen, in short: `GET /release/…`. */
 export const requestsTo = (world: World): string[] =>
   Object.values(world.servers).flatMap(({ requests }) =>

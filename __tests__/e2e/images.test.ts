@@ -7,6 +7,7 @@ import {
   IMAGE_IDENTITY,
   LoopbackServer,
   RELEASE_IDENTITY,
+  RELEASE_ISSUER,
   World,
   digestOf,
   fault,
@@ -21,6 +22,7 @@ import {
   timestampAnnotation,
   type ActionResult,
   type DescriptorJson,
+  type LogEntryAnswer,
   type ManifestJson,
   type PayloadOptions,
   type SignOptions,
@@ -35,7 +37,8 @@ import {
   expectInstalled,
   expectRefused,
   runIn,
-  warningsOf,
+  textOf,
+  titlesOf,
 } from './expectations.js';
 import { runRecipe } from './recipe.js';
 
@@ -44,6 +47,8 @@ const OLDER = 'v1.31.8';
 /** Its SBOM lists no images. */
 const UNLISTED = 'v1.31.7';
 const RESIGNED = 'v1.31.6';
+const NO_SBOM = 'v1.31.5';
+const UNPROVEN = 'Image version not proven';
 const ARCHITECTURES = ['amd64', 'arm64'];
 const CONTROL_PLANE = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kube-proxy'];
 const ETCD = 'registry.k8s.io/etcd:3.5.15-0';
@@ -129,6 +134,7 @@ beforeAll(async () => {
     const tools = ['kubectl', 'kubeadm'];
     world.release.publish({ version, platforms: [NATIVE], tools, sbom: { releaseImages } });
   }
+  world.release.publish({ version: NO_SBOM, platforms: [NATIVE], sbom: false });
   world.release.publish({ version: UNLISTED, platforms: [NATIVE], sbom: { images: 0 } });
 });
 
@@ -144,9 +150,13 @@ const run = (
   options: Parameters<typeof runIn>[2] = {},
 ): Promise<ActionResult> => runIn(world, { version: VERSION, tools: 'none', ...inputs }, options);
 
-function expectVerified(result: ActionResult, images: Readonly<Record<string, string>>): void {
+function expectVerified(
+  result: ActionResult,
+  images: Readonly<Record<string, string>>,
+  warnings: readonly string[] = [],
+): void {
   expect(errorsOf(result)).toEqual([]);
-  expect(warningsOf(result)).toEqual([]);
+  expect(titlesOf(result, 'warning')).toEqual(warnings);
   expect(result.exitCode).toBe(0);
   expect(JSON.parse(result.outputs['images'] ?? '')).toEqual(images);
   expect(result.tempFiles()).toEqual([]);
@@ -172,6 +182,36 @@ describe('accepted', () => {
     expect(result.summary).toContain('Verified Kubernetes images');
     expect(result.summary).toContain(pinned('kube-scheduler').replace(/^.*:/, ''));
     expect(result.summary).not.toContain('Verified Kubernetes tools');
+  });
+
+  test('with everything that was proven in the report, the log and the summary', async () => {
+    const result = await run({ images: 'kube-proxy' });
+    const digest = published.get(`kube-proxy:${VERSION}`) ?? '';
+    const [report = {}] = reportsOf(result);
+    const uuid = report['log-entry-uuid'] ?? '';
+    const logged = await fetch(`${world.logServer.url}/api/v1/log/entries/${uuid}`);
+    const [answer] = Object.values((await logged.json()) as LogEntryAnswer);
+    expect(report).toEqual({
+      image: 'kube-proxy',
+      name: `registry.k8s.io/kube-proxy:${VERSION}`,
+      reference: `registry.k8s.io/kube-proxy@${digest}`,
+      'certificate-identity': IMAGE_IDENTITY,
+      'certificate-oidc-issuer': RELEASE_ISSUER,
+      'log-entry-uuid': expect.stringMatching(/^[0-9a-f]{64}$/),
+      'log-index': String(answer?.logIndex),
+      'integrated-time': new Date(Number(answer?.integratedTime) * 1000).toISOString(),
+      'release-proof': BY_LAYERS,
+      'proven-platforms': ['linux/amd64', 'linux/arm64'],
+      'unproven-platforms': [],
+      'durations-ms': { resolve: expect.any(Number), verify: expect.any(Number) },
+    });
+    const summary = textOf(result.summary);
+    const shown = ['name', 'reference', 'certificate-identity', 'certificate-oidc-issuer'];
+    const proof = ['log-entry-uuid', 'log-index', 'integrated-time', 'release-proof'];
+    for (const field of [...shown, ...proof]) {
+      expect(summary).toContain(report[field]);
+      expect(result.stdout).toContain(report[field]);
+    }
   });
 
   test('images beside a tool', async () => {
@@ -210,17 +250,31 @@ describe('accepted', () => {
     const digest = publishImage('kube-proxy', UNLISTED);
     sign('kube-proxy', digest);
     const result = await run({ version: UNLISTED, images: 'kube-proxy' });
-    expectVerified(result, { 'kube-proxy': `registry.k8s.io/kube-proxy@${digest}` });
+    expectVerified(result, { 'kube-proxy': `registry.k8s.io/kube-proxy@${digest}` }, [UNPROVEN]);
     expect(proofsOf(result)).toEqual([
       'version not proven (the SBOM of the release does not list it)',
     ]);
+  });
+
+  test('without proof of the version, if the release has no SBOM; one warning for all', async () => {
+    const names = ['kube-proxy', 'kube-scheduler'];
+    const images = names.map((name) => {
+      const digest = publishImage(name, NO_SBOM);
+      sign(name, digest);
+      return [name, `registry.k8s.io/${name}@${digest}`] as const;
+    });
+    const result = await run({ version: NO_SBOM, images: names.join() });
+    expectVerified(result, Object.fromEntries<string>(images), [UNPROVEN]);
+    for (const proof of proofsOf(result)) {
+      expect(proof).toContain(`version not proven (Kubernetes ${NO_SBOM} has no SBOM at `);
+    }
   });
 
   test('without proof for one platform of several, if the SBOM does not list it', async () => {
     const digest = publishImage('kube-proxy', VERSION, [...ARCHITECTURES, 'riscv64']);
     sign('kube-proxy', digest);
     const result = await run({ images: 'kube-proxy' });
-    expectVerified(result, { 'kube-proxy': `registry.k8s.io/kube-proxy@${digest}` });
+    expectVerified(result, { 'kube-proxy': `registry.k8s.io/kube-proxy@${digest}` }, [UNPROVEN]);
     expect(proofsOf(result)).toEqual([
       `${BY_LAYERS}; not for linux/riscv64 (the SBOM of the release does not list it)`,
     ]);
@@ -254,6 +308,15 @@ describe('accepted', () => {
     } finally {
       await Promise.all([redirector.stop(), tokenServer.stop()]);
     }
+  });
+
+  test('a registry that is not the mirror never sees the token of the mirror', async () => {
+    const result = await run({ images: 'kube-proxy', 'download-token': 'open-sesame' });
+    expectVerified(result, { 'kube-proxy': pinned('kube-proxy') });
+    const sentTo = ({ requests }: LoopbackServer): Set<string | undefined> =>
+      new Set(requests.map(({ headers }) => headers.authorization));
+    expect(sentTo(world.host.server)).toEqual(new Set(['Bearer open-sesame']));
+    expect(sentTo(world.registryServer)).toEqual(new Set([undefined]));
   });
 
   test('a mirror below a path', async () => {
@@ -583,7 +646,7 @@ describe('an outdated pointer', () => {
     putSignatures(world.registry, 'kube-proxy', digest, [signature('kube-proxy', digest, { at })]);
     const result = await stable({ images: 'kube-proxy' });
     expect(errorsOf(result)).toEqual([]);
-    expect(warningsOf(result).map(({ title }) => title)).toEqual(['Newest stable release is old']);
+    expect(titlesOf(result, 'warning')).toEqual(['Newest stable release is old']);
   });
 });
 

@@ -56,7 +56,7 @@ export type PublishedSbom =
       readonly verified: Verified<DigestedFile>;
       readonly sbom: ReleaseSbom;
     }
-  | { readonly kind: 'missing'; readonly reason: string };
+  | { readonly kind: 'missing' | 'skipped'; readonly reason: string };
 
 /** Step 7 of the verification, for the files of one release. The SBOM is fetched once. */
 export interface ReleaseBinder {
@@ -107,7 +107,7 @@ export class NoBinder implements ReleaseBinder {
   }
 
   publishedSbom(): Promise<PublishedSbom> {
-    return Promise.resolve({ kind: 'missing', reason: 'bind-release: false' });
+    return Promise.resolve({ kind: 'skipped', reason: 'bind-release: false' });
   }
 }
 

@@ -13,6 +13,7 @@ import {
 import { MAX_PAYLOAD_BYTES, type ImagePayload } from '../sigstore/image-payload.js';
 import type { Verified } from '../sigstore/verify/verify.js';
 import type { InstallContext } from './context.js';
+import type { Logger } from './logger.js';
 import { checkAge, type SecondFactors } from './second-factors.js';
 
 /** This many images at once. The client opens few connections per host anyway. */
@@ -23,7 +24,7 @@ const MAX_CONFIG_BYTES = 1 << 20;
 /** What verifying images needs. */
 export interface ImageContext extends Pick<
   InstallContext,
-  'background' | 'binder' | 'log' | 'policy' | 'release' | 'secondFactors'
+  'background' | 'binder' | 'log' | 'logger' | 'policy' | 'release' | 'secondFactors'
 > {
   readonly registry: RegistryClient;
 }
@@ -34,6 +35,8 @@ export interface VersionProof {
   readonly unproven: readonly string[];
   /** Why the others, or all of them, are not proven. */
   readonly reason: string | undefined;
+  /** Whether a proof was expected: for an image of the release, unless `bind-release` is `false`. */
+  readonly isExpected: boolean;
   /** When the log saw the SBOM signed; undefined if it proves nothing here. */
   readonly sbomSignedAt: Date | undefined;
 }
@@ -68,9 +71,28 @@ export async function verifyImages(
     context.binder.fetchSbom();
   }
   const limit = pLimit(CONCURRENT_IMAGES);
-  return Promise.all(
+  const verified = await Promise.all(
     images.map((image) => context.background.start(limit(() => verifyImage(context, image)))),
   );
+  warnOfUnproven(verified, context.logger);
+  return verified;
+}
+
+/** One warning for all images: a missing SBOM concerns every one of them. */
+function warnOfUnproven(images: readonly VerifiedImage[], logger: Logger): void {
+  const unproven = images.filter(
+    ({ version }) => version.isExpected && version.reason !== undefined,
+  );
+  const byProof = Map.groupBy(unproven, ({ version }) => describeVersionProof(version));
+  if (byProof.size > 0) {
+    const reasons = [...byProof].map(
+      ([proof, group]) => `${group.map(({ image }) => image.name).join(', ')}: ${proof}.`,
+    );
+    logger.warning(
+      'Image version not proven',
+      `Signatures do not cover tags, so the registry could serve another signed version under the same tag. ${reasons.join(' ')}`,
+    );
+  }
 }
 
 async function verifyImage(context: ImageContext, image: Image): Promise<VerifiedImage> {
@@ -138,11 +160,11 @@ async function proveVersion(
   const { binder, release } = context;
   const name = image.releaseImage;
   if (name === undefined) {
-    return unproven(`not requested as an image of Kubernetes ${release.version}`);
+    return unproven(`not requested as an image of Kubernetes ${release.version}`, false);
   }
   const published = await binder.publishedSbom();
-  if (published.kind === 'missing') {
-    return unproven(published.reason);
+  if (published.kind !== 'signed') {
+    return unproven(published.reason, published.kind === 'missing');
   }
   const { sbom } = published;
   const images = await platformImages(context.registry, image, manifest);
@@ -159,12 +181,13 @@ async function proveVersion(
     proven,
     unproven: others,
     reason: others.length === 0 ? undefined : 'the SBOM of the release does not list it',
+    isExpected: true,
     sbomSignedAt: proven.length === 0 ? undefined : published.verified.signedAt,
   };
 }
 
-function unproven(reason: string): VersionProof {
-  return { proven: [], unproven: [], reason, sbomSignedAt: undefined };
+function unproven(reason: string, isExpected: boolean): VersionProof {
+  return { proven: [], unproven: [], reason, isExpected, sbomSignedAt: undefined };
 }
 
 function isListed(
