@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { ErrorCode } from '../../src/errors.js';
 import {
+  Archeio,
   CertificateAuthority,
   Cosign,
   CraneRegistry,
@@ -16,6 +17,7 @@ import {
   certificateAuthorityApi,
   cosignEnvironment,
   fault,
+  findArcheio,
   findCosign,
   findCrane,
   identityToken,
@@ -29,6 +31,8 @@ import {
   type ActionResult,
   type CosignResult,
   type DescriptorJson,
+  type ExecutableFound,
+  type ManifestJson,
   type PayloadOptions,
   type SignOptions,
 } from '../support/index.js';
@@ -36,15 +40,16 @@ import { describeUnless } from '../support/skip.js';
 import { IMPATIENT, NATIVE, STRANGER, errorsOf, expectRefused, runIn } from './expectations.js';
 
 /**
- * Judges that are not ours: cosign 3, and the registry of go-containerregistry, before the same world as the action.
+ * Judges that are not ours: cosign 3, the registry of go-containerregistry, and the redirector of registry.k8s.io,
+ * before the same world as the action.
  * `shows` is the line of the comparison in docs/verification.md, "Images".
  */
 const cosignFound = findCosign();
 const craneFound = findCrane();
-const absent = [cosignFound, craneFound].flatMap((found) =>
-  'absent' in found ? [found.absent] : [],
-);
-const suite = describeUnless(absent.length === 0 ? undefined : absent.join(', '));
+const archeioFound = findArcheio();
+const absences = (...found: readonly ExecutableFound[]): (string | undefined)[] =>
+  found.map((one) => ('absent' in one ? one.absent : undefined));
+const suite = describeUnless(...absences(cosignFound, craneFound));
 
 const VERSION = 'v1.31.9';
 const REPOSITORY = 'kube-apiserver';
@@ -80,11 +85,16 @@ beforeEach(() => {
 const hostOf = (url: string): string => new URL(url).host;
 
 /** As images are signed when they are promoted: at cosign's tag, under the name of production. */
-function cosignSign(host: string, digest: string, email = IMAGE_IDENTITY): Promise<CosignResult> {
+function cosignSign(
+  host: string,
+  digest: string,
+  email = IMAGE_IDENTITY,
+  repository = REPOSITORY,
+): Promise<CosignResult> {
   const token = identityToken({ email, issuer: RELEASE_ISSUER });
   return cosign.run(
     [
-      ...['sign', `${host}/${REPOSITORY}@${digest}`, '--sign-container-identity', REFERENCE],
+      ...['sign', `${host}/${repository}@${digest}`, '--sign-container-identity', REFERENCE],
       ...['--new-bundle-format=false', '--registry-referrers-mode', 'legacy'],
       ...['--use-signing-config=false', '--fulcio-url', authorityServer.url],
       ...['--rekor-url', world.logServer.url, '--identity-token', token, '--yes'],
@@ -177,6 +187,79 @@ suite('a real registry, and what cosign signs', () => {
   });
 });
 
+/** Where Kubernetes' images are behind registry.k8s.io (kubernetes/registry.k8s.io, cmd/archeio/main.go). */
+const UPSTREAM_PATH = 'k8s-artifacts-prod/images';
+
+describeUnless(...absences(cosignFound, craneFound, archeioFound))(
+  "registry.k8s.io's own redirector, in front of a real registry",
+  () => {
+    let crane: CraneRegistry;
+    let archeio: Archeio;
+    let bucket: LoopbackServer;
+    let digest: string;
+    /** What the bucket has, by digest. */
+    const blobs = new Map<string, Buffer>();
+
+    beforeEach(async () => {
+      if ('absent' in craneFound) throw new Error(craneFound.absent);
+      if ('absent' in archeioFound) throw new Error(archeioFound.absent);
+      blobs.clear();
+      bucket = await LoopbackServer.start(({ path }) => {
+        const body = blobs.get(path.replace('/containers/images/', ''));
+        return body === undefined ? { status: 404 } : { status: 200, body };
+      });
+      crane = await CraneRegistry.start(craneFound.executable);
+      archeio = await Archeio.start(archeioFound.executable, {
+        upstream: crane.url,
+        upstreamPath: UPSTREAM_PATH,
+        signatureUpstream: crane.url,
+        bucket: bucket.url,
+      });
+      const registry = new Registry();
+      const repository = `${UPSTREAM_PATH}/${REPOSITORY}`;
+      digest = registry.putImage(repository, VERSION, { layers: LAYERS });
+      await crane.push(registry);
+      await cosignSign(crane.host, digest, IMAGE_IDENTITY, repository);
+    });
+
+    afterEach(() => Promise.all([archeio.stop(), crane.stop(), bucket.stop()]));
+
+    /** Puts what the image and its signature consist of into the bucket. */
+    async function fillBucket(change = (bytes: Buffer): Buffer => bytes): Promise<void> {
+      const base = `${crane.url}/v2/${UPSTREAM_PATH}/${REPOSITORY}`;
+      const signature = await fetch(`${base}/manifests/${signatureTag(digest)}`);
+      const image = await fetch(`${base}/manifests/${digest}`);
+      for (const response of [signature, image]) {
+        const { config, layers } = (await response.json()) as ManifestJson;
+        for (const blob of [config, ...layers]) {
+          const bytes = await (await fetch(`${base}/blobs/${blob.digest}`)).arrayBuffer();
+          blobs.set(blob.digest, change(Buffer.from(bytes)));
+        }
+      }
+    }
+
+    test('with blobs at the registry: both accept', async () => {
+      expect((await cosignVerify(archeio.host, digest)).accepted).toBe(true);
+      expectAction(await runAction(archeio.url), digest, undefined);
+    });
+
+    test('with blobs in the bucket: both accept', async () => {
+      await fillBucket();
+      expect((await cosignVerify(archeio.host, digest)).accepted).toBe(true);
+      expectAction(await runAction(archeio.url), digest, undefined);
+      expect(bucket.requests.filter(({ method }) => method === 'GET')).not.toEqual([]);
+    });
+
+    test('with other bytes in the bucket: both refuse', async () => {
+      await fillBucket((bytes) => Buffer.concat([bytes.subarray(1), bytes.subarray(0, 1)]));
+      const { accepted, output } = await cosignVerify(archeio.host, digest);
+      expect(accepted).toBe(false);
+      expect(output).toMatch(/error verifying sha256 checksum/);
+      expectAction(await runAction(archeio.url), digest, 'IMAGE_MISMATCH');
+    });
+  },
+);
+
 interface Row {
   readonly shows: string;
   readonly what: string;
@@ -220,6 +303,7 @@ const IMAGE_SIGNER = 'identity compared as a whole';
 const IMAGE_CHAIN = 'certificate chain at the time of signing';
 const ENTRY = 'log entry with its inclusion proof and checkpoint';
 const BYTES = 'digest of the payload’s bytes';
+const CERTIFICATE = 'signature by the key in the certificate';
 const TAG = 'version of an image of the release';
 
 const ROWS: readonly Row[] = [
@@ -318,6 +402,25 @@ const ROWS: readonly Row[] = [
       world.logServer.fail(/log\/entries/, fault.status(404), Infinity);
       world.logServer.fail(/index/, fault.body(Buffer.from('[]')), Infinity);
     },
+  },
+  {
+    shows: CERTIFICATE,
+    what: 'the certificate of another signature by the same signer',
+    cosign: /error verifying bundle: comparing public key PEMs/,
+    action: 'SIGNATURE_MISMATCH',
+    layers: (digest) => {
+      const first = layer(digest);
+      const key = 'dev.sigstore.cosign/certificate';
+      const certificate = layer(digest, { optional: null }).annotations?.[key] ?? '';
+      return [{ ...first, annotations: { ...first.annotations, [key]: certificate } }];
+    },
+  },
+  {
+    shows: PAYLOAD_DIGEST,
+    what: 'the signature of another image',
+    cosign: /invalid or missing digest in claim/,
+    action: 'IMAGE_MISMATCH',
+    layers: () => [layer(world.registry.putImage('kube-scheduler', VERSION))],
   },
   {
     shows: TAG,

@@ -1,29 +1,16 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { findExecutable, type ExecutableFound } from './find-executable.js';
 import type { Registry } from './registry.js';
-
-/** The executable, or why there is none to use. */
-export type CraneFound = { readonly executable: string } | { readonly absent: string };
 
 /**
  * Finds go-containerregistry's crane: the one that the variable `CRANE` names, else `crane` on `PATH`.
  *
- * @throws Error when `CRANE` names something that does not run
+ * @throws Error when it does not run
  */
-export function findCrane(environment: NodeJS.ProcessEnv = process.env): CraneFound {
-  const named = environment['CRANE'] ?? '';
-  const file = process.platform === 'win32' ? 'crane.exe' : 'crane';
-  const executable =
-    named === ''
-      ? (environment['PATH'] ?? '')
-          .split(delimiter)
-          .map((folder) => join(folder, file))
-          .find((candidate) => existsSync(candidate))
-      : named;
-  if (executable === undefined) return { absent: 'no crane in CRANE or on PATH' };
-  execFileSync(executable, ['version'], { stdio: 'pipe' });
-  return { executable };
+export function findCrane(): ExecutableFound {
+  const found = findExecutable('CRANE', 'crane');
+  if ('executable' in found) execFileSync(found.executable, ['version'], { stdio: 'pipe' });
+  return found;
 }
 
 /** A real registry, in memory: `crane registry serve` (google/go-containerregistry, pkg/registry). */

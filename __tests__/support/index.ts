@@ -1,4 +1,5 @@
 /** The test world: see "The test world" in the design notes, and `World.start()`. */
+export * from './archeio.js';
 export * from './certificate-authority-api.js';
 export * from './certificate-authority.js';
 export * from './clock.js';
@@ -8,6 +9,7 @@ export * from './ct-log.js';
 export * from './elf.js';
 export * from './executables.js';
 export * from './faults.js';
+export * from './find-executable.js';
 export * from './image-signature.js';
 export * from './independent-judge.js';
 export * from './kept-metadata.js';
