@@ -12336,7 +12336,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 // Keeps the young generation of the heap small, so that network buffers are freed early: otherwise
 // tens of megabytes of them pile up. Loading the modules would make it grow, so this comes first.
 (0,node_v8__WEBPACK_IMPORTED_MODULE_0__.setFlagsFromString)('--semi-space-growth-factor=1');
-const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 8859));
+const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 1107));
 await run();
 
 __webpack_async_result__();
@@ -12344,7 +12344,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 8859:
+/***/ 1107:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -12382,6 +12382,10 @@ const ERROR_CODES = (/* unused pure expression or super */ null && ([
     'RELEASE_TOO_OLD',
     'VERSION_SKEW',
     'INSTALL_FAILED',
+    'IMAGE_NOT_FOUND',
+    'IMAGE_NOT_SIGNED',
+    'IMAGE_MISMATCH',
+    'REGISTRY_UNAVAILABLE',
 ]));
 /**
  * A failure that a user can act on.
@@ -12547,6 +12551,12 @@ class RawInputs {
     get(name) {
         return (this.#variables[`INPUT_${name.toUpperCase()}`] ?? '').trim();
     }
+    /** The words of an input, separated by commas, spaces or newlines, without duplicates. */
+    words(name) {
+        return new Set(this.get(name)
+            .split(/[\s,]+/)
+            .filter((word) => word !== ''));
+    }
     /** GITHUB_WORKSPACE, or else the current directory; an absolute path. */
     get workspace() {
         return external_node_path_default().resolve(this.#variables['GITHUB_WORKSPACE'] ?? '');
@@ -12608,111 +12618,74 @@ function readChecksums(inputs, tools) {
     return checksums;
 }
 
-;// CONCATENATED MODULE: ./src/inputs/platform.ts
+;// CONCATENATED MODULE: ./src/kubernetes/image.ts
 
-
-
+/** Where Kubernetes publishes its images. Their signatures name it, too. */
+const IMAGE_DOMAIN = 'registry.k8s.io';
+/** `control-plane`: every release has these. */
+const CONTROL_PLANE = [
+    'kube-apiserver',
+    'kube-controller-manager',
+    'kube-scheduler',
+    'kube-proxy',
+];
+/** Every image of a release. */
+const RELEASE_IMAGES = [...CONTROL_PLANE, 'kubectl', 'conformance'];
+/** For messages. */
+const ACCEPTED_IMAGES = `${RELEASE_IMAGES.join(', ')}; control-plane for the first four; or a full reference with a tag or a digest, such as ${IMAGE_DOMAIN}/etcd:3.5.15-0`;
+/** The grammar of github.com/distribution/reference, reference.go. */
+const COMPONENT = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
+const REPOSITORY = `${COMPONENT}(?:/${COMPONENT})*`;
+const TAG = '[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}';
+const REFERENCE = new RegExp(`^${IMAGE_DOMAIN.replaceAll('.', '\\.')}/(${REPOSITORY})(?::(${TAG}))?(?:@(sha256:[0-9a-f]{64}))?$`);
+const REPOSITORY_PATH = new RegExp(`^${REPOSITORY}$`);
+/** Of domain and repository together. */
+const MAX_NAME_LENGTH = 255;
 /**
- * The platform to install for: this machine's operating system, and `architecture`.
+ * Parses one word of the input `images`.
  *
- * @returns `isNative`: whether binaries for that platform run on this machine
- * @throws {SetupError} PLATFORM_NOT_PUBLISHED, INVALID_INPUT
+ * @returns the images that it means; undefined unless it is one of {@link ACCEPTED_IMAGES}
  */
-function readPlatform(inputs, environment) {
-    const os = parseOperatingSystem(environment.platform);
-    if (os === undefined) {
-        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes does not publish binaries for ${environment.platform}, only for ${OPERATING_SYSTEMS.join(', ')}.`, { situation: 'operating-system-not-published' });
+function parseImageRequest(word) {
+    if (word === 'control-plane') {
+        return CONTROL_PLANE.map(ofChosenVersion);
     }
-    const native = parseArchitecture(environment.arch);
-    const given = inputs.get('architecture');
-    const arch = given === '' ? native : parseArchitecture(given);
-    if (arch === undefined && given === '') {
-        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes does not publish binaries for ${os}/${environment.arch}. It publishes binaries for ${ARCHITECTURES.join(', ')}.`);
+    if (isReleaseImage(word)) {
+        return [ofChosenVersion(word)];
     }
-    if (arch === undefined) {
-        throw invalidInput('architecture', given, 'amd64 (x64), arm64, arm, 386 (x86), ppc64le or s390x');
-    }
-    return { platform: { os, arch }, isNative: arch === native };
-}
-
-;// CONCATENATED MODULE: ./src/inputs/release-age.ts
-
-/** In milliseconds. */
-const UNITS = {
-    m: 60_000,
-    h: 3_600_000,
-    d: 86_400_000,
-    w: 604_800_000,
-};
-/** `minimum-release-age` and `maximum-release-age`. */
-function readAges(inputs) {
-    const minimumAge = readAge(inputs, 'minimum-release-age');
-    const maximumAge = readAge(inputs, 'maximum-release-age');
-    if (minimumAge !== undefined && maximumAge !== undefined && maximumAge <= minimumAge) {
-        throw invalidInput('maximum-release-age', inputs.get('maximum-release-age'), 'an age greater than "minimum-release-age"');
-    }
-    return { minimumAge, maximumAge };
-}
-/** @returns milliseconds */
-function readAge(inputs, name) {
-    const given = inputs.get(name);
-    if (given === '') {
+    const [, repository, tag, digest] = REFERENCE.exec(word) ?? [];
+    const isComplete = tag !== undefined || digest !== undefined;
+    if (repository === undefined ||
+        !isComplete ||
+        `${IMAGE_DOMAIN}/${repository}`.length > MAX_NAME_LENGTH) {
         return undefined;
     }
-    const [, count, unit] = /^(\d{1,4})([mhdw])$/.exec(given) ?? [];
-    const milliseconds = UNITS[unit ?? ''];
-    if (count === undefined || milliseconds === undefined) {
-        throw invalidInput(name, given, 'a number and a unit: 90m, 12h, 3d, 1w');
-    }
-    return Number(count) * milliseconds;
+    return [{ requested: word, repository, tag, digest }];
 }
-
-;// CONCATENATED MODULE: ./src/inputs/runner.ts
-
-/** @throws {SetupError} INSTALL_FAILED if the runner did not name its folders */
-function readRunner({ variables, platform }) {
-    const temp = variables['RUNNER_TEMP'] ?? '';
-    const toolCache = variables['RUNNER_TOOL_CACHE'] ?? '';
-    const missing = [
-        ...(temp === '' ? ['RUNNER_TEMP'] : []),
-        ...(toolCache === '' ? ['RUNNER_TOOL_CACHE'] : []),
-    ];
-    if (missing.length > 0) {
-        throw new SetupError('INSTALL_FAILED', `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set`, { situation: 'runner-variable-missing' });
-    }
-    const separator = platform === 'win32' ? ';' : ':';
-    const search = variables['PATH'] ?? variables['Path'] ?? '';
+/** Whether a path can go in front of repositories. */
+function isRepositoryPath(path) {
+    return REPOSITORY_PATH.test(path);
+}
+function ofChosenVersion(name) {
+    return { requested: name, repository: name, tag: undefined, digest: undefined };
+}
+/** `kube-apiserver`, or `kube-apiserver-arm64`: each architecture also has its own repository. */
+function isReleaseImage(name) {
+    return RELEASE_IMAGES.some((image) => name === image || ARCHITECTURES.some((arch) => name === `${image}-${arch}`));
+}
+/** @param version of the release, with `v` */
+function imageOf(request, version) {
+    const { repository, digest } = request;
+    const tag = request.tag ?? (digest === undefined ? version : undefined);
+    const tagged = tag === undefined ? '' : `:${tag}`;
+    const digested = digest === undefined ? '' : `@${digest}`;
     return {
-        temp,
-        toolCache,
-        path: search.split(separator).filter((folder) => folder !== ''),
-        shellFunctions: Object.keys(variables).flatMap(
-        // `export -f kubectl` in bash sets BASH_FUNC_kubectl%%.
-        (name) => /^BASH_FUNC_(.+)%%$/.exec(name)?.[1] ?? []),
+        ...request,
+        reference: digest ?? tag ?? version,
+        name: `${IMAGE_DOMAIN}/${repository}${tagged}${digested}`,
+        releaseImage: tag === version && isReleaseImage(repository) ? repository : undefined,
     };
 }
-
-;// CONCATENATED MODULE: ./src/inputs/tools.ts
-
-
-/** `tools`, without duplicates; `kubectl` if it is empty. */
-function readTools(inputs) {
-    const names = new Set(inputs
-        .get('tools')
-        .split(/[\s,]+/)
-        .filter((name) => name !== ''));
-    const tools = [...names].map((name) => {
-        if (!isTool(name)) {
-            throw invalidInput('tools', name, `one or more of ${TOOLS.join(', ')}, separated by commas, spaces or newlines`);
-        }
-        return name;
-    });
-    return tools.length === 0 ? ['kubectl'] : tools;
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/trust/public-instance.ts
-/** The TUF repository of Sigstore's public instance, and its seed in `@sigstore/tuf`. */
-const PUBLIC_MIRROR = 'https://tuf-repo-cdn.sigstore.dev';
 
 ;// CONCATENATED MODULE: external "node:url"
 const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
@@ -12750,11 +12723,14 @@ class StatusError extends Error {
     status;
     /** The pause that the server asked for, in milliseconds. */
     retryAfter;
-    constructor(status, retryAfter) {
+    /** For status 401, the authentication that the server asks for (RFC 9110 §11.6.1). */
+    challenge;
+    constructor(status, retryAfter, challenge) {
         super(`HTTP status ${String(status)}`);
         this.name = 'StatusError';
         this.status = status;
         this.retryAfter = retryAfter;
+        this.challenge = challenge;
     }
 }
 /** A failure that another try cannot mend: a forbidden redirect, a bound that was exceeded. */
@@ -13340,6 +13316,152 @@ function readToken(inputs, base) {
     return token;
 }
 
+;// CONCATENATED MODULE: ./src/inputs/images.ts
+
+
+
+const DEFAULT_REGISTRY = 'https://registry.k8s.io';
+/** kubeadm lists seven. */
+const MAX_IMAGES = 100;
+/** `images`, without duplicates. */
+function readImages(inputs) {
+    const images = new Map();
+    for (const word of inputs.words('images')) {
+        const requests = parseImageRequest(word);
+        if (requests === undefined) {
+            throw invalidInput('images', word, ACCEPTED_IMAGES);
+        }
+        for (const request of requests) {
+            images.set(request.requested, request);
+        }
+    }
+    if (images.size > MAX_IMAGES) {
+        throw invalidInput('images', `${String(images.size)} images`, `at most ${String(MAX_IMAGES)}`);
+    }
+    return [...images.values()];
+}
+/** `image-registry`. Its path ends in a slash, and goes in front of every repository. */
+function readImageRegistry(inputs) {
+    const url = readUrl(inputs, 'image-registry', DEFAULT_REGISTRY);
+    const path = url.pathname.slice(1, -1);
+    if (path !== '' && !isRepositoryPath(path)) {
+        throw invalidInput('image-registry', url.href, 'the URL of a registry, whose path (if any) consists of lower-case names');
+    }
+    return url;
+}
+
+;// CONCATENATED MODULE: ./src/inputs/platform.ts
+
+
+
+/**
+ * The platform to install for: this machine's operating system, and `architecture`.
+ *
+ * @returns `isNative`: whether binaries for that platform run on this machine
+ * @throws {SetupError} PLATFORM_NOT_PUBLISHED, INVALID_INPUT
+ */
+function readPlatform(inputs, environment) {
+    const os = parseOperatingSystem(environment.platform);
+    if (os === undefined) {
+        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes does not publish binaries for ${environment.platform}, only for ${OPERATING_SYSTEMS.join(', ')}.`, { situation: 'operating-system-not-published' });
+    }
+    const native = parseArchitecture(environment.arch);
+    const given = inputs.get('architecture');
+    const arch = given === '' ? native : parseArchitecture(given);
+    if (arch === undefined && given === '') {
+        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes does not publish binaries for ${os}/${environment.arch}. It publishes binaries for ${ARCHITECTURES.join(', ')}.`);
+    }
+    if (arch === undefined) {
+        throw invalidInput('architecture', given, 'amd64 (x64), arm64, arm, 386 (x86), ppc64le or s390x');
+    }
+    return { platform: { os, arch }, isNative: arch === native };
+}
+
+;// CONCATENATED MODULE: ./src/inputs/release-age.ts
+
+/** In milliseconds. */
+const UNITS = {
+    m: 60_000,
+    h: 3_600_000,
+    d: 86_400_000,
+    w: 604_800_000,
+};
+/** `minimum-release-age` and `maximum-release-age`. */
+function readAges(inputs) {
+    const minimumAge = readAge(inputs, 'minimum-release-age');
+    const maximumAge = readAge(inputs, 'maximum-release-age');
+    if (minimumAge !== undefined && maximumAge !== undefined && maximumAge <= minimumAge) {
+        throw invalidInput('maximum-release-age', inputs.get('maximum-release-age'), 'an age greater than "minimum-release-age"');
+    }
+    return { minimumAge, maximumAge };
+}
+/** @returns milliseconds */
+function readAge(inputs, name) {
+    const given = inputs.get(name);
+    if (given === '') {
+        return undefined;
+    }
+    const [, count, unit] = /^(\d{1,4})([mhdw])$/.exec(given) ?? [];
+    const milliseconds = UNITS[unit ?? ''];
+    if (count === undefined || milliseconds === undefined) {
+        throw invalidInput(name, given, 'a number and a unit: 90m, 12h, 3d, 1w');
+    }
+    return Number(count) * milliseconds;
+}
+
+;// CONCATENATED MODULE: ./src/inputs/runner.ts
+
+/** @throws {SetupError} INSTALL_FAILED if the runner did not name its folders */
+function readRunner({ variables, platform }) {
+    const temp = variables['RUNNER_TEMP'] ?? '';
+    const toolCache = variables['RUNNER_TOOL_CACHE'] ?? '';
+    const missing = [
+        ...(temp === '' ? ['RUNNER_TEMP'] : []),
+        ...(toolCache === '' ? ['RUNNER_TOOL_CACHE'] : []),
+    ];
+    if (missing.length > 0) {
+        throw new SetupError('INSTALL_FAILED', `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set`, { situation: 'runner-variable-missing' });
+    }
+    const separator = platform === 'win32' ? ';' : ':';
+    const search = variables['PATH'] ?? variables['Path'] ?? '';
+    return {
+        temp,
+        toolCache,
+        path: search.split(separator).filter((folder) => folder !== ''),
+        shellFunctions: Object.keys(variables).flatMap(
+        // `export -f kubectl` in bash sets BASH_FUNC_kubectl%%.
+        (name) => /^BASH_FUNC_(.+)%%$/.exec(name)?.[1] ?? []),
+    };
+}
+
+;// CONCATENATED MODULE: ./src/inputs/tools.ts
+
+
+/** Inputs that give a run something to do without a tool. */
+const WITHOUT_TOOLS = ['images'];
+/** `tools`, without duplicates; `kubectl` if it is empty, and no tool for `none`. */
+function readTools(inputs) {
+    const names = inputs.words('tools');
+    if (names.size === 1 && names.has('none')) {
+        if (WITHOUT_TOOLS.every((name) => inputs.words(name).size === 0)) {
+            const others = WITHOUT_TOOLS.map((name) => JSON.stringify(name)).join(' or ');
+            throw invalidInput('tools', 'none', `a tool, or ${others} beside none`);
+        }
+        return [];
+    }
+    const tools = [...names].map((name) => {
+        if (!isTool(name)) {
+            throw invalidInput('tools', name, `one or more of ${TOOLS.join(', ')}, separated by commas, spaces or newlines; or none, alone`);
+        }
+        return name;
+    });
+    return tools.length === 0 ? ['kubectl'] : tools;
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/trust/public-instance.ts
+/** The TUF repository of Sigstore's public instance, and its seed in `@sigstore/tuf`. */
+const PUBLIC_MIRROR = 'https://tuf-repo-cdn.sigstore.dev';
+
 ;// CONCATENATED MODULE: ./src/inputs/trust-root.ts
 
 
@@ -13525,8 +13647,7 @@ const MAX_SBOM_BYTES = 64 << 20;
  * @throws {SetupError} RELEASE_MISMATCH, naming what was asked for and what was found
  */
 function checkRelease(sbom, version, file, { sha256, signedAt }) {
-    const namespace = `https://sbom.k8s.io/${version}/release`;
-    if (sbom.documentNamespace !== namespace) {
+    if (sbom.documentNamespace !== namespaceOf(version)) {
         throw mismatch(`requested ${file} of ${version}, but the SBOM that was served is for ${describe(sbom)}`);
     }
     const stated = sbom.digests.get(file) ?? new Set();
@@ -13539,6 +13660,40 @@ function checkRelease(sbom, version, file, { sha256, signedAt }) {
             ? `requested ${file} of ${version}, but that release lists ${stated.size === 0 ? 'no such file' : 'it with a different SHA-256'}: these bytes (SHA-256 ${sha256}, signed at ${signedAt.toISOString()}) do not belong to that release`
             : `requested ${file} of ${version}, but these bytes are ${other} of ${version}`);
     }
+}
+/**
+ * Requires the image of a release to have the layers that the release's SBOM lists for it.
+ *
+ * krel names an image by its repository for one architecture, and each layer by the SHA-256 of its
+ * file in the archive that `docker save` wrote. That file is not compressed, or is compressed if
+ * Docker keeps its images in containerd's store.
+ *
+ * The SBOM itself must have been verified before.
+ *
+ * @param image `kube-apiserver`, or `kube-apiserver-amd64`
+ * @param arch of the manifest that the layers are from
+ * @returns false if the SBOM does not list the image at all
+ * @throws {SetupError} RELEASE_MISMATCH for the SBOM of another release; IMAGE_MISMATCH
+ */
+function checkReleaseImage(sbom, version, image, arch, layers) {
+    if (sbom.documentNamespace !== namespaceOf(version)) {
+        throw mismatch(`requested ${image} ${version}, but the SBOM that was served is for ${describe(sbom)}`);
+    }
+    const repository = image.endsWith(`-${arch}`) ? image : `${image}-${arch}`;
+    const ids = sbom.contained.get(`SPDXRef-Package-registry.k8s.io-${repository}-${version}`);
+    if (ids === undefined) {
+        return false;
+    }
+    // A layer without a digest stays in the list under its id, which no layer has.
+    const listed = new Set([...ids].flatMap((id) => [...(sbom.packageDigests.get(id) ?? [id])]));
+    const found = layers.map(({ compressed, uncompressed }) => [uncompressed, compressed].find((digest) => listed.has(digest)));
+    if (found.includes(undefined) || new Set(found).size !== listed.size) {
+        throw new SetupError('IMAGE_MISMATCH', `the image served as ${image} ${version} for ${arch} has other layers than the SBOM of that release lists`, { situation: 'image-of-another-version' });
+    }
+    return true;
+}
+function namespaceOf(version) {
+    return `https://sbom.k8s.io/${version}/release`;
 }
 /**
  * Reads SPDX 2.3 in its tag-value form, as a stream.
@@ -13570,8 +13725,12 @@ async function readSbom(file) {
 /** A value may span lines: `<text>` to `</text>` (SPDX 2.3 §6.1 ff.), and hold anything between. */
 class TagValueReader {
     #digests = new Map();
+    #packageDigests = new Map();
+    #contained = new Map();
     #namespaces = [];
     #file;
+    #inPackage = false;
+    #package;
     #insideText = false;
     line(line) {
         if (this.#insideText) {
@@ -13593,6 +13752,8 @@ class TagValueReader {
         return {
             documentNamespace: more.length === 0 ? documentNamespace : undefined,
             digests: this.#digests,
+            packageDigests: this.#packageDigests,
+            contained: this.#contained,
         };
     }
     #field(tag, value) {
@@ -13601,28 +13762,56 @@ class TagValueReader {
                 this.#namespaces.push(value);
                 break;
             case 'FileName':
+                this.#endElement();
                 this.#file = value.replace(/^\.\//, '');
                 break;
             case 'PackageName':
+                this.#endElement();
+                this.#inPackage = true;
+                break;
             case 'SnippetSPDXID':
-                this.#file = undefined; // The fields of another element follow.
+                this.#endElement();
+                break;
+            case 'SPDXID':
+                this.#package = this.#inPackage ? value : undefined;
                 break;
             case 'FileChecksum':
-                this.#checksum(value);
+                addDigest(this.#digests, this.#file, value);
+                break;
+            case 'PackageChecksum':
+                addDigest(this.#packageDigests, this.#package, value);
+                break;
+            case 'Relationship':
+                this.#relationship(value);
                 break;
         }
     }
-    #checksum(value) {
-        const digest = /^SHA256:[ \t]*([0-9a-f]{64})$/.exec(value)?.[1];
-        if (this.#file !== undefined && digest !== undefined) {
-            const known = this.#digests.get(this.#file);
-            if (known === undefined) {
-                this.#digests.set(this.#file, new Set([digest]));
-            }
-            else {
-                known.add(digest);
-            }
+    /** The fields of another element follow. */
+    #endElement() {
+        this.#file = undefined;
+        this.#inPackage = false;
+        this.#package = undefined;
+    }
+    #relationship(value) {
+        const [, from, to] = /^(\S+) CONTAINS (\S+)$/.exec(value) ?? [];
+        if (from !== undefined && to !== undefined) {
+            add(this.#contained, from, to);
         }
+    }
+}
+function addDigest(statements, of, value) {
+    const digest = /^SHA256:[ \t]*([0-9a-f]{64})$/.exec(value)?.[1];
+    if (of !== undefined && digest !== undefined) {
+        add(statements, of, digest);
+    }
+}
+function add(statements, of, value) {
+    const known = statements.get(of);
+    if (known === undefined) {
+        statements.set(of, new Set([value]));
+    }
+    else {
+        known.add(value);
     }
 }
 function describe(sbom) {
@@ -15576,6 +15765,7 @@ function scaled(limits, factor) {
 
 
 
+
 /** The only place in src/ where the environment of the process is read. */
 function currentEnvironment() {
     return { variables: process.env, platform: process.platform, arch: process.arch };
@@ -15597,10 +15787,17 @@ async function loadInputs(environment) {
     }
     const downloadBaseUrl = readUrl(inputs, 'download-base-url', DEFAULT_BASE_URL, true);
     const clusterVersion = readClusterVersion(inputs);
+    const issuer = readRequired(inputs, 'certificate-oidc-issuer');
     return {
         ...(await readVersion(inputs, clusterVersion)),
         clusterVersion,
         tools,
+        images: readImages(inputs),
+        imageRegistry: readImageRegistry(inputs),
+        imageIdentity: {
+            subjectAlternativeName: readRequired(inputs, 'image-certificate-identity'),
+            issuer,
+        },
         platform,
         isNative,
         downloadBaseUrl,
@@ -15608,7 +15805,7 @@ async function loadInputs(environment) {
         secondFactors: { checksums: readChecksums(inputs, tools), ...readAges(inputs) },
         identity: {
             subjectAlternativeName: readRequired(inputs, 'certificate-identity'),
-            issuer: readRequired(inputs, 'certificate-oidc-issuer'),
+            issuer,
         },
         rekorUrl: readUrl(inputs, 'rekor-url', DEFAULT_REKOR_URL),
         trustRoot: readTrustRoot(inputs),
@@ -16116,7 +16313,7 @@ function withoutUnverified(bundle) {
 var protobuf_specs_dist = __nccwpck_require__(9654);
 ;// CONCATENATED MODULE: ./src/sigstore/verify/asn1.ts
 /** Identifier octets (X.690 §8.1.2). */
-const TAG = {
+const asn1_TAG = {
     boolean: 0x01,
     integer: 0x02,
     bitString: 0x03,
@@ -16155,14 +16352,14 @@ const PROCESSED = new Set([
 ]);
 /** RFC 5280 §4.1.2, without the unique identifiers, which §4.1.2.8 tells authorities not to use. */
 const TBS_CERTIFICATE = [
-    TAG.context0, // version
-    TAG.integer, // serial number
-    TAG.sequence, // signature
-    TAG.sequence, // issuer
-    TAG.sequence, // validity
-    TAG.sequence, // subject
-    TAG.sequence, // subject public key info
-    TAG.context3, // extensions
+    asn1_TAG.context0, // version
+    asn1_TAG.integer, // serial number
+    asn1_TAG.sequence, // signature
+    asn1_TAG.sequence, // issuer
+    asn1_TAG.sequence, // validity
+    asn1_TAG.sequence, // subject
+    asn1_TAG.sequence, // subject public key info
+    asn1_TAG.context3, // extensions
 ];
 /**
  * Reads a signing certificate.
@@ -16234,9 +16431,9 @@ function certificateDefect(certificate) {
 }
 function structureDefect(certificate) {
     const { root, tbsCertificate } = certificate;
-    if (!hasParts(root, TAG.sequence, TAG.sequence, TAG.bitString) ||
+    if (!hasParts(root, asn1_TAG.sequence, asn1_TAG.sequence, asn1_TAG.bitString) ||
         !hasParts(tbsCertificate, ...TBS_CERTIFICATE) ||
-        !hasParts(tbsCertificate.subs[7], TAG.sequence)) {
+        !hasParts(tbsCertificate.subs[7], asn1_TAG.sequence)) {
         return 'does not have exactly the fields of an X.509 v3 certificate';
     }
     if (certificate.version !== 'v3') {
@@ -16257,8 +16454,8 @@ function structureDefect(certificate) {
 function extensionsDefect(extensions) {
     const seen = new Set();
     for (const extension of extensions) {
-        const saysWhetherCritical = hasParts(extension, TAG.objectIdentifier, TAG.boolean, TAG.octetString);
-        if (!saysWhetherCritical && !hasParts(extension, TAG.objectIdentifier, TAG.octetString)) {
+        const saysWhetherCritical = hasParts(extension, asn1_TAG.objectIdentifier, asn1_TAG.boolean, asn1_TAG.octetString);
+        if (!saysWhetherCritical && !hasParts(extension, asn1_TAG.objectIdentifier, asn1_TAG.octetString)) {
             return 'has a malformed extension';
         }
         const oid = extension.subs[0]?.toOID() ?? '';
@@ -16364,11 +16561,18 @@ class LoggedSignatures {
         this.#subject = subject;
     }
     /**
-     * The entry that was made for this signature and certificate.
+     * The entry that was made for this signature and certificate: by the UUID that follows from them
+     * and the digest, or else among the entries for the digest.
      *
      * @throws {SetupError} LOG_UNAVAILABLE, LOG_ENTRY_INVALID
      */
     async entryOf(detached) {
+        const uuid = leafHash(hashedRekordBody(this.#subject.sha256.toString('hex'), detached));
+        const entry = await this.#log.entryByLeafHash(uuid);
+        // The same pair in another encoding (line breaks in the PEM) has another UUID.
+        return entry ?? (await this.#entryWith(detached));
+    }
+    async #entryWith(detached) {
         const entries = await this.#all();
         return entries.find(({ body }) => {
             const logged = parseHashedRekord(body);
@@ -16497,7 +16701,7 @@ class PublishedEvidence {
         }
     }
     async #withPair(subject, logged, detached) {
-        const entry = await this.#lookUp(subject, logged, detached);
+        const entry = await logged.entryOf(detached);
         return entry === undefined
             ? logged.evidence(notLogged(this.#urls.name, subject))
             : { candidates: [{ bundle: toBundle(subject.sha256, detached, entry) }] };
@@ -16506,7 +16710,7 @@ class PublishedEvidence {
     async #withFreshPair(subject, logged, failure) {
         const pair = await fetchPair(this.#context.http, this.#urls);
         if (pair.kind === 'complete' && signatureFailure(subject, pair.detached) === undefined) {
-            const entry = await this.#lookUp(subject, logged, pair.detached);
+            const entry = await logged.entryOf(pair.detached);
             if (entry !== undefined) {
                 const bundle = toBundle(subject.sha256, pair.detached, entry);
                 const recovered = `${failure.message}; verified with the pair from a second download`;
@@ -16527,13 +16731,6 @@ class PublishedEvidence {
         if (pair.kind === 'complete' && digest !== undefined) {
             await this.#context.log.entryByLeafHash(leafHash(hashedRekordBody(digest, pair.detached)));
         }
-    }
-    /** By the UUID that follows from digest, signature and certificate; then by the digest. */
-    async #lookUp(subject, logged, detached) {
-        const uuid = leafHash(hashedRekordBody(subject.sha256.toString('hex'), detached));
-        const entry = await this.#context.log.entryByLeafHash(uuid);
-        // The same pair in another encoding (line breaks in the PEM) has another UUID.
-        return entry ?? (await logged.entryOf(detached));
     }
 }
 /** Undefined when the signature verifies over the subject. */
@@ -16700,11 +16897,11 @@ function timestampDefect(response, chains) {
     const root = core_dist.ASN1Obj.parseBuffer(Buffer.from(response));
     const [status, token] = root.subs;
     const signedData = token?.subs[1]?.subs[0];
-    if (root.tag.toDER() !== TAG.sequence ||
-        !hasParts(root, TAG.sequence, TAG.sequence) ||
-        !hasParts(token, TAG.objectIdentifier, TAG.context0) ||
+    if (root.tag.toDER() !== asn1_TAG.sequence ||
+        !hasParts(root, asn1_TAG.sequence, asn1_TAG.sequence) ||
+        !hasParts(token, asn1_TAG.objectIdentifier, asn1_TAG.context0) ||
         !isEncoded(token?.subs[0], SIGNED_DATA) ||
-        !hasParts(token?.subs[1], TAG.sequence) ||
+        !hasParts(token?.subs[1], asn1_TAG.sequence) ||
         signedData === undefined) {
         return 'is not a response with signed data';
     }
@@ -16717,21 +16914,21 @@ function signedDataDefect(signedData, chains) {
     const [version, digests, content, ...more] = signedData.subs;
     const [certificates, signers] = more.length === 2 ? more : [undefined, more[0]];
     const signer = signers?.subs[0];
-    const beginning = [TAG.integer, TAG.set, TAG.sequence];
-    if (!(hasParts(signedData, ...beginning, TAG.set) ||
-        hasParts(signedData, ...beginning, TAG.context0, TAG.set)) ||
+    const beginning = [asn1_TAG.integer, asn1_TAG.set, asn1_TAG.sequence];
+    if (!(hasParts(signedData, ...beginning, asn1_TAG.set) ||
+        hasParts(signedData, ...beginning, asn1_TAG.context0, asn1_TAG.set)) ||
         !isEncoded(version, SIGNED_DATA_VERSION) ||
-        !hasParts(content, TAG.objectIdentifier, TAG.context0) ||
+        !hasParts(content, asn1_TAG.objectIdentifier, asn1_TAG.context0) ||
         !isEncoded(content?.subs[0], TST_INFO) ||
-        !hasParts(content?.subs[1], TAG.octetString) ||
+        !hasParts(content?.subs[1], asn1_TAG.octetString) ||
         // A second element would not be part of what is signed.
-        !hasParts(content?.subs[1]?.subs[0], TAG.sequence) ||
-        !hasParts(signers, TAG.sequence) ||
+        !hasParts(content?.subs[1]?.subs[0], asn1_TAG.sequence) ||
+        !hasParts(signers, asn1_TAG.sequence) ||
         signer === undefined) {
         return 'does not contain exactly one TSTInfo signed by one signer';
     }
     const digest = signer.subs[2]?.toDER();
-    if (!hasParts(digests, TAG.sequence) || !isEncoded(digests?.subs[0], digest)) {
+    if (!hasParts(digests, asn1_TAG.sequence) || !isEncoded(digests?.subs[0], digest)) {
         return 'names different digest algorithms than its signer';
     }
     return signerDefect(signer) ?? certificatesDefect(certificates, signer, chains);
@@ -16739,13 +16936,13 @@ function signedDataDefect(signedData, chains) {
 /** RFC 5652 §5.3; without unsigned attributes. */
 function signerDefect(signer) {
     const [version, id, digest, , signature] = signer.subs;
-    if (!hasParts(signer, TAG.integer, TAG.sequence, TAG.sequence, TAG.context0, TAG.sequence, TAG.octetString) ||
+    if (!hasParts(signer, asn1_TAG.integer, asn1_TAG.sequence, asn1_TAG.sequence, asn1_TAG.context0, asn1_TAG.sequence, asn1_TAG.octetString) ||
         !isEncoded(version, SIGNER_INFO_VERSION) ||
-        !hasParts(id, TAG.sequence, TAG.integer)) {
+        !hasParts(id, asn1_TAG.sequence, asn1_TAG.integer)) {
         return 'has a malformed signer';
     }
-    const hasDigestAlgorithm = (hasParts(digest, TAG.objectIdentifier) ||
-        (hasParts(digest, TAG.objectIdentifier, TAG.null) && isEncoded(digest?.subs[1], NULL))) &&
+    const hasDigestAlgorithm = (hasParts(digest, asn1_TAG.objectIdentifier) ||
+        (hasParts(digest, asn1_TAG.objectIdentifier, asn1_TAG.null) && isEncoded(digest?.subs[1], NULL))) &&
         DIGESTS.some((known) => isEncoded(digest?.subs[0], known));
     const hasSignatureAlgorithm = SIGNATURES.some((known) => isEncoded(signature, known));
     return hasDigestAlgorithm && hasSignatureAlgorithm ? undefined : 'uses unknown algorithms';
@@ -17579,6 +17776,9 @@ class NoBinder {
     bindCached() {
         return Promise.resolve({ kind: 'skipped' });
     }
+    publishedSbom() {
+        return Promise.resolve({ kind: 'skipped', reason: 'bind-release: false' });
+    }
 }
 /** Binds files by the release's own signed SBOM; where it has none, by asking the verified binary. */
 class SbomBinder {
@@ -17588,16 +17788,15 @@ class SbomBinder {
         this.#context = context;
     }
     fetchSbom() {
-        this.#published ??= this.#context.background.start(this.#fetch());
+        void this.publishedSbom();
     }
     async bind(artifact, verified, file) {
-        this.fetchSbom();
-        const published = await this.#published;
-        if (published?.kind === 'signed') {
+        const published = await this.publishedSbom();
+        if (published.kind === 'signed') {
             this.#check(published.sbom, artifact, verified);
             return { kind: 'sbom', sbom: published.verified };
         }
-        return this.#askBinary(artifact, file, published?.reason ?? '');
+        return this.#askBinary(artifact, file, published.reason);
     }
     async bindCached(artifact, verified, files) {
         if (!(0,external_node_fs_namespaceObject.existsSync)(files.sbom)) {
@@ -17610,6 +17809,9 @@ class SbomBinder {
         const { verified: sbom } = await verifySubject(policy, name, file, evidence);
         this.#check(await readSbom(file), artifact, verified);
         return { kind: 'sbom', sbom };
+    }
+    publishedSbom() {
+        return (this.#published ??= this.#context.background.start(this.#fetch()));
     }
     #check(sbom, artifact, verified) {
         const { subject, signedAt } = verified;
@@ -19015,6 +19217,580 @@ function validateConcurrency(concurrency) {
 	if (!((Number.isInteger(concurrency) || concurrency === Number.POSITIVE_INFINITY) && concurrency > 0)) {
 		throw new TypeError('Expected `concurrency` to be a number from 1 and up');
 	}
+}
+
+;// CONCATENATED MODULE: ./src/registry/errors.ts
+
+/** The registry does not answer, or answers with an error. */
+function registryUnavailable(message, cause) {
+    return new SetupError('REGISTRY_UNAVAILABLE', message, { cause });
+}
+/** The registry serves other bytes than were asked for, or bytes that cannot be read. */
+function imageMismatch(message, cause) {
+    return new SetupError('IMAGE_MISMATCH', message, { cause });
+}
+
+;// CONCATENATED MODULE: ./src/strict-json.ts
+/** Manifests and payloads need six levels of nesting. */
+const MAX_DEPTH = 32;
+/**
+ * Parses JSON (RFC 8259) that every reader reads the same way.
+ *
+ * RFC 8259 §4 does not say which of two members with the same name counts: `JSON.parse` takes the
+ * last one, other readers the first. Such text is refused, and so is text that is not UTF-8 or
+ * begins with a byte order mark.
+ *
+ * @throws {SyntaxError}
+ */
+function parseStrictJson(bytes) {
+    const text = decodeUtf8(bytes);
+    const value = JSON.parse(text);
+    assertUniqueNames(text);
+    return value;
+}
+function decodeUtf8(bytes) {
+    try {
+        return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    }
+    catch {
+        throw new SyntaxError('it is not UTF-8');
+    }
+}
+/** A string, with the colon after it if it names a member; or a bracket. */
+const TOKEN = /("(?:[^"\\]|\\.)*")([ \t\r\n]*:)?|[[\]{}]/gs;
+/** @param text valid JSON */
+function assertUniqueNames(text) {
+    const open = [];
+    for (const [token, string, colon] of text.matchAll(TOKEN)) {
+        if (token === '{' || token === '[') {
+            open.push(new Set());
+            if (open.length > MAX_DEPTH) {
+                throw new SyntaxError(`it is nested more than ${String(MAX_DEPTH)} levels deep`);
+            }
+        }
+        else if (token === '}' || token === ']') {
+            open.pop();
+        }
+        else if (string !== undefined && colon !== undefined) {
+            // Escapes count: "a" and "\u0061" are the same name.
+            const name = JSON.parse(string);
+            if (open.at(-1)?.has(name) === true) {
+                throw new SyntaxError(`it has two members named ${JSON.stringify(name.slice(0, 100))}`);
+            }
+            open.at(-1)?.add(name);
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./src/registry/manifest.ts
+
+
+
+
+const DIGEST = /^sha256:[0-9a-f]{64}$/;
+/** An index lists about five manifests, and an image has at most about forty layers. */
+const MAX_MANIFESTS = 100;
+const MAX_LAYERS = 1000;
+/** Of one blob, in bytes: 1 TiB. */
+const MAX_SIZE = 2 ** 40;
+const INDEX_TYPES = [
+    'application/vnd.oci.image.index.v1+json',
+    'application/vnd.docker.distribution.manifest.list.v2+json',
+];
+const IMAGE_TYPES = [
+    'application/vnd.oci.image.manifest.v1+json',
+    'application/vnd.docker.distribution.manifest.v2+json',
+];
+/** For the header `Accept`. */
+const MANIFEST_TYPES = [...INDEX_TYPES, ...IMAGE_TYPES];
+/** @returns undefined unless the text is `sha256:` and 64 lower-case hex digits */
+function parseDigest(text) {
+    return DIGEST.test(text) ? text : undefined;
+}
+function digestOf(bytes) {
+    return `sha256:${(0,external_node_crypto_namespaceObject.createHash)('sha256').update(bytes).digest('hex')}`;
+}
+/**
+ * Parses a manifest. Its members decide whether it is an index or an image, and a media type must
+ * agree: otherwise two readers could read the same bytes, with the same digest, as different things
+ * (CVE-2021-41190).
+ *
+ * @param name of the image, for messages
+ * @throws {SetupError} IMAGE_MISMATCH
+ */
+function parseManifest(bytes, name) {
+    try {
+        const manifest = record(parseStrictJson(bytes));
+        const digest = digestOf(bytes);
+        if ('manifests' in manifest) {
+            return parseIndex(manifest, digest);
+        }
+        if ('layers' in manifest) {
+            return parseImage(manifest, digest);
+        }
+        throw new TypeError('it is neither an image nor an index');
+    }
+    catch (error) {
+        throw imageMismatch(`cannot parse the manifest of ${name}: ${explain(error)}`, error);
+    }
+}
+function parseIndex(index, digest) {
+    assertMediaType(index, INDEX_TYPES, ['config', 'layers', 'fsLayers']);
+    const manifests = manifest_list(index['manifests'], MAX_MANIFESTS).map(parsePlatformDescriptor);
+    const platforms = manifests.flatMap(({ platform }) => platform ?? []);
+    const twice = platforms.find((platform, i) => platforms.indexOf(platform) !== i);
+    if (twice !== undefined) {
+        throw new TypeError(`it lists two images for ${twice}`);
+    }
+    return { kind: 'index', digest, manifests };
+}
+function parseImage(image, digest) {
+    assertMediaType(image, IMAGE_TYPES, ['manifests', 'fsLayers']);
+    return {
+        kind: 'image',
+        digest,
+        config: parseDescriptor(image['config']),
+        layers: manifest_list(image['layers'], MAX_LAYERS).map(parseDescriptor),
+    };
+}
+/** `mediaType` is optional in OCI's manifests (image-spec, manifest.md), and always in Docker's. */
+function assertMediaType(manifest, accepted, absent) {
+    const { schemaVersion, mediaType } = manifest;
+    if (schemaVersion !== 2) {
+        throw new TypeError('its schema version is not 2');
+    }
+    if (mediaType !== undefined && !accepted.includes(string(mediaType))) {
+        throw new TypeError('its media type does not fit its members');
+    }
+    if (absent.some((name) => name in manifest)) {
+        throw new TypeError('it has members of an image and of an index, or of an old format');
+    }
+}
+function parsePlatformDescriptor(value) {
+    const { platform } = record(value);
+    return {
+        ...parseDescriptor(value),
+        platform: platform === undefined ? undefined : manifest_platformName(record(platform)),
+    };
+}
+/** BuildKit's attestations are manifests for `unknown/unknown`. An index can have several of them. */
+function manifest_platformName(platform) {
+    const parts = ['os', 'architecture', 'variant', 'os.version'].flatMap((key) => platform[key] === undefined ? [] : string(platform[key]));
+    return parts.every((part) => part === 'unknown') ? undefined : parts.join('/');
+}
+function parseDescriptor(value) {
+    const { mediaType, digest, size, annotations } = record(value);
+    const parsed = parseDigest(string(digest));
+    if (parsed === undefined) {
+        throw new TypeError('a digest is not a SHA-256');
+    }
+    if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0 || size > MAX_SIZE) {
+        throw new TypeError('a size is not a number of bytes');
+    }
+    return {
+        mediaType: string(mediaType),
+        digest: parsed,
+        size,
+        annotations: new Map(Object.entries(annotations === undefined ? {} : record(annotations)).map(([key, text]) => [
+            key,
+            string(text),
+        ])),
+    };
+}
+/**
+ * Parses the configuration of an image (OCI image-spec, config.md).
+ *
+ * @param name of the image, for messages
+ * @throws {SetupError} IMAGE_MISMATCH
+ */
+function parseConfig(bytes, name) {
+    try {
+        const config = record(parseStrictJson(bytes));
+        const { diff_ids: diffIds } = record(config['rootfs']);
+        return {
+            platform: `${string(config['os'])}/${string(config['architecture'])}`,
+            diffIds: manifest_list(diffIds, MAX_LAYERS).map((id) => {
+                const digest = parseDigest(string(id));
+                if (digest === undefined) {
+                    throw new TypeError('the digest of a layer is not a SHA-256');
+                }
+                return digest;
+            }),
+        };
+    }
+    catch (error) {
+        throw imageMismatch(`cannot parse the configuration of ${name}: ${explain(error)}`, error);
+    }
+}
+function record(value) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+        throw new TypeError('a value is not an object');
+    }
+    return value;
+}
+function manifest_list(value, longest) {
+    if (!Array.isArray(value) || value.length > longest) {
+        throw new TypeError(`a value is not a list of at most ${String(longest)} items`);
+    }
+    return value;
+}
+function string(value) {
+    if (typeof value !== 'string') {
+        throw new TypeError('a value is not a string');
+    }
+    return value;
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/image-payload.ts
+
+
+
+
+/** A payload has about 350 bytes; signers can add annotations. */
+const MAX_PAYLOAD_BYTES = 16 << 10;
+/** The media type of a payload, as the layer of an image's signature. */
+const PAYLOAD_TYPE = 'application/vnd.dev.cosign.simplesigning.v1+json';
+/** `critical.type` of cosign's payloads (sigstore/sigstore, pkg/signature/payload). */
+const IMAGE_SIGNATURE = 'cosign container image signature';
+/** What the signature of an image covers: a JSON document that names the image. */
+class ImagePayload {
+    bytes;
+    sha256;
+    constructor(bytes) {
+        this.bytes = bytes;
+        this.sha256 = (0,external_node_crypto_namespaceObject.createHash)('sha256').update(bytes).digest();
+    }
+    isSignedBy(key, signature) {
+        return (0,external_node_crypto_namespaceObject.verify)('sha256', this.bytes, key, signature);
+    }
+}
+/**
+ * Requires a verified payload to name this image: its digest, its repository, and cosign's type.
+ *
+ * @see https://github.com/containers/image/blob/main/docs/containers-signature.5.md
+ * @throws {SetupError} IMAGE_MISMATCH
+ */
+function checkImagePayload({ subject }, expected) {
+    const { digest, repository, type } = parsePayload(subject.bytes);
+    if (type !== IMAGE_SIGNATURE) {
+        throw image_payload_mismatch(`its type is ${shown(type)}, not that of a container image signature`);
+    }
+    if (digest !== expected.digest) {
+        throw image_payload_mismatch(`it names the manifest ${shown(digest)}`);
+    }
+    if (repository !== expected.repository) {
+        throw image_payload_mismatch(`it names the repository ${shown(repository)}`);
+    }
+}
+function parsePayload(bytes) {
+    try {
+        const critical = object(object(parseStrictJson(bytes))['critical']);
+        return {
+            digest: nonEmptyString(object(critical['image'])['docker-manifest-digest']),
+            repository: nonEmptyString(object(critical['identity'])['docker-reference']),
+            type: nonEmptyString(critical['type']),
+        };
+    }
+    catch (error) {
+        throw image_payload_mismatch(`it cannot be parsed: ${explain(error)}`, error);
+    }
+}
+function shown(text) {
+    return JSON.stringify(text.slice(0, 200));
+}
+function image_payload_mismatch(reason, cause) {
+    return new SetupError('IMAGE_MISMATCH', `the signed payload is not for this image: ${reason}`, {
+        situation: 'signature-of-another-image',
+        cause,
+    });
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/evidence/image-signatures.ts
+
+
+
+
+
+
+
+
+
+/** Annotations of a layer (sigstore/cosign, pkg/oci/static and specs/SIGNATURE_SPEC.md). */
+const SIGNATURE_ANNOTATION = 'dev.cosignproject.cosign/signature';
+const CERTIFICATE_ANNOTATION = 'dev.sigstore.cosign/certificate';
+/** Images are sometimes signed again when they are promoted. At most this many signatures are read. */
+const MAX_SIGNATURES = 32;
+/** At most this many are verified. Only signatures with the expected identity count: others cost no request. */
+const MAX_TRIES = 8;
+/**
+ * Steps 3 to 6 of the verification for the signature of an image, and the check of its payload. One
+ * signature that passes everything is enough.
+ *
+ * cosign stores the log's timestamp next to a signature. It does not prove that the entry is in the
+ * log, so the entry is requested from the log instead.
+ *
+ * @param name of the image, for messages
+ * @throws {SetupError} IMAGE_NOT_SIGNED, IMAGE_MISMATCH, and every code of the verification. If
+ *   several signatures fail, the error is that of the one that passed the most checks.
+ */
+async function verifyImageSignature(policy, log, name, image, layers) {
+    const candidates = layers.filter(({ mediaType }) => mediaType === PAYLOAD_TYPE);
+    const failures = [];
+    let tries = 0;
+    for (const candidate of candidates.slice(0, MAX_SIGNATURES)) {
+        try {
+            const detached = readDetached(candidate);
+            // verify() checks the identity again. This check saves the requests for signatures by others.
+            checkSigner(detached, policy.identity);
+            tries += 1;
+            if (tries > MAX_TRIES) {
+                break;
+            }
+            return await verifyCandidate(policy, log, image, detached, candidate);
+        }
+        catch (error) {
+            if (!(error instanceof SetupError) || !ABOUT_ONE_SIGNATURE.includes(error.code)) {
+                throw error;
+            }
+            failures.push(error);
+        }
+    }
+    const failure = mostTelling(failures);
+    throw failure === undefined ? image_signatures_notSigned(`${name} has no signature`) : ofImage(name, failure);
+}
+async function verifyCandidate(policy, log, image, detached, candidate) {
+    const payload = new ImagePayload(await candidate.payload());
+    checkSignature(payload, detached.signature, detached.certificate);
+    const entry = await new LoggedSignatures(log, payload).entryOf(detached);
+    if (entry === undefined) {
+        throw new SetupError('LOG_ENTRY_NOT_FOUND', `the transparency log has no entry for the signature (payload SHA-256 ${payload.sha256.toString('hex')})`);
+    }
+    const bundle = toBundle(payload.sha256, detached, entry);
+    const verified = verify(payload, bundle, await policy.trust, policy.identity);
+    checkImagePayload(verified, image);
+    return verified;
+}
+function readDetached({ annotations }) {
+    const signature = annotations.get(SIGNATURE_ANNOTATION);
+    const certificate = annotations.get(CERTIFICATE_ANNOTATION);
+    if (signature === undefined || certificate === undefined) {
+        throw image_signatures_malformed('it has no certificate; signatures with a plain key are not supported');
+    }
+    try {
+        return parseDetached(Buffer.from(signature), Buffer.from(certificate));
+    }
+    catch (error) {
+        throw image_signatures_malformed(explain(error), error);
+    }
+}
+function checkSigner({ certificate }, expected) {
+    try {
+        checkIdentity(core_dist.X509Certificate.parse(Buffer.from(certificate)), expected);
+    }
+    catch (error) {
+        throw error instanceof SetupError
+            ? error
+            : image_signatures_malformed(`its certificate cannot be read: ${explain(error)}`, error);
+    }
+}
+/** Codes that say what is wrong with one signature, in the order of the checks. */
+const ABOUT_ONE_SIGNATURE = [
+    'SIGNATURE_MALFORMED',
+    'IDENTITY_MISMATCH',
+    'SIGNATURE_MISMATCH',
+    'CERTIFICATE_UNTRUSTED',
+    'LOG_ENTRY_NOT_FOUND',
+    'LOG_ENTRY_INVALID',
+    'IMAGE_MISMATCH',
+];
+/** The failure of the signature that passed the most checks. */
+function mostTelling(failures) {
+    const rank = ({ code }) => ABOUT_ONE_SIGNATURE.indexOf(code);
+    return failures.toSorted((a, b) => rank(b) - rank(a))[0];
+}
+/** @param reason names the image */
+function image_signatures_notSigned(reason) {
+    return new SetupError('IMAGE_NOT_SIGNED', reason);
+}
+function image_signatures_malformed(reason, cause) {
+    return new SetupError('SIGNATURE_MALFORMED', `the signature of the image cannot be read: ${reason}`, { cause });
+}
+/** Where the general hint speaks of a file. */
+const SITUATIONS = {
+    IDENTITY_MISMATCH: 'image-signed-by-another-identity',
+    LOG_ENTRY_NOT_FOUND: 'image-not-logged',
+    SIGNATURE_MALFORMED: 'image-signature-malformed',
+    SIGNATURE_MISMATCH: 'image-signature-mismatch',
+};
+/** The failure of one signature, as that of the image. */
+function ofImage(name, failure) {
+    return new SetupError(failure.code, `${name}: ${failure.message}`, {
+        situation: failure.situation ?? SITUATIONS[failure.code],
+        cause: failure,
+    });
+}
+
+;// CONCATENATED MODULE: ./src/install/images.ts
+
+
+
+
+
+
+
+
+
+/** This many images at once. The client opens few connections per host anyway. */
+const CONCURRENT_IMAGES = 4;
+/** The configuration of an image is a few KiB. */
+const MAX_CONFIG_BYTES = 1 << 20;
+/** Whether the image was requested as one of the release. */
+function isOfRelease({ image }) {
+    return image.releaseImage !== undefined;
+}
+/**
+ * Verifies every image. Each tag is resolved once; from then on everything is requested by digest.
+ *
+ * @param context with the policy for images
+ * @throws {SetupError} for the first one that fails
+ */
+async function verifyImages(context, images) {
+    if (images.some(({ releaseImage }) => releaseImage !== undefined)) {
+        context.binder.fetchSbom();
+    }
+    const limit = pLimit(CONCURRENT_IMAGES);
+    const verified = await Promise.all(images.map((image) => context.background.start(limit(() => verifyImage(context, image)))));
+    warnOfUnproven(verified, context.logger);
+    return verified;
+}
+/** One warning for all images: a missing SBOM concerns every one of them. */
+function warnOfUnproven(images, logger) {
+    const unproven = images.filter(({ version }) => version.isExpected && version.reason !== undefined);
+    const byProof = Map.groupBy(unproven, ({ version }) => describeVersionProof(version));
+    if (byProof.size > 0) {
+        const reasons = [...byProof].map(([proof, group]) => `${group.map(({ image }) => image.name).join(', ')}: ${proof}.`);
+        logger.warning('Image version not proven', `Signatures do not cover tags, so the registry could serve another signed version under the same tag. ${reasons.join(' ')}`);
+    }
+}
+async function verifyImage(context, image) {
+    const started = performance.now();
+    const { registry, policy, log, secondFactors } = context;
+    const manifest = await registry.manifest(image.repository, image.reference);
+    if (manifest === undefined) {
+        throw new SetupError('IMAGE_NOT_FOUND', `${image.name} does not exist at ${registry.host}`);
+    }
+    const { digest } = manifest;
+    const repository = `${IMAGE_DOMAIN}/${image.repository}`;
+    const layers = await signatureLayers(registry, image, digest);
+    const expected = { repository, digest };
+    const verified = await verifyImageSignature(policy, log, image.name, expected, layers);
+    const version = await proveVersion(context, image, manifest);
+    const signedAt = { file: verified.signedAt, sbom: version.sbomSignedAt };
+    checkAge(image.name, signedAt, agesFor(image, secondFactors), Date.now());
+    const duration = performance.now() - started;
+    return { image, pinned: `${repository}@${digest}`, verified, version, duration };
+}
+/**
+ * The maximum age is for releases, whose pointers can be held back. Other images, such as pause and
+ * etcd, are named by tag or digest, and stay the same for years.
+ */
+function agesFor({ releaseImage }, { minimumAge, maximumAge }) {
+    return { minimumAge, maximumAge: releaseImage === undefined ? undefined : maximumAge };
+}
+/** What is at cosign's tag for the signatures of a manifest (sigstore/cosign, specs/SIGNATURE_SPEC.md). */
+async function signatureLayers(registry, { repository, name }, digest) {
+    const tag = `${digest.replace(':', '-')}.sig`;
+    const signatures = await registry.manifest(repository, tag);
+    if (signatures === undefined) {
+        throw image_signatures_notSigned(`${name} has no signature at ${registry.host} (tag ${tag})`);
+    }
+    if (signatures.kind !== 'image') {
+        throw image_signatures_notSigned(`the tag ${tag} of ${name} is not a signature`);
+    }
+    return signatures.layers.map((layer) => ({
+        mediaType: layer.mediaType,
+        annotations: layer.annotations,
+        payload: () => registry.blob(repository, layer, MAX_PAYLOAD_BYTES),
+    }));
+}
+/**
+ * A signature does not cover tags. Which version an image is, is proven by the release's signed
+ * SBOM, if it lists the layers.
+ *
+ * @throws {SetupError} IMAGE_MISMATCH for an image with other layers
+ */
+async function proveVersion(context, image, manifest) {
+    const { binder, release } = context;
+    const name = image.releaseImage;
+    if (name === undefined) {
+        return unproven(`not requested as an image of Kubernetes ${release.version}`, false);
+    }
+    const published = await binder.publishedSbom();
+    if (published.kind !== 'signed') {
+        return unproven(published.reason, published.kind === 'missing');
+    }
+    const { sbom } = published;
+    const images = await platformImages(context.registry, image, manifest);
+    const checked = await Promise.all(images.map(async (one) => {
+        const { platform, layers } = await layersOf(context.registry, image, one);
+        return { platform, isProven: isListed(sbom, release.version, name, platform, layers) };
+    }));
+    const platforms = (isProven) => checked.filter((one) => one.isProven === isProven).map(({ platform }) => platform);
+    const [proven, others] = [platforms(true), platforms(false)];
+    return {
+        proven,
+        unproven: others,
+        reason: others.length === 0 ? undefined : 'the SBOM of the release does not list it',
+        isExpected: true,
+        sbomSignedAt: proven.length === 0 ? undefined : published.verified.signedAt,
+    };
+}
+function unproven(reason, isExpected) {
+    return { proven: [], unproven: [], reason, isExpected, sbomSignedAt: undefined };
+}
+function isListed(sbom, version, name, platform, layers) {
+    const [os, arch = ''] = platform.split('/');
+    return os === 'linux' && checkReleaseImage(sbom, version, name, arch, layers);
+}
+async function platformImages(registry, { repository, name }, manifest) {
+    if (manifest.kind === 'image') {
+        return [{ manifest, platform: undefined }];
+    }
+    const images = manifest.manifests.filter(({ platform }) => platform !== undefined);
+    return Promise.all(images.map(async ({ digest, platform }) => {
+        const one = await registry.manifest(repository, digest);
+        if (one?.kind !== 'image') {
+            throw imageMismatch(`${name} has no image for ${platform ?? ''} at ${registry.host}`);
+        }
+        return { manifest: one, platform };
+    }));
+}
+async function layersOf(registry, { repository, name }, { manifest, platform }) {
+    const bytes = await registry.blob(repository, manifest.config, MAX_CONFIG_BYTES);
+    const config = parseConfig(bytes, name);
+    // The index may add a variant: linux/arm64/v8.
+    if (platform !== undefined && !`${platform}/`.startsWith(`${config.platform}/`)) {
+        throw imageMismatch(`${name} lists an image for ${platform}, but that image is for ${config.platform}`);
+    }
+    if (config.diffIds.length !== manifest.layers.length) {
+        throw imageMismatch(`${name} for ${config.platform}: its manifest has ${String(manifest.layers.length)} layers, its configuration ${String(config.diffIds.length)}`);
+    }
+    const layers = manifest.layers.map(({ digest }, i) => ({
+        compressed: hexOf(digest),
+        uncompressed: hexOf(config.diffIds[i] ?? ''),
+    }));
+    return { platform: config.platform, layers };
+}
+function hexOf(digest) {
+    return digest.slice('sha256:'.length);
+}
+/** For the report. */
+function describeVersionProof({ proven, unproven: others, reason }) {
+    if (proven.length === 0) {
+        return `version not proven (${reason ?? ''})`;
+    }
+    const rest = others.length === 0 ? '' : `; not for ${others.join(', ')} (${reason ?? ''})`;
+    return `proven by its signed SBOM, by the layers for ${proven.join(', ')}${rest}`;
 }
 
 ;// CONCATENATED MODULE: ./src/install/from-download.ts
@@ -22185,17 +22961,17 @@ const MAYBE_OUTDATED = 'A mirror, a CDN or a proxy may be serving an outdated po
  * Warns when the pointers that chose the version of this run may be held back. They are not signed,
  * and the old release that they name is genuine, so no check of the verification can tell.
  *
- * @param verified files of the version that the pointers named
+ * @param signed files and images of the version that the pointers named
  * @param now milliseconds since the epoch
  */
-async function warnOfOldPointer(context, request, verified, now = Date.now()) {
+async function warnOfOldPointer(context, request, signed, now = Date.now()) {
     const { version, base } = context.release;
     const newer = await newerCopy(context, request);
     if (newer !== undefined) {
         const { artifact } = newer;
         context.logger.warning('Pointer names an older version', `${base.href} names ${version} for "${request.versionSource}", but the tool cache has ${artifact.name} ${artifact.version}, which passes every check. Either ${artifact.version} was withdrawn, or the pointer is outdated. ${MAYBE_OUTDATED}`);
     }
-    const signedAt = Math.min(...verified.map((file) => file.verified.signedAt.getTime()));
+    const signedAt = Math.min(...signed.map(({ verified }) => verified.signedAt.getTime()));
     const isNewestOfAll = request.version.kind === 'stable' && request.version.minor === undefined;
     if (isNewestOfAll && now - signedAt > STABLE_AGE_DAYS * DAY) {
         context.logger.warning('Newest stable release is old', `${base.href} names ${version} as the newest stable release, but it was signed at ${new Date(signedAt).toISOString()}, more than ${String(STABLE_AGE_DAYS)} days ago. ${MAYBE_OUTDATED} To refuse such releases, set "maximum-release-age".`);
@@ -22290,9 +23066,9 @@ async function resolveFromHost({ version, downloadBaseUrl }, http) {
         namedBy: version.kind === 'exact' ? 'user' : pointer,
     };
 }
-function mayComeFromCache({ version, checkLatest }) {
+function mayComeFromCache({ version, tools, checkLatest }) {
     const isNewestOfAll = (version.kind === 'stable' || version.kind === 'prerelease') && version.minor === undefined;
-    return version.kind !== 'exact' && !isNewestOfAll && !checkLatest;
+    return tools.length > 0 && version.kind !== 'exact' && !isNewestOfAll && !checkLatest;
 }
 /** Versions of which the tool cache claims to hold every tool. */
 async function versionsInCache({ tools, platform }, toolCache) {
@@ -22499,6 +23275,280 @@ function refusal(tool, version, cluster, { oldest, newest }) {
     return `${tool} ${version} ${relation} (${cluster.text}): supported: ${range}`;
 }
 
+;// CONCATENATED MODULE: ./src/registry/challenge.ts
+/** RFC 9110 §11.6.1: a scheme, then parameters. Commas separate parameters and challenges. */
+const SCHEME = /^[ \t,]*([A-Za-z][A-Za-z0-9-]*)(?=[ \t,]|$)/;
+const PARAMETER = /^[ \t,]*([A-Za-z][A-Za-z0-9_-]*)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^ \t,"]+))/;
+/**
+ * The bearer challenge in a header `WWW-Authenticate`.
+ *
+ * @see https://distribution.github.io/distribution/spec/auth/token/
+ * @returns undefined if there is none, or if it has no realm or a duplicate parameter
+ */
+function parseBearerChallenge(header) {
+    const bearer = parseChallenges(header).find(({ scheme }) => scheme === 'bearer');
+    const realm = bearer?.parameters.get('realm');
+    if (bearer === undefined || realm === undefined || bearer.isAmbiguous) {
+        return undefined;
+    }
+    const { parameters } = bearer;
+    return { realm, service: parameters.get('service'), scope: parameters.get('scope') };
+}
+/** Stops at the first part that cannot be parsed. */
+function parseChallenges(header) {
+    const challenges = [];
+    let rest = header;
+    while (rest !== '') {
+        const [parameter, name, quoted, plain] = PARAMETER.exec(rest) ?? [];
+        const current = challenges.at(-1);
+        if (parameter !== undefined && name !== undefined && current !== undefined) {
+            const key = name.toLowerCase();
+            current.isAmbiguous ||= current.parameters.has(key);
+            current.parameters.set(key, plain ?? (quoted ?? '').replaceAll(/\\(.)/g, '$1'));
+            rest = rest.slice(parameter.length);
+            continue;
+        }
+        const [start, scheme] = SCHEME.exec(rest) ?? [];
+        if (start === undefined || scheme === undefined) {
+            break;
+        }
+        challenges.push({ scheme: scheme.toLowerCase(), parameters: new Map(), isAmbiguous: false });
+        rest = rest.slice(start.length);
+    }
+    return challenges;
+}
+
+;// CONCATENATED MODULE: ./src/registry/client.ts
+
+
+
+
+
+
+
+/** In bytes. OCI's distribution-spec asks registries to accept manifests of up to 4 MiB. */
+const MAX_MANIFEST_BYTES = 4 << 20;
+/** As in go-containerregistry, pkg/v1/remote/transport/bearer.go. */
+const MAX_TOKEN_BYTES = 64 << 10;
+/** Printable ASCII without spaces. */
+const client_TOKEN = /^[\x21-\x7e]+$/;
+/**
+ * Reads manifests and blobs from a registry, without credentials (OCI distribution-spec, "Pull").
+ *
+ * Everything that is requested by digest is checked against it. If the registry asks for a token, an
+ * anonymous one is requested from the token server that it names, and sent to that registry only.
+ */
+class RegistryClient {
+    #http;
+    #base;
+    /** By origin and repository. */
+    #tokens = new Map();
+    /** @param base https, or http on loopback; its path goes in front of every repository */
+    constructor(http, base) {
+        this.#http = http;
+        this.#base = base;
+    }
+    /** Host of the registry, for messages. */
+    get host() {
+        return this.#base.host;
+    }
+    /**
+     * @param repository `kube-apiserver`, `cluster-api/cluster-api-controller`
+     * @param reference a tag, or a digest
+     * @returns undefined if the registry has no such manifest
+     * @throws {SetupError} REGISTRY_UNAVAILABLE; IMAGE_MISMATCH if the manifest is malformed or has
+     *   another digest
+     */
+    async manifest(repository, reference) {
+        const name = this.#name(repository, reference);
+        const bytes = await this.#read(repository, `manifests/${reference}`, name, MAX_MANIFEST_BYTES);
+        if (bytes === undefined) {
+            return undefined;
+        }
+        const digest = parseDigest(reference);
+        if (digest !== undefined) {
+            assertDigest(bytes, digest, name);
+        }
+        return parseManifest(bytes, name);
+    }
+    /**
+     * @param maxBytes larger blobs are refused
+     * @throws {SetupError} REGISTRY_UNAVAILABLE; IMAGE_MISMATCH if the blob is missing, too large, or
+     *   does not match its descriptor
+     */
+    async blob(repository, { digest, size }, maxBytes) {
+        const name = this.#name(repository, digest);
+        if (size > maxBytes) {
+            throw imageMismatch(`${name} is larger than ${String(maxBytes)} bytes`);
+        }
+        const bytes = await this.#read(repository, `blobs/${digest}`, name, size);
+        if (bytes === undefined) {
+            throw imageMismatch(`the registry does not have ${name}`);
+        }
+        if (bytes.length !== size) {
+            throw imageMismatch(`${name} has ${String(bytes.length)} bytes instead of ${String(size)}`);
+        }
+        assertDigest(bytes, digest, name);
+        return bytes;
+    }
+    /** As a reference: `registry.k8s.io/etcd:3.5.15-0`, `registry.k8s.io/etcd@sha256:…`. */
+    #name(repository, reference) {
+        const separator = parseDigest(reference) === undefined ? ':' : '@';
+        return `${this.#base.host}${this.#base.pathname}${repository}${separator}${reference}`;
+    }
+    /** @returns undefined if there is no such object */
+    async #read(repository, path, name, maxBytes) {
+        const url = new URL(`/v2${this.#base.pathname}${repository}/${path}`, this.#base);
+        try {
+            return await this.#readWithToken(repository, url, maxBytes);
+        }
+        catch (error) {
+            if (!(error instanceof TransferError)) {
+                throw error;
+            }
+            if (error.status === 404) {
+                return undefined;
+            }
+            if (error.cause instanceof TooLargeError) {
+                throw imageMismatch(`${name} is larger than ${String(maxBytes)} bytes`, error);
+            }
+            throw registryUnavailable(`cannot fetch ${name}: ${error.message}`, error);
+        }
+    }
+    async #readWithToken(repository, url, maxBytes) {
+        const headers = { accept: MANIFEST_TYPES.concat('*/*').join(', ') };
+        const token = this.#tokens.get(keyOf(url, repository));
+        try {
+            return await this.#http.read(url, maxBytes, { headers, token });
+        }
+        catch (error) {
+            const challenge = challengeOf(error);
+            if (challenge === undefined || token !== undefined) {
+                throw error;
+            }
+            // A redirect may have led to another registry, with tokens of its own. The request goes there
+            // directly, so that nobody else gets the token.
+            const asked = await this.#token(repository, challenge);
+            return this.#http.read(challenge.url, maxBytes, { headers, token: asked });
+        }
+    }
+    async #token(repository, { url, header }) {
+        const key = keyOf(url, repository);
+        const known = this.#tokens.get(key);
+        if (known !== undefined) {
+            return known;
+        }
+        const server = tokenServer(url, header);
+        const value = await this.#fetchToken(url, server);
+        const token = { origin: url.origin, value };
+        this.#tokens.set(key, token);
+        return token;
+    }
+    async #fetchToken(registry, server) {
+        try {
+            return parseToken(await this.#http.read(server, MAX_TOKEN_BYTES));
+        }
+        catch (error) {
+            throw registryUnavailable(`${registry.host} asks for a token, but ${server.host} did not give one: ${explain(error)}`, error);
+        }
+    }
+}
+function keyOf(url, repository) {
+    return `${url.origin} ${repository}`;
+}
+function assertDigest(bytes, digest, name) {
+    const found = digestOf(bytes);
+    if (found !== digest) {
+        throw imageMismatch(`requested ${name}, but the registry returned ${found}`);
+    }
+}
+function challengeOf(error) {
+    return error instanceof TransferError && error.cause instanceof StatusError
+        ? error.cause.challenge
+        : undefined;
+}
+/**
+ * The URL that gives anonymous tokens for the request that the registry refused.
+ *
+ * @see https://distribution.github.io/distribution/spec/auth/token/
+ * @throws {SetupError} REGISTRY_UNAVAILABLE
+ */
+function tokenServer(registry, header) {
+    const challenge = parseBearerChallenge(header);
+    if (challenge === undefined) {
+        throw registryUnavailable(`${registry.host} requires credentials`);
+    }
+    const server = URL.parse(challenge.realm);
+    const isAllowed = server !== null &&
+        isTransportAllowed(server) &&
+        // Only a registry on this machine may name a token server on this machine without https.
+        (server.protocol === 'https:' || registry.protocol === 'http:') &&
+        server.username === '' &&
+        server.password === '';
+    if (!isAllowed) {
+        throw registryUnavailable(`${registry.host} names a token server whose URL is not https, or has credentials`);
+    }
+    for (const name of ['service', 'scope']) {
+        const value = challenge[name];
+        if (value !== undefined) {
+            server.searchParams.set(name, value);
+        }
+    }
+    return server;
+}
+function parseToken(answer) {
+    const parsed = JSON.parse(answer.toString('utf8'));
+    const { token, access_token: accessToken } = Object(parsed);
+    const value = token ?? accessToken;
+    if (typeof value !== 'string' || !client_TOKEN.test(value)) {
+        throw new TypeError('its answer has no token');
+    }
+    return value;
+}
+
+;// CONCATENATED MODULE: ./src/escape.ts
+/**
+ * C0 and C1 controls, line and paragraph separators, and the characters that reorder text:
+ * nothing from outside may end a line, move the cursor, or be read in another order.
+ */
+const UNPRINTABLE = /^[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]$/u;
+/**
+ * How much of a message is shown, in UTF-16 code units, as the runner counts.
+ *
+ * A server, a certificate or a log may say more than GitHub takes. The runner cuts an annotation
+ * after 4,096 (`_maxIssueMessageLength` in ExecutionContext.cs of actions/runner 258d6c85): message
+ * and hint fit into that together. It drops a summary of more than 1 MiB: see `report.ts`.
+ */
+const escape_MAX_SHOWN = 1000;
+/**
+ * One line of a log: what cannot be printed is written as `\u{…}`, and nothing is left that the
+ * runner would take for a workflow command (`::…::` at the start, `##[…]` anywhere). A text that is
+ * longer than {@link MAX_SHOWN} is cut, and ends in `…`.
+ */
+function escapeLogLine(text) {
+    return printable(text)
+        .replaceAll('##[', '## [')
+        .replace(/^(\s*)::/, '$1: :');
+}
+/** Cut between characters: neither a surrogate pair nor an escape is ever left in half. */
+function printable(text) {
+    let shown = '';
+    for (const character of text) {
+        const next = UNPRINTABLE.test(character)
+            ? `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`
+            : character;
+        if (shown.length + next.length > escape_MAX_SHOWN) {
+            return `${shown}…`;
+        }
+        shown += next;
+    }
+    return shown;
+}
+/** Text inside HTML inside GitHub's Markdown: every character that means something is an entity. */
+function escapeHtml(text) {
+    return escapeLogLine(text).replace(/[&<>"'`*_~|\\[\]()#!@:]/g, (character) => `&#${String(character.charCodeAt(0))};`);
+}
+
 ;// CONCATENATED MODULE: ./src/hints.ts
 /**
  * What to do about a failure, by code. docs/troubleshooting.md is generated from this table
@@ -22527,9 +23577,13 @@ const HINTS = {
     RELEASE_TOO_OLD: 'Choose a newer version. If you asked for the newest one, compare with https://kubernetes.io/releases/: a mirror, a CDN or a proxy may be serving an outdated pointer (such as stable.txt).',
     VERSION_SKEW: 'Set "version" to the minor version of the cluster, or set neither "version" nor "version-file". If the cluster runs a different version, correct "cluster-version".',
     INSTALL_FAILED: 'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.',
+    IMAGE_NOT_FOUND: 'Check the name and the tag. If "image-registry" is set, check that the mirror has the image.',
+    IMAGE_NOT_SIGNED: 'Choose a signed image: Kubernetes has signed the images of its releases since v1.26. If "image-registry" is set, check that the mirror also has the tags "sha256-<hex>.sig"; "cosign copy" copies them.',
+    IMAGE_MISMATCH: 'Do not use the image: the registry, a mirror or a proxy served something other than what was asked for. Check "image-registry". Without one, report this at https://github.com/kubernetes/k8s.io/issues.',
+    REGISTRY_UNAVAILABLE: 'Check that the runner can reach the registry and the hosts that it redirects to: proxy, firewall, "image-registry". If it can, the registry may be down for a moment: run the job again. Registries that require credentials are not supported.',
 };
 /** What to do where the code alone says too little. */
-const SITUATIONS = {
+const hints_SITUATIONS = {
     'pointer-not-a-version': 'The release host, a mirror or a proxy returned something else. Pin an exact version, or check "download-base-url".',
     'range-without-release': 'Widen the range. Ranges do not match pre-releases: ask for "prerelease" or for an exact version.',
     'announced-only': 'The release is probably minutes old and has not reached every server, or your mirror has not copied it yet. Run the job again later, or pin an older version until then.',
@@ -22537,6 +23591,12 @@ const SITUATIONS = {
     'contradictory-sbom': 'Do not use the file. Either the release process made a mistake, or someone with its identity signed another SBOM. Report it at https://github.com/kubernetes/release/issues.',
     'operating-system-not-published': 'Run the job on Linux, macOS or Windows.',
     'no-release-proof': 'If you use a mirror, add kubernetes-release.spdx with its .sig and .cert. As a last resort, set "bind-release: false", which accepts any file that Kubernetes ever signed, for any version or platform.',
+    'image-not-logged': 'Do not use the image: Kubernetes logs every signature publicly, but this one is not in the log. If you run your own Sigstore instance, check "rekor-url".',
+    'image-of-another-version': 'Do not use the image: Kubernetes signed it, but it is not the version you asked for. A registry, a mirror or a proxy serves a different image under this tag.',
+    'image-signature-malformed': 'Kubernetes did not sign the image like this. Look at the signature with "cosign download signature".',
+    'image-signature-mismatch': 'Do not use the image: its signature was damaged or replaced, or belongs to another image. Run the job again. If the error persists, report it at https://github.com/kubernetes/k8s.io/issues.',
+    'image-signed-by-another-identity': 'Do not use the image: someone else signed it. If you sign your own images, set "image-certificate-identity" and "certificate-oidc-issuer" to the identity that signs them.',
+    'signature-of-another-image': 'Do not use the image: the registry, a mirror or a proxy serves it with the signature of another image. Check "image-registry". Without one, report this at https://github.com/kubernetes/k8s.io/issues.',
     'not-a-blob-bundle': 'Use a bundle created with "cosign sign-blob --bundle". Attestations, and signatures made with a plain key, are not accepted.',
     'trusted-root-file': 'Set "trusted-root" to the path of a trusted_root.json.',
     'embedded-trusted-root': 'This is a bug in the action. Please report it.',
@@ -22546,7 +23606,7 @@ const SITUATIONS = {
 const UNEXPECTED_HINT = 'This is a bug in the action. Please report it with the log of this run.';
 /** What to do next, for the annotation and the job summary. */
 function hintFor({ code, situation }) {
-    return situation === undefined ? HINTS[code] : SITUATIONS[situation];
+    return situation === undefined ? HINTS[code] : hints_SITUATIONS[situation];
 }
 
 ;// CONCATENATED MODULE: ./src/kubernetes/release-dates.ts
@@ -22614,47 +23674,208 @@ function describeEndedSupport(minor, now) {
     return `Kubernetes ended support for 1.${String(minor)} ${minor < first ? 'before' : 'on'} ${day}. It no longer publishes security fixes for that version, although your provider may. See https://kubernetes.io/releases/.`;
 }
 
-;// CONCATENATED MODULE: ./src/escape.ts
-/**
- * C0 and C1 controls, line and paragraph separators, and the characters that reorder text:
- * nothing from outside may end a line, move the cursor, or be read in another order.
- */
-const UNPRINTABLE = /^[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]$/u;
-/**
- * How much of a message is shown, in UTF-16 code units, as the runner counts.
- *
- * A server, a certificate or a log may say more than GitHub takes. The runner cuts an annotation
- * after 4,096 (`_maxIssueMessageLength` in ExecutionContext.cs of actions/runner 258d6c85): message
- * and hint fit into that together. It drops a summary of more than 1 MiB: see `report.ts`.
- */
-const escape_MAX_SHOWN = 1000;
-/**
- * One line of a log: what cannot be printed is written as `\u{…}`, and nothing is left that the
- * runner would take for a workflow command (`::…::` at the start, `##[…]` anywhere). A text that is
- * longer than {@link MAX_SHOWN} is cut, and ends in `…`.
- */
-function escapeLogLine(text) {
-    return printable(text)
-        .replaceAll('##[', '## [')
-        .replace(/^(\s*)::/, '$1: :');
+;// CONCATENATED MODULE: ./src/report/proof.ts
+
+const PUBLIC_LOG = 'https://rekor.sigstore.dev/';
+function proofReport(verified, releaseProof) {
+    return {
+        'certificate-identity': verified.identity.subjectAlternativeName,
+        'certificate-oidc-issuer': verified.identity.issuer,
+        'log-entry-uuid': verified.uuid,
+        'log-index': verified.logIndex,
+        'integrated-time': verified.signedAt.toISOString(),
+        'release-proof': releaseProof,
+    };
 }
-/** Cut between characters: neither a surrogate pair nor an escape is ever left in half. */
-function printable(text) {
-    let shown = '';
-    for (const character of text) {
-        const next = UNPRINTABLE.test(character)
-            ? `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`
-            : character;
-        if (shown.length + next.length > escape_MAX_SHOWN) {
-            return `${shown}…`;
-        }
-        shown += next;
+/** Worded like cosign's output. */
+function proofLog(report) {
+    return [
+        `tlog entry verified with uuid: ${report['log-entry-uuid']} index: ${report['log-index']}`,
+        'Verified OK',
+        `Signed by: ${report['certificate-identity']}`,
+        `Issuer: ${report['certificate-oidc-issuer']}`,
+        `Signed at: ${report['integrated-time']}`,
+        `Release: ${report['release-proof']}`,
+    ];
+}
+function proofRows(report, rekorUrl) {
+    return [
+        ['Signed by', escapeHtml(report['certificate-identity'])],
+        ['Issuer', escapeHtml(report['certificate-oidc-issuer'])],
+        ['Signed at', escapeHtml(report['integrated-time'])],
+        ['Log entry', logEntry(report, rekorUrl)],
+        ['Release', escapeHtml(report['release-proof'])],
+    ];
+}
+function logEntry(report, rekorUrl) {
+    const index = escapeHtml(report['log-index']);
+    const uuid = `<code>${escapeHtml(report['log-entry-uuid'])}</code>`;
+    return rekorUrl.href === PUBLIC_LOG
+        ? `<a href="https://search.sigstore.dev/?logIndex=${index}">${index}</a>, ${uuid}`
+        : `${index}, ${uuid}`;
+}
+
+;// CONCATENATED MODULE: ./src/report/units.ts
+/** @param bytes shown in decimal megabytes, with one digit after the point */
+function megabytes(bytes) {
+    return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+/** @param milliseconds shown in seconds, with two digits after the point */
+function units_seconds(milliseconds) {
+    return `${(milliseconds / 1000).toFixed(2)} s`;
+}
+
+;// CONCATENATED MODULE: ./src/report/images.ts
+
+
+
+
+function imageSection(images, inputs, durations) {
+    const reports = images.map((image) => imageReport(image, durations));
+    return {
+        heading: 'Verified Kubernetes images',
+        items: reports.map((report) => imageItem(report, inputs)),
+        outputs: imageOutputs(reports),
+    };
+}
+function imageReport({ image, pinned, verified, version, duration }, { resolve }) {
+    return {
+        image: image.requested,
+        name: image.name,
+        reference: pinned,
+        ...proofReport(verified, describeVersionProof(version)),
+        'proven-platforms': version.proven,
+        'unproven-platforms': version.unproven,
+        'durations-ms': { resolve: Math.round(resolve), verify: Math.round(duration) },
+    };
+}
+function imageItem(report, { rekorUrl }) {
+    const took = `resolving the version ${units_seconds(report['durations-ms'].resolve)}, verification ${units_seconds(report['durations-ms'].verify)}`;
+    return {
+        report,
+        title: report.name,
+        log: [...proofLog(report), `Took: ${took}`, `Reference: ${report.reference}`],
+        rows: [
+            ['Image', `<b>${escapeHtml(report.name)}</b>`],
+            ['By digest', `<code>${escapeHtml(report.reference)}</code>`],
+            ...proofRows(report, rekorUrl),
+            ['Took', escapeHtml(took)],
+        ],
+    };
+}
+/** `images`: as the input names it -> by digest, ready to pin. */
+function imageOutputs(reports) {
+    const references = reports.map(({ image, reference }) => [image, reference]);
+    return reports.length === 0 ? {} : { images: JSON.stringify(Object.fromEntries(references)) };
+}
+
+;// CONCATENATED MODULE: ./src/report/tools.ts
+
+
+
+
+
+
+function toolSection(installed, inputs, durations) {
+    const reports = installed.map((one) => toolReport(one, inputs, durations));
+    return {
+        heading: 'Verified Kubernetes tools',
+        items: reports.map((report) => toolItem(report, inputs)),
+        outputs: toolOutputs(reports),
+    };
+}
+function toolReport({ artifact, cacheEntry, verified, ...one }, { clusterVersion }, { resolve, install }) {
+    const files = cacheEntry.files();
+    return {
+        tool: artifact.name,
+        version: artifact.version,
+        platform: platformName(artifact.platform),
+        'cluster-version': clusterVersion?.text ?? null,
+        'minor-version-skew': clusterVersion === undefined ? null : (minorSkew(artifact.version, clusterVersion) ?? null),
+        path: files.file,
+        'bundle-path': files.bundle,
+        sha256: verified.subject.sha256.toString('hex'),
+        size: verified.subject.size,
+        source: one.origin,
+        ...proofReport(verified, describeBinding(one.binding)),
+        recovered: one.recovered === undefined ? null : escapeLogLine(one.recovered),
+        'cache-hit': one.origin === 'cache',
+        'durations-ms': {
+            resolve: Math.round(resolve),
+            download: one.durations.download === undefined ? null : Math.round(one.durations.download),
+            verify: Math.round(one.durations.verify),
+            install: Math.round(install),
+        },
+    };
+}
+function toolItem(report, { rekorUrl }) {
+    const cluster = clusterText(report);
+    return {
+        report,
+        title: `${report.tool} ${report.version} (${report.platform})`,
+        log: [
+            ...proofLog(report),
+            ...(cluster === undefined ? [] : [`Cluster: ${cluster}`]),
+            `SHA-256: ${report.sha256} (${megabytes(report.size)})`,
+            `Source: ${SOURCES[report.source]}`,
+            `Took: ${durationsText(report['durations-ms'])}`,
+            `Path: ${report.path}`,
+            `Evidence: ${report['bundle-path']}`,
+        ],
+        rows: [
+            [
+                'Tool',
+                `<b>${escapeHtml(`${report.tool} ${report.version}`)}</b> for ${escapeHtml(report.platform)}`,
+            ],
+            ...optionalRow('Cluster', cluster),
+            ['SHA-256', `<code>${escapeHtml(report.sha256)}</code>`],
+            ...proofRows(report, rekorUrl),
+            ['Source', escapeHtml(SOURCES[report.source])],
+            ['Took', escapeHtml(durationsText(report['durations-ms']))],
+            ...optionalRow('Broken publication', report.recovered ?? undefined),
+        ],
+    };
+}
+/** The outputs with a single value describe kubectl if it is among the tools, else the first one. */
+function toolOutputs(reports) {
+    const main = reports.find(({ tool }) => tool === 'kubectl') ?? reports[0];
+    if (main === undefined) {
+        return {};
     }
-    return shown;
+    return {
+        ...Object.fromEntries(reports.map(({ tool, path }) => [`${tool}-path`, path])),
+        'cache-hit': String(reports.every((report) => report['cache-hit'])),
+        sha256: main.sha256,
+        'certificate-identity': main['certificate-identity'],
+        'certificate-oidc-issuer': main['certificate-oidc-issuer'],
+        'log-index': main['log-index'],
+        'log-entry-uuid': main['log-entry-uuid'],
+        'integrated-time': main['integrated-time'],
+        'bundle-path': main['bundle-path'],
+    };
 }
-/** Text inside HTML inside GitHub's Markdown: every character that means something is an entity. */
-function escapeHtml(text) {
-    return escapeLogLine(text).replace(/[&<>"'`*_~|\\[\]()#!@:]/g, (character) => `&#${String(character.charCodeAt(0))};`);
+const SOURCES = {
+    download: 'downloaded',
+    cache: 'tool cache, verified again',
+    preinstalled: 'copy found on this machine, verified',
+};
+/** Undefined where the input names no cluster. */
+function clusterText(report) {
+    const { 'cluster-version': cluster, 'minor-version-skew': skew } = report;
+    return cluster === null || skew === null
+        ? undefined
+        : `${cluster}; ${report.tool} ${skew === 0 ? 'has' : 'is'} ${describeSkew(skew)}`;
+}
+function durationsText({ resolve, download, verify, install }) {
+    return [
+        `resolving the version ${units_seconds(resolve)}`,
+        ...(download === null ? [] : [`download ${units_seconds(download)}`]),
+        `verification ${units_seconds(verify)}`,
+        `installation ${units_seconds(install)}`,
+    ].join(', ');
+}
+function optionalRow(name, text) {
+    return text === undefined ? [] : [[name, escapeHtml(text)]];
 }
 
 ;// CONCATENATED MODULE: ./src/report.ts
@@ -22666,9 +23887,9 @@ function escapeHtml(text) {
 
 
 
+
 /** A line of progress at most this often, in milliseconds. */
 const PROGRESS_INTERVAL = 5_000;
-const PUBLIC_LOG = 'https://rekor.sigstore.dev/';
 /**
  * The runner shows no summary that is larger (`AttachmentSizeLimit` in FileCommandManager.cs of
  * actions/runner 258d6c85), and reports an error in its place.
@@ -22746,41 +23967,39 @@ class Report {
             .addRaw(`<p><b>${code}</b>: ${escapeHtml(message)}</p><p>${escapeHtml(hint)}</p>`, true);
         await this.#writeSummary();
     }
-    /** The log of one tool, worded like cosign's output. */
-    #tool(installed, report) {
-        startGroup(escapeLogLine(`${report.tool} ${report.version} (${report.platform})`));
-        this.info(`tlog entry verified with uuid: ${report['log-entry-uuid']} index: ${report['log-index']}`);
-        this.info('Verified OK');
-        this.info(`Signed by: ${report['certificate-identity']}`);
-        this.info(`Issuer: ${report['certificate-oidc-issuer']}`);
-        this.info(`Signed at: ${report['integrated-time']}`);
-        this.info(`Release: ${report['release-proof']}`);
-        const cluster = clusterText(report);
-        if (cluster !== undefined) {
-            this.info(`Cluster: ${cluster}`);
+    /** The log of each thing that was verified, outputs, and the job summary. */
+    async success(inputs, results, durations) {
+        const { version, tools, images } = results;
+        const sections = [
+            toolSection(tools, inputs, durations),
+            imageSection(images, inputs, durations),
+        ];
+        const items = sections.flatMap((section) => section.items);
+        for (const item of items) {
+            this.#log(item);
         }
-        this.info(`SHA-256: ${report.sha256} (${megabytes(report.size)})`);
-        this.info(`Source: ${SOURCES[report.source]}`);
-        this.info(`Took: ${durationsText(report['durations-ms'])}`);
-        this.info(`Path: ${report.path}`);
-        this.info(`Evidence: ${installed.cacheEntry.files().bundle}`);
-        endGroup();
-    }
-    /** Writes outputs and summary, then `PATH` as the very last step: a failure before it leaves `PATH` alone. */
-    async success(inputs, installed, durations) {
-        const reports = installed.map((one) => toolReport(one, inputs, durations));
-        installed.forEach((one, index) => {
-            const report = reports[index];
-            if (report !== undefined) {
-                this.#tool(one, report);
-            }
-        });
-        setOutputs(reports);
-        addToSummary(reports, inputs);
+        setOutput('version', version);
+        for (const [name, value] of sections.flatMap(({ outputs }) => Object.entries(outputs))) {
+            setOutput(name, value);
+        }
+        setOutput('report', JSON.stringify(items.map(({ report }) => report)));
+        for (const section of sections) {
+            addToSummary(section);
+        }
         await this.#writeSummary();
-        for (const { folder } of installed) {
+    }
+    /** The very last step: a failure before it leaves `PATH` alone. */
+    addToPath(tools) {
+        for (const { folder } of tools) {
             addPath(folder);
         }
+    }
+    #log({ title, log }) {
+        startGroup(escapeLogLine(title));
+        for (const line of log) {
+            this.info(line);
+        }
+        endGroup();
     }
     /** A runner without job summaries must not fail a run that succeeded. */
     async #writeSummary() {
@@ -22800,117 +24019,14 @@ function boundedSummary(html) {
         ? html
         : '<p>This summary is too long for GitHub. The log and the output <code>report</code> have the same information.</p>\n';
 }
-function toolReport({ artifact, cacheEntry, verified, ...one }, { clusterVersion }, { resolve, install }) {
-    const files = cacheEntry.files();
-    return {
-        tool: artifact.name,
-        version: artifact.version,
-        platform: platformName(artifact.platform),
-        'cluster-version': clusterVersion?.text ?? null,
-        'minor-version-skew': clusterVersion === undefined ? null : (minorSkew(artifact.version, clusterVersion) ?? null),
-        path: files.file,
-        'bundle-path': files.bundle,
-        sha256: verified.subject.sha256.toString('hex'),
-        size: verified.subject.size,
-        source: one.origin,
-        'certificate-identity': verified.identity.subjectAlternativeName,
-        'certificate-oidc-issuer': verified.identity.issuer,
-        'log-entry-uuid': verified.uuid,
-        'log-index': verified.logIndex,
-        'integrated-time': verified.signedAt.toISOString(),
-        'release-proof': describeBinding(one.binding),
-        recovered: one.recovered === undefined ? null : escapeLogLine(one.recovered),
-        'cache-hit': one.origin === 'cache',
-        'durations-ms': {
-            resolve: Math.round(resolve),
-            download: one.durations.download === undefined ? null : Math.round(one.durations.download),
-            verify: Math.round(one.durations.verify),
-            install: Math.round(install),
-        },
-    };
-}
-function setOutputs(reports) {
-    const main = reports.find(({ tool }) => tool === 'kubectl') ?? reports[0];
-    if (main === undefined) {
+function addToSummary({ heading, items }) {
+    if (items.length === 0) {
         return;
     }
-    for (const { tool, path } of reports) {
-        setOutput(`${tool}-path`, path);
+    summary.addHeading(heading, 3);
+    for (const { rows } of items) {
+        summary.addTable(rows.map(([name, html]) => [{ data: name, header: true }, html]));
     }
-    setOutput('version', main.version);
-    setOutput('cache-hit', String(reports.every((report) => report['cache-hit'])));
-    for (const name of [
-        'sha256',
-        'certificate-identity',
-        'certificate-oidc-issuer',
-        'log-index',
-        'log-entry-uuid',
-        'integrated-time',
-        'bundle-path',
-    ]) {
-        setOutput(name, main[name]);
-    }
-    setOutput('report', JSON.stringify(reports));
-}
-function addToSummary(reports, inputs) {
-    summary.addHeading('Verified Kubernetes tools', 3);
-    for (const report of reports) {
-        const cluster = clusterText(report);
-        const rows = [
-            [
-                'Tool',
-                `<b>${escapeHtml(`${report.tool} ${report.version}`)}</b> for ${escapeHtml(report.platform)}`,
-            ],
-            ...(cluster === undefined
-                ? []
-                : [['Cluster', escapeHtml(cluster)]]),
-            ['SHA-256', `<code>${escapeHtml(report.sha256)}</code>`],
-            ['Signed by', escapeHtml(report['certificate-identity'])],
-            ['Issuer', escapeHtml(report['certificate-oidc-issuer'])],
-            ['Signed at', escapeHtml(report['integrated-time'])],
-            ['Log entry', logEntry(report, inputs)],
-            ['Release', escapeHtml(report['release-proof'])],
-            ['Source', escapeHtml(SOURCES[report.source])],
-            ['Took', escapeHtml(durationsText(report['durations-ms']))],
-            ...(report.recovered === null
-                ? []
-                : [['Broken publication', escapeHtml(report.recovered)]]),
-        ];
-        summary.addTable(rows.map(([name, value]) => [{ data: name, header: true }, value]));
-    }
-}
-const SOURCES = {
-    download: 'downloaded',
-    cache: 'tool cache, verified again',
-    preinstalled: 'copy found on this machine, verified',
-};
-/** Undefined where the input names no cluster. */
-function clusterText(report) {
-    const { 'cluster-version': cluster, 'minor-version-skew': skew } = report;
-    return cluster === null || skew === null
-        ? undefined
-        : `${cluster}; ${report.tool} ${skew === 0 ? 'has' : 'is'} ${describeSkew(skew)}`;
-}
-function durationsText({ resolve, download, verify, install }) {
-    return [
-        `resolving the version ${report_seconds(resolve)}`,
-        ...(download === null ? [] : [`download ${report_seconds(download)}`]),
-        `verification ${report_seconds(verify)}`,
-        `installation ${report_seconds(install)}`,
-    ].join(', ');
-}
-function report_seconds(milliseconds) {
-    return `${(milliseconds / 1000).toFixed(2)} s`;
-}
-function logEntry(report, inputs) {
-    const index = escapeHtml(report['log-index']);
-    const uuid = `<code>${escapeHtml(report['log-entry-uuid'])}</code>`;
-    return inputs.rekorUrl.href === PUBLIC_LOG
-        ? `<a href="https://search.sigstore.dev/?logIndex=${index}">${index}</a>, ${uuid}`
-        : `${index}, ${uuid}`;
-}
-function megabytes(bytes) {
-    return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 ;// CONCATENATED MODULE: ./src/sigstore/evidence/rekor.ts
@@ -23573,14 +24689,18 @@ function redirectTarget(response, from) {
     return target;
 }
 /**
- * @throws {StatusError} for a status other than 2xx
+ * A response with status 2xx and a plain body.
+ *
+ * @param url where it came from, after redirects
+ * @throws {StatusError} for another status
  * @throws {NonRetryableError} for a compressed body
  */
-function accepted(response) {
+function accepted(response, url) {
     const status = response.statusCode ?? 0;
     if (status < 200 || status > 299) {
         response.destroy();
-        throw new StatusError(status, retryAfter(response.headers['retry-after']));
+        const header = status === 401 ? response.headers['www-authenticate'] : undefined;
+        throw new StatusError(status, retryAfter(response.headers['retry-after']), header === undefined ? undefined : { url, header });
     }
     const encoding = response.headers['content-encoding'];
     if (encoding !== undefined && encoding !== 'identity') {
@@ -23838,16 +24958,18 @@ class http_HttpClient {
         if (url.protocol === 'file:') {
             return { status: 200, headers: {}, body: await openFile(url, signal) };
         }
+        const token = options.token ?? this.#options.token;
         let target = url;
         let withToken = true;
         for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
             assertTransport(target);
             // After a redirect to another origin the token stays off, even if a later one leads back.
-            withToken &&= target.origin === this.#options.token?.origin;
-            const response = await this.#request(target, options, withToken, signal);
+            withToken &&= target.origin === token?.origin;
+            const sent = withToken ? token?.value : undefined;
+            const response = await this.#request(target, options, sent, signal);
             const location = redirectTarget(response, target);
             if (location === undefined) {
-                return accepted(response);
+                return accepted(response, target);
             }
             response.destroy();
             if (target.protocol === 'https:' && location.protocol !== 'https:') {
@@ -23882,7 +25004,7 @@ class http_HttpClient {
             ? createTunnelAgent(options, { proxy, timeout: this.limits.responseTimeout, signal })
             : new Agent({ ...options, proxyEnv: { ...proxyEnvironmentFor(proxy) } });
     }
-    async #request(url, options, withToken, signal) {
+    async #request(url, options, token, signal) {
         const started = performance.now();
         const method = options.method ?? 'GET';
         const record = (outcome) => {
@@ -23896,13 +25018,13 @@ class http_HttpClient {
             accept: body === undefined ? '*/*' : 'application/json',
             ...(body === undefined ? {} : { 'content-type': 'application/json' }),
             ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
-            ...(withToken ? { authorization: `Bearer ${this.#options.token?.value ?? ''}` } : {}),
+            ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
             ...options.headers,
         };
         signal.throwIfAborted();
         const isSecure = url.protocol === 'https:';
         // Over http, which is for loopback only, a proxy could read the token.
-        const agent = this.#agent(isSecure, options.lane ?? 'small', isSecure || !withToken);
+        const agent = this.#agent(isSecure, options.lane ?? 'small', isSecure || token === undefined);
         const { request: start } = isSecure ? builtin('node:https') : builtin('node:http');
         // The signal also ends the body.
         const request = start(url, { method, headers, agent, signal, maxHeaderSize: MAX_HEADER_BYTES });
@@ -23966,6 +25088,9 @@ function http_seconds(milliseconds) {
 
 
 
+
+
+
 /** Runs the action. A failure is reported, and never thrown. */
 async function run() {
     const report = new Report();
@@ -23990,7 +25115,7 @@ async function setUp(inputs, report, scratch) {
         const resolved = await resolveRelease(inputs, await cacheAccess.lookIn(), http, report);
         const resolvedAt = performance.now();
         const shared = { inputs, report, scratch, http, background, trust, cacheAccess };
-        const { context, verified } = await obtainRelease(shared, resolved);
+        const { context, verified, images } = await obtainRelease(shared, resolved);
         const obtainedAt = performance.now();
         report.endedSupport(context.release.version, inputs.clusterVersion);
         const installed = await commitAll(context, verified);
@@ -23998,10 +25123,12 @@ async function setUp(inputs, report, scratch) {
         await keepTrustRoot(await trust, report);
         await checkPathLookup(installed, inputs.runner, report);
         await assertUnchanged(installed);
-        await report.success(inputs, installed, {
+        const results = { version: context.release.version, tools: installed, images };
+        await report.success(inputs, results, {
             resolve: resolvedAt - started,
             install: installedAt - obtainedAt,
         });
+        report.addToPath(installed);
     }
     finally {
         // Nothing may still write to the scratch folder when it is removed.
@@ -24009,7 +25136,7 @@ async function setUp(inputs, report, scratch) {
         await background.ended();
     }
 }
-/** Verifies every tool of the release; where that is not found, of the one that {@link resolveAgain} names. */
+/** Verifies what was asked for, of this release; where that is not found, of the one that {@link resolveAgain} names. */
 async function obtainRelease(shared, first) {
     const { inputs, report, http } = shared;
     for (let resolved = first;;) {
@@ -24024,18 +25151,21 @@ async function obtainRelease(shared, first) {
             if (resolved.namedBy === 'tool-cache') {
                 const cached = await allFromCache(context, artifacts);
                 if (cached !== undefined) {
-                    return { context, verified: cached };
+                    return { context, verified: cached, images: await obtainImages(context, inputs) };
                 }
                 // A folder's name alone must not choose a version: ask the host, as for an empty cache.
                 report.info(`${release.version} in the tool cache cannot be used; asking for the newest`);
                 resolved = await resolveFromHost(inputs, http);
                 continue;
             }
+            // Each kind of thing is verified at the same time as the others, and none is kept unless all pass.
+            const arrivingImages = shared.background.start(obtainImages(context, inputs));
             const verified = await obtainAll(context, artifacts);
+            const images = await arrivingImages;
             if (resolved.namedBy === 'host' || resolved.namedBy === 'folder') {
-                await warnOfOldPointer(context, inputs, verified);
+                await warnOfOldPointer(context, inputs, [...verified, ...images.filter(isOfRelease)]);
             }
-            return { context, verified };
+            return { context, verified, images };
         }
         catch (error) {
             if (!(error instanceof SetupError) || error.code !== 'VERSION_NOT_FOUND') {
@@ -24044,6 +25174,14 @@ async function obtainRelease(shared, first) {
             resolved = await resolveAgain(resolved, error, http, report);
         }
     }
+}
+/** Verifies every image, with the identity that signs images. Nothing is pulled. */
+function obtainImages(context, inputs) {
+    return verifyImages({
+        ...context,
+        policy: { ...context.policy, identity: inputs.imageIdentity },
+        registry: new RegistryClient(context.http, inputs.imageRegistry),
+    }, inputs.images.map((request) => imageOf(request, context.release.version)));
 }
 async function installContext(shared, release) {
     const { inputs, report, http, background, trust, cacheAccess } = shared;

@@ -1,6 +1,7 @@
 import type { SecondFactors } from './install/second-factors.js';
 import { readChecksums } from './inputs/checksums.js';
 import type { Environment } from './inputs/environment.js';
+import { readImageRegistry, readImages } from './inputs/images.js';
 import { readPlatform } from './inputs/platform.js';
 import { RawInputs, readBoolean, readRequired } from './inputs/raw-inputs.js';
 import { readAges } from './inputs/release-age.js';
@@ -10,6 +11,7 @@ import { readTrustRoot } from './inputs/trust-root.js';
 import { readToken, readUrl } from './inputs/urls.js';
 import { readClusterVersion, readVersion, type VersionChoice } from './inputs/version.js';
 import type { ClusterVersion } from './kubernetes/cluster-version.js';
+import type { ImageRequest } from './kubernetes/image.js';
 import { assertPublished, type Platform, type Tool } from './kubernetes/platform.js';
 import type { TrustRootChoice } from './sigstore/trust/trusted-root.js';
 import type { ExpectedIdentity } from './sigstore/verify/identity.js';
@@ -22,7 +24,13 @@ export type { Environment };
 export interface Inputs extends VersionChoice {
   /** The cluster that the tools are for. */
   readonly clusterVersion: ClusterVersion | undefined;
+  /** Empty for `tools: none`. */
   readonly tools: readonly Tool[];
+  readonly images: readonly ImageRequest[];
+  /** Ends in a slash; https, or http on loopback. A path is put in front of every repository. */
+  readonly imageRegistry: URL;
+  /** Who must have signed the images. */
+  readonly imageIdentity: ExpectedIdentity;
   readonly platform: Platform;
   /** Whether binaries for that platform run on this machine. */
   readonly isNative: boolean;
@@ -64,10 +72,17 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
   }
   const downloadBaseUrl = readUrl(inputs, 'download-base-url', DEFAULT_BASE_URL, true);
   const clusterVersion = readClusterVersion(inputs);
+  const issuer = readRequired(inputs, 'certificate-oidc-issuer');
   return {
     ...(await readVersion(inputs, clusterVersion)),
     clusterVersion,
     tools,
+    images: readImages(inputs),
+    imageRegistry: readImageRegistry(inputs),
+    imageIdentity: {
+      subjectAlternativeName: readRequired(inputs, 'image-certificate-identity'),
+      issuer,
+    },
     platform,
     isNative,
     downloadBaseUrl,
@@ -75,7 +90,7 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
     secondFactors: { checksums: readChecksums(inputs, tools), ...readAges(inputs) },
     identity: {
       subjectAlternativeName: readRequired(inputs, 'certificate-identity'),
-      issuer: readRequired(inputs, 'certificate-oidc-issuer'),
+      issuer,
     },
     rekorUrl: readUrl(inputs, 'rekor-url', DEFAULT_REKOR_URL),
     trustRoot: readTrustRoot(inputs),

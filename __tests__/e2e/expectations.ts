@@ -80,7 +80,7 @@ export function expectInstalled(run: ActionResult, expected: Installed = {}): vo
   expect(run.exitCode).toBe(0);
   expect(run.variables).toEqual({});
   if (version !== undefined) expect(run.outputs['version']).toBe(version);
-  expect(reportsOf(run).map(({ tool }) => tool)).toEqual(tools);
+  expect(reportsOf(run).flatMap(({ tool }) => tool ?? [])).toEqual(tools);
   const files = tools.map((tool) => run.outputs[`${tool}-path`] ?? '');
   expect(run.paths).toEqual(files.map((file) => dirname(file)));
   for (const tool of tools) {
@@ -177,7 +177,7 @@ export const warningsOf = (run: ActionResult): ActionResult['annotations'] =>
 export const errorsOf = (run: ActionResult): ActionResult['annotations'] =>
   run.annotations.filter(({ level }) => level === 'error');
 
-/** The output `report`, parsed: one object for each tool. */
+/** The output `report`, parsed: one object for each tool and each image. */
 export const reportsOf = (run: ActionResult): Readonly<Record<string, string | null>>[] =>
   JSON.parse(run.outputs['report'] ?? '[]') as Readonly<Record<string, string | null>>[];
 
@@ -191,6 +191,13 @@ export function reportOf(
     throw new Error(`nothing is reported of ${tool}:\n${run.stdout}\n${run.stderr}`);
   }
   return report;
+}
+
+/** A summary as a reader sees it: no tags, entities resolved. */
+export function textOf(summary: string): string {
+  return summary
+    .replaceAll(/<[^>]*>/g, ' ')
+    .replaceAll(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)));
 }
 
 /** All requests that a world has seen, in short: `GET /release/…`. */

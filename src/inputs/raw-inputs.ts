@@ -20,6 +20,15 @@ export class RawInputs {
     return (this.#variables[`INPUT_${name.toUpperCase()}`] ?? '').trim();
   }
 
+  /** The words of an input, separated by commas, spaces or newlines, without duplicates. */
+  words(name: string): Set<string> {
+    return new Set(
+      this.get(name)
+        .split(/[\s,]+/)
+        .filter((word) => word !== ''),
+    );
+  }
+
   /** GITHUB_WORKSPACE, or else the current directory; an absolute path. */
   get workspace(): string {
     return path.resolve(this.#variables['GITHUB_WORKSPACE'] ?? '');

@@ -49,14 +49,14 @@ export interface BindingContext extends PublicationContext {
   readonly isNative: boolean;
 }
 
-/** The release's SBOM as it was published. */
-type PublishedSbom =
+/** The release's SBOM as it was published, or why there is none to prove anything by. */
+export type PublishedSbom =
   | {
       readonly kind: 'signed';
       readonly verified: Verified<DigestedFile>;
       readonly sbom: ReleaseSbom;
     }
-  | { readonly kind: 'missing'; readonly reason: string };
+  | { readonly kind: 'missing' | 'skipped'; readonly reason: string };
 
 /** Step 7 of the verification, for the files of one release. The SBOM is fetched once. */
 export interface ReleaseBinder {
@@ -84,6 +84,12 @@ export interface ReleaseBinder {
     verified: Verified<DigestedFile>,
     files: CopyFiles,
   ): Promise<Binding>;
+  /**
+   * The published SBOM, verified.
+   *
+   * @throws {SetupError} RELEASE_MISMATCH, and every code of the verification for the SBOM
+   */
+  publishedSbom(): Promise<PublishedSbom>;
 }
 
 /** For `bind-release: false`. */
@@ -99,6 +105,10 @@ export class NoBinder implements ReleaseBinder {
   bindCached(): Promise<Binding> {
     return Promise.resolve({ kind: 'skipped' });
   }
+
+  publishedSbom(): Promise<PublishedSbom> {
+    return Promise.resolve({ kind: 'skipped', reason: 'bind-release: false' });
+  }
 }
 
 /** Binds files by the release's own signed SBOM; where it has none, by asking the verified binary. */
@@ -111,7 +121,7 @@ export class SbomBinder implements ReleaseBinder {
   }
 
   fetchSbom(): void {
-    this.#published ??= this.#context.background.start(this.#fetch());
+    void this.publishedSbom();
   }
 
   async bind(
@@ -119,13 +129,12 @@ export class SbomBinder implements ReleaseBinder {
     verified: Verified<DigestedFile>,
     file: string,
   ): Promise<Binding> {
-    this.fetchSbom();
-    const published = await this.#published;
-    if (published?.kind === 'signed') {
+    const published = await this.publishedSbom();
+    if (published.kind === 'signed') {
       this.#check(published.sbom, artifact, verified);
       return { kind: 'sbom', sbom: published.verified };
     }
-    return this.#askBinary(artifact, file, published?.reason ?? '');
+    return this.#askBinary(artifact, file, published.reason);
   }
 
   async bindCached(
@@ -143,6 +152,10 @@ export class SbomBinder implements ReleaseBinder {
     const { verified: sbom } = await verifySubject(policy, name, file, evidence);
     this.#check(await readSbom(file), artifact, verified);
     return { kind: 'sbom', sbom };
+  }
+
+  publishedSbom(): Promise<PublishedSbom> {
+    return (this.#published ??= this.#context.background.start(this.#fetch()));
   }
 
   #check(sbom: ReleaseSbom, artifact: PlatformArtifact, verified: Verified<DigestedFile>): void {

@@ -78,10 +78,10 @@ export async function resolveFromHost(
   };
 }
 
-function mayComeFromCache({ version, checkLatest }: ReleaseRequest): boolean {
+function mayComeFromCache({ version, tools, checkLatest }: ReleaseRequest): boolean {
   const isNewestOfAll =
     (version.kind === 'stable' || version.kind === 'prerelease') && version.minor === undefined;
-  return version.kind !== 'exact' && !isNewestOfAll && !checkLatest;
+  return tools.length > 0 && version.kind !== 'exact' && !isNewestOfAll && !checkLatest;
 }
 
 /** Versions of which the tool cache claims to hold every tool. */
