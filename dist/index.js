@@ -22954,8 +22954,8 @@ async function isExecutable(file) {
 const DAY = 86_400_000;
 /** Kubernetes publishes a patch about every month. Longer than this without one is unusual. */
 const STABLE_AGE_DAYS = 120;
-/** How many cached copies are verified at most. Each is read whole. */
-const MAX_COPIES = 3;
+/** How many cached copies are tried at most, until one passes. Anybody can plant some that do not. */
+const MAX_COPIES = 30;
 const MAYBE_OUTDATED = 'A mirror, a CDN or a proxy may be serving an outdated pointer. Compare with https://kubernetes.io/releases/.';
 /**
  * Warns when the pointers that chose the version of this run may be held back. They are not signed,
@@ -25142,15 +25142,16 @@ async function obtainRelease(shared, first) {
     for (let resolved = first;;) {
         const { release } = resolved;
         report.info(`Version: ${release.version} (requested: ${inputs.versionSource})`);
-        if (inputs.clusterVersion !== undefined) {
-            assertSupportedSkew(release.version, inputs.tools, inputs.clusterVersion);
+        if (resolved.namedBy !== 'tool-cache') {
+            assertSkew(release, inputs);
         }
         const context = await installContext(shared, release);
         const artifacts = inputs.tools.map((tool) => release.binary(tool, inputs.platform));
         try {
             if (resolved.namedBy === 'tool-cache') {
-                const cached = await allFromCache(context, artifacts);
+                const cached = await youngFromCache(context, artifacts);
                 if (cached !== undefined) {
+                    assertSkew(release, inputs);
                     return { context, verified: cached, images: await obtainImages(context, inputs) };
                 }
                 // A folder's name alone must not choose a version: ask the host, as for an empty cache.
@@ -25173,6 +25174,23 @@ async function obtainRelease(shared, first) {
             }
             resolved = await resolveAgain(resolved, error, http, report);
         }
+    }
+}
+function assertSkew({ version }, { tools, clusterVersion }) {
+    if (clusterVersion !== undefined) {
+        assertSupportedSkew(version, tools, clusterVersion);
+    }
+}
+/** As {@link allFromCache}; undefined as well where copies are too old: the host may have newer ones. */
+async function youngFromCache(context, artifacts) {
+    try {
+        return await allFromCache(context, artifacts);
+    }
+    catch (error) {
+        if (error instanceof SetupError && error.code === 'RELEASE_TOO_OLD') {
+            return undefined;
+        }
+        throw error;
     }
 }
 /** Verifies every image, with the identity that signs images. Nothing is pulled. */

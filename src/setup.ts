@@ -107,15 +107,16 @@ async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<Ob
   for (let resolved = first; ;) {
     const { release } = resolved;
     report.info(`Version: ${release.version} (requested: ${inputs.versionSource})`);
-    if (inputs.clusterVersion !== undefined) {
-      assertSupportedSkew(release.version, inputs.tools, inputs.clusterVersion);
+    if (resolved.namedBy !== 'tool-cache') {
+      assertSkew(release, inputs);
     }
     const context = await installContext(shared, release);
     const artifacts = inputs.tools.map((tool) => release.binary(tool, inputs.platform));
     try {
       if (resolved.namedBy === 'tool-cache') {
-        const cached = await allFromCache(context, artifacts);
+        const cached = await youngFromCache(context, artifacts);
         if (cached !== undefined) {
+          assertSkew(release, inputs);
           return { context, verified: cached, images: await obtainImages(context, inputs) };
         }
         // A folder's name alone must not choose a version: ask the host, as for an empty cache.
@@ -137,6 +138,27 @@ async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<Ob
       }
       resolved = await resolveAgain(resolved, error, http, report);
     }
+  }
+}
+
+function assertSkew({ version }: Release, { tools, clusterVersion }: Inputs): void {
+  if (clusterVersion !== undefined) {
+    assertSupportedSkew(version, tools, clusterVersion);
+  }
+}
+
+/** As {@link allFromCache}; undefined as well where copies are too old: the host may have newer ones. */
+async function youngFromCache(
+  context: InstallContext,
+  artifacts: Parameters<typeof allFromCache>[1],
+): Promise<VerifiedArtifact[] | undefined> {
+  try {
+    return await allFromCache(context, artifacts);
+  } catch (error) {
+    if (error instanceof SetupError && error.code === 'RELEASE_TOO_OLD') {
+      return undefined;
+    }
+    throw error;
   }
 }
 

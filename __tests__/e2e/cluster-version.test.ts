@@ -1,3 +1,5 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { TOOLS, type Tool } from '../../src/kubernetes/platform.js';
 import { World, type ActionResult } from '../support/index.js';
@@ -103,6 +105,18 @@ describe('with a version', () => {
     });
     expect(releaseRequests()).toEqual([]);
     expect(run.summary).toContain('VERSION_SKEW');
+  });
+
+  test('from a range: the name of a folder in the tool cache does not decide', async () => {
+    const range = { version: '1.31.x || >=1.33.90 <1.34.0', 'cluster-version': '1.31' };
+    const first = await runIn(world, { version: '1.31.9' });
+    const { toolCache } = first.dirs;
+    const planted = world.cacheEntry('v1.31.9').replace('1.31.9', '1.33.99');
+    mkdirSync(join(toolCache, planted), { recursive: true });
+    expectInstalled(await runIn(world, range, { toolCache }), {
+      version: 'v1.31.9',
+      warnings: ['Cached copy refused'],
+    });
   });
 
   test('from a file: the file chooses, and the policy still holds', async () => {

@@ -16,8 +16,8 @@ import { cachedVersions } from './tool-cache.js';
 const DAY = 86_400_000;
 /** Kubernetes publishes a patch about every month. Longer than this without one is unusual. */
 const STABLE_AGE_DAYS = 120;
-/** How many cached copies are verified at most. Each is read whole. */
-const MAX_COPIES = 3;
+/** How many cached copies are tried at most, until one passes. Anybody can plant some that do not. */
+const MAX_COPIES = 30;
 
 const MAYBE_OUTDATED =
   'A mirror, a CDN or a proxy may be serving an outdated pointer. Compare with https://kubernetes.io/releases/.';
