@@ -106,7 +106,8 @@ async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<Ob
     }
     const context = await installContext(shared, release);
     const artifacts = inputs.tools.map((tool) => release.binary(tool, inputs.platform));
-    // Each kind of thing is verified at the same time as the others, and none is kept unless all pass.
+    // All kinds of things are verified at the same time, and nothing is kept unless all pass. Tools are
+    // awaited first: they tell whether the release is there at all.
     const arrivingImages = shared.background.start(obtainImages(context, inputs));
     try {
       const verified = await obtainAll(context, artifacts);
