@@ -53,8 +53,24 @@ export const HINTS: Readonly<Record<ErrorCode, string>> = {
     'Check that the runner can reach the registry and the hosts that it redirects to: proxy, firewall, "image-registry". If it can, the registry may be down for a moment: run the job again. Registries that require credentials are not supported.',
 };
 
+/** What to do about the signature of an image, where {@link HINTS} is about a file. */
+const IMAGE_HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
+  SIGNATURE_MALFORMED:
+    'Kubernetes does not sign images like this. Look at the signature with "cosign download signature".',
+  SIGNATURE_MISMATCH:
+    'Do not use the image: its signature was damaged or replaced, or belongs to another image. Run the job again. If the error persists, report it at https://github.com/kubernetes/k8s.io/issues.',
+  CERTIFICATE_UNTRUSTED:
+    'Do not use the image: Sigstore does not issue certificates like this one. If you run your own Sigstore instance, set "trusted-root", or "tuf-mirror-url" and "tuf-root".',
+  IDENTITY_MISMATCH:
+    'Do not use the image: someone else signed it. If you sign your own images, set "image-certificate-identity" and "certificate-oidc-issuer" to the identity that signs them.',
+  LOG_ENTRY_NOT_FOUND:
+    'Do not use the image: Kubernetes logs every signature publicly, but this one is not in the log. If you run your own Sigstore instance, check "rekor-url".',
+  LOG_ENTRY_INVALID:
+    'Do not use the image. If you run your own Sigstore instance, check that "rekor-url" belongs to the trust root. Otherwise report this at https://github.com/sigstore/rekor/issues: someone may be tampering with the log or with the connection to it.',
+};
+
 /** What to do where the code alone says too little. */
-const SITUATIONS: Readonly<Record<Situation, string>> = {
+const SITUATIONS: Readonly<Record<Exclude<Situation, 'image'>, string>> = {
   'pointer-not-a-version':
     'The release host, a mirror or a proxy returned something else. Pin an exact version, or check "download-base-url".',
   'range-without-release':
@@ -68,16 +84,8 @@ const SITUATIONS: Readonly<Record<Situation, string>> = {
   'operating-system-not-published': 'Run the job on Linux, macOS or Windows.',
   'no-release-proof':
     'If you use a mirror, add kubernetes-release.spdx with its .sig and .cert. As a last resort, set "bind-release: false", which accepts any file that Kubernetes ever signed, for any version or platform.',
-  'image-not-logged':
-    'Do not use the image: Kubernetes logs every signature publicly, but this one is not in the log. If you run your own Sigstore instance, check "rekor-url".',
   'image-of-another-version':
     'Do not use the image: Kubernetes signed it, but it is not the version you asked for. A registry, a mirror or a proxy serves a different image under this tag.',
-  'image-signature-malformed':
-    'Kubernetes did not sign the image like this. Look at the signature with "cosign download signature".',
-  'image-signature-mismatch':
-    'Do not use the image: its signature was damaged or replaced, or belongs to another image. Run the job again. If the error persists, report it at https://github.com/kubernetes/k8s.io/issues.',
-  'image-signed-by-another-identity':
-    'Do not use the image: someone else signed it. If you sign your own images, set "image-certificate-identity" and "certificate-oidc-issuer" to the identity that signs them.',
   'signature-of-another-image':
     'Do not use the image: the registry, a mirror or a proxy serves it with the signature of another image. Check "image-registry". Without one, report this at https://github.com/kubernetes/k8s.io/issues.',
   'not-a-blob-bundle':
@@ -94,5 +102,12 @@ export const UNEXPECTED_HINT =
 
 /** What to do next, for the annotation and the job summary. */
 export function hintFor({ code, situation }: SetupError): string {
-  return situation === undefined ? HINTS[code] : SITUATIONS[situation];
+  switch (situation) {
+    case undefined:
+      return HINTS[code];
+    case 'image':
+      return IMAGE_HINTS[code] ?? HINTS[code];
+    default:
+      return SITUATIONS[situation];
+  }
 }

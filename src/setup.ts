@@ -124,7 +124,8 @@ async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<Ob
         resolved = await resolveFromHost(inputs, http);
         continue;
       }
-      // Each kind of thing is verified at the same time as the others, and none is kept unless all pass.
+      // All kinds of things are verified at the same time, and nothing is kept unless all pass. Tools are
+      // awaited first: they tell whether the release is there at all.
       const arrivingImages = shared.background.start(obtainImages(context, inputs));
       const verified = await obtainAll(context, artifacts);
       const images = await arrivingImages;

@@ -391,6 +391,14 @@ describe('refused', () => {
         ),
     ],
     ['a signature without layers', 'IMAGE_NOT_SIGNED', signatures(() => [])],
+    [
+      'an index at the signature tag',
+      'IMAGE_NOT_SIGNED',
+      () => {
+        const digest = published.get('etcd:3.5.15-0') ?? '';
+        world.registry.putIndex('etcd', signatureTag(digest), []);
+      },
+    ],
     ['a payload for another digest', 'IMAGE_MISMATCH', one({}, { digest: DIGEST })],
     ['for another repository', 'IMAGE_MISMATCH', one({}, { reference: 'registry.k8s.io/etc' })],
     ['of another type', 'IMAGE_MISMATCH', one({}, { type: 'atomic container signature' })],
@@ -558,6 +566,16 @@ describe('refused', () => {
       'kube-proxy',
     ],
     [
+      'an index whose image is another index',
+      'IMAGE_MISMATCH',
+      () => {
+        const digest = published.get(`kube-proxy:${VERSION}`) ?? '';
+        const platform = { os: 'linux', architecture: 'amd64' };
+        sign('kube-proxy', world.registry.putIndex('kube-proxy', VERSION, [{ digest, platform }]));
+      },
+      'kube-proxy',
+    ],
+    [
       'an index whose image is missing',
       'IMAGE_MISMATCH',
       () => {
@@ -586,7 +604,8 @@ describe('refused', () => {
   ])('%s: %s', async (_what, code, forge, images = ETCD) => {
     forge();
     const asked = images.replace('$', published.get('etcd:3.5.15-0') ?? '');
-    expectRefused(await run({ images: asked, tools: 'none' }, { env: IMPATIENT }), code);
+    const result = await run({ images: asked, tools: 'none' }, { env: IMPATIENT });
+    expect(expectRefused(result, code)).not.toContain('the file');
   });
 
   test('one image of several, and so everything: the tool too', async () => {
@@ -622,7 +641,8 @@ describe('refused', () => {
 
   test('another signer than the one that is named', async () => {
     const named = { images: ETCD, 'image-certificate-identity': 'stranger@example.com' };
-    expectRefused(await run(named), 'IDENTITY_MISMATCH');
+    const says = ['set "image-certificate-identity"'];
+    expectRefused(await run(named), 'IDENTITY_MISMATCH', { says });
     one(STRANGER)();
     expectVerified(await run(named), { [ETCD]: pinned('etcd', '3.5.15-0') });
   });

@@ -375,7 +375,7 @@ const REFUSED: [input: string, given: string, shown: string, others?: Record<str
   ['tools', 'none', '"none"'],
   ['tools', 'none', '"none"', { images: ' , ' }],
   ['tools', 'none kubectl', '"none"', { images: 'kube-proxy' }],
-  ['checksum', HEX, HEX, { tools: 'none', images: 'kube-proxy' }],
+  ['checksum', HEX, 'Expected none', { tools: 'none', images: 'kube-proxy' }],
   ['tuf-mirror-url', 'file:///tmp', '"file:///tmp"'],
   ['tuf-mirror-url', 'https://tuf.example', 'https://tuf.example'],
   ['download-token', 'with blank', '(not shown)'],

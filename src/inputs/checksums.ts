@@ -17,7 +17,9 @@ export function readChecksums(
       throw invalidInput(
         'checksum',
         item,
-        `a SHA-256 of 64 hex digits, or <tool>=<SHA-256> for each of ${tools.join(', ')}`,
+        tools.length === 0
+          ? 'none, because "tools" is none'
+          : `a SHA-256 of 64 hex digits, or <tool>=<SHA-256> for each of ${tools.join(', ')}`,
       );
     }
     if (checksums[tool] !== undefined) {

@@ -261,8 +261,12 @@ describe('a registry that asks for a token', () => {
     registry.putImage('a', 'v1');
     tokenAnswer = { token: 'wrong' };
     demandToken(registry, challengeFor(tokenServer.url));
-    expect(await codeOfRejection(client().manifest('a', 'v1'))).toBe('REGISTRY_UNAVAILABLE');
+    const asking = client();
+    expect(await codeOfRejection(asking.manifest('a', 'v1'))).toBe('REGISTRY_UNAVAILABLE');
     expect(server.requests).toHaveLength(2);
+    // The token is known now, and no better the second time.
+    expect(await codeOfRejection(asking.manifest('a', 'v1'))).toBe('REGISTRY_UNAVAILABLE');
+    expect(server.requests).toHaveLength(3);
   });
 
   test.each([

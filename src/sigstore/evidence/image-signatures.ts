@@ -1,5 +1,5 @@
 import { X509Certificate } from '@sigstore/core';
-import { SetupError, explain, type ErrorCode, type Situation } from '../../errors.js';
+import { SetupError, explain } from '../../errors.js';
 import { toBundle } from '../bundle.js';
 import { parseDetached, type DetachedSignature } from '../detached.js';
 import {
@@ -149,18 +149,10 @@ function malformed(reason: string, cause?: unknown): SetupError {
   );
 }
 
-/** Where the general hint speaks of a file. */
-const SITUATIONS: Readonly<Partial<Record<ErrorCode, Situation>>> = {
-  IDENTITY_MISMATCH: 'image-signed-by-another-identity',
-  LOG_ENTRY_NOT_FOUND: 'image-not-logged',
-  SIGNATURE_MALFORMED: 'image-signature-malformed',
-  SIGNATURE_MISMATCH: 'image-signature-mismatch',
-};
-
 /** The failure of one signature, as that of the image. */
 function ofImage(name: string, failure: SetupError): SetupError {
   return new SetupError(failure.code, `${name}: ${failure.message}`, {
-    situation: failure.situation ?? SITUATIONS[failure.code],
+    situation: failure.situation ?? 'image',
     cause: failure,
   });
 }
