@@ -58,6 +58,10 @@ const SITUATIONS: Readonly<Record<Situation, string>> = {
   'operating-system-not-published': 'Run the job on Linux, macOS or Windows.',
   'no-release-proof':
     'If you use a mirror, add kubernetes-release.spdx with its .sig and .cert. To accept any file that Kubernetes ever signed, of any version and platform, set "bind-release: false".',
+  'not-in-release':
+    'Remove it from "artifacts", or choose a release that has it. If "download-base-url" is set, check that the mirror has the file.',
+  'published-unsigned':
+    'Remove it from "artifacts": nothing can prove it. The SBOM of the release, kubernetes-release.spdx, is signed, and lists the digest of every binary and tarball.',
   'not-a-blob-bundle':
     'Use a bundle as "cosign sign-blob --bundle" writes it. Attestations, and signatures with a plain key, are not accepted.',
   'trusted-root-file': 'Set "trusted-root" to the path of a trusted_root.json.',

@@ -1,4 +1,5 @@
 import type { SecondFactors } from './install/second-factors.js';
+import { readArtifacts } from './inputs/artifacts.js';
 import { readChecksums } from './inputs/checksums.js';
 import type { Environment } from './inputs/environment.js';
 import { readPlatform } from './inputs/platform.js';
@@ -10,7 +11,8 @@ import { readTrustRoot } from './inputs/trust-root.js';
 import { readToken, readUrl } from './inputs/urls.js';
 import { readClusterVersion, readVersion, type VersionChoice } from './inputs/version.js';
 import type { ClusterVersion } from './kubernetes/cluster-version.js';
-import { assertPublished, type Platform, type Tool } from './kubernetes/platform.js';
+import { assertPublished } from './kubernetes/platform.js';
+import type { RequestedFiles } from './kubernetes/release.js';
 import type { TrustRootChoice } from './sigstore/trust/trusted-root.js';
 import type { ExpectedIdentity } from './sigstore/verify/identity.js';
 import type { ProxyEnvironment } from './transfer/http.js';
@@ -19,11 +21,9 @@ import { TRANSFER_LIMITS, scaled, type TransferLimits } from './transfer/limits.
 export type { Environment };
 
 /** Everything that a run depends on, validated. */
-export interface Inputs extends VersionChoice {
+export interface Inputs extends VersionChoice, RequestedFiles {
   /** The cluster that the tools are for. */
   readonly clusterVersion: ClusterVersion | undefined;
-  readonly tools: readonly Tool[];
-  readonly platform: Platform;
   /** Whether binaries for that platform run on this machine. */
   readonly isNative: boolean;
   /** Ends in a slash; https, http on loopback, or file. */
@@ -58,7 +58,8 @@ const DEFAULT_REKOR_URL = 'https://rekor.sigstore.dev';
 export async function loadInputs(environment: Environment): Promise<Inputs> {
   const inputs = new RawInputs(environment);
   const { platform, isNative } = readPlatform(inputs, environment);
-  const tools = readTools(inputs);
+  const artifacts = readArtifacts(inputs, platform);
+  const tools = readTools(inputs, artifacts.length > 0);
   for (const tool of tools) {
     assertPublished(tool, platform);
   }
@@ -68,11 +69,15 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
     ...(await readVersion(inputs, clusterVersion)),
     clusterVersion,
     tools,
+    artifacts,
     platform,
     isNative,
     downloadBaseUrl,
     downloadToken: readToken(inputs, downloadBaseUrl),
-    secondFactors: { checksums: readChecksums(inputs, tools), ...readAges(inputs) },
+    secondFactors: {
+      checksums: readChecksums(inputs, { tools, artifacts, platform }),
+      ...readAges(inputs),
+    },
     identity: {
       subjectAlternativeName: readRequired(inputs, 'certificate-identity'),
       issuer: readRequired(inputs, 'certificate-oidc-issuer'),

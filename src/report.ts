@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import * as core from '@actions/core';
 import { SetupError, explain } from './errors.js';
 import { UNEXPECTED_HINT, hintFor } from './hints.js';
@@ -6,6 +7,7 @@ import { describeBinding } from './install/binding.js';
 import type { Logger } from './install/logger.js';
 import type { InstalledArtifact, Origin } from './install/verified-artifact.js';
 import type { ClusterVersion } from './kubernetes/cluster-version.js';
+import { isBinary, type Binary } from './kubernetes/binary.js';
 import { platformName } from './kubernetes/platform.js';
 import { describeSkew, minorOf, minorSkew } from './kubernetes/skew.js';
 import { describeEndedSupport } from './kubernetes/support.js';
@@ -22,16 +24,28 @@ const MAX_SUMMARY_BYTES = 1 << 20;
 /** Of an error's stack, which begins with its message. */
 const MAX_STACK_LINES = 50;
 
-/** Everything reported about one tool. The output `report` is a list of these. */
-export interface ToolReport {
+/** Everything reported about one tool. The output `report` begins with these. */
+export interface ToolReport extends FileReport {
   readonly tool: string;
-  /** With `v`. */
-  readonly version: string;
   readonly platform: string;
   /** As the input names it; null where it names none. */
   readonly 'cluster-version': string | null;
   /** Minors that the tool is newer than the cluster; negative: older. Null without a cluster. */
   readonly 'minor-version-skew': number | null;
+}
+
+/** Everything reported about one artifact, behind the tools in the output `report`. */
+export interface ArtifactReport extends FileReport {
+  /** The name of the file. */
+  readonly artifact: string;
+  /** Null for a file that is the same for all platforms. */
+  readonly platform: string | null;
+}
+
+/** What is reported about any file. */
+interface FileReport {
+  /** With `v`. */
+  readonly version: string;
   readonly path: string;
   readonly 'bundle-path': string;
   /** Hex. */
@@ -60,11 +74,11 @@ export interface PhaseDurations {
   /** Null where nothing was downloaded. */
   readonly download: number | null;
   readonly verify: number;
-  /** Of all tools together. */
+  /** Of all files together. */
   readonly install: number;
 }
 
-/** The phases that all tools of a run share, in milliseconds. */
+/** The phases that all files of a run share, in milliseconds. */
 export type SharedDurations = Readonly<Record<'resolve' | 'install', number>>;
 
 /** Everything a run shows. Text from outside is escaped and truncated here, and only here. */
@@ -149,9 +163,10 @@ export class Report implements Logger {
     await this.#writeSummary();
   }
 
-  /** The log of one tool, worded like cosign's output. */
-  #tool(installed: InstalledArtifact, report: ToolReport): void {
-    core.startGroup(escapeLogLine(`${report.tool} ${report.version} (${report.platform})`));
+  /** The log of one file, worded like cosign's output. */
+  #file(report: ToolReport | ArtifactReport): void {
+    const madeFor = report.platform === null ? '' : ` (${report.platform})`;
+    core.startGroup(escapeLogLine(`${nameOf(report)} ${report.version}${madeFor}`));
     this.info(
       `tlog entry verified with uuid: ${report['log-entry-uuid']} index: ${report['log-index']}`,
     );
@@ -160,7 +175,7 @@ export class Report implements Logger {
     this.info(`Issuer: ${report['certificate-oidc-issuer']}`);
     this.info(`Signed at: ${report['integrated-time']}`);
     this.info(`Release: ${report['release-proof']}`);
-    const cluster = clusterText(report);
+    const cluster = 'tool' in report ? clusterText(report) : undefined;
     if (cluster !== undefined) {
       this.info(`Cluster: ${cluster}`);
     }
@@ -168,7 +183,7 @@ export class Report implements Logger {
     this.info(`Source: ${SOURCES[report.source]}`);
     this.info(`Took: ${durationsText(report['durations-ms'])}`);
     this.info(`Path: ${report.path}`);
-    this.info(`Evidence: ${installed.cacheEntry.files().bundle}`);
+    this.info(`Evidence: ${report['bundle-path']}`);
     core.endGroup();
   }
 
@@ -178,18 +193,26 @@ export class Report implements Logger {
     installed: readonly InstalledArtifact[],
     durations: SharedDurations,
   ): Promise<void> {
-    const reports = installed.map((one) => toolReport(one, inputs, durations));
-    installed.forEach((one, index) => {
-      const report = reports[index];
-      if (report !== undefined) {
-        this.#tool(one, report);
+    const tools: ToolReport[] = [];
+    const artifacts: ArtifactReport[] = [];
+    for (const one of installed) {
+      const { artifact } = one;
+      if (isBinary(artifact)) {
+        tools.push(toolReport(artifact, one, inputs, durations));
+      } else {
+        artifacts.push(artifactReport(one, durations));
       }
-    });
-    setOutputs(reports);
-    addToSummary(reports, inputs);
+    }
+    for (const report of [...tools, ...artifacts]) {
+      this.#file(report);
+    }
+    setOutputs(tools, artifacts);
+    setArtifactOutputs(inputs.artifacts, artifacts);
+    addToSummary('Verified Kubernetes tools', tools, inputs);
+    addToSummary('Verified Kubernetes artifacts', artifacts, inputs);
     await this.#writeSummary();
-    for (const { folder } of installed) {
-      core.addPath(folder);
+    for (const { path } of tools) {
+      core.addPath(dirname(path));
     }
   }
 
@@ -213,18 +236,37 @@ export function boundedSummary(html: string): string {
 }
 
 function toolReport(
-  { artifact, cacheEntry, verified, ...one }: InstalledArtifact,
+  { name, version, platform }: Binary,
+  installed: InstalledArtifact,
   { clusterVersion }: Inputs,
-  { resolve, install }: SharedDurations,
+  durations: SharedDurations,
 ): ToolReport {
-  const files = cacheEntry.files();
   return {
-    tool: artifact.name,
-    version: artifact.version,
-    platform: platformName(artifact.platform),
+    tool: name,
+    platform: platformName(platform),
     'cluster-version': clusterVersion?.text ?? null,
     'minor-version-skew':
-      clusterVersion === undefined ? null : (minorSkew(artifact.version, clusterVersion) ?? null),
+      clusterVersion === undefined ? null : (minorSkew(version, clusterVersion) ?? null),
+    ...fileReport(installed, durations),
+  };
+}
+
+function artifactReport(installed: InstalledArtifact, durations: SharedDurations): ArtifactReport {
+  const { artifact } = installed;
+  return {
+    artifact: artifact.name,
+    platform: artifact.platform === undefined ? null : platformName(artifact.platform),
+    ...fileReport(installed, durations),
+  };
+}
+
+function fileReport(
+  { artifact, cacheEntry, verified, ...one }: InstalledArtifact,
+  { resolve, install }: SharedDurations,
+): FileReport {
+  const files = cacheEntry.files();
+  return {
+    version: artifact.version,
     path: files.file,
     'bundle-path': files.bundle,
     sha256: verified.subject.sha256.toString('hex'),
@@ -247,12 +289,14 @@ function toolReport(
   };
 }
 
-function setOutputs(reports: readonly ToolReport[]): void {
-  const main = reports.find(({ tool }) => tool === 'kubectl') ?? reports[0];
+/** Outputs with one value describe kubectl, else the first tool, else the first artifact. */
+function setOutputs(tools: readonly ToolReport[], artifacts: readonly ArtifactReport[]): void {
+  const reports = [...tools, ...artifacts];
+  const main = tools.find(({ tool }) => tool === 'kubectl') ?? reports[0];
   if (main === undefined) {
     return;
   }
-  for (const { tool, path } of reports) {
+  for (const { tool, path } of tools) {
     core.setOutput(`${tool}-path`, path);
   }
   core.setOutput('version', main.version);
@@ -271,14 +315,38 @@ function setOutputs(reports: readonly ToolReport[]): void {
   core.setOutput('report', JSON.stringify(reports));
 }
 
-function addToSummary(reports: readonly ToolReport[], inputs: Inputs): void {
-  core.summary.addHeading('Verified Kubernetes tools', 3);
+/** The path of each artifact, by the name that the user gave it. */
+function setArtifactOutputs(
+  requests: Inputs['artifacts'],
+  reports: readonly ArtifactReport[],
+): void {
+  const paths = requests.flatMap(({ requested, name }) => {
+    const report = reports.find(({ artifact }) => artifact === name);
+    return report === undefined ? [] : [[requested, report.path] as const];
+  });
+  const [first] = paths;
+  if (first !== undefined) {
+    core.setOutput('artifact-path', first[1]);
+    core.setOutput('artifacts', JSON.stringify(Object.fromEntries(paths)));
+  }
+}
+
+function addToSummary(
+  heading: string,
+  reports: readonly (ToolReport | ArtifactReport)[],
+  inputs: Inputs,
+): void {
+  if (reports.length === 0) {
+    return;
+  }
+  core.summary.addHeading(heading, 3);
   for (const report of reports) {
-    const cluster = clusterText(report);
+    const cluster = 'tool' in report ? clusterText(report) : undefined;
+    const madeFor = report.platform === null ? '' : ` for ${escapeHtml(report.platform)}`;
     const rows: [string, string][] = [
       [
-        'Tool',
-        `<b>${escapeHtml(`${report.tool} ${report.version}`)}</b> for ${escapeHtml(report.platform)}`,
+        'tool' in report ? 'Tool' : 'Artifact',
+        `<b>${escapeHtml(`${nameOf(report)} ${report.version}`)}</b>${madeFor}`,
       ],
       ...(cluster === undefined
         ? []
@@ -305,6 +373,10 @@ const SOURCES: Readonly<Record<Origin, string>> = {
   preinstalled: 'copy found on this machine, verified',
 };
 
+function nameOf(report: ToolReport | ArtifactReport): string {
+  return 'tool' in report ? report.tool : report.artifact;
+}
+
 /** Undefined where the input names no cluster. */
 function clusterText(report: ToolReport): string | undefined {
   const { 'cluster-version': cluster, 'minor-version-skew': skew } = report;
@@ -326,7 +398,7 @@ function seconds(milliseconds: number): string {
   return `${(milliseconds / 1000).toFixed(2)} s`;
 }
 
-function logEntry(report: ToolReport, inputs: Inputs): string {
+function logEntry(report: FileReport, inputs: Inputs): string {
   const index = escapeHtml(report['log-index']);
   const uuid = `<code>${escapeHtml(report['log-entry-uuid'])}</code>`;
   return inputs.rekorUrl.href === PUBLIC_LOG

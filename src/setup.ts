@@ -14,7 +14,7 @@ import { resolveAgain, resolveRelease, type ResolvedRelease } from './install/re
 import { installFailed, namedFailure } from './install/install-failed.js';
 import { trustKey } from './install/trust-key.js';
 import type { VerifiedArtifact } from './install/verified-artifact.js';
-import type { Release } from './kubernetes/release.js';
+import { requestedNames, type Release } from './kubernetes/release.js';
 import { assertSupportedSkew } from './kubernetes/skew.js';
 import { Report } from './report.js';
 import { TransparencyLog } from './sigstore/evidence/rekor.js';
@@ -90,7 +90,7 @@ interface ObtainedRelease {
   readonly verified: readonly VerifiedArtifact[];
 }
 
-/** Verifies every tool of the release, or of the one that takes its place where it is not found. */
+/** Verifies every file of the release, or of the one that takes its place where it is not found. */
 async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<ObtainedRelease> {
   const { inputs, report, http, cacheAccess } = shared;
   for (let resolved = first; ;) {
@@ -100,9 +100,8 @@ async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<Ob
       assertSupportedSkew(release.version, inputs.tools, inputs.clusterVersion);
     }
     const context = await installContext(shared, release);
-    const artifacts = inputs.tools.map((tool) => release.binary(tool, inputs.platform));
     try {
-      const verified = await obtainAll(context, artifacts);
+      const verified = await obtainAll(context, release.requested(inputs));
       if (resolved.namedBy === 'host' || resolved.namedBy === 'folder') {
         await warnOfOldPointer(context, inputs, verified);
       }
@@ -155,7 +154,8 @@ function cacheAccessOf(inputs: Inputs, report: Report): CacheAccess {
     folder: runner.toolCache,
     trustKey: trustKey(identity, trustRoot, bindRelease ? undefined : downloadBaseUrl),
   };
-  return new CacheAccess(toolCache, inputs.tools, runner.temp, report);
+  const names = requestedNames(inputs).map(({ name }) => name);
+  return new CacheAccess(toolCache, names, runner.temp, report);
 }
 
 function httpClient(inputs: Inputs, signal: AbortSignal, report: Report): HttpClient {

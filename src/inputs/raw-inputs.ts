@@ -20,6 +20,12 @@ export class RawInputs {
     return (this.#variables[`INPUT_${name.toUpperCase()}`] ?? '').trim();
   }
 
+  /** The words of an input, separated by commas, spaces or lines, each once. */
+  words(name: string): string[] {
+    const words = this.get(name).split(/[\s,]+/);
+    return [...new Set(words.filter((word) => word !== ''))];
+  }
+
   /** GITHUB_WORKSPACE, or else the current directory; an absolute path. */
   get workspace(): string {
     return path.resolve(this.#variables['GITHUB_WORKSPACE'] ?? '');

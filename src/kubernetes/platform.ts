@@ -69,6 +69,7 @@ const CLIENT = [
 ];
 const SERVER = ['linux/amd64', 'linux/arm64', 'linux/ppc64le', 'linux/s390x', 'linux/arm'];
 const NODE = [...SERVER, 'windows/amd64'];
+const TEST = [...SERVER, 'darwin/amd64', 'darwin/arm64', 'windows/amd64', 'windows/arm64'];
 
 /**
  * Which platforms each binary is published for. A pair that is here need not exist in every
@@ -101,6 +102,31 @@ export function isTool(name: string): name is Tool {
 /** The platforms that a tool is published for, as `<os>/<arch>`. */
 export function publishedPlatforms(tool: Tool): readonly string[] {
   return PUBLISHED[tool];
+}
+
+/**
+ * Which platforms each tarball is published for, by KUBE_SUPPORTED_*_PLATFORMS in hack/lib/golang.sh
+ * of Kubernetes. Again, the release host has the last word.
+ */
+const PUBLISHED_TARBALLS = {
+  client: CLIENT,
+  server: SERVER,
+  node: NODE,
+  test: TEST,
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+
+/** A tarball that a Kubernetes release has for each of several platforms. */
+export type Tarball = keyof typeof PUBLISHED_TARBALLS;
+
+export const TARBALLS = Object.keys(PUBLISHED_TARBALLS) as Tarball[];
+
+export function isTarball(name: string): name is Tarball {
+  return Object.hasOwn(PUBLISHED_TARBALLS, name);
+}
+
+/** The platforms that a tarball is published for, as `<os>/<arch>`. */
+export function tarballPlatforms(tarball: Tarball): readonly string[] {
+  return PUBLISHED_TARBALLS[tarball];
 }
 
 /** @throws {SetupError} PLATFORM_NOT_PUBLISHED */

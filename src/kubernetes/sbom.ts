@@ -18,6 +18,33 @@ export interface ReleaseSbom {
   readonly digests: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
+/** The namespace that krel gives to the SBOM of a release, or of its source code. */
+export function sbomNamespace(version: string, of: 'release' | 'source'): string {
+  return `https://sbom.k8s.io/${version}/${of}`;
+}
+
+/**
+ * Requires an SBOM that was asked for itself to have this namespace.
+ *
+ * The SBOM itself must have been verified before.
+ *
+ * @param file path inside the release: `kubernetes-release.spdx`
+ * @throws {SetupError} RELEASE_MISMATCH, naming what was asked for and what was found
+ */
+export function checkNamespace(
+  { documentNamespace }: ReleaseSbom,
+  namespace: string,
+  version: string,
+  file: string,
+): void {
+  if (documentNamespace !== namespace) {
+    const found = documentNamespace === undefined ? 'none' : JSON.stringify(documentNamespace);
+    throw mismatch(
+      `requested ${file} of ${version}, with the namespace ${namespace}, but the namespace of the file that was served is ${found}`,
+    );
+  }
+}
+
 /**
  * Requires the SBOM to be that of the release, and to list the file with this digest.
  *
@@ -33,8 +60,7 @@ export function checkRelease(
   file: string,
   { sha256, signedAt }: { readonly sha256: string; readonly signedAt: Date },
 ): void {
-  const namespace = `https://sbom.k8s.io/${version}/release`;
-  if (sbom.documentNamespace !== namespace) {
+  if (sbom.documentNamespace !== sbomNamespace(version, 'release')) {
     throw mismatch(
       `requested ${file} of ${version}, but the SBOM that was served is for ${describe(sbom)}`,
     );

@@ -4,7 +4,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SetupError } from '../../../src/errors.js';
-import { checkRelease, readSbom, type ReleaseSbom } from '../../../src/kubernetes/sbom.js';
+import {
+  checkNamespace,
+  checkRelease,
+  readSbom,
+  type ReleaseSbom,
+} from '../../../src/kubernetes/sbom.js';
 import { releaseSbom } from '../../support/sbom.js';
 
 const A = 'a'.repeat(64);
@@ -220,5 +225,38 @@ describe('a document that krel wrote', () => {
         .split(/(?<=\n\n)(?=\S)/)
         .sort();
     expect(elements(ours)).toEqual(elements(GENUINE));
+  });
+});
+
+describe('checkNamespace', () => {
+  const check = (sbom: ReleaseSbom): void => {
+    checkNamespace(sbom, NAMESPACE, 'v1.31.9', 'kubernetes-release.spdx');
+  };
+
+  test('accepts the namespace that krel writes', async () => {
+    const sbom = await read(GENUINE);
+    expect(() => {
+      checkNamespace(
+        sbom,
+        'https://sbom.k8s.io/v1.35.3/release',
+        'v1.35.3',
+        'kubernetes-release.spdx',
+      );
+    }).not.toThrow();
+  });
+
+  test.each([
+    ['another version', 'https://sbom.k8s.io/v1.31.8/release'],
+    ['the source code', 'https://sbom.k8s.io/v1.31.9/source'],
+    ['more behind it', `${NAMESPACE}/`],
+    ['none', undefined],
+  ])('refuses %s', (_, documentNamespace) => {
+    expect(() => check({ documentNamespace, digests: new Map() })).toThrow(SetupError);
+    expect(() => check({ documentNamespace: NAMESPACE, digests: new Map() })).not.toThrow();
+  });
+
+  test('refuses two', async () => {
+    const sbom = await read(`DocumentNamespace: ${NAMESPACE}\nDocumentNamespace: ${NAMESPACE}\n`);
+    expect(() => check(sbom)).toThrow(SetupError);
   });
 });
