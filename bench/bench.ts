@@ -46,6 +46,8 @@ interface Command {
 interface Scenario {
   readonly name: string;
   readonly tools: readonly string[];
+  /** The input `artifacts`; none unless given. */
+  readonly artifacts?: string;
   readonly version: string;
   /** Whether the tool cache is kept from one run to the next. */
   readonly isWarm: boolean;
@@ -77,6 +79,10 @@ const SCENARIOS: readonly Scenario[] = [
   },
 ];
 const SIZES = [1, 10, 57, 150, 400].map((megabytes) => megabytes * 1e6);
+/** A server tarball has about this size. */
+const TARBALL_BYTES = 400e6;
+/** Names of tables to measure; all of them unless given. */
+const ONLY = process.env['BENCH_ONLY'];
 
 const OURS: Contender = {
   name: 'this action',
@@ -106,10 +112,17 @@ const { server, ready } = await startServer();
 try {
   buildBaseline();
   console.log(describeMachine());
-  for (const scenario of SCENARIOS) await measureScenario(scenario);
-  await measureSizes();
+  for (const scenario of SCENARIOS) {
+    if (isWanted(scenario.name)) await measureScenario(scenario);
+  }
+  if (isWanted('size')) await measureSizes();
+  if (isWanted('tarball')) await measureTarball();
 } finally {
   server.kill();
+}
+
+function isWanted(name: string): boolean {
+  return ONLY === undefined || ONLY.split(';').includes(name);
 }
 
 async function measureScenario(scenario: Scenario): Promise<void> {
@@ -190,6 +203,32 @@ async function measureSizes(): Promise<void> {
   );
 }
 
+/** A server tarball through `artifacts`: downloaded, then taken from the tool cache. */
+async function measureTarball(): Promise<void> {
+  await order({ kind: 'network', latency: 0, bandwidth: undefined });
+  await order({ kind: 'tarball', bytes: TARBALL_BYTES });
+  const scenario = {
+    ...PLAIN,
+    version: `1.0.${String(TARBALL_BYTES / 1e6)}`,
+    tools: ['none'],
+    artifacts: 'server',
+  };
+  const rows: string[][] = [];
+  for (const isWarm of [false, true]) {
+    const name = isWarm ? 'warm' : 'cold';
+    const runs = (await inTurn([OURS], { ...scenario, name, isWarm })).get(OURS) ?? [];
+    rows.push([
+      `${String(TARBALL_BYTES / 1e6)}, ${name}`,
+      range(runs.map(({ wall }) => wall)),
+      range(runs.map(({ cpu }) => cpu)),
+      range(runs.map(({ memory }) => memory)),
+      String(median(runs.map(({ requests }) => requests))),
+    ]);
+  }
+  console.log('\n### A server tarball through `artifacts`\n');
+  console.log(table(['MB', 'wall, ms', 'CPU, ms', 'peak memory, MiB', 'requests'], rows));
+}
+
 /** A B C A B C …; the first round warms up the machine and is not counted. */
 async function inTurn(
   contenders: readonly Contender[],
@@ -251,11 +290,12 @@ function newFolder(): string {
 }
 
 /** As the runner starts an action, with nothing of this process's environment. */
-function action(entry: string, folder: string, { tools, version }: Scenario): Command {
+function action(entry: string, folder: string, { tools, artifacts, version }: Scenario): Command {
   const inputs = {
     ...ready.inputs,
     version,
     tools: tools.join(','),
+    ...(artifacts === undefined ? {} : { artifacts }),
     'certificate-identity': RELEASE_IDENTITY,
     'certificate-oidc-issuer': RELEASE_ISSUER,
   };

@@ -633,7 +633,7 @@ describe('mirrors', () => {
     }
   });
 
-  test('a folder with the layout of dl.k8s.io', async () => {
+  test('a folder with the layout of dl.k8s.io, and what was published', async () => {
     const version = publish();
     const mirror = newFolder();
     const [path, sbom] = [releaseFilePath(version, TEST), sbomPath(version)];
@@ -647,6 +647,26 @@ describe('mirrors', () => {
     appendFileSync(join(mirror, path), 'x');
     expectRefused(await fetch(version, 'test', inputs), 'SIGNATURE_MISMATCH');
   });
+});
+
+test('an air gap: what one run left in its tool cache serves another one without any request', async () => {
+  const version = publish();
+  const online = await fetch(version);
+  const mirror = newFolder();
+  const files = join(mirror, 'release', version);
+  cpSync(dirname(online.outputs['artifact-path'] ?? ''), files, { recursive: true });
+  world.reset();
+  const inputs = {
+    'download-base-url': pathToFileURL(mirror).href,
+    'trusted-root': world.writeTrustedRoot(),
+    'tuf-root': '',
+  };
+  const run = await fetch(version, `test ${SBOM}`, inputs);
+  expectArtifacts(run, { version, artifacts: { test: TEST, [SBOM]: SBOM } });
+  expect(requestedPaths(world)).toEqual([]);
+  cpSync(join(files, TEST), join(files, CLIENT));
+  cpSync(join(files, `${TEST}.sigstore.json`), join(files, `${CLIENT}.sigstore.json`));
+  expectRefused(await fetch(version, 'client', inputs), 'RELEASE_MISMATCH');
 });
 
 describe('what there is not', () => {
