@@ -1,10 +1,12 @@
 import {
   appendFileSync,
+  chmodSync,
   cpSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,6 +26,7 @@ import {
   type ActionResult,
   type PublishOptions,
 } from '../support/index.js';
+import { MISSING, testUnless } from '../support/skip.js';
 import {
   FOREIGN,
   FOREIGN_ARCH,
@@ -39,6 +42,7 @@ import {
   requestedPaths,
   runIn,
   serveAs,
+  titlesOf,
   warningsOf,
 } from './expectations.js';
 
@@ -295,6 +299,67 @@ describe('the tool cache', () => {
     expectArtifacts(again, { warnings: ['Cached copy refused'], artifacts: { test: TEST } });
     expect(warningsOf(again)[0]?.message).toContain(`is for ${OLD}`);
     tally('attacks refused or without effect');
+  });
+
+  test('no SBOM beside it: the published one proves it, and nothing else', async () => {
+    const version = publish();
+    const removeSbom = (entry: string): void => {
+      for (const name of [SBOM, `${SBOM}.sigstore.json`]) rmSync(join(entry, name));
+    };
+    const again = await runTwice(removeSbom, version);
+    expectArtifacts(again, { artifacts: { test: TEST } });
+    expect(again.outputs['cache-hit']).toBe('true');
+    const refused = await runTwice((entry) => {
+      removeSbom(entry);
+      serveAs(world, world.release.sbom(OLD), sbomPath(version));
+    }, version);
+    const message = expectRefused(refused, 'RELEASE_MISMATCH', {
+      warnings: ['Cached copy refused'],
+    });
+    expect(message).toContain(`is for ${OLD}`);
+    tally('attacks refused or without effect');
+  });
+
+  testUnless(MISSING.permissionBits)('is taken back from those who could write to it', async () => {
+    let folder = '';
+    const again = await runTwice((entry) => {
+      folder = dirname(dirname(entry));
+      chmodSync(folder, 0o777);
+      chmodSync(dirname(entry), 0o777);
+    });
+    expectArtifacts(again, { artifacts: { test: TEST } });
+    expect(again.outputs['cache-hit']).toBe('true');
+    expect(statSync(folder).mode & 0o777).toBe(0o755);
+  });
+
+  test('that cannot be used is not used: the file is below RUNNER_TEMP', async () => {
+    const version = publish();
+    const toolCache = newFolder();
+    writeFileSync(join(toolCache, `verified-${TEST}`), 'in the way');
+    const run = await fetch(version, 'test', {}, { toolCache });
+    expect(run.exitCode).toBe(0);
+    expect(run.annotations.map(({ title }) => title)).toEqual(['Tool cache not used']);
+    const path = run.outputs['artifact-path'] ?? '';
+    expect(path.startsWith(join(run.dirs.temp, 'verified-tools-'))).toBe(true);
+    expect(readFileSync(path).equals(world.release.file(version, TEST).bytes)).toBe(true);
+    expect(run.paths).toEqual([]);
+  });
+
+  test('with a newer file than a pointer names: a warning', async () => {
+    const toolCache = newFolder();
+    const named = publish({ pointers: false });
+    const held = publish({ pointers: false });
+    await fetch(held, `test ${SBOM}`, {}, { toolCache });
+    world.release.point('stable', named);
+    for (const artifacts of ['test', SBOM]) {
+      const run = await fetch('stable', artifacts, {}, { toolCache });
+      expect(titlesOf(run, 'error')).toEqual([]);
+      expect(titlesOf(run, 'warning')).toEqual(['Pointer names an older version']);
+      const name = artifacts === 'test' ? TEST : SBOM;
+      expect(warningsOf(run)[0]?.message).toContain(
+        `has ${name} ${held}, which passes every check`,
+      );
+    }
   });
 
   test('answers a minor version only with what has every file', async () => {

@@ -172,7 +172,7 @@ export class SbomBinder implements ReleaseBinder {
     } catch (error) {
       const isUnreachable =
         error instanceof SetupError && ['DOWNLOAD_FAILED', 'LOG_UNAVAILABLE'].includes(error.code);
-      if (isUnreachable && this.#context.isNative && isBinary(artifact)) {
+      if (isUnreachable && this.#context.isNative) {
         return this.#askBinary(artifact, file, error.message);
       }
       throw error;
