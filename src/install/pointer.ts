@@ -104,7 +104,7 @@ async function newerEntries(
 async function verifyEntry(context: InstallContext, entry: CacheEntry): Promise<void> {
   const { artifact } = entry;
   const files = entry.files();
-  if (artifact.boundBy.kind === 'sbom' && !existsSync(files.sbom)) {
+  if (!existsSync(files.sbom)) {
     throw new Error('it has no SBOM');
   }
   const file = await inspect(entry);
