@@ -12333,11 +12333,10 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var node_v8__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8877);
 /* harmony import */ var node_v8__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_v8__WEBPACK_IMPORTED_MODULE_0__);
 
-// The young generation of the heap stays as small as it begins, so that it is often swept: else the
-// buffers of what has arrived from the network wait for that, tens of megabytes of them. Loading
-// the rest would make it grow, so this comes first.
+// Keeps the young generation of the heap small, so that network buffers are freed early: otherwise
+// tens of megabytes of them pile up. Loading the modules would make it grow, so this comes first.
 (0,node_v8__WEBPACK_IMPORTED_MODULE_0__.setFlagsFromString)('--semi-space-growth-factor=1');
-const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 4787));
+const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 8859));
 await run();
 
 __webpack_async_result__();
@@ -12345,7 +12344,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 4787:
+/***/ 8859:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -12528,7 +12527,7 @@ function assertPublished(tool, platform) {
 function platformNotPublished(tool, platform, platforms, version) {
     const release = version === undefined ? 'Kubernetes' : `Kubernetes ${version}`;
     const others = platforms.filter((other) => other !== platform);
-    return new SetupError('PLATFORM_NOT_PUBLISHED', `${release} publishes no ${tool} for ${platform}. It is published for ${others.join(', ')}.`);
+    return new SetupError('PLATFORM_NOT_PUBLISHED', `${release} has no ${tool} binary for ${platform}. Available platforms: ${others.join(', ')}.`);
 }
 
 ;// CONCATENATED MODULE: ./src/inputs/raw-inputs.ts
@@ -12564,7 +12563,7 @@ class RawInputs {
 function readRequired(inputs, name) {
     const given = inputs.get(name);
     if (given === '') {
-        throw invalidInput(name, given, 'the whole name that the certificate must carry; it cannot be left out');
+        throw invalidInput(name, given, 'the exact value that the certificate must have; this input cannot be empty');
     }
     return given;
 }
@@ -12622,13 +12621,13 @@ function readChecksums(inputs, tools) {
 function readPlatform(inputs, environment) {
     const os = parseOperatingSystem(environment.platform);
     if (os === undefined) {
-        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes publishes nothing for ${environment.platform}. It publishes for ${OPERATING_SYSTEMS.join(', ')}.`, { situation: 'operating-system-not-published' });
+        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes does not publish binaries for ${environment.platform}, only for ${OPERATING_SYSTEMS.join(', ')}.`, { situation: 'operating-system-not-published' });
     }
     const native = parseArchitecture(environment.arch);
     const given = inputs.get('architecture');
     const arch = given === '' ? native : parseArchitecture(given);
     if (arch === undefined && given === '') {
-        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes publishes nothing for ${os}/${environment.arch}. It publishes for ${ARCHITECTURES.join(', ')}.`);
+        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes does not publish binaries for ${os}/${environment.arch}. It publishes binaries for ${ARCHITECTURES.join(', ')}.`);
     }
     if (arch === undefined) {
         throw invalidInput('architecture', given, 'amd64 (x64), arm64, arm, 386 (x86), ppc64le or s390x');
@@ -12650,7 +12649,7 @@ function readAges(inputs) {
     const minimumAge = readAge(inputs, 'minimum-release-age');
     const maximumAge = readAge(inputs, 'maximum-release-age');
     if (minimumAge !== undefined && maximumAge !== undefined && maximumAge <= minimumAge) {
-        throw invalidInput('maximum-release-age', inputs.get('maximum-release-age'), 'an age above "minimum-release-age"');
+        throw invalidInput('maximum-release-age', inputs.get('maximum-release-age'), 'an age greater than "minimum-release-age"');
     }
     return { minimumAge, maximumAge };
 }
@@ -12704,7 +12703,7 @@ function readTools(inputs) {
         .filter((name) => name !== ''));
     const tools = [...names].map((name) => {
         if (!isTool(name)) {
-            throw invalidInput('tools', name, `one or more of ${TOOLS.join(', ')}, separated by commas, spaces or lines`);
+            throw invalidInput('tools', name, `one or more of ${TOOLS.join(', ')}, separated by commas, spaces or newlines`);
         }
         return name;
     });
@@ -13370,7 +13369,7 @@ function readTrustRoot(inputs) {
         return { kind: 'tuf', mirror, root: readTrusted(inputs, 'tuf-root') };
     }
     if (mirror.origin !== PUBLIC_MIRROR || mirror.pathname !== '/') {
-        throw invalidInput('tuf-mirror-url', mirror.href, '"tuf-root", the path of the initial root.json, beside a mirror other than Sigstore\'s');
+        throw invalidInput('tuf-mirror-url', mirror.href, '"tuf-root" to be set too (the path of the initial root.json), because this is not Sigstore\'s repository');
     }
     return { kind: 'tuf', mirror };
 }
@@ -13380,7 +13379,7 @@ function readTrusted(inputs, name, otherwise = '') {
     try {
         const found = (0,external_node_fs_namespaceObject.statSync)(file);
         if (!found.isFile() || found.size > MAX_TRUST_BYTES) {
-            throw new Error('it is no file, or too large');
+            throw new Error('not a regular file, or too large');
         }
         return (0,external_node_fs_namespaceObject.readFileSync)(file);
     }
@@ -13391,7 +13390,7 @@ function readTrusted(inputs, name, otherwise = '') {
 }
 
 ;// CONCATENATED MODULE: ./src/kubernetes/cluster-version.ts
-const ACCEPTED_CLUSTER_VERSIONS = 'the Kubernetes version of a cluster as its API server reports it (1.33, v1.33.4, v1.33.4-eks-1a2b3c, v1.33.1+k3s1), or the JSON of "kubectl version -o json" with the server\'s version in it; OpenShift\'s own version (4.x) is not the one of its API server';
+const ACCEPTED_CLUSTER_VERSIONS = 'the Kubernetes version of a cluster as its API server reports it (1.33, v1.33.4, v1.33.4-eks-1a2b3c, v1.33.1+k3s1), or the output of "kubectl version -o json", including the server version; for OpenShift, this is the Kubernetes version, not the OpenShift version (4.x)';
 /** The JSON of `kubectl version` has about 1 KiB. */
 const MAX_LENGTH = 65_536;
 /**
@@ -13537,7 +13536,7 @@ function checkRelease(sbom, version, file, { sha256, signedAt }) {
     if (!stated.has(sha256)) {
         const other = fileWithDigest(sbom, sha256);
         throw mismatch(other === undefined
-            ? `requested ${file} of ${version}, but that release lists ${stated.size === 0 ? 'no such file' : 'it with a different SHA-256'}: these bytes (SHA-256 ${sha256}, signed at ${signedAt.toISOString()}) belong to another release`
+            ? `requested ${file} of ${version}, but that release lists ${stated.size === 0 ? 'no such file' : 'it with a different SHA-256'}: these bytes (SHA-256 ${sha256}, signed at ${signedAt.toISOString()}) do not belong to that release`
             : `requested ${file} of ${version}, but these bytes are ${other} of ${version}`);
     }
 }
@@ -15547,7 +15546,7 @@ const TRANSFER_LIMITS = {
     publicationInterval: 10_000,
 };
 /**
- * The same patience with every time multiplied by `factor`; the number of tries stays.
+ * The same limits with every time multiplied by `factor`. The number of retries stays.
  *
  * @param factor greater than 0
  */
@@ -15577,7 +15576,7 @@ function scaled(limits, factor) {
 
 
 
-/** The only place where the environment of the process is read. */
+/** The only place in src/ where the environment of the process is read. */
 function currentEnvironment() {
     return { variables: process.env, platform: process.platform, arch: process.arch };
 }
@@ -15620,7 +15619,7 @@ async function loadInputs(environment) {
         limits: readLimits(environment.variables),
     };
 }
-/** For tests of slow and dead servers: a factor that every wait is multiplied by, at most 1. */
+/** For tests of slow and dead servers: every limit of a transfer is multiplied by it. Values of 1 or more are ignored. */
 function readLimits(variables) {
     const factor = Number(variables['SETUP_VERIFIED_KUBECTL_TIME_SCALE'] ?? '1');
     return factor > 0 && factor < 1 ? scaled(TRANSFER_LIMITS, factor) : TRANSFER_LIMITS;
@@ -16061,9 +16060,10 @@ function toBundle(sha256, detached, entry) {
     return withoutUnverified(bundle);
 }
 /**
- * Leaves out what `verify()` does not verify: certificates behind the leaf (those of the
- * authorities are in the trust root), signatures of others under a checkpoint, and the time of an
- * entry without promise, which nobody signed. Others may refuse a bundle for the sake of these.
+ * Parses a bundle, and drops what `verify()` does not check: certificates after the leaf (those of
+ * the authorities are in the trust root), signatures of others under a checkpoint, and the time of
+ * an entry without an inclusion promise, which nobody signed. Other tools may refuse a bundle
+ * because of them.
  *
  * @param json a Sigstore bundle of version 0.1, 0.2 or 0.3
  * @throws {SetupError} SIGNATURE_MALFORMED
@@ -16461,7 +16461,8 @@ async function readPublished(http, url, maxBytes) {
 
 /**
  * What was published beside an artifact: `.sig` and `.cert` with their log entry; where there are
- * none, a bundle. Where neither can be used, the log may hold what should have been published.
+ * none, a bundle. The log is asked where the pair is broken or was never logged, or where there is
+ * neither pair nor bundle. A bundle that fails is not replaced.
  *
  * The pair is fetched while the artifact is still on its way, and so is its log entry, where the
  * digest is claimed somewhere. A claimed digest is never evidence: if it is wrong, the log is
@@ -16508,7 +16509,7 @@ class PublishedEvidence {
             const entry = await this.#lookUp(subject, logged, pair.detached);
             if (entry !== undefined) {
                 const bundle = toBundle(subject.sha256, pair.detached, entry);
-                const recovered = `${failure.message}; verified with the pair published a moment later`;
+                const recovered = `${failure.message}; verified with the pair from a second download`;
                 return { candidates: [{ bundle, recovered }] };
             }
         }
@@ -16598,28 +16599,24 @@ function checkEntryBody(entry, expected) {
     }
 }
 /**
- * Both versions of Rekor return an inclusion proof. `@sigstore/verify` would accept a timestamp
- * instead of one.
+ * There is an inclusion proof, which both versions of Rekor return: `@sigstore/verify` would accept
+ * a timestamp instead of one.
+ *
+ * It has the tree size and root hash of its checkpoint, because `@sigstore/verify` reads them from
+ * the checkpoint, and other readers of the bundle from the proof. The checkpoint has one signature,
+ * which names the log. `@sigstore/verify` verifies it.
  */
-function checkInclusionProofPresent(entry) {
-    if (entry.inclusionProof?.checkpoint === undefined) {
+function checkInclusionProof({ inclusionProof, logId }) {
+    if (inclusionProof?.checkpoint === undefined) {
         throw invalidEntry('it has no inclusion proof with a checkpoint');
     }
-}
-/**
- * The proof has the tree size and root hash of its checkpoint, because `@sigstore/verify` reads
- * them from the checkpoint, and other readers of the bundle from the proof.
- *
- * The checkpoint has one signature, which names the log. `@sigstore/verify` verifies it.
- */
-function checkInclusionProofMatchesCheckpoint(entry) {
-    const proof = entry.inclusionProof;
-    const [, size, root] = proof?.checkpoint?.envelope.split('\n', 3) ?? [];
-    if (proof?.treeSize !== size || proof?.rootHash.toString('base64') !== root) {
+    const { treeSize, rootHash, checkpoint } = inclusionProof;
+    const [, size, root] = checkpoint.envelope.split('\n', 3);
+    if (treeSize !== size || rootHash.toString('base64') !== root) {
         throw invalidEntry('its inclusion proof and its checkpoint are for different trees');
     }
-    if (!isSignedByLogAlone(proof?.checkpoint?.envelope ?? '', entry.logId.keyId)) {
-        throw invalidEntry('its checkpoint is not signed by its log alone');
+    if (!isSignedByLogAlone(checkpoint.envelope, logId.keyId)) {
+        throw invalidEntry('its checkpoint does not have exactly one signature, by its log');
     }
 }
 /** The log saw the signature while the certificate was valid. */
@@ -16659,7 +16656,7 @@ function checkNumbers(entry) {
 function checkLogValidity(entry, signedAt, trust) {
     const isInUse = trust.tlogs.some(({ logID, validFor }) => logID.equals(entry.logId.keyId) && validFor.start <= signedAt && signedAt <= validFor.end);
     if (!isInUse) {
-        throw invalidEntry(`its log was not in use at ${isoDate(signedAt)}`);
+        throw invalidEntry(`its log key was not valid at ${isoDate(signedAt)}`);
     }
 }
 function invalidEntry(reason, cause) {
@@ -16688,7 +16685,7 @@ const DIGESTS = ['01', '02', '03'].map((last) => bytes(`06096086480165030402${la
 const SIGNATURES = ['02', '03', '04'].map((last) => bytes(`300a06082a8648ce3d0403${last}`));
 const NULL = bytes('0500');
 /**
- * What an RFC 3161 response holds besides what its signature covers, or undefined.
+ * Why an RFC 3161 response has bytes that anybody could have changed; undefined if it has none.
  *
  * `@sigstore/core` reads the parts of a response that it needs, wherever they are, and no others.
  * The signature covers the signed attributes, and by them the TSTInfo. Everything else could be
@@ -16813,7 +16810,7 @@ function timestampResponses({ verificationMaterial }) {
     const { rfc3161Timestamps = [] } = verificationMaterial.timestampVerificationData ?? {};
     return rfc3161Timestamps.map(({ signedTimestamp }) => signedTimestamp);
 }
-/** Nobody but its authority can change a byte of an RFC 3161 response. */
+/** Refuses a response with bytes that its authority did not sign. */
 function checkTimestampResponses(responses, trust) {
     const chains = trust.timestampAuthorities.map(({ certChain }) => certChain);
     for (const response of responses) {
@@ -16967,8 +16964,7 @@ function verify(subject, bundle, trust, expected) {
     const entry = soleEntry(bundle);
     checkEntryKind(entry);
     checkEntryBody(entry, { digest: subject.sha256, signature, certificate });
-    checkInclusionProofPresent(entry);
-    checkInclusionProofMatchesCheckpoint(entry);
+    checkInclusionProof(entry);
     checkNumbers(entry);
     inspectCertificate(() => {
         checkIntegratedTime(entry, leaf);
@@ -17328,7 +17324,8 @@ const HAS_GROUPS = process.platform !== 'win32';
 /**
  * Runs a program without a shell, standard input or standard error, and returns its standard output.
  *
- * When this settles, for whatever reason, every process of the program's process group has been killed.
+ * When this settles, for whatever reason, every process of the program's process group has been
+ * killed; on Windows, which has no such groups, only the program itself.
  *
  * @throws {Error} when it cannot be started, prints too much, takes too long, or does not exit with 0
  */
@@ -17386,13 +17383,17 @@ function exited(child) {
         });
     });
 }
-/** The group outlives its first process: whatever that has started is in it. */
-function killGroup({ pid }) {
-    if (pid === undefined) {
+/** The group outlives its first process. Its children are in it, unless they leave it. */
+function killGroup(child) {
+    if (!HAS_GROUPS) {
+        child.kill('SIGKILL'); // By its handle: its number may be another process's by now.
+        return;
+    }
+    if (child.pid === undefined) {
         return; // It was never started.
     }
     try {
-        process.kill(HAS_GROUPS ? -pid : pid, 'SIGKILL');
+        process.kill(-child.pid, 'SIGKILL');
     }
     catch {
         return; // All of it has ended.
@@ -17579,7 +17580,7 @@ class NoBinder {
         return Promise.resolve({ kind: 'skipped' });
     }
 }
-/** Binds files by the release's own signed SBOM. */
+/** Binds files by the release's own signed SBOM; where it has none, by asking the verified binary. */
 class SbomBinder {
     #context;
     #published;
@@ -17600,7 +17601,7 @@ class SbomBinder {
     }
     async bindCached(artifact, verified, files) {
         if (!(0,external_node_fs_namespaceObject.existsSync)(files.sbom)) {
-            return this.#bindWithoutKeptSbom(artifact, verified, files.file);
+            return this.bind(artifact, verified, files.file);
         }
         const { policy } = this.#context;
         const { path: name } = this.#context.release.sbom();
@@ -17609,18 +17610,6 @@ class SbomBinder {
         const { verified: sbom } = await verifySubject(policy, name, file, evidence);
         this.#check(await readSbom(file), artifact, verified);
         return { kind: 'sbom', sbom };
-    }
-    async #bindWithoutKeptSbom(artifact, verified, file) {
-        try {
-            return await this.bind(artifact, verified, file);
-        }
-        catch (error) {
-            const isUnreachable = error instanceof SetupError && ['DOWNLOAD_FAILED', 'LOG_UNAVAILABLE'].includes(error.code);
-            if (isUnreachable && this.#context.isNative) {
-                return this.#askBinary(artifact, file, error.message);
-            }
-            throw error;
-        }
     }
     #check(sbom, artifact, verified) {
         const { subject, signedAt } = verified;
@@ -17648,7 +17637,7 @@ class SbomBinder {
             return { kind: 'missing', reason: this.#whyMissing(error) };
         }
     }
-    /** @throws every error that says anything else than that the release has no signed SBOM */
+    /** @throws unless the error means that the release has no signed SBOM */
     #whyMissing(error) {
         const { version } = this.#context.release;
         if (error instanceof TransferError && error.notFound) {
@@ -17679,14 +17668,20 @@ class SbomBinder {
 
 
 /**
- * This user, root, and whoever owns a folder: who owns that could put another in its place anyway.
+ * This user, root, and the owner of a folder, who could replace what is in it anyway. Where the
+ * folder is reached through a link, the owner of the link as well.
  *
  * @param root need not exist
  */
 async function trustedOwners(root) {
     const uid = process.getuid?.(); // Windows has none.
-    const owner = (await entryAt(root))?.uid;
-    return uid === undefined ? undefined : new Set([uid, 0, ...(owner === undefined ? [] : [owner])]);
+    if (uid === undefined) {
+        return undefined;
+    }
+    const link = await entryAt(root);
+    const folder = link?.isSymbolicLink() === true ? await (0,promises_namespaceObject.stat)(root).catch(() => undefined) : link;
+    const owners = [link?.uid, folder?.uid].filter((owner) => owner !== undefined);
+    return new Set([uid, 0, ...owners]);
 }
 /** Other users can change a file or folder. */
 class NotPrivateError extends FileError {
@@ -17703,7 +17698,7 @@ async function assertPrivate(file, kind, owners) {
         throw new FileError(`${file} is not a plain ${kind}`);
     }
     if (kind === 'file' && found.nlink > 1) {
-        throw new FileError(`${file} has another hard link`);
+        throw new FileError(`${file} has more than one hard link`);
     }
     if (owners !== undefined && ((found.mode & 0o022) !== 0 || !owners.has(found.uid))) {
         throw new NotPrivateError(`${file} can be changed by other users of this machine`);
@@ -17751,7 +17746,11 @@ function namedFailure(error) {
     const isOfFileSystem = error instanceof Error && 'syscall' in error && 'errno' in error;
     return isOfFileSystem ? installFailed('a file operation failed on this runner', error) : error;
 }
-/** What the runner's own disk would not do. */
+/** Another process changed what this run had verified or moved. */
+function changedByAnotherRun(message) {
+    return new SetupError('INSTALL_FAILED', message, { situation: 'changed-by-another-run' });
+}
+/** The runner's files did not allow it. */
 function installFailed(message, cause) {
     return new SetupError('INSTALL_FAILED', cause === undefined ? message : `${message}: ${explain(cause)}`, { cause });
 }
@@ -17771,8 +17770,8 @@ const STALE_AFTER = 60 * 60_000;
  * Nothing is deleted recursively. Other users may have been able to write to the tool cache, and
  * this run may be root: while it deleted what is in a folder of theirs, they could replace that
  * folder with a link, and files elsewhere would be deleted. So everything is unlinked by its name,
- * which follows no link, and folders in a copy are left. `rm` is not used because it lists a folder
- * that takes the place of a file.
+ * which follows no link, and folders in a copy are left. `rm` is not used: if a file were swapped for
+ * a folder, it would list that folder.
  *
  * @param owners who may own the folder above, which nobody else may be able to write to: nobody can
  *   then replace the copy itself
@@ -17825,6 +17824,127 @@ async function sweep(folder, owners) {
             await discard(partial, owners);
         }
     }
+}
+
+;// CONCATENATED MODULE: ./src/install/obstacles.ts
+
+
+
+
+
+
+
+/** Undefined for a folder that is not there, or that this user can read and nobody else can change. */
+async function obstacleToReading(folder, owners) {
+    let found;
+    try {
+        found = await entryAt(folder);
+    }
+    catch {
+        return visibleFolder(folder, 'is not accessible to this user');
+    }
+    if (found === undefined) {
+        return undefined;
+    }
+    try {
+        await assertPrivate(folder, 'folder', owners);
+    }
+    catch {
+        return whatIsWrong(folder, found);
+    }
+    try {
+        await (0,promises_namespaceObject.access)(folder, external_node_fs_namespaceObject.constants.R_OK | external_node_fs_namespaceObject.constants.X_OK);
+        return undefined;
+    }
+    catch {
+        return visibleFolder(folder, 'is not readable by this user');
+    }
+}
+function whatIsWrong(folder, found) {
+    if (!found.isDirectory()) {
+        return { folder, problem: 'is not a plain folder', remedy: 'remove' };
+    }
+    const problem = `${ownerAndMode(found)} can be changed by other users`;
+    // If the folder is ours and others can still write to it after chmod, the file system ignores modes.
+    const remedy = found.uid === process.getuid?.() ? 'elsewhere' : 'chown';
+    return { folder, problem, remedy };
+}
+/** The innermost folder on the path that can be inspected: the closed one. */
+async function visibleFolder(folder, problem) {
+    for (let place = folder;; place = external_node_path_default().dirname(place)) {
+        const found = await entryAt(place).catch(() => undefined);
+        if (found !== undefined) {
+            return { folder: place, problem: `${ownerAndMode(found)} ${problem}`, remedy: 'chown' };
+        }
+        if (external_node_path_default().dirname(place) === place) {
+            return { folder, problem, remedy: 'chown' };
+        }
+    }
+}
+function ownerAndMode({ uid, mode }) {
+    return `(owner ${String(uid)}, mode ${(mode & 0o7777).toString(8).padStart(4, '0')})`;
+}
+/** What the system says where this user must not write. Other errors say something else, later. */
+const NOT_ALLOWED = new Set(['EACCES', 'EPERM', 'EROFS']);
+/**
+ * Tries it by making a folder: modes do not predict what a file system does.
+ *
+ * @throws {SetupError} INSTALL_FAILED where it is not a question of permissions: the path is a file,
+ *   or the disk is full
+ */
+async function obstacleToWriting(folder, owners) {
+    let probe;
+    try {
+        await (0,promises_namespaceObject.mkdir)(folder, { recursive: true });
+        probe = await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(folder, PARTIAL_PREFIX));
+    }
+    catch (error) {
+        if (NOT_ALLOWED.has(codeOf(error))) {
+            return [await notWritable(folder, error)];
+        }
+        throw installFailed(`cannot make a folder in ${folder}`, error);
+    }
+    try {
+        await assertPrivate(probe, 'folder', owners);
+        return [];
+    }
+    catch {
+        const problem = `is on a file system where a new folder ${ownerAndMode(await (0,promises_namespaceObject.lstat)(probe))} can be changed by other users`;
+        return [{ folder, problem, remedy: 'elsewhere' }];
+    }
+    finally {
+        await (0,promises_namespaceObject.rmdir)(probe);
+    }
+}
+async function notWritable(folder, error) {
+    const obstacle = await visibleFolder(folder, 'is not writable by this user');
+    return codeOf(error) === 'EROFS' ? { ...obstacle, remedy: 'elsewhere' } : obstacle;
+}
+/** Names every folder, its owner and mode, and the command that fixes it. */
+function describeObstacles(found) {
+    const obstacles = [...new Map(found.map((obstacle) => [obstacle.folder, obstacle])).values()];
+    const problems = obstacles.map(({ folder, problem }) => `${folder} ${problem}`).join('; ');
+    return `${problems}. ${remedyFor(obstacles)}`;
+}
+function remedyFor(obstacles) {
+    const of = (kind) => obstacles.filter(({ remedy }) => remedy === kind).map(({ folder }) => quoted(folder));
+    const remedies = [];
+    const uid = process.getuid?.();
+    if (of('chown').length > 0 && uid !== undefined) {
+        const folders = of('chown').join(' ');
+        remedies.push(`To fix this: sudo chown ${String(uid)} ${folders} && sudo chmod u+rwx,go-w ${folders}.`);
+    }
+    if (of('remove').length > 0) {
+        remedies.push(`To fix this: rm ${of('remove').join(' ')}.`);
+    }
+    if (of('elsewhere').length > 0) {
+        remedies.push('chmod has no effect there: mount the file system with different options (uid= and umask=022, or dir_mode=0755,file_mode=0755), or set RUNNER_TOOL_CACHE to a folder on another file system.');
+    }
+    return remedies.join(' ');
+}
+/** For a shell. */
+function quoted(file) {
+    return /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", `'\\''`)}'`;
 }
 
 ;// CONCATENATED MODULE: ./src/install/tool-cache.ts
@@ -17880,11 +18000,10 @@ function versionFolder(toolCache, name, version) {
 
 
 
-
 /** Where metadata of the trust root is kept, below the tool cache. */
 const TRUST_ROOT_FOLDER = 'verified-trust-root';
 /**
- * Decides where a run looks for copies and where it puts new ones, before anything is downloaded.
+ * Decides where a run looks for copies and where it puts new ones, before any tool is downloaded.
  *
  * A runner's tool cache is not always this user's alone: images end with `chmod -R 777`, volumes get a group (fsGroup),
  * a root container made it, network and Windows file systems give everybody everything. Whoever can write to a folder
@@ -17907,7 +18026,9 @@ class CacheAccess {
         this.#logger = logger;
     }
     /**
-     * Where copies may be taken from: the tool cache, if nobody else can change the folders above them.
+     * Takes back write permission on the folders above the copies where it can, then says where copies
+     * may be taken from: the tool cache, if nobody else can change those folders. RUNNER_TOOL_CACHE
+     * itself is not changed: other actions share it.
      *
      * @param version with `v`; undefined as long as it is not known, then for every version
      * @throws {SetupError} INSTALL_FAILED
@@ -17923,7 +18044,7 @@ class CacheAccess {
             return this.#fallBack([...obstacles, ...unkept]);
         }
         if (unkept.length > 0) {
-            this.#logger.warning('Trust root not cached', `${cache_access_describe(unkept)} Later runs download the trust root again.`);
+            this.#logger.warning('Trust root not cached', `${describeObstacles(unkept)} Later runs download the trust root again.`);
         }
         return this.#toolCache;
     }
@@ -18001,13 +18122,13 @@ class CacheAccess {
         this.#logger.info(`${folder} ${obstacle.problem}: removed write permission for group and others`);
         return [];
     }
-    /** Nothing there is trusted, so it does not decide where tools go. */
+    /** Cached metadata is verified each time, so its folder does not decide where tools go. */
     async #takeBackTrustRoot() {
         const folder = external_node_path_default().join(this.#toolCache.folder, TRUST_ROOT_FOLDER);
         return this.#takeBack([folder]);
     }
     #fallBack(obstacles) {
-        this.#fallback ??= this.#makeFallback(cache_access_describe(obstacles));
+        this.#fallback ??= this.#makeFallback(describeObstacles(obstacles));
         return this.#fallback;
     }
     /** @param why in sentences */
@@ -18023,56 +18144,6 @@ class CacheAccess {
         this.#logger.warning('Tool cache not used', `${why} This run installs under RUNNER_TEMP, and later runs cannot reuse its copies.`);
         return { ...this.#toolCache, folder };
     }
-}
-/** Undefined for a folder that is not there, or that this user can read and nobody else can change. */
-async function obstacleToReading(folder, owners) {
-    let found;
-    try {
-        found = await entryAt(folder);
-    }
-    catch {
-        return visibleFolder(folder, 'does not allow this user to enter');
-    }
-    if (found === undefined) {
-        return undefined;
-    }
-    try {
-        await assertPrivate(folder, 'folder', owners);
-    }
-    catch {
-        return whatIsWrong(folder, found);
-    }
-    try {
-        await (0,promises_namespaceObject.access)(folder, external_node_fs_namespaceObject.constants.R_OK | external_node_fs_namespaceObject.constants.X_OK);
-        return undefined;
-    }
-    catch {
-        return visibleFolder(folder, 'does not allow this user to read');
-    }
-}
-function whatIsWrong(folder, found) {
-    if (!found.isDirectory()) {
-        return { folder, problem: 'is not a plain folder', remedy: 'remove' };
-    }
-    const problem = `${ownerAndMode(found)} can be changed by other users`;
-    // Its permissions have been taken back before the second look, so they would be others by now.
-    const remedy = found.uid === process.getuid?.() ? 'elsewhere' : 'chown';
-    return { folder, problem, remedy };
-}
-/** The innermost folder on the way there that can be looked at: it is what is closed. */
-async function visibleFolder(folder, problem) {
-    for (let place = folder;; place = external_node_path_default().dirname(place)) {
-        const found = await entryAt(place).catch(() => undefined);
-        if (found !== undefined) {
-            return { folder: place, problem: `${ownerAndMode(found)} ${problem}`, remedy: 'chown' };
-        }
-        if (external_node_path_default().dirname(place) === place) {
-            return { folder, problem, remedy: 'chown' };
-        }
-    }
-}
-function ownerAndMode({ uid, mode }) {
-    return `(owner ${String(uid)}, mode ${(mode & 0o7777).toString(8).padStart(4, '0')})`;
 }
 /** The innermost of these folders that exists. */
 async function nearest(folders) {
@@ -18097,60 +18168,6 @@ function isRefusal(error) {
     }
     return false;
 }
-/** What the system says where this user must not write. Other errors say something else, later. */
-const NOT_ALLOWED = new Set(['EACCES', 'EPERM', 'EROFS']);
-/** Makes a folder there, and looks what became of it: no mode tells what a file system will do. */
-async function obstacleToWriting(folder, owners) {
-    let probe;
-    try {
-        await (0,promises_namespaceObject.mkdir)(folder, { recursive: true });
-        probe = await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(folder, PARTIAL_PREFIX));
-    }
-    catch (error) {
-        return NOT_ALLOWED.has(codeOf(error)) ? [await notWritable(folder, error)] : [];
-    }
-    try {
-        await assertPrivate(probe, 'folder', owners);
-        return [];
-    }
-    catch {
-        const problem = `is on a file system where a new folder ${ownerAndMode(await (0,promises_namespaceObject.lstat)(probe))} can be changed by other users`;
-        return [{ folder, problem, remedy: 'elsewhere' }];
-    }
-    finally {
-        await (0,promises_namespaceObject.rmdir)(probe);
-    }
-}
-async function notWritable(folder, error) {
-    const obstacle = await visibleFolder(folder, 'does not allow this user to write');
-    return codeOf(error) === 'EROFS' ? { ...obstacle, remedy: 'elsewhere' } : obstacle;
-}
-/** Names every folder, its owner and mode, and what mends it. */
-function cache_access_describe(found) {
-    const obstacles = [...new Map(found.map((obstacle) => [obstacle.folder, obstacle])).values()];
-    const problems = obstacles.map(({ folder, problem }) => `${folder} ${problem}`).join('; ');
-    return `${problems}. ${remedyFor(obstacles)}`;
-}
-function remedyFor(obstacles) {
-    const of = (kind) => obstacles.filter(({ remedy }) => remedy === kind).map(({ folder }) => quoted(folder));
-    const remedies = [];
-    const uid = process.getuid?.();
-    if (of('chown').length > 0 && uid !== undefined) {
-        const folders = of('chown').join(' ');
-        remedies.push(`To fix this: sudo chown ${String(uid)} ${folders} && sudo chmod u+rwx,go-w ${folders}.`);
-    }
-    if (of('remove').length > 0) {
-        remedies.push(`To fix this: rm ${of('remove').join(' ')}.`);
-    }
-    if (of('elsewhere').length > 0) {
-        remedies.push('chmod has no effect there: mount the file system with different options (uid= and umask=022, or dir_mode=0755,file_mode=0755), or set RUNNER_TOOL_CACHE to a folder on another file system.');
-    }
-    return remedies.join(' ');
-}
-/** For a shell. */
-function quoted(file) {
-    return /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", `'\\''`)}'`;
-}
 
 ;// CONCATENATED MODULE: ./src/install/second-factors.ts
 
@@ -18171,7 +18188,8 @@ function checkChecksum(name, { subject }, expected) {
     }
 }
 /**
- * Both ages count from times that the log signed, never from anything the publisher says.
+ * Both ages count from times that the log or a timestamp authority signed, never from anything the
+ * publisher says.
  *
  * The minimum counts from the later of file and SBOM: somebody with a key that was stolen an hour
  * ago can sign a new SBOM that names an old, genuine binary as the newest release.
@@ -18291,7 +18309,7 @@ class CacheEntry {
             await assertPrivate(this.folder, 'folder', owners);
             for (const name of await (0,promises_namespaceObject.readdir)(this.folder)) {
                 if (!known.has(name)) {
-                    throw new Error(`${name} does not belong there`);
+                    throw new Error(`unexpected file ${name}`);
                 }
                 await assertPrivate(external_node_path_default().join(this.folder, name), 'file', owners);
             }
@@ -18301,8 +18319,8 @@ class CacheEntry {
         }
     }
     /**
-     * Requires that nobody else can change a folder above the entry. If this fails, nothing is wrong
-     * with the copy itself.
+     * Requires that nobody else can change the two folders above the entry, of the tool and of the
+     * version. RUNNER_TOOL_CACHE itself is not checked. If this fails, nothing is wrong with the copy.
      *
      * @throws {SetupError} INSTALL_FAILED
      */
@@ -18370,7 +18388,7 @@ class CacheEntry {
             }
         }
     }
-    /** Anybody who can change a folder above the entry can replace the entry. */
+    /** Anybody who can change one of these folders can replace the entry. */
     async #assertParents(owners) {
         for (const folder of this.#parents()) {
             if ((await entryAt(folder)) !== undefined) {
@@ -18693,7 +18711,7 @@ async function commitTo(context, verified) {
             return existing;
         }
     }
-    throw installFailed(`other runs keep changing ${cacheEntry.folder}`);
+    throw changedByAnotherRun(`other runs keep changing ${cacheEntry.folder}`);
 }
 async function arrived(verified) {
     const { cacheEntry } = verified;
@@ -18707,7 +18725,7 @@ async function arrived(verified) {
     }
     return { ...verified, fingerprint, folder: cacheEntry.folder };
 }
-/** The file was verified in a folder of this run, and moved by its path. */
+/** Requires the moved file to be the verified one: the same inode, else the same digest. */
 async function assertArrived({ cacheEntry, verified }) {
     const { entry, sha256 } = verified.subject;
     await cacheEntry.assertOwned();
@@ -18721,10 +18739,10 @@ async function assertArrived({ cacheEntry, verified }) {
     // Copied from another file system, or exchanged on the way.
     const digested = await digestFile(file, cacheEntry.artifact.maxBytes);
     if (!digested.sha256.equals(sha256)) {
-        throw installFailed(`${file} was changed on its way into the tool cache`);
+        throw changedByAnotherRun(`${file} was changed while it was moved into the tool cache`);
     }
 }
-/** What another run has committed in the meantime; undefined where it does not pass, and is gone. */
+/** The copy that another run committed, if it passes. Otherwise it is removed: undefined. */
 async function existingCopy(context, { cacheEntry }) {
     if (!(await cacheEntry.exists())) {
         return undefined;
@@ -18752,7 +18770,7 @@ async function existingCopy(context, { cacheEntry }) {
 async function assertUnchanged(installed) {
     for (const { cacheEntry, fingerprint } of installed) {
         if ((await cacheEntry.fingerprint()) !== fingerprint) {
-            throw installFailed(`another run changed ${cacheEntry.folder} during this run`);
+            throw changedByAnotherRun(`another run changed ${cacheEntry.folder} during this run`);
         }
     }
 }
@@ -19083,7 +19101,7 @@ async function makeFolder({ scratch }, artifact) {
         await (0,promises_namespaceObject.mkdir)(folder, { mode: 0o700 });
     }
     catch (error) {
-        throw installFailed(`cannot make ${folder}`, error);
+        throw installFailed(`cannot create ${folder}`, error);
     }
     return { folder, file: filesIn(folder, artifact).file };
 }
@@ -19121,7 +19139,7 @@ async function whyNotDownloaded({ http, release }, { name, version, platform, pl
     if (await isPublished(version, http, release.base)) {
         return platformNotPublished(name, platformName(platform), platforms, version);
     }
-    return new SetupError('VERSION_NOT_FOUND', `Kubernetes ${version} does not exist at ${release.base.href}`, { cause: error });
+    return new SetupError('VERSION_NOT_FOUND', `Kubernetes ${version} does not exist at ${release.base.href}${error.status === 403 ? ', or access is denied (HTTP status 403)' : ''}`, { cause: error });
 }
 
 // EXTERNAL MODULE: external "os"
@@ -22083,6 +22101,17 @@ async function obtainAll(context, artifacts) {
     const limit = pLimit(CONCURRENT_ARTIFACTS);
     return Promise.all(artifacts.map((artifact) => context.background.start(limit(() => obtain(context, artifact)))));
 }
+/**
+ * Verified copies of all artifacts from the tool cache, without a download of any.
+ *
+ * @returns undefined unless every artifact has one
+ * @throws {SetupError}
+ */
+async function allFromCache(context, artifacts) {
+    const copies = await Promise.all(artifacts.map((artifact) => context.background.start(fromCache(context, artifact))));
+    const found = copies.filter((copy) => copy !== undefined);
+    return found.length === artifacts.length ? found : undefined;
+}
 /** The cheapest way first: a copy in the tool cache, a copy elsewhere on this machine, a download. */
 async function obtain(context, artifact) {
     return ((await fromCache(context, artifact)) ??
@@ -22110,7 +22139,7 @@ async function checkPathLookup(installed, lookup, logger) {
         const ours = cacheEntry.files().file;
         const [first, ...others] = await executables(folders, external_node_path_default().basename(ours));
         if (first !== ours) {
-            logger.warning(`${tool} is not found on PATH`, `Later steps that call ${tool} start ${first ?? 'nothing'} instead of ${ours}: ${external_node_path_default().dirname(ours)} cannot be a PATH entry, or does not allow execution. Use the output "${tool}-path".`);
+            logger.warning(`Later steps do not run the verified ${tool}`, `Later steps that call ${tool} will find ${first ?? 'nothing'} instead of ${ours}: ${external_node_path_default().dirname(ours)} cannot be a PATH entry, or its file system does not allow execution. Use the output "${tool}-path".`);
         }
         else if (others.length > 0) {
             logger.info(`Later steps find ${ours} before ${others.join(', ')}`);
@@ -22135,7 +22164,7 @@ async function isExecutable(file) {
     }
 }
 
-;// CONCATENATED MODULE: ./src/install/pointer.ts
+;// CONCATENATED MODULE: ./src/install/old-pointer.ts
 
 
 
@@ -22151,7 +22180,7 @@ const DAY = 86_400_000;
 const STABLE_AGE_DAYS = 120;
 /** How many cached copies are verified at most. Each is read whole. */
 const MAX_COPIES = 3;
-const MAYBE_OUTDATED = 'A mirror, a CDN or someone in between may be serving an outdated pointer. Compare with https://kubernetes.io/releases/.';
+const MAYBE_OUTDATED = 'A mirror, a CDN or a proxy may be serving an outdated pointer. Compare with https://kubernetes.io/releases/.';
 /**
  * Warns when the pointers that chose the version of this run may be held back. They are not signed,
  * and the old release that they name is genuine, so no check of the verification can tell.
@@ -22242,10 +22271,18 @@ async function resolveRelease(request, toolCache, http, logger) {
     if (mayComeFromCache(request)) {
         const newest = await newestSatisfying(await versionsInCache(request, toolCache), version);
         if (newest !== undefined) {
-            logger.info(`${newest} is in the tool cache; set "check-latest: true" to look for a newer version`);
+            logger.info(`The tool cache has a copy of ${newest}; set "check-latest: true" to look for a newer version`);
             return { release: new Release(newest, downloadBaseUrl), namedBy: 'tool-cache' };
         }
     }
+    return resolveFromHost(request, http);
+}
+/**
+ * Finds the exact version that is asked for, whatever the tool cache holds.
+ *
+ * @throws {SetupError} VERSION_NOT_FOUND, DOWNLOAD_FAILED
+ */
+async function resolveFromHost({ version, downloadBaseUrl }, http) {
     const resolved = await resolveVersion(version, http, downloadBaseUrl);
     const pointer = downloadBaseUrl.protocol === 'file:' ? 'folder' : 'host';
     return {
@@ -22265,23 +22302,21 @@ async function versionsInCache({ tools, platform }, toolCache) {
 /**
  * What to try after a release turned out not to be at its host.
  *
- * A version that only the tool cache knows is given up for one that the host names. A version that
- * a pointer of the host names is waited for: pointers and files reach the host's edges separately,
- * minutes apart, once hours.
+ * A version that a pointer of the host names is waited for: pointers and files reach the host's
+ * edges separately, minutes apart, once hours.
  *
  * @param error VERSION_NOT_FOUND, thrown again where nothing is left to try
- * @throws {SetupError} VERSION_NOT_FOUND, DOWNLOAD_FAILED
+ * @throws {SetupError} VERSION_NOT_FOUND
  */
-async function resolveAgain({ release, namedBy, isAwaited }, error, request, toolCache, http, logger) {
+async function resolveAgain({ release, namedBy, isAwaited }, error, http, logger) {
     switch (namedBy) {
-        case 'tool-cache':
-            return resolveRelease({ ...request, checkLatest: true }, toolCache, http, logger);
         case 'host':
             if (isAwaited === true) {
                 throw error;
             }
             await awaitPublication(release, http, logger);
             return { release, namedBy, isAwaited: true };
+        case 'tool-cache':
         case 'user':
         case 'folder':
             throw error;
@@ -22309,11 +22344,10 @@ function seconds(milliseconds) {
 ;// CONCATENATED MODULE: ./src/install/trust-key.ts
 
 /**
- * Names what a run asks of a copy: issuer, identity, trust root or the root that TUF begins with,
- * and the release. Copies in the tool cache are kept apart by it: one with the evidence that
- * satisfies this run is not displaced by one that satisfies another run, and not looked at by it.
+ * Keeps apart copies that were verified for different identities, issuers, trust roots, or (without
+ * proof of the release) hosts: a run sees only copies that were verified for what it asks.
  *
- * @param unboundFrom without proof for the release, the host that was believed; else undefined
+ * @param unboundFrom the host that was believed, with `bind-release: false`; else undefined
  * @returns 16 hex digits
  */
 function trustKey(identity, trustRoot, unboundFrom) {
@@ -22330,11 +22364,11 @@ function trustKey(identity, trustRoot, unboundFrom) {
 }
 function parts(trustRoot) {
     switch (trustRoot.kind) {
-        case 'tuf': // By whatever mirror: who may sign is a matter of the root.
+        case 'tuf': // From any mirror: the root decides who may sign.
             return trustRoot.root === undefined ? ['public'] : ['tuf', trustRoot.root];
         case 'file':
             return ['file', trustRoot.json];
-        case 'embedded': // A copy of what TUF gives: without network it serves for what came with it.
+        case 'embedded': // The same keys as TUF's, so both share copies.
             return ['public'];
     }
 }
@@ -22356,7 +22390,7 @@ const CONTROLLER = {
     source: POLICY_URL,
 };
 /**
- * Kubernetes' version-skew policy, for every tool. Undefined: Kubernetes has no rule for it.
+ * Kubernetes' version skew policy for every tool. Undefined: Kubernetes has no rule for it.
  *
  * docs/version-skew.md shows the same table; a test compares them.
  */
@@ -22428,7 +22462,7 @@ function skew_minorOf(version) {
 /** `2 minor versions older than the cluster` */
 function describeSkew(skew) {
     if (skew === 0) {
-        return 'the minor version of the cluster';
+        return 'the same minor version as the cluster';
     }
     const distance = Math.abs(skew);
     return `${String(distance)} minor version${distance === 1 ? '' : 's'} ${skew < 0 ? 'older' : 'newer'} than the cluster`;
@@ -22458,9 +22492,11 @@ function isWithin(minor, { oldest, newest }) {
 }
 function refusal(tool, version, cluster, { oldest, newest }) {
     const skew = minorSkew(version, cluster);
-    const relation = skew === undefined ? 'has another major version than the cluster' : `is ${describeSkew(skew)}`;
+    const relation = skew === undefined
+        ? 'has a different major version from the cluster'
+        : `is ${describeSkew(skew)}`;
     const range = oldest === newest ? `1.${String(oldest)}` : `1.${String(oldest)} to 1.${String(newest)}`;
-    return `${tool} ${version} ${relation} (${cluster.text}): supported is ${range}`;
+    return `${tool} ${version} ${relation} (${cluster.text}): supported: ${range}`;
 }
 
 ;// CONCATENATED MODULE: ./src/hints.ts
@@ -22475,35 +22511,36 @@ const HINTS = {
     INVALID_INPUT: 'Fix the value in the workflow. The README describes every input.',
     VERSION_NOT_FOUND: 'See https://kubernetes.io/releases/ for the versions that exist. A version that was announced minutes ago may not have reached every server yet.',
     PLATFORM_NOT_PUBLISHED: 'Set "architecture", or run the job on one of the platforms listed.',
-    RELEASE_NOT_SIGNED: 'Choose a signed release: Kubernetes has signed its releases since v1.26.0, and the last patches of 1.22 to 1.25. If "download-base-url" is set, check that the mirror also has the .sig and .cert files.',
+    RELEASE_NOT_SIGNED: 'Choose a signed release: v1.26.0 or newer, or one of the last patches of 1.22 to 1.25. If "download-base-url" is set, check that the mirror also has the .sig and .cert files.',
     DOWNLOAD_FAILED: 'Check that the runner can reach the host: proxy, firewall, "download-base-url", "download-token". If it can, the host may be down for a moment: run the job again.',
     SIGNATURE_MALFORMED: 'The published file is damaged, or a proxy or mirror served something else in its place. Open its URL to see what is served.',
     SIGNATURE_MISMATCH: 'Do not use the file: it was damaged or replaced, or published with the signature of another file. Run the job again. If the error persists, report it at https://github.com/kubernetes/release/issues.',
-    CERTIFICATE_UNTRUSTED: 'Do not use the file: Sigstore does not issue certificates like this one. If you run your own Sigstore instance, set "trusted-root", or "tuf-mirror-url" and "tuf-root".',
+    CERTIFICATE_UNTRUSTED: 'Do not use the file: its signing certificate failed verification. If you run your own Sigstore instance, set "trusted-root", or "tuf-mirror-url" and "tuf-root".',
     IDENTITY_MISMATCH: 'Do not use the file: someone else signed it. If you sign your own releases, set "certificate-identity" and "certificate-oidc-issuer" to the identity that signs them.',
     LOG_ENTRY_NOT_FOUND: 'Do not use the file: Kubernetes logs every signature publicly, but this one is not in the log. If you run your own Sigstore instance, check "rekor-url".',
     LOG_ENTRY_INVALID: 'Do not use the file. If you run your own Sigstore instance, check that "rekor-url" belongs to the trust root. Otherwise report this at https://github.com/sigstore/rekor/issues: someone may be tampering with the log or with the connection to it.',
     LOG_UNAVAILABLE: 'Check https://status.sigstore.dev, and run the job again. A version that is in the tool cache does not need the log.',
     TRUST_ROOT_UNAVAILABLE: 'Check that the runner can reach the TUF repository, and that "tuf-mirror-url" and "tuf-root" belong together. Without a network, set "trusted-root" to a file, or to "embedded".',
-    RELEASE_MISMATCH: 'Do not use the file: Kubernetes signed it, but it is not what you asked for. A mirror, a CDN or someone in between is serving a different file under this name.',
+    RELEASE_MISMATCH: 'Do not use the file: Kubernetes signed it, but it is not what you asked for. A mirror, a CDN or a proxy is serving a different file under this name.',
     CHECKSUM_MISMATCH: 'Kubernetes signed this file, but its SHA-256 is not the one in "checksum". If you changed the version, change the checksum too.',
     RELEASE_TOO_NEW: 'Choose an older version, or run the job again later.',
-    RELEASE_TOO_OLD: 'Choose a newer version. If you asked for the newest one, compare with https://kubernetes.io/releases/: a mirror, a CDN or someone in between may be serving an outdated pointer (such as stable.txt).',
-    VERSION_SKEW: 'Set "version" to the minor of the cluster, or set neither "version" nor "version-file". If the cluster has another version, correct "cluster-version".',
+    RELEASE_TOO_OLD: 'Choose a newer version. If you asked for the newest one, compare with https://kubernetes.io/releases/: a mirror, a CDN or a proxy may be serving an outdated pointer (such as stable.txt).',
+    VERSION_SKEW: 'Set "version" to the minor version of the cluster, or set neither "version" nor "version-file". If the cluster runs a different version, correct "cluster-version".',
     INSTALL_FAILED: 'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.',
 };
 /** What to do where the code alone says too little. */
 const SITUATIONS = {
     'pointer-not-a-version': 'The release host, a mirror or a proxy returned something else. Pin an exact version, or check "download-base-url".',
     'range-without-release': 'Widen the range. Ranges do not match pre-releases: ask for "prerelease" or for an exact version.',
-    'announced-only': 'The release is probably minutes old and has not reached every server, or your mirror has not copied it yet. Run the job again later, or pin an exact version until then.',
+    'announced-only': 'The release is probably minutes old and has not reached every server, or your mirror has not copied it yet. Run the job again later, or pin an older version until then.',
+    'changed-by-another-run': 'Another job on this machine changed the tool cache at the same time. Run the job again. If the error persists, find out who else writes to RUNNER_TOOL_CACHE.',
     'contradictory-sbom': 'Do not use the file. Either the release process made a mistake, or someone with its identity signed another SBOM. Report it at https://github.com/kubernetes/release/issues.',
     'operating-system-not-published': 'Run the job on Linux, macOS or Windows.',
-    'no-release-proof': 'If you use a mirror, add kubernetes-release.spdx with its .sig and .cert. To accept any file that Kubernetes ever signed, of any version and platform, set "bind-release: false".',
-    'not-a-blob-bundle': 'Use a bundle as "cosign sign-blob --bundle" writes it. Attestations, and signatures with a plain key, are not accepted.',
+    'no-release-proof': 'If you use a mirror, add kubernetes-release.spdx with its .sig and .cert. As a last resort, set "bind-release: false", which accepts any file that Kubernetes ever signed, for any version or platform.',
+    'not-a-blob-bundle': 'Use a bundle created with "cosign sign-blob --bundle". Attestations, and signatures made with a plain key, are not accepted.',
     'trusted-root-file': 'Set "trusted-root" to the path of a trusted_root.json.',
     'embedded-trusted-root': 'This is a bug in the action. Please report it.',
-    'runner-variable-missing': 'The runner sets it for every action. To run the action by hand, see "npm run action" in CONTRIBUTING.md.',
+    'runner-variable-missing': 'The runner sets these variables for every action. To run the action by hand, see "npm run action" in CONTRIBUTING.md.',
 };
 /** For an error without a code. */
 const UNEXPECTED_HINT = 'This is a bug in the action. Please report it with the log of this run.';
@@ -22542,7 +22579,7 @@ const RELEASE_DATES = [
     [36, '2026-04-22'],
 ];
 
-;// CONCATENATED MODULE: ./src/kubernetes/support.ts
+;// CONCATENATED MODULE: ./src/kubernetes/end-of-support.ts
 
 /** Twelve months of support and two of maintenance. */
 const MONTHS_OF_SUPPORT = 14;
@@ -22574,7 +22611,7 @@ function describeEndedSupport(minor, now) {
         return undefined;
     }
     const day = end.toISOString().slice(0, 10);
-    return `Kubernetes ended its support for 1.${String(minor)} ${minor < first ? 'before' : 'on'} ${day}. It releases no more security fixes for it, though your provider may. See https://kubernetes.io/releases/.`;
+    return `Kubernetes ended support for 1.${String(minor)} ${minor < first ? 'before' : 'on'} ${day}. It no longer publishes security fixes for that version, although your provider may. See https://kubernetes.io/releases/.`;
 }
 
 ;// CONCATENATED MODULE: ./src/escape.ts
@@ -22639,7 +22676,7 @@ const PUBLIC_LOG = 'https://rekor.sigstore.dev/';
 const MAX_SUMMARY_BYTES = 1 << 20;
 /** Of an error's stack, which begins with its message. */
 const MAX_STACK_LINES = 50;
-/** Everything a run shows. Text from outside is escaped and truncated here, and only here. */
+/** Everything a run shows. Text from outside is escaped here before it reaches log or summary. */
 class Report {
     #lastProgress = new Map();
     info(message) {
@@ -22705,7 +22742,7 @@ class Report {
             core_debug(lines.map(escapeLogLine).join('\n'));
         }
         summary
-            .addHeading('Nothing was installed', 3)
+            .addHeading('Nothing was added to PATH', 3)
             .addRaw(`<p><b>${code}</b>: ${escapeHtml(message)}</p><p>${escapeHtml(hint)}</p>`, true);
         await this.#writeSummary();
     }
@@ -22852,7 +22889,7 @@ function clusterText(report) {
     const { 'cluster-version': cluster, 'minor-version-skew': skew } = report;
     return cluster === null || skew === null
         ? undefined
-        : `${cluster}; ${report.tool} is ${skew === 0 ? 'of ' : ''}${describeSkew(skew)}`;
+        : `${cluster}; ${report.tool} ${skew === 0 ? 'has' : 'is'} ${describeSkew(skew)}`;
 }
 function durationsText({ resolve, download, verify, install }) {
     return [
@@ -22924,7 +22961,7 @@ class TransparencyLog {
         return once(this.#byLeafHash, hash, () => this.#entryByLeafHash(hash));
     }
     /**
-     * The entries for an artifact, earliest first; at most thirty are looked at. None where the log
+     * The entries for an artifact, earliest first, of the first thirty that the index lists. None where the log
      * has no index: Rekor's is deprecated, and Rekor v2 has none.
      *
      * @param sha256 digest of the artifact, 64 hex digits
@@ -23174,7 +23211,8 @@ function keptPath(folder, { mirror, root }) {
 }
 /**
  * Runs the TUF workflow on kept files instead of the repository. Everything is verified, starting
- * with the initial root, so the worst that files of somebody else can do is to make this fail.
+ * with the initial root. Files of somebody else can make this fail, or hold this run on older
+ * metadata until that expires.
  *
  * @returns undefined unless the files are complete, genuine, fresh and not older than `seen`
  */
@@ -23434,20 +23472,25 @@ async function assertFile(url) {
 ;// CONCATENATED MODULE: ./src/transfer/proxy.ts
 
 /**
- * Reads the proxy for a scheme. The rules are those of Node 24 (`lib/internal/http.js`), which
- * proxies http: lower-case names first; a value that does not begin with `http://` or `https://` is
- * ignored.
+ * Reads the proxy for a scheme: lower-case names first, as in Node 24 (`lib/internal/http.js`).
  *
- * @throws {NonRetryableError} for an invalid URL, without showing it: it may contain a password
+ * Node ignores a value that does not begin with `http://` or `https://`, and would connect directly
+ * without a word. As in curl, `host:port` is an http proxy; any other scheme is an error.
+ *
+ * @throws {NonRetryableError} for an invalid URL or another scheme, without showing it: it may
+ *   contain a password
  */
 function proxySettings(scheme, environment) {
     const value = firstSet(environment, `${scheme}_proxy`, `${scheme.toUpperCase()}_PROXY`);
-    if (!value.startsWith('http://') && !value.startsWith('https://')) {
+    if (value === '') {
         return undefined;
     }
-    const url = URL.parse(value);
+    const url = URL.parse(value.includes('://') ? value : `http://${value}`);
     if (url === null || /[\r\n]/.test(value)) {
         throw new NonRetryableError(`the address of the proxy for ${scheme} is not a URL`);
+    }
+    if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+        throw new NonRetryableError(`the proxy for ${scheme} is not an http or https proxy`);
     }
     const bypass = firstSet(environment, 'no_proxy', 'NO_PROXY');
     return {
@@ -23455,6 +23498,14 @@ function proxySettings(scheme, environment) {
         authorization: basicAuthorization(scheme, url),
         bypass: bypass === '' ? [] : bypass.split(',').map((entry) => entry.trim().toLowerCase()),
     };
+}
+/**
+ * The same settings for an agent of Node 24, which reads them from the environment.
+ *
+ * @param settings for http
+ */
+function proxyEnvironmentFor({ url, bypass }) {
+    return { http_proxy: url.href, no_proxy: bypass.join(',') };
 }
 /** The value of the first variable that is not empty; empty if none is. */
 function firstSet(environment, ...names) {
@@ -23506,6 +23557,49 @@ function ipv4(text) {
     return isIPv4(text) ? Buffer.from(text.split('.').map(Number)) : undefined;
 }
 
+;// CONCATENATED MODULE: ./src/transfer/response.ts
+
+/** @returns undefined unless the response is a redirect */
+function redirectTarget(response, from) {
+    const status = response.statusCode ?? 0;
+    const { location } = response.headers;
+    if (![301, 302, 303, 307, 308].includes(status) || location === undefined) {
+        return undefined;
+    }
+    const target = URL.parse(location, from.href);
+    if (target === null) {
+        throw new NonRetryableError('redirected to something that is not a URL');
+    }
+    return target;
+}
+/**
+ * @throws {StatusError} for a status other than 2xx
+ * @throws {NonRetryableError} for a compressed body
+ */
+function accepted(response) {
+    const status = response.statusCode ?? 0;
+    if (status < 200 || status > 299) {
+        response.destroy();
+        throw new StatusError(status, retryAfter(response.headers['retry-after']));
+    }
+    const encoding = response.headers['content-encoding'];
+    if (encoding !== undefined && encoding !== 'identity') {
+        response.destroy();
+        throw new NonRetryableError('the response is compressed, which was not requested');
+    }
+    return { status, headers: response.headers, body: response };
+}
+/** RFC 9110 §10.2.3: seconds, or a date. */
+function retryAfter(header) {
+    if (header === undefined) {
+        return undefined;
+    }
+    const milliseconds = /^\d{1,9}$/.test(header)
+        ? Number(header) * 1000
+        : Date.parse(header) - Date.now();
+    return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
+}
+
 ;// CONCATENATED MODULE: ./src/transfer/send.ts
 
 /** The headers of an answer of this size are refused (Node's own default). */
@@ -23515,7 +23609,8 @@ const MAX_HEADER_BYTES = 16 << 10;
  *
  * The promise is settled by its own timer and its own listener for the abort: a request that has no
  * socket yet emits nothing when it is destroyed (Node 24, `ClientRequest.prototype.destroy` in
- * `lib/_http_client.js`), so waiting for its `error` event could take forever.
+ * `lib/_http_client.js`), so waiting for its `error` event could take forever. A request that never
+ * gets a socket ends with the abort.
  *
  * @throws {StatusError} 101, when the server switches protocols: nobody asked for it
  */
@@ -23547,6 +23642,7 @@ function sendConnect(request, options) {
 function settled(request, { body, timeout, signal }, listen) {
     return new Promise((resolve, reject) => {
         let isSettled = false;
+        let timer;
         const settle = () => {
             isSettled = true;
             clearTimeout(timer);
@@ -23568,9 +23664,13 @@ function settled(request, { body, timeout, signal }, listen) {
         const onAbort = () => {
             fail(signal.reason);
         };
-        const timer = setTimeout(() => {
-            fail(new Error(`no response within ${String(timeout / 1000)} s`));
-        }, timeout);
+        request.once('socket', () => {
+            if (!isSettled) {
+                timer = setTimeout(() => {
+                    fail(new Error(`no response within ${String(timeout / 1000)} s`));
+                }, timeout);
+            }
+        });
         signal.addEventListener('abort', onAbort);
         // This listener stays: an error after the end must not become an uncaught exception.
         request.on('error', fail);
@@ -23644,6 +23744,7 @@ function openTunnel({ host, port }, { proxy: { url, authorization }, timeout, si
 }
 
 ;// CONCATENATED MODULE: ./src/transfer/http.ts
+
 
 
 
@@ -23779,7 +23880,7 @@ class http_HttpClient {
         }
         return isSecure
             ? createTunnelAgent(options, { proxy, timeout: this.limits.responseTimeout, signal })
-            : new Agent({ ...options, proxyEnv: { ...proxyEnvironment } });
+            : new Agent({ ...options, proxyEnv: { ...proxyEnvironmentFor(proxy) } });
     }
     async #request(url, options, withToken, signal) {
         const started = performance.now();
@@ -23838,41 +23939,6 @@ function refuseAfter(signal, agent) {
 }
 function builtin(name) {
     return process.getBuiltinModule(name);
-}
-function redirectTarget(response, from) {
-    const status = response.statusCode ?? 0;
-    const { location } = response.headers;
-    if (![301, 302, 303, 307, 308].includes(status) || location === undefined) {
-        return undefined;
-    }
-    const target = URL.parse(location, from.href);
-    if (target === null) {
-        throw new NonRetryableError('redirected to something that is not a URL');
-    }
-    return target;
-}
-function accepted(response) {
-    const status = response.statusCode ?? 0;
-    if (status < 200 || status > 299) {
-        response.destroy();
-        throw new StatusError(status, retryAfter(response.headers['retry-after']));
-    }
-    const encoding = response.headers['content-encoding'];
-    if (encoding !== undefined && encoding !== 'identity') {
-        response.destroy();
-        throw new NonRetryableError('the response is compressed, which was not requested');
-    }
-    return { status, headers: response.headers, body: response };
-}
-/** RFC 9110 §10.2.3: seconds, or a date. */
-function retryAfter(header) {
-    if (header === undefined) {
-        return undefined;
-    }
-    const milliseconds = /^\d{1,9}$/.test(header)
-        ? Number(header) * 1000
-        : Date.parse(header) - Date.now();
-    return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
 }
 function http_seconds(milliseconds) {
     return `${String(milliseconds / 1000)} s`;
@@ -23943,9 +24009,9 @@ async function setUp(inputs, report, scratch) {
         await background.ended();
     }
 }
-/** Verifies every tool of the release, or of the one that takes its place where it is not found. */
+/** Verifies every tool of the release; where that is not found, of the one that {@link resolveAgain} names. */
 async function obtainRelease(shared, first) {
-    const { inputs, report, http, cacheAccess } = shared;
+    const { inputs, report, http } = shared;
     for (let resolved = first;;) {
         const { release } = resolved;
         report.info(`Version: ${release.version} (requested: ${inputs.versionSource})`);
@@ -23955,6 +24021,16 @@ async function obtainRelease(shared, first) {
         const context = await installContext(shared, release);
         const artifacts = inputs.tools.map((tool) => release.binary(tool, inputs.platform));
         try {
+            if (resolved.namedBy === 'tool-cache') {
+                const cached = await allFromCache(context, artifacts);
+                if (cached !== undefined) {
+                    return { context, verified: cached };
+                }
+                // A folder's name alone must not choose a version: ask the host, as for an empty cache.
+                report.info(`${release.version} in the tool cache cannot be used; asking for the newest`);
+                resolved = await resolveFromHost(inputs, http);
+                continue;
+            }
             const verified = await obtainAll(context, artifacts);
             if (resolved.namedBy === 'host' || resolved.namedBy === 'folder') {
                 await warnOfOldPointer(context, inputs, verified);
@@ -23965,7 +24041,7 @@ async function obtainRelease(shared, first) {
             if (!(error instanceof SetupError) || error.code !== 'VERSION_NOT_FOUND') {
                 throw error;
             }
-            resolved = await resolveAgain(resolved, error, inputs, await cacheAccess.lookIn(), http, report);
+            resolved = await resolveAgain(resolved, error, http, report);
         }
     }
 }
@@ -24026,7 +24102,7 @@ function trustRootSource({ trustRoot, runner }, scratch) {
     }
     return { ...trustRoot, cache: external_node_path_default().join(runner.toolCache, TRUST_ROOT_FOLDER), scratch };
 }
-/** Without it the next run asks the network again. This one has succeeded all the same. */
+/** Keeps the metadata for later runs. If that fails, the next run fetches it again. */
 async function keepTrustRoot(trust, report) {
     report.info(`Trust root: ${trust.origin}`);
     try {
@@ -24058,7 +24134,7 @@ async function makeScratchFolder(temp) {
         return await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(temp, 'setup-verified-kubectl-'));
     }
     catch (error) {
-        throw installFailed(`cannot make a temporary folder in ${temp}`, error);
+        throw installFailed(`cannot create a temporary folder in ${temp}`, error);
     }
 }
 

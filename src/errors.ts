@@ -26,6 +26,7 @@ export type ErrorCode = (typeof ERROR_CODES)[number];
 /** Where the code alone says too little about what to do next; see hints.ts. */
 export type Situation =
   | 'announced-only'
+  | 'changed-by-another-run'
   | 'contradictory-sbom'
   | 'embedded-trusted-root'
   | 'no-release-proof'

@@ -41,7 +41,7 @@ export interface Inputs extends VersionChoice, RequestedFiles {
   readonly limits: TransferLimits;
 }
 
-/** The only place where the environment of the process is read. */
+/** The only place in src/ where the environment of the process is read. */
 export function currentEnvironment(): Environment {
   return { variables: process.env, platform: process.platform, arch: process.arch };
 }
@@ -92,7 +92,7 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
   };
 }
 
-/** For tests of slow and dead servers: a factor that every wait is multiplied by, at most 1. */
+/** For tests of slow and dead servers: every limit of a transfer is multiplied by it. Values of 1 or more are ignored. */
 function readLimits(variables: Environment['variables']): TransferLimits {
   const factor = Number(variables['SETUP_VERIFIED_KUBECTL_TIME_SCALE'] ?? '1');
   return factor > 0 && factor < 1 ? scaled(TRANSFER_LIMITS, factor) : TRANSFER_LIMITS;

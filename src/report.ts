@@ -10,7 +10,7 @@ import type { ClusterVersion } from './kubernetes/cluster-version.js';
 import { isBinary, type Binary } from './kubernetes/binary.js';
 import { platformName } from './kubernetes/platform.js';
 import { describeSkew, minorOf, minorSkew } from './kubernetes/skew.js';
-import { describeEndedSupport } from './kubernetes/support.js';
+import { describeEndedSupport } from './kubernetes/end-of-support.js';
 import { escapeHtml, escapeLogLine } from './escape.js';
 
 /** A line of progress at most this often, in milliseconds. */
@@ -61,7 +61,7 @@ interface FileReport {
   /** ISO 8601. */
   readonly 'integrated-time': string;
   readonly 'release-proof': string;
-  /** Why the published signature or certificate was not used; null when they were. */
+  /** Why the published signature or certificate was not used; null when they were, and for a cached copy. */
   readonly recovered: string | null;
   readonly 'cache-hit': boolean;
   readonly 'durations-ms': PhaseDurations;
@@ -81,7 +81,7 @@ export interface PhaseDurations {
 /** The phases that all files of a run share, in milliseconds. */
 export type SharedDurations = Readonly<Record<'resolve' | 'install', number>>;
 
-/** Everything a run shows. Text from outside is escaped and truncated here, and only here. */
+/** Everything a run shows. Text from outside is escaped here before it reaches log or summary. */
 export class Report implements Logger {
   readonly #lastProgress = new Map<string, number>();
 
@@ -158,7 +158,7 @@ export class Report implements Logger {
       core.debug(lines.map(escapeLogLine).join('\n'));
     }
     core.summary
-      .addHeading('Nothing was installed', 3)
+      .addHeading('Nothing was added to PATH', 3)
       .addRaw(`<p><b>${code}</b>: ${escapeHtml(message)}</p><p>${escapeHtml(hint)}</p>`, true);
     await this.#writeSummary();
   }
@@ -382,7 +382,7 @@ function clusterText(report: ToolReport): string | undefined {
   const { 'cluster-version': cluster, 'minor-version-skew': skew } = report;
   return cluster === null || skew === null
     ? undefined
-    : `${cluster}; ${report.tool} is ${skew === 0 ? 'of ' : ''}${describeSkew(skew)}`;
+    : `${cluster}; ${report.tool} ${skew === 0 ? 'has' : 'is'} ${describeSkew(skew)}`;
 }
 
 function durationsText({ resolve, download, verify, install }: PhaseDurations): string {

@@ -7,10 +7,15 @@ import { NoBinder, SbomBinder } from './install/binding.js';
 import { CacheAccess, TRUST_ROOT_FOLDER } from './install/cache-access.js';
 import { assertUnchanged, commitAll } from './install/commit.js';
 import type { InstallContext } from './install/context.js';
-import { obtainAll } from './install/obtain.js';
+import { allFromCache, obtainAll } from './install/obtain.js';
 import { checkPathLookup } from './install/path-lookup.js';
-import { warnOfOldPointer } from './install/pointer.js';
-import { resolveAgain, resolveRelease, type ResolvedRelease } from './install/resolve-release.js';
+import { warnOfOldPointer } from './install/old-pointer.js';
+import {
+  resolveAgain,
+  resolveFromHost,
+  resolveRelease,
+  type ResolvedRelease,
+} from './install/resolve-release.js';
 import { installFailed, namedFailure } from './install/install-failed.js';
 import { trustKey } from './install/trust-key.js';
 import type { VerifiedArtifact } from './install/verified-artifact.js';
@@ -90,9 +95,9 @@ interface ObtainedRelease {
   readonly verified: readonly VerifiedArtifact[];
 }
 
-/** Verifies every file of the release, or of the one that takes its place where it is not found. */
+/** Verifies every file of the release; where that is not found, of the one that {@link resolveAgain} names. */
 async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<ObtainedRelease> {
-  const { inputs, report, http, cacheAccess } = shared;
+  const { inputs, report, http } = shared;
   for (let resolved = first; ;) {
     const { release } = resolved;
     report.info(`Version: ${release.version} (requested: ${inputs.versionSource})`);
@@ -100,8 +105,19 @@ async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<Ob
       assertSupportedSkew(release.version, inputs.tools, inputs.clusterVersion);
     }
     const context = await installContext(shared, release);
+    const artifacts = release.requested(inputs);
     try {
-      const verified = await obtainAll(context, release.requested(inputs));
+      if (resolved.namedBy === 'tool-cache') {
+        const cached = await allFromCache(context, artifacts);
+        if (cached !== undefined) {
+          return { context, verified: cached };
+        }
+        // A folder's name alone must not choose a version: ask the host, as for an empty cache.
+        report.info(`${release.version} in the tool cache cannot be used; asking for the newest`);
+        resolved = await resolveFromHost(inputs, http);
+        continue;
+      }
+      const verified = await obtainAll(context, artifacts);
       if (resolved.namedBy === 'host' || resolved.namedBy === 'folder') {
         await warnOfOldPointer(context, inputs, verified);
       }
@@ -110,14 +126,7 @@ async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<Ob
       if (!(error instanceof SetupError) || error.code !== 'VERSION_NOT_FOUND') {
         throw error;
       }
-      resolved = await resolveAgain(
-        resolved,
-        error,
-        inputs,
-        await cacheAccess.lookIn(),
-        http,
-        report,
-      );
+      resolved = await resolveAgain(resolved, error, http, report);
     }
   }
 }
@@ -185,7 +194,7 @@ function trustRootSource({ trustRoot, runner }: Inputs, scratch: string): TrustR
   return { ...trustRoot, cache: path.join(runner.toolCache, TRUST_ROOT_FOLDER), scratch };
 }
 
-/** Without it the next run asks the network again. This one has succeeded all the same. */
+/** Keeps the metadata for later runs. If that fails, the next run fetches it again. */
 async function keepTrustRoot(trust: TrustRoot, report: Report): Promise<void> {
   report.info(`Trust root: ${trust.origin}`);
   try {
@@ -219,6 +228,6 @@ async function makeScratchFolder(temp: string): Promise<string> {
     await mkdir(temp, { recursive: true });
     return await mkdtemp(path.join(temp, 'setup-verified-kubectl-'));
   } catch (error) {
-    throw installFailed(`cannot make a temporary folder in ${temp}`, error);
+    throw installFailed(`cannot create a temporary folder in ${temp}`, error);
   }
 }

@@ -386,7 +386,7 @@ describe('forgeries, each refused where the same release without it is accepted'
     [
       'a tarball of another version',
       'RELEASE_MISMATCH',
-      'belong to another release',
+      'do not belong to that release',
       (version) => serveAs(world, world.release.file(OLD, TEST), path(version)),
     ],
     [
@@ -738,7 +738,7 @@ describe('what there is not', () => {
   test('a tarball for a platform that none is published for: nothing is asked for', async () => {
     const run = await fetch(OLD, 'server', { architecture: '386' });
     expectRefused(run, 'PLATFORM_NOT_PUBLISHED', {
-      says: ['no server tarball for', 'linux/amd64'],
+      says: ['has no server tarball for', 'linux/amd64'],
     });
     expect(requestedPaths(world)).toEqual([]);
   });
@@ -746,7 +746,7 @@ describe('what there is not', () => {
   test('a tarball for a platform that this release has none for', async () => {
     const version = publish({ artifacts: [FOREIGN_TEST] });
     expectRefused(await fetch(version), 'PLATFORM_NOT_PUBLISHED', {
-      says: [`Kubernetes ${version} publishes no ${TEST} for ${NATIVE}`],
+      says: [`Kubernetes ${version} has no ${TEST} for ${NATIVE}`],
     });
   });
 

@@ -97,8 +97,8 @@ describe('with a version', () => {
     const run = await runIn(world, inputs);
     expectRefused(run, 'VERSION_SKEW', {
       says: [
-        'kubectl v1.33.4 is 2 minor versions newer than the cluster (v1.31.4-eks-1a2b3c): supported is 1.30 to 1.32',
-        'Set "version" to the minor of the cluster',
+        'kubectl v1.33.4 is 2 minor versions newer than the cluster (v1.31.4-eks-1a2b3c): supported: 1.30 to 1.32',
+        'Set "version" to the minor version of the cluster',
       ],
     });
     expect(releaseRequests()).toEqual([]);
@@ -204,7 +204,7 @@ describe('the end of support', () => {
     const run = await runIn(world, { version: '1.31.9' });
     expectInstalled(run, { version: 'v1.31.9' });
     expect(noticesOf(run)).toEqual([OLD]);
-    expect(run.endedSupport[0]?.message).toContain('ended its support for 1.31 on 2025-10-28');
+    expect(run.endedSupport[0]?.message).toContain('ended support for 1.31 on 2025-10-28');
   });
 
   test('is told once where cluster and tool are of the same minor', async () => {

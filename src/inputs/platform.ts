@@ -23,7 +23,7 @@ export function readPlatform(
   if (os === undefined) {
     throw new SetupError(
       'PLATFORM_NOT_PUBLISHED',
-      `Kubernetes publishes nothing for ${environment.platform}. It publishes for ${OPERATING_SYSTEMS.join(', ')}.`,
+      `Kubernetes does not publish binaries for ${environment.platform}, only for ${OPERATING_SYSTEMS.join(', ')}.`,
       { situation: 'operating-system-not-published' },
     );
   }
@@ -33,7 +33,7 @@ export function readPlatform(
   if (arch === undefined && given === '') {
     throw new SetupError(
       'PLATFORM_NOT_PUBLISHED',
-      `Kubernetes publishes nothing for ${os}/${environment.arch}. It publishes for ${ARCHITECTURES.join(', ')}.`,
+      `Kubernetes does not publish binaries for ${os}/${environment.arch}. It publishes binaries for ${ARCHITECTURES.join(', ')}.`,
     );
   }
   if (arch === undefined) {

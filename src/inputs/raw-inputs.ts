@@ -47,7 +47,7 @@ export function readRequired(inputs: RawInputs, name: string): string {
     throw invalidInput(
       name,
       given,
-      'the whole name that the certificate must carry; it cannot be left out',
+      'the exact value that the certificate must have; this input cannot be empty',
     );
   }
   return given;

@@ -19,7 +19,7 @@ export function readTools(inputs: RawInputs, hasArtifacts: boolean): Tool[] {
       throw invalidInput(
         'tools',
         name,
-        `one or more of ${TOOLS.join(', ')}, separated by commas, spaces or lines, or only none`,
+        `one or more of ${TOOLS.join(', ')}, separated by commas, spaces or newlines, or only none`,
       );
     }
     return name;

@@ -85,8 +85,8 @@ export interface ReleaseBinder {
    */
   bind(artifact: Artifact, verified: Verified<DigestedFile>, file: string): Promise<Binding>;
   /**
-   * The same for a cached file: by the SBOM that was kept beside it, without any request; where none
-   * was, by the published one; where that cannot be reached either, by asking the file.
+   * The same for a cached file: by the SBOM that was kept beside it, without any request. Where none was
+   * kept, the file is bound as a download is: by the published SBOM, or by asking the file.
    *
    * @throws {SetupError} RELEASE_MISMATCH, and every code of the verification for the SBOM
    */
@@ -112,7 +112,7 @@ export class NoBinder implements ReleaseBinder {
   }
 }
 
-/** Binds files by the release's own signed SBOM. */
+/** Binds files by the release's own signed SBOM; where it has none, by asking the verified binary. */
 export class SbomBinder implements ReleaseBinder {
   readonly #context: BindingContext;
   #published: Promise<PublishedSbom> | undefined;
@@ -151,7 +151,7 @@ export class SbomBinder implements ReleaseBinder {
       return bindByItself(boundBy, artifact, verified.subject);
     }
     if (!existsSync(files.sbom)) {
-      return this.#bindWithoutKeptSbom(artifact, verified, files.file);
+      return this.bind(artifact, verified, files.file);
     }
     const { policy } = this.#context;
     const { path: name } = this.#context.release.sbom();
@@ -160,23 +160,6 @@ export class SbomBinder implements ReleaseBinder {
     const { verified: sbom } = await verifySubject(policy, name, file, evidence);
     this.#check(await readSbom(file), artifact, verified);
     return { kind: 'sbom', sbom };
-  }
-
-  async #bindWithoutKeptSbom(
-    artifact: Artifact,
-    verified: Verified<DigestedFile>,
-    file: string,
-  ): Promise<Binding> {
-    try {
-      return await this.bind(artifact, verified, file);
-    } catch (error) {
-      const isUnreachable =
-        error instanceof SetupError && ['DOWNLOAD_FAILED', 'LOG_UNAVAILABLE'].includes(error.code);
-      if (isUnreachable && this.#context.isNative) {
-        return this.#askBinary(artifact, file, error.message);
-      }
-      throw error;
-    }
   }
 
   #check(sbom: ReleaseSbom, artifact: Artifact, verified: Verified<DigestedFile>): void {
@@ -208,7 +191,7 @@ export class SbomBinder implements ReleaseBinder {
     }
   }
 
-  /** @throws every error that says anything else than that the release has no signed SBOM */
+  /** @throws unless the error means that the release has no signed SBOM */
   #whyMissing(error: unknown): string {
     const { version } = this.#context.release;
     if (error instanceof TransferError && error.notFound) {

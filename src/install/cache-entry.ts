@@ -85,7 +85,7 @@ export class CacheEntry {
       await assertPrivate(this.folder, 'folder', owners);
       for (const name of await readdir(this.folder)) {
         if (!known.has(name)) {
-          throw new Error(`${name} does not belong there`);
+          throw new Error(`unexpected file ${name}`);
         }
         await assertPrivate(path.join(this.folder, name), 'file', owners);
       }
@@ -95,8 +95,8 @@ export class CacheEntry {
   }
 
   /**
-   * Requires that nobody else can change a folder above the entry. If this fails, nothing is wrong
-   * with the copy itself.
+   * Requires that nobody else can change the two folders above the entry, of the tool and of the
+   * version. RUNNER_TOOL_CACHE itself is not checked. If this fails, nothing is wrong with the copy.
    *
    * @throws {SetupError} INSTALL_FAILED
    */
@@ -166,7 +166,7 @@ export class CacheEntry {
     }
   }
 
-  /** Anybody who can change a folder above the entry can replace the entry. */
+  /** Anybody who can change one of these folders can replace the entry. */
   async #assertParents(owners: Owners): Promise<void> {
     for (const folder of this.#parents()) {
       if ((await entryAt(folder)) !== undefined) {

@@ -16,8 +16,9 @@ export type CacheVerdict =
   /** It is not as this action left it. It is deleted. */
   | { readonly kind: 'damaged'; readonly reason: unknown }
   /**
-   * It is as it was left, but does not pass. It stays: another run, with newer keys or another
-   * mirror, may have it on its `PATH`.
+   * It is as it was left, but does not pass. It stays while this run only looks for copies: another
+   * run, with newer keys or another mirror, may have it on its `PATH`. A run that installs the same
+   * bytes replaces it.
    */
   | { readonly kind: 'rejected'; readonly reason: unknown };
 

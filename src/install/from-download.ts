@@ -4,6 +4,7 @@ import path from 'node:path';
 import { SetupError, explain } from '../errors.js';
 import type { DigestedFile } from '../files/digested-file.js';
 import type { Artifact } from '../kubernetes/artifact.js';
+import { isBinary } from '../kubernetes/binary.js';
 import { platformName, platformNotPublished } from '../kubernetes/platform.js';
 import { isPublished } from '../kubernetes/version.js';
 import { serializeBundle } from '../sigstore/bundle.js';
@@ -120,7 +121,7 @@ export async function makeFolder(
   try {
     await mkdir(folder, { mode: 0o700 });
   } catch (error) {
-    throw installFailed(`cannot make ${folder}`, error);
+    throw installFailed(`cannot create ${folder}`, error);
   }
   return { folder, file: filesIn(folder, artifact).file };
 }
@@ -161,23 +162,32 @@ async function startDownload(
 
 async function whyNotDownloaded(
   { http, release }: InstallContext,
-  { name, version, platform, platforms }: Artifact,
+  artifact: Artifact,
   error: unknown,
 ): Promise<unknown> {
+  const { name, version } = artifact;
   if (!(error instanceof TransferError && error.notFound)) {
     return downloadFailed(error, `${name} ${version}`);
   }
   if (await isPublished(version, http, release.base)) {
-    return platform === undefined
-      ? new SetupError('DOWNLOAD_FAILED', `Kubernetes ${version} has no ${name} at ${error.url}`, {
-          situation: 'not-in-release',
-          cause: error,
-        })
-      : platformNotPublished(name, platformName(platform), platforms, version);
+    return notInRelease(artifact, error);
   }
   return new SetupError(
     'VERSION_NOT_FOUND',
-    `Kubernetes ${version} does not exist at ${release.base.href}`,
+    `Kubernetes ${version} does not exist at ${release.base.href}${error.status === 403 ? ', or access is denied (HTTP status 403)' : ''}`,
     { cause: error },
   );
+}
+
+function notInRelease(artifact: Artifact, error: TransferError): SetupError {
+  const { name, version, platform, platforms } = artifact;
+  if (platform === undefined) {
+    const message = `Kubernetes ${version} has no ${name} at ${error.url}`;
+    return new SetupError('DOWNLOAD_FAILED', message, {
+      situation: 'not-in-release',
+      cause: error,
+    });
+  }
+  const what = isBinary(artifact) ? `${name} binary` : name;
+  return platformNotPublished(what, platformName(platform), platforms, version);
 }

@@ -5,7 +5,7 @@ import type { InstallContext } from './context.js';
 import { fromCache } from './from-cache.js';
 import { fromDownload } from './from-download.js';
 import { fromPreinstalled } from './from-preinstalled.js';
-import type { VerifiedArtifact } from './verified-artifact.js';
+import type { InstalledArtifact, VerifiedArtifact } from './verified-artifact.js';
 
 /** This many files at once. More would share the same line anyway. */
 const CONCURRENT_ARTIFACTS = 4;
@@ -23,6 +23,23 @@ export async function obtainAll(
   return Promise.all(
     artifacts.map((artifact) => context.background.start(limit(() => obtain(context, artifact)))),
   );
+}
+
+/**
+ * Verified copies of all artifacts from the tool cache, without a download of any.
+ *
+ * @returns undefined unless every artifact has one
+ * @throws {SetupError}
+ */
+export async function allFromCache(
+  context: InstallContext,
+  artifacts: readonly Artifact[],
+): Promise<InstalledArtifact[] | undefined> {
+  const copies = await Promise.all(
+    artifacts.map((artifact) => context.background.start(fromCache(context, artifact))),
+  );
+  const found = copies.filter((copy) => copy !== undefined);
+  return found.length === artifacts.length ? found : undefined;
 }
 
 /** The cheapest way first: a copy in the tool cache, a program elsewhere on this machine, a download. */

@@ -35,8 +35,8 @@ export async function checkPathLookup(
     const [first, ...others] = await executables(folders, path.basename(ours));
     if (first !== ours) {
       logger.warning(
-        `${tool} is not found on PATH`,
-        `Later steps that call ${tool} start ${first ?? 'nothing'} instead of ${ours}: ${path.dirname(ours)} cannot be a PATH entry, or does not allow execution. Use the output "${tool}-path".`,
+        `Later steps do not run the verified ${tool}`,
+        `Later steps that call ${tool} will find ${first ?? 'nothing'} instead of ${ours}: ${path.dirname(ours)} cannot be a PATH entry, or its file system does not allow execution. Use the output "${tool}-path".`,
       );
     } else if (others.length > 0) {
       logger.info(`Later steps find ${ours} before ${others.join(', ')}`);

@@ -50,11 +50,23 @@ export async function resolveRelease(
     const newest = await newestSatisfying(await versionsInCache(request, toolCache), version);
     if (newest !== undefined) {
       logger.info(
-        `${newest} is in the tool cache; set "check-latest: true" to look for a newer version`,
+        `The tool cache has a copy of ${newest}; set "check-latest: true" to look for a newer version`,
       );
       return { release: new Release(newest, downloadBaseUrl), namedBy: 'tool-cache' };
     }
   }
+  return resolveFromHost(request, http);
+}
+
+/**
+ * Finds the exact version that is asked for, whatever the tool cache holds.
+ *
+ * @throws {SetupError} VERSION_NOT_FOUND, DOWNLOAD_FAILED
+ */
+export async function resolveFromHost(
+  { version, downloadBaseUrl }: ReleaseRequest,
+  http: HttpClient,
+): Promise<ResolvedRelease> {
   const resolved = await resolveVersion(version, http, downloadBaseUrl);
   const pointer = downloadBaseUrl.protocol === 'file:' ? 'folder' : 'host';
   return {
@@ -79,30 +91,26 @@ async function versionsInCache(request: ReleaseRequest, toolCache: ToolCache): P
 /**
  * What to try after a release turned out not to be at its host.
  *
- * A version that only the tool cache knows is given up for one that the host names. A version that
- * a pointer of the host names is waited for: pointers and files reach the host's edges separately,
- * minutes apart, once hours.
+ * A version that a pointer of the host names is waited for: pointers and files reach the host's
+ * edges separately, minutes apart, once hours.
  *
  * @param error VERSION_NOT_FOUND, thrown again where nothing is left to try
- * @throws {SetupError} VERSION_NOT_FOUND, DOWNLOAD_FAILED
+ * @throws {SetupError} VERSION_NOT_FOUND
  */
 export async function resolveAgain(
   { release, namedBy, isAwaited }: ResolvedRelease,
   error: SetupError,
-  request: ReleaseRequest,
-  toolCache: ToolCache,
   http: HttpClient,
   logger: Logger,
 ): Promise<ResolvedRelease> {
   switch (namedBy) {
-    case 'tool-cache':
-      return resolveRelease({ ...request, checkLatest: true }, toolCache, http, logger);
     case 'host':
       if (isAwaited === true) {
         throw error;
       }
       await awaitPublication(release, http, logger);
       return { release, namedBy, isAwaited: true };
+    case 'tool-cache':
     case 'user':
     case 'folder':
       throw error;

@@ -24,7 +24,7 @@ export interface VerifiedArtifact extends VerifiedEvidence<DigestedFile> {
   readonly cacheEntry: CacheEntry;
   /** Where it is: the cache entry's own folder, or one of this run that is moved there. */
   readonly folder: string;
-  /** Of the cache entry before its bytes were read; undefined for a folder of this run. */
+  /** Of the cache entry that was verified; undefined for a folder of this run. */
   readonly fingerprint: string | undefined;
   readonly durations: ObtainDurations;
 }

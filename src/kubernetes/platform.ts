@@ -133,12 +133,13 @@ export function tarballPlatforms(tarball: Tarball): readonly string[] {
 export function assertPublished(tool: Tool, platform: Platform): void {
   const name = platformName(platform);
   if (!publishedPlatforms(tool).includes(name)) {
-    throw platformNotPublished(tool, name, publishedPlatforms(tool));
+    throw platformNotPublished(`${tool} binary`, name, publishedPlatforms(tool));
   }
 }
 
+/** @param what `kubectl binary`, `server tarball` */
 export function platformNotPublished(
-  tool: string,
+  what: string,
   platform: string,
   platforms: readonly string[],
   version?: string,
@@ -147,6 +148,6 @@ export function platformNotPublished(
   const others = platforms.filter((other) => other !== platform);
   return new SetupError(
     'PLATFORM_NOT_PUBLISHED',
-    `${release} publishes no ${tool} for ${platform}. It is published for ${others.join(', ')}.`,
+    `${release} has no ${what} for ${platform}. Available platforms: ${others.join(', ')}.`,
   );
 }

@@ -76,7 +76,7 @@ export function checkRelease(
     const other = fileWithDigest(sbom, sha256);
     throw mismatch(
       other === undefined
-        ? `requested ${file} of ${version}, but that release lists ${stated.size === 0 ? 'no such file' : 'it with a different SHA-256'}: these bytes (SHA-256 ${sha256}, signed at ${signedAt.toISOString()}) belong to another release`
+        ? `requested ${file} of ${version}, but that release lists ${stated.size === 0 ? 'no such file' : 'it with a different SHA-256'}: these bytes (SHA-256 ${sha256}, signed at ${signedAt.toISOString()}) do not belong to that release`
         : `requested ${file} of ${version}, but these bytes are ${other} of ${version}`,
     );
   }

@@ -1,12 +1,12 @@
 import type http from 'node:http';
 import type https from 'node:https';
-import type { Readable } from 'node:stream';
 import { explain } from '../errors.js';
 import { TooLargeError } from '../files/errors.js';
-import { NonRetryableError, StatusError, TransferError } from './errors.js';
+import { NonRetryableError, TransferError } from './errors.js';
 import { openFile } from './file-url.js';
 import type { TransferLimits } from './limits.js';
-import { proxySettings, type ProxyEnvironment } from './proxy.js';
+import { proxyEnvironmentFor, proxySettings, type ProxyEnvironment } from './proxy.js';
+import { accepted, redirectTarget, type HttpResponse } from './response.js';
 import { withoutSecrets, withRetries, type RetryRecord } from './retry.js';
 import { MAX_HEADER_BYTES, send } from './send.js';
 import { assertTransport } from './transport.js';
@@ -50,13 +50,6 @@ export interface RequestOptions {
   /** A JSON value for the body. */
   readonly json?: unknown;
   readonly lane?: Lane;
-}
-
-/** A response with status 2xx, its body unread. */
-export interface HttpResponse {
-  readonly status: number;
-  readonly headers: http.IncomingHttpHeaders;
-  readonly body: Readable;
 }
 
 /**
@@ -193,7 +186,7 @@ export class HttpClient {
     }
     return isSecure
       ? createTunnelAgent(options, { proxy, timeout: this.limits.responseTimeout, signal })
-      : new Agent({ ...options, proxyEnv: { ...proxyEnvironment } });
+      : new Agent({ ...options, proxyEnv: { ...proxyEnvironmentFor(proxy) } });
   }
 
   async #request(
@@ -262,44 +255,6 @@ function builtin(name: 'node:http'): typeof http;
 function builtin(name: 'node:https'): typeof https;
 function builtin(name: 'node:http' | 'node:https'): typeof http | typeof https {
   return process.getBuiltinModule(name);
-}
-
-function redirectTarget(response: http.IncomingMessage, from: URL): URL | undefined {
-  const status = response.statusCode ?? 0;
-  const { location } = response.headers;
-  if (![301, 302, 303, 307, 308].includes(status) || location === undefined) {
-    return undefined;
-  }
-  const target = URL.parse(location, from.href);
-  if (target === null) {
-    throw new NonRetryableError('redirected to something that is not a URL');
-  }
-  return target;
-}
-
-function accepted(response: http.IncomingMessage): HttpResponse {
-  const status = response.statusCode ?? 0;
-  if (status < 200 || status > 299) {
-    response.destroy();
-    throw new StatusError(status, retryAfter(response.headers['retry-after']));
-  }
-  const encoding = response.headers['content-encoding'];
-  if (encoding !== undefined && encoding !== 'identity') {
-    response.destroy();
-    throw new NonRetryableError('the response is compressed, which was not requested');
-  }
-  return { status, headers: response.headers, body: response };
-}
-
-/** RFC 9110 §10.2.3: seconds, or a date. */
-function retryAfter(header: string | undefined): number | undefined {
-  if (header === undefined) {
-    return undefined;
-  }
-  const milliseconds = /^\d{1,9}$/.test(header)
-    ? Number(header) * 1000
-    : Date.parse(header) - Date.now();
-  return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
 }
 
 function seconds(milliseconds: number): string {

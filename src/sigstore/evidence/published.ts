@@ -20,7 +20,8 @@ export interface PublicationContext {
 
 /**
  * What was published beside an artifact: `.sig` and `.cert` with their log entry; where there are
- * none, a bundle. Where neither can be used, the log may hold what should have been published.
+ * none, a bundle. The log is asked where the pair is broken or was never logged, or where there is
+ * neither pair nor bundle. A bundle that fails is not replaced.
  *
  * The pair is fetched while the artifact is still on its way, and so is its log entry, where the
  * digest is claimed somewhere. A claimed digest is never evidence: if it is wrong, the log is
@@ -83,7 +84,7 @@ export class PublishedEvidence implements EvidenceSource {
       const entry = await this.#lookUp(subject, logged, pair.detached);
       if (entry !== undefined) {
         const bundle = toBundle(subject.sha256, pair.detached, entry);
-        const recovered = `${failure.message}; verified with the pair published a moment later`;
+        const recovered = `${failure.message}; verified with the pair from a second download`;
         return { candidates: [{ bundle, recovered }] };
       }
     }

@@ -19,7 +19,7 @@ const STABLE_AGE_DAYS = 120;
 const MAX_COPIES = 3;
 
 const MAYBE_OUTDATED =
-  'A mirror, a CDN or someone in between may be serving an outdated pointer. Compare with https://kubernetes.io/releases/.';
+  'A mirror, a CDN or a proxy may be serving an outdated pointer. Compare with https://kubernetes.io/releases/.';
 
 /**
  * Warns when the pointers that chose the version of this run may be held back. They are not signed,
