@@ -12336,7 +12336,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 // Keeps the young generation of the heap small, so that network buffers are freed early: otherwise
 // tens of megabytes of them pile up. Loading the modules would make it grow, so this comes first.
 (0,node_v8__WEBPACK_IMPORTED_MODULE_0__.setFlagsFromString)('--semi-space-growth-factor=1');
-const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 1107));
+const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 2836));
 await run();
 
 __webpack_async_result__();
@@ -12344,7 +12344,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 1107:
+/***/ 2836:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -12438,6 +12438,27 @@ function messageOf(error) {
     return typeof error === 'string' ? error : JSON.stringify(error);
 }
 
+;// CONCATENATED MODULE: ./src/kubernetes/artifact.ts
+/**
+ * The URLs of a file of a release.
+ *
+ * @param base where `release/` is, ending in a slash
+ * @param path inside the release
+ */
+function urlsOf(base, version, path) {
+    const at = (suffix) => new URL(`release/${version}/${path}${suffix}`, base);
+    return {
+        url: at(''),
+        digestUrl: at('.sha256'),
+        evidence: {
+            name: path,
+            signature: at('.sig'),
+            certificate: at('.cert'),
+            bundle: at('.sigstore.json'),
+        },
+    };
+}
+
 ;// CONCATENATED MODULE: ./src/kubernetes/platform.ts
 
 const OPERATING_SYSTEMS = ['linux', 'darwin', 'windows'];
@@ -12495,6 +12516,7 @@ const CLIENT = [
 ];
 const SERVER = ['linux/amd64', 'linux/arm64', 'linux/ppc64le', 'linux/s390x', 'linux/arm'];
 const NODE = [...SERVER, 'windows/amd64'];
+const TEST = [...SERVER, 'darwin/amd64', 'darwin/arm64', 'windows/amd64', 'windows/arm64'];
 /**
  * Which platforms each binary is published for. A pair that is here need not exist in every
  * release (linux/arm servers ended with 1.26): the release host has the last word.
@@ -12521,17 +12543,418 @@ function isTool(name) {
 function publishedPlatforms(tool) {
     return PUBLISHED[tool];
 }
+/**
+ * Which platforms each tarball is published for, by KUBE_SUPPORTED_*_PLATFORMS in hack/lib/golang.sh
+ * of Kubernetes. Again, the release host has the last word.
+ */
+const PUBLISHED_TARBALLS = {
+    client: CLIENT,
+    server: SERVER,
+    node: NODE,
+    test: TEST,
+};
+const TARBALLS = Object.keys(PUBLISHED_TARBALLS);
+function isTarball(name) {
+    return Object.hasOwn(PUBLISHED_TARBALLS, name);
+}
+/** The platforms that a tarball is published for, as `<os>/<arch>`. */
+function tarballPlatforms(tarball) {
+    return PUBLISHED_TARBALLS[tarball];
+}
 /** @throws {SetupError} PLATFORM_NOT_PUBLISHED */
 function assertPublished(tool, platform) {
     const name = platformName(platform);
     if (!publishedPlatforms(tool).includes(name)) {
-        throw platformNotPublished(tool, name, publishedPlatforms(tool));
+        throw platformNotPublished(`${tool} binary`, name, publishedPlatforms(tool));
     }
 }
-function platformNotPublished(tool, platform, platforms, version) {
+/** @param what `kubectl binary`, `server tarball` */
+function platformNotPublished(what, platform, platforms, version) {
     const release = version === undefined ? 'Kubernetes' : `Kubernetes ${version}`;
     const others = platforms.filter((other) => other !== platform);
-    return new SetupError('PLATFORM_NOT_PUBLISHED', `${release} has no ${tool} binary for ${platform}. Available platforms: ${others.join(', ')}.`);
+    return new SetupError('PLATFORM_NOT_PUBLISHED', `${release} has no ${what} for ${platform}. Available platforms: ${others.join(', ')}.`);
+}
+
+;// CONCATENATED MODULE: external "node:crypto"
+const external_node_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
+;// CONCATENATED MODULE: ./src/kubernetes/provenance.ts
+
+
+
+/** The provenance of a release is about 1 MiB. */
+const MAX_PROVENANCE_BYTES = 16 << 20;
+/**
+ * Requires an in-toto statement (v0.1 or v1) whose subjects are files of one release, as krel writes
+ * it: `gs://<bucket>/release/<version>/<path>`.
+ *
+ * The file must have been verified before. What it says of its subjects is not compared with them.
+ *
+ * @param file whose bytes were verified, and whose size is bounded, with its SHA-256 of 32 bytes
+ * @throws {SetupError} RELEASE_MISMATCH, naming what was asked for and what was found
+ */
+async function checkSubjects(file, version, name) {
+    const json = await (0,promises_namespaceObject.readFile)(file.path);
+    if (!(0,external_node_crypto_namespaceObject.createHash)('sha256').update(json).digest().equals(file.sha256)) {
+        throw mismatch(`${file.path} was changed by another process after it was verified`);
+    }
+    const subjects = subjectNames(json);
+    if (subjects === undefined || subjects.length === 0) {
+        throw mismatch(`requested ${name} of ${version}, but the file that was served is not an in-toto statement about any file`);
+    }
+    const other = subjects.find((subject) => !isOfRelease(subject, version));
+    if (other !== undefined) {
+        throw mismatch(`requested ${name} of ${version}, but the file that was served is about ${JSON.stringify(other)}`);
+    }
+}
+/** Undefined for anything but a statement whose subjects all have names. */
+function subjectNames(json) {
+    const statement = parse(json);
+    const type = field(statement, '_type');
+    const subjects = field(statement, 'subject');
+    if (typeof type !== 'string' || !STATEMENT_TYPES.has(type) || !Array.isArray(subjects)) {
+        return undefined;
+    }
+    const names = subjects.map((subject) => field(subject, 'name'));
+    return names.every((name) => typeof name === 'string') ? names : undefined;
+}
+const STATEMENT_TYPES = new Set([
+    'https://in-toto.io/Statement/v0.1',
+    'https://in-toto.io/Statement/v1',
+]);
+function parse(json) {
+    try {
+        return JSON.parse(json.toString('utf8'));
+    }
+    catch {
+        return undefined; // The caller says that it is no statement.
+    }
+}
+function field(value, name) {
+    return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+        ? value[name]
+        : undefined;
+}
+function isOfRelease(subject, version) {
+    const [scheme, empty, bucket, folder, release, ...path] = subject.split('/');
+    return (scheme === 'gs:' &&
+        empty === '' &&
+        bucket !== '' &&
+        folder === 'release' &&
+        release === version &&
+        path.length > 0 &&
+        path.every((part) => !['', '.', '..'].includes(part)));
+}
+function mismatch(message) {
+    return new SetupError('RELEASE_MISMATCH', message);
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/sbom.ts
+
+
+
+/** The SBOM of a release is a few MiB at most. */
+const MAX_SBOM_BYTES = 64 << 20;
+/** The namespace that krel gives to the SBOM of a release, or of its source code. */
+function sbomNamespace(version, of) {
+    return `https://sbom.k8s.io/${version}/${of}`;
+}
+/**
+ * Requires an SBOM that was asked for itself to have this namespace.
+ *
+ * The SBOM itself must have been verified before.
+ *
+ * @param file path inside the release: `kubernetes-release.spdx`
+ * @throws {SetupError} RELEASE_MISMATCH, naming what was asked for and what was found
+ */
+function checkNamespace({ documentNamespace }, namespace, version, file) {
+    if (documentNamespace !== namespace) {
+        const found = documentNamespace === undefined ? 'none' : JSON.stringify(documentNamespace);
+        throw sbom_mismatch(`requested ${file} of ${version}, with the namespace ${namespace}, but the namespace of the file that was served is ${found}`);
+    }
+}
+/**
+ * Requires the SBOM to be that of the release, and to list the file with this digest.
+ *
+ * The SBOM itself must have been verified before.
+ *
+ * @param file path inside the release: `bin/linux/amd64/kubectl`
+ * @param found SHA-256 of the file in hex, and when the log saw it signed
+ * @throws {SetupError} RELEASE_MISMATCH, naming what was asked for and what was found
+ */
+function checkRelease(sbom, version, file, { sha256, signedAt }) {
+    if (sbom.documentNamespace !== sbomNamespace(version, 'release')) {
+        throw sbom_mismatch(`requested ${file} of ${version}, but the SBOM that was served is for ${describe(sbom)}`);
+    }
+    const stated = sbom.digests.get(file) ?? new Set();
+    if (stated.size > 1) {
+        throw sbom_mismatch(`the SBOM of ${version} contradicts itself: it lists ${file} with ${String(stated.size)} different SHA-256 digests`, 'contradictory-sbom');
+    }
+    if (!stated.has(sha256)) {
+        const other = fileWithDigest(sbom, sha256);
+        throw sbom_mismatch(other === undefined
+            ? `requested ${file} of ${version}, but that release lists ${stated.size === 0 ? 'no such file' : 'it with a different SHA-256'}: these bytes (SHA-256 ${sha256}, signed at ${signedAt.toISOString()}) do not belong to that release`
+            : `requested ${file} of ${version}, but these bytes are ${other} of ${version}`);
+    }
+}
+/**
+ * Requires the image of a release to have the layers that the release's SBOM lists for it.
+ *
+ * krel names an image by its repository for one architecture, and each layer by the SHA-256 of its
+ * file in the archive that `docker save` wrote. That file is not compressed, or is compressed if
+ * Docker keeps its images in containerd's store.
+ *
+ * The SBOM itself must have been verified before.
+ *
+ * @param image `kube-apiserver`, or `kube-apiserver-amd64`
+ * @param arch of the manifest that the layers are from
+ * @returns false if the SBOM does not list the image at all
+ * @throws {SetupError} RELEASE_MISMATCH for the SBOM of another release; IMAGE_MISMATCH
+ */
+function checkReleaseImage(sbom, version, image, arch, layers) {
+    if (sbom.documentNamespace !== namespaceOf(version)) {
+        throw sbom_mismatch(`requested ${image} ${version}, but the SBOM that was served is for ${describe(sbom)}`);
+    }
+    const repository = image.endsWith(`-${arch}`) ? image : `${image}-${arch}`;
+    const ids = sbom.contained.get(`SPDXRef-Package-registry.k8s.io-${repository}-${version}`);
+    if (ids === undefined) {
+        return false;
+    }
+    // A layer without a digest stays in the list under its id, which no layer has.
+    const listed = new Set([...ids].flatMap((id) => [...(sbom.packageDigests.get(id) ?? [id])]));
+    const found = layers.map(({ compressed, uncompressed }) => [uncompressed, compressed].find((digest) => listed.has(digest)));
+    if (found.includes(undefined) || new Set(found).size !== listed.size) {
+        throw new SetupError('IMAGE_MISMATCH', `the image served as ${image} ${version} for ${arch} has other layers than the SBOM of that release lists`, { situation: 'image-of-another-version' });
+    }
+    return true;
+}
+function namespaceOf(version) {
+    return `https://sbom.k8s.io/${version}/release`;
+}
+/**
+ * Reads SPDX 2.3 in its tag-value form, as a stream.
+ *
+ * @param file whose bytes were verified, and whose size is bounded, with its SHA-256 of 32 bytes
+ * @throws {SetupError} RELEASE_MISMATCH for a file that has changed since
+ */
+async function readSbom(file) {
+    const reader = new TagValueReader();
+    const hash = (0,external_node_crypto_namespaceObject.createHash)('sha256');
+    const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+    // Not node:readline: it also ends a line at U+2028 and U+2029, which a value may hold.
+    let rest = '';
+    const pieces = (0,external_node_fs_namespaceObject.createReadStream)(file.path, { highWaterMark: 1 << 20 });
+    for await (const piece of pieces) {
+        hash.update(piece);
+        const lines = `${rest}${decoder.decode(piece, { stream: true })}`.split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) {
+            reader.line(line);
+        }
+    }
+    reader.line(`${rest}${decoder.decode()}`);
+    if (!hash.digest().equals(file.sha256)) {
+        throw sbom_mismatch(`${file.path} was changed by another process after it was verified`);
+    }
+    return reader.end();
+}
+/** A value may span lines: `<text>` to `</text>` (SPDX 2.3 §6.1 ff.), and hold anything between. */
+class TagValueReader {
+    #digests = new Map();
+    #packageDigests = new Map();
+    #contained = new Map();
+    #namespaces = [];
+    #file;
+    #inPackage = false;
+    #package;
+    #insideText = false;
+    line(line) {
+        if (this.#insideText) {
+            this.#insideText = !line.includes('</text>');
+            return;
+        }
+        const [, tag, value] = /^([A-Za-z]+):(.*)$/s.exec(line) ?? [];
+        if (tag === undefined || value === undefined) {
+            return; // A comment, or an empty line.
+        }
+        if (value.trimStart().startsWith('<text>')) {
+            this.#insideText = !value.includes('</text>');
+            return;
+        }
+        this.#field(tag, value.trim());
+    }
+    end() {
+        const [documentNamespace, ...more] = this.#namespaces;
+        return {
+            documentNamespace: more.length === 0 ? documentNamespace : undefined,
+            digests: this.#digests,
+            packageDigests: this.#packageDigests,
+            contained: this.#contained,
+        };
+    }
+    #field(tag, value) {
+        switch (tag) {
+            case 'DocumentNamespace':
+                this.#namespaces.push(value);
+                break;
+            case 'FileName':
+                this.#endElement();
+                this.#file = value.replace(/^\.\//, '');
+                break;
+            case 'PackageName':
+                this.#endElement();
+                this.#inPackage = true;
+                break;
+            case 'SnippetSPDXID':
+                this.#endElement();
+                break;
+            case 'SPDXID':
+                this.#package = this.#inPackage ? value : undefined;
+                break;
+            case 'FileChecksum':
+                addDigest(this.#digests, this.#file, value);
+                break;
+            case 'PackageChecksum':
+                addDigest(this.#packageDigests, this.#package, value);
+                break;
+            case 'Relationship':
+                this.#relationship(value);
+                break;
+        }
+    }
+    /** The fields of another element follow. */
+    #endElement() {
+        this.#file = undefined;
+        this.#inPackage = false;
+        this.#package = undefined;
+    }
+    #relationship(value) {
+        const [, from, to] = /^(\S+) CONTAINS (\S+)$/.exec(value) ?? [];
+        if (from !== undefined && to !== undefined) {
+            add(this.#contained, from, to);
+        }
+    }
+}
+function addDigest(statements, of, value) {
+    const digest = /^SHA256:[ \t]*([0-9a-f]{64})$/.exec(value)?.[1];
+    if (of !== undefined && digest !== undefined) {
+        add(statements, of, digest);
+    }
+}
+function add(statements, of, value) {
+    const known = statements.get(of);
+    if (known === undefined) {
+        statements.set(of, new Set([value]));
+    }
+    else {
+        known.add(value);
+    }
+}
+function describe(sbom) {
+    const version = /^https:\/\/sbom\.k8s\.io\/(v[0-9A-Za-z.-]{1,40})\/release$/.exec(sbom.documentNamespace ?? '')?.[1];
+    return version ?? 'no Kubernetes release';
+}
+function fileWithDigest(sbom, sha256) {
+    for (const [file, digests] of sbom.digests) {
+        if (digests.has(sha256)) {
+            return file;
+        }
+    }
+    return undefined;
+}
+function sbom_mismatch(message, situation) {
+    return new SetupError('RELEASE_MISMATCH', message, { situation });
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/release-file.ts
+
+
+
+
+/** A server tarball is about 400 MB. */
+const MAX_TARBALL_BYTES = 2 ** 31;
+/** Files at the top of every release that are the same for all platforms. */
+const COMMON_FILES = [
+    'kubernetes.tar.gz',
+    'kubernetes-src.tar.gz',
+    'kubernetes-manifests.tar.gz',
+    'kubernetes-test-portable.tar.gz',
+    'kubernetes-release.spdx',
+    'kubernetes-source.spdx',
+    'provenance.json',
+];
+/** For messages. */
+const ACCEPTED_RELEASE_FILES = `one or more of ${TARBALLS.join(', ')} (the tarball for the platform), ${COMMON_FILES.join(', ')}, or kubernetes-<${TARBALLS.join('|')}>-<os>-<arch>.tar.gz, separated by commas, spaces or lines`;
+/**
+ * Which file of a release a user means.
+ *
+ * @param text `client`, `server`, `node`, `test`, or a name as it is in the release
+ * @param platform that `client` and the like are for
+ * @returns undefined for a name that no release has
+ * @throws {SetupError} PLATFORM_NOT_PUBLISHED
+ */
+function parseReleaseFile(text, platform) {
+    if (isCommonFile(text)) {
+        return { requested: text, name: text, platform: undefined, platforms: [] };
+    }
+    if (isTarball(text)) {
+        return tarballFor(text, text, platform);
+    }
+    const [, kind = '', os, arch] = /^kubernetes-([a-z]+)-([a-z]+)-([a-z0-9]+)\.tar\.gz$/.exec(text) ?? [];
+    const named = {
+        os: OPERATING_SYSTEMS.find((known) => known === os),
+        arch: ARCHITECTURES.find((known) => known === arch),
+    };
+    return isTarball(kind) && named.os !== undefined && named.arch !== undefined
+        ? tarballFor(text, kind, { os: named.os, arch: named.arch })
+        : undefined;
+}
+function isCommonFile(name) {
+    return COMMON_FILES.includes(name);
+}
+/** @throws {SetupError} PLATFORM_NOT_PUBLISHED */
+function tarballFor(requested, kind, platform) {
+    const platforms = tarballPlatforms(kind);
+    if (!platforms.includes(platformName(platform))) {
+        throw platformNotPublished(`${kind} tarball`, platformName(platform), platforms);
+    }
+    const name = `kubernetes-${kind}-${platform.os}-${platform.arch}.tar.gz`;
+    return { requested, name, platform, platforms };
+}
+/**
+ * @param version with `v`
+ * @param base where `release/` is, ending in a slash
+ */
+function releaseFileOf(version, base, { name, platform, platforms }) {
+    return {
+        ...urlsOf(base, version, name),
+        path: name,
+        name,
+        fileName: name,
+        version,
+        platform,
+        platforms,
+        delivery: 'in-tool-cache',
+        ...statementOf(name, version),
+    };
+}
+/**
+ * The SBOM lists every tarball. It cannot list itself, nor what refers to it: krel writes the SBOM
+ * of the source before it, and makes the provenance of it.
+ */
+function statementOf(name, version) {
+    switch (name) {
+        case 'kubernetes-release.spdx':
+            return { boundBy: namespace(version, 'release'), maxBytes: MAX_SBOM_BYTES };
+        case 'kubernetes-source.spdx':
+            return { boundBy: namespace(version, 'source'), maxBytes: MAX_SBOM_BYTES };
+        case 'provenance.json':
+            return { boundBy: { kind: 'subjects' }, maxBytes: MAX_PROVENANCE_BYTES };
+        default:
+            return { boundBy: { kind: 'sbom' }, maxBytes: MAX_TARBALL_BYTES };
+    }
+}
+function namespace(version, of) {
+    return { kind: 'namespace', namespace: sbomNamespace(version, of) };
 }
 
 ;// CONCATENATED MODULE: ./src/inputs/raw-inputs.ts
@@ -12551,11 +12974,10 @@ class RawInputs {
     get(name) {
         return (this.#variables[`INPUT_${name.toUpperCase()}`] ?? '').trim();
     }
-    /** The words of an input, separated by commas, spaces or newlines, without duplicates. */
+    /** The words of an input, separated by commas, spaces or newlines, each once. */
     words(name) {
-        return new Set(this.get(name)
-            .split(/[\s,]+/)
-            .filter((word) => word !== ''));
+        const words = this.get(name).split(/[\s,]+/);
+        return [...new Set(words.filter((word) => word !== ''))];
     }
     /** GITHUB_WORKSPACE, or else the current directory; an absolute path. */
     get workspace() {
@@ -12595,27 +13017,132 @@ function invalidInput(name, given, expected) {
     return new SetupError('INVALID_INPUT', `Input "${name}": ${given === '' ? 'an empty value' : JSON.stringify(shown)} is not valid. Expected ${expected}.`);
 }
 
+;// CONCATENATED MODULE: ./src/inputs/artifacts.ts
+
+
+/**
+ * `artifacts`, without duplicates. Two names may still mean the same file.
+ *
+ * @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED
+ */
+function readArtifacts(inputs, platform) {
+    return inputs.words('artifacts').map((name) => {
+        const request = parseReleaseFile(name, platform);
+        if (request === undefined) {
+            throw invalidInput('artifacts', name, ACCEPTED_RELEASE_FILES);
+        }
+        return request;
+    });
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/binary.ts
+
+
+/** The largest binary of a release is about 130 MB. */
+const MAX_BINARY_BYTES = 1 << 30;
+/** Only programs go on `PATH`. */
+function isBinary(artifact) {
+    return artifact.delivery === 'on-path';
+}
+/**
+ * @param version with `v`
+ * @param base where `release/` is, ending in a slash
+ */
+function binaryOf(version, base, tool, platform) {
+    const fileName = platform.os === 'windows' ? `${tool}.exe` : tool;
+    const path = `bin/${platformName(platform)}/${fileName}`;
+    return {
+        ...urlsOf(base, version, path),
+        path,
+        name: tool,
+        fileName,
+        version,
+        platform,
+        platforms: publishedPlatforms(tool),
+        maxBytes: MAX_BINARY_BYTES,
+        delivery: 'on-path',
+        boundBy: { kind: 'sbom' },
+    };
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/release.ts
+
+
+/** The names of every file that is asked for: they are the same in every release. */
+function requestedNames({ tools, artifacts, platform, }) {
+    return [...tools.map((name) => ({ name, platform })), ...artifacts];
+}
+/** One Kubernetes release at dl.k8s.io, or at a mirror with the same layout. */
+class Release {
+    /** With `v`: `v1.31.9`. */
+    version;
+    /** Where `release/` is, ending in a slash. */
+    base;
+    constructor(version, base) {
+        this.version = version;
+        this.base = base;
+    }
+    binary(tool, platform) {
+        return binaryOf(this.version, this.base, tool, platform);
+    }
+    /** Every file that is asked for, each once. */
+    requested({ tools, artifacts, platform }) {
+        const files = new Map();
+        for (const request of artifacts) {
+            files.set(request.name, releaseFileOf(this.version, this.base, request));
+        }
+        return [...tools.map((tool) => this.binary(tool, platform)), ...files.values()];
+    }
+    /** The release's SBOM as evidence for its other files: SPDX 2.3, tag-value. */
+    sbom() {
+        const name = 'kubernetes-release.spdx';
+        const file = { name, platform: undefined, platforms: [] };
+        return { ...releaseFileOf(this.version, this.base, file), delivery: 'evidence' };
+    }
+}
+/**
+ * A pointer to a version: a small, unsigned text file.
+ *
+ * @param channel `stable` releases, or `latest`: the newest pre-release
+ * @param minor `1.31` for the newest of that minor
+ */
+function pointerUrl(base, channel, minor) {
+    return new URL(`release/${channel}${minor === undefined ? '' : `-${minor}`}.txt`, base);
+}
+
 ;// CONCATENATED MODULE: ./src/inputs/checksums.ts
 
 
-/** `checksum`: SHA-256 by tool, 64 lowercase hex digits. */
-function readChecksums(inputs, tools) {
-    const checksums = {};
+/**
+ * `checksum`: SHA-256 by the name of the file, 64 lowercase hex digits.
+ *
+ * An artifact has two names: the one that the user gave it in `artifacts`, and that of the file.
+ */
+function readChecksums(inputs, files) {
+    const names = [...new Set(requestedNames(files).map(({ name }) => name))];
+    const fileNames = new Map([
+        ...files.artifacts.map(({ requested, name }) => [requested, name]),
+        ...names.map((name) => [name, name]),
+    ]);
+    const checksums = new Map();
     for (const item of inputs
         .get('checksum')
         .split(/[\s,]+/)
         .filter((text) => text !== '')) {
-        const [, name, hex] = /^(?:([a-z-]+)=)?(?:sha256:)?([0-9a-fA-F]{64})$/.exec(item) ?? [];
-        const tool = name ?? (tools.length === 1 ? tools[0] : undefined);
-        if (hex === undefined || tool === undefined || !isTool(tool) || !tools.includes(tool)) {
-            throw invalidInput('checksum', item, `a SHA-256 of 64 hex digits, or <tool>=<SHA-256> for each of ${tools.join(', ')}`);
+        const [, given, hex] = /^(?:([a-z0-9.-]+)=)?(?:sha256:)?([0-9a-fA-F]{64})$/.exec(item) ?? [];
+        const sole = names.length === 1 ? names[0] : undefined;
+        const name = given === undefined ? sole : fileNames.get(given);
+        if (hex === undefined || name === undefined) {
+            throw invalidInput('checksum', item, names.length === 0
+                ? 'none, because neither "tools" nor "artifacts" names a file'
+                : `a SHA-256 of 64 hex digits, or <name>=<SHA-256> for each of ${names.join(', ')}`);
         }
-        if (checksums[tool] !== undefined) {
-            throw invalidInput('checksum', item, `one SHA-256 for ${tool}`);
+        if (checksums.has(name)) {
+            throw invalidInput('checksum', item, `one SHA-256 for ${name}`);
         }
-        checksums[tool] = hex.toLowerCase();
+        checksums.set(name, hex.toLowerCase());
     }
-    return checksums;
+    return Object.fromEntries(checksums);
 }
 
 ;// CONCATENATED MODULE: ./src/kubernetes/image.ts
@@ -13437,19 +13964,20 @@ function readRunner({ variables, platform }) {
 ;// CONCATENATED MODULE: ./src/inputs/tools.ts
 
 
-/** Inputs that give a run something to do without a tool. */
-const WITHOUT_TOOLS = ['images'];
-/** `tools`, without duplicates; `kubectl` if it is empty, and no tool for `none`. */
-function readTools(inputs) {
+/**
+ * `tools`, without duplicates; `kubectl` if it is empty, and no tool for `none`.
+ *
+ * @param hasOthers whether a run without tools has anything to do
+ */
+function readTools(inputs, hasOthers) {
     const names = inputs.words('tools');
-    if (names.size === 1 && names.has('none')) {
-        if (WITHOUT_TOOLS.every((name) => inputs.words(name).size === 0)) {
-            const others = WITHOUT_TOOLS.map((name) => JSON.stringify(name)).join(' or ');
-            throw invalidInput('tools', 'none', `a tool, or ${others} beside none`);
+    if (names.length === 1 && names[0] === 'none') {
+        if (!hasOthers) {
+            throw invalidInput('tools', 'none', 'a tool, or "artifacts" or "images" beside none');
         }
         return [];
     }
-    const tools = [...names].map((name) => {
+    const tools = names.map((name) => {
         if (!isTool(name)) {
             throw invalidInput('tools', name, `one or more of ${TOOLS.join(', ')}, separated by commas, spaces or newlines; or none, alone`);
         }
@@ -13581,294 +14109,6 @@ function downloadFailed(error, what) {
     return new SetupError('DOWNLOAD_FAILED', `cannot fetch ${what}: ${error.message}`, {
         cause: error,
     });
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/artifact.ts
-/**
- * The URLs of a file of a release.
- *
- * @param base where `release/` is, ending in a slash
- * @param path inside the release
- */
-function urlsOf(base, version, path) {
-    const at = (suffix) => new URL(`release/${version}/${path}${suffix}`, base);
-    return {
-        url: at(''),
-        digestUrl: at('.sha256'),
-        evidence: {
-            name: path,
-            signature: at('.sig'),
-            certificate: at('.cert'),
-            bundle: at('.sigstore.json'),
-        },
-    };
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/binary.ts
-
-
-/** The largest binary of a release is about 130 MB. */
-const MAX_BINARY_BYTES = 1 << 30;
-/**
- * @param version with `v`
- * @param base where `release/` is, ending in a slash
- */
-function binaryOf(version, base, tool, platform) {
-    const fileName = platform.os === 'windows' ? `${tool}.exe` : tool;
-    const path = `bin/${platformName(platform)}/${fileName}`;
-    return {
-        ...urlsOf(base, version, path),
-        path,
-        name: tool,
-        fileName,
-        version,
-        platform,
-        platforms: publishedPlatforms(tool),
-        maxBytes: MAX_BINARY_BYTES,
-        delivery: 'on-path',
-    };
-}
-
-;// CONCATENATED MODULE: external "node:crypto"
-const external_node_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
-;// CONCATENATED MODULE: ./src/kubernetes/sbom.ts
-
-
-
-/** The SBOM of a release is a few MiB at most. */
-const MAX_SBOM_BYTES = 64 << 20;
-/**
- * Requires the SBOM to be that of the release, and to list the file with this digest.
- *
- * The SBOM itself must have been verified before.
- *
- * @param file path inside the release: `bin/linux/amd64/kubectl`
- * @param found SHA-256 of the file in hex, and when the log saw it signed
- * @throws {SetupError} RELEASE_MISMATCH, naming what was asked for and what was found
- */
-function checkRelease(sbom, version, file, { sha256, signedAt }) {
-    if (sbom.documentNamespace !== namespaceOf(version)) {
-        throw mismatch(`requested ${file} of ${version}, but the SBOM that was served is for ${describe(sbom)}`);
-    }
-    const stated = sbom.digests.get(file) ?? new Set();
-    if (stated.size > 1) {
-        throw mismatch(`the SBOM of ${version} contradicts itself: it lists ${file} with ${String(stated.size)} different SHA-256 digests`, 'contradictory-sbom');
-    }
-    if (!stated.has(sha256)) {
-        const other = fileWithDigest(sbom, sha256);
-        throw mismatch(other === undefined
-            ? `requested ${file} of ${version}, but that release lists ${stated.size === 0 ? 'no such file' : 'it with a different SHA-256'}: these bytes (SHA-256 ${sha256}, signed at ${signedAt.toISOString()}) do not belong to that release`
-            : `requested ${file} of ${version}, but these bytes are ${other} of ${version}`);
-    }
-}
-/**
- * Requires the image of a release to have the layers that the release's SBOM lists for it.
- *
- * krel names an image by its repository for one architecture, and each layer by the SHA-256 of its
- * file in the archive that `docker save` wrote. That file is not compressed, or is compressed if
- * Docker keeps its images in containerd's store.
- *
- * The SBOM itself must have been verified before.
- *
- * @param image `kube-apiserver`, or `kube-apiserver-amd64`
- * @param arch of the manifest that the layers are from
- * @returns false if the SBOM does not list the image at all
- * @throws {SetupError} RELEASE_MISMATCH for the SBOM of another release; IMAGE_MISMATCH
- */
-function checkReleaseImage(sbom, version, image, arch, layers) {
-    if (sbom.documentNamespace !== namespaceOf(version)) {
-        throw mismatch(`requested ${image} ${version}, but the SBOM that was served is for ${describe(sbom)}`);
-    }
-    const repository = image.endsWith(`-${arch}`) ? image : `${image}-${arch}`;
-    const ids = sbom.contained.get(`SPDXRef-Package-registry.k8s.io-${repository}-${version}`);
-    if (ids === undefined) {
-        return false;
-    }
-    // A layer without a digest stays in the list under its id, which no layer has.
-    const listed = new Set([...ids].flatMap((id) => [...(sbom.packageDigests.get(id) ?? [id])]));
-    const found = layers.map(({ compressed, uncompressed }) => [uncompressed, compressed].find((digest) => listed.has(digest)));
-    if (found.includes(undefined) || new Set(found).size !== listed.size) {
-        throw new SetupError('IMAGE_MISMATCH', `the image served as ${image} ${version} for ${arch} has other layers than the SBOM of that release lists`, { situation: 'image-of-another-version' });
-    }
-    return true;
-}
-function namespaceOf(version) {
-    return `https://sbom.k8s.io/${version}/release`;
-}
-/**
- * Reads SPDX 2.3 in its tag-value form, as a stream.
- *
- * @param file whose bytes were verified, and whose size is bounded, with its SHA-256 of 32 bytes
- * @throws {SetupError} RELEASE_MISMATCH for a file that has changed since
- */
-async function readSbom(file) {
-    const reader = new TagValueReader();
-    const hash = (0,external_node_crypto_namespaceObject.createHash)('sha256');
-    const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-    // Not node:readline: it also ends a line at U+2028 and U+2029, which a value may hold.
-    let rest = '';
-    const pieces = (0,external_node_fs_namespaceObject.createReadStream)(file.path, { highWaterMark: 1 << 20 });
-    for await (const piece of pieces) {
-        hash.update(piece);
-        const lines = `${rest}${decoder.decode(piece, { stream: true })}`.split('\n');
-        rest = lines.pop() ?? '';
-        for (const line of lines) {
-            reader.line(line);
-        }
-    }
-    reader.line(`${rest}${decoder.decode()}`);
-    if (!hash.digest().equals(file.sha256)) {
-        throw mismatch(`${file.path} was changed by another process after it was verified`);
-    }
-    return reader.end();
-}
-/** A value may span lines: `<text>` to `</text>` (SPDX 2.3 §6.1 ff.), and hold anything between. */
-class TagValueReader {
-    #digests = new Map();
-    #packageDigests = new Map();
-    #contained = new Map();
-    #namespaces = [];
-    #file;
-    #inPackage = false;
-    #package;
-    #insideText = false;
-    line(line) {
-        if (this.#insideText) {
-            this.#insideText = !line.includes('</text>');
-            return;
-        }
-        const [, tag, value] = /^([A-Za-z]+):(.*)$/s.exec(line) ?? [];
-        if (tag === undefined || value === undefined) {
-            return; // A comment, or an empty line.
-        }
-        if (value.trimStart().startsWith('<text>')) {
-            this.#insideText = !value.includes('</text>');
-            return;
-        }
-        this.#field(tag, value.trim());
-    }
-    end() {
-        const [documentNamespace, ...more] = this.#namespaces;
-        return {
-            documentNamespace: more.length === 0 ? documentNamespace : undefined,
-            digests: this.#digests,
-            packageDigests: this.#packageDigests,
-            contained: this.#contained,
-        };
-    }
-    #field(tag, value) {
-        switch (tag) {
-            case 'DocumentNamespace':
-                this.#namespaces.push(value);
-                break;
-            case 'FileName':
-                this.#endElement();
-                this.#file = value.replace(/^\.\//, '');
-                break;
-            case 'PackageName':
-                this.#endElement();
-                this.#inPackage = true;
-                break;
-            case 'SnippetSPDXID':
-                this.#endElement();
-                break;
-            case 'SPDXID':
-                this.#package = this.#inPackage ? value : undefined;
-                break;
-            case 'FileChecksum':
-                addDigest(this.#digests, this.#file, value);
-                break;
-            case 'PackageChecksum':
-                addDigest(this.#packageDigests, this.#package, value);
-                break;
-            case 'Relationship':
-                this.#relationship(value);
-                break;
-        }
-    }
-    /** The fields of another element follow. */
-    #endElement() {
-        this.#file = undefined;
-        this.#inPackage = false;
-        this.#package = undefined;
-    }
-    #relationship(value) {
-        const [, from, to] = /^(\S+) CONTAINS (\S+)$/.exec(value) ?? [];
-        if (from !== undefined && to !== undefined) {
-            add(this.#contained, from, to);
-        }
-    }
-}
-function addDigest(statements, of, value) {
-    const digest = /^SHA256:[ \t]*([0-9a-f]{64})$/.exec(value)?.[1];
-    if (of !== undefined && digest !== undefined) {
-        add(statements, of, digest);
-    }
-}
-function add(statements, of, value) {
-    const known = statements.get(of);
-    if (known === undefined) {
-        statements.set(of, new Set([value]));
-    }
-    else {
-        known.add(value);
-    }
-}
-function describe(sbom) {
-    const version = /^https:\/\/sbom\.k8s\.io\/(v[0-9A-Za-z.-]{1,40})\/release$/.exec(sbom.documentNamespace ?? '')?.[1];
-    return version ?? 'no Kubernetes release';
-}
-function fileWithDigest(sbom, sha256) {
-    for (const [file, digests] of sbom.digests) {
-        if (digests.has(sha256)) {
-            return file;
-        }
-    }
-    return undefined;
-}
-function mismatch(message, situation) {
-    return new SetupError('RELEASE_MISMATCH', message, { situation });
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/release.ts
-
-
-
-/** One Kubernetes release at dl.k8s.io, or at a mirror with the same layout. */
-class Release {
-    /** With `v`: `v1.31.9`. */
-    version;
-    /** Where `release/` is, ending in a slash. */
-    base;
-    constructor(version, base) {
-        this.version = version;
-        this.base = base;
-    }
-    binary(tool, platform) {
-        return binaryOf(this.version, this.base, tool, platform);
-    }
-    /** The release's SBOM: SPDX 2.3, tag-value. */
-    sbom() {
-        const path = 'kubernetes-release.spdx';
-        return {
-            ...urlsOf(this.base, this.version, path),
-            path,
-            name: path,
-            fileName: path,
-            version: this.version,
-            maxBytes: MAX_SBOM_BYTES,
-            delivery: 'evidence',
-        };
-    }
-}
-/**
- * A pointer to a version: a small, unsigned text file.
- *
- * @param channel `stable` releases, or `latest`: the newest pre-release
- * @param minor `1.31` for the newest of that minor
- */
-function pointerUrl(base, channel, minor) {
-    return new URL(`release/${channel}${minor === undefined ? '' : `-${minor}`}.txt`, base);
 }
 
 ;// CONCATENATED MODULE: ./src/kubernetes/version.ts
@@ -15091,7 +15331,7 @@ function validateTablePeek(ctx, peek, ptr) {
             ? 'trying to redefine an already defined table or value'
             : 'document contains an unsafe property', ctx, ptr);
 }
-function parse(toml, options = {}) {
+function parse_parse(toml, options = {}) {
     let ctx = {
         s: toml,
         p: 0,
@@ -15408,7 +15648,7 @@ function stringify(obj, { maxDepth = 1000, numbersAsFloat = false, strictTempora
 
 
 /** @deprecated use `import * as ... from 'smol-toml'` instead */
-/* harmony default export */ const dist = ({ parse: parse, stringify: stringify, TomlDate: TomlDate, TomlError: TomlError });
+/* harmony default export */ const dist = ({ parse: parse_parse, stringify: stringify, TomlDate: TomlDate, TomlError: TomlError });
 
 ;// CONCATENATED MODULE: ./src/kubernetes/pinned-version.ts
 
@@ -15612,7 +15852,7 @@ function lineOfKey(lines, key) {
 }
 function parseTomlText(lines, shown) {
     try {
-        return parse(lines.join('\n'));
+        return parse_parse(lines.join('\n'));
     }
     catch (error) {
         // The error's own message, like the error itself, quotes the text.
@@ -15766,6 +16006,7 @@ function scaled(limits, factor) {
 
 
 
+
 /** The only place in src/ where the environment of the process is read. */
 function currentEnvironment() {
     return { variables: process.env, platform: process.platform, arch: process.arch };
@@ -15781,7 +16022,9 @@ const DEFAULT_REKOR_URL = 'https://rekor.sigstore.dev';
 async function loadInputs(environment) {
     const inputs = new RawInputs(environment);
     const { platform, isNative } = readPlatform(inputs, environment);
-    const tools = readTools(inputs);
+    const artifacts = readArtifacts(inputs, platform);
+    const images = readImages(inputs);
+    const tools = readTools(inputs, artifacts.length + images.length > 0);
     for (const tool of tools) {
         assertPublished(tool, platform);
     }
@@ -15792,7 +16035,8 @@ async function loadInputs(environment) {
         ...(await readVersion(inputs, clusterVersion)),
         clusterVersion,
         tools,
-        images: readImages(inputs),
+        artifacts,
+        images,
         imageRegistry: readImageRegistry(inputs),
         imageIdentity: {
             subjectAlternativeName: readRequired(inputs, 'image-certificate-identity'),
@@ -15802,7 +16046,10 @@ async function loadInputs(environment) {
         isNative,
         downloadBaseUrl,
         downloadToken: readToken(inputs, downloadBaseUrl),
-        secondFactors: { checksums: readChecksums(inputs, tools), ...readAges(inputs) },
+        secondFactors: {
+            checksums: readChecksums(inputs, { tools, artifacts, platform }),
+            ...readAges(inputs),
+        },
         identity: {
             subjectAlternativeName: readRequired(inputs, 'certificate-identity'),
             issuer,
@@ -17754,11 +18001,17 @@ function nameOf(self, tool) {
 
 
 
+
+
 /** For the report. */
 function describeBinding({ kind }) {
     switch (kind) {
         case 'sbom':
             return 'proven by its signed SBOM';
+        case 'namespace':
+            return 'proven by its own namespace';
+        case 'subjects':
+            return 'proven by its own subjects';
         case 'self-report':
             return 'reported by the signed binary (the release has no signed SBOM)';
         case 'skipped':
@@ -17767,7 +18020,7 @@ function describeBinding({ kind }) {
 }
 /** For `bind-release: false`. */
 class NoBinder {
-    fetchSbom() {
+    fetchSbomFor() {
         // There is nothing to compare with it.
     }
     bind() {
@@ -17787,10 +18040,16 @@ class SbomBinder {
     constructor(context) {
         this.#context = context;
     }
-    fetchSbom() {
-        void this.publishedSbom();
+    fetchSbomFor({ boundBy }) {
+        if (boundBy.kind === 'sbom') {
+            void this.publishedSbom();
+        }
     }
     async bind(artifact, verified, file) {
+        const { boundBy } = artifact;
+        if (boundBy.kind !== 'sbom') {
+            return bindByItself(boundBy, artifact, verified.subject);
+        }
         const published = await this.publishedSbom();
         if (published.kind === 'signed') {
             this.#check(published.sbom, artifact, verified);
@@ -17799,6 +18058,10 @@ class SbomBinder {
         return this.#askBinary(artifact, file, published.reason);
     }
     async bindCached(artifact, verified, files) {
+        const { boundBy } = artifact;
+        if (boundBy.kind !== 'sbom') {
+            return bindByItself(boundBy, artifact, verified.subject);
+        }
         if (!(0,external_node_fs_namespaceObject.existsSync)(files.sbom)) {
             return this.bind(artifact, verified, files.file);
         }
@@ -17852,16 +18115,46 @@ class SbomBinder {
     }
     /** @param why there is no SBOM to bind by */
     async #askBinary(artifact, file, why) {
-        const { name, version, platform } = artifact;
-        const failure = this.#context.isNative
-            ? await checkSelfReport(file, name, version, platform, { scratch: this.#context.scratch })
-            : `${name} for ${platformName(platform)} cannot be executed on this runner`;
+        const { name, version } = artifact;
+        const failure = await this.#selfReportFailure(artifact, file);
         if (failure !== undefined) {
             throw new SetupError('RELEASE_MISMATCH', `cannot prove that this is ${name} ${version}: ${why}, and ${failure}`, { situation: 'no-release-proof' });
         }
-        this.#context.logger.warning('Release proven without SBOM', `${why}. The signed binary reports that it is ${name} ${version} for ${platformName(platform)}.`);
+        this.#context.logger.warning('Release proven without SBOM', `${why}. The signed binary reports that it is ${binding_describe(artifact)}.`);
         return { kind: 'self-report' };
     }
+    /** Undefined when the file says that it is the one that was asked for. */
+    async #selfReportFailure(artifact, file) {
+        const { isNative, scratch } = this.#context;
+        if (!isBinary(artifact)) {
+            return `${artifact.name} cannot report its version`;
+        }
+        const { name, version, platform } = artifact;
+        return isNative
+            ? checkSelfReport(file, name, version, platform, { scratch })
+            : `${name} for ${platformName(platform)} cannot be executed on this runner`;
+    }
+}
+/**
+ * For a file that no SBOM can list, because it is the SBOM, or was made before or from it: what it
+ * says itself, signed, of the release.
+ *
+ * @throws {SetupError} RELEASE_MISMATCH
+ */
+async function bindByItself(statement, { version, path: name }, file) {
+    switch (statement.kind) {
+        case 'namespace':
+            checkNamespace(await readSbom(file), statement.namespace, version, name);
+            break;
+        case 'subjects':
+            await checkSubjects(file, version, name);
+            break;
+    }
+    return { kind: statement.kind };
+}
+/** `kubectl v1.31.9 for linux/amd64` */
+function binding_describe({ name, version, platform }) {
+    return `${name} ${version}${platform === undefined ? '' : ` for ${platformName(platform)}`}`;
 }
 
 ;// CONCATENATED MODULE: ./src/files/private-file.ts
@@ -18156,17 +18449,16 @@ function quoted(file) {
 /**
  * The versions that the tool cache claims to hold of an artifact.
  *
- * @param name of the artifact
  * @returns with `v`, in no particular order
  */
-async function cachedVersions(toolCache, name, platform) {
-    const names = await namesIn(artifactFolder(toolCache, name));
+async function cachedVersions(toolCache, artifact) {
+    const names = await namesIn(artifactFolder(toolCache, artifact.name));
     const versions = names.filter(isExactVersion).map((version) => `v${version}`);
-    const digests = await Promise.all(versions.map((version) => cachedDigests(toolCache, name, version, platform)));
+    const digests = await Promise.all(versions.map((version) => cachedDigests(toolCache, artifact, version)));
     return versions.filter((_, index) => digests[index]?.length !== 0);
 }
 /** SHA-256 in hex, sorted. */
-async function cachedDigests(toolCache, name, version, platform) {
+async function cachedDigests(toolCache, { name, platform }, version) {
     const start = prefix(toolCache, platform);
     const folders = await namesIn(versionFolder(toolCache, name, version));
     return folders
@@ -18179,8 +18471,9 @@ async function cachedDigests(toolCache, name, version, platform) {
 function namesIn(folder) {
     return (0,promises_namespaceObject.readdir)(folder).catch(() => []);
 }
-function prefix({ trustKey }, { os, arch }) {
-    return `${os}-${arch}-${trustKey}-`;
+function prefix({ trustKey }, platform) {
+    const madeFor = platform === undefined ? 'any' : `${platform.os}-${platform.arch}`;
+    return `${madeFor}-${trustKey}-`;
 }
 /** Above the copies of an artifact, of all versions. */
 function artifactFolder(toolCache, name) {
@@ -18215,15 +18508,18 @@ const TRUST_ROOT_FOLDER = 'verified-trust-root';
  */
 class CacheAccess {
     #toolCache;
-    #tools;
+    #names;
     #temp;
     #logger;
     #fallback;
     #installIn;
-    /** @param temp RUNNER_TEMP */
-    constructor(toolCache, tools, temp, logger) {
+    /**
+     * @param names of the artifacts
+     * @param temp RUNNER_TEMP
+     */
+    constructor(toolCache, names, temp, logger) {
         this.#toolCache = toolCache;
-        this.#tools = tools;
+        this.#names = names;
         this.#temp = temp;
         this.#logger = logger;
     }
@@ -18239,8 +18535,8 @@ class CacheAccess {
         this.#installIn = undefined;
         const unkept = version === undefined ? await this.#takeBackTrustRoot() : [];
         const obstacles = [];
-        for (const tool of this.#tools) {
-            obstacles.push(...(await this.#takeBack(this.#above(tool, version))));
+        for (const name of this.#names) {
+            obstacles.push(...(await this.#takeBack(this.#above(name, version))));
         }
         if (obstacles.length > 0) {
             return this.#fallBack([...obstacles, ...unkept]);
@@ -18282,8 +18578,8 @@ class CacheAccess {
         }
         const owners = await trustedOwners(this.#toolCache.folder);
         const folders = new Set();
-        for (const tool of this.#tools) {
-            folders.add(await nearest([this.#toolCache.folder, ...this.#above(tool, version)]));
+        for (const name of this.#names) {
+            folders.add(await nearest([this.#toolCache.folder, ...this.#above(name, version)]));
         }
         const obstacles = [];
         for (const folder of folders) {
@@ -18291,9 +18587,9 @@ class CacheAccess {
         }
         return obstacles.length === 0 ? this.#toolCache : this.#fallBack(obstacles);
     }
-    /** The folders above the copies of a tool, the outer one first. */
-    #above(tool, version) {
-        const folder = artifactFolder(this.#toolCache, tool);
+    /** The folders above the copies of an artifact, the outer one first. */
+    #above(name, version) {
+        const folder = artifactFolder(this.#toolCache, name);
         return version === undefined ? [folder] : [folder, external_node_path_default().join(folder, version.slice(1))];
     }
     /** Outer folders first: once nobody else can write there, what is inside stays where it is. */
@@ -18457,6 +18753,7 @@ async function renameHeld(from, to, { isPatient = process.platform === 'win32', 
 
 
 
+
 function filesIn(folder, { fileName }) {
     return {
         file: external_node_path_default().join(folder, fileName),
@@ -18465,9 +18762,14 @@ function filesIn(folder, { fileName }) {
         sbomBundle: external_node_path_default().join(folder, 'kubernetes-release.spdx.sigstore.json'),
     };
 }
+/** Permissions of a verified file: others may read it, and execute it where it goes on `PATH`. */
+function modeOf(artifact) {
+    return isBinary(artifact) ? 0o755 : 0o644;
+}
 /**
  * One verified copy in the tool cache, in a folder of its own:
- * `<tool cache>/verified-<name>/<version>/<os>-<arch>-<trust key>-<SHA-256 of the file>/`.
+ * `<tool cache>/verified-<name>/<version>/<os>-<arch>-<trust key>-<SHA-256 of the file>/`, or `any` in
+ * place of the platform of a file that is the same for all.
  *
  * The SHA-256 is in the name so that a folder that is on the `PATH` of one run never gets another
  * binary from a different run, whatever that one trusts, asks for, or is told by its mirror.
@@ -18560,7 +18862,7 @@ class CacheEntry {
             const owners = await trustedOwners(this.#toolCache.folder);
             await this.#assertParents(owners);
             await assertPrivate(folder, 'folder', owners);
-            await (0,promises_namespaceObject.chmod)(filesIn(folder, this.artifact).file, 0o755);
+            await (0,promises_namespaceObject.chmod)(filesIn(folder, this.artifact).file, modeOf(this.artifact));
             await (0,promises_namespaceObject.chmod)(folder, 0o755);
             await sweep(parent, owners);
             const isCommitted = await moveInto(folder, this.folder, owners);
@@ -18661,8 +18963,7 @@ class CacheEntry {
 }
 /** The copies of an artifact in the tool cache, not verified. */
 async function cacheEntries(toolCache, artifact) {
-    const { name, version, platform } = artifact;
-    const digests = await cachedDigests(toolCache, name, version, platform);
+    const digests = await cachedDigests(toolCache, artifact, artifact.version);
     return digests.map((sha256) => new CacheEntry(toolCache, artifact, sha256));
 }
 async function moveInto(from, to, owners) {
@@ -19615,17 +19916,10 @@ function image_signatures_notSigned(reason) {
 function image_signatures_malformed(reason, cause) {
     return new SetupError('SIGNATURE_MALFORMED', `the signature of the image cannot be read: ${reason}`, { cause });
 }
-/** Where the general hint speaks of a file. */
-const SITUATIONS = {
-    IDENTITY_MISMATCH: 'image-signed-by-another-identity',
-    LOG_ENTRY_NOT_FOUND: 'image-not-logged',
-    SIGNATURE_MALFORMED: 'image-signature-malformed',
-    SIGNATURE_MISMATCH: 'image-signature-mismatch',
-};
 /** The failure of one signature, as that of the image. */
 function ofImage(name, failure) {
     return new SetupError(failure.code, `${name}: ${failure.message}`, {
-        situation: failure.situation ?? SITUATIONS[failure.code],
+        situation: failure.situation ?? 'image',
         cause: failure,
     });
 }
@@ -19645,7 +19939,7 @@ const CONCURRENT_IMAGES = 4;
 /** The configuration of an image is a few KiB. */
 const MAX_CONFIG_BYTES = 1 << 20;
 /** Whether the image was requested as one of the release. */
-function isOfRelease({ image }) {
+function images_isOfRelease({ image }) {
     return image.releaseImage !== undefined;
 }
 /**
@@ -19656,7 +19950,7 @@ function isOfRelease({ image }) {
  */
 async function verifyImages(context, images) {
     if (images.some(({ releaseImage }) => releaseImage !== undefined)) {
-        context.binder.fetchSbom();
+        void context.binder.publishedSbom();
     }
     const limit = pLimit(CONCURRENT_IMAGES);
     const verified = await Promise.all(images.map((image) => context.background.start(limit(() => verifyImage(context, image)))));
@@ -19809,6 +20103,7 @@ function describeVersionProof({ proven, unproven: others, reason }) {
 
 
 
+
 /** 64 hex digits, perhaps with a newline. */
 const MAX_DIGEST_BYTES = 256;
 /** @throws {SetupError} */
@@ -19830,17 +20125,15 @@ async function verifyPublished(context, artifact, origin, folder, pending) {
     const file = context.background.start(pending);
     const digest = context.background.start(publishedDigest(context, artifact));
     const evidence = new PublishedEvidence(context, artifact.evidence, digest);
-    context.binder.fetchSbom();
+    context.binder.fetchSbomFor(artifact);
     const subject = await file;
     const arrived = origin === 'download' ? performance.now() : started;
-    const { verified, recovered } = await verifySubject(context.policy, artifact.path, subject, [
-        evidence,
-    ]);
+    const { verified, recovered } = await verifyDownloaded(context, artifact, subject, evidence);
     if (recovered !== undefined) {
         context.logger.warning('Broken publication', `${artifact.path}: ${recovered}`);
     }
     const files = filesIn(folder, artifact);
-    await (0,promises_namespaceObject.chmod)(files.file, 0o755);
+    await (0,promises_namespaceObject.chmod)(files.file, modeOf(artifact));
     const binding = await context.binder.bind(artifact, verified, files.file);
     checkSecondFactors(artifact.name, verified, binding, context.secondFactors, Date.now());
     await (0,promises_namespaceObject.writeFile)(files.bundle, serializeBundle(verified.bundle), { flag: 'wx', mode: 0o644 });
@@ -19865,6 +20158,19 @@ async function verifyPublished(context, artifact, origin, folder, pending) {
             verify: performance.now() - arrived,
         },
     };
+}
+/** Steps 2 to 6, by what was published. */
+async function verifyDownloaded({ policy }, { path: name, boundBy }, subject, evidence) {
+    try {
+        return await verifySubject(policy, name, subject, [evidence]);
+    }
+    catch (error) {
+        const isUnsigned = error instanceof SetupError && error.code === 'RELEASE_NOT_SIGNED';
+        // krel copies it to the release host after everything else was signed: pkg/anago/release.go.
+        throw isUnsigned && boundBy.kind === 'subjects'
+            ? new SetupError('RELEASE_NOT_SIGNED', `Kubernetes publishes ${name} without a signature: ${error.message}`, { situation: 'published-unsigned', cause: error })
+            : error;
+    }
 }
 /**
  * Makes a new folder of this run for one file.
@@ -19908,14 +20214,27 @@ async function startDownload(context, artifact, file) {
         throw await whyNotDownloaded(context, artifact, error);
     }
 }
-async function whyNotDownloaded({ http, release }, { name, version, platform, platforms }, error) {
+async function whyNotDownloaded({ http, release }, artifact, error) {
+    const { name, version } = artifact;
     if (!(error instanceof TransferError && error.notFound)) {
         return downloadFailed(error, `${name} ${version}`);
     }
     if (await isPublished(version, http, release.base)) {
-        return platformNotPublished(name, platformName(platform), platforms, version);
+        return notInRelease(artifact, error);
     }
     return new SetupError('VERSION_NOT_FOUND', `Kubernetes ${version} does not exist at ${release.base.href}${error.status === 403 ? ', or access is denied (HTTP status 403)' : ''}`, { cause: error });
+}
+function notInRelease(artifact, error) {
+    const { name, version, platform, platforms } = artifact;
+    if (platform === undefined) {
+        const message = `Kubernetes ${version} has no ${name} at ${error.url}`;
+        return new SetupError('DOWNLOAD_FAILED', message, {
+            situation: 'not-in-release',
+            cause: error,
+        });
+    }
+    const what = isBinary(artifact) ? `${name} binary` : name;
+    return platformNotPublished(what, platformName(platform), platforms, version);
 }
 
 // EXTERNAL MODULE: external "os"
@@ -22866,6 +23185,7 @@ async function from_preinstalled_verifyCopy(context, artifact, copy) {
 
 
 
+
 /** This many files at once. More would share the same line anyway. */
 const CONCURRENT_ARTIFACTS = 4;
 /**
@@ -22888,14 +23208,15 @@ async function allFromCache(context, artifacts) {
     const found = copies.filter((copy) => copy !== undefined);
     return found.length === artifacts.length ? found : undefined;
 }
-/** The cheapest way first: a copy in the tool cache, a copy elsewhere on this machine, a download. */
+/** The cheapest way first: a copy in the tool cache, a program elsewhere on this machine, a download. */
 async function obtain(context, artifact) {
     return ((await fromCache(context, artifact)) ??
-        (await fromPreinstalled(context, artifact)) ??
+        (isBinary(artifact) ? await fromPreinstalled(context, artifact) : undefined) ??
         (await fromDownload(context, artifact)));
 }
 
 ;// CONCATENATED MODULE: ./src/install/path-lookup.ts
+
 
 
 
@@ -22908,9 +23229,10 @@ async function obtain(context, artifact) {
  * prefers to programs. Shell start-up files and later steps cannot be seen from here.
  */
 async function checkPathLookup(installed, lookup, logger) {
-    const added = installed.map(({ folder }) => folder).reverse();
+    const programs = installed.filter(({ artifact }) => isBinary(artifact));
+    const added = programs.map(({ folder }) => folder).reverse();
     const folders = [...added, ...lookup.path].flatMap((folder) => folder.split((external_node_path_default()).delimiter));
-    for (const { artifact, cacheEntry } of installed) {
+    for (const { artifact, cacheEntry } of programs) {
         const tool = artifact.name;
         const ours = cacheEntry.files().file;
         const [first, ...others] = await executables(folders, external_node_path_default().basename(ours));
@@ -22996,13 +23318,15 @@ async function newerCopy(context, request) {
     }
     return undefined;
 }
-async function newerEntries({ toolCache, release }, { version: request, tools, platform }) {
+async function newerEntries({ toolCache, release }, request) {
     const entries = [];
-    for (const tool of tools) {
-        const versions = await cachedVersions(toolCache, tool, platform);
-        for (const version of await newerThan(release.version, versions, request)) {
-            const artifact = new Release(version, release.base).binary(tool, platform);
-            entries.push(...(await cacheEntries(toolCache, artifact)));
+    for (const file of requestedNames(request)) {
+        const versions = await cachedVersions(toolCache, file);
+        for (const version of await newerThan(release.version, versions, request.version)) {
+            const newer = new Release(version, release.base).requested(request);
+            for (const artifact of newer.filter(({ name }) => name === file.name)) {
+                entries.push(...(await cacheEntries(toolCache, artifact)));
+            }
             if (entries.length >= MAX_COPIES) {
                 return entries.slice(0, MAX_COPIES);
             }
@@ -23070,9 +23394,10 @@ function mayComeFromCache({ version, tools, checkLatest }) {
     const isNewestOfAll = (version.kind === 'stable' || version.kind === 'prerelease') && version.minor === undefined;
     return tools.length > 0 && version.kind !== 'exact' && !isNewestOfAll && !checkLatest;
 }
-/** Versions of which the tool cache claims to hold every tool. */
-async function versionsInCache({ tools, platform }, toolCache) {
-    const cached = await Promise.all(tools.map((tool) => cachedVersions(toolCache, tool, platform)));
+/** Versions of which the tool cache claims to hold every file. */
+async function versionsInCache(request, toolCache) {
+    const files = requestedNames(request);
+    const cached = await Promise.all(files.map((file) => cachedVersions(toolCache, file)));
     return cached.reduce((some, more) => some.filter((version) => more.includes(version)));
 }
 /**
@@ -23582,8 +23907,17 @@ const HINTS = {
     IMAGE_MISMATCH: 'Do not use the image: the registry, a mirror or a proxy served something other than what was asked for. Check "image-registry". Without one, report this at https://github.com/kubernetes/k8s.io/issues.',
     REGISTRY_UNAVAILABLE: 'Check that the runner can reach the registry and the hosts that it redirects to: proxy, firewall, "image-registry". If it can, the registry may be down for a moment: run the job again. Registries that require credentials are not supported.',
 };
+/** What to do about the signature of an image, where {@link HINTS} is about a file. */
+const IMAGE_HINTS = {
+    SIGNATURE_MALFORMED: 'Kubernetes does not sign images like this. Look at the signature with "cosign download signature".',
+    SIGNATURE_MISMATCH: 'Do not use the image: its signature was damaged or replaced, or belongs to another image. Run the job again. If the error persists, report it at https://github.com/kubernetes/k8s.io/issues.',
+    CERTIFICATE_UNTRUSTED: 'Do not use the image: Sigstore does not issue certificates like this one. If you run your own Sigstore instance, set "trusted-root", or "tuf-mirror-url" and "tuf-root".',
+    IDENTITY_MISMATCH: 'Do not use the image: someone else signed it. If you sign your own images, set "image-certificate-identity" and "certificate-oidc-issuer" to the identity that signs them.',
+    LOG_ENTRY_NOT_FOUND: 'Do not use the image: Kubernetes logs every signature publicly, but this one is not in the log. If you run your own Sigstore instance, check "rekor-url".',
+    LOG_ENTRY_INVALID: 'Do not use the image. If you run your own Sigstore instance, check that "rekor-url" belongs to the trust root. Otherwise report this at https://github.com/sigstore/rekor/issues: someone may be tampering with the log or with the connection to it.',
+};
 /** What to do where the code alone says too little. */
-const hints_SITUATIONS = {
+const SITUATIONS = {
     'pointer-not-a-version': 'The release host, a mirror or a proxy returned something else. Pin an exact version, or check "download-base-url".',
     'range-without-release': 'Widen the range. Ranges do not match pre-releases: ask for "prerelease" or for an exact version.',
     'announced-only': 'The release is probably minutes old and has not reached every server, or your mirror has not copied it yet. Run the job again later, or pin an older version until then.',
@@ -23591,12 +23925,10 @@ const hints_SITUATIONS = {
     'contradictory-sbom': 'Do not use the file. Either the release process made a mistake, or someone with its identity signed another SBOM. Report it at https://github.com/kubernetes/release/issues.',
     'operating-system-not-published': 'Run the job on Linux, macOS or Windows.',
     'no-release-proof': 'If you use a mirror, add kubernetes-release.spdx with its .sig and .cert. As a last resort, set "bind-release: false", which accepts any file that Kubernetes ever signed, for any version or platform.',
-    'image-not-logged': 'Do not use the image: Kubernetes logs every signature publicly, but this one is not in the log. If you run your own Sigstore instance, check "rekor-url".',
     'image-of-another-version': 'Do not use the image: Kubernetes signed it, but it is not the version you asked for. A registry, a mirror or a proxy serves a different image under this tag.',
-    'image-signature-malformed': 'Kubernetes did not sign the image like this. Look at the signature with "cosign download signature".',
-    'image-signature-mismatch': 'Do not use the image: its signature was damaged or replaced, or belongs to another image. Run the job again. If the error persists, report it at https://github.com/kubernetes/k8s.io/issues.',
-    'image-signed-by-another-identity': 'Do not use the image: someone else signed it. If you sign your own images, set "image-certificate-identity" and "certificate-oidc-issuer" to the identity that signs them.',
     'signature-of-another-image': 'Do not use the image: the registry, a mirror or a proxy serves it with the signature of another image. Check "image-registry". Without one, report this at https://github.com/kubernetes/k8s.io/issues.',
+    'not-in-release': 'Remove it from "artifacts", or choose a release that has it. If "download-base-url" is set, check that the mirror has the file.',
+    'published-unsigned': 'Remove it from "artifacts": nothing can prove it. The SBOM of the release, kubernetes-release.spdx, is signed, and lists the digest of every binary and tarball.',
     'not-a-blob-bundle': 'Use a bundle created with "cosign sign-blob --bundle". Attestations, and signatures made with a plain key, are not accepted.',
     'trusted-root-file': 'Set "trusted-root" to the path of a trusted_root.json.',
     'embedded-trusted-root': 'This is a bug in the action. Please report it.',
@@ -23606,7 +23938,14 @@ const hints_SITUATIONS = {
 const UNEXPECTED_HINT = 'This is a bug in the action. Please report it with the log of this run.';
 /** What to do next, for the annotation and the job summary. */
 function hintFor({ code, situation }) {
-    return situation === undefined ? HINTS[code] : hints_SITUATIONS[situation];
+    switch (situation) {
+        case undefined:
+            return HINTS[code];
+        case 'image':
+            return IMAGE_HINTS[code] ?? HINTS[code];
+        default:
+            return SITUATIONS[situation];
+    }
 }
 
 ;// CONCATENATED MODULE: ./src/kubernetes/release-dates.ts
@@ -23769,29 +24108,15 @@ function imageOutputs(reports) {
     return reports.length === 0 ? {} : { images: JSON.stringify(Object.fromEntries(references)) };
 }
 
-;// CONCATENATED MODULE: ./src/report/tools.ts
+;// CONCATENATED MODULE: ./src/report/file.ts
 
 
 
 
-
-
-function toolSection(installed, inputs, durations) {
-    const reports = installed.map((one) => toolReport(one, inputs, durations));
-    return {
-        heading: 'Verified Kubernetes tools',
-        items: reports.map((report) => toolItem(report, inputs)),
-        outputs: toolOutputs(reports),
-    };
-}
-function toolReport({ artifact, cacheEntry, verified, ...one }, { clusterVersion }, { resolve, install }) {
+function fileReport({ artifact, cacheEntry, verified, ...one }, { resolve, install }) {
     const files = cacheEntry.files();
     return {
-        tool: artifact.name,
         version: artifact.version,
-        platform: platformName(artifact.platform),
-        'cluster-version': clusterVersion?.text ?? null,
-        'minor-version-skew': clusterVersion === undefined ? null : (minorSkew(artifact.version, clusterVersion) ?? null),
         path: files.file,
         'bundle-path': files.bundle,
         sha256: verified.subject.sha256.toString('hex'),
@@ -23808,64 +24133,34 @@ function toolReport({ artifact, cacheEntry, verified, ...one }, { clusterVersion
         },
     };
 }
-function toolItem(report, { rekorUrl }) {
-    const cluster = clusterText(report);
-    return {
-        report,
-        title: `${report.tool} ${report.version} (${report.platform})`,
-        log: [
-            ...proofLog(report),
-            ...(cluster === undefined ? [] : [`Cluster: ${cluster}`]),
-            `SHA-256: ${report.sha256} (${megabytes(report.size)})`,
-            `Source: ${SOURCES[report.source]}`,
-            `Took: ${durationsText(report['durations-ms'])}`,
-            `Path: ${report.path}`,
-            `Evidence: ${report['bundle-path']}`,
-        ],
-        rows: [
-            [
-                'Tool',
-                `<b>${escapeHtml(`${report.tool} ${report.version}`)}</b> for ${escapeHtml(report.platform)}`,
-            ],
-            ...optionalRow('Cluster', cluster),
-            ['SHA-256', `<code>${escapeHtml(report.sha256)}</code>`],
-            ...proofRows(report, rekorUrl),
-            ['Source', escapeHtml(SOURCES[report.source])],
-            ['Took', escapeHtml(durationsText(report['durations-ms']))],
-            ...optionalRow('Broken publication', report.recovered ?? undefined),
-        ],
-    };
+/** @param cluster how a tool fits the cluster; undefined where the input names none */
+function fileLog(report, cluster) {
+    return [
+        ...proofLog(report),
+        ...(cluster === undefined ? [] : [`Cluster: ${cluster}`]),
+        `SHA-256: ${report.sha256} (${megabytes(report.size)})`,
+        `Source: ${SOURCES[report.source]}`,
+        `Took: ${durationsText(report['durations-ms'])}`,
+        `Path: ${report.path}`,
+        `Evidence: ${report['bundle-path']}`,
+    ];
 }
-/** The outputs with a single value describe kubectl if it is among the tools, else the first one. */
-function toolOutputs(reports) {
-    const main = reports.find(({ tool }) => tool === 'kubectl') ?? reports[0];
-    if (main === undefined) {
-        return {};
-    }
-    return {
-        ...Object.fromEntries(reports.map(({ tool, path }) => [`${tool}-path`, path])),
-        'cache-hit': String(reports.every((report) => report['cache-hit'])),
-        sha256: main.sha256,
-        'certificate-identity': main['certificate-identity'],
-        'certificate-oidc-issuer': main['certificate-oidc-issuer'],
-        'log-index': main['log-index'],
-        'log-entry-uuid': main['log-entry-uuid'],
-        'integrated-time': main['integrated-time'],
-        'bundle-path': main['bundle-path'],
-    };
+/** As {@link fileLog}. */
+function fileRows(report, rekorUrl, cluster) {
+    return [
+        ...optionalRow('Cluster', cluster),
+        ['SHA-256', `<code>${escapeHtml(report.sha256)}</code>`],
+        ...proofRows(report, rekorUrl),
+        ['Source', escapeHtml(SOURCES[report.source])],
+        ['Took', escapeHtml(durationsText(report['durations-ms']))],
+        ...optionalRow('Broken publication', report.recovered ?? undefined),
+    ];
 }
 const SOURCES = {
     download: 'downloaded',
     cache: 'tool cache, verified again',
     preinstalled: 'copy found on this machine, verified',
 };
-/** Undefined where the input names no cluster. */
-function clusterText(report) {
-    const { 'cluster-version': cluster, 'minor-version-skew': skew } = report;
-    return cluster === null || skew === null
-        ? undefined
-        : `${cluster}; ${report.tool} ${skew === 0 ? 'has' : 'is'} ${describeSkew(skew)}`;
-}
 function durationsText({ resolve, download, verify, install }) {
     return [
         `resolving the version ${units_seconds(resolve)}`,
@@ -23878,7 +24173,130 @@ function optionalRow(name, text) {
     return text === undefined ? [] : [[name, escapeHtml(text)]];
 }
 
+;// CONCATENATED MODULE: ./src/report/artifacts.ts
+
+
+
+function artifactReport(installed, durations) {
+    const { artifact } = installed;
+    return {
+        artifact: artifact.name,
+        platform: artifact.platform === undefined ? null : platformName(artifact.platform),
+        ...fileReport(installed, durations),
+    };
+}
+function artifactItem(report, { rekorUrl }) {
+    const { platform } = report;
+    const name = `${report.artifact} ${report.version}`;
+    const madeFor = platform === null ? '' : ` for ${escapeHtml(platform)}`;
+    return {
+        report,
+        title: platform === null ? name : `${name} (${platform})`,
+        log: fileLog(report),
+        rows: [['Artifact', `<b>${escapeHtml(name)}</b>${madeFor}`], ...fileRows(report, rekorUrl)],
+    };
+}
+/** `artifact-path`, and `artifacts`: the path of each by the name that the user gave it. */
+function artifactOutputs(requests, reports) {
+    const paths = requests.flatMap(({ requested, name }) => {
+        const report = reports.find(({ artifact }) => artifact === name);
+        return report === undefined ? [] : [[requested, report.path]];
+    });
+    const [first] = paths;
+    return first === undefined
+        ? {}
+        : { 'artifact-path': first[1], artifacts: JSON.stringify(Object.fromEntries(paths)) };
+}
+
+;// CONCATENATED MODULE: ./src/report/tools.ts
+
+
+
+
+function toolReport({ name, version, platform }, installed, { clusterVersion }, durations) {
+    return {
+        tool: name,
+        platform: platformName(platform),
+        'cluster-version': clusterVersion?.text ?? null,
+        'minor-version-skew': clusterVersion === undefined ? null : (minorSkew(version, clusterVersion) ?? null),
+        ...fileReport(installed, durations),
+    };
+}
+function toolItem(report, { rekorUrl }) {
+    const cluster = clusterText(report);
+    const name = `${report.tool} ${report.version}`;
+    return {
+        report,
+        title: `${name} (${report.platform})`,
+        log: fileLog(report, cluster),
+        rows: [
+            ['Tool', `<b>${escapeHtml(name)}</b> for ${escapeHtml(report.platform)}`],
+            ...fileRows(report, rekorUrl, cluster),
+        ],
+    };
+}
+/** Undefined where the input names no cluster. */
+function clusterText(report) {
+    const { 'cluster-version': cluster, 'minor-version-skew': skew } = report;
+    return cluster === null || skew === null
+        ? undefined
+        : `${cluster}; ${report.tool} ${skew === 0 ? 'has' : 'is'} ${describeSkew(skew)}`;
+}
+
+;// CONCATENATED MODULE: ./src/report/files.ts
+
+
+
+/** The sections of the tools and of the other files of the release. */
+function fileSections(installed, inputs, durations) {
+    const tools = [];
+    const artifacts = [];
+    for (const one of installed) {
+        const { artifact } = one;
+        if (isBinary(artifact)) {
+            tools.push(toolReport(artifact, one, inputs, durations));
+        }
+        else {
+            artifacts.push(artifactReport(one, durations));
+        }
+    }
+    return [
+        {
+            heading: 'Verified Kubernetes tools',
+            items: tools.map((report) => toolItem(report, inputs)),
+            outputs: {
+                ...Object.fromEntries(tools.map(({ tool, path }) => [`${tool}-path`, path])),
+                ...outputsOfOne(tools, artifacts),
+            },
+        },
+        {
+            heading: 'Verified Kubernetes artifacts',
+            items: artifacts.map((report) => artifactItem(report, inputs)),
+            outputs: artifactOutputs(inputs.artifacts, artifacts),
+        },
+    ];
+}
+/** Outputs with one value describe kubectl, else the first tool, else the first artifact. */
+function outputsOfOne(tools, artifacts) {
+    const reports = [...tools, ...artifacts];
+    const main = tools.find(({ tool }) => tool === 'kubectl') ?? reports[0];
+    if (main === undefined) {
+        return {};
+    }
+    return {
+        'cache-hit': String(reports.every((report) => report['cache-hit'])),
+        sha256: main.sha256,
+        'certificate-identity': main['certificate-identity'],
+        'certificate-oidc-issuer': main['certificate-oidc-issuer'],
+        'log-index': main['log-index'],
+        'log-entry-uuid': main['log-entry-uuid'],
+        'integrated-time': main['integrated-time'],
+        'bundle-path': main['bundle-path'],
+    };
+}
+
 ;// CONCATENATED MODULE: ./src/report.ts
+
 
 
 
@@ -23969,9 +24387,9 @@ class Report {
     }
     /** The log of each thing that was verified, outputs, and the job summary. */
     async success(inputs, results, durations) {
-        const { version, tools, images } = results;
+        const { version, files, images } = results;
         const sections = [
-            toolSection(tools, inputs, durations),
+            ...fileSections(files, inputs, durations),
             imageSection(images, inputs, durations),
         ];
         const items = sections.flatMap((section) => section.items);
@@ -23989,9 +24407,11 @@ class Report {
         await this.#writeSummary();
     }
     /** The very last step: a failure before it leaves `PATH` alone. */
-    addToPath(tools) {
-        for (const { folder } of tools) {
-            addPath(folder);
+    addToPath(installed) {
+        for (const { artifact, folder } of installed) {
+            if (isBinary(artifact)) {
+                addPath(folder);
+            }
         }
     }
     #log({ title, log }) {
@@ -25091,6 +25511,7 @@ function http_seconds(milliseconds) {
 
 
 
+
 /** Runs the action. A failure is reported, and never thrown. */
 async function run() {
     const report = new Report();
@@ -25123,7 +25544,7 @@ async function setUp(inputs, report, scratch) {
         await keepTrustRoot(await trust, report);
         await checkPathLookup(installed, inputs.runner, report);
         await assertUnchanged(installed);
-        const results = { version: context.release.version, tools: installed, images };
+        const results = { version: context.release.version, files: installed, images };
         await report.success(inputs, results, {
             resolve: resolvedAt - started,
             install: installedAt - obtainedAt,
@@ -25146,7 +25567,7 @@ async function obtainRelease(shared, first) {
             assertSkew(release, inputs);
         }
         const context = await installContext(shared, release);
-        const artifacts = inputs.tools.map((tool) => release.binary(tool, inputs.platform));
+        const artifacts = release.requested(inputs);
         try {
             if (resolved.namedBy === 'tool-cache') {
                 const cached = await youngFromCache(context, artifacts);
@@ -25159,12 +25580,13 @@ async function obtainRelease(shared, first) {
                 resolved = await resolveFromHost(inputs, http);
                 continue;
             }
-            // Each kind of thing is verified at the same time as the others, and none is kept unless all pass.
+            // All kinds of things are verified at the same time, and nothing is kept unless all pass. Tools are
+            // awaited first: they tell whether the release is there at all.
             const arrivingImages = shared.background.start(obtainImages(context, inputs));
             const verified = await obtainAll(context, artifacts);
             const images = await arrivingImages;
             if (resolved.namedBy === 'host' || resolved.namedBy === 'folder') {
-                await warnOfOldPointer(context, inputs, [...verified, ...images.filter(isOfRelease)]);
+                await warnOfOldPointer(context, inputs, [...verified, ...images.filter(images_isOfRelease)]);
             }
             return { context, verified, images };
         }
@@ -25232,7 +25654,8 @@ function cacheAccessOf(inputs, report) {
         folder: runner.toolCache,
         trustKey: trustKey(identity, trustRoot, bindRelease ? undefined : downloadBaseUrl),
     };
-    return new CacheAccess(toolCache, inputs.tools, runner.temp, report);
+    const names = requestedNames(inputs).map(({ name }) => name);
+    return new CacheAccess(toolCache, names, runner.temp, report);
 }
 function httpClient(inputs, signal, report) {
     const { downloadToken, downloadBaseUrl } = inputs;

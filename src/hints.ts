@@ -88,6 +88,10 @@ const SITUATIONS: Readonly<Record<Exclude<Situation, 'image'>, string>> = {
     'Do not use the image: Kubernetes signed it, but it is not the version you asked for. A registry, a mirror or a proxy serves a different image under this tag.',
   'signature-of-another-image':
     'Do not use the image: the registry, a mirror or a proxy serves it with the signature of another image. Check "image-registry". Without one, report this at https://github.com/kubernetes/k8s.io/issues.',
+  'not-in-release':
+    'Remove it from "artifacts", or choose a release that has it. If "download-base-url" is set, check that the mirror has the file.',
+  'published-unsigned':
+    'Remove it from "artifacts": nothing can prove it. The SBOM of the release, kubernetes-release.spdx, is signed, and lists the digest of every binary and tarball.',
   'not-a-blob-bundle':
     'Use a bundle created with "cosign sign-blob --bundle". Attestations, and signatures made with a plain key, are not accepted.',
   'trusted-root-file': 'Set "trusted-root" to the path of a trusted_root.json.',

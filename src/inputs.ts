@@ -1,4 +1,5 @@
 import type { SecondFactors } from './install/second-factors.js';
+import { readArtifacts } from './inputs/artifacts.js';
 import { readChecksums } from './inputs/checksums.js';
 import type { Environment } from './inputs/environment.js';
 import { readImageRegistry, readImages } from './inputs/images.js';
@@ -12,7 +13,8 @@ import { readToken, readUrl } from './inputs/urls.js';
 import { readClusterVersion, readVersion, type VersionChoice } from './inputs/version.js';
 import type { ClusterVersion } from './kubernetes/cluster-version.js';
 import type { ImageRequest } from './kubernetes/image.js';
-import { assertPublished, type Platform, type Tool } from './kubernetes/platform.js';
+import { assertPublished } from './kubernetes/platform.js';
+import type { RequestedFiles } from './kubernetes/release.js';
 import type { TrustRootChoice } from './sigstore/trust/trusted-root.js';
 import type { ExpectedIdentity } from './sigstore/verify/identity.js';
 import type { ProxyEnvironment } from './transfer/http.js';
@@ -21,17 +23,14 @@ import { TRANSFER_LIMITS, scaled, type TransferLimits } from './transfer/limits.
 export type { Environment };
 
 /** Everything that a run depends on, validated. */
-export interface Inputs extends VersionChoice {
+export interface Inputs extends VersionChoice, RequestedFiles {
   /** The cluster that the tools are for. */
   readonly clusterVersion: ClusterVersion | undefined;
-  /** Empty for `tools: none`. */
-  readonly tools: readonly Tool[];
   readonly images: readonly ImageRequest[];
   /** Ends in a slash; https, or http on loopback. A path is put in front of every repository. */
   readonly imageRegistry: URL;
   /** Who must have signed the images. */
   readonly imageIdentity: ExpectedIdentity;
-  readonly platform: Platform;
   /** Whether binaries for that platform run on this machine. */
   readonly isNative: boolean;
   /** Ends in a slash; https, http on loopback, or file. */
@@ -66,7 +65,9 @@ const DEFAULT_REKOR_URL = 'https://rekor.sigstore.dev';
 export async function loadInputs(environment: Environment): Promise<Inputs> {
   const inputs = new RawInputs(environment);
   const { platform, isNative } = readPlatform(inputs, environment);
-  const tools = readTools(inputs);
+  const artifacts = readArtifacts(inputs, platform);
+  const images = readImages(inputs);
+  const tools = readTools(inputs, artifacts.length + images.length > 0);
   for (const tool of tools) {
     assertPublished(tool, platform);
   }
@@ -77,7 +78,8 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
     ...(await readVersion(inputs, clusterVersion)),
     clusterVersion,
     tools,
-    images: readImages(inputs),
+    artifacts,
+    images,
     imageRegistry: readImageRegistry(inputs),
     imageIdentity: {
       subjectAlternativeName: readRequired(inputs, 'image-certificate-identity'),
@@ -87,7 +89,10 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
     isNative,
     downloadBaseUrl,
     downloadToken: readToken(inputs, downloadBaseUrl),
-    secondFactors: { checksums: readChecksums(inputs, tools), ...readAges(inputs) },
+    secondFactors: {
+      checksums: readChecksums(inputs, { tools, artifacts, platform }),
+      ...readAges(inputs),
+    },
     identity: {
       subjectAlternativeName: readRequired(inputs, 'certificate-identity'),
       issuer,

@@ -6,12 +6,14 @@ import type { Inputs } from './inputs.js';
 import type { VerifiedImage } from './install/images.js';
 import type { Logger } from './install/logger.js';
 import type { InstalledArtifact } from './install/verified-artifact.js';
+import { isBinary } from './kubernetes/binary.js';
 import type { ClusterVersion } from './kubernetes/cluster-version.js';
 import { minorOf } from './kubernetes/skew.js';
 import { describeEndedSupport } from './kubernetes/end-of-support.js';
 import { imageSection } from './report/images.js';
 import type { ReportItem, ReportSection } from './report/section.js';
-import { toolSection, type SharedDurations } from './report/tools.js';
+import type { SharedDurations } from './report/file.js';
+import { fileSections } from './report/files.js';
 import { megabytes } from './report/units.js';
 
 /** A line of progress at most this often, in milliseconds. */
@@ -28,7 +30,7 @@ const MAX_STACK_LINES = 50;
 export interface Results {
   /** Of the release, with `v`. */
   readonly version: string;
-  readonly tools: readonly InstalledArtifact[];
+  readonly files: readonly InstalledArtifact[];
   readonly images: readonly VerifiedImage[];
 }
 
@@ -116,9 +118,9 @@ export class Report implements Logger {
 
   /** The log of each thing that was verified, outputs, and the job summary. */
   async success(inputs: Inputs, results: Results, durations: SharedDurations): Promise<void> {
-    const { version, tools, images } = results;
+    const { version, files, images } = results;
     const sections = [
-      toolSection(tools, inputs, durations),
+      ...fileSections(files, inputs, durations),
       imageSection(images, inputs, durations),
     ];
     const items = sections.flatMap((section) => section.items);
@@ -137,9 +139,11 @@ export class Report implements Logger {
   }
 
   /** The very last step: a failure before it leaves `PATH` alone. */
-  addToPath(tools: readonly InstalledArtifact[]): void {
-    for (const { folder } of tools) {
-      core.addPath(folder);
+  addToPath(installed: readonly InstalledArtifact[]): void {
+    for (const { artifact, folder } of installed) {
+      if (isBinary(artifact)) {
+        core.addPath(folder);
+      }
     }
   }
 

@@ -21,7 +21,7 @@ import { installFailed, namedFailure } from './install/install-failed.js';
 import { trustKey } from './install/trust-key.js';
 import type { VerifiedArtifact } from './install/verified-artifact.js';
 import { imageOf } from './kubernetes/image.js';
-import type { Release } from './kubernetes/release.js';
+import { requestedNames, type Release } from './kubernetes/release.js';
 import { assertSupportedSkew } from './kubernetes/skew.js';
 import { RegistryClient } from './registry/client.js';
 import { Report } from './report.js';
@@ -71,7 +71,7 @@ async function setUp(inputs: Inputs, report: Report, scratch: string): Promise<v
     await keepTrustRoot(await trust, report);
     await checkPathLookup(installed, inputs.runner, report);
     await assertUnchanged(installed);
-    const results = { version: context.release.version, tools: installed, images };
+    const results = { version: context.release.version, files: installed, images };
     await report.success(inputs, results, {
       resolve: resolvedAt - started,
       install: installedAt - obtainedAt,
@@ -111,7 +111,7 @@ async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<Ob
       assertSkew(release, inputs);
     }
     const context = await installContext(shared, release);
-    const artifacts = inputs.tools.map((tool) => release.binary(tool, inputs.platform));
+    const artifacts = release.requested(inputs);
     try {
       if (resolved.namedBy === 'tool-cache') {
         const cached = await youngFromCache(context, artifacts);
@@ -207,7 +207,8 @@ function cacheAccessOf(inputs: Inputs, report: Report): CacheAccess {
     folder: runner.toolCache,
     trustKey: trustKey(identity, trustRoot, bindRelease ? undefined : downloadBaseUrl),
   };
-  return new CacheAccess(toolCache, inputs.tools, runner.temp, report);
+  const names = requestedNames(inputs).map(({ name }) => name);
+  return new CacheAccess(toolCache, names, runner.temp, report);
 }
 
 function httpClient(inputs: Inputs, signal: AbortSignal, report: Report): HttpClient {

@@ -42,7 +42,7 @@ const BAD: [input: string, given: string, accepted: string, others?: Record<stri
   ['download-token', 'two words', 'a bearer token of printable ASCII characters'],
   ['checksum', 'abc', '64 hex digits'],
   ['checksum', `kubeadm=${HEX}`, 'for each of kubectl'],
-  ['checksum', HEX, '<tool>=<SHA-256>', { tools: 'kubectl kubectl-convert' }],
+  ['checksum', HEX, '<name>=<SHA-256>', { tools: 'kubectl kubectl-convert' }],
   ['minimum-release-age', 'three days', '90m, 12h, 3d, 1w'],
   ['certificate-identity', '', 'cannot be empty'],
   ['certificate-oidc-issuer', '', 'cannot be empty'],

@@ -17,6 +17,7 @@ export * from './kubernetes-release.js';
 export * from './log-forgeries.js';
 export * from './merkle-tree.js';
 export * from './native-platform.js';
+export * from './provenance.js';
 export * from './proxy.js';
 export * from './raw-server.js';
 export * from './registry.js';

@@ -116,6 +116,24 @@ export function releaseSbom(options: SbomOptions): Buffer {
 }
 
 /**
+ * `kubernetes-source.spdx`, reduced to its head: WriteSourceBOM in pkg/anago/stage.go of kubernetes/release, at
+ * f618b2a3, gives it this name and namespace.
+ */
+export const sourceSbom = (version: string): Buffer =>
+  Buffer.from(
+    lines(
+      'SPDXVersion: SPDX-2.3',
+      'DataLicense: CC0-1.0',
+      'SPDXID: SPDXRef-DOCUMENT',
+      `DocumentName: kubernetes-${version}`,
+      `DocumentNamespace: https://sbom.k8s.io/${version}/source`,
+      'Creator: Organization: Kubernetes Release Engineering',
+      'Creator: Tool: bom-devel',
+      'Created: 2025-05-15T12:00:00Z',
+    ),
+  );
+
+/**
  * Where krel finds a file below `release-`: a directory that holds a platform's server binaries has
  * its client and node binaries too. windows/amd64 has node binaries but no server, so krel walks
  * `client` and `node` there, and both of them hold the client binaries.

@@ -162,6 +162,16 @@ export class World {
     return `verified-${tool}/${version.slice(1)}/${place}`;
   }
 
+  /**
+   * The same for a file in `artifacts`.
+   *
+   * @param platform that its name has, as `linux-amd64`; `any` without one
+   */
+  artifactEntry(version: string, name: string, platform = 'any'): string {
+    const { sha256 } = this.release.file(version, name);
+    return this.cacheEntry(version, name, platform, sha256);
+  }
+
   /** Variables that a process needs to talk to this world: none, or the web authority's certificate. */
   environment(): Record<string, string> {
     if (this.#certificate === undefined) return {};

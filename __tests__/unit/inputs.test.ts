@@ -74,6 +74,7 @@ test('nothing has to be given', async () => {
       subjectAlternativeName: 'krel-trust@k8s-releng-prod.iam.gserviceaccount.com',
       issuer: 'https://accounts.google.com',
     },
+    artifacts: [],
     platform: { os: 'linux', arch: 'amd64' },
     isNative: true,
     downloadToken: undefined,
@@ -121,6 +122,7 @@ const ACCEPTED: [input: string, given: string, field: keyof Inputs, value: unkno
   ],
   ['tools', 'kubectl, kubeadm\nkubelet  kubectl', 'tools', ['kubectl', 'kubeadm', 'kubelet']],
   ['tools', '', 'tools', ['kubectl']],
+  ['artifacts', '', 'artifacts', []],
   ['architecture', 'arm64', 'platform', { os: 'linux', arch: 'arm64' }],
   ['architecture', 'arm64', 'isNative', false],
   ['architecture', 'X64', 'isNative', true],
@@ -327,6 +329,39 @@ describe('what chooses the version', () => {
   });
 });
 
+describe('artifacts', () => {
+  const NAME = 'kubernetes-client-linux-amd64.tar.gz';
+  const platform = { os: 'linux', arch: 'amd64' };
+
+  test('several, each name once', async () => {
+    const { tools, artifacts } = await load({
+      artifacts: `client, kubernetes-src.tar.gz\n${NAME} client`,
+    });
+    expect(tools).toEqual(['kubectl']);
+    expect(artifacts).toMatchObject([
+      { requested: 'client', name: NAME, platform },
+      { requested: 'kubernetes-src.tar.gz', name: 'kubernetes-src.tar.gz', platform: undefined },
+      { requested: NAME, name: NAME, platform },
+    ]);
+  });
+
+  test('alone', async () => {
+    const { tools, artifacts } = await load({ tools: 'none', artifacts: 'client' });
+    expect(tools).toEqual([]);
+    expect(artifacts).toMatchObject([{ requested: 'client' }]);
+  });
+
+  test.each([
+    [HEX, { tools: 'none', artifacts: 'client' }],
+    [HEX, { tools: 'none', artifacts: `client ${NAME}` }],
+    [`client=${HEX}`, { artifacts: 'client' }],
+    [`${NAME}=${HEX}`, { artifacts: 'client' }],
+  ])('checksum %s with %j', async (checksum, inputs) => {
+    const { secondFactors } = await load({ ...inputs, checksum });
+    expect(secondFactors.checksums).toEqual({ [NAME]: HEX });
+  });
+});
+
 /** [input, what was given, words that must be in the message, other inputs] */
 const REFUSED: [input: string, given: string, shown: string, others?: Record<string, string>][] = [
   ['version', 'newest', '"newest"'],
@@ -345,6 +380,15 @@ const REFUSED: [input: string, given: string, shown: string, others?: Record<str
   ['tools', 'helm', '"helm"'],
   ['tools', 'kubectl, kubectl.exe', '"kubectl.exe"'],
   ['tools', '../kubectl', '"../kubectl"'],
+  ['tools', 'none', '"artifacts"'],
+  ['tools', 'none kubectl', '"none"', { artifacts: 'client' }],
+  ['tools', 'None', '"None"', { artifacts: 'client' }],
+  ['artifacts', 'kubectl', '"kubectl"'],
+  ['artifacts', 'client, clients', '"clients"'],
+  ['artifacts', '../kubernetes-src.tar.gz', '"../kubernetes-src.tar.gz"'],
+  ['artifacts', '.kubernetes-src.tar.gz', '".kubernetes-src.tar.gz"'],
+  ['artifacts', 'none', '"none"'],
+  ['artifacts', 'toString', '"toString"'],
   ['architecture', 'riscv64', '"riscv64"'],
   ['architecture', 'toString', '"toString"'],
   ...['download-base-url', 'image-registry', 'rekor-url', 'tuf-mirror-url'].flatMap(
@@ -387,6 +431,15 @@ const REFUSED: [input: string, given: string, shown: string, others?: Record<str
   ['checksum', `kubeadm=${HEX}`, 'kubeadm='],
   ['checksum', HEX, HEX, { tools: 'kubectl kubeadm' }],
   ['checksum', `${HEX} ${HEX}`, HEX],
+  ['checksum', HEX, HEX, { artifacts: 'client' }],
+  ['checksum', `server=${HEX}`, 'server=', { artifacts: 'client' }],
+  ['checksum', `kubectl=${HEX}`, 'kubectl=', { artifacts: 'client', tools: 'none' }],
+  [
+    'checksum',
+    `client=${HEX} kubernetes-client-linux-amd64.tar.gz=${HEX}`,
+    'one SHA-256 for kubernetes-client-linux-amd64.tar.gz',
+    { artifacts: 'client' },
+  ],
   ...['minimum-release-age', 'maximum-release-age'].flatMap((input): typeof REFUSED => [
     [input, '3', '"3"'],
     [input, '-3d', '"-3d"'],
@@ -442,6 +495,8 @@ describe('the machine', () => {
     ['linux', 'riscv64', {}, 'linux/riscv64'],
     ['darwin', 'arm64', { architecture: '386' }, 'darwin/386'],
     ['win32', 'x64', { tools: 'kube-apiserver' }, 'windows/amd64'],
+    ['win32', 'x64', { artifacts: 'server' }, 'windows/amd64'],
+    ['linux', 'x64', { artifacts: 'kubernetes-server-windows-amd64.tar.gz' }, 'windows/amd64'],
     ['darwin', 'arm64', { tools: 'kubectl kubeadm' }, 'darwin/arm64'],
   ])('%s on %s with %j has nothing published', async (platform, arch, inputs, named) => {
     const error = await rejectionOf(load(inputs, { platform, arch }));

@@ -1,31 +1,41 @@
-import { isTool, type Tool } from '../kubernetes/platform.js';
+import { requestedNames, type RequestedFiles } from '../kubernetes/release.js';
 import { invalidInput, type RawInputs } from './raw-inputs.js';
 
-/** `checksum`: SHA-256 by tool, 64 lowercase hex digits. */
+/**
+ * `checksum`: SHA-256 by the name of the file, 64 lowercase hex digits.
+ *
+ * An artifact has two names: the one that the user gave it in `artifacts`, and that of the file.
+ */
 export function readChecksums(
   inputs: RawInputs,
-  tools: readonly Tool[],
-): Readonly<Partial<Record<Tool, string>>> {
-  const checksums: Partial<Record<Tool, string>> = {};
+  files: RequestedFiles,
+): Readonly<Partial<Record<string, string>>> {
+  const names = [...new Set(requestedNames(files).map(({ name }) => name))];
+  const fileNames = new Map([
+    ...files.artifacts.map(({ requested, name }) => [requested, name] as const),
+    ...names.map((name) => [name, name] as const),
+  ]);
+  const checksums = new Map<string, string>();
   for (const item of inputs
     .get('checksum')
     .split(/[\s,]+/)
     .filter((text) => text !== '')) {
-    const [, name, hex] = /^(?:([a-z-]+)=)?(?:sha256:)?([0-9a-fA-F]{64})$/.exec(item) ?? [];
-    const tool = name ?? (tools.length === 1 ? tools[0] : undefined);
-    if (hex === undefined || tool === undefined || !isTool(tool) || !tools.includes(tool)) {
+    const [, given, hex] = /^(?:([a-z0-9.-]+)=)?(?:sha256:)?([0-9a-fA-F]{64})$/.exec(item) ?? [];
+    const sole = names.length === 1 ? names[0] : undefined;
+    const name = given === undefined ? sole : fileNames.get(given);
+    if (hex === undefined || name === undefined) {
       throw invalidInput(
         'checksum',
         item,
-        tools.length === 0
-          ? 'none, because "tools" is none'
-          : `a SHA-256 of 64 hex digits, or <tool>=<SHA-256> for each of ${tools.join(', ')}`,
+        names.length === 0
+          ? 'none, because neither "tools" nor "artifacts" names a file'
+          : `a SHA-256 of 64 hex digits, or <name>=<SHA-256> for each of ${names.join(', ')}`,
       );
     }
-    if (checksums[tool] !== undefined) {
-      throw invalidInput('checksum', item, `one SHA-256 for ${tool}`);
+    if (checksums.has(name)) {
+      throw invalidInput('checksum', item, `one SHA-256 for ${name}`);
     }
-    checksums[tool] = hex.toLowerCase();
+    checksums.set(name, hex.toLowerCase());
   }
-  return checksums;
+  return Object.fromEntries(checksums);
 }

@@ -1,20 +1,20 @@
 import { TOOLS, isTool, type Tool } from '../kubernetes/platform.js';
 import { invalidInput, type RawInputs } from './raw-inputs.js';
 
-/** Inputs that give a run something to do without a tool. */
-const WITHOUT_TOOLS = ['images'];
-
-/** `tools`, without duplicates; `kubectl` if it is empty, and no tool for `none`. */
-export function readTools(inputs: RawInputs): Tool[] {
+/**
+ * `tools`, without duplicates; `kubectl` if it is empty, and no tool for `none`.
+ *
+ * @param hasOthers whether a run without tools has anything to do
+ */
+export function readTools(inputs: RawInputs, hasOthers: boolean): Tool[] {
   const names = inputs.words('tools');
-  if (names.size === 1 && names.has('none')) {
-    if (WITHOUT_TOOLS.every((name) => inputs.words(name).size === 0)) {
-      const others = WITHOUT_TOOLS.map((name) => JSON.stringify(name)).join(' or ');
-      throw invalidInput('tools', 'none', `a tool, or ${others} beside none`);
+  if (names.length === 1 && names[0] === 'none') {
+    if (!hasOthers) {
+      throw invalidInput('tools', 'none', 'a tool, or "artifacts" or "images" beside none');
     }
     return [];
   }
-  const tools = [...names].map((name) => {
+  const tools = names.map((name) => {
     if (!isTool(name)) {
       throw invalidInput(
         'tools',

@@ -34,16 +34,19 @@ export const TRUST_ROOT_FOLDER = 'verified-trust-root';
  */
 export class CacheAccess {
   readonly #toolCache: ToolCache;
-  readonly #tools: readonly string[];
+  readonly #names: readonly string[];
   readonly #temp: string;
   readonly #logger: Logger;
   #fallback: Promise<ToolCache> | undefined;
   #installIn: Promise<ToolCache> | undefined;
 
-  /** @param temp RUNNER_TEMP */
-  constructor(toolCache: ToolCache, tools: readonly string[], temp: string, logger: Logger) {
+  /**
+   * @param names of the artifacts
+   * @param temp RUNNER_TEMP
+   */
+  constructor(toolCache: ToolCache, names: readonly string[], temp: string, logger: Logger) {
     this.#toolCache = toolCache;
-    this.#tools = tools;
+    this.#names = names;
     this.#temp = temp;
     this.#logger = logger;
   }
@@ -60,8 +63,8 @@ export class CacheAccess {
     this.#installIn = undefined;
     const unkept = version === undefined ? await this.#takeBackTrustRoot() : [];
     const obstacles: Obstacle[] = [];
-    for (const tool of this.#tools) {
-      obstacles.push(...(await this.#takeBack(this.#above(tool, version))));
+    for (const name of this.#names) {
+      obstacles.push(...(await this.#takeBack(this.#above(name, version))));
     }
     if (obstacles.length > 0) {
       return this.#fallBack([...obstacles, ...unkept]);
@@ -109,8 +112,8 @@ export class CacheAccess {
     }
     const owners = await trustedOwners(this.#toolCache.folder);
     const folders = new Set<string>();
-    for (const tool of this.#tools) {
-      folders.add(await nearest([this.#toolCache.folder, ...this.#above(tool, version)]));
+    for (const name of this.#names) {
+      folders.add(await nearest([this.#toolCache.folder, ...this.#above(name, version)]));
     }
     const obstacles: Obstacle[] = [];
     for (const folder of folders) {
@@ -119,9 +122,9 @@ export class CacheAccess {
     return obstacles.length === 0 ? this.#toolCache : this.#fallBack(obstacles);
   }
 
-  /** The folders above the copies of a tool, the outer one first. */
-  #above(tool: string, version: string | undefined): string[] {
-    const folder = artifactFolder(this.#toolCache, tool);
+  /** The folders above the copies of an artifact, the outer one first. */
+  #above(name: string, version: string | undefined): string[] {
+    const folder = artifactFolder(this.#toolCache, name);
     return version === undefined ? [folder] : [folder, path.join(folder, version.slice(1))];
   }
 

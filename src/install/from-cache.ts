@@ -1,6 +1,6 @@
 import { SetupError, codeOf, explain } from '../errors.js';
 import { digestFile, type DigestedFile } from '../files/digested-file.js';
-import type { PlatformArtifact } from '../kubernetes/artifact.js';
+import type { Artifact } from '../kubernetes/artifact.js';
 import { verifySubject } from '../sigstore/evidence/source.js';
 import { StoredBundle } from '../sigstore/evidence/stored.js';
 import type { InstallContext } from './context.js';
@@ -30,7 +30,7 @@ export type CacheVerdict =
  */
 export async function fromCache(
   context: InstallContext,
-  artifact: PlatformArtifact,
+  artifact: Artifact,
 ): Promise<InstalledArtifact | undefined> {
   const expected = context.secondFactors.checksums[artifact.name];
   const entries = await cacheEntries(context.toolCache, artifact);

@@ -3,18 +3,19 @@ import { chmod, copyFile, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { SetupError, explain } from '../errors.js';
 import type { DigestedFile } from '../files/digested-file.js';
-import type { PlatformArtifact } from '../kubernetes/artifact.js';
+import type { Artifact } from '../kubernetes/artifact.js';
+import { isBinary } from '../kubernetes/binary.js';
 import { platformName, platformNotPublished } from '../kubernetes/platform.js';
 import { isPublished } from '../kubernetes/version.js';
 import { serializeBundle } from '../sigstore/bundle.js';
 import { PublishedEvidence } from '../sigstore/evidence/published.js';
-import { verifySubject } from '../sigstore/evidence/source.js';
+import { verifySubject, type VerifiedEvidence } from '../sigstore/evidence/source.js';
 import { download } from '../transfer/download.js';
 import { downloadFailed } from '../transfer/download-failed.js';
 import { TransferError } from '../transfer/errors.js';
 import type { InstallContext } from './context.js';
 import { checkSecondFactors } from './second-factors.js';
-import { CacheEntry, filesIn } from './cache-entry.js';
+import { CacheEntry, filesIn, modeOf } from './cache-entry.js';
 import { installFailed } from './install-failed.js';
 import type { Origin, VerifiedArtifact } from './verified-artifact.js';
 
@@ -24,7 +25,7 @@ const MAX_DIGEST_BYTES = 256;
 /** @throws {SetupError} */
 export async function fromDownload(
   context: InstallContext,
-  artifact: PlatformArtifact,
+  artifact: Artifact,
 ): Promise<VerifiedArtifact> {
   // What is wrong with the tool cache is said before the download, not after it.
   await context.cacheAccess.installIn(artifact.version);
@@ -41,7 +42,7 @@ export async function fromDownload(
  */
 export async function verifyPublished(
   context: InstallContext,
-  artifact: PlatformArtifact,
+  artifact: Artifact,
   origin: Origin,
   folder: string,
   pending: Promise<DigestedFile>,
@@ -50,17 +51,15 @@ export async function verifyPublished(
   const file = context.background.start(pending);
   const digest = context.background.start(publishedDigest(context, artifact));
   const evidence = new PublishedEvidence(context, artifact.evidence, digest);
-  context.binder.fetchSbom();
+  context.binder.fetchSbomFor(artifact);
   const subject = await file;
   const arrived = origin === 'download' ? performance.now() : started;
-  const { verified, recovered } = await verifySubject(context.policy, artifact.path, subject, [
-    evidence,
-  ]);
+  const { verified, recovered } = await verifyDownloaded(context, artifact, subject, evidence);
   if (recovered !== undefined) {
     context.logger.warning('Broken publication', `${artifact.path}: ${recovered}`);
   }
   const files = filesIn(folder, artifact);
-  await chmod(files.file, 0o755);
+  await chmod(files.file, modeOf(artifact));
   const binding = await context.binder.bind(artifact, verified, files.file);
   checkSecondFactors(artifact.name, verified, binding, context.secondFactors, Date.now());
   await writeFile(files.bundle, serializeBundle(verified.bundle), { flag: 'wx', mode: 0o644 });
@@ -87,6 +86,28 @@ export async function verifyPublished(
   };
 }
 
+/** Steps 2 to 6, by what was published. */
+async function verifyDownloaded(
+  { policy }: InstallContext,
+  { path: name, boundBy }: Artifact,
+  subject: DigestedFile,
+  evidence: PublishedEvidence,
+): Promise<VerifiedEvidence<DigestedFile>> {
+  try {
+    return await verifySubject(policy, name, subject, [evidence]);
+  } catch (error) {
+    const isUnsigned = error instanceof SetupError && error.code === 'RELEASE_NOT_SIGNED';
+    // krel copies it to the release host after everything else was signed: pkg/anago/release.go.
+    throw isUnsigned && boundBy.kind === 'subjects'
+      ? new SetupError(
+          'RELEASE_NOT_SIGNED',
+          `Kubernetes publishes ${name} without a signature: ${error.message}`,
+          { situation: 'published-unsigned', cause: error },
+        )
+      : error;
+  }
+}
+
 /**
  * Makes a new folder of this run for one file.
  *
@@ -94,7 +115,7 @@ export async function verifyPublished(
  */
 export async function makeFolder(
   { scratch }: InstallContext,
-  artifact: PlatformArtifact,
+  artifact: Artifact,
 ): Promise<{ readonly folder: string; readonly file: string }> {
   const folder = path.join(scratch, randomUUID());
   try {
@@ -111,7 +132,7 @@ export async function makeFolder(
  */
 export async function publishedDigest(
   { http, logger }: InstallContext,
-  artifact: PlatformArtifact,
+  artifact: Artifact,
 ): Promise<string | undefined> {
   try {
     const text = await http.readIfPresent(artifact.digestUrl, MAX_DIGEST_BYTES);
@@ -124,7 +145,7 @@ export async function publishedDigest(
 
 async function startDownload(
   context: InstallContext,
-  artifact: PlatformArtifact,
+  artifact: Artifact,
   file: string,
 ): Promise<DigestedFile> {
   try {
@@ -141,18 +162,32 @@ async function startDownload(
 
 async function whyNotDownloaded(
   { http, release }: InstallContext,
-  { name, version, platform, platforms }: PlatformArtifact,
+  artifact: Artifact,
   error: unknown,
 ): Promise<unknown> {
+  const { name, version } = artifact;
   if (!(error instanceof TransferError && error.notFound)) {
     return downloadFailed(error, `${name} ${version}`);
   }
   if (await isPublished(version, http, release.base)) {
-    return platformNotPublished(name, platformName(platform), platforms, version);
+    return notInRelease(artifact, error);
   }
   return new SetupError(
     'VERSION_NOT_FOUND',
     `Kubernetes ${version} does not exist at ${release.base.href}${error.status === 403 ? ', or access is denied (HTTP status 403)' : ''}`,
     { cause: error },
   );
+}
+
+function notInRelease(artifact: Artifact, error: TransferError): SetupError {
+  const { name, version, platform, platforms } = artifact;
+  if (platform === undefined) {
+    const message = `Kubernetes ${version} has no ${name} at ${error.url}`;
+    return new SetupError('DOWNLOAD_FAILED', message, {
+      situation: 'not-in-release',
+      cause: error,
+    });
+  }
+  const what = isBinary(artifact) ? `${name} binary` : name;
+  return platformNotPublished(what, platformName(platform), platforms, version);
 }

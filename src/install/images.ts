@@ -68,7 +68,7 @@ export async function verifyImages(
   images: readonly Image[],
 ): Promise<VerifiedImage[]> {
   if (images.some(({ releaseImage }) => releaseImage !== undefined)) {
-    context.binder.fetchSbom();
+    void context.binder.publishedSbom();
   }
   const limit = pLimit(CONCURRENT_IMAGES);
   const verified = await Promise.all(

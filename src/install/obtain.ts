@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
-import type { PlatformArtifact } from '../kubernetes/artifact.js';
+import type { Artifact } from '../kubernetes/artifact.js';
+import { isBinary } from '../kubernetes/binary.js';
 import type { InstallContext } from './context.js';
 import { fromCache } from './from-cache.js';
 import { fromDownload } from './from-download.js';
@@ -16,7 +17,7 @@ const CONCURRENT_ARTIFACTS = 4;
  */
 export async function obtainAll(
   context: InstallContext,
-  artifacts: readonly PlatformArtifact[],
+  artifacts: readonly Artifact[],
 ): Promise<VerifiedArtifact[]> {
   const limit = pLimit(CONCURRENT_ARTIFACTS);
   return Promise.all(
@@ -32,7 +33,7 @@ export async function obtainAll(
  */
 export async function allFromCache(
   context: InstallContext,
-  artifacts: readonly PlatformArtifact[],
+  artifacts: readonly Artifact[],
 ): Promise<InstalledArtifact[] | undefined> {
   const copies = await Promise.all(
     artifacts.map((artifact) => context.background.start(fromCache(context, artifact))),
@@ -41,14 +42,11 @@ export async function allFromCache(
   return found.length === artifacts.length ? found : undefined;
 }
 
-/** The cheapest way first: a copy in the tool cache, a copy elsewhere on this machine, a download. */
-async function obtain(
-  context: InstallContext,
-  artifact: PlatformArtifact,
-): Promise<VerifiedArtifact> {
+/** The cheapest way first: a copy in the tool cache, a program elsewhere on this machine, a download. */
+async function obtain(context: InstallContext, artifact: Artifact): Promise<VerifiedArtifact> {
   return (
     (await fromCache(context, artifact)) ??
-    (await fromPreinstalled(context, artifact)) ??
+    (isBinary(artifact) ? await fromPreinstalled(context, artifact) : undefined) ??
     (await fromDownload(context, artifact))
   );
 }

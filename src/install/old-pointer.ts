@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { explain } from '../errors.js';
-import { Release } from '../kubernetes/release.js';
+import { Release, requestedNames } from '../kubernetes/release.js';
 import { newerThan } from '../kubernetes/version.js';
 import { verifySubject } from '../sigstore/evidence/source.js';
 import { StoredBundle } from '../sigstore/evidence/stored.js';
@@ -78,14 +78,16 @@ async function newerCopy(
 
 async function newerEntries(
   { toolCache, release }: InstallContext,
-  { version: request, tools, platform }: ReleaseRequest,
+  request: ReleaseRequest,
 ): Promise<CacheEntry[]> {
   const entries: CacheEntry[] = [];
-  for (const tool of tools) {
-    const versions = await cachedVersions(toolCache, tool, platform);
-    for (const version of await newerThan(release.version, versions, request)) {
-      const artifact = new Release(version, release.base).binary(tool, platform);
-      entries.push(...(await cacheEntries(toolCache, artifact)));
+  for (const file of requestedNames(request)) {
+    const versions = await cachedVersions(toolCache, file);
+    for (const version of await newerThan(release.version, versions, request.version)) {
+      const newer = new Release(version, release.base).requested(request);
+      for (const artifact of newer.filter(({ name }) => name === file.name)) {
+        entries.push(...(await cacheEntries(toolCache, artifact)));
+      }
       if (entries.length >= MAX_COPIES) {
         return entries.slice(0, MAX_COPIES);
       }

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { isBinary } from '../kubernetes/binary.js';
 import type { Logger } from './logger.js';
 import type { InstalledArtifact } from './verified-artifact.js';
 
@@ -25,9 +26,10 @@ export async function checkPathLookup(
   lookup: PathLookup,
   logger: Logger,
 ): Promise<void> {
-  const added = installed.map(({ folder }) => folder).reverse();
+  const programs = installed.filter(({ artifact }) => isBinary(artifact));
+  const added = programs.map(({ folder }) => folder).reverse();
   const folders = [...added, ...lookup.path].flatMap((folder) => folder.split(path.delimiter));
-  for (const { artifact, cacheEntry } of installed) {
+  for (const { artifact, cacheEntry } of programs) {
     const tool = artifact.name;
     const ours = cacheEntry.files().file;
     const [first, ...others] = await executables(folders, path.basename(ours));

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SetupError } from '../errors.js';
-import type { Platform, Tool } from '../kubernetes/platform.js';
-import { Release } from '../kubernetes/release.js';
+import { Release, requestedNames, type RequestedFiles } from '../kubernetes/release.js';
 import {
   isPublished,
   newestSatisfying,
@@ -12,13 +11,11 @@ import type { HttpClient } from '../transfer/http.js';
 import type { Logger } from './logger.js';
 import { cachedVersions, type ToolCache } from './tool-cache.js';
 
-/** Which release is asked for, and where to look for it. */
-export interface ReleaseRequest {
+/** Which release is asked for, what of it, and where to look for it. */
+export interface ReleaseRequest extends RequestedFiles {
   readonly version: VersionRequest;
   /** The request as the user wrote it, for messages. */
   readonly versionSource: string;
-  readonly tools: readonly Tool[];
-  readonly platform: Platform;
   /** Where `release/` is, ending in a slash. */
   readonly downloadBaseUrl: URL;
   /** Ask the release host even when the tool cache has a version that satisfies the request. */
@@ -84,12 +81,10 @@ function mayComeFromCache({ version, tools, checkLatest }: ReleaseRequest): bool
   return tools.length > 0 && version.kind !== 'exact' && !isNewestOfAll && !checkLatest;
 }
 
-/** Versions of which the tool cache claims to hold every tool. */
-async function versionsInCache(
-  { tools, platform }: ReleaseRequest,
-  toolCache: ToolCache,
-): Promise<string[]> {
-  const cached = await Promise.all(tools.map((tool) => cachedVersions(toolCache, tool, platform)));
+/** Versions of which the tool cache claims to hold every file. */
+async function versionsInCache(request: ReleaseRequest, toolCache: ToolCache): Promise<string[]> {
+  const files = requestedNames(request);
+  const cached = await Promise.all(files.map((file) => cachedVersions(toolCache, file)));
   return cached.reduce((some, more) => some.filter((version) => more.includes(version)));
 }
 

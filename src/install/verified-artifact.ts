@@ -1,5 +1,5 @@
 import type { DigestedFile } from '../files/digested-file.js';
-import type { PlatformArtifact } from '../kubernetes/artifact.js';
+import type { Artifact } from '../kubernetes/artifact.js';
 import type { VerifiedEvidence } from '../sigstore/evidence/source.js';
 import type { Binding } from './binding.js';
 import type { CacheEntry } from './cache-entry.js';
@@ -17,7 +17,7 @@ export interface ObtainDurations {
 
 /** A file that passed every check in this run, and where it is now. */
 export interface VerifiedArtifact extends VerifiedEvidence<DigestedFile> {
-  readonly artifact: PlatformArtifact;
+  readonly artifact: Artifact;
   readonly binding: Binding;
   readonly origin: Origin;
   /** Where it belongs. */

@@ -25,6 +25,33 @@ export interface ReleaseSbom {
   readonly contained: Statements;
 }
 
+/** The namespace that krel gives to the SBOM of a release, or of its source code. */
+export function sbomNamespace(version: string, of: 'release' | 'source'): string {
+  return `https://sbom.k8s.io/${version}/${of}`;
+}
+
+/**
+ * Requires an SBOM that was asked for itself to have this namespace.
+ *
+ * The SBOM itself must have been verified before.
+ *
+ * @param file path inside the release: `kubernetes-release.spdx`
+ * @throws {SetupError} RELEASE_MISMATCH, naming what was asked for and what was found
+ */
+export function checkNamespace(
+  { documentNamespace }: ReleaseSbom,
+  namespace: string,
+  version: string,
+  file: string,
+): void {
+  if (documentNamespace !== namespace) {
+    const found = documentNamespace === undefined ? 'none' : JSON.stringify(documentNamespace);
+    throw mismatch(
+      `requested ${file} of ${version}, with the namespace ${namespace}, but the namespace of the file that was served is ${found}`,
+    );
+  }
+}
+
 /**
  * Requires the SBOM to be that of the release, and to list the file with this digest.
  *
@@ -40,7 +67,7 @@ export function checkRelease(
   file: string,
   { sha256, signedAt }: { readonly sha256: string; readonly signedAt: Date },
 ): void {
-  if (sbom.documentNamespace !== namespaceOf(version)) {
+  if (sbom.documentNamespace !== sbomNamespace(version, 'release')) {
     throw mismatch(
       `requested ${file} of ${version}, but the SBOM that was served is for ${describe(sbom)}`,
     );
