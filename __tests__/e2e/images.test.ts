@@ -605,7 +605,7 @@ describe('refused', () => {
     forge();
     const asked = images.replace('$', published.get('etcd:3.5.15-0') ?? '');
     const result = await run({ images: asked, tools: 'none' }, { env: IMPATIENT });
-    expect(expectRefused(result, code)).not.toContain('the file');
+    expect(expectRefused(result, code)).not.toContain('Do not use the file');
   });
 
   test('one image of several, and so everything: the tool too', async () => {
