@@ -19,6 +19,7 @@ const BELOW_INSTALL = [
   '../transfer/',
   '../kubernetes/',
   '../sigstore/',
+  '../registry/',
 ];
 const BELOW_TOP = [
   './errors.js',
@@ -26,6 +27,7 @@ const BELOW_TOP = [
   './transfer/',
   './kubernetes/',
   './sigstore/',
+  './registry/',
   './install/',
 ];
 /** From a folder inside sigstore/: what its folders share, and the layers below. */
@@ -36,11 +38,13 @@ const BELOW_SIGSTORE = [
   '../checkpoint.js',
   '../detached.js',
   '../hashedrekord.js',
+  '../image-payload.js',
   '../json.js',
   '../trust/',
   '../evidence/',
   '../verify/',
   '../../errors.js',
+  '../../strict-json.js',
   '../../files/',
   '../../transfer/',
 ];
@@ -59,8 +63,15 @@ const LAYERS = [
     files: 'src/kubernetes/**/*.ts',
     imports: ['./', '../errors.js', '../files/', '../transfer/'],
   },
-  { files: 'src/sigstore/*.ts', imports: ['./', '../errors.js', '../files/', '../transfer/'] },
+  {
+    files: 'src/sigstore/*.ts',
+    imports: ['./', '../errors.js', '../strict-json.js', '../files/', '../transfer/'],
+  },
   { files: 'src/sigstore/*/*.ts', imports: BELOW_SIGSTORE },
+  {
+    files: 'src/registry/**/*.ts',
+    imports: ['./', '../errors.js', '../strict-json.js', '../files/', '../transfer/'],
+  },
   { files: 'src/install/**/*.ts', imports: BELOW_INSTALL },
   {
     files: 'src/install/preinstalled.ts',
@@ -77,8 +88,12 @@ const LAYERS = [
   { files: 'src/hints.ts', imports: ['./errors.js'] },
   {
     files: 'src/report.ts',
-    imports: [...BELOW_TOP, './inputs.js', './escape.js', './hints.js'],
+    imports: [...BELOW_TOP, './inputs.js', './report/', './escape.js', './hints.js'],
     packages: ['@actions/core'],
+  },
+  {
+    files: 'src/report/**/*.ts',
+    imports: [...BELOW_INSTALL, '../install/', '../inputs.js', '../escape.js'],
   },
   {
     files: 'src/setup.ts',

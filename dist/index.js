@@ -12336,7 +12336,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 // Keeps the young generation of the heap small, so that network buffers are freed early: otherwise
 // tens of megabytes of them pile up. Loading the modules would make it grow, so this comes first.
 (0,node_v8__WEBPACK_IMPORTED_MODULE_0__.setFlagsFromString)('--semi-space-growth-factor=1');
-const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 8859));
+const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 2836));
 await run();
 
 __webpack_async_result__();
@@ -12344,7 +12344,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 8859:
+/***/ 2836:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -12382,6 +12382,10 @@ const ERROR_CODES = (/* unused pure expression or super */ null && ([
     'RELEASE_TOO_OLD',
     'VERSION_SKEW',
     'INSTALL_FAILED',
+    'IMAGE_NOT_FOUND',
+    'IMAGE_NOT_SIGNED',
+    'IMAGE_MISMATCH',
+    'REGISTRY_UNAVAILABLE',
 ]));
 /**
  * A failure that a user can act on.
@@ -12432,6 +12436,27 @@ function messageOf(error) {
         return error.message === '' ? error.name : error.message;
     }
     return typeof error === 'string' ? error : JSON.stringify(error);
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/artifact.ts
+/**
+ * The URLs of a file of a release.
+ *
+ * @param base where `release/` is, ending in a slash
+ * @param path inside the release
+ */
+function urlsOf(base, version, path) {
+    const at = (suffix) => new URL(`release/${version}/${path}${suffix}`, base);
+    return {
+        url: at(''),
+        digestUrl: at('.sha256'),
+        evidence: {
+            name: path,
+            signature: at('.sig'),
+            certificate: at('.cert'),
+            bundle: at('.sigstore.json'),
+        },
+    };
 }
 
 ;// CONCATENATED MODULE: ./src/kubernetes/platform.ts
@@ -12491,6 +12516,7 @@ const CLIENT = [
 ];
 const SERVER = ['linux/amd64', 'linux/arm64', 'linux/ppc64le', 'linux/s390x', 'linux/arm'];
 const NODE = [...SERVER, 'windows/amd64'];
+const TEST = [...SERVER, 'darwin/amd64', 'darwin/arm64', 'windows/amd64', 'windows/arm64'];
 /**
  * Which platforms each binary is published for. A pair that is here need not exist in every
  * release (linux/arm servers ended with 1.26): the release host has the last word.
@@ -12517,17 +12543,418 @@ function isTool(name) {
 function publishedPlatforms(tool) {
     return PUBLISHED[tool];
 }
+/**
+ * Which platforms each tarball is published for, by KUBE_SUPPORTED_*_PLATFORMS in hack/lib/golang.sh
+ * of Kubernetes. Again, the release host has the last word.
+ */
+const PUBLISHED_TARBALLS = {
+    client: CLIENT,
+    server: SERVER,
+    node: NODE,
+    test: TEST,
+};
+const TARBALLS = Object.keys(PUBLISHED_TARBALLS);
+function isTarball(name) {
+    return Object.hasOwn(PUBLISHED_TARBALLS, name);
+}
+/** The platforms that a tarball is published for, as `<os>/<arch>`. */
+function tarballPlatforms(tarball) {
+    return PUBLISHED_TARBALLS[tarball];
+}
 /** @throws {SetupError} PLATFORM_NOT_PUBLISHED */
 function assertPublished(tool, platform) {
     const name = platformName(platform);
     if (!publishedPlatforms(tool).includes(name)) {
-        throw platformNotPublished(tool, name, publishedPlatforms(tool));
+        throw platformNotPublished(`${tool} binary`, name, publishedPlatforms(tool));
     }
 }
-function platformNotPublished(tool, platform, platforms, version) {
+/** @param what `kubectl binary`, `server tarball` */
+function platformNotPublished(what, platform, platforms, version) {
     const release = version === undefined ? 'Kubernetes' : `Kubernetes ${version}`;
     const others = platforms.filter((other) => other !== platform);
-    return new SetupError('PLATFORM_NOT_PUBLISHED', `${release} has no ${tool} binary for ${platform}. Available platforms: ${others.join(', ')}.`);
+    return new SetupError('PLATFORM_NOT_PUBLISHED', `${release} has no ${what} for ${platform}. Available platforms: ${others.join(', ')}.`);
+}
+
+;// CONCATENATED MODULE: external "node:crypto"
+const external_node_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
+;// CONCATENATED MODULE: ./src/kubernetes/provenance.ts
+
+
+
+/** The provenance of a release is about 1 MiB. */
+const MAX_PROVENANCE_BYTES = 16 << 20;
+/**
+ * Requires an in-toto statement (v0.1 or v1) whose subjects are files of one release, as krel writes
+ * it: `gs://<bucket>/release/<version>/<path>`.
+ *
+ * The file must have been verified before. What it says of its subjects is not compared with them.
+ *
+ * @param file whose bytes were verified, and whose size is bounded, with its SHA-256 of 32 bytes
+ * @throws {SetupError} RELEASE_MISMATCH, naming what was asked for and what was found
+ */
+async function checkSubjects(file, version, name) {
+    const json = await (0,promises_namespaceObject.readFile)(file.path);
+    if (!(0,external_node_crypto_namespaceObject.createHash)('sha256').update(json).digest().equals(file.sha256)) {
+        throw mismatch(`${file.path} was changed by another process after it was verified`);
+    }
+    const subjects = subjectNames(json);
+    if (subjects === undefined || subjects.length === 0) {
+        throw mismatch(`requested ${name} of ${version}, but the file that was served is not an in-toto statement about any file`);
+    }
+    const other = subjects.find((subject) => !isOfRelease(subject, version));
+    if (other !== undefined) {
+        throw mismatch(`requested ${name} of ${version}, but the file that was served is about ${JSON.stringify(other)}`);
+    }
+}
+/** Undefined for anything but a statement whose subjects all have names. */
+function subjectNames(json) {
+    const statement = parse(json);
+    const type = field(statement, '_type');
+    const subjects = field(statement, 'subject');
+    if (typeof type !== 'string' || !STATEMENT_TYPES.has(type) || !Array.isArray(subjects)) {
+        return undefined;
+    }
+    const names = subjects.map((subject) => field(subject, 'name'));
+    return names.every((name) => typeof name === 'string') ? names : undefined;
+}
+const STATEMENT_TYPES = new Set([
+    'https://in-toto.io/Statement/v0.1',
+    'https://in-toto.io/Statement/v1',
+]);
+function parse(json) {
+    try {
+        return JSON.parse(json.toString('utf8'));
+    }
+    catch {
+        return undefined; // The caller says that it is no statement.
+    }
+}
+function field(value, name) {
+    return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+        ? value[name]
+        : undefined;
+}
+function isOfRelease(subject, version) {
+    const [scheme, empty, bucket, folder, release, ...path] = subject.split('/');
+    return (scheme === 'gs:' &&
+        empty === '' &&
+        bucket !== '' &&
+        folder === 'release' &&
+        release === version &&
+        path.length > 0 &&
+        path.every((part) => !['', '.', '..'].includes(part)));
+}
+function mismatch(message) {
+    return new SetupError('RELEASE_MISMATCH', message);
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/sbom.ts
+
+
+
+/** The SBOM of a release is a few MiB at most. */
+const MAX_SBOM_BYTES = 64 << 20;
+/** The namespace that krel gives to the SBOM of a release, or of its source code. */
+function sbomNamespace(version, of) {
+    return `https://sbom.k8s.io/${version}/${of}`;
+}
+/**
+ * Requires an SBOM that was asked for itself to have this namespace.
+ *
+ * The SBOM itself must have been verified before.
+ *
+ * @param file path inside the release: `kubernetes-release.spdx`
+ * @throws {SetupError} RELEASE_MISMATCH, naming what was asked for and what was found
+ */
+function checkNamespace({ documentNamespace }, namespace, version, file) {
+    if (documentNamespace !== namespace) {
+        const found = documentNamespace === undefined ? 'none' : JSON.stringify(documentNamespace);
+        throw sbom_mismatch(`requested ${file} of ${version}, with the namespace ${namespace}, but the namespace of the file that was served is ${found}`);
+    }
+}
+/**
+ * Requires the SBOM to be that of the release, and to list the file with this digest.
+ *
+ * The SBOM itself must have been verified before.
+ *
+ * @param file path inside the release: `bin/linux/amd64/kubectl`
+ * @param found SHA-256 of the file in hex, and when the log saw it signed
+ * @throws {SetupError} RELEASE_MISMATCH, naming what was asked for and what was found
+ */
+function checkRelease(sbom, version, file, { sha256, signedAt }) {
+    if (sbom.documentNamespace !== sbomNamespace(version, 'release')) {
+        throw sbom_mismatch(`requested ${file} of ${version}, but the SBOM that was served is for ${describe(sbom)}`);
+    }
+    const stated = sbom.digests.get(file) ?? new Set();
+    if (stated.size > 1) {
+        throw sbom_mismatch(`the SBOM of ${version} contradicts itself: it lists ${file} with ${String(stated.size)} different SHA-256 digests`, 'contradictory-sbom');
+    }
+    if (!stated.has(sha256)) {
+        const other = fileWithDigest(sbom, sha256);
+        throw sbom_mismatch(other === undefined
+            ? `requested ${file} of ${version}, but that release lists ${stated.size === 0 ? 'no such file' : 'it with a different SHA-256'}: these bytes (SHA-256 ${sha256}, signed at ${signedAt.toISOString()}) do not belong to that release`
+            : `requested ${file} of ${version}, but these bytes are ${other} of ${version}`);
+    }
+}
+/**
+ * Requires the image of a release to have the layers that the release's SBOM lists for it.
+ *
+ * krel names an image by its repository for one architecture, and each layer by the SHA-256 of its
+ * file in the archive that `docker save` wrote. That file is not compressed, or is compressed if
+ * Docker keeps its images in containerd's store.
+ *
+ * The SBOM itself must have been verified before.
+ *
+ * @param image `kube-apiserver`, or `kube-apiserver-amd64`
+ * @param arch of the manifest that the layers are from
+ * @returns false if the SBOM does not list the image at all
+ * @throws {SetupError} RELEASE_MISMATCH for the SBOM of another release; IMAGE_MISMATCH
+ */
+function checkReleaseImage(sbom, version, image, arch, layers) {
+    if (sbom.documentNamespace !== namespaceOf(version)) {
+        throw sbom_mismatch(`requested ${image} ${version}, but the SBOM that was served is for ${describe(sbom)}`);
+    }
+    const repository = image.endsWith(`-${arch}`) ? image : `${image}-${arch}`;
+    const ids = sbom.contained.get(`SPDXRef-Package-registry.k8s.io-${repository}-${version}`);
+    if (ids === undefined) {
+        return false;
+    }
+    // A layer without a digest stays in the list under its id, which no layer has.
+    const listed = new Set([...ids].flatMap((id) => [...(sbom.packageDigests.get(id) ?? [id])]));
+    const found = layers.map(({ compressed, uncompressed }) => [uncompressed, compressed].find((digest) => listed.has(digest)));
+    if (found.includes(undefined) || new Set(found).size !== listed.size) {
+        throw new SetupError('IMAGE_MISMATCH', `the image served as ${image} ${version} for ${arch} has other layers than the SBOM of that release lists`, { situation: 'image-of-another-version' });
+    }
+    return true;
+}
+function namespaceOf(version) {
+    return `https://sbom.k8s.io/${version}/release`;
+}
+/**
+ * Reads SPDX 2.3 in its tag-value form, as a stream.
+ *
+ * @param file whose bytes were verified, and whose size is bounded, with its SHA-256 of 32 bytes
+ * @throws {SetupError} RELEASE_MISMATCH for a file that has changed since
+ */
+async function readSbom(file) {
+    const reader = new TagValueReader();
+    const hash = (0,external_node_crypto_namespaceObject.createHash)('sha256');
+    const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+    // Not node:readline: it also ends a line at U+2028 and U+2029, which a value may hold.
+    let rest = '';
+    const pieces = (0,external_node_fs_namespaceObject.createReadStream)(file.path, { highWaterMark: 1 << 20 });
+    for await (const piece of pieces) {
+        hash.update(piece);
+        const lines = `${rest}${decoder.decode(piece, { stream: true })}`.split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) {
+            reader.line(line);
+        }
+    }
+    reader.line(`${rest}${decoder.decode()}`);
+    if (!hash.digest().equals(file.sha256)) {
+        throw sbom_mismatch(`${file.path} was changed by another process after it was verified`);
+    }
+    return reader.end();
+}
+/** A value may span lines: `<text>` to `</text>` (SPDX 2.3 §6.1 ff.), and hold anything between. */
+class TagValueReader {
+    #digests = new Map();
+    #packageDigests = new Map();
+    #contained = new Map();
+    #namespaces = [];
+    #file;
+    #inPackage = false;
+    #package;
+    #insideText = false;
+    line(line) {
+        if (this.#insideText) {
+            this.#insideText = !line.includes('</text>');
+            return;
+        }
+        const [, tag, value] = /^([A-Za-z]+):(.*)$/s.exec(line) ?? [];
+        if (tag === undefined || value === undefined) {
+            return; // A comment, or an empty line.
+        }
+        if (value.trimStart().startsWith('<text>')) {
+            this.#insideText = !value.includes('</text>');
+            return;
+        }
+        this.#field(tag, value.trim());
+    }
+    end() {
+        const [documentNamespace, ...more] = this.#namespaces;
+        return {
+            documentNamespace: more.length === 0 ? documentNamespace : undefined,
+            digests: this.#digests,
+            packageDigests: this.#packageDigests,
+            contained: this.#contained,
+        };
+    }
+    #field(tag, value) {
+        switch (tag) {
+            case 'DocumentNamespace':
+                this.#namespaces.push(value);
+                break;
+            case 'FileName':
+                this.#endElement();
+                this.#file = value.replace(/^\.\//, '');
+                break;
+            case 'PackageName':
+                this.#endElement();
+                this.#inPackage = true;
+                break;
+            case 'SnippetSPDXID':
+                this.#endElement();
+                break;
+            case 'SPDXID':
+                this.#package = this.#inPackage ? value : undefined;
+                break;
+            case 'FileChecksum':
+                addDigest(this.#digests, this.#file, value);
+                break;
+            case 'PackageChecksum':
+                addDigest(this.#packageDigests, this.#package, value);
+                break;
+            case 'Relationship':
+                this.#relationship(value);
+                break;
+        }
+    }
+    /** The fields of another element follow. */
+    #endElement() {
+        this.#file = undefined;
+        this.#inPackage = false;
+        this.#package = undefined;
+    }
+    #relationship(value) {
+        const [, from, to] = /^(\S+) CONTAINS (\S+)$/.exec(value) ?? [];
+        if (from !== undefined && to !== undefined) {
+            add(this.#contained, from, to);
+        }
+    }
+}
+function addDigest(statements, of, value) {
+    const digest = /^SHA256:[ \t]*([0-9a-f]{64})$/.exec(value)?.[1];
+    if (of !== undefined && digest !== undefined) {
+        add(statements, of, digest);
+    }
+}
+function add(statements, of, value) {
+    const known = statements.get(of);
+    if (known === undefined) {
+        statements.set(of, new Set([value]));
+    }
+    else {
+        known.add(value);
+    }
+}
+function describe(sbom) {
+    const version = /^https:\/\/sbom\.k8s\.io\/(v[0-9A-Za-z.-]{1,40})\/release$/.exec(sbom.documentNamespace ?? '')?.[1];
+    return version ?? 'no Kubernetes release';
+}
+function fileWithDigest(sbom, sha256) {
+    for (const [file, digests] of sbom.digests) {
+        if (digests.has(sha256)) {
+            return file;
+        }
+    }
+    return undefined;
+}
+function sbom_mismatch(message, situation) {
+    return new SetupError('RELEASE_MISMATCH', message, { situation });
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/release-file.ts
+
+
+
+
+/** A server tarball is about 400 MB. */
+const MAX_TARBALL_BYTES = 2 ** 31;
+/** Files at the top of every release that are the same for all platforms. */
+const COMMON_FILES = [
+    'kubernetes.tar.gz',
+    'kubernetes-src.tar.gz',
+    'kubernetes-manifests.tar.gz',
+    'kubernetes-test-portable.tar.gz',
+    'kubernetes-release.spdx',
+    'kubernetes-source.spdx',
+    'provenance.json',
+];
+/** For messages. */
+const ACCEPTED_RELEASE_FILES = `one or more of ${TARBALLS.join(', ')} (the tarball for the platform), ${COMMON_FILES.join(', ')}, or kubernetes-<${TARBALLS.join('|')}>-<os>-<arch>.tar.gz, separated by commas, spaces or lines`;
+/**
+ * Which file of a release a user means.
+ *
+ * @param text `client`, `server`, `node`, `test`, or a name as it is in the release
+ * @param platform that `client` and the like are for
+ * @returns undefined for a name that no release has
+ * @throws {SetupError} PLATFORM_NOT_PUBLISHED
+ */
+function parseReleaseFile(text, platform) {
+    if (isCommonFile(text)) {
+        return { requested: text, name: text, platform: undefined, platforms: [] };
+    }
+    if (isTarball(text)) {
+        return tarballFor(text, text, platform);
+    }
+    const [, kind = '', os, arch] = /^kubernetes-([a-z]+)-([a-z]+)-([a-z0-9]+)\.tar\.gz$/.exec(text) ?? [];
+    const named = {
+        os: OPERATING_SYSTEMS.find((known) => known === os),
+        arch: ARCHITECTURES.find((known) => known === arch),
+    };
+    return isTarball(kind) && named.os !== undefined && named.arch !== undefined
+        ? tarballFor(text, kind, { os: named.os, arch: named.arch })
+        : undefined;
+}
+function isCommonFile(name) {
+    return COMMON_FILES.includes(name);
+}
+/** @throws {SetupError} PLATFORM_NOT_PUBLISHED */
+function tarballFor(requested, kind, platform) {
+    const platforms = tarballPlatforms(kind);
+    if (!platforms.includes(platformName(platform))) {
+        throw platformNotPublished(`${kind} tarball`, platformName(platform), platforms);
+    }
+    const name = `kubernetes-${kind}-${platform.os}-${platform.arch}.tar.gz`;
+    return { requested, name, platform, platforms };
+}
+/**
+ * @param version with `v`
+ * @param base where `release/` is, ending in a slash
+ */
+function releaseFileOf(version, base, { name, platform, platforms }) {
+    return {
+        ...urlsOf(base, version, name),
+        path: name,
+        name,
+        fileName: name,
+        version,
+        platform,
+        platforms,
+        delivery: 'in-tool-cache',
+        ...statementOf(name, version),
+    };
+}
+/**
+ * The SBOM lists every tarball. It cannot list itself, nor what refers to it: krel writes the SBOM
+ * of the source before it, and makes the provenance of it.
+ */
+function statementOf(name, version) {
+    switch (name) {
+        case 'kubernetes-release.spdx':
+            return { boundBy: namespace(version, 'release'), maxBytes: MAX_SBOM_BYTES };
+        case 'kubernetes-source.spdx':
+            return { boundBy: namespace(version, 'source'), maxBytes: MAX_SBOM_BYTES };
+        case 'provenance.json':
+            return { boundBy: { kind: 'subjects' }, maxBytes: MAX_PROVENANCE_BYTES };
+        default:
+            return { boundBy: { kind: 'sbom' }, maxBytes: MAX_TARBALL_BYTES };
+    }
+}
+function namespace(version, of) {
+    return { kind: 'namespace', namespace: sbomNamespace(version, of) };
 }
 
 ;// CONCATENATED MODULE: ./src/inputs/raw-inputs.ts
@@ -12546,6 +12973,11 @@ class RawInputs {
     /** The value of an input, empty if it is not set. */
     get(name) {
         return (this.#variables[`INPUT_${name.toUpperCase()}`] ?? '').trim();
+    }
+    /** The words of an input, separated by commas, spaces or newlines, each once. */
+    words(name) {
+        const words = this.get(name).split(/[\s,]+/);
+        return [...new Set(words.filter((word) => word !== ''))];
     }
     /** GITHUB_WORKSPACE, or else the current directory; an absolute path. */
     get workspace() {
@@ -12585,134 +13017,202 @@ function invalidInput(name, given, expected) {
     return new SetupError('INVALID_INPUT', `Input "${name}": ${given === '' ? 'an empty value' : JSON.stringify(shown)} is not valid. Expected ${expected}.`);
 }
 
+;// CONCATENATED MODULE: ./src/inputs/artifacts.ts
+
+
+/**
+ * `artifacts`, without duplicates. Two names may still mean the same file.
+ *
+ * @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED
+ */
+function readArtifacts(inputs, platform) {
+    return inputs.words('artifacts').map((name) => {
+        const request = parseReleaseFile(name, platform);
+        if (request === undefined) {
+            throw invalidInput('artifacts', name, ACCEPTED_RELEASE_FILES);
+        }
+        return request;
+    });
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/binary.ts
+
+
+/** The largest binary of a release is about 130 MB. */
+const MAX_BINARY_BYTES = 1 << 30;
+/** Only programs go on `PATH`. */
+function isBinary(artifact) {
+    return artifact.delivery === 'on-path';
+}
+/**
+ * @param version with `v`
+ * @param base where `release/` is, ending in a slash
+ */
+function binaryOf(version, base, tool, platform) {
+    const fileName = platform.os === 'windows' ? `${tool}.exe` : tool;
+    const path = `bin/${platformName(platform)}/${fileName}`;
+    return {
+        ...urlsOf(base, version, path),
+        path,
+        name: tool,
+        fileName,
+        version,
+        platform,
+        platforms: publishedPlatforms(tool),
+        maxBytes: MAX_BINARY_BYTES,
+        delivery: 'on-path',
+        boundBy: { kind: 'sbom' },
+    };
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/release.ts
+
+
+/** The names of every file that is asked for: they are the same in every release. */
+function requestedNames({ tools, artifacts, platform, }) {
+    return [...tools.map((name) => ({ name, platform })), ...artifacts];
+}
+/** One Kubernetes release at dl.k8s.io, or at a mirror with the same layout. */
+class Release {
+    /** With `v`: `v1.31.9`. */
+    version;
+    /** Where `release/` is, ending in a slash. */
+    base;
+    constructor(version, base) {
+        this.version = version;
+        this.base = base;
+    }
+    binary(tool, platform) {
+        return binaryOf(this.version, this.base, tool, platform);
+    }
+    /** Every file that is asked for, each once. */
+    requested({ tools, artifacts, platform }) {
+        const files = new Map();
+        for (const request of artifacts) {
+            files.set(request.name, releaseFileOf(this.version, this.base, request));
+        }
+        return [...tools.map((tool) => this.binary(tool, platform)), ...files.values()];
+    }
+    /** The release's SBOM as evidence for its other files: SPDX 2.3, tag-value. */
+    sbom() {
+        const name = 'kubernetes-release.spdx';
+        const file = { name, platform: undefined, platforms: [] };
+        return { ...releaseFileOf(this.version, this.base, file), delivery: 'evidence' };
+    }
+}
+/**
+ * A pointer to a version: a small, unsigned text file.
+ *
+ * @param channel `stable` releases, or `latest`: the newest pre-release
+ * @param minor `1.31` for the newest of that minor
+ */
+function pointerUrl(base, channel, minor) {
+    return new URL(`release/${channel}${minor === undefined ? '' : `-${minor}`}.txt`, base);
+}
+
 ;// CONCATENATED MODULE: ./src/inputs/checksums.ts
 
 
-/** `checksum`: SHA-256 by tool, 64 lowercase hex digits. */
-function readChecksums(inputs, tools) {
-    const checksums = {};
+/**
+ * `checksum`: SHA-256 by the name of the file, 64 lowercase hex digits.
+ *
+ * An artifact has two names: the one that the user gave it in `artifacts`, and that of the file.
+ */
+function readChecksums(inputs, files) {
+    const names = [...new Set(requestedNames(files).map(({ name }) => name))];
+    const fileNames = new Map([
+        ...files.artifacts.map(({ requested, name }) => [requested, name]),
+        ...names.map((name) => [name, name]),
+    ]);
+    const checksums = new Map();
     for (const item of inputs
         .get('checksum')
         .split(/[\s,]+/)
         .filter((text) => text !== '')) {
-        const [, name, hex] = /^(?:([a-z-]+)=)?(?:sha256:)?([0-9a-fA-F]{64})$/.exec(item) ?? [];
-        const tool = name ?? (tools.length === 1 ? tools[0] : undefined);
-        if (hex === undefined || tool === undefined || !isTool(tool) || !tools.includes(tool)) {
-            throw invalidInput('checksum', item, `a SHA-256 of 64 hex digits, or <tool>=<SHA-256> for each of ${tools.join(', ')}`);
+        const [, given, hex] = /^(?:([a-z0-9.-]+)=)?(?:sha256:)?([0-9a-fA-F]{64})$/.exec(item) ?? [];
+        const sole = names.length === 1 ? names[0] : undefined;
+        const name = given === undefined ? sole : fileNames.get(given);
+        if (hex === undefined || name === undefined) {
+            throw invalidInput('checksum', item, names.length === 0
+                ? 'none, because neither "tools" nor "artifacts" names a file'
+                : `a SHA-256 of 64 hex digits, or <name>=<SHA-256> for each of ${names.join(', ')}`);
         }
-        if (checksums[tool] !== undefined) {
-            throw invalidInput('checksum', item, `one SHA-256 for ${tool}`);
+        if (checksums.has(name)) {
+            throw invalidInput('checksum', item, `one SHA-256 for ${name}`);
         }
-        checksums[tool] = hex.toLowerCase();
+        checksums.set(name, hex.toLowerCase());
     }
-    return checksums;
+    return Object.fromEntries(checksums);
 }
 
-;// CONCATENATED MODULE: ./src/inputs/platform.ts
+;// CONCATENATED MODULE: ./src/kubernetes/image.ts
 
-
-
+/** Where Kubernetes publishes its images. Their signatures name it, too. */
+const IMAGE_DOMAIN = 'registry.k8s.io';
+/** `control-plane`: every release has these. */
+const CONTROL_PLANE = [
+    'kube-apiserver',
+    'kube-controller-manager',
+    'kube-scheduler',
+    'kube-proxy',
+];
+/** Every image of a release. */
+const RELEASE_IMAGES = [...CONTROL_PLANE, 'kubectl', 'conformance'];
+/** For messages. */
+const ACCEPTED_IMAGES = `${RELEASE_IMAGES.join(', ')}; control-plane for the first four; or a full reference with a tag or a digest, such as ${IMAGE_DOMAIN}/etcd:3.5.15-0`;
+/** The grammar of github.com/distribution/reference, reference.go. */
+const COMPONENT = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
+const REPOSITORY = `${COMPONENT}(?:/${COMPONENT})*`;
+const TAG = '[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}';
+const REFERENCE = new RegExp(`^${IMAGE_DOMAIN.replaceAll('.', '\\.')}/(${REPOSITORY})(?::(${TAG}))?(?:@(sha256:[0-9a-f]{64}))?$`);
+const REPOSITORY_PATH = new RegExp(`^${REPOSITORY}$`);
+/** Of domain and repository together. */
+const MAX_NAME_LENGTH = 255;
 /**
- * The platform to install for: this machine's operating system, and `architecture`.
+ * Parses one word of the input `images`.
  *
- * @returns `isNative`: whether binaries for that platform run on this machine
- * @throws {SetupError} PLATFORM_NOT_PUBLISHED, INVALID_INPUT
+ * @returns the images that it means; undefined unless it is one of {@link ACCEPTED_IMAGES}
  */
-function readPlatform(inputs, environment) {
-    const os = parseOperatingSystem(environment.platform);
-    if (os === undefined) {
-        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes does not publish binaries for ${environment.platform}, only for ${OPERATING_SYSTEMS.join(', ')}.`, { situation: 'operating-system-not-published' });
+function parseImageRequest(word) {
+    if (word === 'control-plane') {
+        return CONTROL_PLANE.map(ofChosenVersion);
     }
-    const native = parseArchitecture(environment.arch);
-    const given = inputs.get('architecture');
-    const arch = given === '' ? native : parseArchitecture(given);
-    if (arch === undefined && given === '') {
-        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes does not publish binaries for ${os}/${environment.arch}. It publishes binaries for ${ARCHITECTURES.join(', ')}.`);
+    if (isReleaseImage(word)) {
+        return [ofChosenVersion(word)];
     }
-    if (arch === undefined) {
-        throw invalidInput('architecture', given, 'amd64 (x64), arm64, arm, 386 (x86), ppc64le or s390x');
-    }
-    return { platform: { os, arch }, isNative: arch === native };
-}
-
-;// CONCATENATED MODULE: ./src/inputs/release-age.ts
-
-/** In milliseconds. */
-const UNITS = {
-    m: 60_000,
-    h: 3_600_000,
-    d: 86_400_000,
-    w: 604_800_000,
-};
-/** `minimum-release-age` and `maximum-release-age`. */
-function readAges(inputs) {
-    const minimumAge = readAge(inputs, 'minimum-release-age');
-    const maximumAge = readAge(inputs, 'maximum-release-age');
-    if (minimumAge !== undefined && maximumAge !== undefined && maximumAge <= minimumAge) {
-        throw invalidInput('maximum-release-age', inputs.get('maximum-release-age'), 'an age greater than "minimum-release-age"');
-    }
-    return { minimumAge, maximumAge };
-}
-/** @returns milliseconds */
-function readAge(inputs, name) {
-    const given = inputs.get(name);
-    if (given === '') {
+    const [, repository, tag, digest] = REFERENCE.exec(word) ?? [];
+    const isComplete = tag !== undefined || digest !== undefined;
+    if (repository === undefined ||
+        !isComplete ||
+        `${IMAGE_DOMAIN}/${repository}`.length > MAX_NAME_LENGTH) {
         return undefined;
     }
-    const [, count, unit] = /^(\d{1,4})([mhdw])$/.exec(given) ?? [];
-    const milliseconds = UNITS[unit ?? ''];
-    if (count === undefined || milliseconds === undefined) {
-        throw invalidInput(name, given, 'a number and a unit: 90m, 12h, 3d, 1w');
-    }
-    return Number(count) * milliseconds;
+    return [{ requested: word, repository, tag, digest }];
 }
-
-;// CONCATENATED MODULE: ./src/inputs/runner.ts
-
-/** @throws {SetupError} INSTALL_FAILED if the runner did not name its folders */
-function readRunner({ variables, platform }) {
-    const temp = variables['RUNNER_TEMP'] ?? '';
-    const toolCache = variables['RUNNER_TOOL_CACHE'] ?? '';
-    const missing = [
-        ...(temp === '' ? ['RUNNER_TEMP'] : []),
-        ...(toolCache === '' ? ['RUNNER_TOOL_CACHE'] : []),
-    ];
-    if (missing.length > 0) {
-        throw new SetupError('INSTALL_FAILED', `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set`, { situation: 'runner-variable-missing' });
-    }
-    const separator = platform === 'win32' ? ';' : ':';
-    const search = variables['PATH'] ?? variables['Path'] ?? '';
+/** Whether a path can go in front of repositories. */
+function isRepositoryPath(path) {
+    return REPOSITORY_PATH.test(path);
+}
+function ofChosenVersion(name) {
+    return { requested: name, repository: name, tag: undefined, digest: undefined };
+}
+/** `kube-apiserver`, or `kube-apiserver-arm64`: each architecture also has its own repository. */
+function isReleaseImage(name) {
+    return RELEASE_IMAGES.some((image) => name === image || ARCHITECTURES.some((arch) => name === `${image}-${arch}`));
+}
+/** @param version of the release, with `v` */
+function imageOf(request, version) {
+    const { repository, digest } = request;
+    const tag = request.tag ?? (digest === undefined ? version : undefined);
+    const tagged = tag === undefined ? '' : `:${tag}`;
+    const digested = digest === undefined ? '' : `@${digest}`;
     return {
-        temp,
-        toolCache,
-        path: search.split(separator).filter((folder) => folder !== ''),
-        shellFunctions: Object.keys(variables).flatMap(
-        // `export -f kubectl` in bash sets BASH_FUNC_kubectl%%.
-        (name) => /^BASH_FUNC_(.+)%%$/.exec(name)?.[1] ?? []),
+        ...request,
+        reference: digest ?? tag ?? version,
+        name: `${IMAGE_DOMAIN}/${repository}${tagged}${digested}`,
+        releaseImage: tag === version && isReleaseImage(repository) ? repository : undefined,
     };
 }
-
-;// CONCATENATED MODULE: ./src/inputs/tools.ts
-
-
-/** `tools`, without duplicates; `kubectl` if it is empty. */
-function readTools(inputs) {
-    const names = new Set(inputs
-        .get('tools')
-        .split(/[\s,]+/)
-        .filter((name) => name !== ''));
-    const tools = [...names].map((name) => {
-        if (!isTool(name)) {
-            throw invalidInput('tools', name, `one or more of ${TOOLS.join(', ')}, separated by commas, spaces or newlines`);
-        }
-        return name;
-    });
-    return tools.length === 0 ? ['kubectl'] : tools;
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/trust/public-instance.ts
-/** The TUF repository of Sigstore's public instance, and its seed in `@sigstore/tuf`. */
-const PUBLIC_MIRROR = 'https://tuf-repo-cdn.sigstore.dev';
 
 ;// CONCATENATED MODULE: external "node:url"
 const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
@@ -12750,11 +13250,14 @@ class StatusError extends Error {
     status;
     /** The pause that the server asked for, in milliseconds. */
     retryAfter;
-    constructor(status, retryAfter) {
+    /** For status 401, the authentication that the server asks for (RFC 9110 §11.6.1). */
+    challenge;
+    constructor(status, retryAfter, challenge) {
         super(`HTTP status ${String(status)}`);
         this.name = 'StatusError';
         this.status = status;
         this.retryAfter = retryAfter;
+        this.challenge = challenge;
     }
 }
 /** A failure that another try cannot mend: a forbidden redirect, a bound that was exceeded. */
@@ -13340,6 +13843,153 @@ function readToken(inputs, base) {
     return token;
 }
 
+;// CONCATENATED MODULE: ./src/inputs/images.ts
+
+
+
+const DEFAULT_REGISTRY = 'https://registry.k8s.io';
+/** kubeadm lists seven. */
+const MAX_IMAGES = 100;
+/** `images`, without duplicates. */
+function readImages(inputs) {
+    const images = new Map();
+    for (const word of inputs.words('images')) {
+        const requests = parseImageRequest(word);
+        if (requests === undefined) {
+            throw invalidInput('images', word, ACCEPTED_IMAGES);
+        }
+        for (const request of requests) {
+            images.set(request.requested, request);
+        }
+    }
+    if (images.size > MAX_IMAGES) {
+        throw invalidInput('images', `${String(images.size)} images`, `at most ${String(MAX_IMAGES)}`);
+    }
+    return [...images.values()];
+}
+/** `image-registry`. Its path ends in a slash, and goes in front of every repository. */
+function readImageRegistry(inputs) {
+    const url = readUrl(inputs, 'image-registry', DEFAULT_REGISTRY);
+    const path = url.pathname.slice(1, -1);
+    if (path !== '' && !isRepositoryPath(path)) {
+        throw invalidInput('image-registry', url.href, 'the URL of a registry, whose path (if any) consists of lower-case names');
+    }
+    return url;
+}
+
+;// CONCATENATED MODULE: ./src/inputs/platform.ts
+
+
+
+/**
+ * The platform to install for: this machine's operating system, and `architecture`.
+ *
+ * @returns `isNative`: whether binaries for that platform run on this machine
+ * @throws {SetupError} PLATFORM_NOT_PUBLISHED, INVALID_INPUT
+ */
+function readPlatform(inputs, environment) {
+    const os = parseOperatingSystem(environment.platform);
+    if (os === undefined) {
+        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes does not publish binaries for ${environment.platform}, only for ${OPERATING_SYSTEMS.join(', ')}.`, { situation: 'operating-system-not-published' });
+    }
+    const native = parseArchitecture(environment.arch);
+    const given = inputs.get('architecture');
+    const arch = given === '' ? native : parseArchitecture(given);
+    if (arch === undefined && given === '') {
+        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes does not publish binaries for ${os}/${environment.arch}. It publishes binaries for ${ARCHITECTURES.join(', ')}.`);
+    }
+    if (arch === undefined) {
+        throw invalidInput('architecture', given, 'amd64 (x64), arm64, arm, 386 (x86), ppc64le or s390x');
+    }
+    return { platform: { os, arch }, isNative: arch === native };
+}
+
+;// CONCATENATED MODULE: ./src/inputs/release-age.ts
+
+/** In milliseconds. */
+const UNITS = {
+    m: 60_000,
+    h: 3_600_000,
+    d: 86_400_000,
+    w: 604_800_000,
+};
+/** `minimum-release-age` and `maximum-release-age`. */
+function readAges(inputs) {
+    const minimumAge = readAge(inputs, 'minimum-release-age');
+    const maximumAge = readAge(inputs, 'maximum-release-age');
+    if (minimumAge !== undefined && maximumAge !== undefined && maximumAge <= minimumAge) {
+        throw invalidInput('maximum-release-age', inputs.get('maximum-release-age'), 'an age greater than "minimum-release-age"');
+    }
+    return { minimumAge, maximumAge };
+}
+/** @returns milliseconds */
+function readAge(inputs, name) {
+    const given = inputs.get(name);
+    if (given === '') {
+        return undefined;
+    }
+    const [, count, unit] = /^(\d{1,4})([mhdw])$/.exec(given) ?? [];
+    const milliseconds = UNITS[unit ?? ''];
+    if (count === undefined || milliseconds === undefined) {
+        throw invalidInput(name, given, 'a number and a unit: 90m, 12h, 3d, 1w');
+    }
+    return Number(count) * milliseconds;
+}
+
+;// CONCATENATED MODULE: ./src/inputs/runner.ts
+
+/** @throws {SetupError} INSTALL_FAILED if the runner did not name its folders */
+function readRunner({ variables, platform }) {
+    const temp = variables['RUNNER_TEMP'] ?? '';
+    const toolCache = variables['RUNNER_TOOL_CACHE'] ?? '';
+    const missing = [
+        ...(temp === '' ? ['RUNNER_TEMP'] : []),
+        ...(toolCache === '' ? ['RUNNER_TOOL_CACHE'] : []),
+    ];
+    if (missing.length > 0) {
+        throw new SetupError('INSTALL_FAILED', `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set`, { situation: 'runner-variable-missing' });
+    }
+    const separator = platform === 'win32' ? ';' : ':';
+    const search = variables['PATH'] ?? variables['Path'] ?? '';
+    return {
+        temp,
+        toolCache,
+        path: search.split(separator).filter((folder) => folder !== ''),
+        shellFunctions: Object.keys(variables).flatMap(
+        // `export -f kubectl` in bash sets BASH_FUNC_kubectl%%.
+        (name) => /^BASH_FUNC_(.+)%%$/.exec(name)?.[1] ?? []),
+    };
+}
+
+;// CONCATENATED MODULE: ./src/inputs/tools.ts
+
+
+/**
+ * `tools`, without duplicates; `kubectl` if it is empty, and no tool for `none`.
+ *
+ * @param hasOthers whether a run without tools has anything to do
+ */
+function readTools(inputs, hasOthers) {
+    const names = inputs.words('tools');
+    if (names.length === 1 && names[0] === 'none') {
+        if (!hasOthers) {
+            throw invalidInput('tools', 'none', 'a tool, or "artifacts" or "images" beside none');
+        }
+        return [];
+    }
+    const tools = names.map((name) => {
+        if (!isTool(name)) {
+            throw invalidInput('tools', name, `one or more of ${TOOLS.join(', ')}, separated by commas, spaces or newlines; or none, alone`);
+        }
+        return name;
+    });
+    return tools.length === 0 ? ['kubectl'] : tools;
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/trust/public-instance.ts
+/** The TUF repository of Sigstore's public instance, and its seed in `@sigstore/tuf`. */
+const PUBLIC_MIRROR = 'https://tuf-repo-cdn.sigstore.dev';
+
 ;// CONCATENATED MODULE: ./src/inputs/trust-root.ts
 
 
@@ -13459,227 +14109,6 @@ function downloadFailed(error, what) {
     return new SetupError('DOWNLOAD_FAILED', `cannot fetch ${what}: ${error.message}`, {
         cause: error,
     });
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/artifact.ts
-/**
- * The URLs of a file of a release.
- *
- * @param base where `release/` is, ending in a slash
- * @param path inside the release
- */
-function urlsOf(base, version, path) {
-    const at = (suffix) => new URL(`release/${version}/${path}${suffix}`, base);
-    return {
-        url: at(''),
-        digestUrl: at('.sha256'),
-        evidence: {
-            name: path,
-            signature: at('.sig'),
-            certificate: at('.cert'),
-            bundle: at('.sigstore.json'),
-        },
-    };
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/binary.ts
-
-
-/** The largest binary of a release is about 130 MB. */
-const MAX_BINARY_BYTES = 1 << 30;
-/**
- * @param version with `v`
- * @param base where `release/` is, ending in a slash
- */
-function binaryOf(version, base, tool, platform) {
-    const fileName = platform.os === 'windows' ? `${tool}.exe` : tool;
-    const path = `bin/${platformName(platform)}/${fileName}`;
-    return {
-        ...urlsOf(base, version, path),
-        path,
-        name: tool,
-        fileName,
-        version,
-        platform,
-        platforms: publishedPlatforms(tool),
-        maxBytes: MAX_BINARY_BYTES,
-        delivery: 'on-path',
-    };
-}
-
-;// CONCATENATED MODULE: external "node:crypto"
-const external_node_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
-;// CONCATENATED MODULE: ./src/kubernetes/sbom.ts
-
-
-
-/** The SBOM of a release is a few MiB at most. */
-const MAX_SBOM_BYTES = 64 << 20;
-/**
- * Requires the SBOM to be that of the release, and to list the file with this digest.
- *
- * The SBOM itself must have been verified before.
- *
- * @param file path inside the release: `bin/linux/amd64/kubectl`
- * @param found SHA-256 of the file in hex, and when the log saw it signed
- * @throws {SetupError} RELEASE_MISMATCH, naming what was asked for and what was found
- */
-function checkRelease(sbom, version, file, { sha256, signedAt }) {
-    const namespace = `https://sbom.k8s.io/${version}/release`;
-    if (sbom.documentNamespace !== namespace) {
-        throw mismatch(`requested ${file} of ${version}, but the SBOM that was served is for ${describe(sbom)}`);
-    }
-    const stated = sbom.digests.get(file) ?? new Set();
-    if (stated.size > 1) {
-        throw mismatch(`the SBOM of ${version} contradicts itself: it lists ${file} with ${String(stated.size)} different SHA-256 digests`, 'contradictory-sbom');
-    }
-    if (!stated.has(sha256)) {
-        const other = fileWithDigest(sbom, sha256);
-        throw mismatch(other === undefined
-            ? `requested ${file} of ${version}, but that release lists ${stated.size === 0 ? 'no such file' : 'it with a different SHA-256'}: these bytes (SHA-256 ${sha256}, signed at ${signedAt.toISOString()}) do not belong to that release`
-            : `requested ${file} of ${version}, but these bytes are ${other} of ${version}`);
-    }
-}
-/**
- * Reads SPDX 2.3 in its tag-value form, as a stream.
- *
- * @param file whose bytes were verified, and whose size is bounded, with its SHA-256 of 32 bytes
- * @throws {SetupError} RELEASE_MISMATCH for a file that has changed since
- */
-async function readSbom(file) {
-    const reader = new TagValueReader();
-    const hash = (0,external_node_crypto_namespaceObject.createHash)('sha256');
-    const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-    // Not node:readline: it also ends a line at U+2028 and U+2029, which a value may hold.
-    let rest = '';
-    const pieces = (0,external_node_fs_namespaceObject.createReadStream)(file.path, { highWaterMark: 1 << 20 });
-    for await (const piece of pieces) {
-        hash.update(piece);
-        const lines = `${rest}${decoder.decode(piece, { stream: true })}`.split('\n');
-        rest = lines.pop() ?? '';
-        for (const line of lines) {
-            reader.line(line);
-        }
-    }
-    reader.line(`${rest}${decoder.decode()}`);
-    if (!hash.digest().equals(file.sha256)) {
-        throw mismatch(`${file.path} was changed by another process after it was verified`);
-    }
-    return reader.end();
-}
-/** A value may span lines: `<text>` to `</text>` (SPDX 2.3 §6.1 ff.), and hold anything between. */
-class TagValueReader {
-    #digests = new Map();
-    #namespaces = [];
-    #file;
-    #insideText = false;
-    line(line) {
-        if (this.#insideText) {
-            this.#insideText = !line.includes('</text>');
-            return;
-        }
-        const [, tag, value] = /^([A-Za-z]+):(.*)$/s.exec(line) ?? [];
-        if (tag === undefined || value === undefined) {
-            return; // A comment, or an empty line.
-        }
-        if (value.trimStart().startsWith('<text>')) {
-            this.#insideText = !value.includes('</text>');
-            return;
-        }
-        this.#field(tag, value.trim());
-    }
-    end() {
-        const [documentNamespace, ...more] = this.#namespaces;
-        return {
-            documentNamespace: more.length === 0 ? documentNamespace : undefined,
-            digests: this.#digests,
-        };
-    }
-    #field(tag, value) {
-        switch (tag) {
-            case 'DocumentNamespace':
-                this.#namespaces.push(value);
-                break;
-            case 'FileName':
-                this.#file = value.replace(/^\.\//, '');
-                break;
-            case 'PackageName':
-            case 'SnippetSPDXID':
-                this.#file = undefined; // The fields of another element follow.
-                break;
-            case 'FileChecksum':
-                this.#checksum(value);
-                break;
-        }
-    }
-    #checksum(value) {
-        const digest = /^SHA256:[ \t]*([0-9a-f]{64})$/.exec(value)?.[1];
-        if (this.#file !== undefined && digest !== undefined) {
-            const known = this.#digests.get(this.#file);
-            if (known === undefined) {
-                this.#digests.set(this.#file, new Set([digest]));
-            }
-            else {
-                known.add(digest);
-            }
-        }
-    }
-}
-function describe(sbom) {
-    const version = /^https:\/\/sbom\.k8s\.io\/(v[0-9A-Za-z.-]{1,40})\/release$/.exec(sbom.documentNamespace ?? '')?.[1];
-    return version ?? 'no Kubernetes release';
-}
-function fileWithDigest(sbom, sha256) {
-    for (const [file, digests] of sbom.digests) {
-        if (digests.has(sha256)) {
-            return file;
-        }
-    }
-    return undefined;
-}
-function mismatch(message, situation) {
-    return new SetupError('RELEASE_MISMATCH', message, { situation });
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/release.ts
-
-
-
-/** One Kubernetes release at dl.k8s.io, or at a mirror with the same layout. */
-class Release {
-    /** With `v`: `v1.31.9`. */
-    version;
-    /** Where `release/` is, ending in a slash. */
-    base;
-    constructor(version, base) {
-        this.version = version;
-        this.base = base;
-    }
-    binary(tool, platform) {
-        return binaryOf(this.version, this.base, tool, platform);
-    }
-    /** The release's SBOM: SPDX 2.3, tag-value. */
-    sbom() {
-        const path = 'kubernetes-release.spdx';
-        return {
-            ...urlsOf(this.base, this.version, path),
-            path,
-            name: path,
-            fileName: path,
-            version: this.version,
-            maxBytes: MAX_SBOM_BYTES,
-            delivery: 'evidence',
-        };
-    }
-}
-/**
- * A pointer to a version: a small, unsigned text file.
- *
- * @param channel `stable` releases, or `latest`: the newest pre-release
- * @param minor `1.31` for the newest of that minor
- */
-function pointerUrl(base, channel, minor) {
-    return new URL(`release/${channel}${minor === undefined ? '' : `-${minor}`}.txt`, base);
 }
 
 ;// CONCATENATED MODULE: ./src/kubernetes/version.ts
@@ -14902,7 +15331,7 @@ function validateTablePeek(ctx, peek, ptr) {
             ? 'trying to redefine an already defined table or value'
             : 'document contains an unsafe property', ctx, ptr);
 }
-function parse(toml, options = {}) {
+function parse_parse(toml, options = {}) {
     let ctx = {
         s: toml,
         p: 0,
@@ -15219,7 +15648,7 @@ function stringify(obj, { maxDepth = 1000, numbersAsFloat = false, strictTempora
 
 
 /** @deprecated use `import * as ... from 'smol-toml'` instead */
-/* harmony default export */ const dist = ({ parse: parse, stringify: stringify, TomlDate: TomlDate, TomlError: TomlError });
+/* harmony default export */ const dist = ({ parse: parse_parse, stringify: stringify, TomlDate: TomlDate, TomlError: TomlError });
 
 ;// CONCATENATED MODULE: ./src/kubernetes/pinned-version.ts
 
@@ -15423,7 +15852,7 @@ function lineOfKey(lines, key) {
 }
 function parseTomlText(lines, shown) {
     try {
-        return parse(lines.join('\n'));
+        return parse_parse(lines.join('\n'));
     }
     catch (error) {
         // The error's own message, like the error itself, quotes the text.
@@ -15576,6 +16005,8 @@ function scaled(limits, factor) {
 
 
 
+
+
 /** The only place in src/ where the environment of the process is read. */
 function currentEnvironment() {
     return { variables: process.env, platform: process.platform, arch: process.arch };
@@ -15591,24 +16022,37 @@ const DEFAULT_REKOR_URL = 'https://rekor.sigstore.dev';
 async function loadInputs(environment) {
     const inputs = new RawInputs(environment);
     const { platform, isNative } = readPlatform(inputs, environment);
-    const tools = readTools(inputs);
+    const artifacts = readArtifacts(inputs, platform);
+    const images = readImages(inputs);
+    const tools = readTools(inputs, artifacts.length + images.length > 0);
     for (const tool of tools) {
         assertPublished(tool, platform);
     }
     const downloadBaseUrl = readUrl(inputs, 'download-base-url', DEFAULT_BASE_URL, true);
     const clusterVersion = readClusterVersion(inputs);
+    const issuer = readRequired(inputs, 'certificate-oidc-issuer');
     return {
         ...(await readVersion(inputs, clusterVersion)),
         clusterVersion,
         tools,
+        artifacts,
+        images,
+        imageRegistry: readImageRegistry(inputs),
+        imageIdentity: {
+            subjectAlternativeName: readRequired(inputs, 'image-certificate-identity'),
+            issuer,
+        },
         platform,
         isNative,
         downloadBaseUrl,
         downloadToken: readToken(inputs, downloadBaseUrl),
-        secondFactors: { checksums: readChecksums(inputs, tools), ...readAges(inputs) },
+        secondFactors: {
+            checksums: readChecksums(inputs, { tools, artifacts, platform }),
+            ...readAges(inputs),
+        },
         identity: {
             subjectAlternativeName: readRequired(inputs, 'certificate-identity'),
-            issuer: readRequired(inputs, 'certificate-oidc-issuer'),
+            issuer,
         },
         rekorUrl: readUrl(inputs, 'rekor-url', DEFAULT_REKOR_URL),
         trustRoot: readTrustRoot(inputs),
@@ -16116,7 +16560,7 @@ function withoutUnverified(bundle) {
 var protobuf_specs_dist = __nccwpck_require__(9654);
 ;// CONCATENATED MODULE: ./src/sigstore/verify/asn1.ts
 /** Identifier octets (X.690 §8.1.2). */
-const TAG = {
+const asn1_TAG = {
     boolean: 0x01,
     integer: 0x02,
     bitString: 0x03,
@@ -16155,14 +16599,14 @@ const PROCESSED = new Set([
 ]);
 /** RFC 5280 §4.1.2, without the unique identifiers, which §4.1.2.8 tells authorities not to use. */
 const TBS_CERTIFICATE = [
-    TAG.context0, // version
-    TAG.integer, // serial number
-    TAG.sequence, // signature
-    TAG.sequence, // issuer
-    TAG.sequence, // validity
-    TAG.sequence, // subject
-    TAG.sequence, // subject public key info
-    TAG.context3, // extensions
+    asn1_TAG.context0, // version
+    asn1_TAG.integer, // serial number
+    asn1_TAG.sequence, // signature
+    asn1_TAG.sequence, // issuer
+    asn1_TAG.sequence, // validity
+    asn1_TAG.sequence, // subject
+    asn1_TAG.sequence, // subject public key info
+    asn1_TAG.context3, // extensions
 ];
 /**
  * Reads a signing certificate.
@@ -16234,9 +16678,9 @@ function certificateDefect(certificate) {
 }
 function structureDefect(certificate) {
     const { root, tbsCertificate } = certificate;
-    if (!hasParts(root, TAG.sequence, TAG.sequence, TAG.bitString) ||
+    if (!hasParts(root, asn1_TAG.sequence, asn1_TAG.sequence, asn1_TAG.bitString) ||
         !hasParts(tbsCertificate, ...TBS_CERTIFICATE) ||
-        !hasParts(tbsCertificate.subs[7], TAG.sequence)) {
+        !hasParts(tbsCertificate.subs[7], asn1_TAG.sequence)) {
         return 'does not have exactly the fields of an X.509 v3 certificate';
     }
     if (certificate.version !== 'v3') {
@@ -16257,8 +16701,8 @@ function structureDefect(certificate) {
 function extensionsDefect(extensions) {
     const seen = new Set();
     for (const extension of extensions) {
-        const saysWhetherCritical = hasParts(extension, TAG.objectIdentifier, TAG.boolean, TAG.octetString);
-        if (!saysWhetherCritical && !hasParts(extension, TAG.objectIdentifier, TAG.octetString)) {
+        const saysWhetherCritical = hasParts(extension, asn1_TAG.objectIdentifier, asn1_TAG.boolean, asn1_TAG.octetString);
+        if (!saysWhetherCritical && !hasParts(extension, asn1_TAG.objectIdentifier, asn1_TAG.octetString)) {
             return 'has a malformed extension';
         }
         const oid = extension.subs[0]?.toOID() ?? '';
@@ -16364,11 +16808,18 @@ class LoggedSignatures {
         this.#subject = subject;
     }
     /**
-     * The entry that was made for this signature and certificate.
+     * The entry that was made for this signature and certificate: by the UUID that follows from them
+     * and the digest, or else among the entries for the digest.
      *
      * @throws {SetupError} LOG_UNAVAILABLE, LOG_ENTRY_INVALID
      */
     async entryOf(detached) {
+        const uuid = leafHash(hashedRekordBody(this.#subject.sha256.toString('hex'), detached));
+        const entry = await this.#log.entryByLeafHash(uuid);
+        // The same pair in another encoding (line breaks in the PEM) has another UUID.
+        return entry ?? (await this.#entryWith(detached));
+    }
+    async #entryWith(detached) {
         const entries = await this.#all();
         return entries.find(({ body }) => {
             const logged = parseHashedRekord(body);
@@ -16497,7 +16948,7 @@ class PublishedEvidence {
         }
     }
     async #withPair(subject, logged, detached) {
-        const entry = await this.#lookUp(subject, logged, detached);
+        const entry = await logged.entryOf(detached);
         return entry === undefined
             ? logged.evidence(notLogged(this.#urls.name, subject))
             : { candidates: [{ bundle: toBundle(subject.sha256, detached, entry) }] };
@@ -16506,7 +16957,7 @@ class PublishedEvidence {
     async #withFreshPair(subject, logged, failure) {
         const pair = await fetchPair(this.#context.http, this.#urls);
         if (pair.kind === 'complete' && signatureFailure(subject, pair.detached) === undefined) {
-            const entry = await this.#lookUp(subject, logged, pair.detached);
+            const entry = await logged.entryOf(pair.detached);
             if (entry !== undefined) {
                 const bundle = toBundle(subject.sha256, pair.detached, entry);
                 const recovered = `${failure.message}; verified with the pair from a second download`;
@@ -16527,13 +16978,6 @@ class PublishedEvidence {
         if (pair.kind === 'complete' && digest !== undefined) {
             await this.#context.log.entryByLeafHash(leafHash(hashedRekordBody(digest, pair.detached)));
         }
-    }
-    /** By the UUID that follows from digest, signature and certificate; then by the digest. */
-    async #lookUp(subject, logged, detached) {
-        const uuid = leafHash(hashedRekordBody(subject.sha256.toString('hex'), detached));
-        const entry = await this.#context.log.entryByLeafHash(uuid);
-        // The same pair in another encoding (line breaks in the PEM) has another UUID.
-        return entry ?? (await logged.entryOf(detached));
     }
 }
 /** Undefined when the signature verifies over the subject. */
@@ -16700,11 +17144,11 @@ function timestampDefect(response, chains) {
     const root = core_dist.ASN1Obj.parseBuffer(Buffer.from(response));
     const [status, token] = root.subs;
     const signedData = token?.subs[1]?.subs[0];
-    if (root.tag.toDER() !== TAG.sequence ||
-        !hasParts(root, TAG.sequence, TAG.sequence) ||
-        !hasParts(token, TAG.objectIdentifier, TAG.context0) ||
+    if (root.tag.toDER() !== asn1_TAG.sequence ||
+        !hasParts(root, asn1_TAG.sequence, asn1_TAG.sequence) ||
+        !hasParts(token, asn1_TAG.objectIdentifier, asn1_TAG.context0) ||
         !isEncoded(token?.subs[0], SIGNED_DATA) ||
-        !hasParts(token?.subs[1], TAG.sequence) ||
+        !hasParts(token?.subs[1], asn1_TAG.sequence) ||
         signedData === undefined) {
         return 'is not a response with signed data';
     }
@@ -16717,21 +17161,21 @@ function signedDataDefect(signedData, chains) {
     const [version, digests, content, ...more] = signedData.subs;
     const [certificates, signers] = more.length === 2 ? more : [undefined, more[0]];
     const signer = signers?.subs[0];
-    const beginning = [TAG.integer, TAG.set, TAG.sequence];
-    if (!(hasParts(signedData, ...beginning, TAG.set) ||
-        hasParts(signedData, ...beginning, TAG.context0, TAG.set)) ||
+    const beginning = [asn1_TAG.integer, asn1_TAG.set, asn1_TAG.sequence];
+    if (!(hasParts(signedData, ...beginning, asn1_TAG.set) ||
+        hasParts(signedData, ...beginning, asn1_TAG.context0, asn1_TAG.set)) ||
         !isEncoded(version, SIGNED_DATA_VERSION) ||
-        !hasParts(content, TAG.objectIdentifier, TAG.context0) ||
+        !hasParts(content, asn1_TAG.objectIdentifier, asn1_TAG.context0) ||
         !isEncoded(content?.subs[0], TST_INFO) ||
-        !hasParts(content?.subs[1], TAG.octetString) ||
+        !hasParts(content?.subs[1], asn1_TAG.octetString) ||
         // A second element would not be part of what is signed.
-        !hasParts(content?.subs[1]?.subs[0], TAG.sequence) ||
-        !hasParts(signers, TAG.sequence) ||
+        !hasParts(content?.subs[1]?.subs[0], asn1_TAG.sequence) ||
+        !hasParts(signers, asn1_TAG.sequence) ||
         signer === undefined) {
         return 'does not contain exactly one TSTInfo signed by one signer';
     }
     const digest = signer.subs[2]?.toDER();
-    if (!hasParts(digests, TAG.sequence) || !isEncoded(digests?.subs[0], digest)) {
+    if (!hasParts(digests, asn1_TAG.sequence) || !isEncoded(digests?.subs[0], digest)) {
         return 'names different digest algorithms than its signer';
     }
     return signerDefect(signer) ?? certificatesDefect(certificates, signer, chains);
@@ -16739,13 +17183,13 @@ function signedDataDefect(signedData, chains) {
 /** RFC 5652 §5.3; without unsigned attributes. */
 function signerDefect(signer) {
     const [version, id, digest, , signature] = signer.subs;
-    if (!hasParts(signer, TAG.integer, TAG.sequence, TAG.sequence, TAG.context0, TAG.sequence, TAG.octetString) ||
+    if (!hasParts(signer, asn1_TAG.integer, asn1_TAG.sequence, asn1_TAG.sequence, asn1_TAG.context0, asn1_TAG.sequence, asn1_TAG.octetString) ||
         !isEncoded(version, SIGNER_INFO_VERSION) ||
-        !hasParts(id, TAG.sequence, TAG.integer)) {
+        !hasParts(id, asn1_TAG.sequence, asn1_TAG.integer)) {
         return 'has a malformed signer';
     }
-    const hasDigestAlgorithm = (hasParts(digest, TAG.objectIdentifier) ||
-        (hasParts(digest, TAG.objectIdentifier, TAG.null) && isEncoded(digest?.subs[1], NULL))) &&
+    const hasDigestAlgorithm = (hasParts(digest, asn1_TAG.objectIdentifier) ||
+        (hasParts(digest, asn1_TAG.objectIdentifier, asn1_TAG.null) && isEncoded(digest?.subs[1], NULL))) &&
         DIGESTS.some((known) => isEncoded(digest?.subs[0], known));
     const hasSignatureAlgorithm = SIGNATURES.some((known) => isEncoded(signature, known));
     return hasDigestAlgorithm && hasSignatureAlgorithm ? undefined : 'uses unknown algorithms';
@@ -17557,11 +18001,17 @@ function nameOf(self, tool) {
 
 
 
+
+
 /** For the report. */
 function describeBinding({ kind }) {
     switch (kind) {
         case 'sbom':
             return 'proven by its signed SBOM';
+        case 'namespace':
+            return 'proven by its own namespace';
+        case 'subjects':
+            return 'proven by its own subjects';
         case 'self-report':
             return 'reported by the signed binary (the release has no signed SBOM)';
         case 'skipped':
@@ -17570,7 +18020,7 @@ function describeBinding({ kind }) {
 }
 /** For `bind-release: false`. */
 class NoBinder {
-    fetchSbom() {
+    fetchSbomFor() {
         // There is nothing to compare with it.
     }
     bind() {
@@ -17578,6 +18028,9 @@ class NoBinder {
     }
     bindCached() {
         return Promise.resolve({ kind: 'skipped' });
+    }
+    publishedSbom() {
+        return Promise.resolve({ kind: 'skipped', reason: 'bind-release: false' });
     }
 }
 /** Binds files by the release's own signed SBOM; where it has none, by asking the verified binary. */
@@ -17587,19 +18040,28 @@ class SbomBinder {
     constructor(context) {
         this.#context = context;
     }
-    fetchSbom() {
-        this.#published ??= this.#context.background.start(this.#fetch());
+    fetchSbomFor({ boundBy }) {
+        if (boundBy.kind === 'sbom') {
+            void this.publishedSbom();
+        }
     }
     async bind(artifact, verified, file) {
-        this.fetchSbom();
-        const published = await this.#published;
-        if (published?.kind === 'signed') {
+        const { boundBy } = artifact;
+        if (boundBy.kind !== 'sbom') {
+            return bindByItself(boundBy, artifact, verified.subject);
+        }
+        const published = await this.publishedSbom();
+        if (published.kind === 'signed') {
             this.#check(published.sbom, artifact, verified);
             return { kind: 'sbom', sbom: published.verified };
         }
-        return this.#askBinary(artifact, file, published?.reason ?? '');
+        return this.#askBinary(artifact, file, published.reason);
     }
     async bindCached(artifact, verified, files) {
+        const { boundBy } = artifact;
+        if (boundBy.kind !== 'sbom') {
+            return bindByItself(boundBy, artifact, verified.subject);
+        }
         if (!(0,external_node_fs_namespaceObject.existsSync)(files.sbom)) {
             return this.bind(artifact, verified, files.file);
         }
@@ -17610,6 +18072,9 @@ class SbomBinder {
         const { verified: sbom } = await verifySubject(policy, name, file, evidence);
         this.#check(await readSbom(file), artifact, verified);
         return { kind: 'sbom', sbom };
+    }
+    publishedSbom() {
+        return (this.#published ??= this.#context.background.start(this.#fetch()));
     }
     #check(sbom, artifact, verified) {
         const { subject, signedAt } = verified;
@@ -17650,16 +18115,46 @@ class SbomBinder {
     }
     /** @param why there is no SBOM to bind by */
     async #askBinary(artifact, file, why) {
-        const { name, version, platform } = artifact;
-        const failure = this.#context.isNative
-            ? await checkSelfReport(file, name, version, platform, { scratch: this.#context.scratch })
-            : `${name} for ${platformName(platform)} cannot be executed on this runner`;
+        const { name, version } = artifact;
+        const failure = await this.#selfReportFailure(artifact, file);
         if (failure !== undefined) {
             throw new SetupError('RELEASE_MISMATCH', `cannot prove that this is ${name} ${version}: ${why}, and ${failure}`, { situation: 'no-release-proof' });
         }
-        this.#context.logger.warning('Release proven without SBOM', `${why}. The signed binary reports that it is ${name} ${version} for ${platformName(platform)}.`);
+        this.#context.logger.warning('Release proven without SBOM', `${why}. The signed binary reports that it is ${binding_describe(artifact)}.`);
         return { kind: 'self-report' };
     }
+    /** Undefined when the file says that it is the one that was asked for. */
+    async #selfReportFailure(artifact, file) {
+        const { isNative, scratch } = this.#context;
+        if (!isBinary(artifact)) {
+            return `${artifact.name} cannot report its version`;
+        }
+        const { name, version, platform } = artifact;
+        return isNative
+            ? checkSelfReport(file, name, version, platform, { scratch })
+            : `${name} for ${platformName(platform)} cannot be executed on this runner`;
+    }
+}
+/**
+ * For a file that no SBOM can list, because it is the SBOM, or was made before or from it: what it
+ * says itself, signed, of the release.
+ *
+ * @throws {SetupError} RELEASE_MISMATCH
+ */
+async function bindByItself(statement, { version, path: name }, file) {
+    switch (statement.kind) {
+        case 'namespace':
+            checkNamespace(await readSbom(file), statement.namespace, version, name);
+            break;
+        case 'subjects':
+            await checkSubjects(file, version, name);
+            break;
+    }
+    return { kind: statement.kind };
+}
+/** `kubectl v1.31.9 for linux/amd64` */
+function binding_describe({ name, version, platform }) {
+    return `${name} ${version}${platform === undefined ? '' : ` for ${platformName(platform)}`}`;
 }
 
 ;// CONCATENATED MODULE: ./src/files/private-file.ts
@@ -17954,17 +18449,16 @@ function quoted(file) {
 /**
  * The versions that the tool cache claims to hold of an artifact.
  *
- * @param name of the artifact
  * @returns with `v`, in no particular order
  */
-async function cachedVersions(toolCache, name, platform) {
-    const names = await namesIn(artifactFolder(toolCache, name));
+async function cachedVersions(toolCache, artifact) {
+    const names = await namesIn(artifactFolder(toolCache, artifact.name));
     const versions = names.filter(isExactVersion).map((version) => `v${version}`);
-    const digests = await Promise.all(versions.map((version) => cachedDigests(toolCache, name, version, platform)));
+    const digests = await Promise.all(versions.map((version) => cachedDigests(toolCache, artifact, version)));
     return versions.filter((_, index) => digests[index]?.length !== 0);
 }
 /** SHA-256 in hex, sorted. */
-async function cachedDigests(toolCache, name, version, platform) {
+async function cachedDigests(toolCache, { name, platform }, version) {
     const start = prefix(toolCache, platform);
     const folders = await namesIn(versionFolder(toolCache, name, version));
     return folders
@@ -17977,8 +18471,9 @@ async function cachedDigests(toolCache, name, version, platform) {
 function namesIn(folder) {
     return (0,promises_namespaceObject.readdir)(folder).catch(() => []);
 }
-function prefix({ trustKey }, { os, arch }) {
-    return `${os}-${arch}-${trustKey}-`;
+function prefix({ trustKey }, platform) {
+    const madeFor = platform === undefined ? 'any' : `${platform.os}-${platform.arch}`;
+    return `${madeFor}-${trustKey}-`;
 }
 /** Above the copies of an artifact, of all versions. */
 function artifactFolder(toolCache, name) {
@@ -18013,15 +18508,18 @@ const TRUST_ROOT_FOLDER = 'verified-trust-root';
  */
 class CacheAccess {
     #toolCache;
-    #tools;
+    #names;
     #temp;
     #logger;
     #fallback;
     #installIn;
-    /** @param temp RUNNER_TEMP */
-    constructor(toolCache, tools, temp, logger) {
+    /**
+     * @param names of the artifacts
+     * @param temp RUNNER_TEMP
+     */
+    constructor(toolCache, names, temp, logger) {
         this.#toolCache = toolCache;
-        this.#tools = tools;
+        this.#names = names;
         this.#temp = temp;
         this.#logger = logger;
     }
@@ -18037,8 +18535,8 @@ class CacheAccess {
         this.#installIn = undefined;
         const unkept = version === undefined ? await this.#takeBackTrustRoot() : [];
         const obstacles = [];
-        for (const tool of this.#tools) {
-            obstacles.push(...(await this.#takeBack(this.#above(tool, version))));
+        for (const name of this.#names) {
+            obstacles.push(...(await this.#takeBack(this.#above(name, version))));
         }
         if (obstacles.length > 0) {
             return this.#fallBack([...obstacles, ...unkept]);
@@ -18080,8 +18578,8 @@ class CacheAccess {
         }
         const owners = await trustedOwners(this.#toolCache.folder);
         const folders = new Set();
-        for (const tool of this.#tools) {
-            folders.add(await nearest([this.#toolCache.folder, ...this.#above(tool, version)]));
+        for (const name of this.#names) {
+            folders.add(await nearest([this.#toolCache.folder, ...this.#above(name, version)]));
         }
         const obstacles = [];
         for (const folder of folders) {
@@ -18089,9 +18587,9 @@ class CacheAccess {
         }
         return obstacles.length === 0 ? this.#toolCache : this.#fallBack(obstacles);
     }
-    /** The folders above the copies of a tool, the outer one first. */
-    #above(tool, version) {
-        const folder = artifactFolder(this.#toolCache, tool);
+    /** The folders above the copies of an artifact, the outer one first. */
+    #above(name, version) {
+        const folder = artifactFolder(this.#toolCache, name);
         return version === undefined ? [folder] : [folder, external_node_path_default().join(folder, version.slice(1))];
     }
     /** Outer folders first: once nobody else can write there, what is inside stays where it is. */
@@ -18255,6 +18753,7 @@ async function renameHeld(from, to, { isPatient = process.platform === 'win32', 
 
 
 
+
 function filesIn(folder, { fileName }) {
     return {
         file: external_node_path_default().join(folder, fileName),
@@ -18263,9 +18762,14 @@ function filesIn(folder, { fileName }) {
         sbomBundle: external_node_path_default().join(folder, 'kubernetes-release.spdx.sigstore.json'),
     };
 }
+/** Permissions of a verified file: others may read it, and execute it where it goes on `PATH`. */
+function modeOf(artifact) {
+    return isBinary(artifact) ? 0o755 : 0o644;
+}
 /**
  * One verified copy in the tool cache, in a folder of its own:
- * `<tool cache>/verified-<name>/<version>/<os>-<arch>-<trust key>-<SHA-256 of the file>/`.
+ * `<tool cache>/verified-<name>/<version>/<os>-<arch>-<trust key>-<SHA-256 of the file>/`, or `any` in
+ * place of the platform of a file that is the same for all.
  *
  * The SHA-256 is in the name so that a folder that is on the `PATH` of one run never gets another
  * binary from a different run, whatever that one trusts, asks for, or is told by its mirror.
@@ -18358,7 +18862,7 @@ class CacheEntry {
             const owners = await trustedOwners(this.#toolCache.folder);
             await this.#assertParents(owners);
             await assertPrivate(folder, 'folder', owners);
-            await (0,promises_namespaceObject.chmod)(filesIn(folder, this.artifact).file, 0o755);
+            await (0,promises_namespaceObject.chmod)(filesIn(folder, this.artifact).file, modeOf(this.artifact));
             await (0,promises_namespaceObject.chmod)(folder, 0o755);
             await sweep(parent, owners);
             const isCommitted = await moveInto(folder, this.folder, owners);
@@ -18459,8 +18963,7 @@ class CacheEntry {
 }
 /** The copies of an artifact in the tool cache, not verified. */
 async function cacheEntries(toolCache, artifact) {
-    const { name, version, platform } = artifact;
-    const digests = await cachedDigests(toolCache, name, version, platform);
+    const digests = await cachedDigests(toolCache, artifact, artifact.version);
     return digests.map((sha256) => new CacheEntry(toolCache, artifact, sha256));
 }
 async function moveInto(from, to, owners) {
@@ -19017,7 +19520,575 @@ function validateConcurrency(concurrency) {
 	}
 }
 
+;// CONCATENATED MODULE: ./src/registry/errors.ts
+
+/** The registry does not answer, or answers with an error. */
+function registryUnavailable(message, cause) {
+    return new SetupError('REGISTRY_UNAVAILABLE', message, { cause });
+}
+/** The registry serves other bytes than were asked for, or bytes that cannot be read. */
+function imageMismatch(message, cause) {
+    return new SetupError('IMAGE_MISMATCH', message, { cause });
+}
+
+;// CONCATENATED MODULE: ./src/strict-json.ts
+/** Manifests and payloads need six levels of nesting. */
+const MAX_DEPTH = 32;
+/**
+ * Parses JSON (RFC 8259) that every reader reads the same way.
+ *
+ * RFC 8259 §4 does not say which of two members with the same name counts: `JSON.parse` takes the
+ * last one, other readers the first. Such text is refused, and so is text that is not UTF-8 or
+ * begins with a byte order mark.
+ *
+ * @throws {SyntaxError}
+ */
+function parseStrictJson(bytes) {
+    const text = decodeUtf8(bytes);
+    const value = JSON.parse(text);
+    assertUniqueNames(text);
+    return value;
+}
+function decodeUtf8(bytes) {
+    try {
+        return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    }
+    catch {
+        throw new SyntaxError('it is not UTF-8');
+    }
+}
+/** A string, with the colon after it if it names a member; or a bracket. */
+const TOKEN = /("(?:[^"\\]|\\.)*")([ \t\r\n]*:)?|[[\]{}]/gs;
+/** @param text valid JSON */
+function assertUniqueNames(text) {
+    const open = [];
+    for (const [token, string, colon] of text.matchAll(TOKEN)) {
+        if (token === '{' || token === '[') {
+            open.push(new Set());
+            if (open.length > MAX_DEPTH) {
+                throw new SyntaxError(`it is nested more than ${String(MAX_DEPTH)} levels deep`);
+            }
+        }
+        else if (token === '}' || token === ']') {
+            open.pop();
+        }
+        else if (string !== undefined && colon !== undefined) {
+            // Escapes count: "a" and "\u0061" are the same name.
+            const name = JSON.parse(string);
+            if (open.at(-1)?.has(name) === true) {
+                throw new SyntaxError(`it has two members named ${JSON.stringify(name.slice(0, 100))}`);
+            }
+            open.at(-1)?.add(name);
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./src/registry/manifest.ts
+
+
+
+
+const DIGEST = /^sha256:[0-9a-f]{64}$/;
+/** An index lists about five manifests, and an image has at most about forty layers. */
+const MAX_MANIFESTS = 100;
+const MAX_LAYERS = 1000;
+/** Of one blob, in bytes: 1 TiB. */
+const MAX_SIZE = 2 ** 40;
+const INDEX_TYPES = [
+    'application/vnd.oci.image.index.v1+json',
+    'application/vnd.docker.distribution.manifest.list.v2+json',
+];
+const IMAGE_TYPES = [
+    'application/vnd.oci.image.manifest.v1+json',
+    'application/vnd.docker.distribution.manifest.v2+json',
+];
+/** For the header `Accept`. */
+const MANIFEST_TYPES = [...INDEX_TYPES, ...IMAGE_TYPES];
+/** @returns undefined unless the text is `sha256:` and 64 lower-case hex digits */
+function parseDigest(text) {
+    return DIGEST.test(text) ? text : undefined;
+}
+function digestOf(bytes) {
+    return `sha256:${(0,external_node_crypto_namespaceObject.createHash)('sha256').update(bytes).digest('hex')}`;
+}
+/**
+ * Parses a manifest. Its members decide whether it is an index or an image, and a media type must
+ * agree: otherwise two readers could read the same bytes, with the same digest, as different things
+ * (CVE-2021-41190).
+ *
+ * @param name of the image, for messages
+ * @throws {SetupError} IMAGE_MISMATCH
+ */
+function parseManifest(bytes, name) {
+    try {
+        const manifest = record(parseStrictJson(bytes));
+        const digest = digestOf(bytes);
+        if ('manifests' in manifest) {
+            return parseIndex(manifest, digest);
+        }
+        if ('layers' in manifest) {
+            return parseImage(manifest, digest);
+        }
+        throw new TypeError('it is neither an image nor an index');
+    }
+    catch (error) {
+        throw imageMismatch(`cannot parse the manifest of ${name}: ${explain(error)}`, error);
+    }
+}
+function parseIndex(index, digest) {
+    assertMediaType(index, INDEX_TYPES, ['config', 'layers', 'fsLayers']);
+    const manifests = manifest_list(index['manifests'], MAX_MANIFESTS).map(parsePlatformDescriptor);
+    const platforms = manifests.flatMap(({ platform }) => platform ?? []);
+    const twice = platforms.find((platform, i) => platforms.indexOf(platform) !== i);
+    if (twice !== undefined) {
+        throw new TypeError(`it lists two images for ${twice}`);
+    }
+    return { kind: 'index', digest, manifests };
+}
+function parseImage(image, digest) {
+    assertMediaType(image, IMAGE_TYPES, ['manifests', 'fsLayers']);
+    return {
+        kind: 'image',
+        digest,
+        config: parseDescriptor(image['config']),
+        layers: manifest_list(image['layers'], MAX_LAYERS).map(parseDescriptor),
+    };
+}
+/** `mediaType` is optional in OCI's manifests (image-spec, manifest.md), and always in Docker's. */
+function assertMediaType(manifest, accepted, absent) {
+    const { schemaVersion, mediaType } = manifest;
+    if (schemaVersion !== 2) {
+        throw new TypeError('its schema version is not 2');
+    }
+    if (mediaType !== undefined && !accepted.includes(string(mediaType))) {
+        throw new TypeError('its media type does not fit its members');
+    }
+    if (absent.some((name) => name in manifest)) {
+        throw new TypeError('it has members of an image and of an index, or of an old format');
+    }
+}
+function parsePlatformDescriptor(value) {
+    const { platform } = record(value);
+    return {
+        ...parseDescriptor(value),
+        platform: platform === undefined ? undefined : manifest_platformName(record(platform)),
+    };
+}
+/** BuildKit's attestations are manifests for `unknown/unknown`. An index can have several of them. */
+function manifest_platformName(platform) {
+    const parts = ['os', 'architecture', 'variant', 'os.version'].flatMap((key) => platform[key] === undefined ? [] : string(platform[key]));
+    return parts.every((part) => part === 'unknown') ? undefined : parts.join('/');
+}
+function parseDescriptor(value) {
+    const { mediaType, digest, size, annotations } = record(value);
+    const parsed = parseDigest(string(digest));
+    if (parsed === undefined) {
+        throw new TypeError('a digest is not a SHA-256');
+    }
+    if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0 || size > MAX_SIZE) {
+        throw new TypeError('a size is not a number of bytes');
+    }
+    return {
+        mediaType: string(mediaType),
+        digest: parsed,
+        size,
+        annotations: new Map(Object.entries(annotations === undefined ? {} : record(annotations)).map(([key, text]) => [
+            key,
+            string(text),
+        ])),
+    };
+}
+/**
+ * Parses the configuration of an image (OCI image-spec, config.md).
+ *
+ * @param name of the image, for messages
+ * @throws {SetupError} IMAGE_MISMATCH
+ */
+function parseConfig(bytes, name) {
+    try {
+        const config = record(parseStrictJson(bytes));
+        const { diff_ids: diffIds } = record(config['rootfs']);
+        return {
+            platform: `${string(config['os'])}/${string(config['architecture'])}`,
+            diffIds: manifest_list(diffIds, MAX_LAYERS).map((id) => {
+                const digest = parseDigest(string(id));
+                if (digest === undefined) {
+                    throw new TypeError('the digest of a layer is not a SHA-256');
+                }
+                return digest;
+            }),
+        };
+    }
+    catch (error) {
+        throw imageMismatch(`cannot parse the configuration of ${name}: ${explain(error)}`, error);
+    }
+}
+function record(value) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+        throw new TypeError('a value is not an object');
+    }
+    return value;
+}
+function manifest_list(value, longest) {
+    if (!Array.isArray(value) || value.length > longest) {
+        throw new TypeError(`a value is not a list of at most ${String(longest)} items`);
+    }
+    return value;
+}
+function string(value) {
+    if (typeof value !== 'string') {
+        throw new TypeError('a value is not a string');
+    }
+    return value;
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/image-payload.ts
+
+
+
+
+/** A payload has about 350 bytes; signers can add annotations. */
+const MAX_PAYLOAD_BYTES = 16 << 10;
+/** The media type of a payload, as the layer of an image's signature. */
+const PAYLOAD_TYPE = 'application/vnd.dev.cosign.simplesigning.v1+json';
+/** `critical.type` of cosign's payloads (sigstore/sigstore, pkg/signature/payload). */
+const IMAGE_SIGNATURE = 'cosign container image signature';
+/** What the signature of an image covers: a JSON document that names the image. */
+class ImagePayload {
+    bytes;
+    sha256;
+    constructor(bytes) {
+        this.bytes = bytes;
+        this.sha256 = (0,external_node_crypto_namespaceObject.createHash)('sha256').update(bytes).digest();
+    }
+    isSignedBy(key, signature) {
+        return (0,external_node_crypto_namespaceObject.verify)('sha256', this.bytes, key, signature);
+    }
+}
+/**
+ * Requires a verified payload to name this image: its digest, its repository, and cosign's type.
+ *
+ * @see https://github.com/containers/image/blob/main/docs/containers-signature.5.md
+ * @throws {SetupError} IMAGE_MISMATCH
+ */
+function checkImagePayload({ subject }, expected) {
+    const { digest, repository, type } = parsePayload(subject.bytes);
+    if (type !== IMAGE_SIGNATURE) {
+        throw image_payload_mismatch(`its type is ${shown(type)}, not that of a container image signature`);
+    }
+    if (digest !== expected.digest) {
+        throw image_payload_mismatch(`it names the manifest ${shown(digest)}`);
+    }
+    if (repository !== expected.repository) {
+        throw image_payload_mismatch(`it names the repository ${shown(repository)}`);
+    }
+}
+function parsePayload(bytes) {
+    try {
+        const critical = object(object(parseStrictJson(bytes))['critical']);
+        return {
+            digest: nonEmptyString(object(critical['image'])['docker-manifest-digest']),
+            repository: nonEmptyString(object(critical['identity'])['docker-reference']),
+            type: nonEmptyString(critical['type']),
+        };
+    }
+    catch (error) {
+        throw image_payload_mismatch(`it cannot be parsed: ${explain(error)}`, error);
+    }
+}
+function shown(text) {
+    return JSON.stringify(text.slice(0, 200));
+}
+function image_payload_mismatch(reason, cause) {
+    return new SetupError('IMAGE_MISMATCH', `the signed payload is not for this image: ${reason}`, {
+        situation: 'signature-of-another-image',
+        cause,
+    });
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/evidence/image-signatures.ts
+
+
+
+
+
+
+
+
+
+/** Annotations of a layer (sigstore/cosign, pkg/oci/static and specs/SIGNATURE_SPEC.md). */
+const SIGNATURE_ANNOTATION = 'dev.cosignproject.cosign/signature';
+const CERTIFICATE_ANNOTATION = 'dev.sigstore.cosign/certificate';
+/** Images are sometimes signed again when they are promoted. At most this many signatures are read. */
+const MAX_SIGNATURES = 32;
+/** At most this many are verified. Only signatures with the expected identity count: others cost no request. */
+const MAX_TRIES = 8;
+/**
+ * Steps 3 to 6 of the verification for the signature of an image, and the check of its payload. One
+ * signature that passes everything is enough.
+ *
+ * cosign stores the log's timestamp next to a signature. It does not prove that the entry is in the
+ * log, so the entry is requested from the log instead.
+ *
+ * @param name of the image, for messages
+ * @throws {SetupError} IMAGE_NOT_SIGNED, IMAGE_MISMATCH, and every code of the verification. If
+ *   several signatures fail, the error is that of the one that passed the most checks.
+ */
+async function verifyImageSignature(policy, log, name, image, layers) {
+    const candidates = layers.filter(({ mediaType }) => mediaType === PAYLOAD_TYPE);
+    const failures = [];
+    let tries = 0;
+    for (const candidate of candidates.slice(0, MAX_SIGNATURES)) {
+        try {
+            const detached = readDetached(candidate);
+            // verify() checks the identity again. This check saves the requests for signatures by others.
+            checkSigner(detached, policy.identity);
+            tries += 1;
+            if (tries > MAX_TRIES) {
+                break;
+            }
+            return await verifyCandidate(policy, log, image, detached, candidate);
+        }
+        catch (error) {
+            if (!(error instanceof SetupError) || !ABOUT_ONE_SIGNATURE.includes(error.code)) {
+                throw error;
+            }
+            failures.push(error);
+        }
+    }
+    const failure = mostTelling(failures);
+    throw failure === undefined ? image_signatures_notSigned(`${name} has no signature`) : ofImage(name, failure);
+}
+async function verifyCandidate(policy, log, image, detached, candidate) {
+    const payload = new ImagePayload(await candidate.payload());
+    checkSignature(payload, detached.signature, detached.certificate);
+    const entry = await new LoggedSignatures(log, payload).entryOf(detached);
+    if (entry === undefined) {
+        throw new SetupError('LOG_ENTRY_NOT_FOUND', `the transparency log has no entry for the signature (payload SHA-256 ${payload.sha256.toString('hex')})`);
+    }
+    const bundle = toBundle(payload.sha256, detached, entry);
+    const verified = verify(payload, bundle, await policy.trust, policy.identity);
+    checkImagePayload(verified, image);
+    return verified;
+}
+function readDetached({ annotations }) {
+    const signature = annotations.get(SIGNATURE_ANNOTATION);
+    const certificate = annotations.get(CERTIFICATE_ANNOTATION);
+    if (signature === undefined || certificate === undefined) {
+        throw image_signatures_malformed('it has no certificate; signatures with a plain key are not supported');
+    }
+    try {
+        return parseDetached(Buffer.from(signature), Buffer.from(certificate));
+    }
+    catch (error) {
+        throw image_signatures_malformed(explain(error), error);
+    }
+}
+function checkSigner({ certificate }, expected) {
+    try {
+        checkIdentity(core_dist.X509Certificate.parse(Buffer.from(certificate)), expected);
+    }
+    catch (error) {
+        throw error instanceof SetupError
+            ? error
+            : image_signatures_malformed(`its certificate cannot be read: ${explain(error)}`, error);
+    }
+}
+/** Codes that say what is wrong with one signature, in the order of the checks. */
+const ABOUT_ONE_SIGNATURE = [
+    'SIGNATURE_MALFORMED',
+    'IDENTITY_MISMATCH',
+    'SIGNATURE_MISMATCH',
+    'CERTIFICATE_UNTRUSTED',
+    'LOG_ENTRY_NOT_FOUND',
+    'LOG_ENTRY_INVALID',
+    'IMAGE_MISMATCH',
+];
+/** The failure of the signature that passed the most checks. */
+function mostTelling(failures) {
+    const rank = ({ code }) => ABOUT_ONE_SIGNATURE.indexOf(code);
+    return failures.toSorted((a, b) => rank(b) - rank(a))[0];
+}
+/** @param reason names the image */
+function image_signatures_notSigned(reason) {
+    return new SetupError('IMAGE_NOT_SIGNED', reason);
+}
+function image_signatures_malformed(reason, cause) {
+    return new SetupError('SIGNATURE_MALFORMED', `the signature of the image cannot be read: ${reason}`, { cause });
+}
+/** The failure of one signature, as that of the image. */
+function ofImage(name, failure) {
+    return new SetupError(failure.code, `${name}: ${failure.message}`, {
+        situation: failure.situation ?? 'image',
+        cause: failure,
+    });
+}
+
+;// CONCATENATED MODULE: ./src/install/images.ts
+
+
+
+
+
+
+
+
+
+/** This many images at once. The client opens few connections per host anyway. */
+const CONCURRENT_IMAGES = 4;
+/** The configuration of an image is a few KiB. */
+const MAX_CONFIG_BYTES = 1 << 20;
+/** Whether the image was requested as one of the release. */
+function images_isOfRelease({ image }) {
+    return image.releaseImage !== undefined;
+}
+/**
+ * Verifies every image. Each tag is resolved once; from then on everything is requested by digest.
+ *
+ * @param context with the policy for images
+ * @throws {SetupError} for the first one that fails
+ */
+async function verifyImages(context, images) {
+    if (images.some(({ releaseImage }) => releaseImage !== undefined)) {
+        void context.binder.publishedSbom();
+    }
+    const limit = pLimit(CONCURRENT_IMAGES);
+    const verified = await Promise.all(images.map((image) => context.background.start(limit(() => verifyImage(context, image)))));
+    warnOfUnproven(verified, context.logger);
+    return verified;
+}
+/** One warning for all images: a missing SBOM concerns every one of them. */
+function warnOfUnproven(images, logger) {
+    const unproven = images.filter(({ version }) => version.isExpected && version.reason !== undefined);
+    const byProof = Map.groupBy(unproven, ({ version }) => describeVersionProof(version));
+    if (byProof.size > 0) {
+        const reasons = [...byProof].map(([proof, group]) => `${group.map(({ image }) => image.name).join(', ')}: ${proof}.`);
+        logger.warning('Image version not proven', `Signatures do not cover tags, so the registry could serve another signed version under the same tag. ${reasons.join(' ')}`);
+    }
+}
+async function verifyImage(context, image) {
+    const started = performance.now();
+    const { registry, policy, log, secondFactors } = context;
+    const manifest = await registry.manifest(image.repository, image.reference);
+    if (manifest === undefined) {
+        throw new SetupError('IMAGE_NOT_FOUND', `${image.name} does not exist at ${registry.host}`);
+    }
+    const { digest } = manifest;
+    const repository = `${IMAGE_DOMAIN}/${image.repository}`;
+    const layers = await signatureLayers(registry, image, digest);
+    const expected = { repository, digest };
+    const verified = await verifyImageSignature(policy, log, image.name, expected, layers);
+    const version = await proveVersion(context, image, manifest);
+    const signedAt = { file: verified.signedAt, sbom: version.sbomSignedAt };
+    checkAge(image.name, signedAt, agesFor(image, secondFactors), Date.now());
+    const duration = performance.now() - started;
+    return { image, pinned: `${repository}@${digest}`, verified, version, duration };
+}
+/**
+ * The maximum age is for releases, whose pointers can be held back. Other images, such as pause and
+ * etcd, are named by tag or digest, and stay the same for years.
+ */
+function agesFor({ releaseImage }, { minimumAge, maximumAge }) {
+    return { minimumAge, maximumAge: releaseImage === undefined ? undefined : maximumAge };
+}
+/** What is at cosign's tag for the signatures of a manifest (sigstore/cosign, specs/SIGNATURE_SPEC.md). */
+async function signatureLayers(registry, { repository, name }, digest) {
+    const tag = `${digest.replace(':', '-')}.sig`;
+    const signatures = await registry.manifest(repository, tag);
+    if (signatures === undefined) {
+        throw image_signatures_notSigned(`${name} has no signature at ${registry.host} (tag ${tag})`);
+    }
+    if (signatures.kind !== 'image') {
+        throw image_signatures_notSigned(`the tag ${tag} of ${name} is not a signature`);
+    }
+    return signatures.layers.map((layer) => ({
+        mediaType: layer.mediaType,
+        annotations: layer.annotations,
+        payload: () => registry.blob(repository, layer, MAX_PAYLOAD_BYTES),
+    }));
+}
+/**
+ * A signature does not cover tags. Which version an image is, is proven by the release's signed
+ * SBOM, if it lists the layers.
+ *
+ * @throws {SetupError} IMAGE_MISMATCH for an image with other layers
+ */
+async function proveVersion(context, image, manifest) {
+    const { binder, release } = context;
+    const name = image.releaseImage;
+    if (name === undefined) {
+        return unproven(`not requested as an image of Kubernetes ${release.version}`, false);
+    }
+    const published = await binder.publishedSbom();
+    if (published.kind !== 'signed') {
+        return unproven(published.reason, published.kind === 'missing');
+    }
+    const { sbom } = published;
+    const images = await platformImages(context.registry, image, manifest);
+    const checked = await Promise.all(images.map(async (one) => {
+        const { platform, layers } = await layersOf(context.registry, image, one);
+        return { platform, isProven: isListed(sbom, release.version, name, platform, layers) };
+    }));
+    const platforms = (isProven) => checked.filter((one) => one.isProven === isProven).map(({ platform }) => platform);
+    const [proven, others] = [platforms(true), platforms(false)];
+    return {
+        proven,
+        unproven: others,
+        reason: others.length === 0 ? undefined : 'the SBOM of the release does not list it',
+        isExpected: true,
+        sbomSignedAt: proven.length === 0 ? undefined : published.verified.signedAt,
+    };
+}
+function unproven(reason, isExpected) {
+    return { proven: [], unproven: [], reason, isExpected, sbomSignedAt: undefined };
+}
+function isListed(sbom, version, name, platform, layers) {
+    const [os, arch = ''] = platform.split('/');
+    return os === 'linux' && checkReleaseImage(sbom, version, name, arch, layers);
+}
+async function platformImages(registry, { repository, name }, manifest) {
+    if (manifest.kind === 'image') {
+        return [{ manifest, platform: undefined }];
+    }
+    const images = manifest.manifests.filter(({ platform }) => platform !== undefined);
+    return Promise.all(images.map(async ({ digest, platform }) => {
+        const one = await registry.manifest(repository, digest);
+        if (one?.kind !== 'image') {
+            throw imageMismatch(`${name} has no image for ${platform ?? ''} at ${registry.host}`);
+        }
+        return { manifest: one, platform };
+    }));
+}
+async function layersOf(registry, { repository, name }, { manifest, platform }) {
+    const bytes = await registry.blob(repository, manifest.config, MAX_CONFIG_BYTES);
+    const config = parseConfig(bytes, name);
+    // The index may add a variant: linux/arm64/v8.
+    if (platform !== undefined && !`${platform}/`.startsWith(`${config.platform}/`)) {
+        throw imageMismatch(`${name} lists an image for ${platform}, but that image is for ${config.platform}`);
+    }
+    if (config.diffIds.length !== manifest.layers.length) {
+        throw imageMismatch(`${name} for ${config.platform}: its manifest has ${String(manifest.layers.length)} layers, its configuration ${String(config.diffIds.length)}`);
+    }
+    const layers = manifest.layers.map(({ digest }, i) => ({
+        compressed: hexOf(digest),
+        uncompressed: hexOf(config.diffIds[i] ?? ''),
+    }));
+    return { platform: config.platform, layers };
+}
+function hexOf(digest) {
+    return digest.slice('sha256:'.length);
+}
+/** For the report. */
+function describeVersionProof({ proven, unproven: others, reason }) {
+    if (proven.length === 0) {
+        return `version not proven (${reason ?? ''})`;
+    }
+    const rest = others.length === 0 ? '' : `; not for ${others.join(', ')} (${reason ?? ''})`;
+    return `proven by its signed SBOM, by the layers for ${proven.join(', ')}${rest}`;
+}
+
 ;// CONCATENATED MODULE: ./src/install/from-download.ts
+
 
 
 
@@ -19054,17 +20125,15 @@ async function verifyPublished(context, artifact, origin, folder, pending) {
     const file = context.background.start(pending);
     const digest = context.background.start(publishedDigest(context, artifact));
     const evidence = new PublishedEvidence(context, artifact.evidence, digest);
-    context.binder.fetchSbom();
+    context.binder.fetchSbomFor(artifact);
     const subject = await file;
     const arrived = origin === 'download' ? performance.now() : started;
-    const { verified, recovered } = await verifySubject(context.policy, artifact.path, subject, [
-        evidence,
-    ]);
+    const { verified, recovered } = await verifyDownloaded(context, artifact, subject, evidence);
     if (recovered !== undefined) {
         context.logger.warning('Broken publication', `${artifact.path}: ${recovered}`);
     }
     const files = filesIn(folder, artifact);
-    await (0,promises_namespaceObject.chmod)(files.file, 0o755);
+    await (0,promises_namespaceObject.chmod)(files.file, modeOf(artifact));
     const binding = await context.binder.bind(artifact, verified, files.file);
     checkSecondFactors(artifact.name, verified, binding, context.secondFactors, Date.now());
     await (0,promises_namespaceObject.writeFile)(files.bundle, serializeBundle(verified.bundle), { flag: 'wx', mode: 0o644 });
@@ -19089,6 +20158,19 @@ async function verifyPublished(context, artifact, origin, folder, pending) {
             verify: performance.now() - arrived,
         },
     };
+}
+/** Steps 2 to 6, by what was published. */
+async function verifyDownloaded({ policy }, { path: name, boundBy }, subject, evidence) {
+    try {
+        return await verifySubject(policy, name, subject, [evidence]);
+    }
+    catch (error) {
+        const isUnsigned = error instanceof SetupError && error.code === 'RELEASE_NOT_SIGNED';
+        // krel copies it to the release host after everything else was signed: pkg/anago/release.go.
+        throw isUnsigned && boundBy.kind === 'subjects'
+            ? new SetupError('RELEASE_NOT_SIGNED', `Kubernetes publishes ${name} without a signature: ${error.message}`, { situation: 'published-unsigned', cause: error })
+            : error;
+    }
 }
 /**
  * Makes a new folder of this run for one file.
@@ -19132,14 +20214,27 @@ async function startDownload(context, artifact, file) {
         throw await whyNotDownloaded(context, artifact, error);
     }
 }
-async function whyNotDownloaded({ http, release }, { name, version, platform, platforms }, error) {
+async function whyNotDownloaded({ http, release }, artifact, error) {
+    const { name, version } = artifact;
     if (!(error instanceof TransferError && error.notFound)) {
         return downloadFailed(error, `${name} ${version}`);
     }
     if (await isPublished(version, http, release.base)) {
-        return platformNotPublished(name, platformName(platform), platforms, version);
+        return notInRelease(artifact, error);
     }
     return new SetupError('VERSION_NOT_FOUND', `Kubernetes ${version} does not exist at ${release.base.href}${error.status === 403 ? ', or access is denied (HTTP status 403)' : ''}`, { cause: error });
+}
+function notInRelease(artifact, error) {
+    const { name, version, platform, platforms } = artifact;
+    if (platform === undefined) {
+        const message = `Kubernetes ${version} has no ${name} at ${error.url}`;
+        return new SetupError('DOWNLOAD_FAILED', message, {
+            situation: 'not-in-release',
+            cause: error,
+        });
+    }
+    const what = isBinary(artifact) ? `${name} binary` : name;
+    return platformNotPublished(what, platformName(platform), platforms, version);
 }
 
 // EXTERNAL MODULE: external "os"
@@ -22090,6 +23185,7 @@ async function from_preinstalled_verifyCopy(context, artifact, copy) {
 
 
 
+
 /** This many files at once. More would share the same line anyway. */
 const CONCURRENT_ARTIFACTS = 4;
 /**
@@ -22112,14 +23208,15 @@ async function allFromCache(context, artifacts) {
     const found = copies.filter((copy) => copy !== undefined);
     return found.length === artifacts.length ? found : undefined;
 }
-/** The cheapest way first: a copy in the tool cache, a copy elsewhere on this machine, a download. */
+/** The cheapest way first: a copy in the tool cache, a program elsewhere on this machine, a download. */
 async function obtain(context, artifact) {
     return ((await fromCache(context, artifact)) ??
-        (await fromPreinstalled(context, artifact)) ??
+        (isBinary(artifact) ? await fromPreinstalled(context, artifact) : undefined) ??
         (await fromDownload(context, artifact)));
 }
 
 ;// CONCATENATED MODULE: ./src/install/path-lookup.ts
+
 
 
 
@@ -22132,9 +23229,10 @@ async function obtain(context, artifact) {
  * prefers to programs. Shell start-up files and later steps cannot be seen from here.
  */
 async function checkPathLookup(installed, lookup, logger) {
-    const added = installed.map(({ folder }) => folder).reverse();
+    const programs = installed.filter(({ artifact }) => isBinary(artifact));
+    const added = programs.map(({ folder }) => folder).reverse();
     const folders = [...added, ...lookup.path].flatMap((folder) => folder.split((external_node_path_default()).delimiter));
-    for (const { artifact, cacheEntry } of installed) {
+    for (const { artifact, cacheEntry } of programs) {
         const tool = artifact.name;
         const ours = cacheEntry.files().file;
         const [first, ...others] = await executables(folders, external_node_path_default().basename(ours));
@@ -22178,24 +23276,24 @@ async function isExecutable(file) {
 const DAY = 86_400_000;
 /** Kubernetes publishes a patch about every month. Longer than this without one is unusual. */
 const STABLE_AGE_DAYS = 120;
-/** How many cached copies are verified at most. Each is read whole. */
-const MAX_COPIES = 3;
+/** How many cached copies are tried at most, until one passes. Anybody can plant some that do not. */
+const MAX_COPIES = 30;
 const MAYBE_OUTDATED = 'A mirror, a CDN or a proxy may be serving an outdated pointer. Compare with https://kubernetes.io/releases/.';
 /**
  * Warns when the pointers that chose the version of this run may be held back. They are not signed,
  * and the old release that they name is genuine, so no check of the verification can tell.
  *
- * @param verified files of the version that the pointers named
+ * @param signed files and images of the version that the pointers named
  * @param now milliseconds since the epoch
  */
-async function warnOfOldPointer(context, request, verified, now = Date.now()) {
+async function warnOfOldPointer(context, request, signed, now = Date.now()) {
     const { version, base } = context.release;
     const newer = await newerCopy(context, request);
     if (newer !== undefined) {
         const { artifact } = newer;
         context.logger.warning('Pointer names an older version', `${base.href} names ${version} for "${request.versionSource}", but the tool cache has ${artifact.name} ${artifact.version}, which passes every check. Either ${artifact.version} was withdrawn, or the pointer is outdated. ${MAYBE_OUTDATED}`);
     }
-    const signedAt = Math.min(...verified.map((file) => file.verified.signedAt.getTime()));
+    const signedAt = Math.min(...signed.map(({ verified }) => verified.signedAt.getTime()));
     const isNewestOfAll = request.version.kind === 'stable' && request.version.minor === undefined;
     if (isNewestOfAll && now - signedAt > STABLE_AGE_DAYS * DAY) {
         context.logger.warning('Newest stable release is old', `${base.href} names ${version} as the newest stable release, but it was signed at ${new Date(signedAt).toISOString()}, more than ${String(STABLE_AGE_DAYS)} days ago. ${MAYBE_OUTDATED} To refuse such releases, set "maximum-release-age".`);
@@ -22220,13 +23318,15 @@ async function newerCopy(context, request) {
     }
     return undefined;
 }
-async function newerEntries({ toolCache, release }, { version: request, tools, platform }) {
+async function newerEntries({ toolCache, release }, request) {
     const entries = [];
-    for (const tool of tools) {
-        const versions = await cachedVersions(toolCache, tool, platform);
-        for (const version of await newerThan(release.version, versions, request)) {
-            const artifact = new Release(version, release.base).binary(tool, platform);
-            entries.push(...(await cacheEntries(toolCache, artifact)));
+    for (const file of requestedNames(request)) {
+        const versions = await cachedVersions(toolCache, file);
+        for (const version of await newerThan(release.version, versions, request.version)) {
+            const newer = new Release(version, release.base).requested(request);
+            for (const artifact of newer.filter(({ name }) => name === file.name)) {
+                entries.push(...(await cacheEntries(toolCache, artifact)));
+            }
             if (entries.length >= MAX_COPIES) {
                 return entries.slice(0, MAX_COPIES);
             }
@@ -22290,13 +23390,14 @@ async function resolveFromHost({ version, downloadBaseUrl }, http) {
         namedBy: version.kind === 'exact' ? 'user' : pointer,
     };
 }
-function mayComeFromCache({ version, checkLatest }) {
+function mayComeFromCache({ version, tools, checkLatest }) {
     const isNewestOfAll = (version.kind === 'stable' || version.kind === 'prerelease') && version.minor === undefined;
-    return version.kind !== 'exact' && !isNewestOfAll && !checkLatest;
+    return tools.length > 0 && version.kind !== 'exact' && !isNewestOfAll && !checkLatest;
 }
-/** Versions of which the tool cache claims to hold every tool. */
-async function versionsInCache({ tools, platform }, toolCache) {
-    const cached = await Promise.all(tools.map((tool) => cachedVersions(toolCache, tool, platform)));
+/** Versions of which the tool cache claims to hold every file. */
+async function versionsInCache(request, toolCache) {
+    const files = requestedNames(request);
+    const cached = await Promise.all(files.map((file) => cachedVersions(toolCache, file)));
     return cached.reduce((some, more) => some.filter((version) => more.includes(version)));
 }
 /**
@@ -22499,6 +23600,280 @@ function refusal(tool, version, cluster, { oldest, newest }) {
     return `${tool} ${version} ${relation} (${cluster.text}): supported: ${range}`;
 }
 
+;// CONCATENATED MODULE: ./src/registry/challenge.ts
+/** RFC 9110 §11.6.1: a scheme, then parameters. Commas separate parameters and challenges. */
+const SCHEME = /^[ \t,]*([A-Za-z][A-Za-z0-9-]*)(?=[ \t,]|$)/;
+const PARAMETER = /^[ \t,]*([A-Za-z][A-Za-z0-9_-]*)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^ \t,"]+))/;
+/**
+ * The bearer challenge in a header `WWW-Authenticate`.
+ *
+ * @see https://distribution.github.io/distribution/spec/auth/token/
+ * @returns undefined if there is none, or if it has no realm or a duplicate parameter
+ */
+function parseBearerChallenge(header) {
+    const bearer = parseChallenges(header).find(({ scheme }) => scheme === 'bearer');
+    const realm = bearer?.parameters.get('realm');
+    if (bearer === undefined || realm === undefined || bearer.isAmbiguous) {
+        return undefined;
+    }
+    const { parameters } = bearer;
+    return { realm, service: parameters.get('service'), scope: parameters.get('scope') };
+}
+/** Stops at the first part that cannot be parsed. */
+function parseChallenges(header) {
+    const challenges = [];
+    let rest = header;
+    while (rest !== '') {
+        const [parameter, name, quoted, plain] = PARAMETER.exec(rest) ?? [];
+        const current = challenges.at(-1);
+        if (parameter !== undefined && name !== undefined && current !== undefined) {
+            const key = name.toLowerCase();
+            current.isAmbiguous ||= current.parameters.has(key);
+            current.parameters.set(key, plain ?? (quoted ?? '').replaceAll(/\\(.)/g, '$1'));
+            rest = rest.slice(parameter.length);
+            continue;
+        }
+        const [start, scheme] = SCHEME.exec(rest) ?? [];
+        if (start === undefined || scheme === undefined) {
+            break;
+        }
+        challenges.push({ scheme: scheme.toLowerCase(), parameters: new Map(), isAmbiguous: false });
+        rest = rest.slice(start.length);
+    }
+    return challenges;
+}
+
+;// CONCATENATED MODULE: ./src/registry/client.ts
+
+
+
+
+
+
+
+/** In bytes. OCI's distribution-spec asks registries to accept manifests of up to 4 MiB. */
+const MAX_MANIFEST_BYTES = 4 << 20;
+/** As in go-containerregistry, pkg/v1/remote/transport/bearer.go. */
+const MAX_TOKEN_BYTES = 64 << 10;
+/** Printable ASCII without spaces. */
+const client_TOKEN = /^[\x21-\x7e]+$/;
+/**
+ * Reads manifests and blobs from a registry, without credentials (OCI distribution-spec, "Pull").
+ *
+ * Everything that is requested by digest is checked against it. If the registry asks for a token, an
+ * anonymous one is requested from the token server that it names, and sent to that registry only.
+ */
+class RegistryClient {
+    #http;
+    #base;
+    /** By origin and repository. */
+    #tokens = new Map();
+    /** @param base https, or http on loopback; its path goes in front of every repository */
+    constructor(http, base) {
+        this.#http = http;
+        this.#base = base;
+    }
+    /** Host of the registry, for messages. */
+    get host() {
+        return this.#base.host;
+    }
+    /**
+     * @param repository `kube-apiserver`, `cluster-api/cluster-api-controller`
+     * @param reference a tag, or a digest
+     * @returns undefined if the registry has no such manifest
+     * @throws {SetupError} REGISTRY_UNAVAILABLE; IMAGE_MISMATCH if the manifest is malformed or has
+     *   another digest
+     */
+    async manifest(repository, reference) {
+        const name = this.#name(repository, reference);
+        const bytes = await this.#read(repository, `manifests/${reference}`, name, MAX_MANIFEST_BYTES);
+        if (bytes === undefined) {
+            return undefined;
+        }
+        const digest = parseDigest(reference);
+        if (digest !== undefined) {
+            assertDigest(bytes, digest, name);
+        }
+        return parseManifest(bytes, name);
+    }
+    /**
+     * @param maxBytes larger blobs are refused
+     * @throws {SetupError} REGISTRY_UNAVAILABLE; IMAGE_MISMATCH if the blob is missing, too large, or
+     *   does not match its descriptor
+     */
+    async blob(repository, { digest, size }, maxBytes) {
+        const name = this.#name(repository, digest);
+        if (size > maxBytes) {
+            throw imageMismatch(`${name} is larger than ${String(maxBytes)} bytes`);
+        }
+        const bytes = await this.#read(repository, `blobs/${digest}`, name, size);
+        if (bytes === undefined) {
+            throw imageMismatch(`the registry does not have ${name}`);
+        }
+        if (bytes.length !== size) {
+            throw imageMismatch(`${name} has ${String(bytes.length)} bytes instead of ${String(size)}`);
+        }
+        assertDigest(bytes, digest, name);
+        return bytes;
+    }
+    /** As a reference: `registry.k8s.io/etcd:3.5.15-0`, `registry.k8s.io/etcd@sha256:…`. */
+    #name(repository, reference) {
+        const separator = parseDigest(reference) === undefined ? ':' : '@';
+        return `${this.#base.host}${this.#base.pathname}${repository}${separator}${reference}`;
+    }
+    /** @returns undefined if there is no such object */
+    async #read(repository, path, name, maxBytes) {
+        const url = new URL(`/v2${this.#base.pathname}${repository}/${path}`, this.#base);
+        try {
+            return await this.#readWithToken(repository, url, maxBytes);
+        }
+        catch (error) {
+            if (!(error instanceof TransferError)) {
+                throw error;
+            }
+            if (error.status === 404) {
+                return undefined;
+            }
+            if (error.cause instanceof TooLargeError) {
+                throw imageMismatch(`${name} is larger than ${String(maxBytes)} bytes`, error);
+            }
+            throw registryUnavailable(`cannot fetch ${name}: ${error.message}`, error);
+        }
+    }
+    async #readWithToken(repository, url, maxBytes) {
+        const headers = { accept: MANIFEST_TYPES.concat('*/*').join(', ') };
+        const token = this.#tokens.get(keyOf(url, repository));
+        try {
+            return await this.#http.read(url, maxBytes, { headers, token });
+        }
+        catch (error) {
+            const challenge = challengeOf(error);
+            if (challenge === undefined || token !== undefined) {
+                throw error;
+            }
+            // A redirect may have led to another registry, with tokens of its own. The request goes there
+            // directly, so that nobody else gets the token.
+            const asked = await this.#token(repository, challenge);
+            return this.#http.read(challenge.url, maxBytes, { headers, token: asked });
+        }
+    }
+    async #token(repository, { url, header }) {
+        const key = keyOf(url, repository);
+        const known = this.#tokens.get(key);
+        if (known !== undefined) {
+            return known;
+        }
+        const server = tokenServer(url, header);
+        const value = await this.#fetchToken(url, server);
+        const token = { origin: url.origin, value };
+        this.#tokens.set(key, token);
+        return token;
+    }
+    async #fetchToken(registry, server) {
+        try {
+            return parseToken(await this.#http.read(server, MAX_TOKEN_BYTES));
+        }
+        catch (error) {
+            throw registryUnavailable(`${registry.host} asks for a token, but ${server.host} did not give one: ${explain(error)}`, error);
+        }
+    }
+}
+function keyOf(url, repository) {
+    return `${url.origin} ${repository}`;
+}
+function assertDigest(bytes, digest, name) {
+    const found = digestOf(bytes);
+    if (found !== digest) {
+        throw imageMismatch(`requested ${name}, but the registry returned ${found}`);
+    }
+}
+function challengeOf(error) {
+    return error instanceof TransferError && error.cause instanceof StatusError
+        ? error.cause.challenge
+        : undefined;
+}
+/**
+ * The URL that gives anonymous tokens for the request that the registry refused.
+ *
+ * @see https://distribution.github.io/distribution/spec/auth/token/
+ * @throws {SetupError} REGISTRY_UNAVAILABLE
+ */
+function tokenServer(registry, header) {
+    const challenge = parseBearerChallenge(header);
+    if (challenge === undefined) {
+        throw registryUnavailable(`${registry.host} requires credentials`);
+    }
+    const server = URL.parse(challenge.realm);
+    const isAllowed = server !== null &&
+        isTransportAllowed(server) &&
+        // Only a registry on this machine may name a token server on this machine without https.
+        (server.protocol === 'https:' || registry.protocol === 'http:') &&
+        server.username === '' &&
+        server.password === '';
+    if (!isAllowed) {
+        throw registryUnavailable(`${registry.host} names a token server whose URL is not https, or has credentials`);
+    }
+    for (const name of ['service', 'scope']) {
+        const value = challenge[name];
+        if (value !== undefined) {
+            server.searchParams.set(name, value);
+        }
+    }
+    return server;
+}
+function parseToken(answer) {
+    const parsed = JSON.parse(answer.toString('utf8'));
+    const { token, access_token: accessToken } = Object(parsed);
+    const value = token ?? accessToken;
+    if (typeof value !== 'string' || !client_TOKEN.test(value)) {
+        throw new TypeError('its answer has no token');
+    }
+    return value;
+}
+
+;// CONCATENATED MODULE: ./src/escape.ts
+/**
+ * C0 and C1 controls, line and paragraph separators, and the characters that reorder text:
+ * nothing from outside may end a line, move the cursor, or be read in another order.
+ */
+const UNPRINTABLE = /^[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]$/u;
+/**
+ * How much of a message is shown, in UTF-16 code units, as the runner counts.
+ *
+ * A server, a certificate or a log may say more than GitHub takes. The runner cuts an annotation
+ * after 4,096 (`_maxIssueMessageLength` in ExecutionContext.cs of actions/runner 258d6c85): message
+ * and hint fit into that together. It drops a summary of more than 1 MiB: see `report.ts`.
+ */
+const escape_MAX_SHOWN = 1000;
+/**
+ * One line of a log: what cannot be printed is written as `\u{…}`, and nothing is left that the
+ * runner would take for a workflow command (`::…::` at the start, `##[…]` anywhere). A text that is
+ * longer than {@link MAX_SHOWN} is cut, and ends in `…`.
+ */
+function escapeLogLine(text) {
+    return printable(text)
+        .replaceAll('##[', '## [')
+        .replace(/^(\s*)::/, '$1: :');
+}
+/** Cut between characters: neither a surrogate pair nor an escape is ever left in half. */
+function printable(text) {
+    let shown = '';
+    for (const character of text) {
+        const next = UNPRINTABLE.test(character)
+            ? `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`
+            : character;
+        if (shown.length + next.length > escape_MAX_SHOWN) {
+            return `${shown}…`;
+        }
+        shown += next;
+    }
+    return shown;
+}
+/** Text inside HTML inside GitHub's Markdown: every character that means something is an entity. */
+function escapeHtml(text) {
+    return escapeLogLine(text).replace(/[&<>"'`*_~|\\[\]()#!@:]/g, (character) => `&#${String(character.charCodeAt(0))};`);
+}
+
 ;// CONCATENATED MODULE: ./src/hints.ts
 /**
  * What to do about a failure, by code. docs/troubleshooting.md is generated from this table
@@ -22527,6 +23902,19 @@ const HINTS = {
     RELEASE_TOO_OLD: 'Choose a newer version. If you asked for the newest one, compare with https://kubernetes.io/releases/: a mirror, a CDN or a proxy may be serving an outdated pointer (such as stable.txt).',
     VERSION_SKEW: 'Set "version" to the minor version of the cluster, or set neither "version" nor "version-file". If the cluster runs a different version, correct "cluster-version".',
     INSTALL_FAILED: 'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.',
+    IMAGE_NOT_FOUND: 'Check the name and the tag. If "image-registry" is set, check that the mirror has the image.',
+    IMAGE_NOT_SIGNED: 'Choose a signed image: Kubernetes has signed the images of its releases since v1.26. If "image-registry" is set, check that the mirror also has the tags "sha256-<hex>.sig"; "cosign copy" copies them.',
+    IMAGE_MISMATCH: 'Do not use the image: the registry, a mirror or a proxy served something other than what was asked for. Check "image-registry". Without one, report this at https://github.com/kubernetes/k8s.io/issues.',
+    REGISTRY_UNAVAILABLE: 'Check that the runner can reach the registry and the hosts that it redirects to: proxy, firewall, "image-registry". If it can, the registry may be down for a moment: run the job again. Registries that require credentials are not supported.',
+};
+/** What to do about the signature of an image, where {@link HINTS} is about a file. */
+const IMAGE_HINTS = {
+    SIGNATURE_MALFORMED: 'Kubernetes does not sign images like this. Look at the signature with "cosign download signature".',
+    SIGNATURE_MISMATCH: 'Do not use the image: its signature was damaged or replaced, or belongs to another image. Run the job again. If the error persists, report it at https://github.com/kubernetes/k8s.io/issues.',
+    CERTIFICATE_UNTRUSTED: 'Do not use the image: Sigstore does not issue certificates like this one. If you run your own Sigstore instance, set "trusted-root", or "tuf-mirror-url" and "tuf-root".',
+    IDENTITY_MISMATCH: 'Do not use the image: someone else signed it. If you sign your own images, set "image-certificate-identity" and "certificate-oidc-issuer" to the identity that signs them.',
+    LOG_ENTRY_NOT_FOUND: 'Do not use the image: Kubernetes logs every signature publicly, but this one is not in the log. If you run your own Sigstore instance, check "rekor-url".',
+    LOG_ENTRY_INVALID: 'Do not use the image. If you run your own Sigstore instance, check that "rekor-url" belongs to the trust root. Otherwise report this at https://github.com/sigstore/rekor/issues: someone may be tampering with the log or with the connection to it.',
 };
 /** What to do where the code alone says too little. */
 const SITUATIONS = {
@@ -22537,6 +23925,10 @@ const SITUATIONS = {
     'contradictory-sbom': 'Do not use the file. Either the release process made a mistake, or someone with its identity signed another SBOM. Report it at https://github.com/kubernetes/release/issues.',
     'operating-system-not-published': 'Run the job on Linux, macOS or Windows.',
     'no-release-proof': 'If you use a mirror, add kubernetes-release.spdx with its .sig and .cert. As a last resort, set "bind-release: false", which accepts any file that Kubernetes ever signed, for any version or platform.',
+    'image-of-another-version': 'Do not use the image: Kubernetes signed it, but it is not the version you asked for. A registry, a mirror or a proxy serves a different image under this tag.',
+    'signature-of-another-image': 'Do not use the image: the registry, a mirror or a proxy serves it with the signature of another image. Check "image-registry". Without one, report this at https://github.com/kubernetes/k8s.io/issues.',
+    'not-in-release': 'Remove it from "artifacts", or choose a release that has it. If "download-base-url" is set, check that the mirror has the file.',
+    'published-unsigned': 'Remove it from "artifacts": nothing can prove it. The SBOM of the release, kubernetes-release.spdx, is signed, and lists the digest of every binary and tarball.',
     'not-a-blob-bundle': 'Use a bundle created with "cosign sign-blob --bundle". Attestations, and signatures made with a plain key, are not accepted.',
     'trusted-root-file': 'Set "trusted-root" to the path of a trusted_root.json.',
     'embedded-trusted-root': 'This is a bug in the action. Please report it.',
@@ -22546,7 +23938,14 @@ const SITUATIONS = {
 const UNEXPECTED_HINT = 'This is a bug in the action. Please report it with the log of this run.';
 /** What to do next, for the annotation and the job summary. */
 function hintFor({ code, situation }) {
-    return situation === undefined ? HINTS[code] : SITUATIONS[situation];
+    switch (situation) {
+        case undefined:
+            return HINTS[code];
+        case 'image':
+            return IMAGE_HINTS[code] ?? HINTS[code];
+        default:
+            return SITUATIONS[situation];
+    }
 }
 
 ;// CONCATENATED MODULE: ./src/kubernetes/release-dates.ts
@@ -22614,47 +24013,286 @@ function describeEndedSupport(minor, now) {
     return `Kubernetes ended support for 1.${String(minor)} ${minor < first ? 'before' : 'on'} ${day}. It no longer publishes security fixes for that version, although your provider may. See https://kubernetes.io/releases/.`;
 }
 
-;// CONCATENATED MODULE: ./src/escape.ts
-/**
- * C0 and C1 controls, line and paragraph separators, and the characters that reorder text:
- * nothing from outside may end a line, move the cursor, or be read in another order.
- */
-const UNPRINTABLE = /^[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]$/u;
-/**
- * How much of a message is shown, in UTF-16 code units, as the runner counts.
- *
- * A server, a certificate or a log may say more than GitHub takes. The runner cuts an annotation
- * after 4,096 (`_maxIssueMessageLength` in ExecutionContext.cs of actions/runner 258d6c85): message
- * and hint fit into that together. It drops a summary of more than 1 MiB: see `report.ts`.
- */
-const escape_MAX_SHOWN = 1000;
-/**
- * One line of a log: what cannot be printed is written as `\u{…}`, and nothing is left that the
- * runner would take for a workflow command (`::…::` at the start, `##[…]` anywhere). A text that is
- * longer than {@link MAX_SHOWN} is cut, and ends in `…`.
- */
-function escapeLogLine(text) {
-    return printable(text)
-        .replaceAll('##[', '## [')
-        .replace(/^(\s*)::/, '$1: :');
+;// CONCATENATED MODULE: ./src/report/proof.ts
+
+const PUBLIC_LOG = 'https://rekor.sigstore.dev/';
+function proofReport(verified, releaseProof) {
+    return {
+        'certificate-identity': verified.identity.subjectAlternativeName,
+        'certificate-oidc-issuer': verified.identity.issuer,
+        'log-entry-uuid': verified.uuid,
+        'log-index': verified.logIndex,
+        'integrated-time': verified.signedAt.toISOString(),
+        'release-proof': releaseProof,
+    };
 }
-/** Cut between characters: neither a surrogate pair nor an escape is ever left in half. */
-function printable(text) {
-    let shown = '';
-    for (const character of text) {
-        const next = UNPRINTABLE.test(character)
-            ? `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`
-            : character;
-        if (shown.length + next.length > escape_MAX_SHOWN) {
-            return `${shown}…`;
+/** Worded like cosign's output. */
+function proofLog(report) {
+    return [
+        `tlog entry verified with uuid: ${report['log-entry-uuid']} index: ${report['log-index']}`,
+        'Verified OK',
+        `Signed by: ${report['certificate-identity']}`,
+        `Issuer: ${report['certificate-oidc-issuer']}`,
+        `Signed at: ${report['integrated-time']}`,
+        `Release: ${report['release-proof']}`,
+    ];
+}
+function proofRows(report, rekorUrl) {
+    return [
+        ['Signed by', escapeHtml(report['certificate-identity'])],
+        ['Issuer', escapeHtml(report['certificate-oidc-issuer'])],
+        ['Signed at', escapeHtml(report['integrated-time'])],
+        ['Log entry', logEntry(report, rekorUrl)],
+        ['Release', escapeHtml(report['release-proof'])],
+    ];
+}
+function logEntry(report, rekorUrl) {
+    const index = escapeHtml(report['log-index']);
+    const uuid = `<code>${escapeHtml(report['log-entry-uuid'])}</code>`;
+    return rekorUrl.href === PUBLIC_LOG
+        ? `<a href="https://search.sigstore.dev/?logIndex=${index}">${index}</a>, ${uuid}`
+        : `${index}, ${uuid}`;
+}
+
+;// CONCATENATED MODULE: ./src/report/units.ts
+/** @param bytes shown in decimal megabytes, with one digit after the point */
+function megabytes(bytes) {
+    return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+/** @param milliseconds shown in seconds, with two digits after the point */
+function units_seconds(milliseconds) {
+    return `${(milliseconds / 1000).toFixed(2)} s`;
+}
+
+;// CONCATENATED MODULE: ./src/report/images.ts
+
+
+
+
+function imageSection(images, inputs, durations) {
+    const reports = images.map((image) => imageReport(image, durations));
+    return {
+        heading: 'Verified Kubernetes images',
+        items: reports.map((report) => imageItem(report, inputs)),
+        outputs: imageOutputs(reports),
+    };
+}
+function imageReport({ image, pinned, verified, version, duration }, { resolve }) {
+    return {
+        image: image.requested,
+        name: image.name,
+        reference: pinned,
+        ...proofReport(verified, describeVersionProof(version)),
+        'proven-platforms': version.proven,
+        'unproven-platforms': version.unproven,
+        'durations-ms': { resolve: Math.round(resolve), verify: Math.round(duration) },
+    };
+}
+function imageItem(report, { rekorUrl }) {
+    const took = `resolving the version ${units_seconds(report['durations-ms'].resolve)}, verification ${units_seconds(report['durations-ms'].verify)}`;
+    return {
+        report,
+        title: report.name,
+        log: [...proofLog(report), `Took: ${took}`, `Reference: ${report.reference}`],
+        rows: [
+            ['Image', `<b>${escapeHtml(report.name)}</b>`],
+            ['By digest', `<code>${escapeHtml(report.reference)}</code>`],
+            ...proofRows(report, rekorUrl),
+            ['Took', escapeHtml(took)],
+        ],
+    };
+}
+/** `images`: as the input names it -> by digest, ready to pin. */
+function imageOutputs(reports) {
+    const references = reports.map(({ image, reference }) => [image, reference]);
+    return reports.length === 0 ? {} : { images: JSON.stringify(Object.fromEntries(references)) };
+}
+
+;// CONCATENATED MODULE: ./src/report/file.ts
+
+
+
+
+function fileReport({ artifact, cacheEntry, verified, ...one }, { resolve, install }) {
+    const files = cacheEntry.files();
+    return {
+        version: artifact.version,
+        path: files.file,
+        'bundle-path': files.bundle,
+        sha256: verified.subject.sha256.toString('hex'),
+        size: verified.subject.size,
+        source: one.origin,
+        ...proofReport(verified, describeBinding(one.binding)),
+        recovered: one.recovered === undefined ? null : escapeLogLine(one.recovered),
+        'cache-hit': one.origin === 'cache',
+        'durations-ms': {
+            resolve: Math.round(resolve),
+            download: one.durations.download === undefined ? null : Math.round(one.durations.download),
+            verify: Math.round(one.durations.verify),
+            install: Math.round(install),
+        },
+    };
+}
+/** @param cluster how a tool fits the cluster; undefined where the input names none */
+function fileLog(report, cluster) {
+    return [
+        ...proofLog(report),
+        ...(cluster === undefined ? [] : [`Cluster: ${cluster}`]),
+        `SHA-256: ${report.sha256} (${megabytes(report.size)})`,
+        `Source: ${SOURCES[report.source]}`,
+        `Took: ${durationsText(report['durations-ms'])}`,
+        `Path: ${report.path}`,
+        `Evidence: ${report['bundle-path']}`,
+    ];
+}
+/** As {@link fileLog}. */
+function fileRows(report, rekorUrl, cluster) {
+    return [
+        ...optionalRow('Cluster', cluster),
+        ['SHA-256', `<code>${escapeHtml(report.sha256)}</code>`],
+        ...proofRows(report, rekorUrl),
+        ['Source', escapeHtml(SOURCES[report.source])],
+        ['Took', escapeHtml(durationsText(report['durations-ms']))],
+        ...optionalRow('Broken publication', report.recovered ?? undefined),
+    ];
+}
+const SOURCES = {
+    download: 'downloaded',
+    cache: 'tool cache, verified again',
+    preinstalled: 'copy found on this machine, verified',
+};
+function durationsText({ resolve, download, verify, install }) {
+    return [
+        `resolving the version ${units_seconds(resolve)}`,
+        ...(download === null ? [] : [`download ${units_seconds(download)}`]),
+        `verification ${units_seconds(verify)}`,
+        `installation ${units_seconds(install)}`,
+    ].join(', ');
+}
+function optionalRow(name, text) {
+    return text === undefined ? [] : [[name, escapeHtml(text)]];
+}
+
+;// CONCATENATED MODULE: ./src/report/artifacts.ts
+
+
+
+function artifactReport(installed, durations) {
+    const { artifact } = installed;
+    return {
+        artifact: artifact.name,
+        platform: artifact.platform === undefined ? null : platformName(artifact.platform),
+        ...fileReport(installed, durations),
+    };
+}
+function artifactItem(report, { rekorUrl }) {
+    const { platform } = report;
+    const name = `${report.artifact} ${report.version}`;
+    const madeFor = platform === null ? '' : ` for ${escapeHtml(platform)}`;
+    return {
+        report,
+        title: platform === null ? name : `${name} (${platform})`,
+        log: fileLog(report),
+        rows: [['Artifact', `<b>${escapeHtml(name)}</b>${madeFor}`], ...fileRows(report, rekorUrl)],
+    };
+}
+/** `artifact-path`, and `artifacts`: the path of each by the name that the user gave it. */
+function artifactOutputs(requests, reports) {
+    const paths = requests.flatMap(({ requested, name }) => {
+        const report = reports.find(({ artifact }) => artifact === name);
+        return report === undefined ? [] : [[requested, report.path]];
+    });
+    const [first] = paths;
+    return first === undefined
+        ? {}
+        : { 'artifact-path': first[1], artifacts: JSON.stringify(Object.fromEntries(paths)) };
+}
+
+;// CONCATENATED MODULE: ./src/report/tools.ts
+
+
+
+
+function toolReport({ name, version, platform }, installed, { clusterVersion }, durations) {
+    return {
+        tool: name,
+        platform: platformName(platform),
+        'cluster-version': clusterVersion?.text ?? null,
+        'minor-version-skew': clusterVersion === undefined ? null : (minorSkew(version, clusterVersion) ?? null),
+        ...fileReport(installed, durations),
+    };
+}
+function toolItem(report, { rekorUrl }) {
+    const cluster = clusterText(report);
+    const name = `${report.tool} ${report.version}`;
+    return {
+        report,
+        title: `${name} (${report.platform})`,
+        log: fileLog(report, cluster),
+        rows: [
+            ['Tool', `<b>${escapeHtml(name)}</b> for ${escapeHtml(report.platform)}`],
+            ...fileRows(report, rekorUrl, cluster),
+        ],
+    };
+}
+/** Undefined where the input names no cluster. */
+function clusterText(report) {
+    const { 'cluster-version': cluster, 'minor-version-skew': skew } = report;
+    return cluster === null || skew === null
+        ? undefined
+        : `${cluster}; ${report.tool} ${skew === 0 ? 'has' : 'is'} ${describeSkew(skew)}`;
+}
+
+;// CONCATENATED MODULE: ./src/report/files.ts
+
+
+
+/** The sections of the tools and of the other files of the release. */
+function fileSections(installed, inputs, durations) {
+    const tools = [];
+    const artifacts = [];
+    for (const one of installed) {
+        const { artifact } = one;
+        if (isBinary(artifact)) {
+            tools.push(toolReport(artifact, one, inputs, durations));
         }
-        shown += next;
+        else {
+            artifacts.push(artifactReport(one, durations));
+        }
     }
-    return shown;
+    return [
+        {
+            heading: 'Verified Kubernetes tools',
+            items: tools.map((report) => toolItem(report, inputs)),
+            outputs: {
+                ...Object.fromEntries(tools.map(({ tool, path }) => [`${tool}-path`, path])),
+                ...outputsOfOne(tools, artifacts),
+            },
+        },
+        {
+            heading: 'Verified Kubernetes artifacts',
+            items: artifacts.map((report) => artifactItem(report, inputs)),
+            outputs: artifactOutputs(inputs.artifacts, artifacts),
+        },
+    ];
 }
-/** Text inside HTML inside GitHub's Markdown: every character that means something is an entity. */
-function escapeHtml(text) {
-    return escapeLogLine(text).replace(/[&<>"'`*_~|\\[\]()#!@:]/g, (character) => `&#${String(character.charCodeAt(0))};`);
+/** Outputs with one value describe kubectl, else the first tool, else the first artifact. */
+function outputsOfOne(tools, artifacts) {
+    const reports = [...tools, ...artifacts];
+    const main = tools.find(({ tool }) => tool === 'kubectl') ?? reports[0];
+    if (main === undefined) {
+        return {};
+    }
+    return {
+        'cache-hit': String(reports.every((report) => report['cache-hit'])),
+        sha256: main.sha256,
+        'certificate-identity': main['certificate-identity'],
+        'certificate-oidc-issuer': main['certificate-oidc-issuer'],
+        'log-index': main['log-index'],
+        'log-entry-uuid': main['log-entry-uuid'],
+        'integrated-time': main['integrated-time'],
+        'bundle-path': main['bundle-path'],
+    };
 }
 
 ;// CONCATENATED MODULE: ./src/report.ts
@@ -22666,9 +24304,10 @@ function escapeHtml(text) {
 
 
 
+
+
 /** A line of progress at most this often, in milliseconds. */
 const PROGRESS_INTERVAL = 5_000;
-const PUBLIC_LOG = 'https://rekor.sigstore.dev/';
 /**
  * The runner shows no summary that is larger (`AttachmentSizeLimit` in FileCommandManager.cs of
  * actions/runner 258d6c85), and reports an error in its place.
@@ -22746,41 +24385,41 @@ class Report {
             .addRaw(`<p><b>${code}</b>: ${escapeHtml(message)}</p><p>${escapeHtml(hint)}</p>`, true);
         await this.#writeSummary();
     }
-    /** The log of one tool, worded like cosign's output. */
-    #tool(installed, report) {
-        startGroup(escapeLogLine(`${report.tool} ${report.version} (${report.platform})`));
-        this.info(`tlog entry verified with uuid: ${report['log-entry-uuid']} index: ${report['log-index']}`);
-        this.info('Verified OK');
-        this.info(`Signed by: ${report['certificate-identity']}`);
-        this.info(`Issuer: ${report['certificate-oidc-issuer']}`);
-        this.info(`Signed at: ${report['integrated-time']}`);
-        this.info(`Release: ${report['release-proof']}`);
-        const cluster = clusterText(report);
-        if (cluster !== undefined) {
-            this.info(`Cluster: ${cluster}`);
+    /** The log of each thing that was verified, outputs, and the job summary. */
+    async success(inputs, results, durations) {
+        const { version, files, images } = results;
+        const sections = [
+            ...fileSections(files, inputs, durations),
+            imageSection(images, inputs, durations),
+        ];
+        const items = sections.flatMap((section) => section.items);
+        for (const item of items) {
+            this.#log(item);
         }
-        this.info(`SHA-256: ${report.sha256} (${megabytes(report.size)})`);
-        this.info(`Source: ${SOURCES[report.source]}`);
-        this.info(`Took: ${durationsText(report['durations-ms'])}`);
-        this.info(`Path: ${report.path}`);
-        this.info(`Evidence: ${installed.cacheEntry.files().bundle}`);
-        endGroup();
-    }
-    /** Writes outputs and summary, then `PATH` as the very last step: a failure before it leaves `PATH` alone. */
-    async success(inputs, installed, durations) {
-        const reports = installed.map((one) => toolReport(one, inputs, durations));
-        installed.forEach((one, index) => {
-            const report = reports[index];
-            if (report !== undefined) {
-                this.#tool(one, report);
-            }
-        });
-        setOutputs(reports);
-        addToSummary(reports, inputs);
+        setOutput('version', version);
+        for (const [name, value] of sections.flatMap(({ outputs }) => Object.entries(outputs))) {
+            setOutput(name, value);
+        }
+        setOutput('report', JSON.stringify(items.map(({ report }) => report)));
+        for (const section of sections) {
+            addToSummary(section);
+        }
         await this.#writeSummary();
-        for (const { folder } of installed) {
-            addPath(folder);
+    }
+    /** The very last step: a failure before it leaves `PATH` alone. */
+    addToPath(installed) {
+        for (const { artifact, folder } of installed) {
+            if (isBinary(artifact)) {
+                addPath(folder);
+            }
         }
+    }
+    #log({ title, log }) {
+        startGroup(escapeLogLine(title));
+        for (const line of log) {
+            this.info(line);
+        }
+        endGroup();
     }
     /** A runner without job summaries must not fail a run that succeeded. */
     async #writeSummary() {
@@ -22800,117 +24439,14 @@ function boundedSummary(html) {
         ? html
         : '<p>This summary is too long for GitHub. The log and the output <code>report</code> have the same information.</p>\n';
 }
-function toolReport({ artifact, cacheEntry, verified, ...one }, { clusterVersion }, { resolve, install }) {
-    const files = cacheEntry.files();
-    return {
-        tool: artifact.name,
-        version: artifact.version,
-        platform: platformName(artifact.platform),
-        'cluster-version': clusterVersion?.text ?? null,
-        'minor-version-skew': clusterVersion === undefined ? null : (minorSkew(artifact.version, clusterVersion) ?? null),
-        path: files.file,
-        'bundle-path': files.bundle,
-        sha256: verified.subject.sha256.toString('hex'),
-        size: verified.subject.size,
-        source: one.origin,
-        'certificate-identity': verified.identity.subjectAlternativeName,
-        'certificate-oidc-issuer': verified.identity.issuer,
-        'log-entry-uuid': verified.uuid,
-        'log-index': verified.logIndex,
-        'integrated-time': verified.signedAt.toISOString(),
-        'release-proof': describeBinding(one.binding),
-        recovered: one.recovered === undefined ? null : escapeLogLine(one.recovered),
-        'cache-hit': one.origin === 'cache',
-        'durations-ms': {
-            resolve: Math.round(resolve),
-            download: one.durations.download === undefined ? null : Math.round(one.durations.download),
-            verify: Math.round(one.durations.verify),
-            install: Math.round(install),
-        },
-    };
-}
-function setOutputs(reports) {
-    const main = reports.find(({ tool }) => tool === 'kubectl') ?? reports[0];
-    if (main === undefined) {
+function addToSummary({ heading, items }) {
+    if (items.length === 0) {
         return;
     }
-    for (const { tool, path } of reports) {
-        setOutput(`${tool}-path`, path);
+    summary.addHeading(heading, 3);
+    for (const { rows } of items) {
+        summary.addTable(rows.map(([name, html]) => [{ data: name, header: true }, html]));
     }
-    setOutput('version', main.version);
-    setOutput('cache-hit', String(reports.every((report) => report['cache-hit'])));
-    for (const name of [
-        'sha256',
-        'certificate-identity',
-        'certificate-oidc-issuer',
-        'log-index',
-        'log-entry-uuid',
-        'integrated-time',
-        'bundle-path',
-    ]) {
-        setOutput(name, main[name]);
-    }
-    setOutput('report', JSON.stringify(reports));
-}
-function addToSummary(reports, inputs) {
-    summary.addHeading('Verified Kubernetes tools', 3);
-    for (const report of reports) {
-        const cluster = clusterText(report);
-        const rows = [
-            [
-                'Tool',
-                `<b>${escapeHtml(`${report.tool} ${report.version}`)}</b> for ${escapeHtml(report.platform)}`,
-            ],
-            ...(cluster === undefined
-                ? []
-                : [['Cluster', escapeHtml(cluster)]]),
-            ['SHA-256', `<code>${escapeHtml(report.sha256)}</code>`],
-            ['Signed by', escapeHtml(report['certificate-identity'])],
-            ['Issuer', escapeHtml(report['certificate-oidc-issuer'])],
-            ['Signed at', escapeHtml(report['integrated-time'])],
-            ['Log entry', logEntry(report, inputs)],
-            ['Release', escapeHtml(report['release-proof'])],
-            ['Source', escapeHtml(SOURCES[report.source])],
-            ['Took', escapeHtml(durationsText(report['durations-ms']))],
-            ...(report.recovered === null
-                ? []
-                : [['Broken publication', escapeHtml(report.recovered)]]),
-        ];
-        summary.addTable(rows.map(([name, value]) => [{ data: name, header: true }, value]));
-    }
-}
-const SOURCES = {
-    download: 'downloaded',
-    cache: 'tool cache, verified again',
-    preinstalled: 'copy found on this machine, verified',
-};
-/** Undefined where the input names no cluster. */
-function clusterText(report) {
-    const { 'cluster-version': cluster, 'minor-version-skew': skew } = report;
-    return cluster === null || skew === null
-        ? undefined
-        : `${cluster}; ${report.tool} ${skew === 0 ? 'has' : 'is'} ${describeSkew(skew)}`;
-}
-function durationsText({ resolve, download, verify, install }) {
-    return [
-        `resolving the version ${report_seconds(resolve)}`,
-        ...(download === null ? [] : [`download ${report_seconds(download)}`]),
-        `verification ${report_seconds(verify)}`,
-        `installation ${report_seconds(install)}`,
-    ].join(', ');
-}
-function report_seconds(milliseconds) {
-    return `${(milliseconds / 1000).toFixed(2)} s`;
-}
-function logEntry(report, inputs) {
-    const index = escapeHtml(report['log-index']);
-    const uuid = `<code>${escapeHtml(report['log-entry-uuid'])}</code>`;
-    return inputs.rekorUrl.href === PUBLIC_LOG
-        ? `<a href="https://search.sigstore.dev/?logIndex=${index}">${index}</a>, ${uuid}`
-        : `${index}, ${uuid}`;
-}
-function megabytes(bytes) {
-    return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 ;// CONCATENATED MODULE: ./src/sigstore/evidence/rekor.ts
@@ -23573,14 +25109,18 @@ function redirectTarget(response, from) {
     return target;
 }
 /**
- * @throws {StatusError} for a status other than 2xx
+ * A response with status 2xx and a plain body.
+ *
+ * @param url where it came from, after redirects
+ * @throws {StatusError} for another status
  * @throws {NonRetryableError} for a compressed body
  */
-function accepted(response) {
+function accepted(response, url) {
     const status = response.statusCode ?? 0;
     if (status < 200 || status > 299) {
         response.destroy();
-        throw new StatusError(status, retryAfter(response.headers['retry-after']));
+        const header = status === 401 ? response.headers['www-authenticate'] : undefined;
+        throw new StatusError(status, retryAfter(response.headers['retry-after']), header === undefined ? undefined : { url, header });
     }
     const encoding = response.headers['content-encoding'];
     if (encoding !== undefined && encoding !== 'identity') {
@@ -23838,16 +25378,18 @@ class http_HttpClient {
         if (url.protocol === 'file:') {
             return { status: 200, headers: {}, body: await openFile(url, signal) };
         }
+        const token = options.token ?? this.#options.token;
         let target = url;
         let withToken = true;
         for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
             assertTransport(target);
             // After a redirect to another origin the token stays off, even if a later one leads back.
-            withToken &&= target.origin === this.#options.token?.origin;
-            const response = await this.#request(target, options, withToken, signal);
+            withToken &&= target.origin === token?.origin;
+            const sent = withToken ? token?.value : undefined;
+            const response = await this.#request(target, options, sent, signal);
             const location = redirectTarget(response, target);
             if (location === undefined) {
-                return accepted(response);
+                return accepted(response, target);
             }
             response.destroy();
             if (target.protocol === 'https:' && location.protocol !== 'https:') {
@@ -23882,7 +25424,7 @@ class http_HttpClient {
             ? createTunnelAgent(options, { proxy, timeout: this.limits.responseTimeout, signal })
             : new Agent({ ...options, proxyEnv: { ...proxyEnvironmentFor(proxy) } });
     }
-    async #request(url, options, withToken, signal) {
+    async #request(url, options, token, signal) {
         const started = performance.now();
         const method = options.method ?? 'GET';
         const record = (outcome) => {
@@ -23896,13 +25438,13 @@ class http_HttpClient {
             accept: body === undefined ? '*/*' : 'application/json',
             ...(body === undefined ? {} : { 'content-type': 'application/json' }),
             ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
-            ...(withToken ? { authorization: `Bearer ${this.#options.token?.value ?? ''}` } : {}),
+            ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
             ...options.headers,
         };
         signal.throwIfAborted();
         const isSecure = url.protocol === 'https:';
         // Over http, which is for loopback only, a proxy could read the token.
-        const agent = this.#agent(isSecure, options.lane ?? 'small', isSecure || !withToken);
+        const agent = this.#agent(isSecure, options.lane ?? 'small', isSecure || token === undefined);
         const { request: start } = isSecure ? builtin('node:https') : builtin('node:http');
         // The signal also ends the body.
         const request = start(url, { method, headers, agent, signal, maxHeaderSize: MAX_HEADER_BYTES });
@@ -23966,6 +25508,10 @@ function http_seconds(milliseconds) {
 
 
 
+
+
+
+
 /** Runs the action. A failure is reported, and never thrown. */
 async function run() {
     const report = new Report();
@@ -23990,7 +25536,7 @@ async function setUp(inputs, report, scratch) {
         const resolved = await resolveRelease(inputs, await cacheAccess.lookIn(), http, report);
         const resolvedAt = performance.now();
         const shared = { inputs, report, scratch, http, background, trust, cacheAccess };
-        const { context, verified } = await obtainRelease(shared, resolved);
+        const { context, verified, images } = await obtainRelease(shared, resolved);
         const obtainedAt = performance.now();
         report.endedSupport(context.release.version, inputs.clusterVersion);
         const installed = await commitAll(context, verified);
@@ -23998,10 +25544,12 @@ async function setUp(inputs, report, scratch) {
         await keepTrustRoot(await trust, report);
         await checkPathLookup(installed, inputs.runner, report);
         await assertUnchanged(installed);
-        await report.success(inputs, installed, {
+        const results = { version: context.release.version, files: installed, images };
+        await report.success(inputs, results, {
             resolve: resolvedAt - started,
             install: installedAt - obtainedAt,
         });
+        report.addToPath(installed);
     }
     finally {
         // Nothing may still write to the scratch folder when it is removed.
@@ -24009,33 +25557,38 @@ async function setUp(inputs, report, scratch) {
         await background.ended();
     }
 }
-/** Verifies every tool of the release; where that is not found, of the one that {@link resolveAgain} names. */
+/** Verifies what was asked for, of this release; where that is not found, of the one that {@link resolveAgain} names. */
 async function obtainRelease(shared, first) {
     const { inputs, report, http } = shared;
     for (let resolved = first;;) {
         const { release } = resolved;
         report.info(`Version: ${release.version} (requested: ${inputs.versionSource})`);
-        if (inputs.clusterVersion !== undefined) {
-            assertSupportedSkew(release.version, inputs.tools, inputs.clusterVersion);
+        if (resolved.namedBy !== 'tool-cache') {
+            assertSkew(release, inputs);
         }
         const context = await installContext(shared, release);
-        const artifacts = inputs.tools.map((tool) => release.binary(tool, inputs.platform));
+        const artifacts = release.requested(inputs);
         try {
             if (resolved.namedBy === 'tool-cache') {
-                const cached = await allFromCache(context, artifacts);
+                const cached = await youngFromCache(context, artifacts);
                 if (cached !== undefined) {
-                    return { context, verified: cached };
+                    assertSkew(release, inputs);
+                    return { context, verified: cached, images: await obtainImages(context, inputs) };
                 }
                 // A folder's name alone must not choose a version: ask the host, as for an empty cache.
                 report.info(`${release.version} in the tool cache cannot be used; asking for the newest`);
                 resolved = await resolveFromHost(inputs, http);
                 continue;
             }
+            // All kinds of things are verified at the same time, and nothing is kept unless all pass. Tools are
+            // awaited first: they tell whether the release is there at all.
+            const arrivingImages = shared.background.start(obtainImages(context, inputs));
             const verified = await obtainAll(context, artifacts);
+            const images = await arrivingImages;
             if (resolved.namedBy === 'host' || resolved.namedBy === 'folder') {
-                await warnOfOldPointer(context, inputs, verified);
+                await warnOfOldPointer(context, inputs, [...verified, ...images.filter(images_isOfRelease)]);
             }
-            return { context, verified };
+            return { context, verified, images };
         }
         catch (error) {
             if (!(error instanceof SetupError) || error.code !== 'VERSION_NOT_FOUND') {
@@ -24044,6 +25597,31 @@ async function obtainRelease(shared, first) {
             resolved = await resolveAgain(resolved, error, http, report);
         }
     }
+}
+function assertSkew({ version }, { tools, clusterVersion }) {
+    if (clusterVersion !== undefined) {
+        assertSupportedSkew(version, tools, clusterVersion);
+    }
+}
+/** As {@link allFromCache}; undefined as well where copies are too old: the host may have newer ones. */
+async function youngFromCache(context, artifacts) {
+    try {
+        return await allFromCache(context, artifacts);
+    }
+    catch (error) {
+        if (error instanceof SetupError && error.code === 'RELEASE_TOO_OLD') {
+            return undefined;
+        }
+        throw error;
+    }
+}
+/** Verifies every image, with the identity that signs images. Nothing is pulled. */
+function obtainImages(context, inputs) {
+    return verifyImages({
+        ...context,
+        policy: { ...context.policy, identity: inputs.imageIdentity },
+        registry: new RegistryClient(context.http, inputs.imageRegistry),
+    }, inputs.images.map((request) => imageOf(request, context.release.version)));
 }
 async function installContext(shared, release) {
     const { inputs, report, http, background, trust, cacheAccess } = shared;
@@ -24076,7 +25654,8 @@ function cacheAccessOf(inputs, report) {
         folder: runner.toolCache,
         trustKey: trustKey(identity, trustRoot, bindRelease ? undefined : downloadBaseUrl),
     };
-    return new CacheAccess(toolCache, inputs.tools, runner.temp, report);
+    const names = requestedNames(inputs).map(({ name }) => name);
+    return new CacheAccess(toolCache, names, runner.temp, report);
 }
 function httpClient(inputs, signal, report) {
     const { downloadToken, downloadBaseUrl } = inputs;

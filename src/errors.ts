@@ -19,6 +19,10 @@ export const ERROR_CODES = [
   'RELEASE_TOO_OLD',
   'VERSION_SKEW',
   'INSTALL_FAILED',
+  'IMAGE_NOT_FOUND',
+  'IMAGE_NOT_SIGNED',
+  'IMAGE_MISMATCH',
+  'REGISTRY_UNAVAILABLE',
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
@@ -29,6 +33,11 @@ export type Situation =
   | 'changed-by-another-run'
   | 'contradictory-sbom'
   | 'embedded-trusted-root'
+  | 'image-not-logged'
+  | 'image-of-another-version'
+  | 'image-signature-malformed'
+  | 'image-signature-mismatch'
+  | 'image-signed-by-another-identity'
   | 'no-release-proof'
   | 'not-in-release'
   | 'not-a-blob-bundle'
@@ -37,6 +46,7 @@ export type Situation =
   | 'operating-system-not-published'
   | 'range-without-release'
   | 'runner-variable-missing'
+  | 'signature-of-another-image'
   | 'trusted-root-file';
 
 interface Details {

@@ -43,6 +43,14 @@ export const HINTS: Readonly<Record<ErrorCode, string>> = {
     'Set "version" to the minor version of the cluster, or set neither "version" nor "version-file". If the cluster runs a different version, correct "cluster-version".',
   INSTALL_FAILED:
     'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.',
+  IMAGE_NOT_FOUND:
+    'Check the name and the tag. If "image-registry" is set, check that the mirror has the image.',
+  IMAGE_NOT_SIGNED:
+    'Choose a signed image: Kubernetes has signed the images of its releases since v1.26. If "image-registry" is set, check that the mirror also has the tags "sha256-<hex>.sig"; "cosign copy" copies them.',
+  IMAGE_MISMATCH:
+    'Do not use the image: the registry, a mirror or a proxy served something other than what was asked for. Check "image-registry". Without one, report this at https://github.com/kubernetes/k8s.io/issues.',
+  REGISTRY_UNAVAILABLE:
+    'Check that the runner can reach the registry and the hosts that it redirects to: proxy, firewall, "image-registry". If it can, the registry may be down for a moment: run the job again. Registries that require credentials are not supported.',
 };
 
 /** What to do where the code alone says too little. */
@@ -64,6 +72,18 @@ const SITUATIONS: Readonly<Record<Situation, string>> = {
     'Remove it from "artifacts", or choose a release that has it. If "download-base-url" is set, check that the mirror has the file.',
   'published-unsigned':
     'Remove it from "artifacts": nothing can prove it. The SBOM of the release, kubernetes-release.spdx, is signed, and lists the digest of every binary and tarball.',
+  'image-not-logged':
+    'Do not use the image: Kubernetes logs every signature publicly, but this one is not in the log. If you run your own Sigstore instance, check "rekor-url".',
+  'image-of-another-version':
+    'Do not use the image: Kubernetes signed it, but it is not the version you asked for. A registry, a mirror or a proxy serves a different image under this tag.',
+  'image-signature-malformed':
+    'Kubernetes did not sign the image like this. Look at the signature with "cosign download signature".',
+  'image-signature-mismatch':
+    'Do not use the image: its signature was damaged or replaced, or belongs to another image. Run the job again. If the error persists, report it at https://github.com/kubernetes/k8s.io/issues.',
+  'image-signed-by-another-identity':
+    'Do not use the image: someone else signed it. If you sign your own images, set "image-certificate-identity" and "certificate-oidc-issuer" to the identity that signs them.',
+  'signature-of-another-image':
+    'Do not use the image: the registry, a mirror or a proxy serves it with the signature of another image. Check "image-registry". Without one, report this at https://github.com/kubernetes/k8s.io/issues.',
   'not-a-blob-bundle':
     'Use a bundle created with "cosign sign-blob --bundle". Attestations, and signatures made with a plain key, are not accepted.',
   'trusted-root-file': 'Set "trusted-root" to the path of a trusted_root.json.',

@@ -2,6 +2,7 @@ import type { SecondFactors } from './install/second-factors.js';
 import { readArtifacts } from './inputs/artifacts.js';
 import { readChecksums } from './inputs/checksums.js';
 import type { Environment } from './inputs/environment.js';
+import { readImageRegistry, readImages } from './inputs/images.js';
 import { readPlatform } from './inputs/platform.js';
 import { RawInputs, readBoolean, readRequired } from './inputs/raw-inputs.js';
 import { readAges } from './inputs/release-age.js';
@@ -11,6 +12,7 @@ import { readTrustRoot } from './inputs/trust-root.js';
 import { readToken, readUrl } from './inputs/urls.js';
 import { readClusterVersion, readVersion, type VersionChoice } from './inputs/version.js';
 import type { ClusterVersion } from './kubernetes/cluster-version.js';
+import type { ImageRequest } from './kubernetes/image.js';
 import { assertPublished } from './kubernetes/platform.js';
 import type { RequestedFiles } from './kubernetes/release.js';
 import type { TrustRootChoice } from './sigstore/trust/trusted-root.js';
@@ -24,6 +26,11 @@ export type { Environment };
 export interface Inputs extends VersionChoice, RequestedFiles {
   /** The cluster that the tools are for. */
   readonly clusterVersion: ClusterVersion | undefined;
+  readonly images: readonly ImageRequest[];
+  /** Ends in a slash; https, or http on loopback. A path is put in front of every repository. */
+  readonly imageRegistry: URL;
+  /** Who must have signed the images. */
+  readonly imageIdentity: ExpectedIdentity;
   /** Whether binaries for that platform run on this machine. */
   readonly isNative: boolean;
   /** Ends in a slash; https, http on loopback, or file. */
@@ -59,17 +66,24 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
   const inputs = new RawInputs(environment);
   const { platform, isNative } = readPlatform(inputs, environment);
   const artifacts = readArtifacts(inputs, platform);
-  const tools = readTools(inputs, artifacts.length > 0);
+  const tools = readTools(inputs);
   for (const tool of tools) {
     assertPublished(tool, platform);
   }
   const downloadBaseUrl = readUrl(inputs, 'download-base-url', DEFAULT_BASE_URL, true);
   const clusterVersion = readClusterVersion(inputs);
+  const issuer = readRequired(inputs, 'certificate-oidc-issuer');
   return {
     ...(await readVersion(inputs, clusterVersion)),
     clusterVersion,
     tools,
     artifacts,
+    images: readImages(inputs),
+    imageRegistry: readImageRegistry(inputs),
+    imageIdentity: {
+      subjectAlternativeName: readRequired(inputs, 'image-certificate-identity'),
+      issuer,
+    },
     platform,
     isNative,
     downloadBaseUrl,
@@ -80,7 +94,7 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
     },
     identity: {
       subjectAlternativeName: readRequired(inputs, 'certificate-identity'),
-      issuer: readRequired(inputs, 'certificate-oidc-issuer'),
+      issuer,
     },
     rekorUrl: readUrl(inputs, 'rekor-url', DEFAULT_REKOR_URL),
     trustRoot: readTrustRoot(inputs),

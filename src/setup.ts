@@ -7,6 +7,7 @@ import { NoBinder, SbomBinder } from './install/binding.js';
 import { CacheAccess, TRUST_ROOT_FOLDER } from './install/cache-access.js';
 import { assertUnchanged, commitAll } from './install/commit.js';
 import type { InstallContext } from './install/context.js';
+import { isOfRelease, verifyImages, type VerifiedImage } from './install/images.js';
 import { allFromCache, obtainAll } from './install/obtain.js';
 import { checkPathLookup } from './install/path-lookup.js';
 import { warnOfOldPointer } from './install/old-pointer.js';
@@ -19,8 +20,10 @@ import {
 import { installFailed, namedFailure } from './install/install-failed.js';
 import { trustKey } from './install/trust-key.js';
 import type { VerifiedArtifact } from './install/verified-artifact.js';
+import { imageOf } from './kubernetes/image.js';
 import { requestedNames, type Release } from './kubernetes/release.js';
 import { assertSupportedSkew } from './kubernetes/skew.js';
+import { RegistryClient } from './registry/client.js';
 import { Report } from './report.js';
 import { TransparencyLog } from './sigstore/evidence/rekor.js';
 import {
@@ -58,7 +61,7 @@ async function setUp(inputs: Inputs, report: Report, scratch: string): Promise<v
     const resolvedAt = performance.now();
 
     const shared = { inputs, report, scratch, http, background, trust, cacheAccess };
-    const { context, verified } = await obtainRelease(shared, resolved);
+    const { context, verified, images } = await obtainRelease(shared, resolved);
     const obtainedAt = performance.now();
     report.endedSupport(context.release.version, inputs.clusterVersion);
 
@@ -68,10 +71,12 @@ async function setUp(inputs: Inputs, report: Report, scratch: string): Promise<v
     await keepTrustRoot(await trust, report);
     await checkPathLookup(installed, inputs.runner, report);
     await assertUnchanged(installed);
-    await report.success(inputs, installed, {
+    const results = { version: context.release.version, files: installed, images };
+    await report.success(inputs, results, {
       resolve: resolvedAt - started,
       install: installedAt - obtainedAt,
     });
+    report.addToPath(installed);
   } finally {
     // Nothing may still write to the scratch folder when it is removed.
     abort.abort();
@@ -93,9 +98,10 @@ interface Shared {
 interface ObtainedRelease {
   readonly context: InstallContext;
   readonly verified: readonly VerifiedArtifact[];
+  readonly images: readonly VerifiedImage[];
 }
 
-/** Verifies every file of the release; where that is not found, of the one that {@link resolveAgain} names. */
+/** Verifies what was asked for, of this release; where that is not found, of the one that {@link resolveAgain} names. */
 async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<ObtainedRelease> {
   const { inputs, report, http } = shared;
   for (let resolved = first; ;) {
@@ -110,18 +116,21 @@ async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<Ob
       if (resolved.namedBy === 'tool-cache') {
         const cached = await allFromCache(context, artifacts);
         if (cached !== undefined) {
-          return { context, verified: cached };
+          return { context, verified: cached, images: await obtainImages(context, inputs) };
         }
         // A folder's name alone must not choose a version: ask the host, as for an empty cache.
         report.info(`${release.version} in the tool cache cannot be used; asking for the newest`);
         resolved = await resolveFromHost(inputs, http);
         continue;
       }
+      // Each kind of thing is verified at the same time as the others, and none is kept unless all pass.
+      const arrivingImages = shared.background.start(obtainImages(context, inputs));
       const verified = await obtainAll(context, artifacts);
+      const images = await arrivingImages;
       if (resolved.namedBy === 'host' || resolved.namedBy === 'folder') {
-        await warnOfOldPointer(context, inputs, verified);
+        await warnOfOldPointer(context, inputs, [...verified, ...images.filter(isOfRelease)]);
       }
-      return { context, verified };
+      return { context, verified, images };
     } catch (error) {
       if (!(error instanceof SetupError) || error.code !== 'VERSION_NOT_FOUND') {
         throw error;
@@ -129,6 +138,18 @@ async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<Ob
       resolved = await resolveAgain(resolved, error, http, report);
     }
   }
+}
+
+/** Verifies every image, with the identity that signs images. Nothing is pulled. */
+function obtainImages(context: InstallContext, inputs: Inputs): Promise<VerifiedImage[]> {
+  return verifyImages(
+    {
+      ...context,
+      policy: { ...context.policy, identity: inputs.imageIdentity },
+      registry: new RegistryClient(context.http, inputs.imageRegistry),
+    },
+    inputs.images.map((request) => imageOf(request, context.release.version)),
+  );
 }
 
 async function installContext(shared: Shared, release: Release): Promise<InstallContext> {

@@ -85,7 +85,7 @@ export function expectInstalled(run: ActionResult, expected: Installed = {}): vo
   if (version !== undefined) expect(run.outputs['version']).toBe(version);
   const reports = reportsOf(run);
   expect(reports.flatMap(({ tool }) => tool ?? [])).toEqual(tools);
-  expect(reports.slice(tools.length).map(({ artifact }) => artifact)).toEqual([
+  expect(reports.flatMap(({ artifact }) => artifact ?? [])).toEqual([
     ...new Set(Object.values(artifacts)),
   ]);
   const files = tools.map((tool) => run.outputs[`${tool}-path`] ?? '');
@@ -212,7 +212,7 @@ export const warningsOf = (run: ActionResult): ActionResult['annotations'] =>
 export const errorsOf = (run: ActionResult): ActionResult['annotations'] =>
   run.annotations.filter(({ level }) => level === 'error');
 
-/** The output `report`, parsed: one object for each tool. */
+/** The output `report`, parsed: one object for each tool and each image. */
 export const reportsOf = (run: ActionResult): Readonly<Record<string, string | null>>[] =>
   JSON.parse(run.outputs['report'] ?? '[]') as Readonly<Record<string, string | null>>[];
 
@@ -226,6 +226,13 @@ export function reportOf(
     throw new Error(`nothing is reported of ${tool}:\n${run.stdout}\n${run.stderr}`);
   }
   return report;
+}
+
+/** A summary as a reader sees it: no tags, entities resolved. */
+export function textOf(summary: string): string {
+  return summary
+    .replaceAll(/<[^>]*>/g, ' ')
+    .replaceAll(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)));
 }
 
 /** All requests that a world has seen, in short: `GET /release/…`. */

@@ -30,6 +30,7 @@ afterAll(() => {
 const REQUIRED = {
   'certificate-identity': 'krel-staging@k8s-releng-prod.iam.gserviceaccount.com',
   'certificate-oidc-issuer': 'https://accounts.google.com',
+  'image-certificate-identity': 'krel-trust@k8s-releng-prod.iam.gserviceaccount.com',
 };
 
 function environment(
@@ -69,6 +70,11 @@ test('nothing has to be given', async () => {
     clusterVersion: undefined,
     tools: ['kubectl'],
     artifacts: [],
+    images: [],
+    imageIdentity: {
+      subjectAlternativeName: 'krel-trust@k8s-releng-prod.iam.gserviceaccount.com',
+      issuer: 'https://accounts.google.com',
+    },
     platform: { os: 'linux', arch: 'amd64' },
     isNative: true,
     downloadToken: undefined,
@@ -85,7 +91,8 @@ test('nothing has to be given', async () => {
 });
 
 test('the hosts are the public ones', async () => {
-  const { downloadBaseUrl, rekorUrl, trustRoot } = await load({});
+  const { downloadBaseUrl, imageRegistry, rekorUrl, trustRoot } = await load({});
+  expect(imageRegistry.href).toBe('https://registry.k8s.io/');
   expect(downloadBaseUrl.href).toBe('https://dl.k8s.io/');
   expect(rekorUrl.href).toBe('https://rekor.sigstore.dev/');
   expect(trustRoot.kind === 'tuf' && trustRoot.mirror.href).toBe(
@@ -173,6 +180,27 @@ const ACCEPTED: [input: string, given: string, field: keyof Inputs, value: unkno
   ['bind-release', 'TRUE', 'bindRelease', true],
   ['check-latest', 'True', 'checkLatest', true],
 ];
+
+test('images, each once', async () => {
+  const images = 'kube-proxy control-plane,registry.k8s.io/etcd:3.5.15-0\nkube-proxy';
+  const inputs = await load({ images, tools: 'none' });
+  expect(inputs.tools).toEqual([]);
+  expect(inputs.images.map(({ requested }) => requested)).toEqual([
+    'kube-proxy',
+    'kube-apiserver',
+    'kube-controller-manager',
+    'kube-scheduler',
+    'registry.k8s.io/etcd:3.5.15-0',
+  ]);
+});
+
+test.each([
+  ['https://mirror.example', 'https://mirror.example/'],
+  ['https://mirror.example:5000/k8s/proxy', 'https://mirror.example:5000/k8s/proxy/'],
+  ['http://127.0.0.1:5000/', 'http://127.0.0.1:5000/'],
+])('image-registry: %s', async (given, href) => {
+  expect((await load({ 'image-registry': given })).imageRegistry.href).toBe(href);
+});
 
 test.each(ACCEPTED)('%s: %j', async (input, given, field, value) => {
   expect((await load({ [input]: given }))[field]).toEqual(value);
@@ -363,17 +391,35 @@ const REFUSED: [input: string, given: string, shown: string, others?: Record<str
   ['artifacts', 'toString', '"toString"'],
   ['architecture', 'riscv64', '"riscv64"'],
   ['architecture', 'toString', '"toString"'],
-  ...['download-base-url', 'rekor-url', 'tuf-mirror-url'].flatMap((input): typeof REFUSED => [
-    [input, 'mirror.example', '"mirror.example"'],
-    [input, 'http://mirror.example', '"http://mirror.example"'],
-    [input, 'http://127.0.0.1.example', '"http://127.0.0.1.example"'],
-    [input, 'ftp://mirror.example', '"ftp://mirror.example"'],
-    [input, 'https://mirror.example/?sig=1', '?sig=1'],
-    [input, 'https://mirror.example/#a', '#a'],
-    [input, 'https://user:hunter2@mirror.example', '(a URL with credentials)'],
-  ]),
+  ...['download-base-url', 'image-registry', 'rekor-url', 'tuf-mirror-url'].flatMap(
+    (input): typeof REFUSED => [
+      [input, 'mirror.example', '"mirror.example"'],
+      [input, 'http://mirror.example', '"http://mirror.example"'],
+      [input, 'http://127.0.0.1.example', '"http://127.0.0.1.example"'],
+      [input, 'ftp://mirror.example', '"ftp://mirror.example"'],
+      [input, 'https://mirror.example/?sig=1', '?sig=1'],
+      [input, 'https://mirror.example/#a', '#a'],
+      [input, 'https://user:hunter2@mirror.example', '(a URL with credentials)'],
+    ],
+  ),
   ['download-base-url', 'file://server/share', '"file://server/share"'],
   ['rekor-url', 'file:///tmp', '"file:///tmp"'],
+  ['image-registry', 'file:///tmp', '"file:///tmp"'],
+  ['image-registry', 'https://mirror.example/K8s', 'K8s'],
+  ['image-registry', 'https://mirror.example/a//b', 'a//b'],
+  ['images', 'etcd', '"etcd"'],
+  ['images', 'kube-apiserver, docker.io/library/etcd:1', '"docker.io/library/etcd:1"'],
+  ['images', 'none', '"none"'],
+  [
+    'images',
+    Array.from({ length: 101 }, (_, i) => `registry.k8s.io/a:${String(i)}`).join(','),
+    '101 images',
+  ],
+  ['image-certificate-identity', '', 'an empty value'],
+  ['tools', 'none', '"none"'],
+  ['tools', 'none', '"none"', { images: ' , ' }],
+  ['tools', 'none kubectl', '"none"', { images: 'kube-proxy' }],
+  ['checksum', HEX, HEX, { tools: 'none', images: 'kube-proxy' }],
   ['tuf-mirror-url', 'file:///tmp', '"file:///tmp"'],
   ['tuf-mirror-url', 'https://tuf.example', 'https://tuf.example'],
   ['download-token', 'with blank', '(not shown)'],

@@ -12,7 +12,7 @@ import { invalidInput, type RawInputs } from './raw-inputs.js';
  * @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED
  */
 export function readArtifacts(inputs: RawInputs, platform: Platform): ReleaseFileRequest[] {
-  return inputs.words('artifacts').map((name) => {
+  return [...inputs.words('artifacts')].map((name) => {
     const request = parseReleaseFile(name, platform);
     if (request === undefined) {
       throw invalidInput('artifacts', name, ACCEPTED_RELEASE_FILES);

@@ -20,10 +20,13 @@ export class RawInputs {
     return (this.#variables[`INPUT_${name.toUpperCase()}`] ?? '').trim();
   }
 
-  /** The words of an input, separated by commas, spaces or lines, each once. */
-  words(name: string): string[] {
-    const words = this.get(name).split(/[\s,]+/);
-    return [...new Set(words.filter((word) => word !== ''))];
+  /** The words of an input, separated by commas, spaces or newlines, without duplicates. */
+  words(name: string): Set<string> {
+    return new Set(
+      this.get(name)
+        .split(/[\s,]+/)
+        .filter((word) => word !== ''),
+    );
   }
 
   /** GITHUB_WORKSPACE, or else the current directory; an absolute path. */

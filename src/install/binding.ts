@@ -63,19 +63,19 @@ export interface BindingContext extends PublicationContext {
   readonly isNative: boolean;
 }
 
-/** The release's SBOM as it was published. */
-type PublishedSbom =
+/** The release's SBOM as it was published, or why there is none to prove anything by. */
+export type PublishedSbom =
   | {
       readonly kind: 'signed';
       readonly verified: Verified<DigestedFile>;
       readonly sbom: ReleaseSbom;
     }
-  | { readonly kind: 'missing'; readonly reason: string };
+  | { readonly kind: 'missing' | 'skipped'; readonly reason: string };
 
 /** Step 7 of the verification, for the files of one release. The SBOM is fetched once. */
 export interface ReleaseBinder {
-  /** Starts to fetch the SBOM, if the file will need it, so that it is here when the file is. */
-  fetchSbomFor(artifact: Artifact): void;
+  /** Starts to fetch the SBOM, so that it is here when the file is. */
+  fetchSbom(): void;
   /**
    * Binds a verified file by the published SBOM, or by what it says itself if it is a statement
    * about the release; where the release has no SBOM, by asking the file.
@@ -95,11 +95,17 @@ export interface ReleaseBinder {
     verified: Verified<DigestedFile>,
     files: CopyFiles,
   ): Promise<Binding>;
+  /**
+   * The published SBOM, verified.
+   *
+   * @throws {SetupError} RELEASE_MISMATCH, and every code of the verification for the SBOM
+   */
+  publishedSbom(): Promise<PublishedSbom>;
 }
 
 /** For `bind-release: false`. */
 export class NoBinder implements ReleaseBinder {
-  fetchSbomFor(): void {
+  fetchSbom(): void {
     // There is nothing to compare with it.
   }
 
@@ -109,6 +115,10 @@ export class NoBinder implements ReleaseBinder {
 
   bindCached(): Promise<Binding> {
     return Promise.resolve({ kind: 'skipped' });
+  }
+
+  publishedSbom(): Promise<PublishedSbom> {
+    return Promise.resolve({ kind: 'skipped', reason: 'bind-release: false' });
   }
 }
 
@@ -121,10 +131,8 @@ export class SbomBinder implements ReleaseBinder {
     this.#context = context;
   }
 
-  fetchSbomFor({ boundBy }: Artifact): void {
-    if (boundBy.kind === 'sbom') {
-      this.#published ??= this.#context.background.start(this.#fetch());
-    }
+  fetchSbom(): void {
+    void this.publishedSbom();
   }
 
   async bind(artifact: Artifact, verified: Verified<DigestedFile>, file: string): Promise<Binding> {
@@ -132,13 +140,12 @@ export class SbomBinder implements ReleaseBinder {
     if (boundBy.kind !== 'sbom') {
       return bindByItself(boundBy, artifact, verified.subject);
     }
-    this.fetchSbomFor(artifact);
-    const published = await this.#published;
-    if (published?.kind === 'signed') {
+    const published = await this.publishedSbom();
+    if (published.kind === 'signed') {
       this.#check(published.sbom, artifact, verified);
       return { kind: 'sbom', sbom: published.verified };
     }
-    return this.#askBinary(artifact, file, published?.reason ?? '');
+    return this.#askBinary(artifact, file, published.reason);
   }
 
   async bindCached(
@@ -160,6 +167,10 @@ export class SbomBinder implements ReleaseBinder {
     const { verified: sbom } = await verifySubject(policy, name, file, evidence);
     this.#check(await readSbom(file), artifact, verified);
     return { kind: 'sbom', sbom };
+  }
+
+  publishedSbom(): Promise<PublishedSbom> {
+    return (this.#published ??= this.#context.background.start(this.#fetch()));
   }
 
   #check(sbom: ReleaseSbom, artifact: Artifact, verified: Verified<DigestedFile>): void {

@@ -51,7 +51,9 @@ export async function verifyPublished(
   const file = context.background.start(pending);
   const digest = context.background.start(publishedDigest(context, artifact));
   const evidence = new PublishedEvidence(context, artifact.evidence, digest);
-  context.binder.fetchSbomFor(artifact);
+  if (artifact.boundBy.kind === 'sbom') {
+    context.binder.fetchSbom();
+  }
   const subject = await file;
   const arrived = origin === 'download' ? performance.now() : started;
   const { verified, recovered } = await verifyDownloaded(context, artifact, subject, evidence);

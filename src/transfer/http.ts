@@ -12,7 +12,7 @@ import { MAX_HEADER_BYTES, send } from './send.js';
 import { assertTransport } from './transport.js';
 import { createTunnelAgent } from './tunnel-agent.js';
 
-export type { ProxyEnvironment };
+export type { HttpResponse, ProxyEnvironment };
 
 const MAX_REDIRECTS = 5;
 /** Connections per host for small objects. Waiting for one takes less time than another handshake. */
@@ -31,12 +31,17 @@ export interface RequestRecord {
   readonly duration: number;
 }
 
+/** A bearer token (RFC 6750), which is sent to this origin only. */
+export interface BearerToken {
+  readonly origin: string;
+  readonly value: string;
+}
+
 export interface HttpOptions {
   readonly userAgent: string;
   readonly proxyEnvironment: ProxyEnvironment;
   readonly limits: TransferLimits;
-  /** A bearer token, which is sent to this origin only. */
-  readonly token?: { readonly origin: string; readonly value: string } | undefined;
+  readonly token?: BearerToken | undefined;
   /** Ends every transfer when it is aborted. */
   readonly signal: AbortSignal;
   readonly onRequest: (record: RequestRecord) => void;
@@ -50,6 +55,8 @@ export interface RequestOptions {
   /** A JSON value for the body. */
   readonly json?: unknown;
   readonly lane?: Lane;
+  /** For this request, in place of the client's. */
+  readonly token?: BearerToken | undefined;
 }
 
 /**
@@ -142,16 +149,18 @@ export class HttpClient {
     if (url.protocol === 'file:') {
       return { status: 200, headers: {}, body: await openFile(url, signal) };
     }
+    const token = options.token ?? this.#options.token;
     let target = url;
     let withToken = true;
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
       assertTransport(target);
       // After a redirect to another origin the token stays off, even if a later one leads back.
-      withToken &&= target.origin === this.#options.token?.origin;
-      const response = await this.#request(target, options, withToken, signal);
+      withToken &&= target.origin === token?.origin;
+      const sent = withToken ? token?.value : undefined;
+      const response = await this.#request(target, options, sent, signal);
       const location = redirectTarget(response, target);
       if (location === undefined) {
-        return accepted(response);
+        return accepted(response, target);
       }
       response.destroy();
       if (target.protocol === 'https:' && location.protocol !== 'https:') {
@@ -192,7 +201,7 @@ export class HttpClient {
   async #request(
     url: URL,
     options: RequestOptions,
-    withToken: boolean,
+    token: string | undefined,
     signal: AbortSignal,
   ): Promise<http.IncomingMessage> {
     const started = performance.now();
@@ -208,13 +217,13 @@ export class HttpClient {
       accept: body === undefined ? '*/*' : 'application/json',
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
-      ...(withToken ? { authorization: `Bearer ${this.#options.token?.value ?? ''}` } : {}),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...options.headers,
     };
     signal.throwIfAborted();
     const isSecure = url.protocol === 'https:';
     // Over http, which is for loopback only, a proxy could read the token.
-    const agent = this.#agent(isSecure, options.lane ?? 'small', isSecure || !withToken);
+    const agent = this.#agent(isSecure, options.lane ?? 'small', isSecure || token === undefined);
     const { request: start } = isSecure ? builtin('node:https') : builtin('node:http');
     // The signal also ends the body.
     const request = start(url, { method, headers, agent, signal, maxHeaderSize: MAX_HEADER_BYTES });

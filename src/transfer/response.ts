@@ -24,14 +24,22 @@ export function redirectTarget(response: IncomingMessage, from: URL): URL | unde
 }
 
 /**
- * @throws {StatusError} for a status other than 2xx
+ * A response with status 2xx and a plain body.
+ *
+ * @param url where it came from, after redirects
+ * @throws {StatusError} for another status
  * @throws {NonRetryableError} for a compressed body
  */
-export function accepted(response: IncomingMessage): HttpResponse {
+export function accepted(response: IncomingMessage, url: URL): HttpResponse {
   const status = response.statusCode ?? 0;
   if (status < 200 || status > 299) {
     response.destroy();
-    throw new StatusError(status, retryAfter(response.headers['retry-after']));
+    const header = status === 401 ? response.headers['www-authenticate'] : undefined;
+    throw new StatusError(
+      status,
+      retryAfter(response.headers['retry-after']),
+      header === undefined ? undefined : { url, header },
+    );
   }
   const encoding = response.headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {

@@ -201,7 +201,9 @@ describe('a connection that goes wrong', () => {
     // There are two connections for small objects, and each byte keeps one alive for eight seconds.
     const occupy = (): Promise<void> =>
       http.retry('GET', url, 60_000, async (signal) => {
-        for await (const piece of (await http.open(url, {}, signal)).body) void piece;
+        for await (const piece of (await http.open(url, {}, signal)).body) {
+          expect(piece).toHaveLength(1);
+        }
       });
     const busy = Promise.allSettled([occupy(), occupy()]);
     while (records.length < 2) await sleep(5);
