@@ -12711,7 +12711,7 @@ function checkRelease(sbom, version, file, { sha256, signedAt }) {
  * @throws {SetupError} RELEASE_MISMATCH for the SBOM of another release; IMAGE_MISMATCH
  */
 function checkReleaseImage(sbom, version, image, arch, layers) {
-    if (sbom.documentNamespace !== namespaceOf(version)) {
+    if (sbom.documentNamespace !== sbomNamespace(version, 'release')) {
         throw sbom_mismatch(`requested ${image} ${version}, but the SBOM that was served is for ${describe(sbom)}`);
     }
     const repository = image.endsWith(`-${arch}`) ? image : `${image}-${arch}`;
@@ -12726,9 +12726,6 @@ function checkReleaseImage(sbom, version, image, arch, layers) {
         throw new SetupError('IMAGE_MISMATCH', `the image served as ${image} ${version} for ${arch} has other layers than the SBOM of that release lists`, { situation: 'image-of-another-version' });
     }
     return true;
-}
-function namespaceOf(version) {
-    return `https://sbom.k8s.io/${version}/release`;
 }
 /**
  * Reads SPDX 2.3 in its tag-value form, as a stream.
@@ -23390,9 +23387,11 @@ async function resolveFromHost({ version, downloadBaseUrl }, http) {
         namedBy: version.kind === 'exact' ? 'user' : pointer,
     };
 }
-function mayComeFromCache({ version, tools, checkLatest }) {
+function mayComeFromCache(request) {
+    const { version, checkLatest } = request;
+    const hasFiles = requestedNames(request).length > 0;
     const isNewestOfAll = (version.kind === 'stable' || version.kind === 'prerelease') && version.minor === undefined;
-    return tools.length > 0 && version.kind !== 'exact' && !isNewestOfAll && !checkLatest;
+    return hasFiles && version.kind !== 'exact' && !isNewestOfAll && !checkLatest;
 }
 /** Versions of which the tool cache claims to hold every file. */
 async function versionsInCache(request, toolCache) {

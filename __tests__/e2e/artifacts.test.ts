@@ -17,10 +17,15 @@ import {
   CertificateAuthority,
   World,
   fault,
+  imagePayload,
   provenance,
+  putSignature,
+  putSignatures,
   releaseFile,
   releaseFilePath,
   sbomPath,
+  signAsPromoter,
+  signatureAnnotations,
   sourceSbom,
   tally,
   type ActionResult,
@@ -42,6 +47,7 @@ import {
   requestedPaths,
   runIn,
   serveAs,
+  textOf,
   titlesOf,
   warningsOf,
 } from './expectations.js';
@@ -158,6 +164,30 @@ describe('a file of the release', () => {
     expect(run.outputs['sha256']).toBe(sha256);
     expect(reportsOf(run)[1]).toMatchObject({ artifact: SOURCE, platform: null });
     expect(world.host.server.requestsFor(/\.spdx$/)).toHaveLength(1);
+  });
+
+  test('beside an image: none is kept unless both pass', async () => {
+    const version = publish();
+    const image = 'registry.k8s.io/pause:3.10';
+    const digest = world.registry.putImage('pause', '3.10');
+    const payload = imagePayload({ reference: 'registry.k8s.io/pause', digest });
+    const both = (): Promise<ActionResult> => fetch(version, 'test', { images: image });
+    const signed = signAsPromoter(world.release, payload);
+    putSignatures(world.registry, 'pause', digest, [
+      putSignature(world.registry, payload, signatureAnnotations(signed)),
+    ]);
+    const run = await both();
+    expectArtifacts(run, { version, artifacts: { test: TEST } });
+    expect(JSON.parse(run.outputs['images'] ?? '{}')).toEqual({
+      [image]: `registry.k8s.io/pause@${digest}`,
+    });
+    expect(reportsOf(run).map(({ artifact, image }) => artifact ?? image)).toEqual([TEST, image]);
+    const strange = signAsPromoter(world.release, payload, STRANGER);
+    putSignatures(world.registry, 'pause', digest, [
+      putSignature(world.registry, payload, signatureAnnotations(strange)),
+    ]);
+    expectRefused(await both(), 'IDENTITY_MISMATCH');
+    world.registry.clear();
   });
 
   test('log and job summary say as much as for a tool', async () => {
@@ -792,10 +822,3 @@ describe('what there is not', () => {
     expectRefused(run, 'INVALID_INPUT', { says: ['"none"'] });
   });
 });
-
-/** The summary as a reader sees it: no tags, entities resolved. */
-function textOf(summary: string): string {
-  return summary
-    .replaceAll(/<[^>]*>/g, '')
-    .replaceAll(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)));
-}

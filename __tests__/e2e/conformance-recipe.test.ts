@@ -1,35 +1,21 @@
 // "Conformance tests from a verified tarball" in the README, as written: only the action's hosts are replaced by those of
 // the test world.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from '@jest/globals';
-import { parse } from 'yaml';
 import { World, releaseFilePath, type ActionResult } from '../support/index.js';
 import { testUnless } from '../support/skip.js';
-import { NATIVE, STRANGER, expectArtifacts, expectRefused, runIn } from './expectations.js';
+import { NATIVE, STRANGER, expectArtifacts, expectRefused } from './expectations.js';
+import { recipeSteps, runRecipe } from './recipe.js';
 
-const HEADING = '\n### Conformance tests from a verified tarball\n';
+const HEADING = 'Conformance tests from a verified tarball';
+const VERSION = `v${recipeSteps(HEADING)[0]?.with?.['version'] ?? ''}`;
 const TARBALL = `kubernetes-test-${NATIVE.replace('/', '-')}.tar.gz`;
 const onPosix = testUnless(
   process.platform === 'win32' ? 'needs bash: the recipe is for Linux and macOS' : undefined,
 );
-
-interface Step {
-  readonly id?: string;
-  readonly with?: Readonly<Record<string, string>>;
-  readonly env?: Readonly<Record<string, string>>;
-  readonly run?: string;
-}
-
-/** The steps of the recipe. */
-function recipe(): Step[] {
-  const readme = readFileSync(join(import.meta.dirname, '..', '..', 'README.md'), 'utf8');
-  const [, section = ''] = readme.split(HEADING);
-  const [, yaml = ''] = /```yaml\n([^]*?)```/.exec(section) ?? [];
-  return (parse(yaml) as { steps: Step[] }).steps;
-}
 
 /** Reports what it was started with. */
 const script = (name: string): string => `#!/bin/sh\necho "${name}" "$@"\n`;
@@ -54,53 +40,35 @@ let folder: string;
 let world: World;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'recipe-'));
+  folder = mkdtempSync(join(tmpdir(), 'conformance-'));
   world = await World.start();
+  world.release.publish({ version: VERSION, platforms: [NATIVE], sbom: false });
+  if (process.platform === 'win32') return;
+  world.release.putFile(releaseFilePath(VERSION, TARBALL), testTarball());
+  world.release.putSbom(VERSION);
 });
 afterAll(async () => {
   await world.stop();
   rmSync(folder, { recursive: true });
 });
 
-/** The first step, by `uses`. */
-const firstStep = (step: Step | undefined): Promise<ActionResult> => runIn(world, step?.with);
-
-/** The second step, as the runner starts it: `bash -e` in the workspace, expressions resolved. */
-function secondStep(step: Step | undefined, id: string, { outputs, dirs }: ActionResult): string {
-  const resolved = Object.entries(step?.env ?? {}).map(([name, value]) => [
-    name,
-    value.replaceAll(
-      new RegExp(`\\$\\{\\{ steps\\.${id}\\.outputs\\.([a-z-]+) \\}\\}`, 'g'),
-      (_, output: string) => outputs[output] ?? '',
-    ),
-  ]);
-  const { status, stdout, stderr } = spawnSync('bash', ['-e', '-c', step?.run ?? 'false'], {
-    cwd: dirs.workspace,
-    env: { PATH: process.env['PATH'], HOME: dirs.home, ...Object.fromEntries(resolved) },
-    encoding: 'utf8',
-  });
-  expect(stderr).toBe('');
-  expect(status).toBe(0);
-  return stdout;
-}
+const sole = (runs: readonly ActionResult[]): ActionResult => {
+  const [run] = runs;
+  if (run === undefined || runs.length > 1) throw new Error('one run, please');
+  return run;
+};
 
 onPosix('unpacks the tests from the verified tarball and runs them', async () => {
-  const [first, second] = recipe();
-  const version = `v${first?.with?.['version'] ?? ''}`;
-  world.release.publish({ version, platforms: [NATIVE], sbom: false });
-  world.release.putFile(releaseFilePath(version, TARBALL), testTarball());
-  world.release.putSbom(version);
-  const run = await firstStep(first);
-  expectArtifacts(run, { version, artifacts: { test: TARBALL } });
-  expect(secondStep(second, first?.id ?? '', run)).toBe(
-    `ginkgo --focus=\\[Conformance\\] ./e2e.test -- --kubeconfig=${run.dirs.home}/.kube/config\n`,
-  );
+  const { runs, printed, home } = await runRecipe(world, HEADING);
+  expectArtifacts(sole(runs), { version: VERSION, artifacts: { test: TARBALL } });
+  expect(printed).toEqual([
+    `ginkgo --focus=\\[Conformance\\] ./e2e.test -- --kubeconfig=${home}/.kube/config\n`,
+  ]);
 });
 
 onPosix('does not get that far with a tarball of somebody else', async () => {
-  const [first] = recipe();
-  const version = `v${first?.with?.['version'] ?? ''}`;
-  world.release.publish({ version, platforms: [NATIVE], artifacts: [TARBALL] });
-  world.release.file(version, TARBALL).sign(STRANGER);
-  expectRefused(await firstStep(first), 'IDENTITY_MISMATCH');
+  world.release.file(VERSION, TARBALL).sign(STRANGER);
+  const { runs, printed } = await runRecipe(world, HEADING);
+  expectRefused(sole(runs), 'IDENTITY_MISMATCH');
+  expect(printed).toEqual([]);
 });

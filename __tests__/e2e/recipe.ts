@@ -22,6 +22,10 @@ export interface RecipeResult {
   readonly runs: readonly ActionResult[];
   /** What the `docker` of the recipe was called with, one line for each call. */
   readonly docker: readonly string[];
+  /** What its scripts printed, in order. */
+  readonly printed: readonly string[];
+  /** HOME of its scripts. */
+  readonly home: string;
 }
 
 const README = new URL('../../README.md', import.meta.url);
@@ -46,6 +50,7 @@ export async function runRecipe(world: World, heading: string): Promise<RecipeRe
   folders.push(folder);
   const outputs = new Map<string, Readonly<Record<string, string>>>();
   const runs: ActionResult[] = [];
+  const printed: string[] = [];
   const path = [dockerIn(folder)];
   for (const step of recipeSteps(heading)) {
     const resolved = (values: Readonly<Record<string, string>> = {}): Record<string, string> =>
@@ -59,13 +64,16 @@ export async function runRecipe(world: World, heading: string): Promise<RecipeRe
       if (step.id !== undefined) outputs.set(step.id, run.outputs);
       if (run.exitCode !== 0) break;
     } else {
-      const written = shell(step.run ?? '', { path, env: resolved(step.env), folder });
-      if (step.id !== undefined) outputs.set(step.id, written);
+      const ended = shell(step.run ?? '', { path, env: resolved(step.env), folder });
+      printed.push(ended.printed);
+      if (step.id !== undefined) outputs.set(step.id, ended.outputs);
     }
   }
   return {
     runs,
     docker: readFileSync(join(folder, 'docker.log'), 'utf8').split('\n').slice(0, -1),
+    printed,
+    home: folder,
   };
 }
 
@@ -88,19 +96,21 @@ function shell(
     readonly env: Readonly<Record<string, string>>;
     readonly folder: string;
   },
-): Record<string, string> {
+): { readonly outputs: Record<string, string>; readonly printed: string } {
   const file = join(step.folder, 'output');
   writeFileSync(file, '');
-  const { status, stderr } = spawnSync('bash', ['-e', '-c', script], {
+  const { status, stdout, stderr } = spawnSync('bash', ['-e', '-c', script], {
+    cwd: step.folder,
     encoding: 'utf8',
     env: {
+      HOME: step.folder,
       ...step.env,
       PATH: [...step.path, process.env['PATH'] ?? ''].join(delimiter),
       GITHUB_OUTPUT: file,
     },
   });
   if (status !== 0) throw new Error(`${script}: ${stderr}`);
-  return commandFileValues(readFileSync(file, 'utf8'));
+  return { outputs: commandFileValues(readFileSync(file, 'utf8')), printed: stdout };
 }
 
 /** A machine has no docker, and no test pulls an image: this one writes down what it was asked. */

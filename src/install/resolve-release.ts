@@ -75,10 +75,12 @@ export async function resolveFromHost(
   };
 }
 
-function mayComeFromCache({ version, tools, checkLatest }: ReleaseRequest): boolean {
+function mayComeFromCache(request: ReleaseRequest): boolean {
+  const { version, checkLatest } = request;
+  const hasFiles = requestedNames(request).length > 0;
   const isNewestOfAll =
     (version.kind === 'stable' || version.kind === 'prerelease') && version.minor === undefined;
-  return tools.length > 0 && version.kind !== 'exact' && !isNewestOfAll && !checkLatest;
+  return hasFiles && version.kind !== 'exact' && !isNewestOfAll && !checkLatest;
 }
 
 /** Versions of which the tool cache claims to hold every file. */

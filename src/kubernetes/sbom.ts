@@ -39,7 +39,7 @@ export function sbomNamespace(version: string, of: 'release' | 'source'): string
  * @throws {SetupError} RELEASE_MISMATCH, naming what was asked for and what was found
  */
 export function checkNamespace(
-  { documentNamespace }: ReleaseSbom,
+  { documentNamespace }: Pick<ReleaseSbom, 'documentNamespace'>,
   namespace: string,
   version: string,
   file: string,
@@ -116,7 +116,7 @@ export function checkReleaseImage(
   arch: string,
   layers: readonly ImageLayer[],
 ): boolean {
-  if (sbom.documentNamespace !== namespaceOf(version)) {
+  if (sbom.documentNamespace !== sbomNamespace(version, 'release')) {
     throw mismatch(
       `requested ${image} ${version}, but the SBOM that was served is for ${describe(sbom)}`,
     );
@@ -139,10 +139,6 @@ export function checkReleaseImage(
     );
   }
   return true;
-}
-
-function namespaceOf(version: string): string {
-  return `https://sbom.k8s.io/${version}/release`;
 }
 
 /**

@@ -233,6 +233,39 @@ describe('a document that krel wrote', () => {
   });
 });
 
+describe('checkNamespace', () => {
+  const check = (sbom: Pick<ReleaseSbom, 'documentNamespace'>): void => {
+    checkNamespace(sbom, NAMESPACE, 'v1.31.9', 'kubernetes-release.spdx');
+  };
+
+  test('accepts the namespace that krel writes', async () => {
+    const sbom = await read(GENUINE);
+    expect(() => {
+      checkNamespace(
+        sbom,
+        'https://sbom.k8s.io/v1.35.3/release',
+        'v1.35.3',
+        'kubernetes-release.spdx',
+      );
+    }).not.toThrow();
+  });
+
+  test.each([
+    ['another version', 'https://sbom.k8s.io/v1.31.8/release'],
+    ['the source code', 'https://sbom.k8s.io/v1.31.9/source'],
+    ['more behind it', `${NAMESPACE}/`],
+    ['none', undefined],
+  ])('refuses %s', (_, documentNamespace) => {
+    expect(() => check({ documentNamespace })).toThrow(SetupError);
+    expect(() => check({ documentNamespace: NAMESPACE })).not.toThrow();
+  });
+
+  test('refuses two', async () => {
+    const sbom = await read(`DocumentNamespace: ${NAMESPACE}\nDocumentNamespace: ${NAMESPACE}\n`);
+    expect(() => check(sbom)).toThrow(SetupError);
+  });
+});
+
 describe('checkReleaseImage', () => {
   const VERSION = 'v1.35.3';
   const APISERVER = 'SPDXRef-Package-registry.k8s.io-kube-apiserver-amd64-v1.35.3';
@@ -312,39 +345,5 @@ describe('checkReleaseImage', () => {
     expect([...(await read(file)).packageDigests]).toEqual([]);
     const own = `PackageName: x\nSPDXID: SPDXRef-x\nPackageChecksum: SHA256: ${A}\n`;
     expect([...(await read(own)).packageDigests]).toEqual([['SPDXRef-x', new Set([A])]]);
-  });
-});
-
-describe('checkNamespace', () => {
-  const check = (sbom: ReleaseSbom): void => {
-    checkNamespace(sbom, NAMESPACE, 'v1.31.9', 'kubernetes-release.spdx');
-  };
-
-  test('accepts the namespace that krel writes', async () => {
-    const sbom = await read(GENUINE);
-    expect(() => {
-      checkNamespace(
-        sbom,
-        'https://sbom.k8s.io/v1.35.3/release',
-        'v1.35.3',
-        'kubernetes-release.spdx',
-      );
-    }).not.toThrow();
-  });
-
-  test.each([
-    ['another version', 'https://sbom.k8s.io/v1.31.8/release'],
-    ['the source code', 'https://sbom.k8s.io/v1.31.9/source'],
-    ['more behind it', `${NAMESPACE}/`],
-    ['none', undefined],
-  ])('refuses %s', (_, documentNamespace) => {
-    const nothing = { digests: new Map(), packageDigests: new Map(), contained: new Map() };
-    expect(() => check({ documentNamespace, ...nothing })).toThrow(SetupError);
-    expect(() => check({ documentNamespace: NAMESPACE, ...nothing })).not.toThrow();
-  });
-
-  test('refuses two', async () => {
-    const sbom = await read(`DocumentNamespace: ${NAMESPACE}\nDocumentNamespace: ${NAMESPACE}\n`);
-    expect(() => check(sbom)).toThrow(SetupError);
   });
 });
