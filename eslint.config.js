@@ -21,13 +21,14 @@ const BELOW_LOCK = [
   '../kubernetes/',
   '../sigstore/',
 ];
-const BELOW_INSTALL = [...BELOW_LOCK, '../lock/'];
+const BELOW_INSTALL = [...BELOW_LOCK, '../registry/', '../lock/'];
 const BELOW_TOP = [
   './errors.js',
   './files/',
   './transfer/',
   './kubernetes/',
   './sigstore/',
+  './registry/',
   './lock/',
   './install/',
 ];
@@ -39,11 +40,13 @@ const BELOW_SIGSTORE = [
   '../checkpoint.js',
   '../detached.js',
   '../hashedrekord.js',
+  '../image-payload.js',
   '../json.js',
   '../trust/',
   '../evidence/',
   '../verify/',
   '../../errors.js',
+  '../../strict-json.js',
   '../../files/',
   '../../transfer/',
 ];
@@ -62,9 +65,16 @@ const LAYERS = [
     files: 'src/kubernetes/**/*.ts',
     imports: ['./', '../errors.js', '../files/', '../transfer/'],
   },
-  { files: 'src/sigstore/*.ts', imports: ['./', '../errors.js', '../files/', '../transfer/'] },
+  {
+    files: 'src/sigstore/*.ts',
+    imports: ['./', '../errors.js', '../strict-json.js', '../files/', '../transfer/'],
+  },
   { files: 'src/sigstore/*/*.ts', imports: BELOW_SIGSTORE },
   { files: 'src/lock/**/*.ts', imports: BELOW_LOCK },
+  {
+    files: 'src/registry/**/*.ts',
+    imports: ['./', '../errors.js', '../strict-json.js', '../files/', '../transfer/'],
+  },
   { files: 'src/install/**/*.ts', imports: BELOW_INSTALL },
   {
     files: 'src/install/preinstalled.ts',
@@ -82,8 +92,12 @@ const LAYERS = [
   { files: 'src/hints.ts', imports: ['./errors.js'] },
   {
     files: 'src/report.ts',
-    imports: [...BELOW_TOP, './inputs.js', './escape.js', './hints.js'],
+    imports: [...BELOW_TOP, './inputs.js', './report/', './escape.js', './hints.js'],
     packages: ['@actions/core'],
+  },
+  {
+    files: 'src/report/**/*.ts',
+    imports: [...BELOW_INSTALL, '../install/', '../inputs.js', '../escape.js'],
   },
   {
     files: 'src/session.ts',

@@ -46,6 +46,8 @@ interface Command {
 interface Scenario {
   readonly name: string;
   readonly tools: readonly string[];
+  /** The input `artifacts`; none unless given. */
+  readonly artifacts?: string;
   readonly version: string;
   /** Whether the tool cache is kept from one run to the next. */
   readonly isWarm: boolean;
@@ -77,6 +79,10 @@ const SCENARIOS: readonly Scenario[] = [
   },
 ];
 const SIZES = [1, 10, 57, 150, 400].map((megabytes) => megabytes * 1e6);
+/** A server tarball has about 400 MB; the other is there to compare its memory with. */
+const TARBALL_SIZES = [4e6, 400e6];
+/** Names of tables to measure; all of them unless given. */
+const ONLY = process.env['BENCH_ONLY'];
 
 const OURS: Contender = {
   name: 'this action',
@@ -106,10 +112,17 @@ const { server, ready } = await startServer();
 try {
   buildBaseline();
   console.log(describeMachine());
-  for (const scenario of SCENARIOS) await measureScenario(scenario);
-  await measureSizes();
+  for (const scenario of SCENARIOS) {
+    if (isWanted(scenario.name)) await measureScenario(scenario);
+  }
+  if (isWanted('size')) await measureSizes();
+  if (isWanted('tarball')) await measureTarballs();
 } finally {
   server.kill();
+}
+
+function isWanted(name: string): boolean {
+  return ONLY === undefined || ONLY.split(';').includes(name);
 }
 
 async function measureScenario(scenario: Scenario): Promise<void> {
@@ -190,6 +203,30 @@ async function measureSizes(): Promise<void> {
   );
 }
 
+/** A server tarball through `artifacts`: downloaded, then taken from the tool cache. */
+async function measureTarballs(): Promise<void> {
+  await order({ kind: 'network', latency: 0, bandwidth: undefined });
+  const rows: string[][] = [];
+  for (const [bytes, name] of TARBALL_SIZES.flatMap((size) => [
+    [size, 'cold'] as const,
+    [size, 'warm'] as const,
+  ])) {
+    await order({ kind: 'tarball', bytes });
+    const version = `1.0.${String(bytes / 1e6)}`;
+    const what = { version, tools: ['none'], artifacts: 'server', isWarm: name === 'warm' };
+    const runs = (await inTurn([OURS], { ...PLAIN, ...what, name })).get(OURS) ?? [];
+    rows.push([
+      `${String(bytes / 1e6)}, ${name}`,
+      range(runs.map(({ wall }) => wall)),
+      range(runs.map(({ cpu }) => cpu)),
+      range(runs.map(({ memory }) => memory)),
+      String(median(runs.map(({ requests }) => requests))),
+    ]);
+  }
+  console.log('\n### A server tarball through `artifacts`\n');
+  console.log(table(['MB', 'wall, ms', 'CPU, ms', 'peak memory, MiB', 'requests'], rows));
+}
+
 /** A B C A B C …; the first round warms up the machine and is not counted. */
 async function inTurn(
   contenders: readonly Contender[],
@@ -251,11 +288,12 @@ function newFolder(): string {
 }
 
 /** As the runner starts an action, with nothing of this process's environment. */
-function action(entry: string, folder: string, { tools, version }: Scenario): Command {
+function action(entry: string, folder: string, { tools, artifacts, version }: Scenario): Command {
   const inputs = {
     ...ready.inputs,
     version,
     tools: tools.join(','),
+    ...(artifacts === undefined ? {} : { artifacts }),
     'certificate-identity': RELEASE_IDENTITY,
     'certificate-oidc-issuer': RELEASE_ISSUER,
   };

@@ -2,13 +2,19 @@
 // forked with IPC. Answers the messages of bench.ts.
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { World, artifactPath, cosignEnvironment } from '../__tests__/support/index.js';
+import {
+  World,
+  artifactPath,
+  cosignEnvironment,
+  releaseFilePath,
+} from '../__tests__/support/index.js';
 import { KUBECTL } from '../scripts/fetch-kubectl.js';
 
 /** What bench.ts asks for. */
 export type Order =
   | { readonly kind: 'network'; readonly latency: number; readonly bandwidth: number | undefined }
   | { readonly kind: 'size'; readonly bytes: number }
+  | { readonly kind: 'tarball'; readonly bytes: number }
   | { readonly kind: 'count' };
 
 /** What it is told. */
@@ -22,6 +28,9 @@ export type Reply =
     }
   | { readonly kind: 'done' }
   | { readonly kind: 'counted'; readonly requests: number; readonly bytes: number };
+
+/** What bench.ts asks for as `server`. */
+const SERVER_TARBALL = 'kubernetes-server-linux-amd64.tar.gz';
 
 const [file = ''] = process.argv.slice(2);
 const world = await World.start({ tls: true });
@@ -58,6 +67,12 @@ function carryOut(order: Order): Reply {
       publish(sizeVersion(order.bytes), 'kubectl', randomBytes(order.bytes));
       world.release.putSbom(sizeVersion(order.bytes));
       return { kind: 'done' };
+    case 'tarball': {
+      const version = sizeVersion(order.bytes);
+      publishAt(releaseFilePath(version, SERVER_TARBALL), randomBytes(order.bytes));
+      world.release.putSbom(version);
+      return { kind: 'done' };
+    }
     case 'count': {
       const servers = Object.values(world.servers);
       const requests = servers.reduce((sum, server) => sum + server.requests.length, 0);
@@ -75,9 +90,12 @@ function sizeVersion(bytes: number): string {
 
 /** Signed in memory, but served from the disk in pieces, as a release host does it. */
 function publish(version: string, tool: string, bytes: Buffer): void {
-  const path = artifactPath(version, 'linux/amd64', tool);
+  publishAt(artifactPath(version, 'linux/amd64', tool), bytes);
+}
+
+function publishAt(path: string, bytes: Buffer): void {
   world.release.putFile(path, bytes);
-  world.host.put(path, { file: world.writeFile(`${version}-${tool}`, bytes) });
+  world.host.put(path, { file: world.writeFile(path.replaceAll('/', '-'), bytes) });
 }
 
 function reply(message: Reply): void {

@@ -12333,11 +12333,10 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 /* harmony import */ var node_v8__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8877);
 /* harmony import */ var node_v8__WEBPACK_IMPORTED_MODULE_0___default = /*#__PURE__*/__nccwpck_require__.n(node_v8__WEBPACK_IMPORTED_MODULE_0__);
 
-// The young generation of the heap stays as small as it begins, so that it is often swept: else the
-// buffers of what has arrived from the network wait for that, tens of megabytes of them. Loading
-// the rest would make it grow, so this comes first.
+// Keeps the young generation of the heap small, so that network buffers are freed early: otherwise
+// tens of megabytes of them pile up. Loading the modules would make it grow, so this comes first.
 (0,node_v8__WEBPACK_IMPORTED_MODULE_0__.setFlagsFromString)('--semi-space-growth-factor=1');
-const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 9533));
+const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 2836));
 await run();
 
 __webpack_async_result__();
@@ -12345,7 +12344,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 9533:
+/***/ 2836:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -12382,9 +12381,11 @@ const ERROR_CODES = (/* unused pure expression or super */ null && ([
     'RELEASE_TOO_NEW',
     'RELEASE_TOO_OLD',
     'VERSION_SKEW',
-    'LOCK_INVALID',
-    'LOCK_MISMATCH',
     'INSTALL_FAILED',
+    'IMAGE_NOT_FOUND',
+    'IMAGE_NOT_SIGNED',
+    'IMAGE_MISMATCH',
+    'REGISTRY_UNAVAILABLE',
 ]));
 /**
  * A failure that a user can act on.
@@ -12435,6 +12436,27 @@ function messageOf(error) {
         return error.message === '' ? error.name : error.message;
     }
     return typeof error === 'string' ? error : JSON.stringify(error);
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/artifact.ts
+/**
+ * The URLs of a file of a release.
+ *
+ * @param base where `release/` is, ending in a slash
+ * @param path inside the release
+ */
+function urlsOf(base, version, path) {
+    const at = (suffix) => new URL(`release/${version}/${path}${suffix}`, base);
+    return {
+        url: at(''),
+        digestUrl: at('.sha256'),
+        evidence: {
+            name: path,
+            signature: at('.sig'),
+            certificate: at('.cert'),
+            bundle: at('.sigstore.json'),
+        },
+    };
 }
 
 ;// CONCATENATED MODULE: ./src/kubernetes/platform.ts
@@ -12494,6 +12516,7 @@ const CLIENT = [
 ];
 const SERVER = ['linux/amd64', 'linux/arm64', 'linux/ppc64le', 'linux/s390x', 'linux/arm'];
 const NODE = [...SERVER, 'windows/amd64'];
+const TEST = [...SERVER, 'darwin/amd64', 'darwin/arm64', 'windows/amd64', 'windows/arm64'];
 /**
  * Which platforms each binary is published for. A pair that is here need not exist in every
  * release (linux/arm servers ended with 1.26): the release host has the last word.
@@ -12520,17 +12543,415 @@ function isTool(name) {
 function publishedPlatforms(tool) {
     return PUBLISHED[tool];
 }
+/**
+ * Which platforms each tarball is published for, by KUBE_SUPPORTED_*_PLATFORMS in hack/lib/golang.sh
+ * of Kubernetes. Again, the release host has the last word.
+ */
+const PUBLISHED_TARBALLS = {
+    client: CLIENT,
+    server: SERVER,
+    node: NODE,
+    test: TEST,
+};
+const TARBALLS = Object.keys(PUBLISHED_TARBALLS);
+function isTarball(name) {
+    return Object.hasOwn(PUBLISHED_TARBALLS, name);
+}
+/** The platforms that a tarball is published for, as `<os>/<arch>`. */
+function tarballPlatforms(tarball) {
+    return PUBLISHED_TARBALLS[tarball];
+}
 /** @throws {SetupError} PLATFORM_NOT_PUBLISHED */
 function assertPublished(tool, platform) {
     const name = platformName(platform);
     if (!publishedPlatforms(tool).includes(name)) {
-        throw platformNotPublished(tool, name, publishedPlatforms(tool));
+        throw platformNotPublished(`${tool} binary`, name, publishedPlatforms(tool));
     }
 }
-function platformNotPublished(tool, platform, platforms, version) {
+/** @param what `kubectl binary`, `server tarball` */
+function platformNotPublished(what, platform, platforms, version) {
     const release = version === undefined ? 'Kubernetes' : `Kubernetes ${version}`;
     const others = platforms.filter((other) => other !== platform);
-    return new SetupError('PLATFORM_NOT_PUBLISHED', `${release} publishes no ${tool} for ${platform}. It is published for ${others.join(', ')}.`);
+    return new SetupError('PLATFORM_NOT_PUBLISHED', `${release} has no ${what} for ${platform}. Available platforms: ${others.join(', ')}.`);
+}
+
+;// CONCATENATED MODULE: external "node:crypto"
+const external_node_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
+;// CONCATENATED MODULE: ./src/kubernetes/provenance.ts
+
+
+
+/** The provenance of a release is about 1 MiB. */
+const MAX_PROVENANCE_BYTES = 16 << 20;
+/**
+ * Requires an in-toto statement (v0.1 or v1) whose subjects are files of one release, as krel writes
+ * it: `gs://<bucket>/release/<version>/<path>`.
+ *
+ * The file must have been verified before. What it says of its subjects is not compared with them.
+ *
+ * @param file whose bytes were verified, and whose size is bounded, with its SHA-256 of 32 bytes
+ * @throws {SetupError} RELEASE_MISMATCH, naming what was asked for and what was found
+ */
+async function checkSubjects(file, version, name) {
+    const json = await (0,promises_namespaceObject.readFile)(file.path);
+    if (!(0,external_node_crypto_namespaceObject.createHash)('sha256').update(json).digest().equals(file.sha256)) {
+        throw mismatch(`${file.path} was changed by another process after it was verified`);
+    }
+    const subjects = subjectNames(json);
+    if (subjects === undefined || subjects.length === 0) {
+        throw mismatch(`requested ${name} of ${version}, but the file that was served is not an in-toto statement about any file`);
+    }
+    const other = subjects.find((subject) => !isOfRelease(subject, version));
+    if (other !== undefined) {
+        throw mismatch(`requested ${name} of ${version}, but the file that was served is about ${JSON.stringify(other)}`);
+    }
+}
+/** Undefined for anything but a statement whose subjects all have names. */
+function subjectNames(json) {
+    const statement = parse(json);
+    const type = field(statement, '_type');
+    const subjects = field(statement, 'subject');
+    if (typeof type !== 'string' || !STATEMENT_TYPES.has(type) || !Array.isArray(subjects)) {
+        return undefined;
+    }
+    const names = subjects.map((subject) => field(subject, 'name'));
+    return names.every((name) => typeof name === 'string') ? names : undefined;
+}
+const STATEMENT_TYPES = new Set([
+    'https://in-toto.io/Statement/v0.1',
+    'https://in-toto.io/Statement/v1',
+]);
+function parse(json) {
+    try {
+        return JSON.parse(json.toString('utf8'));
+    }
+    catch {
+        return undefined; // The caller says that it is no statement.
+    }
+}
+function field(value, name) {
+    return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+        ? value[name]
+        : undefined;
+}
+function isOfRelease(subject, version) {
+    const [scheme, empty, bucket, folder, release, ...path] = subject.split('/');
+    return (scheme === 'gs:' &&
+        empty === '' &&
+        bucket !== '' &&
+        folder === 'release' &&
+        release === version &&
+        path.length > 0 &&
+        path.every((part) => !['', '.', '..'].includes(part)));
+}
+function mismatch(message) {
+    return new SetupError('RELEASE_MISMATCH', message);
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/sbom.ts
+
+
+
+/** The SBOM of a release is a few MiB at most. */
+const MAX_SBOM_BYTES = 64 << 20;
+/** The namespace that krel gives to the SBOM of a release, or of its source code. */
+function sbomNamespace(version, of) {
+    return `https://sbom.k8s.io/${version}/${of}`;
+}
+/**
+ * Requires an SBOM that was asked for itself to have this namespace.
+ *
+ * The SBOM itself must have been verified before.
+ *
+ * @param file path inside the release: `kubernetes-release.spdx`
+ * @throws {SetupError} RELEASE_MISMATCH, naming what was asked for and what was found
+ */
+function checkNamespace({ documentNamespace }, namespace, version, file) {
+    if (documentNamespace !== namespace) {
+        const found = documentNamespace === undefined ? 'none' : JSON.stringify(documentNamespace);
+        throw sbom_mismatch(`requested ${file} of ${version}, with the namespace ${namespace}, but the namespace of the file that was served is ${found}`);
+    }
+}
+/**
+ * Requires the SBOM to be that of the release, and to list the file with this digest.
+ *
+ * The SBOM itself must have been verified before.
+ *
+ * @param file path inside the release: `bin/linux/amd64/kubectl`
+ * @param found SHA-256 of the file in hex, and when the log saw it signed
+ * @throws {SetupError} RELEASE_MISMATCH, naming what was asked for and what was found
+ */
+function checkRelease(sbom, version, file, { sha256, signedAt }) {
+    if (sbom.documentNamespace !== sbomNamespace(version, 'release')) {
+        throw sbom_mismatch(`requested ${file} of ${version}, but the SBOM that was served is for ${describe(sbom)}`);
+    }
+    const stated = sbom.digests.get(file) ?? new Set();
+    if (stated.size > 1) {
+        throw sbom_mismatch(`the SBOM of ${version} contradicts itself: it lists ${file} with ${String(stated.size)} different SHA-256 digests`, 'contradictory-sbom');
+    }
+    if (!stated.has(sha256)) {
+        const other = fileWithDigest(sbom, sha256);
+        throw sbom_mismatch(other === undefined
+            ? `requested ${file} of ${version}, but that release lists ${stated.size === 0 ? 'no such file' : 'it with a different SHA-256'}: these bytes (SHA-256 ${sha256}, signed at ${signedAt.toISOString()}) do not belong to that release`
+            : `requested ${file} of ${version}, but these bytes are ${other} of ${version}`);
+    }
+}
+/**
+ * Requires the image of a release to have the layers that the release's SBOM lists for it.
+ *
+ * krel names an image by its repository for one architecture, and each layer by the SHA-256 of its
+ * file in the archive that `docker save` wrote. That file is not compressed, or is compressed if
+ * Docker keeps its images in containerd's store.
+ *
+ * The SBOM itself must have been verified before.
+ *
+ * @param image `kube-apiserver`, or `kube-apiserver-amd64`
+ * @param arch of the manifest that the layers are from
+ * @returns false if the SBOM does not list the image at all
+ * @throws {SetupError} RELEASE_MISMATCH for the SBOM of another release; IMAGE_MISMATCH
+ */
+function checkReleaseImage(sbom, version, image, arch, layers) {
+    if (sbom.documentNamespace !== sbomNamespace(version, 'release')) {
+        throw sbom_mismatch(`requested ${image} ${version}, but the SBOM that was served is for ${describe(sbom)}`);
+    }
+    const repository = image.endsWith(`-${arch}`) ? image : `${image}-${arch}`;
+    const ids = sbom.contained.get(`SPDXRef-Package-registry.k8s.io-${repository}-${version}`);
+    if (ids === undefined) {
+        return false;
+    }
+    // A layer without a digest stays in the list under its id, which no layer has.
+    const listed = new Set([...ids].flatMap((id) => [...(sbom.packageDigests.get(id) ?? [id])]));
+    const found = layers.map(({ compressed, uncompressed }) => [uncompressed, compressed].find((digest) => listed.has(digest)));
+    if (found.includes(undefined) || new Set(found).size !== listed.size) {
+        throw new SetupError('IMAGE_MISMATCH', `the image served as ${image} ${version} for ${arch} has other layers than the SBOM of that release lists`, { situation: 'image-of-another-version' });
+    }
+    return true;
+}
+/**
+ * Reads SPDX 2.3 in its tag-value form, as a stream.
+ *
+ * @param file whose bytes were verified, and whose size is bounded, with its SHA-256 of 32 bytes
+ * @throws {SetupError} RELEASE_MISMATCH for a file that has changed since
+ */
+async function readSbom(file) {
+    const reader = new TagValueReader();
+    const hash = (0,external_node_crypto_namespaceObject.createHash)('sha256');
+    const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+    // Not node:readline: it also ends a line at U+2028 and U+2029, which a value may hold.
+    let rest = '';
+    const pieces = (0,external_node_fs_namespaceObject.createReadStream)(file.path, { highWaterMark: 1 << 20 });
+    for await (const piece of pieces) {
+        hash.update(piece);
+        const lines = `${rest}${decoder.decode(piece, { stream: true })}`.split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) {
+            reader.line(line);
+        }
+    }
+    reader.line(`${rest}${decoder.decode()}`);
+    if (!hash.digest().equals(file.sha256)) {
+        throw sbom_mismatch(`${file.path} was changed by another process after it was verified`);
+    }
+    return reader.end();
+}
+/** A value may span lines: `<text>` to `</text>` (SPDX 2.3 §6.1 ff.), and hold anything between. */
+class TagValueReader {
+    #digests = new Map();
+    #packageDigests = new Map();
+    #contained = new Map();
+    #namespaces = [];
+    #file;
+    #inPackage = false;
+    #package;
+    #insideText = false;
+    line(line) {
+        if (this.#insideText) {
+            this.#insideText = !line.includes('</text>');
+            return;
+        }
+        const [, tag, value] = /^([A-Za-z]+):(.*)$/s.exec(line) ?? [];
+        if (tag === undefined || value === undefined) {
+            return; // A comment, or an empty line.
+        }
+        if (value.trimStart().startsWith('<text>')) {
+            this.#insideText = !value.includes('</text>');
+            return;
+        }
+        this.#field(tag, value.trim());
+    }
+    end() {
+        const [documentNamespace, ...more] = this.#namespaces;
+        return {
+            documentNamespace: more.length === 0 ? documentNamespace : undefined,
+            digests: this.#digests,
+            packageDigests: this.#packageDigests,
+            contained: this.#contained,
+        };
+    }
+    #field(tag, value) {
+        switch (tag) {
+            case 'DocumentNamespace':
+                this.#namespaces.push(value);
+                break;
+            case 'FileName':
+                this.#endElement();
+                this.#file = value.replace(/^\.\//, '');
+                break;
+            case 'PackageName':
+                this.#endElement();
+                this.#inPackage = true;
+                break;
+            case 'SnippetSPDXID':
+                this.#endElement();
+                break;
+            case 'SPDXID':
+                this.#package = this.#inPackage ? value : undefined;
+                break;
+            case 'FileChecksum':
+                addDigest(this.#digests, this.#file, value);
+                break;
+            case 'PackageChecksum':
+                addDigest(this.#packageDigests, this.#package, value);
+                break;
+            case 'Relationship':
+                this.#relationship(value);
+                break;
+        }
+    }
+    /** The fields of another element follow. */
+    #endElement() {
+        this.#file = undefined;
+        this.#inPackage = false;
+        this.#package = undefined;
+    }
+    #relationship(value) {
+        const [, from, to] = /^(\S+) CONTAINS (\S+)$/.exec(value) ?? [];
+        if (from !== undefined && to !== undefined) {
+            add(this.#contained, from, to);
+        }
+    }
+}
+function addDigest(statements, of, value) {
+    const digest = /^SHA256:[ \t]*([0-9a-f]{64})$/.exec(value)?.[1];
+    if (of !== undefined && digest !== undefined) {
+        add(statements, of, digest);
+    }
+}
+function add(statements, of, value) {
+    const known = statements.get(of);
+    if (known === undefined) {
+        statements.set(of, new Set([value]));
+    }
+    else {
+        known.add(value);
+    }
+}
+function describe(sbom) {
+    const version = /^https:\/\/sbom\.k8s\.io\/(v[0-9A-Za-z.-]{1,40})\/release$/.exec(sbom.documentNamespace ?? '')?.[1];
+    return version ?? 'no Kubernetes release';
+}
+function fileWithDigest(sbom, sha256) {
+    for (const [file, digests] of sbom.digests) {
+        if (digests.has(sha256)) {
+            return file;
+        }
+    }
+    return undefined;
+}
+function sbom_mismatch(message, situation) {
+    return new SetupError('RELEASE_MISMATCH', message, { situation });
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/release-file.ts
+
+
+
+
+/** A server tarball is about 400 MB. */
+const MAX_TARBALL_BYTES = 2 ** 31;
+/** Files at the top of every release that are the same for all platforms. */
+const COMMON_FILES = [
+    'kubernetes.tar.gz',
+    'kubernetes-src.tar.gz',
+    'kubernetes-manifests.tar.gz',
+    'kubernetes-test-portable.tar.gz',
+    'kubernetes-release.spdx',
+    'kubernetes-source.spdx',
+    'provenance.json',
+];
+/** For messages. */
+const ACCEPTED_RELEASE_FILES = `one or more of ${TARBALLS.join(', ')} (the tarball for the platform), ${COMMON_FILES.join(', ')}, or kubernetes-<${TARBALLS.join('|')}>-<os>-<arch>.tar.gz, separated by commas, spaces or lines`;
+/**
+ * Which file of a release a user means.
+ *
+ * @param text `client`, `server`, `node`, `test`, or a name as it is in the release
+ * @param platform that `client` and the like are for
+ * @returns undefined for a name that no release has
+ * @throws {SetupError} PLATFORM_NOT_PUBLISHED
+ */
+function parseReleaseFile(text, platform) {
+    if (isCommonFile(text)) {
+        return { requested: text, name: text, platform: undefined, platforms: [] };
+    }
+    if (isTarball(text)) {
+        return tarballFor(text, text, platform);
+    }
+    const [, kind = '', os, arch] = /^kubernetes-([a-z]+)-([a-z]+)-([a-z0-9]+)\.tar\.gz$/.exec(text) ?? [];
+    const named = {
+        os: OPERATING_SYSTEMS.find((known) => known === os),
+        arch: ARCHITECTURES.find((known) => known === arch),
+    };
+    return isTarball(kind) && named.os !== undefined && named.arch !== undefined
+        ? tarballFor(text, kind, { os: named.os, arch: named.arch })
+        : undefined;
+}
+function isCommonFile(name) {
+    return COMMON_FILES.includes(name);
+}
+/** @throws {SetupError} PLATFORM_NOT_PUBLISHED */
+function tarballFor(requested, kind, platform) {
+    const platforms = tarballPlatforms(kind);
+    if (!platforms.includes(platformName(platform))) {
+        throw platformNotPublished(`${kind} tarball`, platformName(platform), platforms);
+    }
+    const name = `kubernetes-${kind}-${platform.os}-${platform.arch}.tar.gz`;
+    return { requested, name, platform, platforms };
+}
+/**
+ * @param version with `v`
+ * @param base where `release/` is, ending in a slash
+ */
+function releaseFileOf(version, base, { name, platform, platforms }) {
+    return {
+        ...urlsOf(base, version, name),
+        path: name,
+        name,
+        fileName: name,
+        version,
+        platform,
+        platforms,
+        delivery: 'in-tool-cache',
+        ...statementOf(name, version),
+    };
+}
+/**
+ * The SBOM lists every tarball. It cannot list itself, nor what refers to it: krel writes the SBOM
+ * of the source before it, and makes the provenance of it.
+ */
+function statementOf(name, version) {
+    switch (name) {
+        case 'kubernetes-release.spdx':
+            return { boundBy: namespace(version, 'release'), maxBytes: MAX_SBOM_BYTES };
+        case 'kubernetes-source.spdx':
+            return { boundBy: namespace(version, 'source'), maxBytes: MAX_SBOM_BYTES };
+        case 'provenance.json':
+            return { boundBy: { kind: 'subjects' }, maxBytes: MAX_PROVENANCE_BYTES };
+        default:
+            return { boundBy: { kind: 'sbom' }, maxBytes: MAX_TARBALL_BYTES };
+    }
+}
+function namespace(version, of) {
+    return { kind: 'namespace', namespace: sbomNamespace(version, of) };
 }
 
 ;// CONCATENATED MODULE: ./src/inputs/raw-inputs.ts
@@ -12550,6 +12971,11 @@ class RawInputs {
     get(name) {
         return (this.#variables[`INPUT_${name.toUpperCase()}`] ?? '').trim();
     }
+    /** The words of an input, separated by commas, spaces or newlines, each once. */
+    words(name) {
+        const words = this.get(name).split(/[\s,]+/);
+        return [...new Set(words.filter((word) => word !== ''))];
+    }
     /** GITHUB_WORKSPACE, or else the current directory; an absolute path. */
     get workspace() {
         return external_node_path_default().resolve(this.#variables['GITHUB_WORKSPACE'] ?? '');
@@ -12566,7 +12992,7 @@ class RawInputs {
 function readRequired(inputs, name) {
     const given = inputs.get(name);
     if (given === '') {
-        throw invalidInput(name, given, 'the whole name that the certificate must carry; it cannot be left out');
+        throw invalidInput(name, given, 'the exact value that the certificate must have; this input cannot be empty');
     }
     return given;
 }
@@ -12588,101 +13014,205 @@ function invalidInput(name, given, expected) {
     return new SetupError('INVALID_INPUT', `Input "${name}": ${given === '' ? 'an empty value' : JSON.stringify(shown)} is not valid. Expected ${expected}.`);
 }
 
+;// CONCATENATED MODULE: ./src/inputs/artifacts.ts
+
+
+/**
+ * `artifacts`, without duplicates. Two names may still mean the same file.
+ *
+ * @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED
+ */
+function readArtifacts(inputs, platform) {
+    return inputs.words('artifacts').map((name) => {
+        const request = parseReleaseFile(name, platform);
+        if (request === undefined) {
+            throw invalidInput('artifacts', name, ACCEPTED_RELEASE_FILES);
+        }
+        return request;
+    });
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/binary.ts
+
+
+/** The largest binary of a release is about 130 MB. */
+const MAX_BINARY_BYTES = 1 << 30;
+/** Only programs go on `PATH`. */
+function isBinary(artifact) {
+    return artifact.delivery === 'on-path';
+}
+/**
+ * @param version with `v`
+ * @param base where `release/` is, ending in a slash
+ */
+function binaryOf(version, base, tool, platform) {
+    const fileName = platform.os === 'windows' ? `${tool}.exe` : tool;
+    const path = `bin/${platformName(platform)}/${fileName}`;
+    return {
+        ...urlsOf(base, version, path),
+        path,
+        name: tool,
+        fileName,
+        version,
+        platform,
+        platforms: publishedPlatforms(tool),
+        maxBytes: MAX_BINARY_BYTES,
+        delivery: 'on-path',
+        boundBy: { kind: 'sbom' },
+    };
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/release.ts
+
+
+/** The names of every file that is asked for: they are the same in every release. */
+function requestedNames({ tools, artifacts, platform, }) {
+    return [...tools.map((name) => ({ name, platform })), ...artifacts];
+}
+/** One Kubernetes release at dl.k8s.io, or at a mirror with the same layout. */
+class Release {
+    /** With `v`: `v1.31.9`. */
+    version;
+    /** Where `release/` is, ending in a slash. */
+    base;
+    constructor(version, base) {
+        this.version = version;
+        this.base = base;
+    }
+    binary(tool, platform) {
+        return binaryOf(this.version, this.base, tool, platform);
+    }
+    /** Every file that is asked for, each once. */
+    requested({ tools, artifacts, platform }) {
+        const files = new Map();
+        for (const request of artifacts) {
+            files.set(request.name, releaseFileOf(this.version, this.base, request));
+        }
+        return [...tools.map((tool) => this.binary(tool, platform)), ...files.values()];
+    }
+    /** The release's SBOM as evidence for its other files: SPDX 2.3, tag-value. */
+    sbom() {
+        const name = 'kubernetes-release.spdx';
+        const file = { name, platform: undefined, platforms: [] };
+        return { ...releaseFileOf(this.version, this.base, file), delivery: 'evidence' };
+    }
+}
+/**
+ * A pointer to a version: a small, unsigned text file.
+ *
+ * @param channel `stable` releases, or `latest`: the newest pre-release
+ * @param minor `1.31` for the newest of that minor
+ */
+function pointerUrl(base, channel, minor) {
+    return new URL(`release/${channel}${minor === undefined ? '' : `-${minor}`}.txt`, base);
+}
+
 ;// CONCATENATED MODULE: ./src/inputs/checksums.ts
 
 
-/** `checksum`: SHA-256 by tool, 64 lowercase hex digits. */
-function readChecksums(inputs, tools) {
-    const checksums = {};
+/**
+ * `checksum`: SHA-256 by the name of the file, 64 lowercase hex digits.
+ *
+ * An artifact has two names: the one that the user gave it in `artifacts`, and that of the file.
+ */
+function readChecksums(inputs, files) {
+    const names = [...new Set(requestedNames(files).map(({ name }) => name))];
+    const fileNames = new Map([
+        ...files.artifacts.map(({ requested, name }) => [requested, name]),
+        ...names.map((name) => [name, name]),
+    ]);
+    const checksums = new Map();
     for (const item of inputs
         .get('checksum')
         .split(/[\s,]+/)
         .filter((text) => text !== '')) {
-        const [, name, hex] = /^(?:([a-z-]+)=)?(?:sha256:)?([0-9a-fA-F]{64})$/.exec(item) ?? [];
-        const tool = name ?? (tools.length === 1 ? tools[0] : undefined);
-        if (hex === undefined || tool === undefined || !isTool(tool) || !tools.includes(tool)) {
-            throw invalidInput('checksum', item, `a SHA-256 of 64 hex digits, or <tool>=<SHA-256> for each of ${tools.join(', ')}`);
+        const [, given, hex] = /^(?:([a-z0-9.-]+)=)?(?:sha256:)?([0-9a-fA-F]{64})$/.exec(item) ?? [];
+        const sole = names.length === 1 ? names[0] : undefined;
+        const name = given === undefined ? sole : fileNames.get(given);
+        if (hex === undefined || name === undefined) {
+            throw invalidInput('checksum', item, names.length === 0
+                ? 'none, because neither "tools" nor "artifacts" names a file'
+                : `a SHA-256 of 64 hex digits, or <name>=<SHA-256> for each of ${names.join(', ')}`);
         }
-        if (checksums[tool] !== undefined) {
-            throw invalidInput('checksum', item, `one SHA-256 for ${tool}`);
+        if (checksums.has(name)) {
+            throw invalidInput('checksum', item, `one SHA-256 for ${name}`);
         }
-        checksums[tool] = hex.toLowerCase();
+        checksums.set(name, hex.toLowerCase());
     }
-    return checksums;
+    return Object.fromEntries(checksums);
 }
 
-;// CONCATENATED MODULE: ./src/files/errors.ts
-/** A failure of this machine's own files. Trying again does not help. */
-class FileError extends Error {
-    constructor(message, cause) {
-        super(message, cause === undefined ? undefined : { cause });
-        this.name = 'FileError';
-    }
-}
-/** More bytes than allowed. */
-class TooLargeError extends FileError {
-    constructor(maxBytes) {
-        super(`larger than ${String(maxBytes)} bytes`);
-        this.name = 'TooLargeError';
-    }
-}
-/** The file system did not take the bytes: disk full, no permission. */
-class StorageError extends FileError {
-    constructor(message, cause) {
-        super(message, cause);
-        this.name = 'StorageError';
-    }
-}
+;// CONCATENATED MODULE: ./src/kubernetes/image.ts
 
-;// CONCATENATED MODULE: ./src/files/workspace-file.ts
-
-
-
-/** A file that is outside the workspace after all links are resolved. */
-class OutsideWorkspaceError extends FileError {
-    constructor() {
-        super('is outside the workspace');
-    }
-}
+/** Where Kubernetes publishes its images. Their signatures name it, too. */
+const IMAGE_DOMAIN = 'registry.k8s.io';
+/** `control-plane`: every release has these. */
+const CONTROL_PLANE = [
+    'kube-apiserver',
+    'kube-controller-manager',
+    'kube-scheduler',
+    'kube-proxy',
+];
+/** Every image of a release. */
+const RELEASE_IMAGES = [...CONTROL_PLANE, 'kubectl', 'conformance'];
+/** For messages. */
+const ACCEPTED_IMAGES = `${RELEASE_IMAGES.join(', ')}; control-plane for the first four; or a full reference with a tag or a digest, such as ${IMAGE_DOMAIN}/etcd:3.5.15-0`;
+/** The grammar of github.com/distribution/reference, reference.go. */
+const COMPONENT = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
+const REPOSITORY = `${COMPONENT}(?:/${COMPONENT})*`;
+const TAG = '[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}';
+const REFERENCE = new RegExp(`^${IMAGE_DOMAIN.replaceAll('.', '\\.')}/(${REPOSITORY})(?::(${TAG}))?(?:@(sha256:[0-9a-f]{64}))?$`);
+const REPOSITORY_PATH = new RegExp(`^${REPOSITORY}$`);
+/** Of domain and repository together. */
+const MAX_NAME_LENGTH = 255;
 /**
- * Reads a file of a repository.
+ * Parses one word of the input `images`.
  *
- * The author of a pull request can put a link at the path. So the file must be inside the workspace
- * after all links are resolved.
- *
- * @param file its absolute path
- * @param workspace the folder that the file must be in, an absolute path
- * @param maxBytes a larger file is refused, unread
- * @throws {OutsideWorkspaceError}
- * @throws {Error} if it is not a file, is too large, or cannot be read
+ * @returns the images that it means; undefined unless it is one of {@link ACCEPTED_IMAGES}
  */
-function readWorkspaceFile(file, workspace, maxBytes) {
-    // The native variant also corrects the case of names on file systems that ignore case.
-    const real = external_node_fs_namespaceObject.realpathSync.native(file);
-    assertInside(real, external_node_fs_namespaceObject.realpathSync.native(workspace));
-    const found = (0,external_node_fs_namespaceObject.statSync)(real);
-    if (!found.isFile()) {
-        throw new FileError('it is not a file'); // Reading a pipe or a device may never end.
+function parseImageRequest(word) {
+    if (word === 'control-plane') {
+        return CONTROL_PLANE.map(ofChosenVersion);
     }
-    if (found.size > maxBytes) {
-        throw new TooLargeError(maxBytes);
+    if (isReleaseImage(word)) {
+        return [ofChosenVersion(word)];
     }
-    return (0,external_node_fs_namespaceObject.readFileSync)(real);
+    const [, repository, tag, digest] = REFERENCE.exec(word) ?? [];
+    const isComplete = tag !== undefined || digest !== undefined;
+    if (repository === undefined ||
+        !isComplete ||
+        `${IMAGE_DOMAIN}/${repository}`.length > MAX_NAME_LENGTH) {
+        return undefined;
+    }
+    return [{ requested: word, repository, tag, digest }];
 }
-/**
- * Both paths must be real ones, with all links resolved.
- *
- * @throws {OutsideWorkspaceError}
- */
-function assertInside(file, folder) {
-    const relative = external_node_path_default().relative(folder, file);
-    const [first] = relative.split((external_node_path_default()).sep);
-    // Absolute: on another drive of Windows.
-    if (first === '..' || external_node_path_default().isAbsolute(relative)) {
-        throw new OutsideWorkspaceError();
-    }
+/** Whether a path can go in front of repositories. */
+function isRepositoryPath(path) {
+    return REPOSITORY_PATH.test(path);
+}
+function ofChosenVersion(name) {
+    return { requested: name, repository: name, tag: undefined, digest: undefined };
+}
+/** `kube-apiserver`, or `kube-apiserver-arm64`: each architecture also has its own repository. */
+function isReleaseImage(name) {
+    return RELEASE_IMAGES.some((image) => name === image || ARCHITECTURES.some((arch) => name === `${image}-${arch}`));
+}
+/** @param version of the release, with `v` */
+function imageOf(request, version) {
+    const { repository, digest } = request;
+    const tag = request.tag ?? (digest === undefined ? version : undefined);
+    const tagged = tag === undefined ? '' : `:${tag}`;
+    const digested = digest === undefined ? '' : `@${digest}`;
+    return {
+        ...request,
+        reference: digest ?? tag ?? version,
+        name: `${IMAGE_DOMAIN}/${repository}${tagged}${digested}`,
+        releaseImage: tag === version && isReleaseImage(repository) ? repository : undefined,
+    };
 }
 
+;// CONCATENATED MODULE: external "node:url"
+const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
 ;// CONCATENATED MODULE: ./src/transfer/errors.ts
 /**
  * A transfer that failed: the operation, the object and the cause, in that order.
@@ -12717,11 +13247,14 @@ class StatusError extends Error {
     status;
     /** The pause that the server asked for, in milliseconds. */
     retryAfter;
-    constructor(status, retryAfter) {
+    /** For status 401, the authentication that the server asks for (RFC 9110 §11.6.1). */
+    challenge;
+    constructor(status, retryAfter, challenge) {
         super(`HTTP status ${String(status)}`);
         this.name = 'StatusError';
         this.status = status;
         this.retryAfter = retryAfter;
+        this.challenge = challenge;
     }
 }
 /** A failure that another try cannot mend: a forbidden redirect, a bound that was exceeded. */
@@ -12732,1465 +13265,6 @@ class NonRetryableError extends Error {
     }
 }
 
-;// CONCATENATED MODULE: ./src/transfer/download-failed.ts
-
-
-/**
- * What a failed transfer from the release host means for the user; any other error unchanged.
- *
- * @param what could not be learned or fetched
- */
-function downloadFailed(error, what) {
-    if (!(error instanceof TransferError)) {
-        return error;
-    }
-    if (error.local) {
-        return new SetupError('INSTALL_FAILED', `cannot store ${what}: ${explain(error.cause)}`, {
-            cause: error,
-        });
-    }
-    return new SetupError('DOWNLOAD_FAILED', `cannot fetch ${what}: ${error.message}`, {
-        cause: error,
-    });
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/artifact.ts
-/**
- * The URLs of a file of a release.
- *
- * @param base where `release/` is, ending in a slash
- * @param path inside the release
- */
-function urlsOf(base, version, path) {
-    const at = (suffix) => new URL(`release/${version}/${path}${suffix}`, base);
-    return {
-        url: at(''),
-        digestUrl: at('.sha256'),
-        evidence: {
-            name: path,
-            signature: at('.sig'),
-            certificate: at('.cert'),
-            bundle: at('.sigstore.json'),
-        },
-    };
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/binary.ts
-
-
-/** The largest binary of a release is about 130 MB. */
-const MAX_BINARY_BYTES = 1 << 30;
-/**
- * @param version with `v`
- * @param base where `release/` is, ending in a slash
- */
-function binaryOf(version, base, tool, platform) {
-    const fileName = platform.os === 'windows' ? `${tool}.exe` : tool;
-    const path = `bin/${platformName(platform)}/${fileName}`;
-    return {
-        ...urlsOf(base, version, path),
-        path,
-        name: tool,
-        fileName,
-        version,
-        platform,
-        platforms: publishedPlatforms(tool),
-        maxBytes: MAX_BINARY_BYTES,
-        delivery: 'on-path',
-    };
-}
-
-;// CONCATENATED MODULE: external "node:crypto"
-const external_node_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
-;// CONCATENATED MODULE: ./src/kubernetes/sbom.ts
-
-
-
-/** The SBOM of a release is a few MiB at most. */
-const MAX_SBOM_BYTES = 64 << 20;
-/**
- * Requires the SBOM to be that of the release, and to list the file with this digest.
- *
- * The SBOM itself must have been verified before.
- *
- * @param file path inside the release: `bin/linux/amd64/kubectl`
- * @param found SHA-256 of the file in hex, and when the log saw it signed
- * @throws {SetupError} RELEASE_MISMATCH, naming what was asked for and what was found
- */
-function checkRelease(sbom, version, file, { sha256, signedAt }) {
-    const namespace = `https://sbom.k8s.io/${version}/release`;
-    if (sbom.documentNamespace !== namespace) {
-        throw mismatch(`requested ${file} of ${version}, but the SBOM that was served is for ${describe(sbom)}`);
-    }
-    const stated = sbom.digests.get(file) ?? new Set();
-    if (stated.size > 1) {
-        throw mismatch(`the SBOM of ${version} contradicts itself: it lists ${file} with ${String(stated.size)} different SHA-256 digests`, 'contradictory-sbom');
-    }
-    if (!stated.has(sha256)) {
-        const other = fileWithDigest(sbom, sha256);
-        throw mismatch(other === undefined
-            ? `requested ${file} of ${version}, but that release lists ${stated.size === 0 ? 'no such file' : 'it with a different SHA-256'}: these bytes (SHA-256 ${sha256}, signed at ${signedAt.toISOString()}) belong to another release`
-            : `requested ${file} of ${version}, but these bytes are ${other} of ${version}`);
-    }
-}
-/**
- * Reads SPDX 2.3 in its tag-value form, as a stream.
- *
- * @param file whose bytes were verified, and whose size is bounded, with its SHA-256 of 32 bytes
- * @throws {SetupError} RELEASE_MISMATCH for a file that has changed since
- */
-async function readSbom(file) {
-    const reader = new TagValueReader();
-    const hash = (0,external_node_crypto_namespaceObject.createHash)('sha256');
-    const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-    // Not node:readline: it also ends a line at U+2028 and U+2029, which a value may hold.
-    let rest = '';
-    const pieces = (0,external_node_fs_namespaceObject.createReadStream)(file.path, { highWaterMark: 1 << 20 });
-    for await (const piece of pieces) {
-        hash.update(piece);
-        const lines = `${rest}${decoder.decode(piece, { stream: true })}`.split('\n');
-        rest = lines.pop() ?? '';
-        for (const line of lines) {
-            reader.line(line);
-        }
-    }
-    reader.line(`${rest}${decoder.decode()}`);
-    if (!hash.digest().equals(file.sha256)) {
-        throw mismatch(`${file.path} was changed by another process after it was verified`);
-    }
-    return reader.end();
-}
-/** A value may span lines: `<text>` to `</text>` (SPDX 2.3 §6.1 ff.), and hold anything between. */
-class TagValueReader {
-    #digests = new Map();
-    #namespaces = [];
-    #file;
-    #insideText = false;
-    line(line) {
-        if (this.#insideText) {
-            this.#insideText = !line.includes('</text>');
-            return;
-        }
-        const [, tag, value] = /^([A-Za-z]+):(.*)$/s.exec(line) ?? [];
-        if (tag === undefined || value === undefined) {
-            return; // A comment, or an empty line.
-        }
-        if (value.trimStart().startsWith('<text>')) {
-            this.#insideText = !value.includes('</text>');
-            return;
-        }
-        this.#field(tag, value.trim());
-    }
-    end() {
-        const [documentNamespace, ...more] = this.#namespaces;
-        return {
-            documentNamespace: more.length === 0 ? documentNamespace : undefined,
-            digests: this.#digests,
-        };
-    }
-    #field(tag, value) {
-        switch (tag) {
-            case 'DocumentNamespace':
-                this.#namespaces.push(value);
-                break;
-            case 'FileName':
-                this.#file = value.replace(/^\.\//, '');
-                break;
-            case 'PackageName':
-            case 'SnippetSPDXID':
-                this.#file = undefined; // The fields of another element follow.
-                break;
-            case 'FileChecksum':
-                this.#checksum(value);
-                break;
-        }
-    }
-    #checksum(value) {
-        const digest = /^SHA256:[ \t]*([0-9a-f]{64})$/.exec(value)?.[1];
-        if (this.#file !== undefined && digest !== undefined) {
-            const known = this.#digests.get(this.#file);
-            if (known === undefined) {
-                this.#digests.set(this.#file, new Set([digest]));
-            }
-            else {
-                known.add(digest);
-            }
-        }
-    }
-}
-function describe(sbom) {
-    const version = /^https:\/\/sbom\.k8s\.io\/(v[0-9A-Za-z.-]{1,40})\/release$/.exec(sbom.documentNamespace ?? '')?.[1];
-    return version ?? 'no Kubernetes release';
-}
-function fileWithDigest(sbom, sha256) {
-    for (const [file, digests] of sbom.digests) {
-        if (digests.has(sha256)) {
-            return file;
-        }
-    }
-    return undefined;
-}
-function mismatch(message, situation) {
-    return new SetupError('RELEASE_MISMATCH', message, { situation });
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/release.ts
-
-
-
-/** One Kubernetes release at dl.k8s.io, or at a mirror with the same layout. */
-class Release {
-    /** With `v`: `v1.31.9`. */
-    version;
-    /** Where `release/` is, ending in a slash. */
-    base;
-    constructor(version, base) {
-        this.version = version;
-        this.base = base;
-    }
-    binary(tool, platform) {
-        return binaryOf(this.version, this.base, tool, platform);
-    }
-    /** The release's SBOM: SPDX 2.3, tag-value. */
-    sbom() {
-        const path = 'kubernetes-release.spdx';
-        return {
-            ...urlsOf(this.base, this.version, path),
-            path,
-            name: path,
-            fileName: path,
-            version: this.version,
-            maxBytes: MAX_SBOM_BYTES,
-            delivery: 'evidence',
-        };
-    }
-}
-/**
- * A pointer to a version: a small, unsigned text file.
- *
- * @param channel `stable` releases, or `latest`: the newest pre-release
- * @param minor `1.31` for the newest of that minor
- */
-function pointerUrl(base, channel, minor) {
-    return new URL(`release/${channel}${minor === undefined ? '' : `-${minor}`}.txt`, base);
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/version.ts
-
-
-
-
-
-const ACCEPTED_VERSIONS = 'an exact version (1.31.9, v1.31.9, 1.36.0-rc.1), a minor (1.31), a semver range (1.31.x, ~1.31.2, ">=1.30 <1.32"), stable, latest, stable-1.31, prerelease or prerelease-1.36';
-const NUMBER = '(?:0|[1-9]\\d{0,3})';
-const EXACT = new RegExp(`^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-(?:alpha|beta|rc)\\.${NUMBER})?$`);
-const MINOR = new RegExp(`^${NUMBER}\\.${NUMBER}$`);
-const RANGE = /^[\dvVxX*. <>=~^|a-z-]{1,100}$/;
-/** More digits than {@link NUMBER} has. */
-const LONG_NUMBER = /\d{5}/;
-/** A pointer holds about ten bytes. */
-const MAX_POINTER_BYTES = 256;
-/** @returns undefined for text that asks for no version */
-async function parseVersionRequest(text) {
-    const request = parseSimpleRequest(text);
-    return request ?? (await parseRange(text));
-}
-function parseSimpleRequest(text) {
-    const plain = text.replace(/^v/i, '');
-    if (EXACT.test(plain)) {
-        return { kind: 'exact', version: `v${plain}` };
-    }
-    if (MINOR.test(plain)) {
-        return { kind: 'stable', minor: plain };
-    }
-    const word = text.toLowerCase();
-    if (word === 'stable' || word === 'latest') {
-        return { kind: 'stable' };
-    }
-    if (word === 'prerelease') {
-        return { kind: 'prerelease' };
-    }
-    const [, channel, minor] = /^(stable|prerelease)-v?(.+)$/.exec(word) ?? [];
-    if (channel !== undefined && minor !== undefined && MINOR.test(minor)) {
-        return channel === 'stable' ? { kind: 'stable', minor } : { kind: 'prerelease', minor };
-    }
-    return undefined;
-}
-async function parseRange(text) {
-    if (!RANGE.test(text) || !/\d/.test(text) || LONG_NUMBER.test(text)) {
-        return undefined;
-    }
-    const { valid, validRange } = await version_semver();
-    const range = validRange(text);
-    // One whole version that EXACT does not know is no range of releases either.
-    return range === null || valid(text) !== null ? undefined : { kind: 'range', range };
-}
-/** Loaded only when a range was asked for: it costs more than a whole look-up by pointer. */
-async function version_semver() {
-    return (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.t.bind(__nccwpck_require__, 2088, 23))).default;
-}
-/**
- * Whether a version is one that the request asks for.
- *
- * @param version with `v`
- */
-async function satisfies(version, request) {
-    switch (request.kind) {
-        case 'exact':
-            return version === request.version;
-        case 'stable':
-            return !isPrerelease(version) && isOfMinor(version, request.minor);
-        case 'prerelease':
-            return isOfMinor(version, request.minor);
-        case 'range':
-            return (await version_semver()).satisfies(version, request.range);
-    }
-}
-/**
- * The newest of some versions that a request asks for.
- *
- * @param versions with `v`
- */
-async function newestSatisfying(versions, request) {
-    if (versions.length === 0) {
-        return undefined;
-    }
-    const { rcompare } = await version_semver();
-    const asked = await Promise.all(versions.map((version) => satisfies(version, request)));
-    return versions.filter((_, index) => asked[index]).sort(rcompare)[0];
-}
-/**
- * The versions that a pointer should have named instead, newest first.
- *
- * The pointers for stable releases and those for pre-releases move apart: `latest-1.31.txt` can be
- * older than `stable-1.31.txt`. So each is compared with versions of its own kind.
- *
- * @param named the version that the pointers gave for the request, with `v`
- * @param versions with `v`
- */
-async function newerThan(named, versions, request) {
-    if (versions.length === 0) {
-        return [];
-    }
-    const { gt, rcompare } = await version_semver();
-    const asked = await Promise.all(versions.map((version) => satisfies(version, request)));
-    return versions
-        .filter((version, index) => asked[index] === true && gt(version, named))
-        .filter((version) => isPrerelease(version) === (request.kind === 'prerelease'))
-        .sort(rcompare);
-}
-/** @param text without `v` */
-function isExactVersion(text) {
-    return EXACT.test(text);
-}
-/** @param version with `v` */
-function isPrerelease(version) {
-    return version.includes('-');
-}
-/** `1.31` of `v1.31.9` */
-function minorOf(version) {
-    return version.slice(1).split('.', 2).join('.');
-}
-function isOfMinor(version, minor) {
-    return minor === undefined || minorOf(version) === minor;
-}
-/**
- * Finds the exact version that a request means, by the pointers of the release host.
- *
- * @param base where `release/` is, ending in a slash
- * @returns with `v`
- * @throws {SetupError} VERSION_NOT_FOUND when the host has no such version or its pointer holds
- *   something else, DOWNLOAD_FAILED when it cannot be reached
- */
-async function resolveVersion(request, http, base) {
-    switch (request.kind) {
-        case 'exact':
-            return request.version;
-        case 'stable':
-            return readPointer(http, base, 'stable', request.minor);
-        case 'prerelease':
-            return readPointer(http, base, 'latest', request.minor);
-        case 'range':
-            return newestInRange(request.range, http, base);
-    }
-}
-/** Pointers are unsigned text: nothing but a version ever leaves this function. */
-async function readPointer(http, base, channel, minor) {
-    const url = pointerUrl(base, channel, minor);
-    const text = await readPointerText(http, url);
-    const version = text.trim();
-    const isVersion = version.startsWith('v') && EXACT.test(version.slice(1));
-    const isAsked = isOfMinor(version, minor) && (channel === 'latest' || !isPrerelease(version));
-    if (!isVersion || !isAsked) {
-        // Of a folder's pointer, which may be a link to a file that is not for the log, nothing is shown.
-        const found = url.protocol === 'file:' ? '' : `: ${JSON.stringify(text.slice(0, 60))}`;
-        throw new SetupError('VERSION_NOT_FOUND', `${url.href} does not name a ${channel === 'stable' ? 'stable ' : ''}version${minor === undefined ? '' : ` of ${minor}`}${found}`, { situation: 'pointer-not-a-version' });
-    }
-    return version;
-}
-async function readPointerText(http, url) {
-    try {
-        return (await http.read(url, MAX_POINTER_BYTES)).toString('utf8');
-    }
-    catch (error) {
-        if (error instanceof TransferError && error.notFound) {
-            throw new SetupError('VERSION_NOT_FOUND', `the release host has no such version: ${url.href} does not exist`, { cause: error });
-        }
-        if (error instanceof TransferError && error.cause instanceof TooLargeError) {
-            throw new SetupError('VERSION_NOT_FOUND', `${url.href} does not name a version: it is larger than ${String(MAX_POINTER_BYTES)} bytes`, { situation: 'pointer-not-a-version', cause: error });
-        }
-        throw downloadFailed(error, 'the pointer to the version');
-    }
-}
-/**
- * The newest version in a range. The pointers name the newest patch of each minor; they are
- * asked from the newest minor downwards, and only for minors that the range touches.
- */
-async function newestInRange(range, http, base) {
-    const { intersects, minVersion, satisfies: isIn } = await version_semver();
-    const newest = await readPointer(http, base, 'stable');
-    const [major = 1, newestMinor = 0] = minorOf(newest).split('.').map(Number);
-    const oldestMinor = minVersion(range)?.minor ?? 0;
-    for (let minor = newestMinor; minor >= oldestMinor; minor--) {
-        const name = `${String(major)}.${String(minor)}`;
-        if (!intersects(range, `${name}.x`)) {
-            continue;
-        }
-        const newestPatch = minor === newestMinor ? newest : await readPointer(http, base, 'stable', name);
-        if (isIn(newestPatch, range)) {
-            return newestPatch;
-        }
-        const older = await newestOlderPatch(newestPatch, (version) => isIn(version, range), http, base);
-        if (older !== undefined) {
-            return older;
-        }
-    }
-    throw new SetupError('VERSION_NOT_FOUND', `no stable release satisfies the range "${range}"; the newest release is ${newest}`, { situation: 'range-without-release' });
-}
-/** No minor has had more patches than about 30; a pointer could name any number. */
-const MAX_PATCHES = 100;
-/** Patches are numbered without gaps, except for a rare one that was withdrawn, so each is looked up. */
-async function newestOlderPatch(newestPatch, isWanted, http, base) {
-    const minor = minorOf(newestPatch);
-    const newest = Number(newestPatch.split('.')[2]);
-    for (let patch = newest - 1; patch >= Math.max(0, newest - MAX_PATCHES); patch--) {
-        const version = `v${minor}.${String(patch)}`;
-        if (isWanted(version) && (await isPublished(version, http, base))) {
-            return version;
-        }
-    }
-    return undefined;
-}
-/**
- * Whether the host has a release, by the digest file of the one binary that every release has.
- *
- * @throws {SetupError} DOWNLOAD_FAILED
- */
-async function isPublished(version, http, base) {
-    const { digestUrl } = new Release(version, base).binary('kubectl', {
-        os: 'linux',
-        arch: 'amd64',
-    });
-    try {
-        return (await http.readIfPresent(digestUrl, MAX_POINTER_BYTES)) !== undefined;
-    }
-    catch (error) {
-        throw downloadFailed(error, `the checksum file of ${version}`);
-    }
-}
-
-// EXTERNAL MODULE: ./node_modules/@sigstore/bundle/dist/index.js
-var dist = __nccwpck_require__(1040);
-;// CONCATENATED MODULE: ./src/sigstore/base64.ts
-/**
- * Decodes base64 (RFC 4648 §4) that is written in the one canonical way.
- *
- * Node's decoder skips what it does not know and ignores the unused bits of the last character,
- * so that several texts would stand for the same bytes.
- *
- * @returns undefined for anything else
- */
-function decodeBase64(text) {
-    const bytes = Buffer.from(text, 'base64');
-    return bytes.length > 0 && bytes.toString('base64') === text ? bytes : undefined;
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/checkpoint.ts
-
-const SIGNATURE_LINE = /^\u2014 (\S+) (\S+)$/;
-/**
- * The checkpoint without signatures by others than its log.
- *
- * Nobody signs the signatures, so anybody can add some. Witnesses do; but no key of a witness is
- * in the trust root, and Rekor's own client refuses a checkpoint with a second signature.
- *
- * @param logId of the log, as in the log entry; its first four bytes are the log's key hint
- * @returns the same text where something is malformed: the verification refuses it
- */
-function withoutForeignSignatures(checkpoint, logId) {
-    const note = parseNote(checkpoint);
-    if (note === undefined) {
-        return checkpoint;
-    }
-    const kept = note.signatures.filter((line) => !isWellFormed(line) || isOwnSignature(line, note.text, logId));
-    return `${note.text}\n${kept.map((line) => `${line}\n`).join('')}`;
-}
-/** Whether the checkpoint has one signature, and that under the name and the key hint of its log. */
-function isSignedByLogAlone(checkpoint, logId) {
-    const note = parseNote(checkpoint);
-    const [signature, ...more] = note?.signatures ?? [];
-    return (note !== undefined &&
-        signature !== undefined &&
-        more.length === 0 &&
-        isOwnSignature(signature, note.text, logId));
-}
-function parseNote(checkpoint) {
-    const end = checkpoint.indexOf('\n\n');
-    if (end < 0 || !checkpoint.endsWith('\n')) {
-        return undefined;
-    }
-    const signatures = checkpoint.slice(end + 2, -1).split('\n');
-    return { text: checkpoint.slice(0, end + 1), signatures };
-}
-function isWellFormed(line) {
-    return decodeBase64(SIGNATURE_LINE.exec(line)?.[2] ?? '') !== undefined;
-}
-function isOwnSignature(line, text, logId) {
-    const [, name, signature = ''] = SIGNATURE_LINE.exec(line) ?? [];
-    // Rekor v1 writes the tree id behind its name: "rekor.sigstore.dev - 2605736670972794746".
-    const [origin] = text.split(/\n| - /, 1);
-    const keyHint = decodeBase64(signature)?.subarray(0, 4);
-    return name === origin && keyHint?.equals(logId.subarray(0, 4)) === true;
-}
-
-// EXTERNAL MODULE: ./node_modules/@sigstore/core/dist/index.js
-var core_dist = __nccwpck_require__(3917);
-;// CONCATENATED MODULE: ./src/sigstore/detached.ts
-
-
-
-
-/** A published `.sig` is about 100 bytes, a `.cert` about 1.5 KiB. */
-const MAX_SIGNATURE_BYTES = 1 << 10;
-const MAX_CERTIFICATE_BYTES = 16 << 10;
-const ONE_PEM_CERTIFICATE = /^-----BEGIN CERTIFICATE-----\r?\n((?:[A-Za-z0-9+/=]{1,76}\r?\n)+)-----END CERTIFICATE-----(?:\r?\n)?$/;
-/**
- * @param signatureFile base64 of a DER ECDSA signature
- * @param certificateFile base64 of one PEM certificate, or the PEM itself
- * @throws {SetupError} SIGNATURE_MALFORMED
- */
-function parseDetached(signatureFile, certificateFile) {
-    return {
-        signature: parseSignature(signatureFile),
-        certificate: parseCertificate(certificateFile),
-    };
-}
-/** @returns DER */
-function parseSignature(file) {
-    const der = decodeBase64(withoutFinalNewline(file.toString('latin1')));
-    if (der === undefined) {
-        throw malformed('.sig', 'it is not base64');
-    }
-    if (!isEcdsaSignature(der)) {
-        throw malformed('.sig', 'it is not a DER-encoded ECDSA signature');
-    }
-    return der;
-}
-/** @returns DER */
-function parseCertificate(file) {
-    const text = file.toString('latin1');
-    const pem = text.startsWith('-----BEGIN')
-        ? text
-        : decodeBase64(withoutFinalNewline(text))?.toString('latin1');
-    const body = ONE_PEM_CERTIFICATE.exec(pem ?? '')?.[1];
-    const der = body === undefined ? undefined : decodeBase64(body.replaceAll(/\r?\n/g, ''));
-    if (der === undefined) {
-        throw malformed('.cert', 'it is neither a single PEM certificate nor the base64 of one');
-    }
-    assertOneCertificate(der);
-    return der;
-}
-/**
- * PEM (RFC 7468) as Go's encoding/pem writes it: lines of 64, and a newline at the end.
- *
- * @param der X.509
- */
-function toPem(der) {
-    const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
-    return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
-}
-/** SEQUENCE of two INTEGERs, with nothing behind it. */
-function isEcdsaSignature(der) {
-    try {
-        const sequence = core_dist.ASN1Obj.parseBuffer(Buffer.from(der));
-        const [r, s, ...more] = sequence.subs;
-        const isPair = r?.tag.number === 0x02 && s?.tag.number === 0x02 && more.length === 0;
-        return isPair && sequence.toDER().equals(der);
-    }
-    catch {
-        return false; // Not ASN.1 at all.
-    }
-}
-function assertOneCertificate(der) {
-    let parsed;
-    try {
-        parsed = new external_node_crypto_namespaceObject.X509Certificate(der);
-    }
-    catch (error) {
-        throw malformed('.cert', 'it is not an X.509 certificate', error);
-    }
-    if (!parsed.raw.equals(der)) {
-        throw malformed('.cert', 'there is extra data after the certificate');
-    }
-}
-function withoutFinalNewline(text) {
-    return text.replace(/\r?\n$/, '');
-}
-function malformed(suffix, reason, cause) {
-    return new SetupError('SIGNATURE_MALFORMED', `cannot parse the ${suffix} file: ${reason}`, {
-        cause,
-    });
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/json.ts
-
-// Readers for JSON from outside: each returns a value of its type, or throws a TypeError.
-function object(value) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-        throw new TypeError('not an object');
-    }
-    return value;
-}
-/** @param longest more items than these are refused */
-function list(value, longest) {
-    if (!Array.isArray(value) || value.length > longest) {
-        throw new TypeError(`not a list of at most ${String(longest)} items`);
-    }
-    return value;
-}
-function nonEmptyString(value) {
-    if (typeof value !== 'string' || value === '') {
-        throw new TypeError('not a text');
-    }
-    return value;
-}
-function safeInteger(value) {
-    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
-        throw new TypeError('not a whole number');
-    }
-    return value;
-}
-/** @param value canonical base64 (RFC 4648 §4) */
-function base64(value) {
-    const bytes = decodeBase64(nonEmptyString(value));
-    if (bytes === undefined) {
-        throw new TypeError('not base64');
-    }
-    return bytes;
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/hashedrekord.ts
-
-
-
-/** Rekor v1 (`0.0.1`) holds base64 of a PEM, Rekor v2 (`0.0.2`) base64 of DER. */
-const KIND = 'hashedrekord';
-const VERSION_V1 = '0.0.1';
-const VERSION_V2 = '0.0.2';
-/**
- * The body that Rekor v1 makes of a detached signature: canonical JSON (RFC 8785).
- *
- * The names below are in the order that RFC 8785 §3.2.3 asks for, and no value needs escaping.
- *
- * @param digest SHA-256, hex
- */
-function hashedRekordBody(digest, { signature, certificate }) {
-    return Buffer.from(JSON.stringify({
-        apiVersion: VERSION_V1,
-        kind: KIND,
-        spec: {
-            data: { hash: { algorithm: 'sha256', value: digest } },
-            signature: {
-                content: signature.toString('base64'),
-                publicKey: { content: Buffer.from(toPem(certificate)).toString('base64') },
-            },
-        },
-    }));
-}
-/** RFC 6962 §2.1: SHA-256(0x00 ‖ leaf). Hex; the last 64 digits of an entry's id. */
-function leafHash(body) {
-    return (0,external_node_crypto_namespaceObject.createHash)('sha256').update(Buffer.of(0)).update(body).digest('hex');
-}
-/**
- * @param body of an entry with kind `hashedrekord`
- * @returns undefined for anything but a well-formed entry of version 0.0.1 or 0.0.2
- */
-function parseHashedRekord(body) {
-    try {
-        const entry = object(JSON.parse(body.toString('utf8')));
-        const spec = object(entry['spec']);
-        if (entry['kind'] !== KIND) {
-            return undefined;
-        }
-        switch (entry['apiVersion']) {
-            case VERSION_V1:
-                return parseV1(spec);
-            case VERSION_V2:
-                return parseV2(object(spec['hashedRekordV002']));
-            default:
-                return undefined;
-        }
-    }
-    catch {
-        return undefined; // No such entry can be compared with anything: the caller refuses it.
-    }
-}
-function parseV1(spec) {
-    const hash = object(object(spec['data'])['hash']);
-    const signature = object(spec['signature']);
-    if (hash['algorithm'] !== 'sha256') {
-        throw new TypeError('not a SHA-256 digest');
-    }
-    return {
-        digest: nonEmptyString(hash['value']),
-        signature: base64(signature['content']),
-        certificate: parseCertificate(base64(object(signature['publicKey'])['content'])),
-    };
-}
-function parseV2(spec) {
-    const signature = object(spec['signature']);
-    const verifier = object(signature['verifier']);
-    return {
-        digest: base64(object(spec['data'])['digest']).toString('hex'),
-        signature: base64(signature['content']),
-        certificate: base64(object(verifier['x509Certificate'])['rawBytes']),
-    };
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/bundle.ts
-
-
-
-
-/** `@sigstore/bundle` takes any other for the latest; other readers of the evidence refuse it. */
-const MEDIA_TYPES = [
-    dist/* BUNDLE_V01_MEDIA_TYPE */.Td,
-    dist/* BUNDLE_V02_MEDIA_TYPE */.qx,
-    dist/* BUNDLE_V03_LEGACY_MEDIA_TYPE */.ZZ,
-    dist/* BUNDLE_V03_MEDIA_TYPE */.HM,
-];
-/** A bundle with one entry is about 6 KiB. */
-const MAX_BUNDLE_BYTES = 256 << 10;
-/**
- * Puts a detached signature and its log entry together: a Sigstore bundle v0.3.
- *
- * @param sha256 digest of the artifact, 32 bytes
- */
-function toBundle(sha256, detached, entry) {
-    const bundle = (0,dist/* toMessageSignatureBundle */.hj)({
-        digest: sha256,
-        signature: detached.signature,
-        certificate: detached.certificate,
-        certificateChain: false,
-    });
-    const { inclusionProof } = entry;
-    bundle.verificationMaterial.tlogEntries.push({
-        logIndex: String(entry.logIndex),
-        logId: { keyId: entry.logId },
-        kindVersion: { kind: KIND, version: VERSION_V1 },
-        integratedTime: String(entry.integratedTime),
-        inclusionPromise: { signedEntryTimestamp: entry.signedEntryTimestamp },
-        inclusionProof: {
-            logIndex: String(inclusionProof.logIndex),
-            treeSize: String(inclusionProof.treeSize),
-            rootHash: inclusionProof.rootHash,
-            hashes: [...inclusionProof.hashes],
-            checkpoint: { envelope: inclusionProof.checkpoint },
-        },
-        canonicalizedBody: entry.body,
-    });
-    return withoutUnverified(bundle);
-}
-/**
- * Leaves out what `verify()` does not verify: certificates behind the leaf (those of the
- * authorities are in the trust root), signatures of others under a checkpoint, and the time of an
- * entry without promise, which nobody signed. Others may refuse a bundle for the sake of these.
- *
- * @param json a Sigstore bundle of version 0.1, 0.2 or 0.3
- * @throws {SetupError} SIGNATURE_MALFORMED
- */
-function parseBundle(json) {
-    try {
-        const bundle = (0,dist/* bundleFromJSON */.vw)(JSON.parse(json.toString('utf8')));
-        if (!MEDIA_TYPES.includes(bundle.mediaType)) {
-            throw new UnknownMediaTypeError();
-        }
-        return withoutUnverified(bundle);
-    }
-    catch (error) {
-        throw new SetupError('SIGNATURE_MALFORMED', `cannot parse the Sigstore bundle: ${whyNotParsed(error)}`);
-    }
-}
-class UnknownMediaTypeError extends Error {
-}
-/** The file may be a link to something that is not for the log, so nothing in it is repeated. */
-function whyNotParsed(error) {
-    if (error instanceof SyntaxError) {
-        return 'it is not JSON';
-    }
-    return error instanceof UnknownMediaTypeError
-        ? 'its media type is unknown'
-        : 'it does not have the structure of a bundle';
-}
-/**
- * The same bundle in version 0.3, the form that stays: with the leaf certificate alone.
- *
- * @param bundle that {@link parseBundle} or {@link toBundle} returned, of any version
- */
-function toCurrentVersion(bundle) {
-    const { verificationMaterial } = bundle;
-    const { content } = verificationMaterial;
-    const [leaf] = content.$case === 'x509CertificateChain' ? content.x509CertificateChain.certificates : [];
-    return {
-        ...bundle,
-        mediaType: dist/* BUNDLE_V03_MEDIA_TYPE */.HM,
-        verificationMaterial: {
-            ...verificationMaterial,
-            content: leaf === undefined ? content : { $case: 'certificate', certificate: leaf },
-        },
-    };
-}
-/** Sigstore bundle as JSON, UTF-8, ending in a newline. */
-function serializeBundle(bundle) {
-    return Buffer.from(`${JSON.stringify((0,dist/* bundleToJSON */.ev)(bundle), undefined, 2)}\n`);
-}
-function withoutUnverified(bundle) {
-    const { content, tlogEntries } = bundle.verificationMaterial;
-    if (content.$case === 'x509CertificateChain') {
-        content.x509CertificateChain.certificates.splice(1);
-    }
-    for (const entry of tlogEntries) {
-        const checkpoint = entry.inclusionProof?.checkpoint;
-        if (checkpoint !== undefined) {
-            checkpoint.envelope = withoutForeignSignatures(checkpoint.envelope, entry.logId.keyId);
-        }
-        if (entry.inclusionPromise === undefined) {
-            entry.integratedTime = '0';
-        }
-    }
-    return bundle;
-}
-
-// EXTERNAL MODULE: ./node_modules/@sigstore/protobuf-specs/dist/index.js
-var protobuf_specs_dist = __nccwpck_require__(9654);
-;// CONCATENATED MODULE: ./src/sigstore/verify/asn1.ts
-/** Identifier octets (X.690 §8.1.2). */
-const TAG = {
-    boolean: 0x01,
-    integer: 0x02,
-    bitString: 0x03,
-    octetString: 0x04,
-    null: 0x05,
-    objectIdentifier: 0x06,
-    sequence: 0x30,
-    set: 0x31,
-    /** Context-specific and constructed: explicit tagging, or implicit tagging of a SET. */
-    context0: 0xa0,
-    context3: 0xa3,
-};
-/** Whether an element consists of elements with exactly these identifier octets, in this order. */
-function hasParts(element, ...tags) {
-    const parts = element?.subs ?? [];
-    return parts.length === tags.length && parts.every(({ tag }, i) => tag.toDER() === tags[i]);
-}
-/** Whether an element is encoded in exactly these bytes. */
-function isEncoded(element, der) {
-    return element !== undefined && der !== undefined && element.toDER().equals(der);
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/verify/certificate.ts
-
-
-
-
-/** RFC 5280 §4.2.1.12: id-kp-codeSigning. */
-const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
-/** Extensions that this action or `@sigstore/verify` evaluates. No other may be critical. */
-const PROCESSED = new Set([
-    '2.5.29.15', // key usage
-    '2.5.29.17', // subject alternative name
-    '2.5.29.19', // basic constraints
-    '2.5.29.37', // extended key usage
-]);
-/** RFC 5280 §4.1.2, without the unique identifiers, which §4.1.2.8 tells authorities not to use. */
-const TBS_CERTIFICATE = [
-    TAG.context0, // version
-    TAG.integer, // serial number
-    TAG.sequence, // signature
-    TAG.sequence, // issuer
-    TAG.sequence, // validity
-    TAG.sequence, // subject
-    TAG.sequence, // subject public key info
-    TAG.context3, // extensions
-];
-/**
- * Reads a signing certificate.
- *
- * @param certificate X.509, DER
- * @throws {SetupError} CERTIFICATE_UNTRUSTED
- */
-function parseLeaf(certificate) {
-    let leaf;
-    try {
-        leaf = core_dist.X509Certificate.parse(Buffer.from(certificate));
-        (0,external_node_crypto_namespaceObject.createPublicKey)({ key: leaf.publicKey, format: 'der', type: 'spki' });
-    }
-    catch (error) {
-        throw untrusted(`cannot parse it: ${explain(error)}`, error);
-    }
-    const defect = certificateDefect(leaf);
-    if (defect !== undefined) {
-        throw untrusted(`it ${defect}`);
-    }
-    return leaf;
-}
-/**
- * Runs checks on a certificate. `@sigstore/core` parses a field only when it is read, so any check can
- * find a damaged one.
- *
- * @throws {SetupError} what the check throws, or CERTIFICATE_UNTRUSTED for a field that cannot be read
- */
-function inspectCertificate(check) {
-    try {
-        check();
-    }
-    catch (error) {
-        throw error instanceof SetupError
-            ? error
-            : untrusted(`cannot parse it: ${explain(error)}`, error);
-    }
-}
-/** The certificate is for code signing, and not that of an authority (RFC 5280 §4.2.1). */
-function checkCodeSigningLeaf(leaf) {
-    if (leaf.extBasicConstraints?.isCA === true || leaf.extKeyUsage?.keyCertSign === true) {
-        throw untrusted('it is a CA certificate');
-    }
-    if (leaf.extKeyUsage?.digitalSignature !== true) {
-        throw untrusted('its key usage does not include digital signatures');
-    }
-    if (!extendedKeyUsages(leaf).includes(CODE_SIGNING)) {
-        throw untrusted('its extended key usage does not include code signing');
-    }
-}
-function extendedKeyUsages(leaf) {
-    const extension = leaf.extension('2.5.29.37');
-    return (extension?.valueObj.subs[0]?.subs ?? []).map((usage) => usage.toOID());
-}
-/**
- * Why Go's crypto/x509 would refuse a certificate (`parseCertificate` in parser.go, `isValid` in
- * verify.go) that `@sigstore/core` accepts. That library returns the first of several extensions
- * with the same OID, and ignores whether an extension is critical.
- *
- * @returns the reason, to follow "the certificate"; undefined where there is none
- */
-function certificateDefect(certificate) {
-    try {
-        return structureDefect(certificate) ?? extensionsDefect(certificate.extensions);
-    }
-    catch (error) {
-        return `cannot be parsed: ${explain(error)}`;
-    }
-}
-function structureDefect(certificate) {
-    const { root, tbsCertificate } = certificate;
-    if (!hasParts(root, TAG.sequence, TAG.sequence, TAG.bitString) ||
-        !hasParts(tbsCertificate, ...TBS_CERTIFICATE) ||
-        !hasParts(tbsCertificate.subs[7], TAG.sequence)) {
-        return 'does not have exactly the fields of an X.509 v3 certificate';
-    }
-    if (certificate.version !== 'v3') {
-        return `is of version ${certificate.version}, not v3`;
-    }
-    if ((certificate.serialNumber[0] ?? 0x80) >= 0x80) {
-        return 'has a negative serial number';
-    }
-    // Only the algorithm inside the signed part is signed, not the one next to the signature.
-    if (!isEncoded(root.subs[1], tbsCertificate.subs[2]?.toDER())) {
-        return 'names two different signature algorithms';
-    }
-    // Bits that the encoding of the signature (X.690 §8.6.2) declares unused are not signed either.
-    return root.subs[2]?.value[0] === 0
-        ? undefined
-        : 'has a signature that is not a whole number of bytes';
-}
-function extensionsDefect(extensions) {
-    const seen = new Set();
-    for (const extension of extensions) {
-        const saysWhetherCritical = hasParts(extension, TAG.objectIdentifier, TAG.boolean, TAG.octetString);
-        if (!saysWhetherCritical && !hasParts(extension, TAG.objectIdentifier, TAG.octetString)) {
-            return 'has a malformed extension';
-        }
-        const oid = extension.subs[0]?.toOID() ?? '';
-        if (seen.has(oid)) {
-            return `has extension ${oid} more than once`;
-        }
-        seen.add(oid);
-        if (PROCESSED.has(oid)) {
-            // Readers take the first element of the value, and ignore any that follow.
-            if (extension.subs.at(-1)?.subs.length !== 1) {
-                return `has a malformed extension ${oid}`;
-            }
-        }
-        else if (saysWhetherCritical && extension.subs[1]?.toBoolean() === true) {
-            return `has an unknown critical extension ${oid}`;
-        }
-    }
-    return undefined;
-}
-function untrusted(reason, cause) {
-    return new SetupError('CERTIFICATE_UNTRUSTED', `the signing certificate is not trusted: ${reason}`, { cause });
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/verify/signature.ts
-
-
-
-
-/**
- * The first bytes of a SubjectPublicKeyInfo (DER, RFC 5480) with a named curve, P-256, P-384 or
- * P-521, and an uncompressed point. OpenSSL accepts other curves and encodings; Go's crypto/x509
- * does not.
- */
-const EC_KEYS = [
-    '3059301306072a8648ce3d020106082a8648ce3d03010703420004',
-    '3076301006072a8648ce3d020106052b8104002203620004',
-    '30819b301006072a8648ce3d020106052b810400230381860004',
-];
-/**
- * Reads the signature in a bundle.
- *
- * @throws {SetupError} SIGNATURE_MALFORMED unless it is a signature over a file, by the key of a
- *   certificate
- */
-function signedContent(bundle) {
-    const { content, verificationMaterial } = bundle;
-    const key = verificationMaterial.content;
-    const certificate = key.$case === 'certificate'
-        ? key.certificate
-        : key.$case === 'x509CertificateChain' && key.x509CertificateChain.certificates.length === 1
-            ? key.x509CertificateChain.certificates[0]
-            : undefined;
-    if (content.$case !== 'messageSignature' ||
-        content.messageSignature.messageDigest.algorithm !== protobuf_specs_dist.HashAlgorithm.SHA2_256 ||
-        certificate === undefined) {
-        throw new SetupError('SIGNATURE_MALFORMED', 'the Sigstore bundle does not contain a certificate and a signature over the SHA-256 of the file', { situation: 'not-a-blob-bundle' });
-    }
-    return {
-        signature: content.messageSignature.signature,
-        digest: content.messageSignature.messageDigest.digest,
-        certificate: certificate.rawBytes,
-    };
-}
-/** The digest in the bundle is that of the file. */
-function checkDigest(subject, digest) {
-    if (!subject.sha256.equals(digest)) {
-        throw signature_mismatch(`the signature is for a file with SHA-256 ${digest.toString('hex')}`);
-    }
-}
-/**
- * ECDSA with SHA-256 over the file, with the certificate's key.
- *
- * @param signature DER
- * @param certificate X.509, DER
- */
-function checkSignature(subject, signature, certificate) {
-    const { publicKey } = parseLeaf(certificate);
-    const key = (0,external_node_crypto_namespaceObject.createPublicKey)({ key: publicKey, format: 'der', type: 'spki' });
-    if (key.asymmetricKeyType !== 'ec') {
-        throw untrusted(`its key is of type ${key.asymmetricKeyType ?? 'unknown'}, not ECDSA`);
-    }
-    if (!EC_KEYS.some((beginning) => publicKey.toString('hex').startsWith(beginning))) {
-        throw untrusted('its key is not an uncompressed point on P-256, P-384 or P-521');
-    }
-    if (!subject.isSignedBy(key, signature)) {
-        throw signature_mismatch('the signature does not verify over the file');
-    }
-}
-function signature_mismatch(reason) {
-    return new SetupError('SIGNATURE_MISMATCH', reason);
-}
-
-;// CONCATENATED MODULE: ./src/lock/lock.ts
-
-/** The format that this code reads and writes. */
-const LOCK_VERSION = 1;
-/** Every lock has it: it proves which release the other files belong to. */
-const SBOM_PATH = 'kubernetes-release.spdx';
-/**
- * A lock file that was read. Its evidence is not verified yet: a lock pins what a run installs and
- * brings the evidence, but who must have signed is decided by the run.
- */
-class Lock {
-    /** The path as the user wrote it, for messages. */
-    name;
-    version;
-    files;
-    constructor(name, { version, files }) {
-        this.name = name;
-        this.version = version;
-        this.files = files;
-    }
-    /**
-     * @returns SHA-256 of the file, 64 hex digits
-     * @throws {SetupError} LOCK_MISMATCH if the lock does not have the file
-     */
-    digestOf(file) {
-        return this.#find(file).sha256;
-    }
-    /**
-     * The evidence for one file. It is for the locked bytes alone: for any others, `find()` throws
-     * LOCK_MISMATCH, and no other source is asked.
-     *
-     * @throws {SetupError} LOCK_MISMATCH if the lock does not have the file
-     */
-    evidenceFor(file) {
-        return new LockedEvidence(this.name, file.path, this.#find(file));
-    }
-    #find({ path, version }) {
-        const found = this.files.get(path);
-        if (version !== this.version || found === undefined) {
-            const others = [...this.files.keys()].filter((other) => other !== SBOM_PATH);
-            throw new SetupError('LOCK_MISMATCH', `${this.name} does not have ${path} of ${version}; it has ${this.version} with ${others.join(', ')}`, { situation: 'lock-incomplete' });
-        }
-        return found;
-    }
-}
-class LockedEvidence {
-    #lock;
-    #path;
-    #file;
-    constructor(lock, path, file) {
-        this.#lock = lock;
-        this.#path = path;
-        this.#file = file;
-    }
-    find(subject) {
-        const sha256 = subject.sha256.toString('hex');
-        if (sha256 !== this.#file.sha256) {
-            return Promise.reject(new SetupError('LOCK_MISMATCH', `${this.#path} has SHA-256 ${sha256}, but ${this.#lock} has ${this.#file.sha256}`));
-        }
-        return Promise.resolve({ candidates: [{ bundle: this.#file.bundle }] });
-    }
-}
-
-;// CONCATENATED MODULE: ./src/lock/format.ts
-
-
-/**
- * The text of a lock file, UTF-8.
- *
- * Made for review: the version, each SHA-256 and each bundle are on a line of their own, and files
- * are sorted by path. So a new patch changes three lines and two for each further file.
- */
-function serializeLock({ version, files }) {
-    const entries = [...files]
-        .sort(([a], [b]) => (a < b ? -1 : 1))
-        .map(([path, file]) => `    ${JSON.stringify(path)}: ${entryText(file)}`);
-    return [
-        '{',
-        `  "lockVersion": ${String(LOCK_VERSION)},`,
-        `  "version": ${JSON.stringify(version)},`,
-        '  "files": {',
-        entries.join(',\n'),
-        '  }',
-        '}',
-        '',
-    ].join('\n');
-}
-function entryText({ sha256, bundle }) {
-    return [
-        '{',
-        `      "sha256": ${JSON.stringify(sha256)},`,
-        `      "bundle": ${JSON.stringify((0,dist/* bundleToJSON */.ev)(bundle))}`,
-        '    }',
-    ].join('\n');
-}
-/**
- * JSON without the white space between its tokens (RFC 8259 §2). Formatters of a repository, and
- * git on Windows, change that and nothing else.
- *
- * @param json valid JSON
- */
-function withoutWhiteSpace(json) {
-    return json.replaceAll(/("[^"\\]*(?:\\.[^"\\]*)*")|[ \t\r\n]+/g, '$1');
-}
-
-;// CONCATENATED MODULE: ./src/lock/read.ts
-
-
-
-
-
-
-
-/** Every file of a release, with its bundle of about 6 KiB, is about 1 MiB. */
-const MAX_LOCK_BYTES = 4 << 20;
-/** A release has about 140 files. */
-const MAX_FILES = 512;
-/** `bin/<os>/<arch>/<binary>`, or the base name of a tarball or SBOM. schema/lock.schema.json has the same. */
-const PATH = /^(?:bin\/[a-z0-9]{1,20}\/[a-z0-9]{1,20}\/)?[a-z][a-z0-9._-]{0,99}$/;
-const SHA256 = /^[0-9a-f]{64}$/;
-/**
- * Reads a lock file.
- *
- * It must be what {@link serializeLock} writes, apart from white space between tokens. So a member
- * that is unknown, missing, written twice, in another order or in another encoding is refused, and
- * no two readers can see different things in it.
- *
- * @param name for messages
- * @throws {SetupError} LOCK_INVALID; LOCK_MISMATCH for evidence that is for another file
- */
-function parseLock(json, name) {
-    let lock;
-    try {
-        lock = readLock(json, name);
-    }
-    catch (error) {
-        throw error instanceof SetupError && error.code.startsWith('LOCK_')
-            ? error
-            : lockInvalid(name, error instanceof SyntaxError ? 'it is not JSON' : explain(error));
-    }
-    return lock;
-}
-function lockInvalid(name, reason, cause) {
-    return new SetupError('LOCK_INVALID', `cannot read the lock file ${name}: ${reason}`, { cause });
-}
-function readLock(json, name) {
-    if (json.length > MAX_LOCK_BYTES) {
-        throw new Error(`it is larger than ${String(MAX_LOCK_BYTES)} bytes`);
-    }
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(json);
-    const lock = object(JSON.parse(text));
-    assertLockVersion(lock['lockVersion'], name);
-    const version = lock['version'];
-    if (typeof version !== 'string' ||
-        !version.startsWith('v') ||
-        !isExactVersion(version.slice(1))) {
-        throw new Error('"version" is not an exact version such as v1.31.9');
-    }
-    const files = readFiles(object(lock['files']), name);
-    if (withoutWhiteSpace(text) !== withoutWhiteSpace(serializeLock({ version, files }))) {
-        throw new Error('a member is unknown, written twice, in another order, or not as the command "lock" writes it');
-    }
-    return new Lock(name, { version, files });
-}
-function assertLockVersion(found, name) {
-    if (found === LOCK_VERSION) {
-        return;
-    }
-    if (typeof found === 'number' && Number.isSafeInteger(found) && found > LOCK_VERSION) {
-        throw new SetupError('LOCK_INVALID', `cannot read the lock file ${name}: its "lockVersion" is ${String(found)}, and this version of the action reads ${String(LOCK_VERSION)}`, { situation: 'lock-too-new' });
-    }
-    throw new Error(`"lockVersion" is not ${String(LOCK_VERSION)}`);
-}
-function readFiles(entries, name) {
-    const paths = Object.keys(entries);
-    if (paths.length > MAX_FILES) {
-        throw new Error(`it has more than ${String(MAX_FILES)} files`);
-    }
-    if (!Object.hasOwn(entries, SBOM_PATH)) {
-        throw new Error(`it does not have ${SBOM_PATH}`);
-    }
-    return new Map(paths.map((path) => [path, readFile(path, entries[path], name)]));
-}
-function readFile(path, value, name) {
-    if (!PATH.test(path)) {
-        throw new Error('the name of a file is not a path inside a release');
-    }
-    try {
-        const entry = object(value);
-        const sha256 = entry['sha256'];
-        if (typeof sha256 !== 'string' || !SHA256.test(sha256)) {
-            throw new Error('"sha256" is not 64 lowercase hex digits');
-        }
-        const json = Buffer.from(JSON.stringify(object(entry['bundle'])));
-        if (json.length > MAX_BUNDLE_BYTES) {
-            throw new Error(`"bundle" is larger than ${String(MAX_BUNDLE_BYTES)} bytes`);
-        }
-        const bundle = toCurrentVersion(parseBundle(json));
-        const { digest } = signedContent(bundle);
-        if (digest.toString('hex') !== sha256) {
-            throw new SetupError('LOCK_MISMATCH', `${name} has ${path} with SHA-256 ${sha256}, but its evidence is for a file with SHA-256 ${digest.toString('hex')}`);
-        }
-        return { sha256, bundle };
-    }
-    catch (error) {
-        throw error instanceof SetupError && error.code === 'LOCK_MISMATCH'
-            ? error
-            : new Error(`${path}: ${explain(error)}`);
-    }
-}
-
-;// CONCATENATED MODULE: ./src/inputs/lock-file.ts
-
-
-
-
-
-/**
- * `lock-file`: undefined if it is empty.
- *
- * @throws {SetupError} LOCK_INVALID, LOCK_MISMATCH; INVALID_INPUT for a path outside the workspace
- */
-function readLockFile(inputs) {
-    const given = inputs.get('lock-file');
-    if (given === '') {
-        return undefined;
-    }
-    if (readBoolean(inputs, 'check-latest', false)) {
-        throw new SetupError('INVALID_INPUT', 'Set either "lock-file" or "check-latest", not both.');
-    }
-    const name = JSON.stringify(given);
-    return parseLock(readText(inputs, name), name);
-}
-/**
- * The version of the lock, which must be one that the user asks for. Without a request, it is the
- * version to install.
- *
- * @throws {SetupError} LOCK_MISMATCH
- */
-async function lockedVersion(lock, inputs, choice) {
-    const isAsked = inputs.get('version') !== '' || inputs.get('version-file') !== '';
-    if (isAsked && !(await satisfies(lock.version, choice.version))) {
-        throw new SetupError('LOCK_MISMATCH', `${lock.name} has ${lock.version}, but the requested version is ${choice.versionSource}`, { situation: 'lock-incomplete' });
-    }
-    return {
-        ...choice,
-        version: { kind: 'exact', version: lock.version },
-        versionSource: isAsked
-            ? `${choice.versionSource}, locked in ${lock.name}`
-            : `locked in ${lock.name}`,
-    };
-}
-function readText(inputs, name) {
-    try {
-        return readWorkspaceFile(inputs.path('lock-file'), inputs.workspace, MAX_LOCK_BYTES);
-    }
-    catch (error) {
-        throw error instanceof OutsideWorkspaceError
-            ? new SetupError('INVALID_INPUT', `Input "lock-file": ${name} ${error.message}.`)
-            : lockInvalid(name, explain(error), error);
-    }
-}
-
-;// CONCATENATED MODULE: ./src/inputs/platform.ts
-
-
-
-/**
- * The platform to install for: this machine's operating system, and `architecture`.
- *
- * @returns `isNative`: whether binaries for that platform run on this machine
- * @throws {SetupError} PLATFORM_NOT_PUBLISHED, INVALID_INPUT
- */
-function readPlatform(inputs, environment) {
-    const os = parseOperatingSystem(environment.platform);
-    if (os === undefined) {
-        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes publishes nothing for ${environment.platform}. It publishes for ${OPERATING_SYSTEMS.join(', ')}.`, { situation: 'operating-system-not-published' });
-    }
-    const native = parseArchitecture(environment.arch);
-    const given = inputs.get('architecture');
-    const arch = given === '' ? native : parseArchitecture(given);
-    if (arch === undefined && given === '') {
-        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes publishes nothing for ${os}/${environment.arch}. It publishes for ${ARCHITECTURES.join(', ')}.`);
-    }
-    if (arch === undefined) {
-        throw invalidInput('architecture', given, 'amd64 (x64), arm64, arm, 386 (x86), ppc64le or s390x');
-    }
-    return { platform: { os, arch }, isNative: arch === native };
-}
-
-;// CONCATENATED MODULE: ./src/inputs/release-age.ts
-
-/** In milliseconds. */
-const UNITS = {
-    m: 60_000,
-    h: 3_600_000,
-    d: 86_400_000,
-    w: 604_800_000,
-};
-/** `minimum-release-age` and `maximum-release-age`. */
-function readAges(inputs) {
-    const minimumAge = readAge(inputs, 'minimum-release-age');
-    const maximumAge = readAge(inputs, 'maximum-release-age');
-    if (minimumAge !== undefined && maximumAge !== undefined && maximumAge <= minimumAge) {
-        throw invalidInput('maximum-release-age', inputs.get('maximum-release-age'), 'an age above "minimum-release-age"');
-    }
-    return { minimumAge, maximumAge };
-}
-/** @returns milliseconds */
-function readAge(inputs, name) {
-    const given = inputs.get(name);
-    if (given === '') {
-        return undefined;
-    }
-    const [, count, unit] = /^(\d{1,4})([mhdw])$/.exec(given) ?? [];
-    const milliseconds = UNITS[unit ?? ''];
-    if (count === undefined || milliseconds === undefined) {
-        throw invalidInput(name, given, 'a number and a unit: 90m, 12h, 3d, 1w');
-    }
-    return Number(count) * milliseconds;
-}
-
-;// CONCATENATED MODULE: ./src/inputs/runner.ts
-
-/** @throws {SetupError} INSTALL_FAILED if the runner did not name its folders */
-function readRunner({ variables, platform }) {
-    const temp = variables['RUNNER_TEMP'] ?? '';
-    const toolCache = variables['RUNNER_TOOL_CACHE'] ?? '';
-    const missing = [
-        ...(temp === '' ? ['RUNNER_TEMP'] : []),
-        ...(toolCache === '' ? ['RUNNER_TOOL_CACHE'] : []),
-    ];
-    if (missing.length > 0) {
-        throw new SetupError('INSTALL_FAILED', `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set`, { situation: 'runner-variable-missing' });
-    }
-    const separator = platform === 'win32' ? ';' : ':';
-    const search = variables['PATH'] ?? variables['Path'] ?? '';
-    return {
-        temp,
-        toolCache,
-        path: search.split(separator).filter((folder) => folder !== ''),
-        shellFunctions: Object.keys(variables).flatMap(
-        // `export -f kubectl` in bash sets BASH_FUNC_kubectl%%.
-        (name) => /^BASH_FUNC_(.+)%%$/.exec(name)?.[1] ?? []),
-    };
-}
-
-;// CONCATENATED MODULE: ./src/inputs/tools.ts
-
-
-/** `tools`, without duplicates; `kubectl` if it is empty. */
-function readTools(inputs) {
-    const names = new Set(inputs
-        .get('tools')
-        .split(/[\s,]+/)
-        .filter((name) => name !== ''));
-    const tools = [...names].map((name) => {
-        if (!isTool(name)) {
-            throw invalidInput('tools', name, `one or more of ${TOOLS.join(', ')}, separated by commas, spaces or lines`);
-        }
-        return name;
-    });
-    return tools.length === 0 ? ['kubectl'] : tools;
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/trust/public-instance.ts
-/** The TUF repository of Sigstore's public instance, and its seed in `@sigstore/tuf`. */
-const PUBLIC_MIRROR = 'https://tuf-repo-cdn.sigstore.dev';
-
-;// CONCATENATED MODULE: external "node:url"
-const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
 ;// CONCATENATED MODULE: external "node:timers/promises"
 const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 ;// CONCATENATED MODULE: ./node_modules/is-network-error/index.js
@@ -14566,6 +13640,29 @@ function makeRetriable(function_, options) {
 	};
 }
 
+;// CONCATENATED MODULE: ./src/files/errors.ts
+/** A failure of this machine's own files. Trying again does not help. */
+class FileError extends Error {
+    constructor(message, cause) {
+        super(message, cause === undefined ? undefined : { cause });
+        this.name = 'FileError';
+    }
+}
+/** More bytes than allowed. */
+class TooLargeError extends FileError {
+    constructor(maxBytes) {
+        super(`larger than ${String(maxBytes)} bytes`);
+        this.name = 'TooLargeError';
+    }
+}
+/** The file system did not take the bytes: disk full, no permission. */
+class StorageError extends FileError {
+    constructor(message, cause) {
+        super(message, cause);
+        this.name = 'StorageError';
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/transfer/retry.ts
 
 
@@ -14743,6 +13840,153 @@ function readToken(inputs, base) {
     return token;
 }
 
+;// CONCATENATED MODULE: ./src/inputs/images.ts
+
+
+
+const DEFAULT_REGISTRY = 'https://registry.k8s.io';
+/** kubeadm lists seven. */
+const MAX_IMAGES = 100;
+/** `images`, without duplicates. */
+function readImages(inputs) {
+    const images = new Map();
+    for (const word of inputs.words('images')) {
+        const requests = parseImageRequest(word);
+        if (requests === undefined) {
+            throw invalidInput('images', word, ACCEPTED_IMAGES);
+        }
+        for (const request of requests) {
+            images.set(request.requested, request);
+        }
+    }
+    if (images.size > MAX_IMAGES) {
+        throw invalidInput('images', `${String(images.size)} images`, `at most ${String(MAX_IMAGES)}`);
+    }
+    return [...images.values()];
+}
+/** `image-registry`. Its path ends in a slash, and goes in front of every repository. */
+function readImageRegistry(inputs) {
+    const url = readUrl(inputs, 'image-registry', DEFAULT_REGISTRY);
+    const path = url.pathname.slice(1, -1);
+    if (path !== '' && !isRepositoryPath(path)) {
+        throw invalidInput('image-registry', url.href, 'the URL of a registry, whose path (if any) consists of lower-case names');
+    }
+    return url;
+}
+
+;// CONCATENATED MODULE: ./src/inputs/platform.ts
+
+
+
+/**
+ * The platform to install for: this machine's operating system, and `architecture`.
+ *
+ * @returns `isNative`: whether binaries for that platform run on this machine
+ * @throws {SetupError} PLATFORM_NOT_PUBLISHED, INVALID_INPUT
+ */
+function readPlatform(inputs, environment) {
+    const os = parseOperatingSystem(environment.platform);
+    if (os === undefined) {
+        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes does not publish binaries for ${environment.platform}, only for ${OPERATING_SYSTEMS.join(', ')}.`, { situation: 'operating-system-not-published' });
+    }
+    const native = parseArchitecture(environment.arch);
+    const given = inputs.get('architecture');
+    const arch = given === '' ? native : parseArchitecture(given);
+    if (arch === undefined && given === '') {
+        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes does not publish binaries for ${os}/${environment.arch}. It publishes binaries for ${ARCHITECTURES.join(', ')}.`);
+    }
+    if (arch === undefined) {
+        throw invalidInput('architecture', given, 'amd64 (x64), arm64, arm, 386 (x86), ppc64le or s390x');
+    }
+    return { platform: { os, arch }, isNative: arch === native };
+}
+
+;// CONCATENATED MODULE: ./src/inputs/release-age.ts
+
+/** In milliseconds. */
+const UNITS = {
+    m: 60_000,
+    h: 3_600_000,
+    d: 86_400_000,
+    w: 604_800_000,
+};
+/** `minimum-release-age` and `maximum-release-age`. */
+function readAges(inputs) {
+    const minimumAge = readAge(inputs, 'minimum-release-age');
+    const maximumAge = readAge(inputs, 'maximum-release-age');
+    if (minimumAge !== undefined && maximumAge !== undefined && maximumAge <= minimumAge) {
+        throw invalidInput('maximum-release-age', inputs.get('maximum-release-age'), 'an age greater than "minimum-release-age"');
+    }
+    return { minimumAge, maximumAge };
+}
+/** @returns milliseconds */
+function readAge(inputs, name) {
+    const given = inputs.get(name);
+    if (given === '') {
+        return undefined;
+    }
+    const [, count, unit] = /^(\d{1,4})([mhdw])$/.exec(given) ?? [];
+    const milliseconds = UNITS[unit ?? ''];
+    if (count === undefined || milliseconds === undefined) {
+        throw invalidInput(name, given, 'a number and a unit: 90m, 12h, 3d, 1w');
+    }
+    return Number(count) * milliseconds;
+}
+
+;// CONCATENATED MODULE: ./src/inputs/runner.ts
+
+/** @throws {SetupError} INSTALL_FAILED if the runner did not name its folders */
+function readRunner({ variables, platform }) {
+    const temp = variables['RUNNER_TEMP'] ?? '';
+    const toolCache = variables['RUNNER_TOOL_CACHE'] ?? '';
+    const missing = [
+        ...(temp === '' ? ['RUNNER_TEMP'] : []),
+        ...(toolCache === '' ? ['RUNNER_TOOL_CACHE'] : []),
+    ];
+    if (missing.length > 0) {
+        throw new SetupError('INSTALL_FAILED', `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set`, { situation: 'runner-variable-missing' });
+    }
+    const separator = platform === 'win32' ? ';' : ':';
+    const search = variables['PATH'] ?? variables['Path'] ?? '';
+    return {
+        temp,
+        toolCache,
+        path: search.split(separator).filter((folder) => folder !== ''),
+        shellFunctions: Object.keys(variables).flatMap(
+        // `export -f kubectl` in bash sets BASH_FUNC_kubectl%%.
+        (name) => /^BASH_FUNC_(.+)%%$/.exec(name)?.[1] ?? []),
+    };
+}
+
+;// CONCATENATED MODULE: ./src/inputs/tools.ts
+
+
+/**
+ * `tools`, without duplicates; `kubectl` if it is empty, and no tool for `none`.
+ *
+ * @param hasOthers whether a run without tools has anything to do
+ */
+function readTools(inputs, hasOthers) {
+    const names = inputs.words('tools');
+    if (names.length === 1 && names[0] === 'none') {
+        if (!hasOthers) {
+            throw invalidInput('tools', 'none', 'a tool, or "artifacts" or "images" beside none');
+        }
+        return [];
+    }
+    const tools = names.map((name) => {
+        if (!isTool(name)) {
+            throw invalidInput('tools', name, `one or more of ${TOOLS.join(', ')}, separated by commas, spaces or newlines; or none, alone`);
+        }
+        return name;
+    });
+    return tools.length === 0 ? ['kubectl'] : tools;
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/trust/public-instance.ts
+/** The TUF repository of Sigstore's public instance, and its seed in `@sigstore/tuf`. */
+const PUBLIC_MIRROR = 'https://tuf-repo-cdn.sigstore.dev';
+
 ;// CONCATENATED MODULE: ./src/inputs/trust-root.ts
 
 
@@ -14772,7 +14016,7 @@ function readTrustRoot(inputs) {
         return { kind: 'tuf', mirror, root: readTrusted(inputs, 'tuf-root') };
     }
     if (mirror.origin !== PUBLIC_MIRROR || mirror.pathname !== '/') {
-        throw invalidInput('tuf-mirror-url', mirror.href, '"tuf-root", the path of the initial root.json, beside a mirror other than Sigstore\'s');
+        throw invalidInput('tuf-mirror-url', mirror.href, '"tuf-root" to be set too (the path of the initial root.json), because this is not Sigstore\'s repository');
     }
     return { kind: 'tuf', mirror };
 }
@@ -14782,7 +14026,7 @@ function readTrusted(inputs, name, otherwise = '') {
     try {
         const found = (0,external_node_fs_namespaceObject.statSync)(file);
         if (!found.isFile() || found.size > MAX_TRUST_BYTES) {
-            throw new Error('it is no file, or too large');
+            throw new Error('not a regular file, or too large');
         }
         return (0,external_node_fs_namespaceObject.readFileSync)(file);
     }
@@ -14793,7 +14037,7 @@ function readTrusted(inputs, name, otherwise = '') {
 }
 
 ;// CONCATENATED MODULE: ./src/kubernetes/cluster-version.ts
-const ACCEPTED_CLUSTER_VERSIONS = 'the Kubernetes version of a cluster as its API server reports it (1.33, v1.33.4, v1.33.4-eks-1a2b3c, v1.33.1+k3s1), or the JSON of "kubectl version -o json" with the server\'s version in it; OpenShift\'s own version (4.x) is not the one of its API server';
+const ACCEPTED_CLUSTER_VERSIONS = 'the Kubernetes version of a cluster as its API server reports it (1.33, v1.33.4, v1.33.4-eks-1a2b3c, v1.33.1+k3s1), or the output of "kubectl version -o json", including the server version; for OpenShift, this is the Kubernetes version, not the OpenShift version (4.x)';
 /** The JSON of `kubectl version` has about 1 KiB. */
 const MAX_LENGTH = 65_536;
 /**
@@ -14839,6 +14083,252 @@ function parseObject(text) {
     }
     catch {
         return {}; // It names no version.
+    }
+}
+
+;// CONCATENATED MODULE: ./src/transfer/download-failed.ts
+
+
+/**
+ * What a failed transfer from the release host means for the user; any other error unchanged.
+ *
+ * @param what could not be learned or fetched
+ */
+function downloadFailed(error, what) {
+    if (!(error instanceof TransferError)) {
+        return error;
+    }
+    if (error.local) {
+        return new SetupError('INSTALL_FAILED', `cannot store ${what}: ${explain(error.cause)}`, {
+            cause: error,
+        });
+    }
+    return new SetupError('DOWNLOAD_FAILED', `cannot fetch ${what}: ${error.message}`, {
+        cause: error,
+    });
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/version.ts
+
+
+
+
+
+const ACCEPTED_VERSIONS = 'an exact version (1.31.9, v1.31.9, 1.36.0-rc.1), a minor (1.31), a semver range (1.31.x, ~1.31.2, ">=1.30 <1.32"), stable, latest, stable-1.31, prerelease or prerelease-1.36';
+const NUMBER = '(?:0|[1-9]\\d{0,3})';
+const EXACT = new RegExp(`^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-(?:alpha|beta|rc)\\.${NUMBER})?$`);
+const MINOR = new RegExp(`^${NUMBER}\\.${NUMBER}$`);
+const RANGE = /^[\dvVxX*. <>=~^|a-z-]{1,100}$/;
+/** More digits than {@link NUMBER} has. */
+const LONG_NUMBER = /\d{5}/;
+/** A pointer holds about ten bytes. */
+const MAX_POINTER_BYTES = 256;
+/** @returns undefined for text that asks for no version */
+async function parseVersionRequest(text) {
+    const request = parseSimpleRequest(text);
+    return request ?? (await parseRange(text));
+}
+function parseSimpleRequest(text) {
+    const plain = text.replace(/^v/i, '');
+    if (EXACT.test(plain)) {
+        return { kind: 'exact', version: `v${plain}` };
+    }
+    if (MINOR.test(plain)) {
+        return { kind: 'stable', minor: plain };
+    }
+    const word = text.toLowerCase();
+    if (word === 'stable' || word === 'latest') {
+        return { kind: 'stable' };
+    }
+    if (word === 'prerelease') {
+        return { kind: 'prerelease' };
+    }
+    const [, channel, minor] = /^(stable|prerelease)-v?(.+)$/.exec(word) ?? [];
+    if (channel !== undefined && minor !== undefined && MINOR.test(minor)) {
+        return channel === 'stable' ? { kind: 'stable', minor } : { kind: 'prerelease', minor };
+    }
+    return undefined;
+}
+async function parseRange(text) {
+    if (!RANGE.test(text) || !/\d/.test(text) || LONG_NUMBER.test(text)) {
+        return undefined;
+    }
+    const { valid, validRange } = await version_semver();
+    const range = validRange(text);
+    // One whole version that EXACT does not know is no range of releases either.
+    return range === null || valid(text) !== null ? undefined : { kind: 'range', range };
+}
+/** Loaded only when a range was asked for: it costs more than a whole look-up by pointer. */
+async function version_semver() {
+    return (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.t.bind(__nccwpck_require__, 2088, 23))).default;
+}
+/**
+ * Whether a version is one that the request asks for.
+ *
+ * @param version with `v`
+ */
+async function satisfies(version, request) {
+    switch (request.kind) {
+        case 'exact':
+            return version === request.version;
+        case 'stable':
+            return !isPrerelease(version) && isOfMinor(version, request.minor);
+        case 'prerelease':
+            return isOfMinor(version, request.minor);
+        case 'range':
+            return (await version_semver()).satisfies(version, request.range);
+    }
+}
+/**
+ * The newest of some versions that a request asks for.
+ *
+ * @param versions with `v`
+ */
+async function newestSatisfying(versions, request) {
+    if (versions.length === 0) {
+        return undefined;
+    }
+    const { rcompare } = await version_semver();
+    const asked = await Promise.all(versions.map((version) => satisfies(version, request)));
+    return versions.filter((_, index) => asked[index]).sort(rcompare)[0];
+}
+/**
+ * The versions that a pointer should have named instead, newest first.
+ *
+ * The pointers for stable releases and those for pre-releases move apart: `latest-1.31.txt` can be
+ * older than `stable-1.31.txt`. So each is compared with versions of its own kind.
+ *
+ * @param named the version that the pointers gave for the request, with `v`
+ * @param versions with `v`
+ */
+async function newerThan(named, versions, request) {
+    if (versions.length === 0) {
+        return [];
+    }
+    const { gt, rcompare } = await version_semver();
+    const asked = await Promise.all(versions.map((version) => satisfies(version, request)));
+    return versions
+        .filter((version, index) => asked[index] === true && gt(version, named))
+        .filter((version) => isPrerelease(version) === (request.kind === 'prerelease'))
+        .sort(rcompare);
+}
+/** @param text without `v` */
+function isExactVersion(text) {
+    return EXACT.test(text);
+}
+/** @param version with `v` */
+function isPrerelease(version) {
+    return version.includes('-');
+}
+/** `1.31` of `v1.31.9` */
+function minorOf(version) {
+    return version.slice(1).split('.', 2).join('.');
+}
+function isOfMinor(version, minor) {
+    return minor === undefined || minorOf(version) === minor;
+}
+/**
+ * Finds the exact version that a request means, by the pointers of the release host.
+ *
+ * @param base where `release/` is, ending in a slash
+ * @returns with `v`
+ * @throws {SetupError} VERSION_NOT_FOUND when the host has no such version or its pointer holds
+ *   something else, DOWNLOAD_FAILED when it cannot be reached
+ */
+async function resolveVersion(request, http, base) {
+    switch (request.kind) {
+        case 'exact':
+            return request.version;
+        case 'stable':
+            return readPointer(http, base, 'stable', request.minor);
+        case 'prerelease':
+            return readPointer(http, base, 'latest', request.minor);
+        case 'range':
+            return newestInRange(request.range, http, base);
+    }
+}
+/** Pointers are unsigned text: nothing but a version ever leaves this function. */
+async function readPointer(http, base, channel, minor) {
+    const url = pointerUrl(base, channel, minor);
+    const text = await readPointerText(http, url);
+    const version = text.trim();
+    const isVersion = version.startsWith('v') && EXACT.test(version.slice(1));
+    const isAsked = isOfMinor(version, minor) && (channel === 'latest' || !isPrerelease(version));
+    if (!isVersion || !isAsked) {
+        // Of a folder's pointer, which may be a link to a file that is not for the log, nothing is shown.
+        const found = url.protocol === 'file:' ? '' : `: ${JSON.stringify(text.slice(0, 60))}`;
+        throw new SetupError('VERSION_NOT_FOUND', `${url.href} does not name a ${channel === 'stable' ? 'stable ' : ''}version${minor === undefined ? '' : ` of ${minor}`}${found}`, { situation: 'pointer-not-a-version' });
+    }
+    return version;
+}
+async function readPointerText(http, url) {
+    try {
+        return (await http.read(url, MAX_POINTER_BYTES)).toString('utf8');
+    }
+    catch (error) {
+        if (error instanceof TransferError && error.notFound) {
+            throw new SetupError('VERSION_NOT_FOUND', `the release host has no such version: ${url.href} does not exist`, { cause: error });
+        }
+        if (error instanceof TransferError && error.cause instanceof TooLargeError) {
+            throw new SetupError('VERSION_NOT_FOUND', `${url.href} does not name a version: it is larger than ${String(MAX_POINTER_BYTES)} bytes`, { situation: 'pointer-not-a-version', cause: error });
+        }
+        throw downloadFailed(error, 'the pointer to the version');
+    }
+}
+/**
+ * The newest version in a range. The pointers name the newest patch of each minor; they are
+ * asked from the newest minor downwards, and only for minors that the range touches.
+ */
+async function newestInRange(range, http, base) {
+    const { intersects, minVersion, satisfies: isIn } = await version_semver();
+    const newest = await readPointer(http, base, 'stable');
+    const [major = 1, newestMinor = 0] = minorOf(newest).split('.').map(Number);
+    const oldestMinor = minVersion(range)?.minor ?? 0;
+    for (let minor = newestMinor; minor >= oldestMinor; minor--) {
+        const name = `${String(major)}.${String(minor)}`;
+        if (!intersects(range, `${name}.x`)) {
+            continue;
+        }
+        const newestPatch = minor === newestMinor ? newest : await readPointer(http, base, 'stable', name);
+        if (isIn(newestPatch, range)) {
+            return newestPatch;
+        }
+        const older = await newestOlderPatch(newestPatch, (version) => isIn(version, range), http, base);
+        if (older !== undefined) {
+            return older;
+        }
+    }
+    throw new SetupError('VERSION_NOT_FOUND', `no stable release satisfies the range "${range}"; the newest release is ${newest}`, { situation: 'range-without-release' });
+}
+/** No minor has had more patches than about 30; a pointer could name any number. */
+const MAX_PATCHES = 100;
+/** Patches are numbered without gaps, except for a rare one that was withdrawn, so each is looked up. */
+async function newestOlderPatch(newestPatch, isWanted, http, base) {
+    const minor = minorOf(newestPatch);
+    const newest = Number(newestPatch.split('.')[2]);
+    for (let patch = newest - 1; patch >= Math.max(0, newest - MAX_PATCHES); patch--) {
+        const version = `v${minor}.${String(patch)}`;
+        if (isWanted(version) && (await isPublished(version, http, base))) {
+            return version;
+        }
+    }
+    return undefined;
+}
+/**
+ * Whether the host has a release, by the digest file of the one binary that every release has.
+ *
+ * @throws {SetupError} DOWNLOAD_FAILED
+ */
+async function isPublished(version, http, base) {
+    const { digestUrl } = new Release(version, base).binary('kubectl', {
+        os: 'linux',
+        arch: 'amd64',
+    });
+    try {
+        return (await http.readIfPresent(digestUrl, MAX_POINTER_BYTES)) !== undefined;
+    }
+    catch (error) {
+        throw downloadFailed(error, `the checksum file of ${version}`);
     }
 }
 
@@ -15838,7 +15328,7 @@ function validateTablePeek(ctx, peek, ptr) {
             ? 'trying to redefine an already defined table or value'
             : 'document contains an unsafe property', ctx, ptr);
 }
-function parse(toml, options = {}) {
+function parse_parse(toml, options = {}) {
     let ctx = {
         s: toml,
         p: 0,
@@ -16155,7 +15645,7 @@ function stringify(obj, { maxDepth = 1000, numbersAsFloat = false, strictTempora
 
 
 /** @deprecated use `import * as ... from 'smol-toml'` instead */
-/* harmony default export */ const smol_toml_dist = ({ parse: parse, stringify: stringify, TomlDate: TomlDate, TomlError: TomlError });
+/* harmony default export */ const dist = ({ parse: parse_parse, stringify: stringify, TomlDate: TomlDate, TomlError: TomlError });
 
 ;// CONCATENATED MODULE: ./src/kubernetes/pinned-version.ts
 
@@ -16271,7 +15761,7 @@ const MAX_FILE_BYTES = 1 << 20;
  * @throws {SetupError} INVALID_INPUT, naming file and line
  */
 function readVersionFile(file, shown, workspace) {
-    return parseVersionFile(external_node_path_default().basename(file), version_file_readText(file, shown, workspace), shown);
+    return parseVersionFile(external_node_path_default().basename(file), readText(file, shown, workspace), shown);
 }
 /**
  * @param name of the file, which tells its format
@@ -16359,7 +15849,7 @@ function lineOfKey(lines, key) {
 }
 function parseTomlText(lines, shown) {
     try {
-        return parse(lines.join('\n'));
+        return parse_parse(lines.join('\n'));
     }
     catch (error) {
         // The error's own message, like the error itself, quotes the text.
@@ -16381,13 +15871,36 @@ function firstOf(lines, versionOf) {
     }
     return undefined;
 }
-function version_file_readText(file, shown, workspace) {
+function readText(file, shown, workspace) {
     try {
-        return readWorkspaceFile(file, workspace, MAX_FILE_BYTES).toString('utf8');
+        // The native variant also corrects the case of names on file systems that ignore case.
+        const real = external_node_fs_namespaceObject.realpathSync.native(file);
+        if (!isInside(real, external_node_fs_namespaceObject.realpathSync.native(workspace))) {
+            throw new OutsideError();
+        }
+        const found = (0,external_node_fs_namespaceObject.statSync)(real);
+        if (!found.isFile()) {
+            throw new Error('it is not a file'); // Reading a pipe or a device may never end.
+        }
+        if (found.size > MAX_FILE_BYTES) {
+            throw new Error(`it is larger than ${String(MAX_FILE_BYTES)} bytes`);
+        }
+        return (0,external_node_fs_namespaceObject.readFileSync)(real, 'utf8');
     }
     catch (error) {
-        const problem = error instanceof OutsideWorkspaceError ? error.message : `cannot be read: ${explain(error)}`;
+        const problem = error instanceof OutsideError ? error.message : `cannot be read: ${explain(error)}`;
         throw new SetupError('INVALID_INPUT', `Input "version-file": ${JSON.stringify(shown)} ${problem}. Expected the path of a file in the repository, which must be checked out before this step.`, { cause: error });
+    }
+}
+/** Both paths must be real ones, with all links resolved. */
+function isInside(file, folder) {
+    const relative = external_node_path_default().relative(folder, file);
+    const [first] = relative.split((external_node_path_default()).sep);
+    return first !== '..' && !external_node_path_default().isAbsolute(relative); // Absolute: on another drive of Windows.
+}
+class OutsideError extends Error {
+    constructor() {
+        super('is outside the workspace');
     }
 }
 
@@ -16459,7 +15972,7 @@ const TRANSFER_LIMITS = {
     publicationInterval: 10_000,
 };
 /**
- * The same patience with every time multiplied by `factor`; the number of tries stays.
+ * The same limits with every time multiplied by `factor`. The number of retries stays.
  *
  * @param factor greater than 0
  */
@@ -16491,7 +16004,7 @@ function scaled(limits, factor) {
 
 
 
-/** The only place where the environment of the process is read. */
+/** The only place in src/ where the environment of the process is read. */
 function currentEnvironment() {
     return { variables: process.env, platform: process.platform, arch: process.arch };
 }
@@ -16501,36 +16014,42 @@ const DEFAULT_REKOR_URL = 'https://rekor.sigstore.dev';
  * Reads and validates every input.
  *
  * @throws {SetupError} INVALID_INPUT, naming the input, what was given and what is accepted;
- *   PLATFORM_NOT_PUBLISHED; LOCK_INVALID; LOCK_MISMATCH for a lock that does not have what is asked
+ *   PLATFORM_NOT_PUBLISHED
  */
 async function loadInputs(environment) {
     const inputs = new RawInputs(environment);
     const { platform, isNative } = readPlatform(inputs, environment);
-    const tools = readTools(inputs);
+    const artifacts = readArtifacts(inputs, platform);
+    const images = readImages(inputs);
+    const tools = readTools(inputs, artifacts.length + images.length > 0);
     for (const tool of tools) {
         assertPublished(tool, platform);
     }
     const downloadBaseUrl = readUrl(inputs, 'download-base-url', DEFAULT_BASE_URL, true);
     const clusterVersion = readClusterVersion(inputs);
-    const requested = await readVersion(inputs, clusterVersion);
-    const lock = readLockFile(inputs);
-    const choice = lock === undefined ? requested : await lockedVersion(lock, inputs, requested);
-    for (const tool of tools) {
-        lock?.digestOf(new Release(lock.version, downloadBaseUrl).binary(tool, platform));
-    }
+    const issuer = readRequired(inputs, 'certificate-oidc-issuer');
     return {
-        ...choice,
-        lock,
+        ...(await readVersion(inputs, clusterVersion)),
         clusterVersion,
         tools,
+        artifacts,
+        images,
+        imageRegistry: readImageRegistry(inputs),
+        imageIdentity: {
+            subjectAlternativeName: readRequired(inputs, 'image-certificate-identity'),
+            issuer,
+        },
         platform,
         isNative,
         downloadBaseUrl,
         downloadToken: readToken(inputs, downloadBaseUrl),
-        secondFactors: { checksums: readChecksums(inputs, tools), ...readAges(inputs) },
+        secondFactors: {
+            checksums: readChecksums(inputs, { tools, artifacts, platform }),
+            ...readAges(inputs),
+        },
         identity: {
             subjectAlternativeName: readRequired(inputs, 'certificate-identity'),
-            issuer: readRequired(inputs, 'certificate-oidc-issuer'),
+            issuer,
         },
         rekorUrl: readUrl(inputs, 'rekor-url', DEFAULT_REKOR_URL),
         trustRoot: readTrustRoot(inputs),
@@ -16541,7 +16060,7 @@ async function loadInputs(environment) {
         limits: readLimits(environment.variables),
     };
 }
-/** For tests of slow and dead servers: a factor that every wait is multiplied by, at most 1. */
+/** For tests of slow and dead servers: every limit of a transfer is multiplied by it. Values of 1 or more are ignored. */
 function readLimits(variables) {
     const factor = Number(variables['SETUP_VERIFIED_KUBECTL_TIME_SCALE'] ?? '1');
     return factor > 0 && factor < 1 ? scaled(TRANSFER_LIMITS, factor) : TRANSFER_LIMITS;
@@ -16669,6 +16188,610 @@ async function digestFile(path, maxBytes) {
     return digester.toFile(path, entry);
 }
 
+// EXTERNAL MODULE: ./node_modules/@sigstore/bundle/dist/index.js
+var bundle_dist = __nccwpck_require__(1040);
+;// CONCATENATED MODULE: ./src/sigstore/base64.ts
+/**
+ * Decodes base64 (RFC 4648 §4) that is written in the one canonical way.
+ *
+ * Node's decoder skips what it does not know and ignores the unused bits of the last character,
+ * so that several texts would stand for the same bytes.
+ *
+ * @returns undefined for anything else
+ */
+function decodeBase64(text) {
+    const bytes = Buffer.from(text, 'base64');
+    return bytes.length > 0 && bytes.toString('base64') === text ? bytes : undefined;
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/checkpoint.ts
+
+const SIGNATURE_LINE = /^\u2014 (\S+) (\S+)$/;
+/**
+ * The checkpoint without signatures by others than its log.
+ *
+ * Nobody signs the signatures, so anybody can add some. Witnesses do; but no key of a witness is
+ * in the trust root, and Rekor's own client refuses a checkpoint with a second signature.
+ *
+ * @param logId of the log, as in the log entry; its first four bytes are the log's key hint
+ * @returns the same text where something is malformed: the verification refuses it
+ */
+function withoutForeignSignatures(checkpoint, logId) {
+    const note = parseNote(checkpoint);
+    if (note === undefined) {
+        return checkpoint;
+    }
+    const kept = note.signatures.filter((line) => !isWellFormed(line) || isOwnSignature(line, note.text, logId));
+    return `${note.text}\n${kept.map((line) => `${line}\n`).join('')}`;
+}
+/** Whether the checkpoint has one signature, and that under the name and the key hint of its log. */
+function isSignedByLogAlone(checkpoint, logId) {
+    const note = parseNote(checkpoint);
+    const [signature, ...more] = note?.signatures ?? [];
+    return (note !== undefined &&
+        signature !== undefined &&
+        more.length === 0 &&
+        isOwnSignature(signature, note.text, logId));
+}
+function parseNote(checkpoint) {
+    const end = checkpoint.indexOf('\n\n');
+    if (end < 0 || !checkpoint.endsWith('\n')) {
+        return undefined;
+    }
+    const signatures = checkpoint.slice(end + 2, -1).split('\n');
+    return { text: checkpoint.slice(0, end + 1), signatures };
+}
+function isWellFormed(line) {
+    return decodeBase64(SIGNATURE_LINE.exec(line)?.[2] ?? '') !== undefined;
+}
+function isOwnSignature(line, text, logId) {
+    const [, name, signature = ''] = SIGNATURE_LINE.exec(line) ?? [];
+    // Rekor v1 writes the tree id behind its name: "rekor.sigstore.dev - 2605736670972794746".
+    const [origin] = text.split(/\n| - /, 1);
+    const keyHint = decodeBase64(signature)?.subarray(0, 4);
+    return name === origin && keyHint?.equals(logId.subarray(0, 4)) === true;
+}
+
+// EXTERNAL MODULE: ./node_modules/@sigstore/core/dist/index.js
+var core_dist = __nccwpck_require__(3917);
+;// CONCATENATED MODULE: ./src/sigstore/detached.ts
+
+
+
+
+/** A published `.sig` is about 100 bytes, a `.cert` about 1.5 KiB. */
+const MAX_SIGNATURE_BYTES = 1 << 10;
+const MAX_CERTIFICATE_BYTES = 16 << 10;
+const ONE_PEM_CERTIFICATE = /^-----BEGIN CERTIFICATE-----\r?\n((?:[A-Za-z0-9+/=]{1,76}\r?\n)+)-----END CERTIFICATE-----(?:\r?\n)?$/;
+/**
+ * @param signatureFile base64 of a DER ECDSA signature
+ * @param certificateFile base64 of one PEM certificate, or the PEM itself
+ * @throws {SetupError} SIGNATURE_MALFORMED
+ */
+function parseDetached(signatureFile, certificateFile) {
+    return {
+        signature: parseSignature(signatureFile),
+        certificate: parseCertificate(certificateFile),
+    };
+}
+/** @returns DER */
+function parseSignature(file) {
+    const der = decodeBase64(withoutFinalNewline(file.toString('latin1')));
+    if (der === undefined) {
+        throw malformed('.sig', 'it is not base64');
+    }
+    if (!isEcdsaSignature(der)) {
+        throw malformed('.sig', 'it is not a DER-encoded ECDSA signature');
+    }
+    return der;
+}
+/** @returns DER */
+function parseCertificate(file) {
+    const text = file.toString('latin1');
+    const pem = text.startsWith('-----BEGIN')
+        ? text
+        : decodeBase64(withoutFinalNewline(text))?.toString('latin1');
+    const body = ONE_PEM_CERTIFICATE.exec(pem ?? '')?.[1];
+    const der = body === undefined ? undefined : decodeBase64(body.replaceAll(/\r?\n/g, ''));
+    if (der === undefined) {
+        throw malformed('.cert', 'it is neither a single PEM certificate nor the base64 of one');
+    }
+    assertOneCertificate(der);
+    return der;
+}
+/**
+ * PEM (RFC 7468) as Go's encoding/pem writes it: lines of 64, and a newline at the end.
+ *
+ * @param der X.509
+ */
+function toPem(der) {
+    const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
+    return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
+}
+/** SEQUENCE of two INTEGERs, with nothing behind it. */
+function isEcdsaSignature(der) {
+    try {
+        const sequence = core_dist.ASN1Obj.parseBuffer(Buffer.from(der));
+        const [r, s, ...more] = sequence.subs;
+        const isPair = r?.tag.number === 0x02 && s?.tag.number === 0x02 && more.length === 0;
+        return isPair && sequence.toDER().equals(der);
+    }
+    catch {
+        return false; // Not ASN.1 at all.
+    }
+}
+function assertOneCertificate(der) {
+    let parsed;
+    try {
+        parsed = new external_node_crypto_namespaceObject.X509Certificate(der);
+    }
+    catch (error) {
+        throw malformed('.cert', 'it is not an X.509 certificate', error);
+    }
+    if (!parsed.raw.equals(der)) {
+        throw malformed('.cert', 'there is extra data after the certificate');
+    }
+}
+function withoutFinalNewline(text) {
+    return text.replace(/\r?\n$/, '');
+}
+function malformed(suffix, reason, cause) {
+    return new SetupError('SIGNATURE_MALFORMED', `cannot parse the ${suffix} file: ${reason}`, {
+        cause,
+    });
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/json.ts
+
+// Readers for JSON from outside: each returns a value of its type, or throws a TypeError.
+function object(value) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+        throw new TypeError('not an object');
+    }
+    return value;
+}
+/** @param longest more items than these are refused */
+function list(value, longest) {
+    if (!Array.isArray(value) || value.length > longest) {
+        throw new TypeError(`not a list of at most ${String(longest)} items`);
+    }
+    return value;
+}
+function nonEmptyString(value) {
+    if (typeof value !== 'string' || value === '') {
+        throw new TypeError('not a text');
+    }
+    return value;
+}
+function safeInteger(value) {
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+        throw new TypeError('not a whole number');
+    }
+    return value;
+}
+/** @param value canonical base64 (RFC 4648 §4) */
+function base64(value) {
+    const bytes = decodeBase64(nonEmptyString(value));
+    if (bytes === undefined) {
+        throw new TypeError('not base64');
+    }
+    return bytes;
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/hashedrekord.ts
+
+
+
+/** Rekor v1 (`0.0.1`) holds base64 of a PEM, Rekor v2 (`0.0.2`) base64 of DER. */
+const KIND = 'hashedrekord';
+const VERSION_V1 = '0.0.1';
+const VERSION_V2 = '0.0.2';
+/**
+ * The body that Rekor v1 makes of a detached signature: canonical JSON (RFC 8785).
+ *
+ * The names below are in the order that RFC 8785 §3.2.3 asks for, and no value needs escaping.
+ *
+ * @param digest SHA-256, hex
+ */
+function hashedRekordBody(digest, { signature, certificate }) {
+    return Buffer.from(JSON.stringify({
+        apiVersion: VERSION_V1,
+        kind: KIND,
+        spec: {
+            data: { hash: { algorithm: 'sha256', value: digest } },
+            signature: {
+                content: signature.toString('base64'),
+                publicKey: { content: Buffer.from(toPem(certificate)).toString('base64') },
+            },
+        },
+    }));
+}
+/** RFC 6962 §2.1: SHA-256(0x00 ‖ leaf). Hex; the last 64 digits of an entry's id. */
+function leafHash(body) {
+    return (0,external_node_crypto_namespaceObject.createHash)('sha256').update(Buffer.of(0)).update(body).digest('hex');
+}
+/**
+ * @param body of an entry with kind `hashedrekord`
+ * @returns undefined for anything but a well-formed entry of version 0.0.1 or 0.0.2
+ */
+function parseHashedRekord(body) {
+    try {
+        const entry = object(JSON.parse(body.toString('utf8')));
+        const spec = object(entry['spec']);
+        if (entry['kind'] !== KIND) {
+            return undefined;
+        }
+        switch (entry['apiVersion']) {
+            case VERSION_V1:
+                return parseV1(spec);
+            case VERSION_V2:
+                return parseV2(object(spec['hashedRekordV002']));
+            default:
+                return undefined;
+        }
+    }
+    catch {
+        return undefined; // No such entry can be compared with anything: the caller refuses it.
+    }
+}
+function parseV1(spec) {
+    const hash = object(object(spec['data'])['hash']);
+    const signature = object(spec['signature']);
+    if (hash['algorithm'] !== 'sha256') {
+        throw new TypeError('not a SHA-256 digest');
+    }
+    return {
+        digest: nonEmptyString(hash['value']),
+        signature: base64(signature['content']),
+        certificate: parseCertificate(base64(object(signature['publicKey'])['content'])),
+    };
+}
+function parseV2(spec) {
+    const signature = object(spec['signature']);
+    const verifier = object(signature['verifier']);
+    return {
+        digest: base64(object(spec['data'])['digest']).toString('hex'),
+        signature: base64(signature['content']),
+        certificate: base64(object(verifier['x509Certificate'])['rawBytes']),
+    };
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/bundle.ts
+
+
+
+
+/** `@sigstore/bundle` takes any other for the latest; other readers of the evidence refuse it. */
+const MEDIA_TYPES = [
+    bundle_dist/* BUNDLE_V01_MEDIA_TYPE */.Td,
+    bundle_dist/* BUNDLE_V02_MEDIA_TYPE */.qx,
+    bundle_dist/* BUNDLE_V03_LEGACY_MEDIA_TYPE */.ZZ,
+    bundle_dist/* BUNDLE_V03_MEDIA_TYPE */.HM,
+];
+/** A bundle with one entry is about 6 KiB. */
+const MAX_BUNDLE_BYTES = 256 << 10;
+/**
+ * Puts a detached signature and its log entry together: a Sigstore bundle v0.3.
+ *
+ * @param sha256 digest of the artifact, 32 bytes
+ */
+function toBundle(sha256, detached, entry) {
+    const bundle = (0,bundle_dist/* toMessageSignatureBundle */.hj)({
+        digest: sha256,
+        signature: detached.signature,
+        certificate: detached.certificate,
+        certificateChain: false,
+    });
+    const { inclusionProof } = entry;
+    bundle.verificationMaterial.tlogEntries.push({
+        logIndex: String(entry.logIndex),
+        logId: { keyId: entry.logId },
+        kindVersion: { kind: KIND, version: VERSION_V1 },
+        integratedTime: String(entry.integratedTime),
+        inclusionPromise: { signedEntryTimestamp: entry.signedEntryTimestamp },
+        inclusionProof: {
+            logIndex: String(inclusionProof.logIndex),
+            treeSize: String(inclusionProof.treeSize),
+            rootHash: inclusionProof.rootHash,
+            hashes: [...inclusionProof.hashes],
+            checkpoint: { envelope: inclusionProof.checkpoint },
+        },
+        canonicalizedBody: entry.body,
+    });
+    return withoutUnverified(bundle);
+}
+/**
+ * Parses a bundle, and drops what `verify()` does not check: certificates after the leaf (those of
+ * the authorities are in the trust root), signatures of others under a checkpoint, and the time of
+ * an entry without an inclusion promise, which nobody signed. Other tools may refuse a bundle
+ * because of them.
+ *
+ * @param json a Sigstore bundle of version 0.1, 0.2 or 0.3
+ * @throws {SetupError} SIGNATURE_MALFORMED
+ */
+function parseBundle(json) {
+    try {
+        const bundle = (0,bundle_dist/* bundleFromJSON */.vw)(JSON.parse(json.toString('utf8')));
+        if (!MEDIA_TYPES.includes(bundle.mediaType)) {
+            throw new UnknownMediaTypeError();
+        }
+        return withoutUnverified(bundle);
+    }
+    catch (error) {
+        throw new SetupError('SIGNATURE_MALFORMED', `cannot parse the Sigstore bundle: ${whyNotParsed(error)}`);
+    }
+}
+class UnknownMediaTypeError extends Error {
+}
+/** The file may be a link to something that is not for the log, so nothing in it is repeated. */
+function whyNotParsed(error) {
+    if (error instanceof SyntaxError) {
+        return 'it is not JSON';
+    }
+    return error instanceof UnknownMediaTypeError
+        ? 'its media type is unknown'
+        : 'it does not have the structure of a bundle';
+}
+/** Sigstore bundle as JSON, UTF-8, ending in a newline. */
+function serializeBundle(bundle) {
+    return Buffer.from(`${JSON.stringify((0,bundle_dist/* bundleToJSON */.ev)(bundle), undefined, 2)}\n`);
+}
+function withoutUnverified(bundle) {
+    const { content, tlogEntries } = bundle.verificationMaterial;
+    if (content.$case === 'x509CertificateChain') {
+        content.x509CertificateChain.certificates.splice(1);
+    }
+    for (const entry of tlogEntries) {
+        const checkpoint = entry.inclusionProof?.checkpoint;
+        if (checkpoint !== undefined) {
+            checkpoint.envelope = withoutForeignSignatures(checkpoint.envelope, entry.logId.keyId);
+        }
+        if (entry.inclusionPromise === undefined) {
+            entry.integratedTime = '0';
+        }
+    }
+    return bundle;
+}
+
+// EXTERNAL MODULE: ./node_modules/@sigstore/protobuf-specs/dist/index.js
+var protobuf_specs_dist = __nccwpck_require__(9654);
+;// CONCATENATED MODULE: ./src/sigstore/verify/asn1.ts
+/** Identifier octets (X.690 §8.1.2). */
+const asn1_TAG = {
+    boolean: 0x01,
+    integer: 0x02,
+    bitString: 0x03,
+    octetString: 0x04,
+    null: 0x05,
+    objectIdentifier: 0x06,
+    sequence: 0x30,
+    set: 0x31,
+    /** Context-specific and constructed: explicit tagging, or implicit tagging of a SET. */
+    context0: 0xa0,
+    context3: 0xa3,
+};
+/** Whether an element consists of elements with exactly these identifier octets, in this order. */
+function hasParts(element, ...tags) {
+    const parts = element?.subs ?? [];
+    return parts.length === tags.length && parts.every(({ tag }, i) => tag.toDER() === tags[i]);
+}
+/** Whether an element is encoded in exactly these bytes. */
+function isEncoded(element, der) {
+    return element !== undefined && der !== undefined && element.toDER().equals(der);
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/verify/certificate.ts
+
+
+
+
+/** RFC 5280 §4.2.1.12: id-kp-codeSigning. */
+const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
+/** Extensions that this action or `@sigstore/verify` evaluates. No other may be critical. */
+const PROCESSED = new Set([
+    '2.5.29.15', // key usage
+    '2.5.29.17', // subject alternative name
+    '2.5.29.19', // basic constraints
+    '2.5.29.37', // extended key usage
+]);
+/** RFC 5280 §4.1.2, without the unique identifiers, which §4.1.2.8 tells authorities not to use. */
+const TBS_CERTIFICATE = [
+    asn1_TAG.context0, // version
+    asn1_TAG.integer, // serial number
+    asn1_TAG.sequence, // signature
+    asn1_TAG.sequence, // issuer
+    asn1_TAG.sequence, // validity
+    asn1_TAG.sequence, // subject
+    asn1_TAG.sequence, // subject public key info
+    asn1_TAG.context3, // extensions
+];
+/**
+ * Reads a signing certificate.
+ *
+ * @param certificate X.509, DER
+ * @throws {SetupError} CERTIFICATE_UNTRUSTED
+ */
+function parseLeaf(certificate) {
+    let leaf;
+    try {
+        leaf = core_dist.X509Certificate.parse(Buffer.from(certificate));
+        (0,external_node_crypto_namespaceObject.createPublicKey)({ key: leaf.publicKey, format: 'der', type: 'spki' });
+    }
+    catch (error) {
+        throw untrusted(`cannot parse it: ${explain(error)}`, error);
+    }
+    const defect = certificateDefect(leaf);
+    if (defect !== undefined) {
+        throw untrusted(`it ${defect}`);
+    }
+    return leaf;
+}
+/**
+ * Runs checks on a certificate. `@sigstore/core` parses a field only when it is read, so any check can
+ * find a damaged one.
+ *
+ * @throws {SetupError} what the check throws, or CERTIFICATE_UNTRUSTED for a field that cannot be read
+ */
+function inspectCertificate(check) {
+    try {
+        check();
+    }
+    catch (error) {
+        throw error instanceof SetupError
+            ? error
+            : untrusted(`cannot parse it: ${explain(error)}`, error);
+    }
+}
+/** The certificate is for code signing, and not that of an authority (RFC 5280 §4.2.1). */
+function checkCodeSigningLeaf(leaf) {
+    if (leaf.extBasicConstraints?.isCA === true || leaf.extKeyUsage?.keyCertSign === true) {
+        throw untrusted('it is a CA certificate');
+    }
+    if (leaf.extKeyUsage?.digitalSignature !== true) {
+        throw untrusted('its key usage does not include digital signatures');
+    }
+    if (!extendedKeyUsages(leaf).includes(CODE_SIGNING)) {
+        throw untrusted('its extended key usage does not include code signing');
+    }
+}
+function extendedKeyUsages(leaf) {
+    const extension = leaf.extension('2.5.29.37');
+    return (extension?.valueObj.subs[0]?.subs ?? []).map((usage) => usage.toOID());
+}
+/**
+ * Why Go's crypto/x509 would refuse a certificate (`parseCertificate` in parser.go, `isValid` in
+ * verify.go) that `@sigstore/core` accepts. That library returns the first of several extensions
+ * with the same OID, and ignores whether an extension is critical.
+ *
+ * @returns the reason, to follow "the certificate"; undefined where there is none
+ */
+function certificateDefect(certificate) {
+    try {
+        return structureDefect(certificate) ?? extensionsDefect(certificate.extensions);
+    }
+    catch (error) {
+        return `cannot be parsed: ${explain(error)}`;
+    }
+}
+function structureDefect(certificate) {
+    const { root, tbsCertificate } = certificate;
+    if (!hasParts(root, asn1_TAG.sequence, asn1_TAG.sequence, asn1_TAG.bitString) ||
+        !hasParts(tbsCertificate, ...TBS_CERTIFICATE) ||
+        !hasParts(tbsCertificate.subs[7], asn1_TAG.sequence)) {
+        return 'does not have exactly the fields of an X.509 v3 certificate';
+    }
+    if (certificate.version !== 'v3') {
+        return `is of version ${certificate.version}, not v3`;
+    }
+    if ((certificate.serialNumber[0] ?? 0x80) >= 0x80) {
+        return 'has a negative serial number';
+    }
+    // Only the algorithm inside the signed part is signed, not the one next to the signature.
+    if (!isEncoded(root.subs[1], tbsCertificate.subs[2]?.toDER())) {
+        return 'names two different signature algorithms';
+    }
+    // Bits that the encoding of the signature (X.690 §8.6.2) declares unused are not signed either.
+    return root.subs[2]?.value[0] === 0
+        ? undefined
+        : 'has a signature that is not a whole number of bytes';
+}
+function extensionsDefect(extensions) {
+    const seen = new Set();
+    for (const extension of extensions) {
+        const saysWhetherCritical = hasParts(extension, asn1_TAG.objectIdentifier, asn1_TAG.boolean, asn1_TAG.octetString);
+        if (!saysWhetherCritical && !hasParts(extension, asn1_TAG.objectIdentifier, asn1_TAG.octetString)) {
+            return 'has a malformed extension';
+        }
+        const oid = extension.subs[0]?.toOID() ?? '';
+        if (seen.has(oid)) {
+            return `has extension ${oid} more than once`;
+        }
+        seen.add(oid);
+        if (PROCESSED.has(oid)) {
+            // Readers take the first element of the value, and ignore any that follow.
+            if (extension.subs.at(-1)?.subs.length !== 1) {
+                return `has a malformed extension ${oid}`;
+            }
+        }
+        else if (saysWhetherCritical && extension.subs[1]?.toBoolean() === true) {
+            return `has an unknown critical extension ${oid}`;
+        }
+    }
+    return undefined;
+}
+function untrusted(reason, cause) {
+    return new SetupError('CERTIFICATE_UNTRUSTED', `the signing certificate is not trusted: ${reason}`, { cause });
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/verify/signature.ts
+
+
+
+
+/**
+ * The first bytes of a SubjectPublicKeyInfo (DER, RFC 5480) with a named curve, P-256, P-384 or
+ * P-521, and an uncompressed point. OpenSSL accepts other curves and encodings; Go's crypto/x509
+ * does not.
+ */
+const EC_KEYS = [
+    '3059301306072a8648ce3d020106082a8648ce3d03010703420004',
+    '3076301006072a8648ce3d020106052b8104002203620004',
+    '30819b301006072a8648ce3d020106052b810400230381860004',
+];
+/**
+ * Reads the signature in a bundle.
+ *
+ * @throws {SetupError} SIGNATURE_MALFORMED unless it is a signature over a file, by the key of a
+ *   certificate
+ */
+function signedContent(bundle) {
+    const { content, verificationMaterial } = bundle;
+    const key = verificationMaterial.content;
+    const certificate = key.$case === 'certificate'
+        ? key.certificate
+        : key.$case === 'x509CertificateChain' && key.x509CertificateChain.certificates.length === 1
+            ? key.x509CertificateChain.certificates[0]
+            : undefined;
+    if (content.$case !== 'messageSignature' ||
+        content.messageSignature.messageDigest.algorithm !== protobuf_specs_dist.HashAlgorithm.SHA2_256 ||
+        certificate === undefined) {
+        throw new SetupError('SIGNATURE_MALFORMED', 'the Sigstore bundle does not contain a certificate and a signature over the SHA-256 of the file', { situation: 'not-a-blob-bundle' });
+    }
+    return {
+        signature: content.messageSignature.signature,
+        digest: content.messageSignature.messageDigest.digest,
+        certificate: certificate.rawBytes,
+    };
+}
+/** The digest in the bundle is that of the file. */
+function checkDigest(subject, digest) {
+    if (!subject.sha256.equals(digest)) {
+        throw signature_mismatch(`the signature is for a file with SHA-256 ${digest.toString('hex')}`);
+    }
+}
+/**
+ * ECDSA with SHA-256 over the file, with the certificate's key.
+ *
+ * @param signature DER
+ * @param certificate X.509, DER
+ */
+function checkSignature(subject, signature, certificate) {
+    const { publicKey } = parseLeaf(certificate);
+    const key = (0,external_node_crypto_namespaceObject.createPublicKey)({ key: publicKey, format: 'der', type: 'spki' });
+    if (key.asymmetricKeyType !== 'ec') {
+        throw untrusted(`its key is of type ${key.asymmetricKeyType ?? 'unknown'}, not ECDSA`);
+    }
+    if (!EC_KEYS.some((beginning) => publicKey.toString('hex').startsWith(beginning))) {
+        throw untrusted('its key is not an uncompressed point on P-256, P-384 or P-521');
+    }
+    if (!subject.isSignedBy(key, signature)) {
+        throw signature_mismatch('the signature does not verify over the file');
+    }
+}
+function signature_mismatch(reason) {
+    return new SetupError('SIGNATURE_MISMATCH', reason);
+}
+
 ;// CONCATENATED MODULE: ./src/sigstore/evidence/logged.ts
 
 
@@ -16682,11 +16805,18 @@ class LoggedSignatures {
         this.#subject = subject;
     }
     /**
-     * The entry that was made for this signature and certificate.
+     * The entry that was made for this signature and certificate: by the UUID that follows from them
+     * and the digest, or else among the entries for the digest.
      *
      * @throws {SetupError} LOG_UNAVAILABLE, LOG_ENTRY_INVALID
      */
     async entryOf(detached) {
+        const uuid = leafHash(hashedRekordBody(this.#subject.sha256.toString('hex'), detached));
+        const entry = await this.#log.entryByLeafHash(uuid);
+        // The same pair in another encoding (line breaks in the PEM) has another UUID.
+        return entry ?? (await this.#entryWith(detached));
+    }
+    async #entryWith(detached) {
         const entries = await this.#all();
         return entries.find(({ body }) => {
             const logged = parseHashedRekord(body);
@@ -16779,7 +16909,8 @@ async function readPublished(http, url, maxBytes) {
 
 /**
  * What was published beside an artifact: `.sig` and `.cert` with their log entry; where there are
- * none, a bundle. Where neither can be used, the log may hold what should have been published.
+ * none, a bundle. The log is asked where the pair is broken or was never logged, or where there is
+ * neither pair nor bundle. A bundle that fails is not replaced.
  *
  * The pair is fetched while the artifact is still on its way, and so is its log entry, where the
  * digest is claimed somewhere. A claimed digest is never evidence: if it is wrong, the log is
@@ -16814,7 +16945,7 @@ class PublishedEvidence {
         }
     }
     async #withPair(subject, logged, detached) {
-        const entry = await this.#lookUp(subject, logged, detached);
+        const entry = await logged.entryOf(detached);
         return entry === undefined
             ? logged.evidence(notLogged(this.#urls.name, subject))
             : { candidates: [{ bundle: toBundle(subject.sha256, detached, entry) }] };
@@ -16823,10 +16954,10 @@ class PublishedEvidence {
     async #withFreshPair(subject, logged, failure) {
         const pair = await fetchPair(this.#context.http, this.#urls);
         if (pair.kind === 'complete' && signatureFailure(subject, pair.detached) === undefined) {
-            const entry = await this.#lookUp(subject, logged, pair.detached);
+            const entry = await logged.entryOf(pair.detached);
             if (entry !== undefined) {
                 const bundle = toBundle(subject.sha256, pair.detached, entry);
-                const recovered = `${failure.message}; verified with the pair published a moment later`;
+                const recovered = `${failure.message}; verified with the pair from a second download`;
                 return { candidates: [{ bundle, recovered }] };
             }
         }
@@ -16844,13 +16975,6 @@ class PublishedEvidence {
         if (pair.kind === 'complete' && digest !== undefined) {
             await this.#context.log.entryByLeafHash(leafHash(hashedRekordBody(digest, pair.detached)));
         }
-    }
-    /** By the UUID that follows from digest, signature and certificate; then by the digest. */
-    async #lookUp(subject, logged, detached) {
-        const uuid = leafHash(hashedRekordBody(subject.sha256.toString('hex'), detached));
-        const entry = await this.#context.log.entryByLeafHash(uuid);
-        // The same pair in another encoding (line breaks in the PEM) has another UUID.
-        return entry ?? (await logged.entryOf(detached));
     }
 }
 /** Undefined when the signature verifies over the subject. */
@@ -16916,28 +17040,24 @@ function checkEntryBody(entry, expected) {
     }
 }
 /**
- * Both versions of Rekor return an inclusion proof. `@sigstore/verify` would accept a timestamp
- * instead of one.
+ * There is an inclusion proof, which both versions of Rekor return: `@sigstore/verify` would accept
+ * a timestamp instead of one.
+ *
+ * It has the tree size and root hash of its checkpoint, because `@sigstore/verify` reads them from
+ * the checkpoint, and other readers of the bundle from the proof. The checkpoint has one signature,
+ * which names the log. `@sigstore/verify` verifies it.
  */
-function checkInclusionProofPresent(entry) {
-    if (entry.inclusionProof?.checkpoint === undefined) {
+function checkInclusionProof({ inclusionProof, logId }) {
+    if (inclusionProof?.checkpoint === undefined) {
         throw invalidEntry('it has no inclusion proof with a checkpoint');
     }
-}
-/**
- * The proof has the tree size and root hash of its checkpoint, because `@sigstore/verify` reads
- * them from the checkpoint, and other readers of the bundle from the proof.
- *
- * The checkpoint has one signature, which names the log. `@sigstore/verify` verifies it.
- */
-function checkInclusionProofMatchesCheckpoint(entry) {
-    const proof = entry.inclusionProof;
-    const [, size, root] = proof?.checkpoint?.envelope.split('\n', 3) ?? [];
-    if (proof?.treeSize !== size || proof?.rootHash.toString('base64') !== root) {
+    const { treeSize, rootHash, checkpoint } = inclusionProof;
+    const [, size, root] = checkpoint.envelope.split('\n', 3);
+    if (treeSize !== size || rootHash.toString('base64') !== root) {
         throw invalidEntry('its inclusion proof and its checkpoint are for different trees');
     }
-    if (!isSignedByLogAlone(proof?.checkpoint?.envelope ?? '', entry.logId.keyId)) {
-        throw invalidEntry('its checkpoint is not signed by its log alone');
+    if (!isSignedByLogAlone(checkpoint.envelope, logId.keyId)) {
+        throw invalidEntry('its checkpoint does not have exactly one signature, by its log');
     }
 }
 /** The log saw the signature while the certificate was valid. */
@@ -16977,7 +17097,7 @@ function checkNumbers(entry) {
 function checkLogValidity(entry, signedAt, trust) {
     const isInUse = trust.tlogs.some(({ logID, validFor }) => logID.equals(entry.logId.keyId) && validFor.start <= signedAt && signedAt <= validFor.end);
     if (!isInUse) {
-        throw invalidEntry(`its log was not in use at ${isoDate(signedAt)}`);
+        throw invalidEntry(`its log key was not valid at ${isoDate(signedAt)}`);
     }
 }
 function invalidEntry(reason, cause) {
@@ -17006,7 +17126,7 @@ const DIGESTS = ['01', '02', '03'].map((last) => bytes(`06096086480165030402${la
 const SIGNATURES = ['02', '03', '04'].map((last) => bytes(`300a06082a8648ce3d0403${last}`));
 const NULL = bytes('0500');
 /**
- * What an RFC 3161 response holds besides what its signature covers, or undefined.
+ * Why an RFC 3161 response has bytes that anybody could have changed; undefined if it has none.
  *
  * `@sigstore/core` reads the parts of a response that it needs, wherever they are, and no others.
  * The signature covers the signed attributes, and by them the TSTInfo. Everything else could be
@@ -17021,11 +17141,11 @@ function timestampDefect(response, chains) {
     const root = core_dist.ASN1Obj.parseBuffer(Buffer.from(response));
     const [status, token] = root.subs;
     const signedData = token?.subs[1]?.subs[0];
-    if (root.tag.toDER() !== TAG.sequence ||
-        !hasParts(root, TAG.sequence, TAG.sequence) ||
-        !hasParts(token, TAG.objectIdentifier, TAG.context0) ||
+    if (root.tag.toDER() !== asn1_TAG.sequence ||
+        !hasParts(root, asn1_TAG.sequence, asn1_TAG.sequence) ||
+        !hasParts(token, asn1_TAG.objectIdentifier, asn1_TAG.context0) ||
         !isEncoded(token?.subs[0], SIGNED_DATA) ||
-        !hasParts(token?.subs[1], TAG.sequence) ||
+        !hasParts(token?.subs[1], asn1_TAG.sequence) ||
         signedData === undefined) {
         return 'is not a response with signed data';
     }
@@ -17038,21 +17158,21 @@ function signedDataDefect(signedData, chains) {
     const [version, digests, content, ...more] = signedData.subs;
     const [certificates, signers] = more.length === 2 ? more : [undefined, more[0]];
     const signer = signers?.subs[0];
-    const beginning = [TAG.integer, TAG.set, TAG.sequence];
-    if (!(hasParts(signedData, ...beginning, TAG.set) ||
-        hasParts(signedData, ...beginning, TAG.context0, TAG.set)) ||
+    const beginning = [asn1_TAG.integer, asn1_TAG.set, asn1_TAG.sequence];
+    if (!(hasParts(signedData, ...beginning, asn1_TAG.set) ||
+        hasParts(signedData, ...beginning, asn1_TAG.context0, asn1_TAG.set)) ||
         !isEncoded(version, SIGNED_DATA_VERSION) ||
-        !hasParts(content, TAG.objectIdentifier, TAG.context0) ||
+        !hasParts(content, asn1_TAG.objectIdentifier, asn1_TAG.context0) ||
         !isEncoded(content?.subs[0], TST_INFO) ||
-        !hasParts(content?.subs[1], TAG.octetString) ||
+        !hasParts(content?.subs[1], asn1_TAG.octetString) ||
         // A second element would not be part of what is signed.
-        !hasParts(content?.subs[1]?.subs[0], TAG.sequence) ||
-        !hasParts(signers, TAG.sequence) ||
+        !hasParts(content?.subs[1]?.subs[0], asn1_TAG.sequence) ||
+        !hasParts(signers, asn1_TAG.sequence) ||
         signer === undefined) {
         return 'does not contain exactly one TSTInfo signed by one signer';
     }
     const digest = signer.subs[2]?.toDER();
-    if (!hasParts(digests, TAG.sequence) || !isEncoded(digests?.subs[0], digest)) {
+    if (!hasParts(digests, asn1_TAG.sequence) || !isEncoded(digests?.subs[0], digest)) {
         return 'names different digest algorithms than its signer';
     }
     return signerDefect(signer) ?? certificatesDefect(certificates, signer, chains);
@@ -17060,13 +17180,13 @@ function signedDataDefect(signedData, chains) {
 /** RFC 5652 §5.3; without unsigned attributes. */
 function signerDefect(signer) {
     const [version, id, digest, , signature] = signer.subs;
-    if (!hasParts(signer, TAG.integer, TAG.sequence, TAG.sequence, TAG.context0, TAG.sequence, TAG.octetString) ||
+    if (!hasParts(signer, asn1_TAG.integer, asn1_TAG.sequence, asn1_TAG.sequence, asn1_TAG.context0, asn1_TAG.sequence, asn1_TAG.octetString) ||
         !isEncoded(version, SIGNER_INFO_VERSION) ||
-        !hasParts(id, TAG.sequence, TAG.integer)) {
+        !hasParts(id, asn1_TAG.sequence, asn1_TAG.integer)) {
         return 'has a malformed signer';
     }
-    const hasDigestAlgorithm = (hasParts(digest, TAG.objectIdentifier) ||
-        (hasParts(digest, TAG.objectIdentifier, TAG.null) && isEncoded(digest?.subs[1], NULL))) &&
+    const hasDigestAlgorithm = (hasParts(digest, asn1_TAG.objectIdentifier) ||
+        (hasParts(digest, asn1_TAG.objectIdentifier, asn1_TAG.null) && isEncoded(digest?.subs[1], NULL))) &&
         DIGESTS.some((known) => isEncoded(digest?.subs[0], known));
     const hasSignatureAlgorithm = SIGNATURES.some((known) => isEncoded(signature, known));
     return hasDigestAlgorithm && hasSignatureAlgorithm ? undefined : 'uses unknown algorithms';
@@ -17131,7 +17251,7 @@ function timestampResponses({ verificationMaterial }) {
     const { rfc3161Timestamps = [] } = verificationMaterial.timestampVerificationData ?? {};
     return rfc3161Timestamps.map(({ signedTimestamp }) => signedTimestamp);
 }
-/** Nobody but its authority can change a byte of an RFC 3161 response. */
+/** Refuses a response with bytes that its authority did not sign. */
 function checkTimestampResponses(responses, trust) {
     const chains = trust.timestampAuthorities.map(({ certChain }) => certChain);
     for (const response of responses) {
@@ -17285,8 +17405,7 @@ function verify(subject, bundle, trust, expected) {
     const entry = soleEntry(bundle);
     checkEntryKind(entry);
     checkEntryBody(entry, { digest: subject.sha256, signature, certificate });
-    checkInclusionProofPresent(entry);
-    checkInclusionProofMatchesCheckpoint(entry);
+    checkInclusionProof(entry);
     checkNumbers(entry);
     inspectCertificate(() => {
         checkIntegratedTime(entry, leaf);
@@ -17646,7 +17765,8 @@ const HAS_GROUPS = process.platform !== 'win32';
 /**
  * Runs a program without a shell, standard input or standard error, and returns its standard output.
  *
- * When this settles, for whatever reason, every process of the program's process group has been killed.
+ * When this settles, for whatever reason, every process of the program's process group has been
+ * killed; on Windows, which has no such groups, only the program itself.
  *
  * @throws {Error} when it cannot be started, prints too much, takes too long, or does not exit with 0
  */
@@ -17704,13 +17824,17 @@ function exited(child) {
         });
     });
 }
-/** The group outlives its first process: whatever that has started is in it. */
-function killGroup({ pid }) {
-    if (pid === undefined) {
+/** The group outlives its first process. Its children are in it, unless they leave it. */
+function killGroup(child) {
+    if (!HAS_GROUPS) {
+        child.kill('SIGKILL'); // By its handle: its number may be another process's by now.
+        return;
+    }
+    if (child.pid === undefined) {
         return; // It was never started.
     }
     try {
-        process.kill(HAS_GROUPS ? -pid : pid, 'SIGKILL');
+        process.kill(-child.pid, 'SIGKILL');
     }
     catch {
         return; // All of it has ended.
@@ -17874,11 +17998,17 @@ function nameOf(self, tool) {
 
 
 
+
+
 /** For the report. */
 function describeBinding({ kind }) {
     switch (kind) {
         case 'sbom':
             return 'proven by its signed SBOM';
+        case 'namespace':
+            return 'proven by its own namespace';
+        case 'subjects':
+            return 'proven by its own subjects';
         case 'self-report':
             return 'reported by the signed binary (the release has no signed SBOM)';
         case 'skipped':
@@ -17887,7 +18017,7 @@ function describeBinding({ kind }) {
 }
 /** For `bind-release: false`. */
 class NoBinder {
-    fetchSbom() {
+    fetchSbomFor() {
         // There is nothing to compare with it.
     }
     bind() {
@@ -17896,49 +18026,57 @@ class NoBinder {
     bindCached() {
         return Promise.resolve({ kind: 'skipped' });
     }
+    publishedSbom() {
+        return Promise.resolve({ kind: 'skipped', reason: 'bind-release: false' });
+    }
 }
-/** Binds files by the release's own signed SBOM. */
+/** Binds files by the release's own signed SBOM; where it has none, by asking the verified binary. */
 class SbomBinder {
     #context;
     #published;
     constructor(context) {
         this.#context = context;
     }
-    fetchSbom() {
-        this.#published ??= this.#context.background.start(this.#fetch());
+    fetchSbomFor({ boundBy }) {
+        if (boundBy.kind === 'sbom') {
+            void this.publishedSbom();
+        }
     }
     async bind(artifact, verified, file) {
-        this.fetchSbom();
-        const published = await this.#published;
-        if (published?.kind === 'signed') {
-            checkListed(published.sbom, artifact, verified);
+        const { boundBy } = artifact;
+        if (boundBy.kind !== 'sbom') {
+            return bindByItself(boundBy, artifact, verified.subject);
+        }
+        const published = await this.publishedSbom();
+        if (published.kind === 'signed') {
+            this.#check(published.sbom, artifact, verified);
             return { kind: 'sbom', sbom: published.verified };
         }
-        return this.#askBinary(artifact, file, published?.reason ?? '');
+        return this.#askBinary(artifact, file, published.reason);
     }
     async bindCached(artifact, verified, files) {
+        const { boundBy } = artifact;
+        if (boundBy.kind !== 'sbom') {
+            return bindByItself(boundBy, artifact, verified.subject);
+        }
         if (!(0,external_node_fs_namespaceObject.existsSync)(files.sbom)) {
-            return this.#bindWithoutKeptSbom(artifact, verified, files.file);
+            return this.bind(artifact, verified, files.file);
         }
         const { policy } = this.#context;
         const { path: name } = this.#context.release.sbom();
         const file = await digestFile(files.sbom, MAX_SBOM_BYTES);
         const evidence = [new StoredBundle(files.sbomBundle)];
         const { verified: sbom } = await verifySubject(policy, name, file, evidence);
-        checkListed(await readSbom(file), artifact, verified);
+        this.#check(await readSbom(file), artifact, verified);
         return { kind: 'sbom', sbom };
     }
-    async #bindWithoutKeptSbom(artifact, verified, file) {
-        try {
-            return await this.bind(artifact, verified, file);
-        }
-        catch (error) {
-            const isUnreachable = error instanceof SetupError && ['DOWNLOAD_FAILED', 'LOG_UNAVAILABLE'].includes(error.code);
-            if (isUnreachable && this.#context.isNative) {
-                return this.#askBinary(artifact, file, error.message);
-            }
-            throw error;
-        }
+    publishedSbom() {
+        return (this.#published ??= this.#context.background.start(this.#fetch()));
+    }
+    #check(sbom, artifact, verified) {
+        const { subject, signedAt } = verified;
+        const found = { sha256: subject.sha256.toString('hex'), signedAt };
+        checkRelease(sbom, artifact.version, artifact.path, found);
     }
     async #fetch() {
         const { http, policy, release, scratch, logger, background } = this.#context;
@@ -17961,7 +18099,7 @@ class SbomBinder {
             return { kind: 'missing', reason: this.#whyMissing(error) };
         }
     }
-    /** @throws every error that says anything else than that the release has no signed SBOM */
+    /** @throws unless the error means that the release has no signed SBOM */
     #whyMissing(error) {
         const { version } = this.#context.release;
         if (error instanceof TransferError && error.notFound) {
@@ -17974,25 +18112,46 @@ class SbomBinder {
     }
     /** @param why there is no SBOM to bind by */
     async #askBinary(artifact, file, why) {
-        const { name, version, platform } = artifact;
-        const failure = this.#context.isNative
-            ? await checkSelfReport(file, name, version, platform, { scratch: this.#context.scratch })
-            : `${name} for ${platformName(platform)} cannot be executed on this runner`;
+        const { name, version } = artifact;
+        const failure = await this.#selfReportFailure(artifact, file);
         if (failure !== undefined) {
             throw new SetupError('RELEASE_MISMATCH', `cannot prove that this is ${name} ${version}: ${why}, and ${failure}`, { situation: 'no-release-proof' });
         }
-        this.#context.logger.warning('Release proven without SBOM', `${why}. The signed binary reports that it is ${name} ${version} for ${platformName(platform)}.`);
+        this.#context.logger.warning('Release proven without SBOM', `${why}. The signed binary reports that it is ${binding_describe(artifact)}.`);
         return { kind: 'self-report' };
+    }
+    /** Undefined when the file says that it is the one that was asked for. */
+    async #selfReportFailure(artifact, file) {
+        const { isNative, scratch } = this.#context;
+        if (!isBinary(artifact)) {
+            return `${artifact.name} cannot report its version`;
+        }
+        const { name, version, platform } = artifact;
+        return isNative
+            ? checkSelfReport(file, name, version, platform, { scratch })
+            : `${name} for ${platformName(platform)} cannot be executed on this runner`;
     }
 }
 /**
- * Requires the release's SBOM to list a verified file.
+ * For a file that no SBOM can list, because it is the SBOM, or was made before or from it: what it
+ * says itself, signed, of the release.
  *
  * @throws {SetupError} RELEASE_MISMATCH
  */
-function checkListed(sbom, artifact, { subject, signedAt }) {
-    const found = { sha256: subject.sha256.toString('hex'), signedAt };
-    checkRelease(sbom, artifact.version, artifact.path, found);
+async function bindByItself(statement, { version, path: name }, file) {
+    switch (statement.kind) {
+        case 'namespace':
+            checkNamespace(await readSbom(file), statement.namespace, version, name);
+            break;
+        case 'subjects':
+            await checkSubjects(file, version, name);
+            break;
+    }
+    return { kind: statement.kind };
+}
+/** `kubectl v1.31.9 for linux/amd64` */
+function binding_describe({ name, version, platform }) {
+    return `${name} ${version}${platform === undefined ? '' : ` for ${platformName(platform)}`}`;
 }
 
 ;// CONCATENATED MODULE: ./src/files/private-file.ts
@@ -18001,14 +18160,20 @@ function checkListed(sbom, artifact, { subject, signedAt }) {
 
 
 /**
- * This user, root, and whoever owns a folder: who owns that could put another in its place anyway.
+ * This user, root, and the owner of a folder, who could replace what is in it anyway. Where the
+ * folder is reached through a link, the owner of the link as well.
  *
  * @param root need not exist
  */
 async function trustedOwners(root) {
     const uid = process.getuid?.(); // Windows has none.
-    const owner = (await entryAt(root))?.uid;
-    return uid === undefined ? undefined : new Set([uid, 0, ...(owner === undefined ? [] : [owner])]);
+    if (uid === undefined) {
+        return undefined;
+    }
+    const link = await entryAt(root);
+    const folder = link?.isSymbolicLink() === true ? await (0,promises_namespaceObject.stat)(root).catch(() => undefined) : link;
+    const owners = [link?.uid, folder?.uid].filter((owner) => owner !== undefined);
+    return new Set([uid, 0, ...owners]);
 }
 /** Other users can change a file or folder. */
 class NotPrivateError extends FileError {
@@ -18025,7 +18190,7 @@ async function assertPrivate(file, kind, owners) {
         throw new FileError(`${file} is not a plain ${kind}`);
     }
     if (kind === 'file' && found.nlink > 1) {
-        throw new FileError(`${file} has another hard link`);
+        throw new FileError(`${file} has more than one hard link`);
     }
     if (owners !== undefined && ((found.mode & 0o022) !== 0 || !owners.has(found.uid))) {
         throw new NotPrivateError(`${file} can be changed by other users of this machine`);
@@ -18073,7 +18238,11 @@ function namedFailure(error) {
     const isOfFileSystem = error instanceof Error && 'syscall' in error && 'errno' in error;
     return isOfFileSystem ? installFailed('a file operation failed on this runner', error) : error;
 }
-/** What the runner's own disk would not do. */
+/** Another process changed what this run had verified or moved. */
+function changedByAnotherRun(message) {
+    return new SetupError('INSTALL_FAILED', message, { situation: 'changed-by-another-run' });
+}
+/** The runner's files did not allow it. */
 function installFailed(message, cause) {
     return new SetupError('INSTALL_FAILED', cause === undefined ? message : `${message}: ${explain(cause)}`, { cause });
 }
@@ -18093,8 +18262,8 @@ const STALE_AFTER = 60 * 60_000;
  * Nothing is deleted recursively. Other users may have been able to write to the tool cache, and
  * this run may be root: while it deleted what is in a folder of theirs, they could replace that
  * folder with a link, and files elsewhere would be deleted. So everything is unlinked by its name,
- * which follows no link, and folders in a copy are left. `rm` is not used because it lists a folder
- * that takes the place of a file.
+ * which follows no link, and folders in a copy are left. `rm` is not used: if a file were swapped for
+ * a folder, it would list that folder.
  *
  * @param owners who may own the folder above, which nobody else may be able to write to: nobody can
  *   then replace the copy itself
@@ -18149,6 +18318,127 @@ async function sweep(folder, owners) {
     }
 }
 
+;// CONCATENATED MODULE: ./src/install/obstacles.ts
+
+
+
+
+
+
+
+/** Undefined for a folder that is not there, or that this user can read and nobody else can change. */
+async function obstacleToReading(folder, owners) {
+    let found;
+    try {
+        found = await entryAt(folder);
+    }
+    catch {
+        return visibleFolder(folder, 'is not accessible to this user');
+    }
+    if (found === undefined) {
+        return undefined;
+    }
+    try {
+        await assertPrivate(folder, 'folder', owners);
+    }
+    catch {
+        return whatIsWrong(folder, found);
+    }
+    try {
+        await (0,promises_namespaceObject.access)(folder, external_node_fs_namespaceObject.constants.R_OK | external_node_fs_namespaceObject.constants.X_OK);
+        return undefined;
+    }
+    catch {
+        return visibleFolder(folder, 'is not readable by this user');
+    }
+}
+function whatIsWrong(folder, found) {
+    if (!found.isDirectory()) {
+        return { folder, problem: 'is not a plain folder', remedy: 'remove' };
+    }
+    const problem = `${ownerAndMode(found)} can be changed by other users`;
+    // If the folder is ours and others can still write to it after chmod, the file system ignores modes.
+    const remedy = found.uid === process.getuid?.() ? 'elsewhere' : 'chown';
+    return { folder, problem, remedy };
+}
+/** The innermost folder on the path that can be inspected: the closed one. */
+async function visibleFolder(folder, problem) {
+    for (let place = folder;; place = external_node_path_default().dirname(place)) {
+        const found = await entryAt(place).catch(() => undefined);
+        if (found !== undefined) {
+            return { folder: place, problem: `${ownerAndMode(found)} ${problem}`, remedy: 'chown' };
+        }
+        if (external_node_path_default().dirname(place) === place) {
+            return { folder, problem, remedy: 'chown' };
+        }
+    }
+}
+function ownerAndMode({ uid, mode }) {
+    return `(owner ${String(uid)}, mode ${(mode & 0o7777).toString(8).padStart(4, '0')})`;
+}
+/** What the system says where this user must not write. Other errors say something else, later. */
+const NOT_ALLOWED = new Set(['EACCES', 'EPERM', 'EROFS']);
+/**
+ * Tries it by making a folder: modes do not predict what a file system does.
+ *
+ * @throws {SetupError} INSTALL_FAILED where it is not a question of permissions: the path is a file,
+ *   or the disk is full
+ */
+async function obstacleToWriting(folder, owners) {
+    let probe;
+    try {
+        await (0,promises_namespaceObject.mkdir)(folder, { recursive: true });
+        probe = await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(folder, PARTIAL_PREFIX));
+    }
+    catch (error) {
+        if (NOT_ALLOWED.has(codeOf(error))) {
+            return [await notWritable(folder, error)];
+        }
+        throw installFailed(`cannot make a folder in ${folder}`, error);
+    }
+    try {
+        await assertPrivate(probe, 'folder', owners);
+        return [];
+    }
+    catch {
+        const problem = `is on a file system where a new folder ${ownerAndMode(await (0,promises_namespaceObject.lstat)(probe))} can be changed by other users`;
+        return [{ folder, problem, remedy: 'elsewhere' }];
+    }
+    finally {
+        await (0,promises_namespaceObject.rmdir)(probe);
+    }
+}
+async function notWritable(folder, error) {
+    const obstacle = await visibleFolder(folder, 'is not writable by this user');
+    return codeOf(error) === 'EROFS' ? { ...obstacle, remedy: 'elsewhere' } : obstacle;
+}
+/** Names every folder, its owner and mode, and the command that fixes it. */
+function describeObstacles(found) {
+    const obstacles = [...new Map(found.map((obstacle) => [obstacle.folder, obstacle])).values()];
+    const problems = obstacles.map(({ folder, problem }) => `${folder} ${problem}`).join('; ');
+    return `${problems}. ${remedyFor(obstacles)}`;
+}
+function remedyFor(obstacles) {
+    const of = (kind) => obstacles.filter(({ remedy }) => remedy === kind).map(({ folder }) => quoted(folder));
+    const remedies = [];
+    const uid = process.getuid?.();
+    if (of('chown').length > 0 && uid !== undefined) {
+        const folders = of('chown').join(' ');
+        remedies.push(`To fix this: sudo chown ${String(uid)} ${folders} && sudo chmod u+rwx,go-w ${folders}.`);
+    }
+    if (of('remove').length > 0) {
+        remedies.push(`To fix this: rm ${of('remove').join(' ')}.`);
+    }
+    if (of('elsewhere').length > 0) {
+        remedies.push('chmod has no effect there: mount the file system with different options (uid= and umask=022, or dir_mode=0755,file_mode=0755), or set RUNNER_TOOL_CACHE to a folder on another file system.');
+    }
+    return remedies.join(' ');
+}
+/** For a shell. */
+function quoted(file) {
+    return /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", `'\\''`)}'`;
+}
+
 ;// CONCATENATED MODULE: ./src/install/tool-cache.ts
 
 
@@ -18156,17 +18446,16 @@ async function sweep(folder, owners) {
 /**
  * The versions that the tool cache claims to hold of an artifact.
  *
- * @param name of the artifact
  * @returns with `v`, in no particular order
  */
-async function cachedVersions(toolCache, name, platform) {
-    const names = await namesIn(artifactFolder(toolCache, name));
+async function cachedVersions(toolCache, artifact) {
+    const names = await namesIn(artifactFolder(toolCache, artifact.name));
     const versions = names.filter(isExactVersion).map((version) => `v${version}`);
-    const digests = await Promise.all(versions.map((version) => cachedDigests(toolCache, name, version, platform)));
+    const digests = await Promise.all(versions.map((version) => cachedDigests(toolCache, artifact, version)));
     return versions.filter((_, index) => digests[index]?.length !== 0);
 }
 /** SHA-256 in hex, sorted. */
-async function cachedDigests(toolCache, name, version, platform) {
+async function cachedDigests(toolCache, { name, platform }, version) {
     const start = prefix(toolCache, platform);
     const folders = await namesIn(versionFolder(toolCache, name, version));
     return folders
@@ -18179,8 +18468,9 @@ async function cachedDigests(toolCache, name, version, platform) {
 function namesIn(folder) {
     return (0,promises_namespaceObject.readdir)(folder).catch(() => []);
 }
-function prefix({ trustKey }, { os, arch }) {
-    return `${os}-${arch}-${trustKey}-`;
+function prefix({ trustKey }, platform) {
+    const madeFor = platform === undefined ? 'any' : `${platform.os}-${platform.arch}`;
+    return `${madeFor}-${trustKey}-`;
 }
 /** Above the copies of an artifact, of all versions. */
 function artifactFolder(toolCache, name) {
@@ -18202,11 +18492,10 @@ function versionFolder(toolCache, name, version) {
 
 
 
-
 /** Where metadata of the trust root is kept, below the tool cache. */
 const TRUST_ROOT_FOLDER = 'verified-trust-root';
 /**
- * Decides where a run looks for copies and where it puts new ones, before anything is downloaded.
+ * Decides where a run looks for copies and where it puts new ones, before any tool is downloaded.
  *
  * A runner's tool cache is not always this user's alone: images end with `chmod -R 777`, volumes get a group (fsGroup),
  * a root container made it, network and Windows file systems give everybody everything. Whoever can write to a folder
@@ -18216,20 +18505,25 @@ const TRUST_ROOT_FOLDER = 'verified-trust-root';
  */
 class CacheAccess {
     #toolCache;
-    #tools;
+    #names;
     #temp;
     #logger;
     #fallback;
     #installIn;
-    /** @param temp RUNNER_TEMP */
-    constructor(toolCache, tools, temp, logger) {
+    /**
+     * @param names of the artifacts
+     * @param temp RUNNER_TEMP
+     */
+    constructor(toolCache, names, temp, logger) {
         this.#toolCache = toolCache;
-        this.#tools = tools;
+        this.#names = names;
         this.#temp = temp;
         this.#logger = logger;
     }
     /**
-     * Where copies may be taken from: the tool cache, if nobody else can change the folders above them.
+     * Takes back write permission on the folders above the copies where it can, then says where copies
+     * may be taken from: the tool cache, if nobody else can change those folders. RUNNER_TOOL_CACHE
+     * itself is not changed: other actions share it.
      *
      * @param version with `v`; undefined as long as it is not known, then for every version
      * @throws {SetupError} INSTALL_FAILED
@@ -18238,14 +18532,14 @@ class CacheAccess {
         this.#installIn = undefined;
         const unkept = version === undefined ? await this.#takeBackTrustRoot() : [];
         const obstacles = [];
-        for (const tool of this.#tools) {
-            obstacles.push(...(await this.#takeBack(this.#above(tool, version))));
+        for (const name of this.#names) {
+            obstacles.push(...(await this.#takeBack(this.#above(name, version))));
         }
         if (obstacles.length > 0) {
             return this.#fallBack([...obstacles, ...unkept]);
         }
         if (unkept.length > 0) {
-            this.#logger.warning('Trust root not cached', `${cache_access_describe(unkept)} Later runs download the trust root again.`);
+            this.#logger.warning('Trust root not cached', `${describeObstacles(unkept)} Later runs download the trust root again.`);
         }
         return this.#toolCache;
     }
@@ -18281,8 +18575,8 @@ class CacheAccess {
         }
         const owners = await trustedOwners(this.#toolCache.folder);
         const folders = new Set();
-        for (const tool of this.#tools) {
-            folders.add(await nearest([this.#toolCache.folder, ...this.#above(tool, version)]));
+        for (const name of this.#names) {
+            folders.add(await nearest([this.#toolCache.folder, ...this.#above(name, version)]));
         }
         const obstacles = [];
         for (const folder of folders) {
@@ -18290,9 +18584,9 @@ class CacheAccess {
         }
         return obstacles.length === 0 ? this.#toolCache : this.#fallBack(obstacles);
     }
-    /** The folders above the copies of a tool, the outer one first. */
-    #above(tool, version) {
-        const folder = artifactFolder(this.#toolCache, tool);
+    /** The folders above the copies of an artifact, the outer one first. */
+    #above(name, version) {
+        const folder = artifactFolder(this.#toolCache, name);
         return version === undefined ? [folder] : [folder, external_node_path_default().join(folder, version.slice(1))];
     }
     /** Outer folders first: once nobody else can write there, what is inside stays where it is. */
@@ -18323,13 +18617,13 @@ class CacheAccess {
         this.#logger.info(`${folder} ${obstacle.problem}: removed write permission for group and others`);
         return [];
     }
-    /** Nothing there is trusted, so it does not decide where tools go. */
+    /** Cached metadata is verified each time, so its folder does not decide where tools go. */
     async #takeBackTrustRoot() {
         const folder = external_node_path_default().join(this.#toolCache.folder, TRUST_ROOT_FOLDER);
         return this.#takeBack([folder]);
     }
     #fallBack(obstacles) {
-        this.#fallback ??= this.#makeFallback(cache_access_describe(obstacles));
+        this.#fallback ??= this.#makeFallback(describeObstacles(obstacles));
         return this.#fallback;
     }
     /** @param why in sentences */
@@ -18345,56 +18639,6 @@ class CacheAccess {
         this.#logger.warning('Tool cache not used', `${why} This run installs under RUNNER_TEMP, and later runs cannot reuse its copies.`);
         return { ...this.#toolCache, folder };
     }
-}
-/** Undefined for a folder that is not there, or that this user can read and nobody else can change. */
-async function obstacleToReading(folder, owners) {
-    let found;
-    try {
-        found = await entryAt(folder);
-    }
-    catch {
-        return visibleFolder(folder, 'does not allow this user to enter');
-    }
-    if (found === undefined) {
-        return undefined;
-    }
-    try {
-        await assertPrivate(folder, 'folder', owners);
-    }
-    catch {
-        return whatIsWrong(folder, found);
-    }
-    try {
-        await (0,promises_namespaceObject.access)(folder, external_node_fs_namespaceObject.constants.R_OK | external_node_fs_namespaceObject.constants.X_OK);
-        return undefined;
-    }
-    catch {
-        return visibleFolder(folder, 'does not allow this user to read');
-    }
-}
-function whatIsWrong(folder, found) {
-    if (!found.isDirectory()) {
-        return { folder, problem: 'is not a plain folder', remedy: 'remove' };
-    }
-    const problem = `${ownerAndMode(found)} can be changed by other users`;
-    // Its permissions have been taken back before the second look, so they would be others by now.
-    const remedy = found.uid === process.getuid?.() ? 'elsewhere' : 'chown';
-    return { folder, problem, remedy };
-}
-/** The innermost folder on the way there that can be looked at: it is what is closed. */
-async function visibleFolder(folder, problem) {
-    for (let place = folder;; place = external_node_path_default().dirname(place)) {
-        const found = await entryAt(place).catch(() => undefined);
-        if (found !== undefined) {
-            return { folder: place, problem: `${ownerAndMode(found)} ${problem}`, remedy: 'chown' };
-        }
-        if (external_node_path_default().dirname(place) === place) {
-            return { folder, problem, remedy: 'chown' };
-        }
-    }
-}
-function ownerAndMode({ uid, mode }) {
-    return `(owner ${String(uid)}, mode ${(mode & 0o7777).toString(8).padStart(4, '0')})`;
 }
 /** The innermost of these folders that exists. */
 async function nearest(folders) {
@@ -18419,60 +18663,6 @@ function isRefusal(error) {
     }
     return false;
 }
-/** What the system says where this user must not write. Other errors say something else, later. */
-const NOT_ALLOWED = new Set(['EACCES', 'EPERM', 'EROFS']);
-/** Makes a folder there, and looks what became of it: no mode tells what a file system will do. */
-async function obstacleToWriting(folder, owners) {
-    let probe;
-    try {
-        await (0,promises_namespaceObject.mkdir)(folder, { recursive: true });
-        probe = await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(folder, PARTIAL_PREFIX));
-    }
-    catch (error) {
-        return NOT_ALLOWED.has(codeOf(error)) ? [await notWritable(folder, error)] : [];
-    }
-    try {
-        await assertPrivate(probe, 'folder', owners);
-        return [];
-    }
-    catch {
-        const problem = `is on a file system where a new folder ${ownerAndMode(await (0,promises_namespaceObject.lstat)(probe))} can be changed by other users`;
-        return [{ folder, problem, remedy: 'elsewhere' }];
-    }
-    finally {
-        await (0,promises_namespaceObject.rmdir)(probe);
-    }
-}
-async function notWritable(folder, error) {
-    const obstacle = await visibleFolder(folder, 'does not allow this user to write');
-    return codeOf(error) === 'EROFS' ? { ...obstacle, remedy: 'elsewhere' } : obstacle;
-}
-/** Names every folder, its owner and mode, and what mends it. */
-function cache_access_describe(found) {
-    const obstacles = [...new Map(found.map((obstacle) => [obstacle.folder, obstacle])).values()];
-    const problems = obstacles.map(({ folder, problem }) => `${folder} ${problem}`).join('; ');
-    return `${problems}. ${remedyFor(obstacles)}`;
-}
-function remedyFor(obstacles) {
-    const of = (kind) => obstacles.filter(({ remedy }) => remedy === kind).map(({ folder }) => quoted(folder));
-    const remedies = [];
-    const uid = process.getuid?.();
-    if (of('chown').length > 0 && uid !== undefined) {
-        const folders = of('chown').join(' ');
-        remedies.push(`To fix this: sudo chown ${String(uid)} ${folders} && sudo chmod u+rwx,go-w ${folders}.`);
-    }
-    if (of('remove').length > 0) {
-        remedies.push(`To fix this: rm ${of('remove').join(' ')}.`);
-    }
-    if (of('elsewhere').length > 0) {
-        remedies.push('chmod has no effect there: mount the file system with different options (uid= and umask=022, or dir_mode=0755,file_mode=0755), or set RUNNER_TOOL_CACHE to a folder on another file system.');
-    }
-    return remedies.join(' ');
-}
-/** For a shell. */
-function quoted(file) {
-    return /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", `'\\''`)}'`;
-}
 
 ;// CONCATENATED MODULE: ./src/install/second-factors.ts
 
@@ -18493,7 +18683,8 @@ function checkChecksum(name, { subject }, expected) {
     }
 }
 /**
- * Both ages count from times that the log signed, never from anything the publisher says.
+ * Both ages count from times that the log or a timestamp authority signed, never from anything the
+ * publisher says.
  *
  * The minimum counts from the later of file and SBOM: somebody with a key that was stolen an hour
  * ago can sign a new SBOM that names an old, genuine binary as the newest release.
@@ -18559,6 +18750,7 @@ async function renameHeld(from, to, { isPatient = process.platform === 'win32', 
 
 
 
+
 function filesIn(folder, { fileName }) {
     return {
         file: external_node_path_default().join(folder, fileName),
@@ -18567,9 +18759,14 @@ function filesIn(folder, { fileName }) {
         sbomBundle: external_node_path_default().join(folder, 'kubernetes-release.spdx.sigstore.json'),
     };
 }
+/** Permissions of a verified file: others may read it, and execute it where it goes on `PATH`. */
+function modeOf(artifact) {
+    return isBinary(artifact) ? 0o755 : 0o644;
+}
 /**
  * One verified copy in the tool cache, in a folder of its own:
- * `<tool cache>/verified-<name>/<version>/<os>-<arch>-<trust key>-<SHA-256 of the file>/`.
+ * `<tool cache>/verified-<name>/<version>/<os>-<arch>-<trust key>-<SHA-256 of the file>/`, or `any` in
+ * place of the platform of a file that is the same for all.
  *
  * The SHA-256 is in the name so that a folder that is on the `PATH` of one run never gets another
  * binary from a different run, whatever that one trusts, asks for, or is told by its mirror.
@@ -18613,7 +18810,7 @@ class CacheEntry {
             await assertPrivate(this.folder, 'folder', owners);
             for (const name of await (0,promises_namespaceObject.readdir)(this.folder)) {
                 if (!known.has(name)) {
-                    throw new Error(`${name} does not belong there`);
+                    throw new Error(`unexpected file ${name}`);
                 }
                 await assertPrivate(external_node_path_default().join(this.folder, name), 'file', owners);
             }
@@ -18623,8 +18820,8 @@ class CacheEntry {
         }
     }
     /**
-     * Requires that nobody else can change a folder above the entry. If this fails, nothing is wrong
-     * with the copy itself.
+     * Requires that nobody else can change the two folders above the entry, of the tool and of the
+     * version. RUNNER_TOOL_CACHE itself is not checked. If this fails, nothing is wrong with the copy.
      *
      * @throws {SetupError} INSTALL_FAILED
      */
@@ -18662,7 +18859,7 @@ class CacheEntry {
             const owners = await trustedOwners(this.#toolCache.folder);
             await this.#assertParents(owners);
             await assertPrivate(folder, 'folder', owners);
-            await (0,promises_namespaceObject.chmod)(filesIn(folder, this.artifact).file, 0o755);
+            await (0,promises_namespaceObject.chmod)(filesIn(folder, this.artifact).file, modeOf(this.artifact));
             await (0,promises_namespaceObject.chmod)(folder, 0o755);
             await sweep(parent, owners);
             const isCommitted = await moveInto(folder, this.folder, owners);
@@ -18692,7 +18889,7 @@ class CacheEntry {
             }
         }
     }
-    /** Anybody who can change a folder above the entry can replace the entry. */
+    /** Anybody who can change one of these folders can replace the entry. */
     async #assertParents(owners) {
         for (const folder of this.#parents()) {
             if ((await entryAt(folder)) !== undefined) {
@@ -18763,8 +18960,7 @@ class CacheEntry {
 }
 /** The copies of an artifact in the tool cache, not verified. */
 async function cacheEntries(toolCache, artifact) {
-    const { name, version, platform } = artifact;
-    const digests = await cachedDigests(toolCache, name, version, platform);
+    const digests = await cachedDigests(toolCache, artifact, artifact.version);
     return digests.map((sha256) => new CacheEntry(toolCache, artifact, sha256));
 }
 async function moveInto(from, to, owners) {
@@ -18816,14 +19012,11 @@ async function copyInto(from, to, owners) {
  * @throws {SetupError} for a failure that a download would meet as well
  */
 async function fromCache(context, artifact) {
-    const expected = [
-        context.secondFactors.checksums[artifact.name],
-        context.lock?.digestOf(artifact),
-    ].filter((sha256) => sha256 !== undefined);
+    const expected = context.secondFactors.checksums[artifact.name];
     const entries = await cacheEntries(context.toolCache, artifact);
     let firstFailure;
     for (const entry of entries) {
-        if (expected.every((sha256) => entry.sha256 === sha256)) {
+        if (expected === undefined || entry.sha256 === expected) {
             try {
                 const copy = await verifiedCopy(context, entry);
                 if (copy !== undefined) {
@@ -18931,8 +19124,7 @@ async function verifyCopy(context, entry, file, started) {
     const { artifact } = entry;
     const files = entry.files();
     const evidence = [new StoredBundle(files.bundle)];
-    const stored = await verifySubject(context.policy, artifact.path, file, evidence);
-    const verified = await verifyLocked(context, artifact, stored.verified);
+    const { verified } = await verifySubject(context.policy, artifact.path, file, evidence);
     const binding = await context.binder.bindCached(artifact, verified, files);
     checkSecondFactors(artifact.name, verified, binding, context.secondFactors, Date.now());
     return {
@@ -18944,21 +19136,6 @@ async function verifyCopy(context, entry, file, started) {
         folder: entry.folder,
         durations: { download: undefined, verify: performance.now() - started },
     };
-}
-/**
- * With a lock, its evidence must prove a cached copy too, and by the same log entry as the evidence
- * beside the copy: that is what later steps find there.
- */
-async function verifyLocked({ lock, policy }, artifact, stored) {
-    if (lock === undefined) {
-        return stored;
-    }
-    const evidence = [lock.evidenceFor(artifact)];
-    const { verified } = await verifySubject(policy, artifact.path, stored.subject, evidence);
-    if (verified.uuid !== stored.uuid) {
-        throw installFailed('its evidence is for a different log entry than that of the lock file');
-    }
-    return verified;
 }
 /** INSTALL_FAILED: the runner's own files did not allow something. */
 function isOfThisMachine(error) {
@@ -18972,7 +19149,6 @@ const FAILS_THE_RUN = new Set([
     'RELEASE_TOO_OLD',
     'DOWNLOAD_FAILED',
     'LOG_UNAVAILABLE',
-    'LOCK_MISMATCH',
 ]);
 function failsTheRun(error) {
     return error instanceof SetupError && FAILS_THE_RUN.has(error.code);
@@ -19035,7 +19211,7 @@ async function commitTo(context, verified) {
             return existing;
         }
     }
-    throw installFailed(`other runs keep changing ${cacheEntry.folder}`);
+    throw changedByAnotherRun(`other runs keep changing ${cacheEntry.folder}`);
 }
 async function arrived(verified) {
     const { cacheEntry } = verified;
@@ -19049,7 +19225,7 @@ async function arrived(verified) {
     }
     return { ...verified, fingerprint, folder: cacheEntry.folder };
 }
-/** The file was verified in a folder of this run, and moved by its path. */
+/** Requires the moved file to be the verified one: the same inode, else the same digest. */
 async function assertArrived({ cacheEntry, verified }) {
     const { entry, sha256 } = verified.subject;
     await cacheEntry.assertOwned();
@@ -19063,10 +19239,10 @@ async function assertArrived({ cacheEntry, verified }) {
     // Copied from another file system, or exchanged on the way.
     const digested = await digestFile(file, cacheEntry.artifact.maxBytes);
     if (!digested.sha256.equals(sha256)) {
-        throw installFailed(`${file} was changed on its way into the tool cache`);
+        throw changedByAnotherRun(`${file} was changed while it was moved into the tool cache`);
     }
 }
-/** What another run has committed in the meantime; undefined where it does not pass, and is gone. */
+/** The copy that another run committed, if it passes. Otherwise it is removed: undefined. */
 async function existingCopy(context, { cacheEntry }) {
     if (!(await cacheEntry.exists())) {
         return undefined;
@@ -19094,92 +19270,9 @@ async function existingCopy(context, { cacheEntry }) {
 async function assertUnchanged(installed) {
     for (const { cacheEntry, fingerprint } of installed) {
         if ((await cacheEntry.fingerprint()) !== fingerprint) {
-            throw installFailed(`another run changed ${cacheEntry.folder} during this run`);
+            throw changedByAnotherRun(`another run changed ${cacheEntry.folder} during this run`);
         }
     }
-}
-
-;// CONCATENATED MODULE: ./src/install/locked-binding.ts
-
-
-
-
-
-
-
-
-
-
-
-
-/**
- * Binds files by the SBOM that a lock holds, with the evidence from the lock. Its bytes come from
- * the cached copy or from the release host. No other SBOM is accepted, and no binary is asked.
- */
-class LockedBinder {
-    #context;
-    #lock;
-    #fetched;
-    constructor(context, lock) {
-        this.#context = context;
-        this.#lock = lock;
-    }
-    fetchSbom() {
-        this.#fetched ??= this.#context.background.start(this.#fetch());
-    }
-    async bind(artifact, verified) {
-        this.#fetched ??= this.#context.background.start(this.#fetch());
-        return bound(artifact, verified, await this.#fetched);
-    }
-    async bindCached(artifact, verified, files) {
-        const kept = await this.#kept(files);
-        return kept === undefined
-            ? this.bind(artifact, verified)
-            : bound(artifact, verified, await this.#verify(kept));
-    }
-    /** The SBOM beside a cached copy, if it is the locked one and passes as it always has to. */
-    async #kept(files) {
-        if (!(0,external_node_fs_namespaceObject.existsSync)(files.sbom)) {
-            return undefined;
-        }
-        const { policy, release } = this.#context;
-        const file = await digestFile(files.sbom, MAX_SBOM_BYTES);
-        if (file.sha256.toString('hex') !== this.#lock.digestOf(release.sbom())) {
-            return undefined;
-        }
-        const evidence = [new StoredBundle(files.sbomBundle)];
-        await verifySubject(policy, release.sbom().path, file, evidence);
-        return file;
-    }
-    async #fetch() {
-        const { http, release, scratch } = this.#context;
-        const artifact = release.sbom();
-        const folder = external_node_path_default().join(scratch, 'release');
-        await (0,promises_namespaceObject.mkdir)(folder, { recursive: true });
-        const file = external_node_path_default().join(folder, artifact.fileName);
-        try {
-            const { maxBytes } = artifact;
-            return await this.#verify(await download(http, artifact.url, file, { maxBytes }));
-        }
-        catch (error) {
-            if (error instanceof TransferError && error.notFound) {
-                throw new SetupError('RELEASE_MISMATCH', `cannot prove which release this is: Kubernetes ${release.version} has no SBOM at ${error.url}`, { situation: 'no-release-proof', cause: error });
-            }
-            throw downloadFailed(error, 'the SBOM of the release');
-        }
-    }
-    async #verify(file) {
-        const { policy, release } = this.#context;
-        const artifact = release.sbom();
-        const evidence = [this.#lock.evidenceFor(artifact)];
-        const { verified } = await verifySubject(policy, artifact.path, file, evidence);
-        return { verified, sbom: await readSbom(file) };
-    }
-}
-/** @throws {SetupError} RELEASE_MISMATCH */
-function bound(artifact, verified, { verified: sbom, sbom: content }) {
-    checkListed(content, artifact, verified);
-    return { kind: 'sbom', sbom };
 }
 
 ;// CONCATENATED MODULE: ./node_modules/yocto-queue/index.js
@@ -19424,7 +19517,575 @@ function validateConcurrency(concurrency) {
 	}
 }
 
+;// CONCATENATED MODULE: ./src/registry/errors.ts
+
+/** The registry does not answer, or answers with an error. */
+function registryUnavailable(message, cause) {
+    return new SetupError('REGISTRY_UNAVAILABLE', message, { cause });
+}
+/** The registry serves other bytes than were asked for, or bytes that cannot be read. */
+function imageMismatch(message, cause) {
+    return new SetupError('IMAGE_MISMATCH', message, { cause });
+}
+
+;// CONCATENATED MODULE: ./src/strict-json.ts
+/** Manifests and payloads need six levels of nesting. */
+const MAX_DEPTH = 32;
+/**
+ * Parses JSON (RFC 8259) that every reader reads the same way.
+ *
+ * RFC 8259 §4 does not say which of two members with the same name counts: `JSON.parse` takes the
+ * last one, other readers the first. Such text is refused, and so is text that is not UTF-8 or
+ * begins with a byte order mark.
+ *
+ * @throws {SyntaxError}
+ */
+function parseStrictJson(bytes) {
+    const text = decodeUtf8(bytes);
+    const value = JSON.parse(text);
+    assertUniqueNames(text);
+    return value;
+}
+function decodeUtf8(bytes) {
+    try {
+        return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    }
+    catch {
+        throw new SyntaxError('it is not UTF-8');
+    }
+}
+/** A string, with the colon after it if it names a member; or a bracket. */
+const TOKEN = /("(?:[^"\\]|\\.)*")([ \t\r\n]*:)?|[[\]{}]/gs;
+/** @param text valid JSON */
+function assertUniqueNames(text) {
+    const open = [];
+    for (const [token, string, colon] of text.matchAll(TOKEN)) {
+        if (token === '{' || token === '[') {
+            open.push(new Set());
+            if (open.length > MAX_DEPTH) {
+                throw new SyntaxError(`it is nested more than ${String(MAX_DEPTH)} levels deep`);
+            }
+        }
+        else if (token === '}' || token === ']') {
+            open.pop();
+        }
+        else if (string !== undefined && colon !== undefined) {
+            // Escapes count: "a" and "\u0061" are the same name.
+            const name = JSON.parse(string);
+            if (open.at(-1)?.has(name) === true) {
+                throw new SyntaxError(`it has two members named ${JSON.stringify(name.slice(0, 100))}`);
+            }
+            open.at(-1)?.add(name);
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./src/registry/manifest.ts
+
+
+
+
+const DIGEST = /^sha256:[0-9a-f]{64}$/;
+/** An index lists about five manifests, and an image has at most about forty layers. */
+const MAX_MANIFESTS = 100;
+const MAX_LAYERS = 1000;
+/** Of one blob, in bytes: 1 TiB. */
+const MAX_SIZE = 2 ** 40;
+const INDEX_TYPES = [
+    'application/vnd.oci.image.index.v1+json',
+    'application/vnd.docker.distribution.manifest.list.v2+json',
+];
+const IMAGE_TYPES = [
+    'application/vnd.oci.image.manifest.v1+json',
+    'application/vnd.docker.distribution.manifest.v2+json',
+];
+/** For the header `Accept`. */
+const MANIFEST_TYPES = [...INDEX_TYPES, ...IMAGE_TYPES];
+/** @returns undefined unless the text is `sha256:` and 64 lower-case hex digits */
+function parseDigest(text) {
+    return DIGEST.test(text) ? text : undefined;
+}
+function digestOf(bytes) {
+    return `sha256:${(0,external_node_crypto_namespaceObject.createHash)('sha256').update(bytes).digest('hex')}`;
+}
+/**
+ * Parses a manifest. Its members decide whether it is an index or an image, and a media type must
+ * agree: otherwise two readers could read the same bytes, with the same digest, as different things
+ * (CVE-2021-41190).
+ *
+ * @param name of the image, for messages
+ * @throws {SetupError} IMAGE_MISMATCH
+ */
+function parseManifest(bytes, name) {
+    try {
+        const manifest = record(parseStrictJson(bytes));
+        const digest = digestOf(bytes);
+        if ('manifests' in manifest) {
+            return parseIndex(manifest, digest);
+        }
+        if ('layers' in manifest) {
+            return parseImage(manifest, digest);
+        }
+        throw new TypeError('it is neither an image nor an index');
+    }
+    catch (error) {
+        throw imageMismatch(`cannot parse the manifest of ${name}: ${explain(error)}`, error);
+    }
+}
+function parseIndex(index, digest) {
+    assertMediaType(index, INDEX_TYPES, ['config', 'layers', 'fsLayers']);
+    const manifests = manifest_list(index['manifests'], MAX_MANIFESTS).map(parsePlatformDescriptor);
+    const platforms = manifests.flatMap(({ platform }) => platform ?? []);
+    const twice = platforms.find((platform, i) => platforms.indexOf(platform) !== i);
+    if (twice !== undefined) {
+        throw new TypeError(`it lists two images for ${twice}`);
+    }
+    return { kind: 'index', digest, manifests };
+}
+function parseImage(image, digest) {
+    assertMediaType(image, IMAGE_TYPES, ['manifests', 'fsLayers']);
+    return {
+        kind: 'image',
+        digest,
+        config: parseDescriptor(image['config']),
+        layers: manifest_list(image['layers'], MAX_LAYERS).map(parseDescriptor),
+    };
+}
+/** `mediaType` is optional in OCI's manifests (image-spec, manifest.md), and always in Docker's. */
+function assertMediaType(manifest, accepted, absent) {
+    const { schemaVersion, mediaType } = manifest;
+    if (schemaVersion !== 2) {
+        throw new TypeError('its schema version is not 2');
+    }
+    if (mediaType !== undefined && !accepted.includes(string(mediaType))) {
+        throw new TypeError('its media type does not fit its members');
+    }
+    if (absent.some((name) => name in manifest)) {
+        throw new TypeError('it has members of an image and of an index, or of an old format');
+    }
+}
+function parsePlatformDescriptor(value) {
+    const { platform } = record(value);
+    return {
+        ...parseDescriptor(value),
+        platform: platform === undefined ? undefined : manifest_platformName(record(platform)),
+    };
+}
+/** BuildKit's attestations are manifests for `unknown/unknown`. An index can have several of them. */
+function manifest_platformName(platform) {
+    const parts = ['os', 'architecture', 'variant', 'os.version'].flatMap((key) => platform[key] === undefined ? [] : string(platform[key]));
+    return parts.every((part) => part === 'unknown') ? undefined : parts.join('/');
+}
+function parseDescriptor(value) {
+    const { mediaType, digest, size, annotations } = record(value);
+    const parsed = parseDigest(string(digest));
+    if (parsed === undefined) {
+        throw new TypeError('a digest is not a SHA-256');
+    }
+    if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0 || size > MAX_SIZE) {
+        throw new TypeError('a size is not a number of bytes');
+    }
+    return {
+        mediaType: string(mediaType),
+        digest: parsed,
+        size,
+        annotations: new Map(Object.entries(annotations === undefined ? {} : record(annotations)).map(([key, text]) => [
+            key,
+            string(text),
+        ])),
+    };
+}
+/**
+ * Parses the configuration of an image (OCI image-spec, config.md).
+ *
+ * @param name of the image, for messages
+ * @throws {SetupError} IMAGE_MISMATCH
+ */
+function parseConfig(bytes, name) {
+    try {
+        const config = record(parseStrictJson(bytes));
+        const { diff_ids: diffIds } = record(config['rootfs']);
+        return {
+            platform: `${string(config['os'])}/${string(config['architecture'])}`,
+            diffIds: manifest_list(diffIds, MAX_LAYERS).map((id) => {
+                const digest = parseDigest(string(id));
+                if (digest === undefined) {
+                    throw new TypeError('the digest of a layer is not a SHA-256');
+                }
+                return digest;
+            }),
+        };
+    }
+    catch (error) {
+        throw imageMismatch(`cannot parse the configuration of ${name}: ${explain(error)}`, error);
+    }
+}
+function record(value) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+        throw new TypeError('a value is not an object');
+    }
+    return value;
+}
+function manifest_list(value, longest) {
+    if (!Array.isArray(value) || value.length > longest) {
+        throw new TypeError(`a value is not a list of at most ${String(longest)} items`);
+    }
+    return value;
+}
+function string(value) {
+    if (typeof value !== 'string') {
+        throw new TypeError('a value is not a string');
+    }
+    return value;
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/image-payload.ts
+
+
+
+
+/** A payload has about 350 bytes; signers can add annotations. */
+const MAX_PAYLOAD_BYTES = 16 << 10;
+/** The media type of a payload, as the layer of an image's signature. */
+const PAYLOAD_TYPE = 'application/vnd.dev.cosign.simplesigning.v1+json';
+/** `critical.type` of cosign's payloads (sigstore/sigstore, pkg/signature/payload). */
+const IMAGE_SIGNATURE = 'cosign container image signature';
+/** What the signature of an image covers: a JSON document that names the image. */
+class ImagePayload {
+    bytes;
+    sha256;
+    constructor(bytes) {
+        this.bytes = bytes;
+        this.sha256 = (0,external_node_crypto_namespaceObject.createHash)('sha256').update(bytes).digest();
+    }
+    isSignedBy(key, signature) {
+        return (0,external_node_crypto_namespaceObject.verify)('sha256', this.bytes, key, signature);
+    }
+}
+/**
+ * Requires a verified payload to name this image: its digest, its repository, and cosign's type.
+ *
+ * @see https://github.com/containers/image/blob/main/docs/containers-signature.5.md
+ * @throws {SetupError} IMAGE_MISMATCH
+ */
+function checkImagePayload({ subject }, expected) {
+    const { digest, repository, type } = parsePayload(subject.bytes);
+    if (type !== IMAGE_SIGNATURE) {
+        throw image_payload_mismatch(`its type is ${shown(type)}, not that of a container image signature`);
+    }
+    if (digest !== expected.digest) {
+        throw image_payload_mismatch(`it names the manifest ${shown(digest)}`);
+    }
+    if (repository !== expected.repository) {
+        throw image_payload_mismatch(`it names the repository ${shown(repository)}`);
+    }
+}
+function parsePayload(bytes) {
+    try {
+        const critical = object(object(parseStrictJson(bytes))['critical']);
+        return {
+            digest: nonEmptyString(object(critical['image'])['docker-manifest-digest']),
+            repository: nonEmptyString(object(critical['identity'])['docker-reference']),
+            type: nonEmptyString(critical['type']),
+        };
+    }
+    catch (error) {
+        throw image_payload_mismatch(`it cannot be parsed: ${explain(error)}`, error);
+    }
+}
+function shown(text) {
+    return JSON.stringify(text.slice(0, 200));
+}
+function image_payload_mismatch(reason, cause) {
+    return new SetupError('IMAGE_MISMATCH', `the signed payload is not for this image: ${reason}`, {
+        situation: 'signature-of-another-image',
+        cause,
+    });
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/evidence/image-signatures.ts
+
+
+
+
+
+
+
+
+
+/** Annotations of a layer (sigstore/cosign, pkg/oci/static and specs/SIGNATURE_SPEC.md). */
+const SIGNATURE_ANNOTATION = 'dev.cosignproject.cosign/signature';
+const CERTIFICATE_ANNOTATION = 'dev.sigstore.cosign/certificate';
+/** Images are sometimes signed again when they are promoted. At most this many signatures are read. */
+const MAX_SIGNATURES = 32;
+/** At most this many are verified. Only signatures with the expected identity count: others cost no request. */
+const MAX_TRIES = 8;
+/**
+ * Steps 3 to 6 of the verification for the signature of an image, and the check of its payload. One
+ * signature that passes everything is enough.
+ *
+ * cosign stores the log's timestamp next to a signature. It does not prove that the entry is in the
+ * log, so the entry is requested from the log instead.
+ *
+ * @param name of the image, for messages
+ * @throws {SetupError} IMAGE_NOT_SIGNED, IMAGE_MISMATCH, and every code of the verification. If
+ *   several signatures fail, the error is that of the one that passed the most checks.
+ */
+async function verifyImageSignature(policy, log, name, image, layers) {
+    const candidates = layers.filter(({ mediaType }) => mediaType === PAYLOAD_TYPE);
+    const failures = [];
+    let tries = 0;
+    for (const candidate of candidates.slice(0, MAX_SIGNATURES)) {
+        try {
+            const detached = readDetached(candidate);
+            // verify() checks the identity again. This check saves the requests for signatures by others.
+            checkSigner(detached, policy.identity);
+            tries += 1;
+            if (tries > MAX_TRIES) {
+                break;
+            }
+            return await verifyCandidate(policy, log, image, detached, candidate);
+        }
+        catch (error) {
+            if (!(error instanceof SetupError) || !ABOUT_ONE_SIGNATURE.includes(error.code)) {
+                throw error;
+            }
+            failures.push(error);
+        }
+    }
+    const failure = mostTelling(failures);
+    throw failure === undefined ? image_signatures_notSigned(`${name} has no signature`) : ofImage(name, failure);
+}
+async function verifyCandidate(policy, log, image, detached, candidate) {
+    const payload = new ImagePayload(await candidate.payload());
+    checkSignature(payload, detached.signature, detached.certificate);
+    const entry = await new LoggedSignatures(log, payload).entryOf(detached);
+    if (entry === undefined) {
+        throw new SetupError('LOG_ENTRY_NOT_FOUND', `the transparency log has no entry for the signature (payload SHA-256 ${payload.sha256.toString('hex')})`);
+    }
+    const bundle = toBundle(payload.sha256, detached, entry);
+    const verified = verify(payload, bundle, await policy.trust, policy.identity);
+    checkImagePayload(verified, image);
+    return verified;
+}
+function readDetached({ annotations }) {
+    const signature = annotations.get(SIGNATURE_ANNOTATION);
+    const certificate = annotations.get(CERTIFICATE_ANNOTATION);
+    if (signature === undefined || certificate === undefined) {
+        throw image_signatures_malformed('it has no certificate; signatures with a plain key are not supported');
+    }
+    try {
+        return parseDetached(Buffer.from(signature), Buffer.from(certificate));
+    }
+    catch (error) {
+        throw image_signatures_malformed(explain(error), error);
+    }
+}
+function checkSigner({ certificate }, expected) {
+    try {
+        checkIdentity(core_dist.X509Certificate.parse(Buffer.from(certificate)), expected);
+    }
+    catch (error) {
+        throw error instanceof SetupError
+            ? error
+            : image_signatures_malformed(`its certificate cannot be read: ${explain(error)}`, error);
+    }
+}
+/** Codes that say what is wrong with one signature, in the order of the checks. */
+const ABOUT_ONE_SIGNATURE = [
+    'SIGNATURE_MALFORMED',
+    'IDENTITY_MISMATCH',
+    'SIGNATURE_MISMATCH',
+    'CERTIFICATE_UNTRUSTED',
+    'LOG_ENTRY_NOT_FOUND',
+    'LOG_ENTRY_INVALID',
+    'IMAGE_MISMATCH',
+];
+/** The failure of the signature that passed the most checks. */
+function mostTelling(failures) {
+    const rank = ({ code }) => ABOUT_ONE_SIGNATURE.indexOf(code);
+    return failures.toSorted((a, b) => rank(b) - rank(a))[0];
+}
+/** @param reason names the image */
+function image_signatures_notSigned(reason) {
+    return new SetupError('IMAGE_NOT_SIGNED', reason);
+}
+function image_signatures_malformed(reason, cause) {
+    return new SetupError('SIGNATURE_MALFORMED', `the signature of the image cannot be read: ${reason}`, { cause });
+}
+/** The failure of one signature, as that of the image. */
+function ofImage(name, failure) {
+    return new SetupError(failure.code, `${name}: ${failure.message}`, {
+        situation: failure.situation ?? 'image',
+        cause: failure,
+    });
+}
+
+;// CONCATENATED MODULE: ./src/install/images.ts
+
+
+
+
+
+
+
+
+
+/** This many images at once. The client opens few connections per host anyway. */
+const CONCURRENT_IMAGES = 4;
+/** The configuration of an image is a few KiB. */
+const MAX_CONFIG_BYTES = 1 << 20;
+/** Whether the image was requested as one of the release. */
+function images_isOfRelease({ image }) {
+    return image.releaseImage !== undefined;
+}
+/**
+ * Verifies every image. Each tag is resolved once; from then on everything is requested by digest.
+ *
+ * @param context with the policy for images
+ * @throws {SetupError} for the first one that fails
+ */
+async function verifyImages(context, images) {
+    if (images.some(({ releaseImage }) => releaseImage !== undefined)) {
+        void context.binder.publishedSbom();
+    }
+    const limit = pLimit(CONCURRENT_IMAGES);
+    const verified = await Promise.all(images.map((image) => context.background.start(limit(() => verifyImage(context, image)))));
+    warnOfUnproven(verified, context.logger);
+    return verified;
+}
+/** One warning for all images: a missing SBOM concerns every one of them. */
+function warnOfUnproven(images, logger) {
+    const unproven = images.filter(({ version }) => version.isExpected && version.reason !== undefined);
+    const byProof = Map.groupBy(unproven, ({ version }) => describeVersionProof(version));
+    if (byProof.size > 0) {
+        const reasons = [...byProof].map(([proof, group]) => `${group.map(({ image }) => image.name).join(', ')}: ${proof}.`);
+        logger.warning('Image version not proven', `Signatures do not cover tags, so the registry could serve another signed version under the same tag. ${reasons.join(' ')}`);
+    }
+}
+async function verifyImage(context, image) {
+    const started = performance.now();
+    const { registry, policy, log, secondFactors } = context;
+    const manifest = await registry.manifest(image.repository, image.reference);
+    if (manifest === undefined) {
+        throw new SetupError('IMAGE_NOT_FOUND', `${image.name} does not exist at ${registry.host}`);
+    }
+    const { digest } = manifest;
+    const repository = `${IMAGE_DOMAIN}/${image.repository}`;
+    const layers = await signatureLayers(registry, image, digest);
+    const expected = { repository, digest };
+    const verified = await verifyImageSignature(policy, log, image.name, expected, layers);
+    const version = await proveVersion(context, image, manifest);
+    const signedAt = { file: verified.signedAt, sbom: version.sbomSignedAt };
+    checkAge(image.name, signedAt, agesFor(image, secondFactors), Date.now());
+    const duration = performance.now() - started;
+    return { image, pinned: `${repository}@${digest}`, verified, version, duration };
+}
+/**
+ * The maximum age is for releases, whose pointers can be held back. Other images, such as pause and
+ * etcd, are named by tag or digest, and stay the same for years.
+ */
+function agesFor({ releaseImage }, { minimumAge, maximumAge }) {
+    return { minimumAge, maximumAge: releaseImage === undefined ? undefined : maximumAge };
+}
+/** What is at cosign's tag for the signatures of a manifest (sigstore/cosign, specs/SIGNATURE_SPEC.md). */
+async function signatureLayers(registry, { repository, name }, digest) {
+    const tag = `${digest.replace(':', '-')}.sig`;
+    const signatures = await registry.manifest(repository, tag);
+    if (signatures === undefined) {
+        throw image_signatures_notSigned(`${name} has no signature at ${registry.host} (tag ${tag})`);
+    }
+    if (signatures.kind !== 'image') {
+        throw image_signatures_notSigned(`the tag ${tag} of ${name} is not a signature`);
+    }
+    return signatures.layers.map((layer) => ({
+        mediaType: layer.mediaType,
+        annotations: layer.annotations,
+        payload: () => registry.blob(repository, layer, MAX_PAYLOAD_BYTES),
+    }));
+}
+/**
+ * A signature does not cover tags. Which version an image is, is proven by the release's signed
+ * SBOM, if it lists the layers.
+ *
+ * @throws {SetupError} IMAGE_MISMATCH for an image with other layers
+ */
+async function proveVersion(context, image, manifest) {
+    const { binder, release } = context;
+    const name = image.releaseImage;
+    if (name === undefined) {
+        return unproven(`not requested as an image of Kubernetes ${release.version}`, false);
+    }
+    const published = await binder.publishedSbom();
+    if (published.kind !== 'signed') {
+        return unproven(published.reason, published.kind === 'missing');
+    }
+    const { sbom } = published;
+    const images = await platformImages(context.registry, image, manifest);
+    const checked = await Promise.all(images.map(async (one) => {
+        const { platform, layers } = await layersOf(context.registry, image, one);
+        return { platform, isProven: isListed(sbom, release.version, name, platform, layers) };
+    }));
+    const platforms = (isProven) => checked.filter((one) => one.isProven === isProven).map(({ platform }) => platform);
+    const [proven, others] = [platforms(true), platforms(false)];
+    return {
+        proven,
+        unproven: others,
+        reason: others.length === 0 ? undefined : 'the SBOM of the release does not list it',
+        isExpected: true,
+        sbomSignedAt: proven.length === 0 ? undefined : published.verified.signedAt,
+    };
+}
+function unproven(reason, isExpected) {
+    return { proven: [], unproven: [], reason, isExpected, sbomSignedAt: undefined };
+}
+function isListed(sbom, version, name, platform, layers) {
+    const [os, arch = ''] = platform.split('/');
+    return os === 'linux' && checkReleaseImage(sbom, version, name, arch, layers);
+}
+async function platformImages(registry, { repository, name }, manifest) {
+    if (manifest.kind === 'image') {
+        return [{ manifest, platform: undefined }];
+    }
+    const images = manifest.manifests.filter(({ platform }) => platform !== undefined);
+    return Promise.all(images.map(async ({ digest, platform }) => {
+        const one = await registry.manifest(repository, digest);
+        if (one?.kind !== 'image') {
+            throw imageMismatch(`${name} has no image for ${platform ?? ''} at ${registry.host}`);
+        }
+        return { manifest: one, platform };
+    }));
+}
+async function layersOf(registry, { repository, name }, { manifest, platform }) {
+    const bytes = await registry.blob(repository, manifest.config, MAX_CONFIG_BYTES);
+    const config = parseConfig(bytes, name);
+    // The index may add a variant: linux/arm64/v8.
+    if (platform !== undefined && !`${platform}/`.startsWith(`${config.platform}/`)) {
+        throw imageMismatch(`${name} lists an image for ${platform}, but that image is for ${config.platform}`);
+    }
+    if (config.diffIds.length !== manifest.layers.length) {
+        throw imageMismatch(`${name} for ${config.platform}: its manifest has ${String(manifest.layers.length)} layers, its configuration ${String(config.diffIds.length)}`);
+    }
+    const layers = manifest.layers.map(({ digest }, i) => ({
+        compressed: hexOf(digest),
+        uncompressed: hexOf(config.diffIds[i] ?? ''),
+    }));
+    return { platform: config.platform, layers };
+}
+function hexOf(digest) {
+    return digest.slice('sha256:'.length);
+}
+/** For the report. */
+function describeVersionProof({ proven, unproven: others, reason }) {
+    if (proven.length === 0) {
+        return `version not proven (${reason ?? ''})`;
+    }
+    const rest = others.length === 0 ? '' : `; not for ${others.join(', ')} (${reason ?? ''})`;
+    return `proven by its signed SBOM, by the layers for ${proven.join(', ')}${rest}`;
+}
+
 ;// CONCATENATED MODULE: ./src/install/from-download.ts
+
 
 
 
@@ -19459,18 +20120,17 @@ async function fromDownload(context, artifact) {
 async function verifyPublished(context, artifact, origin, folder, pending) {
     const started = performance.now();
     const file = context.background.start(pending);
-    const evidence = evidenceFor(context, artifact);
-    context.binder.fetchSbom();
+    const digest = context.background.start(publishedDigest(context, artifact));
+    const evidence = new PublishedEvidence(context, artifact.evidence, digest);
+    context.binder.fetchSbomFor(artifact);
     const subject = await file;
     const arrived = origin === 'download' ? performance.now() : started;
-    const { verified, recovered } = await verifySubject(context.policy, artifact.path, subject, [
-        evidence,
-    ]);
+    const { verified, recovered } = await verifyDownloaded(context, artifact, subject, evidence);
     if (recovered !== undefined) {
         context.logger.warning('Broken publication', `${artifact.path}: ${recovered}`);
     }
     const files = filesIn(folder, artifact);
-    await (0,promises_namespaceObject.chmod)(files.file, 0o755);
+    await (0,promises_namespaceObject.chmod)(files.file, modeOf(artifact));
     const binding = await context.binder.bind(artifact, verified, files.file);
     checkSecondFactors(artifact.name, verified, binding, context.secondFactors, Date.now());
     await (0,promises_namespaceObject.writeFile)(files.bundle, serializeBundle(verified.bundle), { flag: 'wx', mode: 0o644 });
@@ -19496,13 +20156,18 @@ async function verifyPublished(context, artifact, origin, folder, pending) {
         },
     };
 }
-/** The lock's evidence where there is a lock; else what is published, which is fetched from now on. */
-function evidenceFor(context, artifact) {
-    if (context.lock !== undefined) {
-        return context.lock.evidenceFor(artifact);
+/** Steps 2 to 6, by what was published. */
+async function verifyDownloaded({ policy }, { path: name, boundBy }, subject, evidence) {
+    try {
+        return await verifySubject(policy, name, subject, [evidence]);
     }
-    const digest = context.background.start(publishedDigest(context, artifact));
-    return new PublishedEvidence(context, artifact.evidence, digest);
+    catch (error) {
+        const isUnsigned = error instanceof SetupError && error.code === 'RELEASE_NOT_SIGNED';
+        // krel copies it to the release host after everything else was signed: pkg/anago/release.go.
+        throw isUnsigned && boundBy.kind === 'subjects'
+            ? new SetupError('RELEASE_NOT_SIGNED', `Kubernetes publishes ${name} without a signature: ${error.message}`, { situation: 'published-unsigned', cause: error })
+            : error;
+    }
 }
 /**
  * Makes a new folder of this run for one file.
@@ -19515,7 +20180,7 @@ async function makeFolder({ scratch }, artifact) {
         await (0,promises_namespaceObject.mkdir)(folder, { mode: 0o700 });
     }
     catch (error) {
-        throw installFailed(`cannot make ${folder}`, error);
+        throw installFailed(`cannot create ${folder}`, error);
     }
     return { folder, file: filesIn(folder, artifact).file };
 }
@@ -19546,14 +20211,27 @@ async function startDownload(context, artifact, file) {
         throw await whyNotDownloaded(context, artifact, error);
     }
 }
-async function whyNotDownloaded({ http, release }, { name, version, platform, platforms }, error) {
+async function whyNotDownloaded({ http, release }, artifact, error) {
+    const { name, version } = artifact;
     if (!(error instanceof TransferError && error.notFound)) {
         return downloadFailed(error, `${name} ${version}`);
     }
     if (await isPublished(version, http, release.base)) {
-        return platformNotPublished(name, platformName(platform), platforms, version);
+        return notInRelease(artifact, error);
     }
-    return new SetupError('VERSION_NOT_FOUND', `Kubernetes ${version} does not exist at ${release.base.href}`, { cause: error });
+    return new SetupError('VERSION_NOT_FOUND', `Kubernetes ${version} does not exist at ${release.base.href}${error.status === 403 ? ', or access is denied (HTTP status 403)' : ''}`, { cause: error });
+}
+function notInRelease(artifact, error) {
+    const { name, version, platform, platforms } = artifact;
+    if (platform === undefined) {
+        const message = `Kubernetes ${version} has no ${name} at ${error.url}`;
+        return new SetupError('DOWNLOAD_FAILED', message, {
+            situation: 'not-in-release',
+            cause: error,
+        });
+    }
+    const what = isBinary(artifact) ? `${name} binary` : name;
+    return platformNotPublished(what, platformName(platform), platforms, version);
 }
 
 // EXTERNAL MODULE: external "os"
@@ -22475,10 +23153,7 @@ async function isReadable(file) {
  */
 async function fromPreinstalled(context, artifact) {
     const copies = await preinstalledCopies(context.searchPaths, artifact);
-    if (copies.length === 0) {
-        return undefined;
-    }
-    const expected = context.lock?.digestOf(artifact) ?? (await publishedDigest(context, artifact));
+    const expected = copies.length === 0 ? undefined : await publishedDigest(context, artifact);
     for (const copy of expected === undefined ? [] : copies) {
         try {
             const { sha256 } = await digestFile(copy, artifact.maxBytes);
@@ -22507,6 +23182,7 @@ async function from_preinstalled_verifyCopy(context, artifact, copy) {
 
 
 
+
 /** This many files at once. More would share the same line anyway. */
 const CONCURRENT_ARTIFACTS = 4;
 /**
@@ -22518,14 +23194,26 @@ async function obtainAll(context, artifacts) {
     const limit = pLimit(CONCURRENT_ARTIFACTS);
     return Promise.all(artifacts.map((artifact) => context.background.start(limit(() => obtain(context, artifact)))));
 }
-/** The cheapest way first: a copy in the tool cache, a copy elsewhere on this machine, a download. */
+/**
+ * Verified copies of all artifacts from the tool cache, without a download of any.
+ *
+ * @returns undefined unless every artifact has one
+ * @throws {SetupError}
+ */
+async function allFromCache(context, artifacts) {
+    const copies = await Promise.all(artifacts.map((artifact) => context.background.start(fromCache(context, artifact))));
+    const found = copies.filter((copy) => copy !== undefined);
+    return found.length === artifacts.length ? found : undefined;
+}
+/** The cheapest way first: a copy in the tool cache, a program elsewhere on this machine, a download. */
 async function obtain(context, artifact) {
     return ((await fromCache(context, artifact)) ??
-        (await fromPreinstalled(context, artifact)) ??
+        (isBinary(artifact) ? await fromPreinstalled(context, artifact) : undefined) ??
         (await fromDownload(context, artifact)));
 }
 
 ;// CONCATENATED MODULE: ./src/install/path-lookup.ts
+
 
 
 
@@ -22538,14 +23226,15 @@ async function obtain(context, artifact) {
  * prefers to programs. Shell start-up files and later steps cannot be seen from here.
  */
 async function checkPathLookup(installed, lookup, logger) {
-    const added = installed.map(({ folder }) => folder).reverse();
+    const programs = installed.filter(({ artifact }) => isBinary(artifact));
+    const added = programs.map(({ folder }) => folder).reverse();
     const folders = [...added, ...lookup.path].flatMap((folder) => folder.split((external_node_path_default()).delimiter));
-    for (const { artifact, cacheEntry } of installed) {
+    for (const { artifact, cacheEntry } of programs) {
         const tool = artifact.name;
         const ours = cacheEntry.files().file;
         const [first, ...others] = await executables(folders, external_node_path_default().basename(ours));
         if (first !== ours) {
-            logger.warning(`${tool} is not found on PATH`, `Later steps that call ${tool} start ${first ?? 'nothing'} instead of ${ours}: ${external_node_path_default().dirname(ours)} cannot be a PATH entry, or does not allow execution. Use the output "${tool}-path".`);
+            logger.warning(`Later steps do not run the verified ${tool}`, `Later steps that call ${tool} will find ${first ?? 'nothing'} instead of ${ours}: ${external_node_path_default().dirname(ours)} cannot be a PATH entry, or its file system does not allow execution. Use the output "${tool}-path".`);
         }
         else if (others.length > 0) {
             logger.info(`Later steps find ${ours} before ${others.join(', ')}`);
@@ -22570,7 +23259,7 @@ async function isExecutable(file) {
     }
 }
 
-;// CONCATENATED MODULE: ./src/install/pointer.ts
+;// CONCATENATED MODULE: ./src/install/old-pointer.ts
 
 
 
@@ -22584,24 +23273,24 @@ async function isExecutable(file) {
 const DAY = 86_400_000;
 /** Kubernetes publishes a patch about every month. Longer than this without one is unusual. */
 const STABLE_AGE_DAYS = 120;
-/** How many cached copies are verified at most. Each is read whole. */
-const MAX_COPIES = 3;
-const MAYBE_OUTDATED = 'A mirror, a CDN or someone in between may be serving an outdated pointer. Compare with https://kubernetes.io/releases/.';
+/** How many cached copies are tried at most, until one passes. Anybody can plant some that do not. */
+const MAX_COPIES = 30;
+const MAYBE_OUTDATED = 'A mirror, a CDN or a proxy may be serving an outdated pointer. Compare with https://kubernetes.io/releases/.';
 /**
  * Warns when the pointers that chose the version of this run may be held back. They are not signed,
  * and the old release that they name is genuine, so no check of the verification can tell.
  *
- * @param verified files of the version that the pointers named
+ * @param signed files and images of the version that the pointers named
  * @param now milliseconds since the epoch
  */
-async function warnOfOldPointer(context, request, verified, now = Date.now()) {
+async function warnOfOldPointer(context, request, signed, now = Date.now()) {
     const { version, base } = context.release;
     const newer = await newerCopy(context, request);
     if (newer !== undefined) {
         const { artifact } = newer;
         context.logger.warning('Pointer names an older version', `${base.href} names ${version} for "${request.versionSource}", but the tool cache has ${artifact.name} ${artifact.version}, which passes every check. Either ${artifact.version} was withdrawn, or the pointer is outdated. ${MAYBE_OUTDATED}`);
     }
-    const signedAt = Math.min(...verified.map((file) => file.verified.signedAt.getTime()));
+    const signedAt = Math.min(...signed.map(({ verified }) => verified.signedAt.getTime()));
     const isNewestOfAll = request.version.kind === 'stable' && request.version.minor === undefined;
     if (isNewestOfAll && now - signedAt > STABLE_AGE_DAYS * DAY) {
         context.logger.warning('Newest stable release is old', `${base.href} names ${version} as the newest stable release, but it was signed at ${new Date(signedAt).toISOString()}, more than ${String(STABLE_AGE_DAYS)} days ago. ${MAYBE_OUTDATED} To refuse such releases, set "maximum-release-age".`);
@@ -22626,13 +23315,15 @@ async function newerCopy(context, request) {
     }
     return undefined;
 }
-async function newerEntries({ toolCache, release }, { version: request, tools, platform }) {
+async function newerEntries({ toolCache, release }, request) {
     const entries = [];
-    for (const tool of tools) {
-        const versions = await cachedVersions(toolCache, tool, platform);
-        for (const version of await newerThan(release.version, versions, request)) {
-            const artifact = new Release(version, release.base).binary(tool, platform);
-            entries.push(...(await cacheEntries(toolCache, artifact)));
+    for (const file of requestedNames(request)) {
+        const versions = await cachedVersions(toolCache, file);
+        for (const version of await newerThan(release.version, versions, request.version)) {
+            const newer = new Release(version, release.base).requested(request);
+            for (const artifact of newer.filter(({ name }) => name === file.name)) {
+                entries.push(...(await cacheEntries(toolCache, artifact)));
+            }
             if (entries.length >= MAX_COPIES) {
                 return entries.slice(0, MAX_COPIES);
             }
@@ -22677,10 +23368,18 @@ async function resolveRelease(request, toolCache, http, logger) {
     if (mayComeFromCache(request)) {
         const newest = await newestSatisfying(await versionsInCache(request, toolCache), version);
         if (newest !== undefined) {
-            logger.info(`${newest} is in the tool cache; set "check-latest: true" to look for a newer version`);
+            logger.info(`The tool cache has a copy of ${newest}; set "check-latest: true" to look for a newer version`);
             return { release: new Release(newest, downloadBaseUrl), namedBy: 'tool-cache' };
         }
     }
+    return resolveFromHost(request, http);
+}
+/**
+ * Finds the exact version that is asked for, whatever the tool cache holds.
+ *
+ * @throws {SetupError} VERSION_NOT_FOUND, DOWNLOAD_FAILED
+ */
+async function resolveFromHost({ version, downloadBaseUrl }, http) {
     const resolved = await resolveVersion(version, http, downloadBaseUrl);
     const pointer = downloadBaseUrl.protocol === 'file:' ? 'folder' : 'host';
     return {
@@ -22688,35 +23387,36 @@ async function resolveRelease(request, toolCache, http, logger) {
         namedBy: version.kind === 'exact' ? 'user' : pointer,
     };
 }
-function mayComeFromCache({ version, checkLatest }) {
+function mayComeFromCache(request) {
+    const { version, checkLatest } = request;
+    const hasFiles = requestedNames(request).length > 0;
     const isNewestOfAll = (version.kind === 'stable' || version.kind === 'prerelease') && version.minor === undefined;
-    return version.kind !== 'exact' && !isNewestOfAll && !checkLatest;
+    return hasFiles && version.kind !== 'exact' && !isNewestOfAll && !checkLatest;
 }
-/** Versions of which the tool cache claims to hold every tool. */
-async function versionsInCache({ tools, platform }, toolCache) {
-    const cached = await Promise.all(tools.map((tool) => cachedVersions(toolCache, tool, platform)));
+/** Versions of which the tool cache claims to hold every file. */
+async function versionsInCache(request, toolCache) {
+    const files = requestedNames(request);
+    const cached = await Promise.all(files.map((file) => cachedVersions(toolCache, file)));
     return cached.reduce((some, more) => some.filter((version) => more.includes(version)));
 }
 /**
  * What to try after a release turned out not to be at its host.
  *
- * A version that only the tool cache knows is given up for one that the host names. A version that
- * a pointer of the host names is waited for: pointers and files reach the host's edges separately,
- * minutes apart, once hours.
+ * A version that a pointer of the host names is waited for: pointers and files reach the host's
+ * edges separately, minutes apart, once hours.
  *
  * @param error VERSION_NOT_FOUND, thrown again where nothing is left to try
- * @throws {SetupError} VERSION_NOT_FOUND, DOWNLOAD_FAILED
+ * @throws {SetupError} VERSION_NOT_FOUND
  */
-async function resolveAgain({ release, namedBy, isAwaited }, error, request, toolCache, http, logger) {
+async function resolveAgain({ release, namedBy, isAwaited }, error, http, logger) {
     switch (namedBy) {
-        case 'tool-cache':
-            return resolveRelease({ ...request, checkLatest: true }, toolCache, http, logger);
         case 'host':
             if (isAwaited === true) {
                 throw error;
             }
             await awaitPublication(release, http, logger);
             return { release, namedBy, isAwaited: true };
+        case 'tool-cache':
         case 'user':
         case 'folder':
             throw error;
@@ -22744,11 +23444,10 @@ function seconds(milliseconds) {
 ;// CONCATENATED MODULE: ./src/install/trust-key.ts
 
 /**
- * Names what a run asks of a copy: issuer, identity, trust root or the root that TUF begins with,
- * and the release. Copies in the tool cache are kept apart by it: one with the evidence that
- * satisfies this run is not displaced by one that satisfies another run, and not looked at by it.
+ * Keeps apart copies that were verified for different identities, issuers, trust roots, or (without
+ * proof of the release) hosts: a run sees only copies that were verified for what it asks.
  *
- * @param unboundFrom without proof for the release, the host that was believed; else undefined
+ * @param unboundFrom the host that was believed, with `bind-release: false`; else undefined
  * @returns 16 hex digits
  */
 function trustKey(identity, trustRoot, unboundFrom) {
@@ -22765,11 +23464,11 @@ function trustKey(identity, trustRoot, unboundFrom) {
 }
 function parts(trustRoot) {
     switch (trustRoot.kind) {
-        case 'tuf': // By whatever mirror: who may sign is a matter of the root.
+        case 'tuf': // From any mirror: the root decides who may sign.
             return trustRoot.root === undefined ? ['public'] : ['tuf', trustRoot.root];
         case 'file':
             return ['file', trustRoot.json];
-        case 'embedded': // A copy of what TUF gives: without network it serves for what came with it.
+        case 'embedded': // The same keys as TUF's, so both share copies.
             return ['public'];
     }
 }
@@ -22791,7 +23490,7 @@ const CONTROLLER = {
     source: POLICY_URL,
 };
 /**
- * Kubernetes' version-skew policy, for every tool. Undefined: Kubernetes has no rule for it.
+ * Kubernetes' version skew policy for every tool. Undefined: Kubernetes has no rule for it.
  *
  * docs/version-skew.md shows the same table; a test compares them.
  */
@@ -22863,7 +23562,7 @@ function skew_minorOf(version) {
 /** `2 minor versions older than the cluster` */
 function describeSkew(skew) {
     if (skew === 0) {
-        return 'the minor version of the cluster';
+        return 'the same minor version as the cluster';
     }
     const distance = Math.abs(skew);
     return `${String(distance)} minor version${distance === 1 ? '' : 's'} ${skew < 0 ? 'older' : 'newer'} than the cluster`;
@@ -22893,127 +23592,242 @@ function isWithin(minor, { oldest, newest }) {
 }
 function refusal(tool, version, cluster, { oldest, newest }) {
     const skew = minorSkew(version, cluster);
-    const relation = skew === undefined ? 'has another major version than the cluster' : `is ${describeSkew(skew)}`;
+    const relation = skew === undefined
+        ? 'has a different major version from the cluster'
+        : `is ${describeSkew(skew)}`;
     const range = oldest === newest ? `1.${String(oldest)}` : `1.${String(oldest)} to 1.${String(newest)}`;
-    return `${tool} ${version} ${relation} (${cluster.text}): supported is ${range}`;
+    return `${tool} ${version} ${relation} (${cluster.text}): supported: ${range}`;
 }
 
-;// CONCATENATED MODULE: ./src/hints.ts
+;// CONCATENATED MODULE: ./src/registry/challenge.ts
+/** RFC 9110 §11.6.1: a scheme, then parameters. Commas separate parameters and challenges. */
+const SCHEME = /^[ \t,]*([A-Za-z][A-Za-z0-9-]*)(?=[ \t,]|$)/;
+const PARAMETER = /^[ \t,]*([A-Za-z][A-Za-z0-9_-]*)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^ \t,"]+))/;
 /**
- * What to do about a failure, by code. docs/troubleshooting.md is generated from this table
- * (`npm run docs`).
+ * The bearer challenge in a header `WWW-Authenticate`.
  *
- * The layers below report what happened. Only this file speaks of the user's workflow: which input
- * to check, what Kubernetes does, where to report a problem.
+ * @see https://distribution.github.io/distribution/spec/auth/token/
+ * @returns undefined if there is none, or if it has no realm or a duplicate parameter
  */
-const HINTS = {
-    INVALID_INPUT: 'Fix the value in the workflow. The README describes every input.',
-    VERSION_NOT_FOUND: 'See https://kubernetes.io/releases/ for the versions that exist. A version that was announced minutes ago may not have reached every server yet.',
-    PLATFORM_NOT_PUBLISHED: 'Set "architecture", or run the job on one of the platforms listed.',
-    RELEASE_NOT_SIGNED: 'Choose a signed release: Kubernetes has signed its releases since v1.26.0, and the last patches of 1.22 to 1.25. If "download-base-url" is set, check that the mirror also has the .sig and .cert files.',
-    DOWNLOAD_FAILED: 'Check that the runner can reach the host: proxy, firewall, "download-base-url", "download-token". If it can, the host may be down for a moment: run the job again.',
-    SIGNATURE_MALFORMED: 'The published file is damaged, or a proxy or mirror served something else in its place. Open its URL to see what is served.',
-    SIGNATURE_MISMATCH: 'Do not use the file: it was damaged or replaced, or published with the signature of another file. Run the job again. If the error persists, report it at https://github.com/kubernetes/release/issues.',
-    CERTIFICATE_UNTRUSTED: 'Do not use the file: Sigstore does not issue certificates like this one. If you run your own Sigstore instance, set "trusted-root", or "tuf-mirror-url" and "tuf-root".',
-    IDENTITY_MISMATCH: 'Do not use the file: someone else signed it. If you sign your own releases, set "certificate-identity" and "certificate-oidc-issuer" to the identity that signs them.',
-    LOG_ENTRY_NOT_FOUND: 'Do not use the file: Kubernetes logs every signature publicly, but this one is not in the log. If you run your own Sigstore instance, check "rekor-url".',
-    LOG_ENTRY_INVALID: 'Do not use the file. If you run your own Sigstore instance, check that "rekor-url" belongs to the trust root. Otherwise report this at https://github.com/sigstore/rekor/issues: someone may be tampering with the log or with the connection to it.',
-    LOG_UNAVAILABLE: 'Check https://status.sigstore.dev, and run the job again. A version that is in the tool cache does not need the log.',
-    TRUST_ROOT_UNAVAILABLE: 'Check that the runner can reach the TUF repository, and that "tuf-mirror-url" and "tuf-root" belong together. Without a network, set "trusted-root" to a file, or to "embedded".',
-    RELEASE_MISMATCH: 'Do not use the file: Kubernetes signed it, but it is not what you asked for. A mirror, a CDN or someone in between is serving a different file under this name.',
-    CHECKSUM_MISMATCH: 'Kubernetes signed this file, but its SHA-256 is not the one in "checksum". If you changed the version, change the checksum too.',
-    RELEASE_TOO_NEW: 'Choose an older version, or run the job again later.',
-    RELEASE_TOO_OLD: 'Choose a newer version. If you asked for the newest one, compare with https://kubernetes.io/releases/: a mirror, a CDN or someone in between may be serving an outdated pointer (such as stable.txt).',
-    VERSION_SKEW: 'Set "version" to the minor of the cluster, or set neither "version" nor "version-file". If the cluster has another version, correct "cluster-version".',
-    LOCK_INVALID: 'Write the lock file again with the command "lock", and commit it. Do not edit it by hand, and exclude it from tools that sort keys.',
-    LOCK_MISMATCH: 'Do not use the file: the lock file holds another one. If Kubernetes has published the file again, or the lock file was edited, run the command "lock" and review what it changes.',
-    INSTALL_FAILED: 'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.',
-};
-/** What to do where the code alone says too little. */
-const SITUATIONS = {
-    'pointer-not-a-version': 'The release host, a mirror or a proxy returned something else. Pin an exact version, or check "download-base-url".',
-    'range-without-release': 'Widen the range. Ranges do not match pre-releases: ask for "prerelease" or for an exact version.',
-    'announced-only': 'The release is probably minutes old and has not reached every server, or your mirror has not copied it yet. Run the job again later, or pin an exact version until then.',
-    'contradictory-sbom': 'Do not use the file. Either the release process made a mistake, or someone with its identity signed another SBOM. Report it at https://github.com/kubernetes/release/issues.',
-    'operating-system-not-published': 'Run the job on Linux, macOS or Windows.',
-    'no-release-proof': 'If you use a mirror, add kubernetes-release.spdx with its .sig and .cert. To accept any file that Kubernetes ever signed, of any version and platform, set "bind-release: false".',
-    'not-a-blob-bundle': 'Use a bundle as "cosign sign-blob --bundle" writes it. Attestations, and signatures with a plain key, are not accepted.',
-    'lock-incomplete': 'Run the command "lock" with this version, these "tools" and every platform that the jobs run on, and commit the file.',
-    'lock-too-new': 'Use the version of the action that wrote the lock file, or a later one. Or write the lock file again with the command "lock" of this version.',
-    'trusted-root-file': 'Set "trusted-root" to the path of a trusted_root.json.',
-    'embedded-trusted-root': 'This is a bug in the action. Please report it.',
-    'runner-variable-missing': 'The runner sets it for every action. To run the action by hand, see "npm run action" in CONTRIBUTING.md.',
-};
-/** For an error without a code. */
-const UNEXPECTED_HINT = 'This is a bug in the action. Please report it with the log of this run.';
-/** What to do next, for the annotation and the job summary. */
-function hintFor({ code, situation }) {
-    return situation === undefined ? HINTS[code] : SITUATIONS[situation];
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/release-dates.ts
-/**
- * When each minor's first release appeared, oldest first: [minor, date of 1.<minor>.0].
- *
- * Source: kubernetes/sig-release, releases/release-1.<minor>/README.md. New rows are appended by
- * scripts/release-dates.js, which takes the date of the tag's release on GitHub.
- *
- * Begins with 1.19, the first minor with fourteen months of support (KEP 1498).
- */
-const RELEASE_DATES = [
-    [19, '2020-08-26'],
-    [20, '2020-12-08'],
-    [21, '2021-04-08'],
-    [22, '2021-08-04'],
-    [23, '2021-12-07'],
-    [24, '2022-05-03'],
-    [25, '2022-08-23'],
-    [26, '2022-12-09'],
-    [27, '2023-04-11'],
-    [28, '2023-08-15'],
-    [29, '2023-12-13'],
-    [30, '2024-04-17'],
-    [31, '2024-08-13'],
-    [32, '2024-12-11'],
-    [33, '2025-04-23'],
-    [34, '2025-08-27'],
-    [35, '2025-12-17'],
-    [36, '2026-04-22'],
-];
-
-;// CONCATENATED MODULE: ./src/kubernetes/support.ts
-
-/** Twelve months of support and two of maintenance. */
-const MONTHS_OF_SUPPORT = 14;
-/** Kubernetes ends support on the 28th, a day that every month has. */
-const DAY_OF_MONTH = 28;
-/**
- * When Kubernetes' support for a minor ends, as planned: on the 28th of the fourteenth month after
- * its .0 (https://kubernetes.io/releases/patch-releases/#support-period).
- *
- * @returns midnight UTC; undefined for a minor that is not in the table of release dates
- */
-function endOfSupport(minor) {
-    const released = RELEASE_DATES.find(([listed]) => listed === minor)?.[1];
-    if (released === undefined) {
+function parseBearerChallenge(header) {
+    const bearer = parseChallenges(header).find(({ scheme }) => scheme === 'bearer');
+    const realm = bearer?.parameters.get('realm');
+    if (bearer === undefined || realm === undefined || bearer.isAmbiguous) {
         return undefined;
     }
-    const date = new Date(`${released}T00:00:00Z`);
-    return new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + MONTHS_OF_SUPPORT, DAY_OF_MONTH));
+    const { parameters } = bearer;
+    return { realm, service: parameters.get('service'), scope: parameters.get('scope') };
+}
+/** Stops at the first part that cannot be parsed. */
+function parseChallenges(header) {
+    const challenges = [];
+    let rest = header;
+    while (rest !== '') {
+        const [parameter, name, quoted, plain] = PARAMETER.exec(rest) ?? [];
+        const current = challenges.at(-1);
+        if (parameter !== undefined && name !== undefined && current !== undefined) {
+            const key = name.toLowerCase();
+            current.isAmbiguous ||= current.parameters.has(key);
+            current.parameters.set(key, plain ?? (quoted ?? '').replaceAll(/\\(.)/g, '$1'));
+            rest = rest.slice(parameter.length);
+            continue;
+        }
+        const [start, scheme] = SCHEME.exec(rest) ?? [];
+        if (start === undefined || scheme === undefined) {
+            break;
+        }
+        challenges.push({ scheme: scheme.toLowerCase(), parameters: new Map(), isAmbiguous: false });
+        rest = rest.slice(start.length);
+    }
+    return challenges;
+}
+
+;// CONCATENATED MODULE: ./src/registry/client.ts
+
+
+
+
+
+
+
+/** In bytes. OCI's distribution-spec asks registries to accept manifests of up to 4 MiB. */
+const MAX_MANIFEST_BYTES = 4 << 20;
+/** As in go-containerregistry, pkg/v1/remote/transport/bearer.go. */
+const MAX_TOKEN_BYTES = 64 << 10;
+/** Printable ASCII without spaces. */
+const client_TOKEN = /^[\x21-\x7e]+$/;
+/**
+ * Reads manifests and blobs from a registry, without credentials (OCI distribution-spec, "Pull").
+ *
+ * Everything that is requested by digest is checked against it. If the registry asks for a token, an
+ * anonymous one is requested from the token server that it names, and sent to that registry only.
+ */
+class RegistryClient {
+    #http;
+    #base;
+    /** By origin and repository. */
+    #tokens = new Map();
+    /** @param base https, or http on loopback; its path goes in front of every repository */
+    constructor(http, base) {
+        this.#http = http;
+        this.#base = base;
+    }
+    /** Host of the registry, for messages. */
+    get host() {
+        return this.#base.host;
+    }
+    /**
+     * @param repository `kube-apiserver`, `cluster-api/cluster-api-controller`
+     * @param reference a tag, or a digest
+     * @returns undefined if the registry has no such manifest
+     * @throws {SetupError} REGISTRY_UNAVAILABLE; IMAGE_MISMATCH if the manifest is malformed or has
+     *   another digest
+     */
+    async manifest(repository, reference) {
+        const name = this.#name(repository, reference);
+        const bytes = await this.#read(repository, `manifests/${reference}`, name, MAX_MANIFEST_BYTES);
+        if (bytes === undefined) {
+            return undefined;
+        }
+        const digest = parseDigest(reference);
+        if (digest !== undefined) {
+            assertDigest(bytes, digest, name);
+        }
+        return parseManifest(bytes, name);
+    }
+    /**
+     * @param maxBytes larger blobs are refused
+     * @throws {SetupError} REGISTRY_UNAVAILABLE; IMAGE_MISMATCH if the blob is missing, too large, or
+     *   does not match its descriptor
+     */
+    async blob(repository, { digest, size }, maxBytes) {
+        const name = this.#name(repository, digest);
+        if (size > maxBytes) {
+            throw imageMismatch(`${name} is larger than ${String(maxBytes)} bytes`);
+        }
+        const bytes = await this.#read(repository, `blobs/${digest}`, name, size);
+        if (bytes === undefined) {
+            throw imageMismatch(`the registry does not have ${name}`);
+        }
+        if (bytes.length !== size) {
+            throw imageMismatch(`${name} has ${String(bytes.length)} bytes instead of ${String(size)}`);
+        }
+        assertDigest(bytes, digest, name);
+        return bytes;
+    }
+    /** As a reference: `registry.k8s.io/etcd:3.5.15-0`, `registry.k8s.io/etcd@sha256:…`. */
+    #name(repository, reference) {
+        const separator = parseDigest(reference) === undefined ? ':' : '@';
+        return `${this.#base.host}${this.#base.pathname}${repository}${separator}${reference}`;
+    }
+    /** @returns undefined if there is no such object */
+    async #read(repository, path, name, maxBytes) {
+        const url = new URL(`/v2${this.#base.pathname}${repository}/${path}`, this.#base);
+        try {
+            return await this.#readWithToken(repository, url, maxBytes);
+        }
+        catch (error) {
+            if (!(error instanceof TransferError)) {
+                throw error;
+            }
+            if (error.status === 404) {
+                return undefined;
+            }
+            if (error.cause instanceof TooLargeError) {
+                throw imageMismatch(`${name} is larger than ${String(maxBytes)} bytes`, error);
+            }
+            throw registryUnavailable(`cannot fetch ${name}: ${error.message}`, error);
+        }
+    }
+    async #readWithToken(repository, url, maxBytes) {
+        const headers = { accept: MANIFEST_TYPES.concat('*/*').join(', ') };
+        const token = this.#tokens.get(keyOf(url, repository));
+        try {
+            return await this.#http.read(url, maxBytes, { headers, token });
+        }
+        catch (error) {
+            const challenge = challengeOf(error);
+            if (challenge === undefined || token !== undefined) {
+                throw error;
+            }
+            // A redirect may have led to another registry, with tokens of its own. The request goes there
+            // directly, so that nobody else gets the token.
+            const asked = await this.#token(repository, challenge);
+            return this.#http.read(challenge.url, maxBytes, { headers, token: asked });
+        }
+    }
+    async #token(repository, { url, header }) {
+        const key = keyOf(url, repository);
+        const known = this.#tokens.get(key);
+        if (known !== undefined) {
+            return known;
+        }
+        const server = tokenServer(url, header);
+        const value = await this.#fetchToken(url, server);
+        const token = { origin: url.origin, value };
+        this.#tokens.set(key, token);
+        return token;
+    }
+    async #fetchToken(registry, server) {
+        try {
+            return parseToken(await this.#http.read(server, MAX_TOKEN_BYTES));
+        }
+        catch (error) {
+            throw registryUnavailable(`${registry.host} asks for a token, but ${server.host} did not give one: ${explain(error)}`, error);
+        }
+    }
+}
+function keyOf(url, repository) {
+    return `${url.origin} ${repository}`;
+}
+function assertDigest(bytes, digest, name) {
+    const found = digestOf(bytes);
+    if (found !== digest) {
+        throw imageMismatch(`requested ${name}, but the registry returned ${found}`);
+    }
+}
+function challengeOf(error) {
+    return error instanceof TransferError && error.cause instanceof StatusError
+        ? error.cause.challenge
+        : undefined;
 }
 /**
- * A sentence about a minor that Kubernetes no longer supports.
+ * The URL that gives anonymous tokens for the request that the registry refused.
  *
- * @returns undefined for one that is still supported, and for one that is newer than the table
+ * @see https://distribution.github.io/distribution/spec/auth/token/
+ * @throws {SetupError} REGISTRY_UNAVAILABLE
  */
-function describeEndedSupport(minor, now) {
-    const first = RELEASE_DATES[0]?.[0] ?? 0;
-    const end = endOfSupport(Math.max(minor, first));
-    if (end === undefined || now < end) {
-        return undefined;
+function tokenServer(registry, header) {
+    const challenge = parseBearerChallenge(header);
+    if (challenge === undefined) {
+        throw registryUnavailable(`${registry.host} requires credentials`);
     }
-    const day = end.toISOString().slice(0, 10);
-    return `Kubernetes ended its support for 1.${String(minor)} ${minor < first ? 'before' : 'on'} ${day}. It releases no more security fixes for it, though your provider may. See https://kubernetes.io/releases/.`;
+    const server = URL.parse(challenge.realm);
+    const isAllowed = server !== null &&
+        isTransportAllowed(server) &&
+        // Only a registry on this machine may name a token server on this machine without https.
+        (server.protocol === 'https:' || registry.protocol === 'http:') &&
+        server.username === '' &&
+        server.password === '';
+    if (!isAllowed) {
+        throw registryUnavailable(`${registry.host} names a token server whose URL is not https, or has credentials`);
+    }
+    for (const name of ['service', 'scope']) {
+        const value = challenge[name];
+        if (value !== undefined) {
+            server.searchParams.set(name, value);
+        }
+    }
+    return server;
+}
+function parseToken(answer) {
+    const parsed = JSON.parse(answer.toString('utf8'));
+    const { token, access_token: accessToken } = Object(parsed);
+    const value = token ?? accessToken;
+    if (typeof value !== 'string' || !client_TOKEN.test(value)) {
+        throw new TypeError('its answer has no token');
+    }
+    return value;
 }
 
 ;// CONCATENATED MODULE: ./src/escape.ts
@@ -23059,7 +23873,430 @@ function escapeHtml(text) {
     return escapeLogLine(text).replace(/[&<>"'`*_~|\\[\]()#!@:]/g, (character) => `&#${String(character.charCodeAt(0))};`);
 }
 
+;// CONCATENATED MODULE: ./src/hints.ts
+/**
+ * What to do about a failure, by code. docs/troubleshooting.md is generated from this table
+ * (`npm run docs`).
+ *
+ * The layers below report what happened. Only this file speaks of the user's workflow: which input
+ * to check, what Kubernetes does, where to report a problem.
+ */
+const HINTS = {
+    INVALID_INPUT: 'Fix the value in the workflow. The README describes every input.',
+    VERSION_NOT_FOUND: 'See https://kubernetes.io/releases/ for the versions that exist. A version that was announced minutes ago may not have reached every server yet.',
+    PLATFORM_NOT_PUBLISHED: 'Set "architecture", or run the job on one of the platforms listed.',
+    RELEASE_NOT_SIGNED: 'Choose a signed release: v1.26.0 or newer, or one of the last patches of 1.22 to 1.25. If "download-base-url" is set, check that the mirror also has the .sig and .cert files.',
+    DOWNLOAD_FAILED: 'Check that the runner can reach the host: proxy, firewall, "download-base-url", "download-token". If it can, the host may be down for a moment: run the job again.',
+    SIGNATURE_MALFORMED: 'The published file is damaged, or a proxy or mirror served something else in its place. Open its URL to see what is served.',
+    SIGNATURE_MISMATCH: 'Do not use the file: it was damaged or replaced, or published with the signature of another file. Run the job again. If the error persists, report it at https://github.com/kubernetes/release/issues.',
+    CERTIFICATE_UNTRUSTED: 'Do not use the file: its signing certificate failed verification. If you run your own Sigstore instance, set "trusted-root", or "tuf-mirror-url" and "tuf-root".',
+    IDENTITY_MISMATCH: 'Do not use the file: someone else signed it. If you sign your own releases, set "certificate-identity" and "certificate-oidc-issuer" to the identity that signs them.',
+    LOG_ENTRY_NOT_FOUND: 'Do not use the file: Kubernetes logs every signature publicly, but this one is not in the log. If you run your own Sigstore instance, check "rekor-url".',
+    LOG_ENTRY_INVALID: 'Do not use the file. If you run your own Sigstore instance, check that "rekor-url" belongs to the trust root. Otherwise report this at https://github.com/sigstore/rekor/issues: someone may be tampering with the log or with the connection to it.',
+    LOG_UNAVAILABLE: 'Check https://status.sigstore.dev, and run the job again. A version that is in the tool cache does not need the log.',
+    TRUST_ROOT_UNAVAILABLE: 'Check that the runner can reach the TUF repository, and that "tuf-mirror-url" and "tuf-root" belong together. Without a network, set "trusted-root" to a file, or to "embedded".',
+    RELEASE_MISMATCH: 'Do not use the file: Kubernetes signed it, but it is not what you asked for. A mirror, a CDN or a proxy is serving a different file under this name.',
+    CHECKSUM_MISMATCH: 'Kubernetes signed this file, but its SHA-256 is not the one in "checksum". If you changed the version, change the checksum too.',
+    RELEASE_TOO_NEW: 'Choose an older version, or run the job again later.',
+    RELEASE_TOO_OLD: 'Choose a newer version. If you asked for the newest one, compare with https://kubernetes.io/releases/: a mirror, a CDN or a proxy may be serving an outdated pointer (such as stable.txt).',
+    VERSION_SKEW: 'Set "version" to the minor version of the cluster, or set neither "version" nor "version-file". If the cluster runs a different version, correct "cluster-version".',
+    INSTALL_FAILED: 'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.',
+    IMAGE_NOT_FOUND: 'Check the name and the tag. If "image-registry" is set, check that the mirror has the image.',
+    IMAGE_NOT_SIGNED: 'Choose a signed image: Kubernetes has signed the images of its releases since v1.26. If "image-registry" is set, check that the mirror also has the tags "sha256-<hex>.sig"; "cosign copy" copies them.',
+    IMAGE_MISMATCH: 'Do not use the image: the registry, a mirror or a proxy served something other than what was asked for. Check "image-registry". Without one, report this at https://github.com/kubernetes/k8s.io/issues.',
+    REGISTRY_UNAVAILABLE: 'Check that the runner can reach the registry and the hosts that it redirects to: proxy, firewall, "image-registry". If it can, the registry may be down for a moment: run the job again. Registries that require credentials are not supported.',
+};
+/** What to do about the signature of an image, where {@link HINTS} is about a file. */
+const IMAGE_HINTS = {
+    SIGNATURE_MALFORMED: 'Kubernetes does not sign images like this. Look at the signature with "cosign download signature".',
+    SIGNATURE_MISMATCH: 'Do not use the image: its signature was damaged or replaced, or belongs to another image. Run the job again. If the error persists, report it at https://github.com/kubernetes/k8s.io/issues.',
+    CERTIFICATE_UNTRUSTED: 'Do not use the image: Sigstore does not issue certificates like this one. If you run your own Sigstore instance, set "trusted-root", or "tuf-mirror-url" and "tuf-root".',
+    IDENTITY_MISMATCH: 'Do not use the image: someone else signed it. If you sign your own images, set "image-certificate-identity" and "certificate-oidc-issuer" to the identity that signs them.',
+    LOG_ENTRY_NOT_FOUND: 'Do not use the image: Kubernetes logs every signature publicly, but this one is not in the log. If you run your own Sigstore instance, check "rekor-url".',
+    LOG_ENTRY_INVALID: 'Do not use the image. If you run your own Sigstore instance, check that "rekor-url" belongs to the trust root. Otherwise report this at https://github.com/sigstore/rekor/issues: someone may be tampering with the log or with the connection to it.',
+};
+/** What to do where the code alone says too little. */
+const SITUATIONS = {
+    'pointer-not-a-version': 'The release host, a mirror or a proxy returned something else. Pin an exact version, or check "download-base-url".',
+    'range-without-release': 'Widen the range. Ranges do not match pre-releases: ask for "prerelease" or for an exact version.',
+    'announced-only': 'The release is probably minutes old and has not reached every server, or your mirror has not copied it yet. Run the job again later, or pin an older version until then.',
+    'changed-by-another-run': 'Another job on this machine changed the tool cache at the same time. Run the job again. If the error persists, find out who else writes to RUNNER_TOOL_CACHE.',
+    'contradictory-sbom': 'Do not use the file. Either the release process made a mistake, or someone with its identity signed another SBOM. Report it at https://github.com/kubernetes/release/issues.',
+    'operating-system-not-published': 'Run the job on Linux, macOS or Windows.',
+    'no-release-proof': 'If you use a mirror, add kubernetes-release.spdx with its .sig and .cert. As a last resort, set "bind-release: false", which accepts any file that Kubernetes ever signed, for any version or platform.',
+    'image-of-another-version': 'Do not use the image: Kubernetes signed it, but it is not the version you asked for. A registry, a mirror or a proxy serves a different image under this tag.',
+    'signature-of-another-image': 'Do not use the image: the registry, a mirror or a proxy serves it with the signature of another image. Check "image-registry". Without one, report this at https://github.com/kubernetes/k8s.io/issues.',
+    'not-in-release': 'Remove it from "artifacts", or choose a release that has it. If "download-base-url" is set, check that the mirror has the file.',
+    'published-unsigned': 'Remove it from "artifacts": nothing can prove it. The SBOM of the release, kubernetes-release.spdx, is signed, and lists the digest of every binary and tarball.',
+    'not-a-blob-bundle': 'Use a bundle created with "cosign sign-blob --bundle". Attestations, and signatures made with a plain key, are not accepted.',
+    'trusted-root-file': 'Set "trusted-root" to the path of a trusted_root.json.',
+    'embedded-trusted-root': 'This is a bug in the action. Please report it.',
+    'runner-variable-missing': 'The runner sets these variables for every action. To run the action by hand, see "npm run action" in CONTRIBUTING.md.',
+};
+/** For an error without a code. */
+const UNEXPECTED_HINT = 'This is a bug in the action. Please report it with the log of this run.';
+/** What to do next, for the annotation and the job summary. */
+function hintFor({ code, situation }) {
+    switch (situation) {
+        case undefined:
+            return HINTS[code];
+        case 'image':
+            return IMAGE_HINTS[code] ?? HINTS[code];
+        default:
+            return SITUATIONS[situation];
+    }
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/release-dates.ts
+/**
+ * When each minor's first release appeared, oldest first: [minor, date of 1.<minor>.0].
+ *
+ * Source: kubernetes/sig-release, releases/release-1.<minor>/README.md. New rows are appended by
+ * scripts/release-dates.js, which takes the date of the tag's release on GitHub.
+ *
+ * Begins with 1.19, the first minor with fourteen months of support (KEP 1498).
+ */
+const RELEASE_DATES = [
+    [19, '2020-08-26'],
+    [20, '2020-12-08'],
+    [21, '2021-04-08'],
+    [22, '2021-08-04'],
+    [23, '2021-12-07'],
+    [24, '2022-05-03'],
+    [25, '2022-08-23'],
+    [26, '2022-12-09'],
+    [27, '2023-04-11'],
+    [28, '2023-08-15'],
+    [29, '2023-12-13'],
+    [30, '2024-04-17'],
+    [31, '2024-08-13'],
+    [32, '2024-12-11'],
+    [33, '2025-04-23'],
+    [34, '2025-08-27'],
+    [35, '2025-12-17'],
+    [36, '2026-04-22'],
+];
+
+;// CONCATENATED MODULE: ./src/kubernetes/end-of-support.ts
+
+/** Twelve months of support and two of maintenance. */
+const MONTHS_OF_SUPPORT = 14;
+/** Kubernetes ends support on the 28th, a day that every month has. */
+const DAY_OF_MONTH = 28;
+/**
+ * When Kubernetes' support for a minor ends, as planned: on the 28th of the fourteenth month after
+ * its .0 (https://kubernetes.io/releases/patch-releases/#support-period).
+ *
+ * @returns midnight UTC; undefined for a minor that is not in the table of release dates
+ */
+function endOfSupport(minor) {
+    const released = RELEASE_DATES.find(([listed]) => listed === minor)?.[1];
+    if (released === undefined) {
+        return undefined;
+    }
+    const date = new Date(`${released}T00:00:00Z`);
+    return new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + MONTHS_OF_SUPPORT, DAY_OF_MONTH));
+}
+/**
+ * A sentence about a minor that Kubernetes no longer supports.
+ *
+ * @returns undefined for one that is still supported, and for one that is newer than the table
+ */
+function describeEndedSupport(minor, now) {
+    const first = RELEASE_DATES[0]?.[0] ?? 0;
+    const end = endOfSupport(Math.max(minor, first));
+    if (end === undefined || now < end) {
+        return undefined;
+    }
+    const day = end.toISOString().slice(0, 10);
+    return `Kubernetes ended support for 1.${String(minor)} ${minor < first ? 'before' : 'on'} ${day}. It no longer publishes security fixes for that version, although your provider may. See https://kubernetes.io/releases/.`;
+}
+
+;// CONCATENATED MODULE: ./src/report/proof.ts
+
+const PUBLIC_LOG = 'https://rekor.sigstore.dev/';
+function proofReport(verified, releaseProof) {
+    return {
+        'certificate-identity': verified.identity.subjectAlternativeName,
+        'certificate-oidc-issuer': verified.identity.issuer,
+        'log-entry-uuid': verified.uuid,
+        'log-index': verified.logIndex,
+        'integrated-time': verified.signedAt.toISOString(),
+        'release-proof': releaseProof,
+    };
+}
+/** Worded like cosign's output. */
+function proofLog(report) {
+    return [
+        `tlog entry verified with uuid: ${report['log-entry-uuid']} index: ${report['log-index']}`,
+        'Verified OK',
+        `Signed by: ${report['certificate-identity']}`,
+        `Issuer: ${report['certificate-oidc-issuer']}`,
+        `Signed at: ${report['integrated-time']}`,
+        `Release: ${report['release-proof']}`,
+    ];
+}
+function proofRows(report, rekorUrl) {
+    return [
+        ['Signed by', escapeHtml(report['certificate-identity'])],
+        ['Issuer', escapeHtml(report['certificate-oidc-issuer'])],
+        ['Signed at', escapeHtml(report['integrated-time'])],
+        ['Log entry', logEntry(report, rekorUrl)],
+        ['Release', escapeHtml(report['release-proof'])],
+    ];
+}
+function logEntry(report, rekorUrl) {
+    const index = escapeHtml(report['log-index']);
+    const uuid = `<code>${escapeHtml(report['log-entry-uuid'])}</code>`;
+    return rekorUrl.href === PUBLIC_LOG
+        ? `<a href="https://search.sigstore.dev/?logIndex=${index}">${index}</a>, ${uuid}`
+        : `${index}, ${uuid}`;
+}
+
+;// CONCATENATED MODULE: ./src/report/units.ts
+/** @param bytes shown in decimal megabytes, with one digit after the point */
+function megabytes(bytes) {
+    return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+/** @param milliseconds shown in seconds, with two digits after the point */
+function units_seconds(milliseconds) {
+    return `${(milliseconds / 1000).toFixed(2)} s`;
+}
+
+;// CONCATENATED MODULE: ./src/report/images.ts
+
+
+
+
+function imageSection(images, inputs, durations) {
+    const reports = images.map((image) => imageReport(image, durations));
+    return {
+        heading: 'Verified Kubernetes images',
+        items: reports.map((report) => imageItem(report, inputs)),
+        outputs: imageOutputs(reports),
+    };
+}
+function imageReport({ image, pinned, verified, version, duration }, { resolve }) {
+    return {
+        image: image.requested,
+        name: image.name,
+        reference: pinned,
+        ...proofReport(verified, describeVersionProof(version)),
+        'proven-platforms': version.proven,
+        'unproven-platforms': version.unproven,
+        'durations-ms': { resolve: Math.round(resolve), verify: Math.round(duration) },
+    };
+}
+function imageItem(report, { rekorUrl }) {
+    const took = `resolving the version ${units_seconds(report['durations-ms'].resolve)}, verification ${units_seconds(report['durations-ms'].verify)}`;
+    return {
+        report,
+        title: report.name,
+        log: [...proofLog(report), `Took: ${took}`, `Reference: ${report.reference}`],
+        rows: [
+            ['Image', `<b>${escapeHtml(report.name)}</b>`],
+            ['By digest', `<code>${escapeHtml(report.reference)}</code>`],
+            ...proofRows(report, rekorUrl),
+            ['Took', escapeHtml(took)],
+        ],
+    };
+}
+/** `images`: as the input names it -> by digest, ready to pin. */
+function imageOutputs(reports) {
+    const references = reports.map(({ image, reference }) => [image, reference]);
+    return reports.length === 0 ? {} : { images: JSON.stringify(Object.fromEntries(references)) };
+}
+
+;// CONCATENATED MODULE: ./src/report/file.ts
+
+
+
+
+function fileReport({ artifact, cacheEntry, verified, ...one }, { resolve, install }) {
+    const files = cacheEntry.files();
+    return {
+        version: artifact.version,
+        path: files.file,
+        'bundle-path': files.bundle,
+        sha256: verified.subject.sha256.toString('hex'),
+        size: verified.subject.size,
+        source: one.origin,
+        ...proofReport(verified, describeBinding(one.binding)),
+        recovered: one.recovered === undefined ? null : escapeLogLine(one.recovered),
+        'cache-hit': one.origin === 'cache',
+        'durations-ms': {
+            resolve: Math.round(resolve),
+            download: one.durations.download === undefined ? null : Math.round(one.durations.download),
+            verify: Math.round(one.durations.verify),
+            install: Math.round(install),
+        },
+    };
+}
+/** @param cluster how a tool fits the cluster; undefined where the input names none */
+function fileLog(report, cluster) {
+    return [
+        ...proofLog(report),
+        ...(cluster === undefined ? [] : [`Cluster: ${cluster}`]),
+        `SHA-256: ${report.sha256} (${megabytes(report.size)})`,
+        `Source: ${SOURCES[report.source]}`,
+        `Took: ${durationsText(report['durations-ms'])}`,
+        `Path: ${report.path}`,
+        `Evidence: ${report['bundle-path']}`,
+    ];
+}
+/** As {@link fileLog}. */
+function fileRows(report, rekorUrl, cluster) {
+    return [
+        ...optionalRow('Cluster', cluster),
+        ['SHA-256', `<code>${escapeHtml(report.sha256)}</code>`],
+        ...proofRows(report, rekorUrl),
+        ['Source', escapeHtml(SOURCES[report.source])],
+        ['Took', escapeHtml(durationsText(report['durations-ms']))],
+        ...optionalRow('Broken publication', report.recovered ?? undefined),
+    ];
+}
+const SOURCES = {
+    download: 'downloaded',
+    cache: 'tool cache, verified again',
+    preinstalled: 'copy found on this machine, verified',
+};
+function durationsText({ resolve, download, verify, install }) {
+    return [
+        `resolving the version ${units_seconds(resolve)}`,
+        ...(download === null ? [] : [`download ${units_seconds(download)}`]),
+        `verification ${units_seconds(verify)}`,
+        `installation ${units_seconds(install)}`,
+    ].join(', ');
+}
+function optionalRow(name, text) {
+    return text === undefined ? [] : [[name, escapeHtml(text)]];
+}
+
+;// CONCATENATED MODULE: ./src/report/artifacts.ts
+
+
+
+function artifactReport(installed, durations) {
+    const { artifact } = installed;
+    return {
+        artifact: artifact.name,
+        platform: artifact.platform === undefined ? null : platformName(artifact.platform),
+        ...fileReport(installed, durations),
+    };
+}
+function artifactItem(report, { rekorUrl }) {
+    const { platform } = report;
+    const name = `${report.artifact} ${report.version}`;
+    const madeFor = platform === null ? '' : ` for ${escapeHtml(platform)}`;
+    return {
+        report,
+        title: platform === null ? name : `${name} (${platform})`,
+        log: fileLog(report),
+        rows: [['Artifact', `<b>${escapeHtml(name)}</b>${madeFor}`], ...fileRows(report, rekorUrl)],
+    };
+}
+/** `artifact-path`, and `artifacts`: the path of each by the name that the user gave it. */
+function artifactOutputs(requests, reports) {
+    const paths = requests.flatMap(({ requested, name }) => {
+        const report = reports.find(({ artifact }) => artifact === name);
+        return report === undefined ? [] : [[requested, report.path]];
+    });
+    const [first] = paths;
+    return first === undefined
+        ? {}
+        : { 'artifact-path': first[1], artifacts: JSON.stringify(Object.fromEntries(paths)) };
+}
+
+;// CONCATENATED MODULE: ./src/report/tools.ts
+
+
+
+
+function toolReport({ name, version, platform }, installed, { clusterVersion }, durations) {
+    return {
+        tool: name,
+        platform: platformName(platform),
+        'cluster-version': clusterVersion?.text ?? null,
+        'minor-version-skew': clusterVersion === undefined ? null : (minorSkew(version, clusterVersion) ?? null),
+        ...fileReport(installed, durations),
+    };
+}
+function toolItem(report, { rekorUrl }) {
+    const cluster = clusterText(report);
+    const name = `${report.tool} ${report.version}`;
+    return {
+        report,
+        title: `${name} (${report.platform})`,
+        log: fileLog(report, cluster),
+        rows: [
+            ['Tool', `<b>${escapeHtml(name)}</b> for ${escapeHtml(report.platform)}`],
+            ...fileRows(report, rekorUrl, cluster),
+        ],
+    };
+}
+/** Undefined where the input names no cluster. */
+function clusterText(report) {
+    const { 'cluster-version': cluster, 'minor-version-skew': skew } = report;
+    return cluster === null || skew === null
+        ? undefined
+        : `${cluster}; ${report.tool} ${skew === 0 ? 'has' : 'is'} ${describeSkew(skew)}`;
+}
+
+;// CONCATENATED MODULE: ./src/report/files.ts
+
+
+
+/** The sections of the tools and of the other files of the release. */
+function fileSections(installed, inputs, durations) {
+    const tools = [];
+    const artifacts = [];
+    for (const one of installed) {
+        const { artifact } = one;
+        if (isBinary(artifact)) {
+            tools.push(toolReport(artifact, one, inputs, durations));
+        }
+        else {
+            artifacts.push(artifactReport(one, durations));
+        }
+    }
+    return [
+        {
+            heading: 'Verified Kubernetes tools',
+            items: tools.map((report) => toolItem(report, inputs)),
+            outputs: {
+                ...Object.fromEntries(tools.map(({ tool, path }) => [`${tool}-path`, path])),
+                ...outputsOfOne(tools, artifacts),
+            },
+        },
+        {
+            heading: 'Verified Kubernetes artifacts',
+            items: artifacts.map((report) => artifactItem(report, inputs)),
+            outputs: artifactOutputs(inputs.artifacts, artifacts),
+        },
+    ];
+}
+/** Outputs with one value describe kubectl, else the first tool, else the first artifact. */
+function outputsOfOne(tools, artifacts) {
+    const reports = [...tools, ...artifacts];
+    const main = tools.find(({ tool }) => tool === 'kubectl') ?? reports[0];
+    if (main === undefined) {
+        return {};
+    }
+    return {
+        'cache-hit': String(reports.every((report) => report['cache-hit'])),
+        sha256: main.sha256,
+        'certificate-identity': main['certificate-identity'],
+        'certificate-oidc-issuer': main['certificate-oidc-issuer'],
+        'log-index': main['log-index'],
+        'log-entry-uuid': main['log-entry-uuid'],
+        'integrated-time': main['integrated-time'],
+        'bundle-path': main['bundle-path'],
+    };
+}
+
 ;// CONCATENATED MODULE: ./src/report.ts
+
+
 
 
 
@@ -23070,7 +24307,6 @@ function escapeHtml(text) {
 
 /** A line of progress at most this often, in milliseconds. */
 const PROGRESS_INTERVAL = 5_000;
-const PUBLIC_LOG = 'https://rekor.sigstore.dev/';
 /**
  * The runner shows no summary that is larger (`AttachmentSizeLimit` in FileCommandManager.cs of
  * actions/runner 258d6c85), and reports an error in its place.
@@ -23078,7 +24314,7 @@ const PUBLIC_LOG = 'https://rekor.sigstore.dev/';
 const MAX_SUMMARY_BYTES = 1 << 20;
 /** Of an error's stack, which begins with its message. */
 const MAX_STACK_LINES = 50;
-/** Everything a run shows. Text from outside is escaped and truncated here, and only here. */
+/** Everything a run shows. Text from outside is escaped here before it reaches log or summary. */
 class Report {
     #lastProgress = new Map();
     info(message) {
@@ -23144,45 +24380,45 @@ class Report {
             core_debug(lines.map(escapeLogLine).join('\n'));
         }
         summary
-            .addHeading('Nothing was installed', 3)
+            .addHeading('Nothing was added to PATH', 3)
             .addRaw(`<p><b>${code}</b>: ${escapeHtml(message)}</p><p>${escapeHtml(hint)}</p>`, true);
         await this.#writeSummary();
     }
-    /** The log of one tool, worded like cosign's output. */
-    #tool(installed, report) {
-        startGroup(escapeLogLine(`${report.tool} ${report.version} (${report.platform})`));
-        this.info(`tlog entry verified with uuid: ${report['log-entry-uuid']} index: ${report['log-index']}`);
-        this.info('Verified OK');
-        this.info(`Signed by: ${report['certificate-identity']}`);
-        this.info(`Issuer: ${report['certificate-oidc-issuer']}`);
-        this.info(`Signed at: ${report['integrated-time']}`);
-        this.info(`Release: ${report['release-proof']}`);
-        const cluster = clusterText(report);
-        if (cluster !== undefined) {
-            this.info(`Cluster: ${cluster}`);
+    /** The log of each thing that was verified, outputs, and the job summary. */
+    async success(inputs, results, durations) {
+        const { version, files, images } = results;
+        const sections = [
+            ...fileSections(files, inputs, durations),
+            imageSection(images, inputs, durations),
+        ];
+        const items = sections.flatMap((section) => section.items);
+        for (const item of items) {
+            this.#log(item);
         }
-        this.info(`SHA-256: ${report.sha256} (${megabytes(report.size)})`);
-        this.info(`Source: ${SOURCES[report.source]}`);
-        this.info(`Took: ${durationsText(report['durations-ms'])}`);
-        this.info(`Path: ${report.path}`);
-        this.info(`Evidence: ${installed.cacheEntry.files().bundle}`);
-        endGroup();
-    }
-    /** Writes outputs and summary, then `PATH` as the very last step: a failure before it leaves `PATH` alone. */
-    async success(inputs, installed, durations) {
-        const reports = installed.map((one) => toolReport(one, inputs, durations));
-        installed.forEach((one, index) => {
-            const report = reports[index];
-            if (report !== undefined) {
-                this.#tool(one, report);
-            }
-        });
-        setOutputs(reports);
-        addToSummary(reports, inputs);
+        setOutput('version', version);
+        for (const [name, value] of sections.flatMap(({ outputs }) => Object.entries(outputs))) {
+            setOutput(name, value);
+        }
+        setOutput('report', JSON.stringify(items.map(({ report }) => report)));
+        for (const section of sections) {
+            addToSummary(section);
+        }
         await this.#writeSummary();
-        for (const { folder } of installed) {
-            addPath(folder);
+    }
+    /** The very last step: a failure before it leaves `PATH` alone. */
+    addToPath(installed) {
+        for (const { artifact, folder } of installed) {
+            if (isBinary(artifact)) {
+                addPath(folder);
+            }
         }
+    }
+    #log({ title, log }) {
+        startGroup(escapeLogLine(title));
+        for (const line of log) {
+            this.info(line);
+        }
+        endGroup();
     }
     /** A runner without job summaries must not fail a run that succeeded. */
     async #writeSummary() {
@@ -23202,117 +24438,14 @@ function boundedSummary(html) {
         ? html
         : '<p>This summary is too long for GitHub. The log and the output <code>report</code> have the same information.</p>\n';
 }
-function toolReport({ artifact, cacheEntry, verified, ...one }, { clusterVersion }, { resolve, install }) {
-    const files = cacheEntry.files();
-    return {
-        tool: artifact.name,
-        version: artifact.version,
-        platform: platformName(artifact.platform),
-        'cluster-version': clusterVersion?.text ?? null,
-        'minor-version-skew': clusterVersion === undefined ? null : (minorSkew(artifact.version, clusterVersion) ?? null),
-        path: files.file,
-        'bundle-path': files.bundle,
-        sha256: verified.subject.sha256.toString('hex'),
-        size: verified.subject.size,
-        source: one.origin,
-        'certificate-identity': verified.identity.subjectAlternativeName,
-        'certificate-oidc-issuer': verified.identity.issuer,
-        'log-entry-uuid': verified.uuid,
-        'log-index': verified.logIndex,
-        'integrated-time': verified.signedAt.toISOString(),
-        'release-proof': describeBinding(one.binding),
-        recovered: one.recovered === undefined ? null : escapeLogLine(one.recovered),
-        'cache-hit': one.origin === 'cache',
-        'durations-ms': {
-            resolve: Math.round(resolve),
-            download: one.durations.download === undefined ? null : Math.round(one.durations.download),
-            verify: Math.round(one.durations.verify),
-            install: Math.round(install),
-        },
-    };
-}
-function setOutputs(reports) {
-    const main = reports.find(({ tool }) => tool === 'kubectl') ?? reports[0];
-    if (main === undefined) {
+function addToSummary({ heading, items }) {
+    if (items.length === 0) {
         return;
     }
-    for (const { tool, path } of reports) {
-        setOutput(`${tool}-path`, path);
+    summary.addHeading(heading, 3);
+    for (const { rows } of items) {
+        summary.addTable(rows.map(([name, html]) => [{ data: name, header: true }, html]));
     }
-    setOutput('version', main.version);
-    setOutput('cache-hit', String(reports.every((report) => report['cache-hit'])));
-    for (const name of [
-        'sha256',
-        'certificate-identity',
-        'certificate-oidc-issuer',
-        'log-index',
-        'log-entry-uuid',
-        'integrated-time',
-        'bundle-path',
-    ]) {
-        setOutput(name, main[name]);
-    }
-    setOutput('report', JSON.stringify(reports));
-}
-function addToSummary(reports, inputs) {
-    summary.addHeading('Verified Kubernetes tools', 3);
-    for (const report of reports) {
-        const cluster = clusterText(report);
-        const rows = [
-            [
-                'Tool',
-                `<b>${escapeHtml(`${report.tool} ${report.version}`)}</b> for ${escapeHtml(report.platform)}`,
-            ],
-            ...(cluster === undefined
-                ? []
-                : [['Cluster', escapeHtml(cluster)]]),
-            ['SHA-256', `<code>${escapeHtml(report.sha256)}</code>`],
-            ['Signed by', escapeHtml(report['certificate-identity'])],
-            ['Issuer', escapeHtml(report['certificate-oidc-issuer'])],
-            ['Signed at', escapeHtml(report['integrated-time'])],
-            ['Log entry', logEntry(report, inputs)],
-            ['Release', escapeHtml(report['release-proof'])],
-            ['Source', escapeHtml(SOURCES[report.source])],
-            ['Took', escapeHtml(durationsText(report['durations-ms']))],
-            ...(report.recovered === null
-                ? []
-                : [['Broken publication', escapeHtml(report.recovered)]]),
-        ];
-        summary.addTable(rows.map(([name, value]) => [{ data: name, header: true }, value]));
-    }
-}
-const SOURCES = {
-    download: 'downloaded',
-    cache: 'tool cache, verified again',
-    preinstalled: 'copy found on this machine, verified',
-};
-/** Undefined where the input names no cluster. */
-function clusterText(report) {
-    const { 'cluster-version': cluster, 'minor-version-skew': skew } = report;
-    return cluster === null || skew === null
-        ? undefined
-        : `${cluster}; ${report.tool} is ${skew === 0 ? 'of ' : ''}${describeSkew(skew)}`;
-}
-function durationsText({ resolve, download, verify, install }) {
-    return [
-        `resolving the version ${report_seconds(resolve)}`,
-        ...(download === null ? [] : [`download ${report_seconds(download)}`]),
-        `verification ${report_seconds(verify)}`,
-        `installation ${report_seconds(install)}`,
-    ].join(', ');
-}
-function report_seconds(milliseconds) {
-    return `${(milliseconds / 1000).toFixed(2)} s`;
-}
-function logEntry(report, inputs) {
-    const index = escapeHtml(report['log-index']);
-    const uuid = `<code>${escapeHtml(report['log-entry-uuid'])}</code>`;
-    return inputs.rekorUrl.href === PUBLIC_LOG
-        ? `<a href="https://search.sigstore.dev/?logIndex=${index}">${index}</a>, ${uuid}`
-        : `${index}, ${uuid}`;
-}
-function megabytes(bytes) {
-    return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 ;// CONCATENATED MODULE: ./src/sigstore/evidence/rekor.ts
@@ -23363,7 +24496,7 @@ class TransparencyLog {
         return once(this.#byLeafHash, hash, () => this.#entryByLeafHash(hash));
     }
     /**
-     * The entries for an artifact, earliest first; at most thirty are looked at. None where the log
+     * The entries for an artifact, earliest first, of the first thirty that the index lists. None where the log
      * has no index: Rekor's is deprecated, and Rekor v2 has none.
      *
      * @param sha256 digest of the artifact, 64 hex digits
@@ -23613,7 +24746,8 @@ function keptPath(folder, { mirror, root }) {
 }
 /**
  * Runs the TUF workflow on kept files instead of the repository. Everything is verified, starting
- * with the initial root, so the worst that files of somebody else can do is to make this fail.
+ * with the initial root. Files of somebody else can make this fail, or hold this run on older
+ * metadata until that expires.
  *
  * @returns undefined unless the files are complete, genuine, fresh and not older than `seen`
  */
@@ -23873,20 +25007,25 @@ async function assertFile(url) {
 ;// CONCATENATED MODULE: ./src/transfer/proxy.ts
 
 /**
- * Reads the proxy for a scheme. The rules are those of Node 24 (`lib/internal/http.js`), which
- * proxies http: lower-case names first; a value that does not begin with `http://` or `https://` is
- * ignored.
+ * Reads the proxy for a scheme: lower-case names first, as in Node 24 (`lib/internal/http.js`).
  *
- * @throws {NonRetryableError} for an invalid URL, without showing it: it may contain a password
+ * Node ignores a value that does not begin with `http://` or `https://`, and would connect directly
+ * without a word. As in curl, `host:port` is an http proxy; any other scheme is an error.
+ *
+ * @throws {NonRetryableError} for an invalid URL or another scheme, without showing it: it may
+ *   contain a password
  */
 function proxySettings(scheme, environment) {
     const value = firstSet(environment, `${scheme}_proxy`, `${scheme.toUpperCase()}_PROXY`);
-    if (!value.startsWith('http://') && !value.startsWith('https://')) {
+    if (value === '') {
         return undefined;
     }
-    const url = URL.parse(value);
+    const url = URL.parse(value.includes('://') ? value : `http://${value}`);
     if (url === null || /[\r\n]/.test(value)) {
         throw new NonRetryableError(`the address of the proxy for ${scheme} is not a URL`);
+    }
+    if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+        throw new NonRetryableError(`the proxy for ${scheme} is not an http or https proxy`);
     }
     const bypass = firstSet(environment, 'no_proxy', 'NO_PROXY');
     return {
@@ -23894,6 +25033,14 @@ function proxySettings(scheme, environment) {
         authorization: basicAuthorization(scheme, url),
         bypass: bypass === '' ? [] : bypass.split(',').map((entry) => entry.trim().toLowerCase()),
     };
+}
+/**
+ * The same settings for an agent of Node 24, which reads them from the environment.
+ *
+ * @param settings for http
+ */
+function proxyEnvironmentFor({ url, bypass }) {
+    return { http_proxy: url.href, no_proxy: bypass.join(',') };
 }
 /** The value of the first variable that is not empty; empty if none is. */
 function firstSet(environment, ...names) {
@@ -23945,6 +25092,53 @@ function ipv4(text) {
     return isIPv4(text) ? Buffer.from(text.split('.').map(Number)) : undefined;
 }
 
+;// CONCATENATED MODULE: ./src/transfer/response.ts
+
+/** @returns undefined unless the response is a redirect */
+function redirectTarget(response, from) {
+    const status = response.statusCode ?? 0;
+    const { location } = response.headers;
+    if (![301, 302, 303, 307, 308].includes(status) || location === undefined) {
+        return undefined;
+    }
+    const target = URL.parse(location, from.href);
+    if (target === null) {
+        throw new NonRetryableError('redirected to something that is not a URL');
+    }
+    return target;
+}
+/**
+ * A response with status 2xx and a plain body.
+ *
+ * @param url where it came from, after redirects
+ * @throws {StatusError} for another status
+ * @throws {NonRetryableError} for a compressed body
+ */
+function accepted(response, url) {
+    const status = response.statusCode ?? 0;
+    if (status < 200 || status > 299) {
+        response.destroy();
+        const header = status === 401 ? response.headers['www-authenticate'] : undefined;
+        throw new StatusError(status, retryAfter(response.headers['retry-after']), header === undefined ? undefined : { url, header });
+    }
+    const encoding = response.headers['content-encoding'];
+    if (encoding !== undefined && encoding !== 'identity') {
+        response.destroy();
+        throw new NonRetryableError('the response is compressed, which was not requested');
+    }
+    return { status, headers: response.headers, body: response };
+}
+/** RFC 9110 §10.2.3: seconds, or a date. */
+function retryAfter(header) {
+    if (header === undefined) {
+        return undefined;
+    }
+    const milliseconds = /^\d{1,9}$/.test(header)
+        ? Number(header) * 1000
+        : Date.parse(header) - Date.now();
+    return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
+}
+
 ;// CONCATENATED MODULE: ./src/transfer/send.ts
 
 /** The headers of an answer of this size are refused (Node's own default). */
@@ -23954,7 +25148,8 @@ const MAX_HEADER_BYTES = 16 << 10;
  *
  * The promise is settled by its own timer and its own listener for the abort: a request that has no
  * socket yet emits nothing when it is destroyed (Node 24, `ClientRequest.prototype.destroy` in
- * `lib/_http_client.js`), so waiting for its `error` event could take forever.
+ * `lib/_http_client.js`), so waiting for its `error` event could take forever. A request that never
+ * gets a socket ends with the abort.
  *
  * @throws {StatusError} 101, when the server switches protocols: nobody asked for it
  */
@@ -23986,6 +25181,7 @@ function sendConnect(request, options) {
 function settled(request, { body, timeout, signal }, listen) {
     return new Promise((resolve, reject) => {
         let isSettled = false;
+        let timer;
         const settle = () => {
             isSettled = true;
             clearTimeout(timer);
@@ -24007,9 +25203,13 @@ function settled(request, { body, timeout, signal }, listen) {
         const onAbort = () => {
             fail(signal.reason);
         };
-        const timer = setTimeout(() => {
-            fail(new Error(`no response within ${String(timeout / 1000)} s`));
-        }, timeout);
+        request.once('socket', () => {
+            if (!isSettled) {
+                timer = setTimeout(() => {
+                    fail(new Error(`no response within ${String(timeout / 1000)} s`));
+                }, timeout);
+            }
+        });
         signal.addEventListener('abort', onAbort);
         // This listener stays: an error after the end must not become an uncaught exception.
         request.on('error', fail);
@@ -24083,6 +25283,7 @@ function openTunnel({ host, port }, { proxy: { url, authorization }, timeout, si
 }
 
 ;// CONCATENATED MODULE: ./src/transfer/http.ts
+
 
 
 
@@ -24176,16 +25377,18 @@ class http_HttpClient {
         if (url.protocol === 'file:') {
             return { status: 200, headers: {}, body: await openFile(url, signal) };
         }
+        const token = options.token ?? this.#options.token;
         let target = url;
         let withToken = true;
         for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
             assertTransport(target);
             // After a redirect to another origin the token stays off, even if a later one leads back.
-            withToken &&= target.origin === this.#options.token?.origin;
-            const response = await this.#request(target, options, withToken, signal);
+            withToken &&= target.origin === token?.origin;
+            const sent = withToken ? token?.value : undefined;
+            const response = await this.#request(target, options, sent, signal);
             const location = redirectTarget(response, target);
             if (location === undefined) {
-                return accepted(response);
+                return accepted(response, target);
             }
             response.destroy();
             if (target.protocol === 'https:' && location.protocol !== 'https:') {
@@ -24218,9 +25421,9 @@ class http_HttpClient {
         }
         return isSecure
             ? createTunnelAgent(options, { proxy, timeout: this.limits.responseTimeout, signal })
-            : new Agent({ ...options, proxyEnv: { ...proxyEnvironment } });
+            : new Agent({ ...options, proxyEnv: { ...proxyEnvironmentFor(proxy) } });
     }
-    async #request(url, options, withToken, signal) {
+    async #request(url, options, token, signal) {
         const started = performance.now();
         const method = options.method ?? 'GET';
         const record = (outcome) => {
@@ -24234,13 +25437,13 @@ class http_HttpClient {
             accept: body === undefined ? '*/*' : 'application/json',
             ...(body === undefined ? {} : { 'content-type': 'application/json' }),
             ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
-            ...(withToken ? { authorization: `Bearer ${this.#options.token?.value ?? ''}` } : {}),
+            ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
             ...options.headers,
         };
         signal.throwIfAborted();
         const isSecure = url.protocol === 'https:';
         // Over http, which is for loopback only, a proxy could read the token.
-        const agent = this.#agent(isSecure, options.lane ?? 'small', isSecure || !withToken);
+        const agent = this.#agent(isSecure, options.lane ?? 'small', isSecure || token === undefined);
         const { request: start } = isSecure ? builtin('node:https') : builtin('node:http');
         // The signal also ends the body.
         const request = start(url, { method, headers, agent, signal, maxHeaderSize: MAX_HEADER_BYTES });
@@ -24278,46 +25481,14 @@ function refuseAfter(signal, agent) {
 function builtin(name) {
     return process.getBuiltinModule(name);
 }
-function redirectTarget(response, from) {
-    const status = response.statusCode ?? 0;
-    const { location } = response.headers;
-    if (![301, 302, 303, 307, 308].includes(status) || location === undefined) {
-        return undefined;
-    }
-    const target = URL.parse(location, from.href);
-    if (target === null) {
-        throw new NonRetryableError('redirected to something that is not a URL');
-    }
-    return target;
-}
-function accepted(response) {
-    const status = response.statusCode ?? 0;
-    if (status < 200 || status > 299) {
-        response.destroy();
-        throw new StatusError(status, retryAfter(response.headers['retry-after']));
-    }
-    const encoding = response.headers['content-encoding'];
-    if (encoding !== undefined && encoding !== 'identity') {
-        response.destroy();
-        throw new NonRetryableError('the response is compressed, which was not requested');
-    }
-    return { status, headers: response.headers, body: response };
-}
-/** RFC 9110 §10.2.3: seconds, or a date. */
-function retryAfter(header) {
-    if (header === undefined) {
-        return undefined;
-    }
-    const milliseconds = /^\d{1,9}$/.test(header)
-        ? Number(header) * 1000
-        : Date.parse(header) - Date.now();
-    return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
-}
 function http_seconds(milliseconds) {
     return `${String(milliseconds / 1000)} s`;
 }
 
 ;// CONCATENATED MODULE: ./src/setup.ts
+
+
+
 
 
 
@@ -24364,7 +25535,7 @@ async function setUp(inputs, report, scratch) {
         const resolved = await resolveRelease(inputs, await cacheAccess.lookIn(), http, report);
         const resolvedAt = performance.now();
         const shared = { inputs, report, scratch, http, background, trust, cacheAccess };
-        const { context, verified } = await obtainRelease(shared, resolved);
+        const { context, verified, images } = await obtainRelease(shared, resolved);
         const obtainedAt = performance.now();
         report.endedSupport(context.release.version, inputs.clusterVersion);
         const installed = await commitAll(context, verified);
@@ -24372,10 +25543,12 @@ async function setUp(inputs, report, scratch) {
         await keepTrustRoot(await trust, report);
         await checkPathLookup(installed, inputs.runner, report);
         await assertUnchanged(installed);
-        await report.success(inputs, installed, {
+        const results = { version: context.release.version, files: installed, images };
+        await report.success(inputs, results, {
             resolve: resolvedAt - started,
             install: installedAt - obtainedAt,
         });
+        report.addToPath(installed);
     }
     finally {
         // Nothing may still write to the scratch folder when it is removed.
@@ -24383,31 +25556,71 @@ async function setUp(inputs, report, scratch) {
         await background.ended();
     }
 }
-/** Verifies every tool of the release, or of the one that takes its place where it is not found. */
+/** Verifies what was asked for, of this release; where that is not found, of the one that {@link resolveAgain} names. */
 async function obtainRelease(shared, first) {
-    const { inputs, report, http, cacheAccess } = shared;
+    const { inputs, report, http } = shared;
     for (let resolved = first;;) {
         const { release } = resolved;
         report.info(`Version: ${release.version} (requested: ${inputs.versionSource})`);
-        if (inputs.clusterVersion !== undefined) {
-            assertSupportedSkew(release.version, inputs.tools, inputs.clusterVersion);
+        if (resolved.namedBy !== 'tool-cache') {
+            assertSkew(release, inputs);
         }
         const context = await installContext(shared, release);
-        const artifacts = inputs.tools.map((tool) => release.binary(tool, inputs.platform));
+        const artifacts = release.requested(inputs);
         try {
-            const verified = await obtainAll(context, artifacts);
-            if (resolved.namedBy === 'host' || resolved.namedBy === 'folder') {
-                await warnOfOldPointer(context, inputs, verified);
+            if (resolved.namedBy === 'tool-cache') {
+                const cached = await youngFromCache(context, artifacts);
+                if (cached !== undefined) {
+                    assertSkew(release, inputs);
+                    return { context, verified: cached, images: await obtainImages(context, inputs) };
+                }
+                // A folder's name alone must not choose a version: ask the host, as for an empty cache.
+                report.info(`${release.version} in the tool cache cannot be used; asking for the newest`);
+                resolved = await resolveFromHost(inputs, http);
+                continue;
             }
-            return { context, verified };
+            // All kinds of things are verified at the same time, and nothing is kept unless all pass. Tools are
+            // awaited first: they tell whether the release is there at all.
+            const arrivingImages = shared.background.start(obtainImages(context, inputs));
+            const verified = await obtainAll(context, artifacts);
+            const images = await arrivingImages;
+            if (resolved.namedBy === 'host' || resolved.namedBy === 'folder') {
+                await warnOfOldPointer(context, inputs, [...verified, ...images.filter(images_isOfRelease)]);
+            }
+            return { context, verified, images };
         }
         catch (error) {
             if (!(error instanceof SetupError) || error.code !== 'VERSION_NOT_FOUND') {
                 throw error;
             }
-            resolved = await resolveAgain(resolved, error, inputs, await cacheAccess.lookIn(), http, report);
+            resolved = await resolveAgain(resolved, error, http, report);
         }
     }
+}
+function assertSkew({ version }, { tools, clusterVersion }) {
+    if (clusterVersion !== undefined) {
+        assertSupportedSkew(version, tools, clusterVersion);
+    }
+}
+/** As {@link allFromCache}; undefined as well where copies are too old: the host may have newer ones. */
+async function youngFromCache(context, artifacts) {
+    try {
+        return await allFromCache(context, artifacts);
+    }
+    catch (error) {
+        if (error instanceof SetupError && error.code === 'RELEASE_TOO_OLD') {
+            return undefined;
+        }
+        throw error;
+    }
+}
+/** Verifies every image, with the identity that signs images. Nothing is pulled. */
+function obtainImages(context, inputs) {
+    return verifyImages({
+        ...context,
+        policy: { ...context.policy, identity: inputs.imageIdentity },
+        registry: new RegistryClient(context.http, inputs.imageRegistry),
+    }, inputs.images.map((request) => imageOf(request, context.release.version)));
 }
 async function installContext(shared, release) {
     const { inputs, report, http, background, trust, cacheAccess } = shared;
@@ -24427,19 +25640,12 @@ async function installContext(shared, release) {
     };
     return {
         ...context,
-        lock: inputs.lock,
-        binder: binderFor(inputs, context),
+        binder: inputs.bindRelease ? new SbomBinder(context) : new NoBinder(),
         secondFactors: inputs.secondFactors,
         toolCache: await cacheAccess.lookIn(release.version),
         cacheAccess,
         searchPaths: inputs.runner,
     };
-}
-function binderFor({ bindRelease, lock }, context) {
-    if (!bindRelease) {
-        return new NoBinder();
-    }
-    return lock === undefined ? new SbomBinder(context) : new LockedBinder(context, lock);
 }
 function cacheAccessOf(inputs, report) {
     const { runner, identity, trustRoot, bindRelease, downloadBaseUrl } = inputs;
@@ -24447,7 +25653,8 @@ function cacheAccessOf(inputs, report) {
         folder: runner.toolCache,
         trustKey: trustKey(identity, trustRoot, bindRelease ? undefined : downloadBaseUrl),
     };
-    return new CacheAccess(toolCache, inputs.tools, runner.temp, report);
+    const names = requestedNames(inputs).map(({ name }) => name);
+    return new CacheAccess(toolCache, names, runner.temp, report);
 }
 function httpClient(inputs, signal, report) {
     const { downloadToken, downloadBaseUrl } = inputs;
@@ -24473,7 +25680,7 @@ function trustRootSource({ trustRoot, runner }, scratch) {
     }
     return { ...trustRoot, cache: external_node_path_default().join(runner.toolCache, TRUST_ROOT_FOLDER), scratch };
 }
-/** Without it the next run asks the network again. This one has succeeded all the same. */
+/** Keeps the metadata for later runs. If that fails, the next run fetches it again. */
 async function keepTrustRoot(trust, report) {
     report.info(`Trust root: ${trust.origin}`);
     try {
@@ -24505,7 +25712,7 @@ async function makeScratchFolder(temp) {
         return await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(temp, 'setup-verified-kubectl-'));
     }
     catch (error) {
-        throw installFailed(`cannot make a temporary folder in ${temp}`, error);
+        throw installFailed(`cannot create a temporary folder in ${temp}`, error);
     }
 }
 

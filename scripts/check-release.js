@@ -1,16 +1,16 @@
-// Finds the commit of a release, and compares the released files with dist/ of that commit:
+// Finds the commit of a release, and compares the released files with all of dist/ at that commit:
 //   node scripts/check-release.js v1.2.3 <folder with the files of the release>
 // Prints `commit=<40 hex digits>` and `major=v1`, ready for $GITHUB_OUTPUT. .github/workflows/move-major-tag.yml runs it in a
 // checkout of this repository.
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 const RELEASE = /^(v(?:0|[1-9]\d*))\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)$/;
 const OBJECT_ID = /^[0-9a-f]{40}$/;
 
-/** Files that are released and committed in dist/. */
-const FILES = ['index.js', 'licenses.txt'];
+/** Files of a release that are not in dist/. */
+const OTHER_FILES = ['sbom.spdx.json'];
 
 /**
  * The commit that a tag of the remote `origin` points at, directly or through an annotated tag.
@@ -44,12 +44,22 @@ export function commitOfTag(tag) {
 }
 
 /**
+ * Requires the released files to be those of dist/: every script of it may be loaded.
+ *
  * @param {string} commit
  * @param {string} folder
- * @throws {Error} if a released file is missing or differs from the committed one
+ * @throws {Error} if a file is missing on either side, or differs
  */
 export function compareWithDist(commit, folder) {
-  for (const name of FILES) {
+  const names = git('ls-tree', '-r', '-z', '--name-only', `${commit}:dist`)
+    .toString()
+    .split('\0')
+    .filter((name) => name !== '');
+  const released = readdirSync(folder).filter((name) => !OTHER_FILES.includes(name));
+  for (const name of released.filter((one) => !names.includes(one))) {
+    throw new Error(`The released ${name} is not in dist/ of ${commit}`);
+  }
+  for (const name of names) {
     const committed = git('cat-file', 'blob', `${commit}:dist/${name}`);
     if (!readFileSync(join(folder, name)).equals(committed)) {
       throw new Error(`The released ${name} differs from dist/${name} of ${commit}`);

@@ -65,7 +65,8 @@ function inputRows() {
 /** One row stands for the paths of all tools but kubectl. */
 function outputRows() {
   const others = Object.keys(action.outputs).filter(
-    (name) => name.endsWith('-path') && !['kubectl-path', 'bundle-path'].includes(name),
+    (name) =>
+      name.endsWith('-path') && !['kubectl-path', 'artifact-path', 'bundle-path'].includes(name),
   );
   const tools = others.map((name) => code(name.replace(/-path$/, '')));
   const folded = [

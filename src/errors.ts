@@ -21,6 +21,10 @@ export const ERROR_CODES = [
   'LOCK_INVALID',
   'LOCK_MISMATCH',
   'INSTALL_FAILED',
+  'IMAGE_NOT_FOUND',
+  'IMAGE_NOT_SIGNED',
+  'IMAGE_MISMATCH',
+  'REGISTRY_UNAVAILABLE',
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
@@ -28,16 +32,22 @@ export type ErrorCode = (typeof ERROR_CODES)[number];
 /** Where the code alone says too little about what to do next; see hints.ts. */
 export type Situation =
   | 'announced-only'
+  | 'changed-by-another-run'
   | 'contradictory-sbom'
   | 'embedded-trusted-root'
+  | 'image'
+  | 'image-of-another-version'
   | 'lock-incomplete'
   | 'lock-too-new'
   | 'no-release-proof'
+  | 'not-in-release'
   | 'not-a-blob-bundle'
   | 'pointer-not-a-version'
+  | 'published-unsigned'
   | 'operating-system-not-published'
   | 'range-without-release'
   | 'runner-variable-missing'
+  | 'signature-of-another-image'
   | 'trusted-root-file';
 
 interface Details {

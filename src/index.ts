@@ -1,9 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { commandArguments } from './inputs/command-line.js';
 
-// The young generation of the heap stays as small as it begins, so that it is often swept: else the
-// buffers of what has arrived from the network wait for that, tens of megabytes of them. Loading
-// the rest would make it grow, so this comes first.
+// Keeps the young generation of the heap small, so that network buffers are freed early: otherwise
+// tens of megabytes of them pile up. Loading the modules would make it grow, so this comes first.
 setFlagsFromString('--semi-space-growth-factor=1');
 
 if (commandArguments().length === 0) {

@@ -1,13 +1,18 @@
 import type { SecondFactors } from './install/second-factors.js';
-import { readChecksums } from './inputs/checksums.js';
+import { readArtifacts } from './inputs/artifacts.js';
+import { readChecksums, type FileNames } from './inputs/checksums.js';
 import type { Environment } from './inputs/environment.js';
+import { readImageRegistry, readImages } from './inputs/images.js';
+import { readFilesToLock, type FilesToLock } from './inputs/files-to-lock.js';
 import {
+  assertLocked,
+  assertNoImages,
   lockedVersion,
   readLockFile,
   readLockFilePath,
   type LockFilePath,
 } from './inputs/lock-file.js';
-import { assertPublishedForOne, readPlatform, readPlatforms } from './inputs/platform.js';
+import { readPlatform } from './inputs/platform.js';
 import { RawInputs, invalidInput, readBoolean, readRequired } from './inputs/raw-inputs.js';
 import { readAges } from './inputs/release-age.js';
 import { readRunner, type Runner } from './inputs/runner.js';
@@ -16,8 +21,9 @@ import { readTrustRoot } from './inputs/trust-root.js';
 import { readToken, readUrl } from './inputs/urls.js';
 import { readClusterVersion, readVersion, type VersionChoice } from './inputs/version.js';
 import type { ClusterVersion } from './kubernetes/cluster-version.js';
-import { assertPublished, type Platform, type Tool } from './kubernetes/platform.js';
-import { Release } from './kubernetes/release.js';
+import type { ImageRequest } from './kubernetes/image.js';
+import { assertPublished } from './kubernetes/platform.js';
+import { Release, type RequestedFiles } from './kubernetes/release.js';
 import type { Lock } from './lock/lock.js';
 import type { TrustRootChoice } from './sigstore/trust/trusted-root.js';
 import type { ExpectedIdentity } from './sigstore/verify/identity.js';
@@ -42,29 +48,32 @@ export interface SourceInputs {
 }
 
 /** Everything that a run depends on, validated. */
-export interface Inputs extends VersionChoice, SourceInputs {
-  /** It has every tool for the platform, of the version. */
+export interface Inputs extends VersionChoice, RequestedFiles, SourceInputs {
+  /** It has every requested file, of the version. */
   readonly lock: Lock | undefined;
   /** The cluster that the tools are for. */
   readonly clusterVersion: ClusterVersion | undefined;
-  readonly tools: readonly Tool[];
-  readonly platform: Platform;
+  readonly images: readonly ImageRequest[];
+  /** Ends in a slash; https, or http on loopback. A path is put in front of every repository. */
+  readonly imageRegistry: URL;
+  /** Who must have signed the images. */
+  readonly imageIdentity: ExpectedIdentity;
   /** Whether binaries for that platform run on this machine. */
   readonly isNative: boolean;
   readonly bindRelease: boolean;
   readonly checkLatest: boolean;
 }
 
-/** The only place where the environment of the process is read. */
+/** The only place in src/ where the environment of the process is read. */
 export function currentEnvironment(): Environment {
   return { variables: process.env, platform: process.platform, arch: process.arch };
 }
 
 /** What to lock, and where, validated. */
 export interface LockInputs extends VersionChoice, SourceInputs {
+  /** The cluster that the tools are for. */
   readonly clusterVersion: ClusterVersion | undefined;
-  readonly tools: readonly Tool[];
-  readonly platforms: readonly Platform[];
+  readonly files: FilesToLock;
   readonly lockFile: LockFilePath;
   /** Compare, and write nothing. */
   readonly check: boolean;
@@ -82,25 +91,33 @@ const DEFAULT_REKOR_URL = 'https://rekor.sigstore.dev';
 export async function loadInputs(environment: Environment): Promise<Inputs> {
   const inputs = new RawInputs(environment);
   const { platform, isNative } = readPlatform(inputs, environment);
-  const tools = readTools(inputs);
+  const artifacts = readArtifacts(inputs, platform);
+  const images = readImages(inputs);
+  const tools = readTools(inputs, artifacts.length + images.length > 0);
   for (const tool of tools) {
     assertPublished(tool, platform);
   }
-  const source = readSource(inputs, environment, tools);
+  const files = { tools, artifacts, platform };
+  const source = readSource(inputs, environment, files);
   const clusterVersion = readClusterVersion(inputs);
   const requested = await readVersion(inputs, clusterVersion);
   const lock = readLockFile(inputs);
   const choice = lock === undefined ? requested : await lockedVersion(lock, inputs, requested);
-  for (const tool of tools) {
-    lock?.digestOf(new Release(lock.version, source.downloadBaseUrl).binary(tool, platform));
+  if (lock !== undefined) {
+    assertLocked(lock, new Release(lock.version, source.downloadBaseUrl).requested(files));
   }
   return {
     ...choice,
     ...source,
+    ...files,
     lock,
     clusterVersion,
-    tools,
-    platform,
+    images,
+    imageRegistry: readImageRegistry(inputs),
+    imageIdentity: {
+      subjectAlternativeName: readRequired(inputs, 'image-certificate-identity'),
+      issuer: source.identity.issuer,
+    },
     isNative,
     bindRelease: readBoolean(inputs, 'bind-release', true),
     checkLatest: readBoolean(inputs, 'check-latest', false),
@@ -114,36 +131,31 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
  */
 export async function loadLockInputs(environment: Environment): Promise<LockInputs> {
   const inputs = new RawInputs(environment);
-  const tools = readTools(inputs);
-  const platforms = readPlatforms(inputs, environment);
-  for (const tool of tools) {
-    assertPublishedForOne(tool, platforms);
-  }
+  assertNoImages(inputs);
+  const files = readFilesToLock(inputs, environment);
   if (!readBoolean(inputs, 'bind-release', true)) {
     throw invalidInput('bind-release', 'false', 'true: a lock file holds nothing unproven');
   }
   const clusterVersion = readClusterVersion(inputs);
   return {
     ...(await readVersion(inputs, clusterVersion)),
-    ...readSource(inputs, environment, tools),
+    ...readSource(inputs, environment, files),
     clusterVersion,
-    tools,
-    platforms,
+    files,
     lockFile: readLockFilePath(inputs),
     check: readBoolean(inputs, 'check', false),
   };
 }
 
-function readSource(
-  inputs: RawInputs,
-  environment: Environment,
-  tools: readonly Tool[],
-): SourceInputs {
+function readSource(inputs: RawInputs, environment: Environment, files: FileNames): SourceInputs {
   const downloadBaseUrl = readUrl(inputs, 'download-base-url', DEFAULT_BASE_URL, true);
   return {
     downloadBaseUrl,
     downloadToken: readToken(inputs, downloadBaseUrl),
-    secondFactors: { checksums: readChecksums(inputs, tools), ...readAges(inputs) },
+    secondFactors: {
+      checksums: readChecksums(inputs, files),
+      ...readAges(inputs),
+    },
     identity: {
       subjectAlternativeName: readRequired(inputs, 'certificate-identity'),
       issuer: readRequired(inputs, 'certificate-oidc-issuer'),
@@ -156,7 +168,7 @@ function readSource(
   };
 }
 
-/** For tests of slow and dead servers: a factor that every wait is multiplied by, at most 1. */
+/** For tests of slow and dead servers: every limit of a transfer is multiplied by it. Values of 1 or more are ignored. */
 function readLimits(variables: Environment['variables']): TransferLimits {
   const factor = Number(variables['SETUP_VERIFIED_KUBECTL_TIME_SCALE'] ?? '1');
   return factor > 0 && factor < 1 ? scaled(TRANSFER_LIMITS, factor) : TRANSFER_LIMITS;

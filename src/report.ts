@@ -1,19 +1,23 @@
 import * as core from '@actions/core';
 import { SetupError, explain } from './errors.js';
+import { escapeHtml, escapeLogLine } from './escape.js';
 import { UNEXPECTED_HINT, hintFor } from './hints.js';
 import type { Inputs } from './inputs.js';
-import { describeBinding } from './install/binding.js';
+import type { VerifiedImage } from './install/images.js';
 import type { Logger } from './install/logger.js';
-import type { InstalledArtifact, Origin } from './install/verified-artifact.js';
+import type { InstalledArtifact } from './install/verified-artifact.js';
+import { isBinary } from './kubernetes/binary.js';
 import type { ClusterVersion } from './kubernetes/cluster-version.js';
-import { platformName } from './kubernetes/platform.js';
-import { describeSkew, minorOf, minorSkew } from './kubernetes/skew.js';
-import { describeEndedSupport } from './kubernetes/support.js';
-import { escapeHtml, escapeLogLine } from './escape.js';
+import { minorOf } from './kubernetes/skew.js';
+import { describeEndedSupport } from './kubernetes/end-of-support.js';
+import { imageSection } from './report/images.js';
+import type { ReportItem, ReportSection } from './report/section.js';
+import type { SharedDurations } from './report/file.js';
+import { fileSections } from './report/files.js';
+import { megabytes } from './report/units.js';
 
 /** A line of progress at most this often, in milliseconds. */
 const PROGRESS_INTERVAL = 5_000;
-const PUBLIC_LOG = 'https://rekor.sigstore.dev/';
 /**
  * The runner shows no summary that is larger (`AttachmentSizeLimit` in FileCommandManager.cs of
  * actions/runner 258d6c85), and reports an error in its place.
@@ -22,52 +26,15 @@ const MAX_SUMMARY_BYTES = 1 << 20;
 /** Of an error's stack, which begins with its message. */
 const MAX_STACK_LINES = 50;
 
-/** Everything reported about one tool. The output `report` is a list of these. */
-export interface ToolReport {
-  readonly tool: string;
-  /** With `v`. */
+/** Everything that a run verified. */
+export interface Results {
+  /** Of the release, with `v`. */
   readonly version: string;
-  readonly platform: string;
-  /** As the input names it; null where it names none. */
-  readonly 'cluster-version': string | null;
-  /** Minors that the tool is newer than the cluster; negative: older. Null without a cluster. */
-  readonly 'minor-version-skew': number | null;
-  readonly path: string;
-  readonly 'bundle-path': string;
-  /** Hex. */
-  readonly sha256: string;
-  /** In bytes. */
-  readonly size: number;
-  readonly source: Origin;
-  readonly 'certificate-identity': string;
-  readonly 'certificate-oidc-issuer': string;
-  /** 64 hex digits. */
-  readonly 'log-entry-uuid': string;
-  readonly 'log-index': string;
-  /** ISO 8601. */
-  readonly 'integrated-time': string;
-  readonly 'release-proof': string;
-  /** Why the published signature or certificate was not used; null when they were. */
-  readonly recovered: string | null;
-  readonly 'cache-hit': boolean;
-  readonly 'durations-ms': PhaseDurations;
+  readonly files: readonly InstalledArtifact[];
+  readonly images: readonly VerifiedImage[];
 }
 
-/** How long each phase took, in whole milliseconds. */
-export interface PhaseDurations {
-  /** Resolving the requested version. */
-  readonly resolve: number;
-  /** Null where nothing was downloaded. */
-  readonly download: number | null;
-  readonly verify: number;
-  /** Of all tools together. */
-  readonly install: number;
-}
-
-/** The phases that all tools of a run share, in milliseconds. */
-export type SharedDurations = Readonly<Record<'resolve' | 'install', number>>;
-
-/** Everything a run shows. Text from outside is escaped and truncated here, and only here. */
+/** Everything a run shows. Text from outside is escaped here before it reaches log or summary. */
 export class Report implements Logger {
   readonly #lastProgress = new Map<string, number>();
 
@@ -135,7 +102,7 @@ export class Report implements Logger {
   }
 
   /** One annotation, and a paragraph in the summary: code, cause, next step. */
-  async failure(error: unknown, heading = 'Nothing was installed'): Promise<void> {
+  async failure(error: unknown, heading = 'Nothing was added to PATH'): Promise<void> {
     const known = error instanceof SetupError ? error : undefined;
     const code = known?.code ?? 'UNEXPECTED';
     const hint = known === undefined ? UNEXPECTED_HINT : hintFor(known);
@@ -154,47 +121,34 @@ export class Report implements Logger {
     await this.#writeSummary();
   }
 
-  /** The log of one tool, worded like cosign's output. */
-  #tool(installed: InstalledArtifact, report: ToolReport): void {
-    core.startGroup(escapeLogLine(`${report.tool} ${report.version} (${report.platform})`));
-    this.info(
-      `tlog entry verified with uuid: ${report['log-entry-uuid']} index: ${report['log-index']}`,
-    );
-    this.info('Verified OK');
-    this.info(`Signed by: ${report['certificate-identity']}`);
-    this.info(`Issuer: ${report['certificate-oidc-issuer']}`);
-    this.info(`Signed at: ${report['integrated-time']}`);
-    this.info(`Release: ${report['release-proof']}`);
-    const cluster = clusterText(report);
-    if (cluster !== undefined) {
-      this.info(`Cluster: ${cluster}`);
+  /** The log of each thing that was verified, outputs, and the job summary. */
+  async success(inputs: Inputs, results: Results, durations: SharedDurations): Promise<void> {
+    const { version, files, images } = results;
+    const sections = [
+      ...fileSections(files, inputs, durations),
+      imageSection(images, inputs, durations),
+    ];
+    const items = sections.flatMap((section) => section.items);
+    for (const item of items) {
+      this.#log(item);
     }
-    this.info(`SHA-256: ${report.sha256} (${megabytes(report.size)})`);
-    this.info(`Source: ${SOURCES[report.source]}`);
-    this.info(`Took: ${durationsText(report['durations-ms'])}`);
-    this.info(`Path: ${report.path}`);
-    this.info(`Evidence: ${installed.cacheEntry.files().bundle}`);
-    core.endGroup();
+    core.setOutput('version', version);
+    for (const [name, value] of sections.flatMap(({ outputs }) => Object.entries(outputs))) {
+      core.setOutput(name, value);
+    }
+    core.setOutput('report', JSON.stringify(items.map(({ report }) => report)));
+    for (const section of sections) {
+      addToSummary(section);
+    }
+    await this.#writeSummary();
   }
 
-  /** Writes outputs and summary, then `PATH` as the very last step: a failure before it leaves `PATH` alone. */
-  async success(
-    inputs: Inputs,
-    installed: readonly InstalledArtifact[],
-    durations: SharedDurations,
-  ): Promise<void> {
-    const reports = installed.map((one) => toolReport(one, inputs, durations));
-    installed.forEach((one, index) => {
-      const report = reports[index];
-      if (report !== undefined) {
-        this.#tool(one, report);
+  /** The very last step: a failure before it leaves `PATH` alone. */
+  addToPath(installed: readonly InstalledArtifact[]): void {
+    for (const { artifact, folder } of installed) {
+      if (isBinary(artifact)) {
+        core.addPath(folder);
       }
-    });
-    setOutputs(reports);
-    addToSummary(reports, inputs);
-    await this.#writeSummary();
-    for (const { folder } of installed) {
-      core.addPath(folder);
     }
   }
 
@@ -228,6 +182,14 @@ export class Report implements Logger {
     await this.#writeSummary();
   }
 
+  #log({ title, log }: ReportItem): void {
+    core.startGroup(escapeLogLine(title));
+    for (const line of log) {
+      this.info(line);
+    }
+    core.endGroup();
+  }
+
   /** A runner without job summaries must not fail a run that succeeded. */
   async #writeSummary(): Promise<void> {
     const text = boundedSummary(core.summary.stringify());
@@ -247,128 +209,12 @@ export function boundedSummary(html: string): string {
     : '<p>This summary is too long for GitHub. The log and the output <code>report</code> have the same information.</p>\n';
 }
 
-function toolReport(
-  { artifact, cacheEntry, verified, ...one }: InstalledArtifact,
-  { clusterVersion }: Inputs,
-  { resolve, install }: SharedDurations,
-): ToolReport {
-  const files = cacheEntry.files();
-  return {
-    tool: artifact.name,
-    version: artifact.version,
-    platform: platformName(artifact.platform),
-    'cluster-version': clusterVersion?.text ?? null,
-    'minor-version-skew':
-      clusterVersion === undefined ? null : (minorSkew(artifact.version, clusterVersion) ?? null),
-    path: files.file,
-    'bundle-path': files.bundle,
-    sha256: verified.subject.sha256.toString('hex'),
-    size: verified.subject.size,
-    source: one.origin,
-    'certificate-identity': verified.identity.subjectAlternativeName,
-    'certificate-oidc-issuer': verified.identity.issuer,
-    'log-entry-uuid': verified.uuid,
-    'log-index': verified.logIndex,
-    'integrated-time': verified.signedAt.toISOString(),
-    'release-proof': describeBinding(one.binding),
-    recovered: one.recovered === undefined ? null : escapeLogLine(one.recovered),
-    'cache-hit': one.origin === 'cache',
-    'durations-ms': {
-      resolve: Math.round(resolve),
-      download: one.durations.download === undefined ? null : Math.round(one.durations.download),
-      verify: Math.round(one.durations.verify),
-      install: Math.round(install),
-    },
-  };
-}
-
-function setOutputs(reports: readonly ToolReport[]): void {
-  const main = reports.find(({ tool }) => tool === 'kubectl') ?? reports[0];
-  if (main === undefined) {
+function addToSummary({ heading, items }: ReportSection): void {
+  if (items.length === 0) {
     return;
   }
-  for (const { tool, path } of reports) {
-    core.setOutput(`${tool}-path`, path);
+  core.summary.addHeading(heading, 3);
+  for (const { rows } of items) {
+    core.summary.addTable(rows.map(([name, html]) => [{ data: name, header: true }, html]));
   }
-  core.setOutput('version', main.version);
-  core.setOutput('cache-hit', String(reports.every((report) => report['cache-hit'])));
-  for (const name of [
-    'sha256',
-    'certificate-identity',
-    'certificate-oidc-issuer',
-    'log-index',
-    'log-entry-uuid',
-    'integrated-time',
-    'bundle-path',
-  ] as const) {
-    core.setOutput(name, main[name]);
-  }
-  core.setOutput('report', JSON.stringify(reports));
-}
-
-function addToSummary(reports: readonly ToolReport[], inputs: Inputs): void {
-  core.summary.addHeading('Verified Kubernetes tools', 3);
-  for (const report of reports) {
-    const cluster = clusterText(report);
-    const rows: [string, string][] = [
-      [
-        'Tool',
-        `<b>${escapeHtml(`${report.tool} ${report.version}`)}</b> for ${escapeHtml(report.platform)}`,
-      ],
-      ...(cluster === undefined
-        ? []
-        : [['Cluster', escapeHtml(cluster)] satisfies [string, string]]),
-      ['SHA-256', `<code>${escapeHtml(report.sha256)}</code>`],
-      ['Signed by', escapeHtml(report['certificate-identity'])],
-      ['Issuer', escapeHtml(report['certificate-oidc-issuer'])],
-      ['Signed at', escapeHtml(report['integrated-time'])],
-      ['Log entry', logEntry(report, inputs)],
-      ['Release', escapeHtml(report['release-proof'])],
-      ['Source', escapeHtml(SOURCES[report.source])],
-      ['Took', escapeHtml(durationsText(report['durations-ms']))],
-      ...(report.recovered === null
-        ? []
-        : [['Broken publication', escapeHtml(report.recovered)] satisfies [string, string]]),
-    ];
-    core.summary.addTable(rows.map(([name, value]) => [{ data: name, header: true }, value]));
-  }
-}
-
-const SOURCES: Readonly<Record<Origin, string>> = {
-  download: 'downloaded',
-  cache: 'tool cache, verified again',
-  preinstalled: 'copy found on this machine, verified',
-};
-
-/** Undefined where the input names no cluster. */
-function clusterText(report: ToolReport): string | undefined {
-  const { 'cluster-version': cluster, 'minor-version-skew': skew } = report;
-  return cluster === null || skew === null
-    ? undefined
-    : `${cluster}; ${report.tool} is ${skew === 0 ? 'of ' : ''}${describeSkew(skew)}`;
-}
-
-function durationsText({ resolve, download, verify, install }: PhaseDurations): string {
-  return [
-    `resolving the version ${seconds(resolve)}`,
-    ...(download === null ? [] : [`download ${seconds(download)}`]),
-    `verification ${seconds(verify)}`,
-    `installation ${seconds(install)}`,
-  ].join(', ');
-}
-
-function seconds(milliseconds: number): string {
-  return `${(milliseconds / 1000).toFixed(2)} s`;
-}
-
-function logEntry(report: ToolReport, inputs: Inputs): string {
-  const index = escapeHtml(report['log-index']);
-  const uuid = `<code>${escapeHtml(report['log-entry-uuid'])}</code>`;
-  return inputs.rekorUrl.href === PUBLIC_LOG
-    ? `<a href="https://search.sigstore.dev/?logIndex=${index}">${index}</a>, ${uuid}`
-    : `${index}, ${uuid}`;
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -47,7 +47,7 @@ export function trustRootSource(
   return { ...trustRoot, cache: path.join(runner.toolCache, TRUST_ROOT_FOLDER), scratch };
 }
 
-/** Without it the next run asks the network again. This one has succeeded all the same. */
+/** Keeps the metadata for later runs. If that fails, the next run fetches it again. */
 export async function keepTrustRoot(trust: TrustRoot, logger: Logger): Promise<void> {
   logger.info(`Trust root: ${trust.origin}`);
   try {
@@ -85,6 +85,6 @@ async function makeScratchFolder(temp: string): Promise<string> {
     await mkdir(temp, { recursive: true });
     return await mkdtemp(path.join(temp, 'setup-verified-kubectl-'));
   } catch (error) {
-    throw installFailed(`cannot make a temporary folder in ${temp}`, error);
+    throw installFailed(`cannot create a temporary folder in ${temp}`, error);
   }
 }

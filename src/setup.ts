@@ -11,20 +11,28 @@ import {
 import { CacheAccess } from './install/cache-access.js';
 import { assertUnchanged, commitAll } from './install/commit.js';
 import type { InstallContext } from './install/context.js';
+import { isOfRelease, verifyImages, type VerifiedImage } from './install/images.js';
 import { LockedBinder } from './install/locked-binding.js';
-import { obtainAll } from './install/obtain.js';
+import { allFromCache, obtainAll } from './install/obtain.js';
 import { checkPathLookup } from './install/path-lookup.js';
-import { warnOfOldPointer } from './install/pointer.js';
-import { resolveAgain, resolveRelease, type ResolvedRelease } from './install/resolve-release.js';
+import { warnOfOldPointer } from './install/old-pointer.js';
+import {
+  resolveAgain,
+  resolveFromHost,
+  resolveRelease,
+  type ResolvedRelease,
+} from './install/resolve-release.js';
 import { namedFailure } from './install/install-failed.js';
 import { trustKey } from './install/trust-key.js';
 import type { VerifiedArtifact } from './install/verified-artifact.js';
-import type { Release } from './kubernetes/release.js';
+import { imageOf } from './kubernetes/image.js';
+import { requestedNames, type Release } from './kubernetes/release.js';
 import { assertSupportedSkew } from './kubernetes/skew.js';
+import { RegistryClient } from './registry/client.js';
 import { Report } from './report.js';
+import { httpClient, keepTrustRoot, trustRootSource, withScratchFolder } from './session.js';
 import { TransparencyLog } from './sigstore/evidence/rekor.js';
 import { loadTrustRoot, type TrustRoot } from './sigstore/trust/trusted-root.js';
-import { httpClient, keepTrustRoot, trustRootSource, withScratchFolder } from './session.js';
 import { BackgroundTasks } from './transfer/background-tasks.js';
 import type { HttpClient } from './transfer/http.js';
 
@@ -54,7 +62,7 @@ async function setUp(inputs: Inputs, report: Report, scratch: string): Promise<v
     const resolvedAt = performance.now();
 
     const shared = { inputs, report, scratch, http, background, trust, cacheAccess };
-    const { context, verified } = await obtainRelease(shared, resolved);
+    const { context, verified, images } = await obtainRelease(shared, resolved);
     const obtainedAt = performance.now();
     report.endedSupport(context.release.version, inputs.clusterVersion);
 
@@ -64,10 +72,12 @@ async function setUp(inputs: Inputs, report: Report, scratch: string): Promise<v
     await keepTrustRoot(await trust, report);
     await checkPathLookup(installed, inputs.runner, report);
     await assertUnchanged(installed);
-    await report.success(inputs, installed, {
+    const results = { version: context.release.version, files: installed, images };
+    await report.success(inputs, results, {
       resolve: resolvedAt - started,
       install: installedAt - obtainedAt,
     });
+    report.addToPath(installed);
   } finally {
     // Nothing may still write to the scratch folder when it is removed.
     abort.abort();
@@ -89,39 +99,81 @@ interface Shared {
 interface ObtainedRelease {
   readonly context: InstallContext;
   readonly verified: readonly VerifiedArtifact[];
+  readonly images: readonly VerifiedImage[];
 }
 
-/** Verifies every tool of the release, or of the one that takes its place where it is not found. */
+/** Verifies what was asked for, of this release; where that is not found, of the one that {@link resolveAgain} names. */
 async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<ObtainedRelease> {
-  const { inputs, report, http, cacheAccess } = shared;
+  const { inputs, report, http } = shared;
   for (let resolved = first; ;) {
     const { release } = resolved;
     report.info(`Version: ${release.version} (requested: ${inputs.versionSource})`);
-    if (inputs.clusterVersion !== undefined) {
-      assertSupportedSkew(release.version, inputs.tools, inputs.clusterVersion);
+    if (resolved.namedBy !== 'tool-cache') {
+      assertSkew(release, inputs);
     }
     const context = await installContext(shared, release);
-    const artifacts = inputs.tools.map((tool) => release.binary(tool, inputs.platform));
+    const artifacts = release.requested(inputs);
     try {
-      const verified = await obtainAll(context, artifacts);
-      if (resolved.namedBy === 'host' || resolved.namedBy === 'folder') {
-        await warnOfOldPointer(context, inputs, verified);
+      if (resolved.namedBy === 'tool-cache') {
+        const cached = await youngFromCache(context, artifacts);
+        if (cached !== undefined) {
+          assertSkew(release, inputs);
+          return { context, verified: cached, images: await obtainImages(context, inputs) };
+        }
+        // A folder's name alone must not choose a version: ask the host, as for an empty cache.
+        report.info(`${release.version} in the tool cache cannot be used; asking for the newest`);
+        resolved = await resolveFromHost(inputs, http);
+        continue;
       }
-      return { context, verified };
+      // All kinds of things are verified at the same time, and nothing is kept unless all pass. Tools are
+      // awaited first: they tell whether the release is there at all.
+      const arrivingImages = shared.background.start(obtainImages(context, inputs));
+      const verified = await obtainAll(context, artifacts);
+      const images = await arrivingImages;
+      if (resolved.namedBy === 'host' || resolved.namedBy === 'folder') {
+        await warnOfOldPointer(context, inputs, [...verified, ...images.filter(isOfRelease)]);
+      }
+      return { context, verified, images };
     } catch (error) {
       if (!(error instanceof SetupError) || error.code !== 'VERSION_NOT_FOUND') {
         throw error;
       }
-      resolved = await resolveAgain(
-        resolved,
-        error,
-        inputs,
-        await cacheAccess.lookIn(),
-        http,
-        report,
-      );
+      resolved = await resolveAgain(resolved, error, http, report);
     }
   }
+}
+
+function assertSkew({ version }: Release, { tools, clusterVersion }: Inputs): void {
+  if (clusterVersion !== undefined) {
+    assertSupportedSkew(version, tools, clusterVersion);
+  }
+}
+
+/** As {@link allFromCache}; undefined as well where copies are too old: the host may have newer ones. */
+async function youngFromCache(
+  context: InstallContext,
+  artifacts: Parameters<typeof allFromCache>[1],
+): Promise<VerifiedArtifact[] | undefined> {
+  try {
+    return await allFromCache(context, artifacts);
+  } catch (error) {
+    if (error instanceof SetupError && error.code === 'RELEASE_TOO_OLD') {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/** Verifies every image, with the identity that signs images. Nothing is pulled. */
+function obtainImages(context: InstallContext, inputs: Inputs): Promise<VerifiedImage[]> {
+  return verifyImages(
+    {
+      ...context,
+      policy: { ...context.policy, identity: inputs.imageIdentity },
+      registry: new RegistryClient(context.http, inputs.imageRegistry),
+    },
+    inputs.images.map((request) => imageOf(request, context.release.version)),
+  );
 }
 
 async function installContext(shared: Shared, release: Release): Promise<InstallContext> {
@@ -164,5 +216,6 @@ function cacheAccessOf(inputs: Inputs, report: Report): CacheAccess {
     folder: runner.toolCache,
     trustKey: trustKey(identity, trustRoot, bindRelease ? undefined : downloadBaseUrl),
   };
-  return new CacheAccess(toolCache, inputs.tools, runner.temp, report);
+  const names = requestedNames(inputs).map(({ name }) => name);
+  return new CacheAccess(toolCache, names, runner.temp, report);
 }

@@ -1,4 +1,4 @@
-import { chownSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { MISSING, testUnless } from '../support/skip.js';
@@ -102,13 +102,22 @@ describe('a verified copy that satisfies the request', () => {
     expectInstalled(await runIn(world, inputs, { toolCache }), { version: 'v1.31.9', tools });
   });
 
-  test('is verified again: one that was changed is fetched anew', async () => {
+  test('is verified again: one that was changed does not choose the version', async () => {
     const toolCache = await cacheWithOlder();
     const copy = join(toolCache, world.cacheEntry('v1.31.8'), fileNameOf('kubectl'));
     writeFileSync(copy, '#!/bin/sh\n');
     const run = await runIn(world, { version: '1.31' }, { toolCache });
-    expectInstalled(run, { version: 'v1.31.8', warnings: ['Cached copy refused'] });
+    expectInstalled(run, { version: 'v1.31.9', warnings: ['Cached copy refused'] });
     expect(run.outputs['cache-hit']).toBe('false');
+    expect(requestedPaths(world).filter((path) => path.includes('/v1.31.8/'))).toEqual([]);
+  });
+
+  test('a folder with the name of a copy does not choose the version', async () => {
+    const toolCache = await cacheWithOlder();
+    rmSync(join(toolCache, world.cacheEntry('v1.31.8')), { recursive: true });
+    mkdirSync(join(toolCache, world.cacheEntry('v1.31.8')));
+    const run = await runIn(world, { version: '1.31' }, { toolCache });
+    expectInstalled(run, { version: 'v1.31.9', warnings: ['Cached copy refused'] });
   });
 });
 

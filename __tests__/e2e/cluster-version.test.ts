@@ -1,3 +1,5 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { TOOLS, type Tool } from '../../src/kubernetes/platform.js';
 import { World, type ActionResult } from '../support/index.js';
@@ -97,12 +99,24 @@ describe('with a version', () => {
     const run = await runIn(world, inputs);
     expectRefused(run, 'VERSION_SKEW', {
       says: [
-        'kubectl v1.33.4 is 2 minor versions newer than the cluster (v1.31.4-eks-1a2b3c): supported is 1.30 to 1.32',
-        'Set "version" to the minor of the cluster',
+        'kubectl v1.33.4 is 2 minor versions newer than the cluster (v1.31.4-eks-1a2b3c): supported: 1.30 to 1.32',
+        'Set "version" to the minor version of the cluster',
       ],
     });
     expect(releaseRequests()).toEqual([]);
     expect(run.summary).toContain('VERSION_SKEW');
+  });
+
+  test('from a range: the name of a folder in the tool cache does not decide', async () => {
+    const range = { version: '1.31.x || >=1.33.90 <1.34.0', 'cluster-version': '1.31' };
+    const first = await runIn(world, { version: '1.31.9' });
+    const { toolCache } = first.dirs;
+    const planted = world.cacheEntry('v1.31.9').replace('1.31.9', '1.33.99');
+    mkdirSync(join(toolCache, planted), { recursive: true });
+    expectInstalled(await runIn(world, range, { toolCache }), {
+      version: 'v1.31.9',
+      warnings: ['Cached copy refused'],
+    });
   });
 
   test('from a file: the file chooses, and the policy still holds', async () => {
@@ -204,7 +218,7 @@ describe('the end of support', () => {
     const run = await runIn(world, { version: '1.31.9' });
     expectInstalled(run, { version: 'v1.31.9' });
     expect(noticesOf(run)).toEqual([OLD]);
-    expect(run.endedSupport[0]?.message).toContain('ended its support for 1.31 on 2025-10-28');
+    expect(run.endedSupport[0]?.message).toContain('ended support for 1.31 on 2025-10-28');
   });
 
   test('is told once where cluster and tool are of the same minor', async () => {

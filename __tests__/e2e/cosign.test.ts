@@ -19,6 +19,7 @@ import {
 import { MISSING, describeUnless, testUnless } from '../support/skip.js';
 import {
   NATIVE,
+  expectArtifacts,
   expectInstalled,
   expectRefused,
   requestsTo,
@@ -47,6 +48,7 @@ import { PAIR, BUNDLES, GIVEN, TRUST_ROOT, INVALID_SIGNATURE, OF_BUNDLE } from '
 import { olderBundle, withChain, cosigned, timed, withUnsigned } from './cosign/bundles.js';
 import { PAIRS } from './cosign/pair-rows.js';
 import { PUBLISHED, TAMPERED } from './cosign/bundle-rows.js';
+import { TARBALL, TARBALLS, publishTarball } from './cosign/tarball-rows.js';
 
 /**
  * A judge that is not ours: the same world before cosign 3 and before the action. Each row says what both make of it,
@@ -90,6 +92,28 @@ suite('cosign', () => {
       expectCosign(await cosign.verifyBlob(urlOf(sbom)), 'accepts');
       sbom.replace(Buffer.concat([sbom.bytes, Buffer.from('\n')]));
       expectCosign(await cosign.verifyBlob(urlOf(sbom)), INVALID_SIGNATURE);
+    });
+  });
+
+  describe('a tarball', () => {
+    test.each(TARBALLS)('$what', async ({ change, ...row }) => {
+      const { version, tarball } = publishTarball();
+      change?.(tarball);
+      const [theirs, ours] = await Promise.all([
+        cosign.verifyBlob(urlOf(tarball)),
+        runIn(world, { version, tools: 'none', artifacts: TARBALL }),
+      ]);
+      expectCosign(theirs, row.cosign);
+      if (row.action !== 'accepts') {
+        expectRefused(ours, row.action);
+        return;
+      }
+      expectArtifacts(ours, { version, artifacts: { [TARBALL]: TARBALL } });
+      const path = ours.outputs['artifact-path'] ?? '';
+      const bundle = ours.outputs['bundle-path'] ?? '';
+      expectCosign(await cosign.verifyBundle(path, bundle), 'accepts');
+      const longer = write(TARBALL, Buffer.concat([tarball.bytes, Buffer.of(0)]));
+      expectCosign(await cosign.verifyBundle(longer, bundle), /invalid signature/);
     });
   });
 

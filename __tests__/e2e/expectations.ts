@@ -66,6 +66,8 @@ export interface Installed {
   readonly world?: World;
   /** The bytes of a tool, where they are not those that its release publishes for this platform. */
   readonly bytes?: Readonly<Record<string, Buffer>>;
+  /** Names of the files in the release, by the names in the input `artifacts`, in its order. */
+  readonly artifacts?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -74,19 +76,53 @@ export interface Installed {
  */
 export function expectInstalled(run: ActionResult, expected: Installed = {}): void {
   const { version, tools = ['kubectl'], warnings = [], notices = [], bytes = {} } = expected;
+  const { artifacts = {} } = expected;
   expect(titlesOf(run, 'error')).toEqual([]);
   expect(titlesOf(run, 'warning')).toEqual(warnings);
   expect(titlesOf(run, 'notice')).toEqual(notices);
   expect(run.exitCode).toBe(0);
   expect(run.variables).toEqual({});
   if (version !== undefined) expect(run.outputs['version']).toBe(version);
-  expect(reportsOf(run).map(({ tool }) => tool)).toEqual(tools);
+  const reports = reportsOf(run);
+  const tested = reports.flatMap(({ tool }) => tool ?? []);
+  expect(tested).toEqual(tools);
+  expect(reports.flatMap(({ artifact }) => artifact ?? [])).toEqual([
+    ...new Set(Object.values(artifacts)),
+  ]);
   const files = tools.map((tool) => run.outputs[`${tool}-path`] ?? '');
   expect(run.paths).toEqual(files.map((file) => dirname(file)));
   for (const tool of tools) {
     expectFile(run, tool, bytes[tool] ?? publishedBytes(run, tool, expected.world));
   }
+  expectArtifactPaths(run, artifacts, expected);
   expectNoTempFiles(run);
+}
+
+/** The same for a run with `tools: none`. */
+export function expectArtifacts(run: ActionResult, expected: Omit<Installed, 'tools'>): void {
+  expectInstalled(run, { ...expected, tools: [] });
+}
+
+/** In the outputs are exactly these artifacts: plain files with the published bytes, which nobody can execute. */
+function expectArtifactPaths(
+  run: ActionResult,
+  artifacts: Readonly<Record<string, string>>,
+  { bytes = {}, world = worlds.get(run) }: Installed,
+): void {
+  const paths = JSON.parse(run.outputs['artifacts'] ?? '{}') as Record<string, string>;
+  expect(Object.keys(paths)).toEqual(Object.keys(artifacts));
+  expect(run.outputs['artifact-path']).toBe(Object.values(paths)[0]);
+  for (const [requested, name] of Object.entries(artifacts)) {
+    const file = paths[requested] ?? '';
+    const report = reportsOf(run).find(({ artifact }) => artifact === name) ?? {};
+    const published = bytes[name] ?? world?.release.file(report['version'] ?? '', name).bytes;
+    expect(report['path']).toBe(file);
+    expect(basename(file)).toBe(name);
+    expect(lstatSync(file).isFile()).toBe(true);
+    if (process.platform !== 'win32') expect(lstatSync(file).mode & 0o777).toBe(0o644);
+    expect(sha256Of(readFileSync(file))).toBe(sha256Of(published ?? Buffer.of()));
+    expect(report['sha256']).toBe(sha256Of(published ?? Buffer.of()));
+  }
 }
 
 /** A plain file with these bytes, which this user can execute and others cannot change. */
@@ -177,7 +213,7 @@ export const warningsOf = (run: ActionResult): ActionResult['annotations'] =>
 export const errorsOf = (run: ActionResult): ActionResult['annotations'] =>
   run.annotations.filter(({ level }) => level === 'error');
 
-/** The output `report`, parsed: one object for each tool. */
+/** The output `report`, parsed: one object for each tool and each image. */
 export const reportsOf = (run: ActionResult): Readonly<Record<string, string | null>>[] =>
   JSON.parse(run.outputs['report'] ?? '[]') as Readonly<Record<string, string | null>>[];
 
@@ -191,6 +227,13 @@ export function reportOf(
     throw new Error(`nothing is reported of ${tool}:\n${run.stdout}\n${run.stderr}`);
   }
   return report;
+}
+
+/** A summary as a reader sees it: no tags, entities resolved. */
+export function textOf(summary: string): string {
+  return summary
+    .replaceAll(/<[^>]*>/g, ' ')
+    .replaceAll(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)));
 }
 
 /** All requests that a world has seen, in short: `GET /release/…`. */

@@ -113,7 +113,7 @@ describe('a pair that is replaced while it is being read', () => {
     world.host.server.fail(path, fault.body(old === '.sig' ? sig : cert), 1);
     const run = await install(version);
     expectInstalled(run, { warnings: ['Broken publication'] });
-    expect(warningsOf(run)[0]?.message).toContain('the pair published a moment later');
+    expect(warningsOf(run)[0]?.message).toContain('the pair from a second download');
     for (const suffix of ['.sig', '.cert']) {
       expect(world.host.server.requestsFor(`/${kubectl.path}${suffix}`)).toHaveLength(2);
     }

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
@@ -116,7 +116,7 @@ describe('other bytes than the ones asked for, all validly signed', () => {
     serveAs(world, world.release.artifact(OLD, NATIVE, 'kubectl'), pathOf(version));
     const message = expectRefused(await install(version), 'RELEASE_MISMATCH');
     expect(message).toContain(`${nameOf('kubectl')} of ${version}`);
-    expect(message).toMatch(/signed at 20.* belong to another release/);
+    expect(message).toMatch(/signed at 20.* do not belong to that release/);
   });
 
   test('an older release under a newer name, for another architecture', async () => {
@@ -126,7 +126,7 @@ describe('other bytes than the ones asked for, all validly signed', () => {
     const run = await install(version, { architecture: FOREIGN_ARCH });
     const message = expectRefused(run, 'RELEASE_MISMATCH');
     expect(message).toContain(`${nameOf('kubectl', FOREIGN)} of ${version}`);
-    expect(message).toMatch(/signed at 20.* belong to another release/);
+    expect(message).toMatch(/signed at 20.* do not belong to that release/);
   });
 
   test('an older release with its SBOM', async () => {
@@ -430,6 +430,23 @@ describe('a release without a signed SBOM', () => {
       expect(message).toContain('bind-release: false');
       expect(existsSync(trace)).toBe(false);
     });
+  });
+
+  askable('a cached copy without its SBOM, where the host is down, is not asked', async () => {
+    const version = publish();
+    const toolCache = (await install(version)).dirs.toolCache;
+    const copy = join(toolCache, world.cacheEntry(version));
+    for (const name of readdirSync(copy)) {
+      if (name.includes('spdx')) rmSync(join(copy, name));
+    }
+    world.host.server.fail(/./, fault.status(500), Infinity);
+    const run = await runIn(world, { version }, { toolCache, env: IMPATIENT });
+    expectRefused(run, 'DOWNLOAD_FAILED');
+    // Its twin: with the host, the published SBOM binds it.
+    world.host.server.reset();
+    const second = await runIn(world, { version }, { toolCache });
+    expectInstalled(second, { version });
+    expect(second.outputs['cache-hit']).toBe('true');
   });
 
   test('an unsigned binary is never asked', async () => {

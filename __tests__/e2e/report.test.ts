@@ -9,6 +9,7 @@ import {
   reportsOf,
   requestedPaths,
   runIn,
+  textOf,
 } from './expectations.js';
 
 const IDENTITY = 'krel-staging@k8s-releng-prod.iam.gserviceaccount.com';
@@ -284,10 +285,3 @@ describe('text of any length from the network', () => {
     expect(Buffer.byteLength(run.summary)).toBeLessThan(3 * LONGEST_ANNOTATION);
   });
 });
-
-/** The summary as a reader sees it: no tags, entities resolved. */
-function textOf(summary: string): string {
-  return summary
-    .replaceAll(/<[^>]*>/g, ' ')
-    .replaceAll(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)));
-}

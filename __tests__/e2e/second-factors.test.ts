@@ -296,6 +296,21 @@ describe('maximum-release-age', () => {
     expect(again.outputs['cache-hit']).toBe('true');
   });
 
+  test('a cached copy that is too old for a range does not keep the host from being asked', async () => {
+    const old = publish({ at: ago(60 * DAY) });
+    const { toolCache } = (await install({ version: old })).dirs;
+    const young = publish({ at: ago(5 * DAY) });
+    const version = `${old.slice(1)} - ${young.slice(1)}`;
+    const run = await install({ version, 'maximum-release-age': '30d' }, toolCache);
+    expectInstalled(run, { version: young });
+    // Its twin: young enough for the limit.
+    const twin = await install(
+      { version: old.slice(1).replace(/\.\d+$/, '.x'), 'maximum-release-age': '90d' },
+      toolCache,
+    );
+    expect(twin.outputs['cache-hit']).toBe('true');
+  });
+
   test('between both ages', async () => {
     const version = publish({ at: ago(3 * DAY) });
     const ages = { 'minimum-release-age': '2d', 'maximum-release-age': '4d' };

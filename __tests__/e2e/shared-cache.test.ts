@@ -31,7 +31,14 @@ import {
   keptMetadataPath,
 } from '../support/index.js';
 import { MISSING, describeUnless, testUnless } from '../support/skip.js';
-import { errorsOf, expectInstalled, requestsTo, runIn, warningsOf } from './expectations.js';
+import {
+  errorsOf,
+  expectInstalled,
+  expectRefused,
+  requestsTo,
+  runIn,
+  warningsOf,
+} from './expectations.js';
 
 const VERSION = 'v1.31.9';
 const DIST = fileURLToPath(new URL('../../dist/index.js', import.meta.url));
@@ -92,8 +99,9 @@ function expectKept(run: ActionResult): void {
 function expectBelowTemp(run: ActionResult, ...names: string[]): string {
   expect(errorsOf(run)).toEqual([]);
   expect(run.exitCode).toBe(0);
-  expect(warningsOf(run).map(({ title }) => title)).toEqual(['Tool cache not used']);
-  const message = warningsOf(run)[0]?.message ?? '';
+  const unused = warningsOf(run).filter(({ title }) => title !== 'Cached copy refused');
+  expect(unused.map(({ title }) => title)).toEqual(['Tool cache not used']);
+  const message = unused[0]?.message ?? '';
   for (const name of names) expect(message).toContain(name);
   expect(run.paths).toHaveLength(1);
   expect(relative(temp, run.paths[0] ?? '')).toMatch(/^verified-tools-/);
@@ -193,6 +201,23 @@ describeUnless(MISSING.permissionBits)('folders that this user owns', () => {
     expect(existsSync(kept)).toBe(true);
   });
 
+  test('a tool cache behind a link of root, in a folder of another user', async () => {
+    // Who owns the folder can exchange everything in it, and the link says that root wants it so.
+    const place = join(folder, 'volume');
+    mkdirSync(place);
+    const run = await install({ toolCache: place });
+    expectInstalled(run);
+    giveAway(place, OTHER);
+    rmSync(toolCache, { recursive: true });
+    symlinkSync(place, toolCache);
+    const second = await install();
+    expectKept(second);
+    expect(second.outputs['cache-hit']).toBe('true');
+    // The twin: copies of a third user.
+    giveAway(join(place, 'verified-kubectl'), USER);
+    expectBelowTemp(await install(), `owner ${String(USER)}`);
+  });
+
   test.each([0o002, 0o022, 0o077, 0o000])('made with umask %o: the copy is used', async (umask) => {
     expectKept(await install({ umask }));
     const run = await install({ umask });
@@ -265,7 +290,54 @@ describeUnless(noOtherUser())('as another user than root', () => {
   test('a tool cache that does not exist and cannot be made', async () => {
     const missing = join(folder, 'absent', 'tool-cache');
     const message = expectBelowTemp(await asUser({ toolCache: missing }), folder, 'owner 0');
-    expect(message).toContain('does not allow this user to write');
+    expect(message).toContain('is not writable by this user');
+  });
+
+  const damage = (): void => {
+    truncateSync(join(entry(), 'kubectl'), 10);
+  };
+
+  test('a damaged copy in folders of root, which this user cannot delete', async () => {
+    expectKept(await install());
+    damage();
+    const run = await asUser();
+    const titles = warningsOf(run).map(({ title }) => title);
+    expect(titles).toEqual(['Cached copy refused', 'Tool cache not used']);
+    expect(warningsOf(run)[0]?.message).toContain(`${entry()} was skipped`);
+    expectBelowTemp(run, versionFolder(), 'owner 0', 'mode 0755');
+    expect(statSync(join(entry(), 'kubectl')).size).toBe(10);
+  });
+
+  test('a damaged copy of root in folders of this user, which can move it out of the way', async () => {
+    expectKept(await install());
+    damage();
+    for (const path of [toolCache, toolFolder(), versionFolder()]) chownSync(path, USER, USER);
+    const run = await asUser();
+    expectInstalled(run, { warnings: ['Cached copy refused'] });
+    expect(run.paths).toEqual([entry()]);
+  });
+
+  test('two users install at once: the slower one finds folders of the other', async () => {
+    chownSync(toolCache, 0, 0);
+    chmodSync(toolCache, 0o1777);
+    world.reset();
+    let release = (): void => {};
+    const held = new Promise<void>((resolve) => (release = resolve));
+    world.host.server.fail('/kubectl', async ({ answer, response }) => {
+      await held;
+      const { status, headers, body } = await answer();
+      response.writeHead(status, headers).end(body);
+    });
+    const others = { temp: join(folder, 'temp-of-another') };
+    mkdirSync(others.temp);
+    chownSync(others.temp, OTHER, OTHER);
+    const inputs = { version: VERSION, 'tuf-root': tufRoot };
+    const slower = runIn(world, inputs, { toolCache, temp, uid: USER });
+    while (binaryRequests().length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    expectKept(await runIn(world, inputs, { toolCache, ...others, uid: OTHER }));
+    release();
+    expectBelowTemp(await slower, toolFolder());
+    expect(binaryRequests()).toHaveLength(2);
   });
 
   test.each(['verified-kubectl', 'version', 'verified-trust-root'] as const)(
@@ -366,6 +438,18 @@ describeUnless(noNtfs())('a file system where chmod has no effect (NTFS)', () =>
     );
     expect(binaryRequests()).toEqual([]);
   });
+});
+
+test.each([
+  ['a file', (path: string) => writeFileSync(path, '')],
+  ['a link that leads nowhere', (path: string) => symlinkSync(join(folder, 'absent'), path)],
+])('a tool cache that is %s: refused before the download', async (what, make) => {
+  if (what !== 'a file' && MISSING.symbolicLinks !== undefined) return;
+  rmSync(toolCache, { recursive: true });
+  make(toolCache);
+  const run = await install();
+  expectRefused(run, 'INSTALL_FAILED', { says: [toolCache] });
+  expect(binaryRequests()).toEqual([]);
 });
 
 testUnless(MISSING.permissionBits)(

@@ -120,7 +120,7 @@ describeUnless(MISSING.linux)('every binary of a release', () => {
     const inputs = { version: '1.31.8', architecture: 'arm', tools: 'kube-apiserver' };
     expectRefused(await runIn(world, inputs), 'PLATFORM_NOT_PUBLISHED', {
       says: [
-        'Kubernetes v1.31.8 publishes no kube-apiserver for linux/arm',
+        'Kubernetes v1.31.8 has no kube-apiserver binary for linux/arm',
         'linux/amd64, linux/arm64, linux/ppc64le, linux/s390x',
       ],
     });
@@ -132,6 +132,6 @@ test('a release without this platform is not a release that does not exist', asy
   const architecture = FOREIGN_ARCH === 'amd64' ? 'arm64' : FOREIGN_ARCH;
   const run = await runIn(world, { version: '1.31.7', architecture });
   expectRefused(run, 'PLATFORM_NOT_PUBLISHED', {
-    says: ['Kubernetes v1.31.7 publishes no kubectl for'],
+    says: ['Kubernetes v1.31.7 has no kubectl binary for'],
   });
 });

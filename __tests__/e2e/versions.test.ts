@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { World, type ActionResult } from '../support/index.js';
+import { World, fault, type ActionResult } from '../support/index.js';
 import {
   IMPATIENT,
   NATIVE,
@@ -73,6 +73,12 @@ describe('version', () => {
   ])('%j does not exist', async (version, words) => {
     const run = await runIn(world, { version });
     expectRefused(run, 'VERSION_NOT_FOUND', { says: [words] });
+  });
+
+  test('a host that denies access looks like one without the version, and the message says so', async () => {
+    world.host.server.fail(/v1\.31\.7/, fault.status(403), Infinity);
+    const run = await runIn(world, { version: '1.31.7' });
+    expectRefused(run, 'VERSION_NOT_FOUND', { says: ['access is denied (HTTP status 403)'] });
   });
 
   test.each([

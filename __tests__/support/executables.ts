@@ -94,6 +94,7 @@ function answersOf(
         [['version -o json', 'version --output=json'], asJson({ clientVersion: info })],
         [['version -o short', 'version --output=short'], version],
         [['version'], `kubeadm version: &${goSyntax(info)}`],
+        [[`config images list --kubernetes-version ${version}`], imageList(version)],
         help,
       ];
     case 'kubectl-convert':
@@ -108,6 +109,20 @@ function answersOf(
 }
 
 const KUSTOMIZE = 'v5.4.2';
+
+/** The images that kubeadm 1.31 pulls, in its order (kubernetes, cmd/kubeadm/app/images/images.go). */
+const imageList = (version: string): string =>
+  [
+    `kube-apiserver:${version}`,
+    `kube-controller-manager:${version}`,
+    `kube-scheduler:${version}`,
+    `kube-proxy:${version}`,
+    'coredns/coredns:v1.11.3',
+    'pause:3.10',
+    'etcd:3.5.15-0',
+  ]
+    .map((name) => `registry.k8s.io/${name}`)
+    .join('\n');
 
 /** `k8s.io/apimachinery/pkg/version.Info`. */
 type VersionInfo = Readonly<Record<string, string>>;

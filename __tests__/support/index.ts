@@ -1,12 +1,16 @@
 /** The test world: see "The test world" in the design notes, and `World.start()`. */
+export * from './archeio.js';
 export * from './certificate-authority-api.js';
 export * from './certificate-authority.js';
 export * from './clock.js';
 export * from './cosign.js';
+export * from './crane.js';
 export * from './ct-log.js';
 export * from './elf.js';
 export * from './executables.js';
 export * from './faults.js';
+export * from './find-executable.js';
+export * from './image-signature.js';
 export * from './independent-judge.js';
 export * from './kept-metadata.js';
 export * from './kubernetes-release.js';
@@ -14,8 +18,10 @@ export * from './lock.js';
 export * from './log-forgeries.js';
 export * from './merkle-tree.js';
 export * from './native-platform.js';
+export * from './provenance.js';
 export * from './proxy.js';
 export * from './raw-server.js';
+export * from './registry.js';
 export * from './release-host.js';
 export * from './run-action.js';
 export * from './run-command.js';

@@ -52,6 +52,8 @@ export interface PublishOptions {
   readonly tools?: readonly string[];
   /** `linux/amd64` unless given. */
   readonly platforms?: readonly string[];
+  /** Names of files at the top of the release, such as `kubernetes-src.tar.gz`; none unless given. */
+  readonly artifacts?: readonly string[];
   /** `false`: none; otherwise what is different about it. */
   readonly sbom?: boolean | Partial<SbomOptions>;
   /** `false`: no `.sig` and `.cert` files, as before v1.26.0-rc.1. */
@@ -189,12 +191,16 @@ export class KubernetesRelease {
   /** Publishes tools for platforms. A second call for the same version adds to it. */
   publish(options: PublishOptions): void {
     const { version, tools = ['kubectl'], platforms = ['linux/amd64'], sbom = true } = options;
+    const { artifacts = [] } = options;
     const size = options.size === undefined ? {} : { size: options.size };
     for (const platform of platforms) {
       for (const tool of tools) {
         const bytes = executable({ tool, version, platform, ...size });
         this.#put(artifactPath(version, platform, tool), bytes, options);
       }
+    }
+    for (const name of artifacts) {
+      this.#put(releaseFilePath(version, name), releaseFile(name, version, options.size), options);
     }
     if (sbom !== false) this.putSbom(version, sbom === true ? {} : sbom, options);
     if (options.pointers !== false) this.#movePointers(version);
@@ -217,7 +223,7 @@ export class KubernetesRelease {
   ): PublishedFile {
     const prefix = `release/${version}/`;
     const files = [...this.#files.values()]
-      .filter(({ path }) => path.startsWith(`${prefix}bin/`))
+      .filter(({ path }) => path.startsWith(`${prefix}bin/`) || isTarballOf(prefix, path))
       .map(({ path, bytes }) => ({ name: path.slice(prefix.length), bytes }));
     const bytes = releaseSbom({ version, files, ...changes });
     return this.#put(sbomPath(version), bytes, options);
@@ -225,6 +231,11 @@ export class KubernetesRelease {
 
   artifact(version: string, platform: string, tool: string): PublishedFile {
     return this.#file(artifactPath(version, platform, tool));
+  }
+
+  /** A file at the top of a release. */
+  file(version: string, name: string): PublishedFile {
+    return this.#file(releaseFilePath(version, name));
   }
 
   sbom(version: string): PublishedFile {
@@ -285,6 +296,25 @@ function signAndLog(bytes: Buffer, signing: Signing, options: SignOptions): Sign
 export function artifactPath(version: string, platform: string, tool: string): string {
   const suffix = platform.startsWith('windows/') ? '.exe' : '';
   return `release/${version}/bin/${platform}/${tool}${suffix}`;
+}
+
+/** `release/v1.31.9/kubernetes-src.tar.gz` */
+export const releaseFilePath = (version: string, name: string): string =>
+  `release/${version}/${name}`;
+
+/** krel lists what ends in `tar.gz`, and nothing else: ListBuildTarballs in pkg/release/workspace.go at f618b2a3. */
+const isTarballOf = (prefix: string, path: string): boolean =>
+  path.startsWith(prefix) && /^[^/]+tar\.gz$/.test(path.slice(prefix.length));
+
+/** Bytes that no other file has: nobody looks into a tarball. Incompressible, like one. */
+export function releaseFile(name: string, version: string, size = 100_000): Buffer {
+  const pieces: Buffer[] = [];
+  let piece = Buffer.from(`${name} ${version}`);
+  for (let length = 0; length < size; length += piece.length) {
+    piece = createHash('sha512').update(piece).digest();
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
 }
 
 export const sbomPath = (version: string): string => `release/${version}/kubernetes-release.spdx`;

@@ -28,6 +28,17 @@ export interface SbomOptions {
   readonly tarballs?: number;
   /** How many of the image tarballs to list as packages; all unless given. */
   readonly images?: number;
+  /** Image tarballs with the layers that they have, in place of those that are made up. */
+  readonly releaseImages?: readonly SbomImage[];
+}
+
+/** The tarball of an image of a release, for one architecture. */
+export interface SbomImage {
+  /** `kube-apiserver` */
+  readonly name: string;
+  readonly arch: string;
+  /** What is in each layer before it is compressed. */
+  readonly layers: readonly Buffer[];
 }
 
 /** Tarballs of a release, as `build/lib/release.sh` of Kubernetes makes them. */
@@ -57,7 +68,7 @@ const TARBALLS = [
 
 /** Architectures that Kubernetes builds servers, and so images, for. */
 const SERVER_ARCHITECTURES = ['amd64', 'arm64', 'ppc64le', 's390x'];
-const IMAGES = SERVER_ARCHITECTURES.flatMap((arch) =>
+const IMAGES: readonly Omit<SbomImage, 'layers'>[] = SERVER_ARCHITECTURES.flatMap((arch) =>
   [
     'conformance',
     'kube-apiserver',
@@ -76,7 +87,7 @@ const IMAGES = SERVER_ARCHITECTURES.flatMap((arch) =>
  * (document.go, file.go, package.go). `sbom.test.ts` compares it with a document that they wrote.
  */
 export function releaseSbom(options: SbomOptions): Buffer {
-  const { version, tarballs = Infinity, images = Infinity } = options;
+  const { version, tarballs = Infinity, images = Infinity, releaseImages = [] } = options;
   const omitted = new Set(options.omit);
   const listed = new Set(options.files.map(({ name }) => name));
   const placeholders = ['kubernetes.tar.gz', ...TARBALLS]
@@ -92,12 +103,35 @@ export function releaseSbom(options: SbomOptions): Buffer {
     ...entries.map(({ file, id }) => fileSection(file, id, options)),
     '\n',
     ...entries.map(({ id }) => describes(id)),
-    ...IMAGES.slice(0, images).map((image) => imageSection(version, image)),
+    ...IMAGES.slice(0, images).map((image) => {
+      const given = releaseImages.find(
+        ({ name, arch }) => name === image.name && arch === image.arch,
+      );
+      return imageSection(version, given ?? madeUp(version, image));
+    }),
     ...(options.insideText === undefined ? [] : [textSection(options.insideText)]),
     ...(options.appended === undefined ? [] : [`${options.appended}\n`]),
   ];
   return Buffer.from(sections.join(''));
 }
+
+/**
+ * `kubernetes-source.spdx`, reduced to its head: WriteSourceBOM in pkg/anago/stage.go of kubernetes/release, at
+ * f618b2a3, gives it this name and namespace.
+ */
+export const sourceSbom = (version: string): Buffer =>
+  Buffer.from(
+    lines(
+      'SPDXVersion: SPDX-2.3',
+      'DataLicense: CC0-1.0',
+      'SPDXID: SPDXRef-DOCUMENT',
+      `DocumentName: kubernetes-${version}`,
+      `DocumentNamespace: https://sbom.k8s.io/${version}/source`,
+      'Creator: Organization: Kubernetes Release Engineering',
+      'Creator: Tool: bom-devel',
+      'Created: 2025-05-15T12:00:00Z',
+    ),
+  );
 
 /**
  * Where krel finds a file below `release-`: a directory that holds a platform's server binaries has
@@ -157,12 +191,19 @@ function fileSection({ name, bytes }: SbomFile, id: string, options: SbomOptions
   return `${fields.join(options.blankLines === true ? '\n\n' : '\n')}\n\n`;
 }
 
-/** An image tarball and its two layers: packages, so none of their checksums is a file's. */
-function imageSection(version: string, { arch, name }: (typeof IMAGES)[number]): string {
+/** An image with the two layers that all of Kubernetes' have: a base, and the binary. */
+const madeUp = (version: string, { arch, name }: Omit<SbomImage, 'layers'>): SbomImage => ({
+  arch,
+  name,
+  layers: ['base', name].map((layer) => Buffer.from(`${layer} ${version} ${arch}`)),
+});
+
+/** An image tarball and its layers: packages, so none of their checksums is a file's. */
+function imageSection(version: string, { arch, name, layers: contents }: SbomImage): string {
   const id = `SPDXRef-Package-registry.k8s.io-${name}-${arch}-${version}`;
   const file = `/workspace/src/k8s.io/kubernetes/_output-${version}/release-images/${arch}/${name}.tar`;
-  const layers = ['base', name].map((layer) => {
-    const digest = digestOf('sha256', `${layer} ${version} ${arch}`);
+  const layers = contents.map((layer) => {
+    const digest = digestOf('sha256', layer);
     const layerId = `${id}-sha256-${digest}`;
     return [
       packageSection(`sha256:${digest}`, layerId, `${digest}/layer.tar`),

@@ -11,6 +11,7 @@ import {
 import { CtLog } from './ct-log.js';
 import { KubernetesRelease, type PublishOptions } from './kubernetes-release.js';
 import { NATIVE_PLATFORM } from './native-platform.js';
+import { Registry } from './registry.js';
 import { ReleaseHost } from './release-host.js';
 import { createServerCertificate, type ServerCertificate } from './server-certificate.js';
 import { LoopbackServer } from './server.js';
@@ -47,6 +48,9 @@ export class World {
   readonly tufServer: LoopbackServer;
   readonly host: ReleaseHost;
   readonly release: KubernetesRelease;
+  /** Of images; empty until a test puts something there. */
+  readonly registry: Registry;
+  readonly registryServer: LoopbackServer;
   /** Trusted as well, and listed first, but they take no part: whoever chooses by position chooses them. */
   readonly decoys: Decoys;
   readonly #folder = mkdtempSync(join(tmpdir(), 'test-world-'));
@@ -62,6 +66,8 @@ export class World {
     this.tuf = parts.tuf;
     this.tufServer = parts.tufServer;
     this.host = parts.host;
+    this.registry = parts.registry;
+    this.registryServer = parts.registryServer;
     this.#certificate = parts.certificate;
     this.release = new KubernetesRelease(this);
     this.publishTrustedRoot();
@@ -73,14 +79,17 @@ export class World {
     const { baseEntries, missing } = options;
     const log = TransparencyLog.create(baseEntries === undefined ? {} : { baseEntries });
     const tuf = TufRepository.create({});
-    const [logServer, tufServer, host] = await Promise.all([
+    const registry = new Registry();
+    const [logServer, tufServer, registryServer, host] = await Promise.all([
       LoopbackServer.start(transparencyLogApi(log), tls),
       LoopbackServer.start(tuf.handler, tls),
+      LoopbackServer.start(registry.handler, tls),
       ReleaseHost.start({ ...tls, ...(missing === undefined ? {} : { missing }) }),
     ]);
     log.baseUrl = logServer.url;
     const validFrom = options.validFrom ?? new Date(Date.now() - 730 * DAY);
-    const world = new World({ log, logServer, tuf, tufServer, host, certificate }, validFrom);
+    const servers = { logServer, tufServer, registryServer, host };
+    const world = new World({ log, tuf, registry, certificate, ...servers }, validFrom);
     writeFileSync(world.tufRootPath, tuf.rootJson);
     for (const release of options.publish ?? []) world.release.publish(release);
     return world;
@@ -124,6 +133,7 @@ export class World {
   inputs(): Record<string, string> {
     return {
       'download-base-url': this.host.url,
+      'image-registry': this.registryServer.url,
       'rekor-url': this.logServer.url,
       'tuf-mirror-url': this.tufServer.url,
       'tuf-root': this.tufRootPath,
@@ -152,6 +162,16 @@ export class World {
     return `verified-${tool}/${version.slice(1)}/${place}`;
   }
 
+  /**
+   * The same for a file in `artifacts`.
+   *
+   * @param platform that its name has, as `linux-amd64`; `any` without one
+   */
+  artifactEntry(version: string, name: string, platform = 'any'): string {
+    const { sha256 } = this.release.file(version, name);
+    return this.cacheEntry(version, name, platform, sha256);
+  }
+
   /** Variables that a process needs to talk to this world: none, or the web authority's certificate. */
   environment(): Record<string, string> {
     if (this.#certificate === undefined) return {};
@@ -161,8 +181,9 @@ export class World {
   }
 
   /** All servers, by what they are. */
-  get servers(): Readonly<Record<'host' | 'log' | 'tuf', LoopbackServer>> {
-    return { host: this.host.server, log: this.logServer, tuf: this.tufServer };
+  get servers(): Readonly<Record<'host' | 'log' | 'tuf' | 'registry', LoopbackServer>> {
+    const { logServer: log, tufServer: tuf, registryServer: registry } = this;
+    return { host: this.host.server, log, tuf, registry };
   }
 
   /** Forgets requests, faults and forgeries; what was published stays. */
@@ -184,6 +205,8 @@ interface Parts {
   readonly tuf: TufRepository;
   readonly tufServer: LoopbackServer;
   readonly host: ReleaseHost;
+  readonly registry: Registry;
+  readonly registryServer: LoopbackServer;
   readonly certificate: ServerCertificate | undefined;
 }
 

@@ -12,6 +12,7 @@ const NO_GIT = spawnSync('git', ['--version']).status === 0 ? undefined : 'there
 
 const SCRIPT = join(ROOT, 'scripts', 'check-release.js');
 const CODE = '// version 1.2.3\n';
+const CHUNK = '// loaded by index.js\n';
 const LICENSES = 'Apache-2.0\n';
 
 let folder: string;
@@ -37,6 +38,7 @@ function git(cwd: string, ...words: string[]): string {
 function commit(code: string): string {
   mkdirSync(join(origin, 'dist'), { recursive: true });
   writeFileSync(join(origin, 'dist', 'index.js'), code);
+  writeFileSync(join(origin, 'dist', '123.index.js'), CHUNK);
   writeFileSync(join(origin, 'dist', 'licenses.txt'), LICENSES);
   git(origin, 'add', '.');
   git(origin, 'commit', '--quiet', '--message', code);
@@ -76,7 +78,9 @@ describeUnless(NO_GIT)('scripts/check-release.js', () => {
     ];
     mkdirSync(assets);
     writeFileSync(join(assets, 'index.js'), CODE);
+    writeFileSync(join(assets, '123.index.js'), CHUNK);
     writeFileSync(join(assets, 'licenses.txt'), LICENSES);
+    writeFileSync(join(assets, 'sbom.spdx.json'), '{}\n');
     git(folder, 'init', '--quiet', '--initial-branch=main', origin);
   });
 
@@ -126,6 +130,7 @@ describeUnless(NO_GIT)('scripts/check-release.js', () => {
 
   test.each([
     ['index.js', CODE.replace('1.2.3', '1.2.4')],
+    ['123.index.js', '// something else\n'],
     ['licenses.txt', 'MIT\n'],
   ])('a released %s unlike the committed one is refused', (name, content) => {
     commit(CODE);
@@ -134,11 +139,21 @@ describeUnless(NO_GIT)('scripts/check-release.js', () => {
     expectFailure(check(), new RegExp(`released ${name} differs`));
   });
 
-  test('a missing file of the release is refused', () => {
+  test.each(['index.js', '123.index.js', 'licenses.txt'])(
+    'a release without %s is refused',
+    (name) => {
+      commit(CODE);
+      git(origin, 'tag', 'v1.2.3');
+      rmSync(join(assets, name));
+      expectFailure(check(), /ENOENT/);
+    },
+  );
+
+  test('a released file that is not in dist/ is refused', () => {
     commit(CODE);
     git(origin, 'tag', 'v1.2.3');
-    rmSync(join(assets, 'licenses.txt'));
-    expectFailure(check(), /ENOENT/);
+    writeFileSync(join(assets, '456.index.js'), CHUNK);
+    expectFailure(check(), /456\.index\.js is not in dist\//);
   });
 
   test.each([

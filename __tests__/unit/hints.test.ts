@@ -8,6 +8,11 @@ test.each(ERROR_CODES)('%s: the hint is a sentence', (code) => {
   expect(hint).toMatch(/^[A-Z].*\.$/);
 });
 
+test.each(ERROR_CODES)('%s: about an image, the hint is a sentence too', (code) => {
+  const hint = hintFor(new SetupError(code, 'what happened', { situation: 'image' }));
+  expect(hint).toMatch(/^[A-Z].*\.$/);
+});
+
 test('a situation says more than the code', () => {
   const error = new SetupError('VERSION_NOT_FOUND', 'x', { situation: 'range-without-release' });
   expect(hintFor(error)).toContain('Widen the range');

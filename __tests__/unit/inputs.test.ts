@@ -30,6 +30,7 @@ afterAll(() => {
 const REQUIRED = {
   'certificate-identity': 'krel-staging@k8s-releng-prod.iam.gserviceaccount.com',
   'certificate-oidc-issuer': 'https://accounts.google.com',
+  'image-certificate-identity': 'krel-trust@k8s-releng-prod.iam.gserviceaccount.com',
 };
 
 function environment(
@@ -68,6 +69,12 @@ test('nothing has to be given', async () => {
     ignoredVersionFile: undefined,
     clusterVersion: undefined,
     tools: ['kubectl'],
+    images: [],
+    imageIdentity: {
+      subjectAlternativeName: 'krel-trust@k8s-releng-prod.iam.gserviceaccount.com',
+      issuer: 'https://accounts.google.com',
+    },
+    artifacts: [],
     platform: { os: 'linux', arch: 'amd64' },
     isNative: true,
     downloadToken: undefined,
@@ -84,7 +91,8 @@ test('nothing has to be given', async () => {
 });
 
 test('the hosts are the public ones', async () => {
-  const { downloadBaseUrl, rekorUrl, trustRoot } = await load({});
+  const { downloadBaseUrl, imageRegistry, rekorUrl, trustRoot } = await load({});
+  expect(imageRegistry.href).toBe('https://registry.k8s.io/');
   expect(downloadBaseUrl.href).toBe('https://dl.k8s.io/');
   expect(rekorUrl.href).toBe('https://rekor.sigstore.dev/');
   expect(trustRoot.kind === 'tuf' && trustRoot.mirror.href).toBe(
@@ -114,6 +122,7 @@ const ACCEPTED: [input: string, given: string, field: keyof Inputs, value: unkno
   ],
   ['tools', 'kubectl, kubeadm\nkubelet  kubectl', 'tools', ['kubectl', 'kubeadm', 'kubelet']],
   ['tools', '', 'tools', ['kubectl']],
+  ['artifacts', '', 'artifacts', []],
   ['architecture', 'arm64', 'platform', { os: 'linux', arch: 'arm64' }],
   ['architecture', 'arm64', 'isNative', false],
   ['architecture', 'X64', 'isNative', true],
@@ -171,6 +180,27 @@ const ACCEPTED: [input: string, given: string, field: keyof Inputs, value: unkno
   ['bind-release', 'TRUE', 'bindRelease', true],
   ['check-latest', 'True', 'checkLatest', true],
 ];
+
+test('images, each once', async () => {
+  const images = 'kube-proxy control-plane,registry.k8s.io/etcd:3.5.15-0\nkube-proxy';
+  const inputs = await load({ images, tools: 'none' });
+  expect(inputs.tools).toEqual([]);
+  expect(inputs.images.map(({ requested }) => requested)).toEqual([
+    'kube-proxy',
+    'kube-apiserver',
+    'kube-controller-manager',
+    'kube-scheduler',
+    'registry.k8s.io/etcd:3.5.15-0',
+  ]);
+});
+
+test.each([
+  ['https://mirror.example', 'https://mirror.example/'],
+  ['https://mirror.example:5000/k8s/proxy', 'https://mirror.example:5000/k8s/proxy/'],
+  ['http://127.0.0.1:5000/', 'http://127.0.0.1:5000/'],
+])('image-registry: %s', async (given, href) => {
+  expect((await load({ 'image-registry': given })).imageRegistry.href).toBe(href);
+});
 
 test.each(ACCEPTED)('%s: %j', async (input, given, field, value) => {
   expect((await load({ [input]: given }))[field]).toEqual(value);
@@ -299,6 +329,39 @@ describe('what chooses the version', () => {
   });
 });
 
+describe('artifacts', () => {
+  const NAME = 'kubernetes-client-linux-amd64.tar.gz';
+  const platform = { os: 'linux', arch: 'amd64' };
+
+  test('several, each name once', async () => {
+    const { tools, artifacts } = await load({
+      artifacts: `client, kubernetes-src.tar.gz\n${NAME} client`,
+    });
+    expect(tools).toEqual(['kubectl']);
+    expect(artifacts).toMatchObject([
+      { requested: 'client', name: NAME, platform },
+      { requested: 'kubernetes-src.tar.gz', name: 'kubernetes-src.tar.gz', platform: undefined },
+      { requested: NAME, name: NAME, platform },
+    ]);
+  });
+
+  test('alone', async () => {
+    const { tools, artifacts } = await load({ tools: 'none', artifacts: 'client' });
+    expect(tools).toEqual([]);
+    expect(artifacts).toMatchObject([{ requested: 'client' }]);
+  });
+
+  test.each([
+    [HEX, { tools: 'none', artifacts: 'client' }],
+    [HEX, { tools: 'none', artifacts: `client ${NAME}` }],
+    [`client=${HEX}`, { artifacts: 'client' }],
+    [`${NAME}=${HEX}`, { artifacts: 'client' }],
+  ])('checksum %s with %j', async (checksum, inputs) => {
+    const { secondFactors } = await load({ ...inputs, checksum });
+    expect(secondFactors.checksums).toEqual({ [NAME]: HEX });
+  });
+});
+
 /** [input, what was given, words that must be in the message, other inputs] */
 const REFUSED: [input: string, given: string, shown: string, others?: Record<string, string>][] = [
   ['version', 'newest', '"newest"'],
@@ -317,19 +380,46 @@ const REFUSED: [input: string, given: string, shown: string, others?: Record<str
   ['tools', 'helm', '"helm"'],
   ['tools', 'kubectl, kubectl.exe', '"kubectl.exe"'],
   ['tools', '../kubectl', '"../kubectl"'],
+  ['tools', 'none', '"artifacts"'],
+  ['tools', 'none kubectl', '"none"', { artifacts: 'client' }],
+  ['tools', 'None', '"None"', { artifacts: 'client' }],
+  ['artifacts', 'kubectl', '"kubectl"'],
+  ['artifacts', 'client, clients', '"clients"'],
+  ['artifacts', '../kubernetes-src.tar.gz', '"../kubernetes-src.tar.gz"'],
+  ['artifacts', '.kubernetes-src.tar.gz', '".kubernetes-src.tar.gz"'],
+  ['artifacts', 'none', '"none"'],
+  ['artifacts', 'toString', '"toString"'],
   ['architecture', 'riscv64', '"riscv64"'],
   ['architecture', 'toString', '"toString"'],
-  ...['download-base-url', 'rekor-url', 'tuf-mirror-url'].flatMap((input): typeof REFUSED => [
-    [input, 'mirror.example', '"mirror.example"'],
-    [input, 'http://mirror.example', '"http://mirror.example"'],
-    [input, 'http://127.0.0.1.example', '"http://127.0.0.1.example"'],
-    [input, 'ftp://mirror.example', '"ftp://mirror.example"'],
-    [input, 'https://mirror.example/?sig=1', '?sig=1'],
-    [input, 'https://mirror.example/#a', '#a'],
-    [input, 'https://user:hunter2@mirror.example', '(a URL with credentials)'],
-  ]),
+  ...['download-base-url', 'image-registry', 'rekor-url', 'tuf-mirror-url'].flatMap(
+    (input): typeof REFUSED => [
+      [input, 'mirror.example', '"mirror.example"'],
+      [input, 'http://mirror.example', '"http://mirror.example"'],
+      [input, 'http://127.0.0.1.example', '"http://127.0.0.1.example"'],
+      [input, 'ftp://mirror.example', '"ftp://mirror.example"'],
+      [input, 'https://mirror.example/?sig=1', '?sig=1'],
+      [input, 'https://mirror.example/#a', '#a'],
+      [input, 'https://user:hunter2@mirror.example', '(a URL with credentials)'],
+    ],
+  ),
   ['download-base-url', 'file://server/share', '"file://server/share"'],
   ['rekor-url', 'file:///tmp', '"file:///tmp"'],
+  ['image-registry', 'file:///tmp', '"file:///tmp"'],
+  ['image-registry', 'https://mirror.example/K8s', 'K8s'],
+  ['image-registry', 'https://mirror.example/a//b', 'a//b'],
+  ['images', 'etcd', '"etcd"'],
+  ['images', 'kube-apiserver, docker.io/library/etcd:1', '"docker.io/library/etcd:1"'],
+  ['images', 'none', '"none"'],
+  [
+    'images',
+    Array.from({ length: 101 }, (_, i) => `registry.k8s.io/a:${String(i)}`).join(','),
+    '101 images',
+  ],
+  ['image-certificate-identity', '', 'an empty value'],
+  ['tools', 'none', '"none"'],
+  ['tools', 'none', '"none"', { images: ' , ' }],
+  ['tools', 'none kubectl', '"none"', { images: 'kube-proxy' }],
+  ['checksum', HEX, 'Expected none', { tools: 'none', images: 'kube-proxy' }],
   ['tuf-mirror-url', 'file:///tmp', '"file:///tmp"'],
   ['tuf-mirror-url', 'https://tuf.example', 'https://tuf.example'],
   ['download-token', 'with blank', '(not shown)'],
@@ -341,6 +431,15 @@ const REFUSED: [input: string, given: string, shown: string, others?: Record<str
   ['checksum', `kubeadm=${HEX}`, 'kubeadm='],
   ['checksum', HEX, HEX, { tools: 'kubectl kubeadm' }],
   ['checksum', `${HEX} ${HEX}`, HEX],
+  ['checksum', HEX, HEX, { artifacts: 'client' }],
+  ['checksum', `server=${HEX}`, 'server=', { artifacts: 'client' }],
+  ['checksum', `kubectl=${HEX}`, 'kubectl=', { artifacts: 'client', tools: 'none' }],
+  [
+    'checksum',
+    `client=${HEX} kubernetes-client-linux-amd64.tar.gz=${HEX}`,
+    'one SHA-256 for kubernetes-client-linux-amd64.tar.gz',
+    { artifacts: 'client' },
+  ],
   ...['minimum-release-age', 'maximum-release-age'].flatMap((input): typeof REFUSED => [
     [input, '3', '"3"'],
     [input, '-3d', '"-3d"'],
@@ -396,6 +495,8 @@ describe('the machine', () => {
     ['linux', 'riscv64', {}, 'linux/riscv64'],
     ['darwin', 'arm64', { architecture: '386' }, 'darwin/386'],
     ['win32', 'x64', { tools: 'kube-apiserver' }, 'windows/amd64'],
+    ['win32', 'x64', { artifacts: 'server' }, 'windows/amd64'],
+    ['linux', 'x64', { artifacts: 'kubernetes-server-windows-amd64.tar.gz' }, 'windows/amd64'],
     ['darwin', 'arm64', { tools: 'kubectl kubeadm' }, 'darwin/arm64'],
   ])('%s on %s with %j has nothing published', async (platform, arch, inputs, named) => {
     const error = await rejectionOf(load(inputs, { platform, arch }));

@@ -154,6 +154,13 @@ test('the major tag moves to the commit that was attested', () => {
   ]) {
     expect(attestation).toContain(option);
   }
+  // Each file is verified: all that was released was downloaded.
+  expect(attestation).toMatch(
+    /^for file in "\$RUNNER_TEMP\/release"\/\*; do\n +gh attestation verify "\$file" /m,
+  );
+  expect(scripts.join('\n')).toMatch(
+    /^gh release download "\$RELEASE" --dir "\$RUNNER_TEMP\/release"$/m,
+  );
   // With an empty value gh 2.102 checks nothing, and succeeds.
   expect(attestation).toMatch(/^\[\[ \$COMMIT =~ \^\[0-9a-f\]\{40\}\$ \]\]$/m);
   expect(scripts).toContainEqual(
@@ -161,6 +168,20 @@ test('the major tag moves to the commit that was attested', () => {
   );
   // GitHub prefers a branch where `commits/<name>` could be either.
   expect(scripts.join('\n')).not.toMatch(/\/commits\/\$/);
+});
+
+test('every file of dist/ is attested and released', () => {
+  const text = textOf('.github/workflows/release.yml');
+  const scripts = stepsOf(text).flatMap(({ run = [] }) => run);
+  expect(scripts.join('\n')).toMatch(/^cp -R dist release\/dist$/m);
+  expect(scripts.join('\n')).toMatch(/ release\/dist\/\* release\/sbom\.spdx\.json$/m);
+  const subjects = [...text.matchAll(/subject-path: (?:\|\n)?((?: *release\/\S+\n)+)/g)].map(
+    ([, paths = '']) => paths.split('\n').map((path) => path.trim()),
+  );
+  expect(subjects).toEqual([
+    ['release/dist/*', 'release/sbom.spdx.json', ''],
+    ['release/dist/*', ''],
+  ]);
 });
 
 describe('the canary reports', () => {

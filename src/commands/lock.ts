@@ -12,8 +12,7 @@ import type { ProofContext } from '../install/context.js';
 import { downloadArtifact, proveFile } from '../install/from-download.js';
 import { installFailed } from '../install/install-failed.js';
 import type { Logger } from '../install/logger.js';
-import type { PlatformArtifact } from '../kubernetes/artifact.js';
-import { isPublishedFor, platformName } from '../kubernetes/platform.js';
+import type { Artifact } from '../kubernetes/artifact.js';
 import { Release } from '../kubernetes/release.js';
 import { assertSupportedSkew } from '../kubernetes/skew.js';
 import { resolveVersion } from '../kubernetes/version.js';
@@ -126,7 +125,7 @@ async function proveLock(
       const version = await resolveVersion(inputs.version, http, inputs.downloadBaseUrl);
       logger.info(`Version: ${version} (requested: ${inputs.versionSource})`);
       if (inputs.clusterVersion !== undefined) {
-        assertSupportedSkew(version, inputs.tools, inputs.clusterVersion);
+        assertSupportedSkew(version, inputs.files.tools, inputs.clusterVersion);
       }
       const release = new Release(version, inputs.downloadBaseUrl);
       const run = { inputs, release, before, logger, http, background, trust, scratch };
@@ -159,12 +158,22 @@ async function proveRelease(run: LockRun): Promise<LockContent> {
   const { release, background } = run;
   const context = proofContext(run);
   const limit = pLimit(CONCURRENT_FILES);
-  const files = await Promise.all(
-    artifactsOf(run).map((artifact) =>
-      background.start(limit(() => lockArtifact(run, context, artifact))),
+  const files = new Map(
+    await Promise.all(
+      artifactsOf(run).map((artifact) =>
+        background.start(limit(() => lockArtifact(run, context, artifact))),
+      ),
     ),
   );
-  return { version: release.version, files: new Map(files.flat()) };
+  const [file, sbom] = await lockSbom(run, context);
+  const requested = files.get(file);
+  if (requested !== undefined && requested.sha256 !== sbom.sha256) {
+    throw new SetupError(
+      'RELEASE_MISMATCH',
+      `${file} of ${release.version} changed during this run: its SHA-256 was ${requested.sha256} and ${sbom.sha256}`,
+    );
+  }
+  return { version: release.version, files: files.set(file, sbom) };
 }
 
 function proofContext({
@@ -197,46 +206,50 @@ function proofContext({
   };
 }
 
-/** Tools × platforms, without the pairs that Kubernetes does not publish. */
-function artifactsOf({ inputs, release, logger }: LockRun): PlatformArtifact[] {
-  return inputs.platforms.flatMap((platform) =>
-    inputs.tools.flatMap((tool) => {
-      if (isPublishedFor(tool, platform)) {
-        return [release.binary(tool, platform)];
-      }
-      logger.info(`Skipping ${tool} for ${platformName(platform)}: Kubernetes does not publish it`);
-      return [];
-    }),
-  );
+function artifactsOf({ inputs, release, logger }: LockRun): Artifact[] {
+  const { binaries, artifacts, unpublished } = inputs.files;
+  for (const what of unpublished) {
+    logger.info(`Skipping ${what}: Kubernetes does not publish it`);
+  }
+  return [
+    ...binaries.map(({ tool, platform }) => release.binary(tool, platform)),
+    ...artifacts.map((request) => release.file(request)),
+  ];
 }
 
-/** Downloads and proves one file. @returns its entry, and that of the SBOM which binds it */
+/** Downloads and proves one file. {@link lockSbom} requires the SBOM that binds it to be signed. */
 async function lockArtifact(
   run: LockRun,
   context: ProofContext,
-  artifact: PlatformArtifact,
-): Promise<[string, LockedFile][]> {
+  artifact: Artifact,
+): Promise<[string, LockedFile]> {
   const folder = await mkdtemp(path.join(run.scratch, 'file-'));
   try {
     const file = path.join(folder, artifact.fileName);
     const arriving = downloadArtifact(context, artifact, file, artifact.path);
-    const { verified, binding } = await proveFile(context, artifact, file, arriving);
-    if (binding.kind !== 'sbom') {
-      throw new SetupError(
-        'RELEASE_MISMATCH',
-        `cannot lock ${artifact.path}: no signed SBOM proves which release it belongs to`,
-        { situation: 'no-release-proof' },
-      );
-    }
-    const entries = [
-      await lockedFile(run, context, artifact.path, verified),
-      await lockedFile(run, context, run.release.sbom().path, binding.sbom),
-    ];
+    const { verified } = await proveFile(context, artifact, file, arriving);
+    const entry = await lockedFile(run, context, artifact.path, verified);
     run.logger.info(`Verified ${artifact.path}: ${verified.subject.sha256.toString('hex')}`);
-    return entries;
+    return entry;
   } finally {
     await rm(folder, { recursive: true, force: true }); // All of them together may be gigabytes.
   }
+}
+
+/** Every lock has it, even if none of the other files needs it. */
+async function lockSbom(run: LockRun, context: ProofContext): Promise<[string, LockedFile]> {
+  const artifact = run.release.sbom();
+  const published = await context.binder.publishedSbom();
+  if (published.kind !== 'signed') {
+    throw new SetupError(
+      'RELEASE_MISMATCH',
+      `cannot lock ${run.release.version} without its signed SBOM: ${published.reason}`,
+      { situation: 'no-release-proof' },
+    );
+  }
+  const { verified } = published;
+  await context.binder.bind(artifact, verified, verified.subject.path);
+  return lockedFile(run, context, artifact.path, verified);
 }
 
 /** The entry of a file, with the evidence that the lock file has, if that proves the same. */

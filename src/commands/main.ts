@@ -58,7 +58,7 @@ function lockCommand(): Command {
     .helpOption('-h, --help', 'Show this help')
     .showHelpAfterError('For the options, add --help.')
     .exitOverride();
-  for (const option of [...LOCK_OPTIONS, ...inputOptions(['architecture'])]) {
+  for (const option of [...LOCK_OPTIONS, ...inputOptions(NOT_FOR_LOCK)]) {
     command.addOption(option);
   }
   return command.addHelpText('after', `\n${EXAMPLES}\n\n${EXIT_CODES_HELP}`).action(runLock);
@@ -83,8 +83,11 @@ const LOCK_OPTIONS: readonly Option[] = [
   new Option('-v, --verbose', 'Print every request').helpGroup('Output options:'),
 ];
 
-/** @param others inputs that the command has another option for; they are accepted, and not shown */
-function inputOptions(others: readonly string[]): Option[] {
+/** Inputs that `lock` has another option for, or refuses. */
+const NOT_FOR_LOCK = ['architecture', 'images', 'image-registry', 'image-certificate-identity'];
+
+/** @param hidden inputs that are accepted as options, and not shown */
+function inputOptions(hidden: readonly string[]): Option[] {
   return INPUT_OPTIONS.map(({ name, value, default: otherwise, help, group }) => {
     const shown = otherwise === '' ? help : `${help} [default: ${otherwise}]`;
     const isLockFile = name === 'lock-file';
@@ -93,7 +96,7 @@ function inputOptions(others: readonly string[]): Option[] {
       isLockFile ? `Where to write [default: ${DEFAULT_LOCK_FILE}]` : shown,
     )
       .helpGroup(isLockFile ? 'Lock options:' : `${group} options:`)
-      .hideHelp(others.includes(name));
+      .hideHelp(hidden.includes(name));
   });
 }
 

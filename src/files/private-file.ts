@@ -1,5 +1,5 @@
 import { constants, type Stats } from 'node:fs';
-import { lstat, open } from 'node:fs/promises';
+import { lstat, open, stat } from 'node:fs/promises';
 import { codeOf } from '../errors.js';
 import { FileError } from './errors.js';
 
@@ -7,14 +7,20 @@ import { FileError } from './errors.js';
 export type Owners = ReadonlySet<number> | undefined;
 
 /**
- * This user, root, and whoever owns a folder: who owns that could put another in its place anyway.
+ * This user, root, and the owner of a folder, who could replace what is in it anyway. Where the
+ * folder is reached through a link, the owner of the link as well.
  *
  * @param root need not exist
  */
 export async function trustedOwners(root: string): Promise<Owners> {
   const uid = process.getuid?.(); // Windows has none.
-  const owner = (await entryAt(root))?.uid;
-  return uid === undefined ? undefined : new Set([uid, 0, ...(owner === undefined ? [] : [owner])]);
+  if (uid === undefined) {
+    return undefined;
+  }
+  const link = await entryAt(root);
+  const folder = link?.isSymbolicLink() === true ? await stat(root).catch(() => undefined) : link;
+  const owners = [link?.uid, folder?.uid].filter((owner) => owner !== undefined);
+  return new Set([uid, 0, ...owners]);
 }
 
 /** Other users can change a file or folder. */
@@ -36,7 +42,7 @@ export async function assertPrivate(
     throw new FileError(`${file} is not a plain ${kind}`);
   }
   if (kind === 'file' && found.nlink > 1) {
-    throw new FileError(`${file} has another hard link`);
+    throw new FileError(`${file} has more than one hard link`);
   }
   if (owners !== undefined && ((found.mode & 0o022) !== 0 || !owners.has(found.uid))) {
     throw new NotPrivateError(`${file} can be changed by other users of this machine`);

@@ -1,29 +1,48 @@
-import { isTool, type Tool } from '../kubernetes/platform.js';
+import type { Tool } from '../kubernetes/platform.js';
+import type { ReleaseFileRequest } from '../kubernetes/release-file.js';
 import { invalidInput, type RawInputs } from './raw-inputs.js';
 
-/** `checksum`: SHA-256 by tool, 64 lowercase hex digits. */
+/** The names of the files that are asked for. */
+export interface FileNames {
+  readonly tools: readonly Tool[];
+  readonly artifacts: readonly Pick<ReleaseFileRequest, 'requested' | 'name'>[];
+}
+
+/**
+ * `checksum`: SHA-256 by the name of the file, 64 lowercase hex digits.
+ *
+ * An artifact has two names: the one that the user gave it in `artifacts`, and that of the file.
+ */
 export function readChecksums(
   inputs: RawInputs,
-  tools: readonly Tool[],
-): Readonly<Partial<Record<Tool, string>>> {
-  const checksums: Partial<Record<Tool, string>> = {};
+  { tools, artifacts }: FileNames,
+): Readonly<Partial<Record<string, string>>> {
+  const names: string[] = [...new Set([...tools, ...artifacts.map(({ name }) => name)])];
+  const fileNames = new Map<string, string>([
+    ...artifacts.map(({ requested, name }) => [requested, name] as const),
+    ...names.map((name) => [name, name] as const),
+  ]);
+  const checksums = new Map<string, string>();
   for (const item of inputs
     .get('checksum')
     .split(/[\s,]+/)
     .filter((text) => text !== '')) {
-    const [, name, hex] = /^(?:([a-z-]+)=)?(?:sha256:)?([0-9a-fA-F]{64})$/.exec(item) ?? [];
-    const tool = name ?? (tools.length === 1 ? tools[0] : undefined);
-    if (hex === undefined || tool === undefined || !isTool(tool) || !tools.includes(tool)) {
+    const [, given, hex] = /^(?:([a-z0-9.-]+)=)?(?:sha256:)?([0-9a-fA-F]{64})$/.exec(item) ?? [];
+    const sole = names.length === 1 ? names[0] : undefined;
+    const name = given === undefined ? sole : fileNames.get(given);
+    if (hex === undefined || name === undefined) {
       throw invalidInput(
         'checksum',
         item,
-        `a SHA-256 of 64 hex digits, or <tool>=<SHA-256> for each of ${tools.join(', ')}`,
+        names.length === 0
+          ? 'none, because neither "tools" nor "artifacts" names a file'
+          : `a SHA-256 of 64 hex digits, or <name>=<SHA-256> for each of ${names.join(', ')}`,
       );
     }
-    if (checksums[tool] !== undefined) {
-      throw invalidInput('checksum', item, `one SHA-256 for ${tool}`);
+    if (checksums.has(name)) {
+      throw invalidInput('checksum', item, `one SHA-256 for ${name}`);
     }
-    checksums[tool] = hex.toLowerCase();
+    checksums.set(name, hex.toLowerCase());
   }
-  return checksums;
+  return Object.fromEntries(checksums);
 }

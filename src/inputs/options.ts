@@ -44,8 +44,29 @@ export const INPUT_OPTIONS: readonly InputOption[] = [
     name: 'tools',
     value: 'names',
     default: 'kubectl',
-    help: 'Binaries, separated by commas: kubectl, kubeadm, kubelet …',
+    help: 'Binaries, separated by commas: kubectl, kubeadm, kubelet …; none with --artifacts',
     group: 'Release',
+  },
+  {
+    name: 'artifacts',
+    value: 'names',
+    default: '',
+    help: 'Other files, separated by commas: client, server, node, test, kubernetes-src.tar.gz …',
+    group: 'Release',
+  },
+  {
+    name: 'images',
+    value: 'references',
+    default: '',
+    help: 'Container images, separated by commas: control-plane, registry.k8s.io/etcd:3.5.15-0 …',
+    group: 'Release',
+  },
+  {
+    name: 'image-registry',
+    value: 'url',
+    default: 'https://registry.k8s.io',
+    help: 'A mirror of registry.k8s.io',
+    group: 'Source',
   },
   {
     name: 'architecture',
@@ -72,7 +93,7 @@ export const INPUT_OPTIONS: readonly InputOption[] = [
     name: 'checksum',
     value: 'sha256',
     default: '',
-    help: 'Expected SHA-256, or <tool>=<sha256>, checked in addition to the signature',
+    help: 'Expected SHA-256, or <name>=<sha256>, checked in addition to the signature',
     group: 'Verification',
   },
   {
@@ -94,6 +115,13 @@ export const INPUT_OPTIONS: readonly InputOption[] = [
     value: 'name',
     default: 'krel-staging@k8s-releng-prod.iam.gserviceaccount.com',
     help: 'Who must have signed, as a whole name',
+    group: 'Verification',
+  },
+  {
+    name: 'image-certificate-identity',
+    value: 'name',
+    default: 'krel-trust@k8s-releng-prod.iam.gserviceaccount.com',
+    help: 'Who must have signed images, as a whole name',
     group: 'Verification',
   },
   {

@@ -2,12 +2,9 @@ import { SetupError } from '../errors.js';
 import {
   ARCHITECTURES,
   OPERATING_SYSTEMS,
-  assertPublished,
-  isPublishedFor,
   parseArchitecture,
   parseOperatingSystem,
   type Platform,
-  type Tool,
 } from '../kubernetes/platform.js';
 import type { Environment } from './environment.js';
 import { invalidInput, type RawInputs } from './raw-inputs.js';
@@ -26,7 +23,7 @@ export function readPlatform(
   if (os === undefined) {
     throw new SetupError(
       'PLATFORM_NOT_PUBLISHED',
-      `Kubernetes publishes nothing for ${environment.platform}. It publishes for ${OPERATING_SYSTEMS.join(', ')}.`,
+      `Kubernetes does not publish binaries for ${environment.platform}, only for ${OPERATING_SYSTEMS.join(', ')}.`,
       { situation: 'operating-system-not-published' },
     );
   }
@@ -36,7 +33,7 @@ export function readPlatform(
   if (arch === undefined && given === '') {
     throw new SetupError(
       'PLATFORM_NOT_PUBLISHED',
-      `Kubernetes publishes nothing for ${os}/${environment.arch}. It publishes for ${ARCHITECTURES.join(', ')}.`,
+      `Kubernetes does not publish binaries for ${os}/${environment.arch}. It publishes binaries for ${ARCHITECTURES.join(', ')}.`,
     );
   }
   if (arch === undefined) {
@@ -56,37 +53,20 @@ export function readPlatform(
  * @throws {SetupError} PLATFORM_NOT_PUBLISHED, INVALID_INPUT
  */
 export function readPlatforms(inputs: RawInputs, environment: Environment): Platform[] {
-  const names = new Set(
-    inputs
-      .get('platforms')
-      .split(/[\s,]+/)
-      .filter((name) => name !== ''),
-  );
-  if (names.size === 0) {
+  const names = inputs.words('platforms');
+  if (names.length === 0) {
     return [readPlatform(inputs, environment).platform];
   }
   if (inputs.get('architecture') !== '') {
     throw new SetupError('INVALID_INPUT', 'Set either "platforms" or "architecture", not both.');
   }
-  return [...names].map((name) => {
+  return names.map((name) => {
     const platform = parsePlatform(name);
     if (platform === undefined) {
       throw invalidInput('platforms', name, 'platforms such as linux/amd64,darwin/arm64');
     }
     return platform;
   });
-}
-
-/**
- * Requires a tool to be published for at least one of the platforms.
- *
- * @throws {SetupError} PLATFORM_NOT_PUBLISHED
- */
-export function assertPublishedForOne(tool: Tool, platforms: readonly Platform[]): void {
-  const [first] = platforms;
-  if (first !== undefined && !platforms.some((platform) => isPublishedFor(tool, platform))) {
-    assertPublished(tool, first);
-  }
 }
 
 function parsePlatform(name: string): Platform | undefined {

@@ -20,6 +20,12 @@ export class RawInputs {
     return (this.#variables[`INPUT_${name.toUpperCase()}`] ?? '').trim();
   }
 
+  /** The words of an input, separated by commas, spaces or newlines, each once. */
+  words(name: string): string[] {
+    const words = this.get(name).split(/[\s,]+/);
+    return [...new Set(words.filter((word) => word !== ''))];
+  }
+
   /** GITHUB_WORKSPACE, or else the current directory; an absolute path. */
   get workspace(): string {
     return path.resolve(this.#variables['GITHUB_WORKSPACE'] ?? '');
@@ -41,7 +47,7 @@ export function readRequired(inputs: RawInputs, name: string): string {
     throw invalidInput(
       name,
       given,
-      'the whole name that the certificate must carry; it cannot be left out',
+      'the exact value that the certificate must have; this input cannot be empty',
     );
   }
   return given;

@@ -17,7 +17,7 @@ export function readAges(inputs: RawInputs): Pick<SecondFactors, 'minimumAge' | 
     throw invalidInput(
       'maximum-release-age',
       inputs.get('maximum-release-age'),
-      'an age above "minimum-release-age"',
+      'an age greater than "minimum-release-age"',
     );
   }
   return { minimumAge, maximumAge };

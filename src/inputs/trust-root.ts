@@ -32,7 +32,7 @@ export function readTrustRoot(inputs: RawInputs): TrustRootChoice {
     throw invalidInput(
       'tuf-mirror-url',
       mirror.href,
-      '"tuf-root", the path of the initial root.json, beside a mirror other than Sigstore\'s',
+      '"tuf-root" to be set too (the path of the initial root.json), because this is not Sigstore\'s repository',
     );
   }
   return { kind: 'tuf', mirror };
@@ -44,7 +44,7 @@ function readTrusted(inputs: RawInputs, name: string, otherwise = ''): Buffer {
   try {
     const found = statSync(file);
     if (!found.isFile() || found.size > MAX_TRUST_BYTES) {
-      throw new Error('it is no file, or too large');
+      throw new Error('not a regular file, or too large');
     }
     return readFileSync(file);
   } catch (error) {

@@ -3,10 +3,18 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { SetupError } from '../errors.js';
 import { digestFile, type DigestedFile } from '../files/digested-file.js';
-import type { PlatformArtifact } from '../kubernetes/artifact.js';
+import type { Artifact, OwnStatement } from '../kubernetes/artifact.js';
+import { isBinary } from '../kubernetes/binary.js';
 import { platformName } from '../kubernetes/platform.js';
+import { checkSubjects } from '../kubernetes/provenance.js';
 import type { Release } from '../kubernetes/release.js';
-import { MAX_SBOM_BYTES, checkRelease, readSbom, type ReleaseSbom } from '../kubernetes/sbom.js';
+import {
+  MAX_SBOM_BYTES,
+  checkNamespace,
+  checkRelease,
+  readSbom,
+  type ReleaseSbom,
+} from '../kubernetes/sbom.js';
 import { PublishedEvidence, type PublicationContext } from '../sigstore/evidence/published.js';
 import { verifySubject, type Policy } from '../sigstore/evidence/source.js';
 import { StoredBundle } from '../sigstore/evidence/stored.js';
@@ -21,6 +29,8 @@ import type { CopyFiles } from './cache-entry.js';
 /** How a verified file was bound to the release that was asked for. */
 export type Binding =
   | { readonly kind: 'sbom'; readonly sbom: Verified<DigestedFile> }
+  /** The file is itself a signed statement about the release. */
+  | { readonly kind: OwnStatement['kind'] }
   /** The release has no signed SBOM: the verified binary itself was asked. */
   | { readonly kind: 'self-report' }
   /** `bind-release: false` */
@@ -31,6 +41,10 @@ export function describeBinding({ kind }: Binding): string {
   switch (kind) {
     case 'sbom':
       return 'proven by its signed SBOM';
+    case 'namespace':
+      return 'proven by its own namespace';
+    case 'subjects':
+      return 'proven by its own subjects';
     case 'self-report':
       return 'reported by the signed binary (the release has no signed SBOM)';
     case 'skipped':
@@ -49,46 +63,49 @@ export interface BindingContext extends PublicationContext {
   readonly isNative: boolean;
 }
 
-/** The release's SBOM as it was published. */
-type PublishedSbom =
+/** The release's SBOM as it was published, or why there is none to prove anything by. */
+export type PublishedSbom =
   | {
       readonly kind: 'signed';
       readonly verified: Verified<DigestedFile>;
       readonly sbom: ReleaseSbom;
     }
-  | { readonly kind: 'missing'; readonly reason: string };
+  | { readonly kind: 'missing' | 'skipped'; readonly reason: string };
 
 /** Step 7 of the verification, for the files of one release. The SBOM is fetched once. */
 export interface ReleaseBinder {
-  /** Starts to fetch the SBOM, so that it is here when the file is. */
-  fetchSbom(): void;
+  /** Starts to fetch the SBOM, if the file will need it, so that it is here when the file is. */
+  fetchSbomFor(artifact: Artifact): void;
   /**
-   * Binds a verified file by the published SBOM; where the release has none, by asking the file.
+   * Binds a verified file by the published SBOM, or by what it says itself if it is a statement
+   * about the release; where the release has no SBOM, by asking the file.
    *
    * @param file where it is
    * @throws {SetupError} RELEASE_MISMATCH, and every code of the verification for the SBOM
    */
-  bind(
-    artifact: PlatformArtifact,
-    verified: Verified<DigestedFile>,
-    file: string,
-  ): Promise<Binding>;
+  bind(artifact: Artifact, verified: Verified<DigestedFile>, file: string): Promise<Binding>;
   /**
-   * Binds a cached file by the SBOM that was kept beside it, without any request; where none was,
-   * by the published one; where that cannot be reached either, by asking the file.
+   * The same for a cached file: by the SBOM that was kept beside it, without any request. Where none was
+   * kept, the file is bound as a download is: by the published SBOM, or by asking the file.
    *
    * @throws {SetupError} RELEASE_MISMATCH, and every code of the verification for the SBOM
    */
   bindCached(
-    artifact: PlatformArtifact,
+    artifact: Artifact,
     verified: Verified<DigestedFile>,
     files: CopyFiles,
   ): Promise<Binding>;
+  /**
+   * The published SBOM, verified.
+   *
+   * @throws {SetupError} RELEASE_MISMATCH, and every code of the verification for the SBOM
+   */
+  publishedSbom(): Promise<PublishedSbom>;
 }
 
 /** For `bind-release: false`. */
 export class NoBinder implements ReleaseBinder {
-  fetchSbom(): void {
+  fetchSbomFor(): void {
     // There is nothing to compare with it.
   }
 
@@ -99,9 +116,13 @@ export class NoBinder implements ReleaseBinder {
   bindCached(): Promise<Binding> {
     return Promise.resolve({ kind: 'skipped' });
   }
+
+  publishedSbom(): Promise<PublishedSbom> {
+    return Promise.resolve({ kind: 'skipped', reason: 'bind-release: false' });
+  }
 }
 
-/** Binds files by the release's own signed SBOM. */
+/** Binds files by the release's own signed SBOM; where it has none, by asking the verified binary. */
 export class SbomBinder implements ReleaseBinder {
   readonly #context: BindingContext;
   #published: Promise<PublishedSbom> | undefined;
@@ -110,31 +131,36 @@ export class SbomBinder implements ReleaseBinder {
     this.#context = context;
   }
 
-  fetchSbom(): void {
-    this.#published ??= this.#context.background.start(this.#fetch());
+  fetchSbomFor({ boundBy }: Artifact): void {
+    if (boundBy.kind === 'sbom') {
+      void this.publishedSbom();
+    }
   }
 
-  async bind(
-    artifact: PlatformArtifact,
-    verified: Verified<DigestedFile>,
-    file: string,
-  ): Promise<Binding> {
-    this.fetchSbom();
-    const published = await this.#published;
-    if (published?.kind === 'signed') {
+  async bind(artifact: Artifact, verified: Verified<DigestedFile>, file: string): Promise<Binding> {
+    const { boundBy } = artifact;
+    if (boundBy.kind !== 'sbom') {
+      return bindByItself(boundBy, artifact, verified.subject);
+    }
+    const published = await this.publishedSbom();
+    if (published.kind === 'signed') {
       checkListed(published.sbom, artifact, verified);
       return { kind: 'sbom', sbom: published.verified };
     }
-    return this.#askBinary(artifact, file, published?.reason ?? '');
+    return this.#askBinary(artifact, file, published.reason);
   }
 
   async bindCached(
-    artifact: PlatformArtifact,
+    artifact: Artifact,
     verified: Verified<DigestedFile>,
     files: CopyFiles,
   ): Promise<Binding> {
+    const { boundBy } = artifact;
+    if (boundBy.kind !== 'sbom') {
+      return bindByItself(boundBy, artifact, verified.subject);
+    }
     if (!existsSync(files.sbom)) {
-      return this.#bindWithoutKeptSbom(artifact, verified, files.file);
+      return this.bind(artifact, verified, files.file);
     }
     const { policy } = this.#context;
     const { path: name } = this.#context.release.sbom();
@@ -145,21 +171,8 @@ export class SbomBinder implements ReleaseBinder {
     return { kind: 'sbom', sbom };
   }
 
-  async #bindWithoutKeptSbom(
-    artifact: PlatformArtifact,
-    verified: Verified<DigestedFile>,
-    file: string,
-  ): Promise<Binding> {
-    try {
-      return await this.bind(artifact, verified, file);
-    } catch (error) {
-      const isUnreachable =
-        error instanceof SetupError && ['DOWNLOAD_FAILED', 'LOG_UNAVAILABLE'].includes(error.code);
-      if (isUnreachable && this.#context.isNative) {
-        return this.#askBinary(artifact, file, error.message);
-      }
-      throw error;
-    }
+  publishedSbom(): Promise<PublishedSbom> {
+    return (this.#published ??= this.#context.background.start(this.#fetch()));
   }
 
   async #fetch(): Promise<PublishedSbom> {
@@ -185,7 +198,7 @@ export class SbomBinder implements ReleaseBinder {
     }
   }
 
-  /** @throws every error that says anything else than that the release has no signed SBOM */
+  /** @throws unless the error means that the release has no signed SBOM */
   #whyMissing(error: unknown): string {
     const { version } = this.#context.release;
     if (error instanceof TransferError && error.notFound) {
@@ -198,11 +211,9 @@ export class SbomBinder implements ReleaseBinder {
   }
 
   /** @param why there is no SBOM to bind by */
-  async #askBinary(artifact: PlatformArtifact, file: string, why: string): Promise<Binding> {
-    const { name, version, platform } = artifact;
-    const failure = this.#context.isNative
-      ? await checkSelfReport(file, name, version, platform, { scratch: this.#context.scratch })
-      : `${name} for ${platformName(platform)} cannot be executed on this runner`;
+  async #askBinary(artifact: Artifact, file: string, why: string): Promise<Binding> {
+    const { name, version } = artifact;
+    const failure = await this.#selfReportFailure(artifact, file);
     if (failure !== undefined) {
       throw new SetupError(
         'RELEASE_MISMATCH',
@@ -212,10 +223,49 @@ export class SbomBinder implements ReleaseBinder {
     }
     this.#context.logger.warning(
       'Release proven without SBOM',
-      `${why}. The signed binary reports that it is ${name} ${version} for ${platformName(platform)}.`,
+      `${why}. The signed binary reports that it is ${describe(artifact)}.`,
     );
     return { kind: 'self-report' };
   }
+
+  /** Undefined when the file says that it is the one that was asked for. */
+  async #selfReportFailure(artifact: Artifact, file: string): Promise<string | undefined> {
+    const { isNative, scratch } = this.#context;
+    if (!isBinary(artifact)) {
+      return `${artifact.name} cannot report its version`;
+    }
+    const { name, version, platform } = artifact;
+    return isNative
+      ? checkSelfReport(file, name, version, platform, { scratch })
+      : `${name} for ${platformName(platform)} cannot be executed on this runner`;
+  }
+}
+
+/**
+ * For a file that no SBOM can list, because it is the SBOM, or was made before or from it: what it
+ * says itself, signed, of the release.
+ *
+ * @throws {SetupError} RELEASE_MISMATCH
+ */
+export async function bindByItself(
+  statement: OwnStatement,
+  { version, path: name }: Artifact,
+  file: DigestedFile,
+): Promise<Binding> {
+  switch (statement.kind) {
+    case 'namespace':
+      checkNamespace(await readSbom(file), statement.namespace, version, name);
+      break;
+    case 'subjects':
+      await checkSubjects(file, version, name);
+      break;
+  }
+  return { kind: statement.kind };
+}
+
+/** `kubectl v1.31.9 for linux/amd64` */
+function describe({ name, version, platform }: Artifact): string {
+  return `${name} ${version}${platform === undefined ? '' : ` for ${platformName(platform)}`}`;
 }
 
 /**
@@ -225,7 +275,7 @@ export class SbomBinder implements ReleaseBinder {
  */
 export function checkListed(
   sbom: ReleaseSbom,
-  artifact: PlatformArtifact,
+  artifact: Artifact,
   { subject, signedAt }: Verified<DigestedFile>,
 ): void {
   const found = { sha256: subject.sha256.toString('hex'), signedAt };

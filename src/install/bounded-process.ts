@@ -18,7 +18,8 @@ const HAS_GROUPS = process.platform !== 'win32';
 /**
  * Runs a program without a shell, standard input or standard error, and returns its standard output.
  *
- * When this settles, for whatever reason, every process of the program's process group has been killed.
+ * When this settles, for whatever reason, every process of the program's process group has been
+ * killed; on Windows, which has no such groups, only the program itself.
  *
  * @throws {Error} when it cannot be started, prints too much, takes too long, or does not exit with 0
  */
@@ -81,13 +82,17 @@ function exited(child: ChildProcess): Promise<void> {
   });
 }
 
-/** The group outlives its first process: whatever that has started is in it. */
-function killGroup({ pid }: ChildProcess): void {
-  if (pid === undefined) {
+/** The group outlives its first process. Its children are in it, unless they leave it. */
+function killGroup(child: ChildProcess): void {
+  if (!HAS_GROUPS) {
+    child.kill('SIGKILL'); // By its handle: its number may be another process's by now.
+    return;
+  }
+  if (child.pid === undefined) {
     return; // It was never started.
   }
   try {
-    process.kill(HAS_GROUPS ? -pid : pid, 'SIGKILL');
+    process.kill(-child.pid, 'SIGKILL');
   } catch {
     return; // All of it has ended.
   }

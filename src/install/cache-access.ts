@@ -1,5 +1,4 @@
-import { constants, type Stats } from 'node:fs';
-import { access, lstat, mkdir, mkdtemp, rmdir } from 'node:fs/promises';
+import { mkdtemp, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { SetupError, codeOf, explain } from '../errors.js';
 import {
@@ -12,22 +11,20 @@ import {
 } from '../files/private-file.js';
 import type { Logger } from './logger.js';
 import { installFailed } from './install-failed.js';
-import { PARTIAL_PREFIX } from './remove-copy.js';
+import {
+  NOT_ALLOWED,
+  describeObstacles,
+  obstacleToReading,
+  obstacleToWriting,
+  type Obstacle,
+} from './obstacles.js';
 import { artifactFolder, type ToolCache } from './tool-cache.js';
 
 /** Where metadata of the trust root is kept, below the tool cache. */
 export const TRUST_ROOT_FOLDER = 'verified-trust-root';
 
-/** A folder that does not let this run use the tool cache. */
-interface Obstacle {
-  readonly folder: string;
-  /** Follows the folder's name in a sentence. */
-  readonly problem: string;
-  readonly remedy: 'chown' | 'remove' | 'elsewhere';
-}
-
 /**
- * Decides where a run looks for copies and where it puts new ones, before anything is downloaded.
+ * Decides where a run looks for copies and where it puts new ones, before any tool is downloaded.
  *
  * A runner's tool cache is not always this user's alone: images end with `chmod -R 777`, volumes get a group (fsGroup),
  * a root container made it, network and Windows file systems give everybody everything. Whoever can write to a folder
@@ -37,22 +34,27 @@ interface Obstacle {
  */
 export class CacheAccess {
   readonly #toolCache: ToolCache;
-  readonly #tools: readonly string[];
+  readonly #names: readonly string[];
   readonly #temp: string;
   readonly #logger: Logger;
   #fallback: Promise<ToolCache> | undefined;
   #installIn: Promise<ToolCache> | undefined;
 
-  /** @param temp RUNNER_TEMP */
-  constructor(toolCache: ToolCache, tools: readonly string[], temp: string, logger: Logger) {
+  /**
+   * @param names of the artifacts
+   * @param temp RUNNER_TEMP
+   */
+  constructor(toolCache: ToolCache, names: readonly string[], temp: string, logger: Logger) {
     this.#toolCache = toolCache;
-    this.#tools = tools;
+    this.#names = names;
     this.#temp = temp;
     this.#logger = logger;
   }
 
   /**
-   * Where copies may be taken from: the tool cache, if nobody else can change the folders above them.
+   * Takes back write permission on the folders above the copies where it can, then says where copies
+   * may be taken from: the tool cache, if nobody else can change those folders. RUNNER_TOOL_CACHE
+   * itself is not changed: other actions share it.
    *
    * @param version with `v`; undefined as long as it is not known, then for every version
    * @throws {SetupError} INSTALL_FAILED
@@ -61,8 +63,8 @@ export class CacheAccess {
     this.#installIn = undefined;
     const unkept = version === undefined ? await this.#takeBackTrustRoot() : [];
     const obstacles: Obstacle[] = [];
-    for (const tool of this.#tools) {
-      obstacles.push(...(await this.#takeBack(this.#above(tool, version))));
+    for (const name of this.#names) {
+      obstacles.push(...(await this.#takeBack(this.#above(name, version))));
     }
     if (obstacles.length > 0) {
       return this.#fallBack([...obstacles, ...unkept]);
@@ -70,7 +72,7 @@ export class CacheAccess {
     if (unkept.length > 0) {
       this.#logger.warning(
         'Trust root not cached',
-        `${describe(unkept)} Later runs download the trust root again.`,
+        `${describeObstacles(unkept)} Later runs download the trust root again.`,
       );
     }
     return this.#toolCache;
@@ -110,8 +112,8 @@ export class CacheAccess {
     }
     const owners = await trustedOwners(this.#toolCache.folder);
     const folders = new Set<string>();
-    for (const tool of this.#tools) {
-      folders.add(await nearest([this.#toolCache.folder, ...this.#above(tool, version)]));
+    for (const name of this.#names) {
+      folders.add(await nearest([this.#toolCache.folder, ...this.#above(name, version)]));
     }
     const obstacles: Obstacle[] = [];
     for (const folder of folders) {
@@ -120,9 +122,9 @@ export class CacheAccess {
     return obstacles.length === 0 ? this.#toolCache : this.#fallBack(obstacles);
   }
 
-  /** The folders above the copies of a tool, the outer one first. */
-  #above(tool: string, version: string | undefined): string[] {
-    const folder = artifactFolder(this.#toolCache, tool);
+  /** The folders above the copies of an artifact, the outer one first. */
+  #above(name: string, version: string | undefined): string[] {
+    const folder = artifactFolder(this.#toolCache, name);
     return version === undefined ? [folder] : [folder, path.join(folder, version.slice(1))];
   }
 
@@ -158,14 +160,14 @@ export class CacheAccess {
     return [];
   }
 
-  /** Nothing there is trusted, so it does not decide where tools go. */
+  /** Cached metadata is verified each time, so its folder does not decide where tools go. */
   async #takeBackTrustRoot(): Promise<Obstacle[]> {
     const folder = path.join(this.#toolCache.folder, TRUST_ROOT_FOLDER);
     return this.#takeBack([folder]);
   }
 
   #fallBack(obstacles: readonly Obstacle[]): Promise<ToolCache> {
-    this.#fallback ??= this.#makeFallback(describe(obstacles));
+    this.#fallback ??= this.#makeFallback(describeObstacles(obstacles));
     return this.#fallback;
   }
 
@@ -184,57 +186,6 @@ export class CacheAccess {
     );
     return { ...this.#toolCache, folder };
   }
-}
-
-/** Undefined for a folder that is not there, or that this user can read and nobody else can change. */
-async function obstacleToReading(folder: string, owners: Owners): Promise<Obstacle | undefined> {
-  let found: Awaited<ReturnType<typeof entryAt>>;
-  try {
-    found = await entryAt(folder);
-  } catch {
-    return visibleFolder(folder, 'does not allow this user to enter');
-  }
-  if (found === undefined) {
-    return undefined;
-  }
-  try {
-    await assertPrivate(folder, 'folder', owners);
-  } catch {
-    return whatIsWrong(folder, found);
-  }
-  try {
-    await access(folder, constants.R_OK | constants.X_OK);
-    return undefined;
-  } catch {
-    return visibleFolder(folder, 'does not allow this user to read');
-  }
-}
-
-function whatIsWrong(folder: string, found: Stats): Obstacle {
-  if (!found.isDirectory()) {
-    return { folder, problem: 'is not a plain folder', remedy: 'remove' };
-  }
-  const problem = `${ownerAndMode(found)} can be changed by other users`;
-  // Its permissions have been taken back before the second look, so they would be others by now.
-  const remedy = found.uid === process.getuid?.() ? 'elsewhere' : 'chown';
-  return { folder, problem, remedy };
-}
-
-/** The innermost folder on the way there that can be looked at: it is what is closed. */
-async function visibleFolder(folder: string, problem: string): Promise<Obstacle> {
-  for (let place = folder; ; place = path.dirname(place)) {
-    const found = await entryAt(place).catch(() => undefined);
-    if (found !== undefined) {
-      return { folder: place, problem: `${ownerAndMode(found)} ${problem}`, remedy: 'chown' };
-    }
-    if (path.dirname(place) === place) {
-      return { folder, problem, remedy: 'chown' };
-    }
-  }
-}
-
-function ownerAndMode({ uid, mode }: { readonly uid: number; readonly mode: number }): string {
-  return `(owner ${String(uid)}, mode ${(mode & 0o7777).toString(8).padStart(4, '0')})`;
 }
 
 /** The innermost of these folders that exists. */
@@ -260,66 +211,4 @@ function isRefusal(error: unknown): boolean {
     }
   }
   return false;
-}
-
-/** What the system says where this user must not write. Other errors say something else, later. */
-const NOT_ALLOWED = new Set(['EACCES', 'EPERM', 'EROFS']);
-
-/** Makes a folder there, and looks what became of it: no mode tells what a file system will do. */
-async function obstacleToWriting(folder: string, owners: Owners): Promise<Obstacle[]> {
-  let probe: string;
-  try {
-    await mkdir(folder, { recursive: true });
-    probe = await mkdtemp(path.join(folder, PARTIAL_PREFIX));
-  } catch (error) {
-    return NOT_ALLOWED.has(codeOf(error)) ? [await notWritable(folder, error)] : [];
-  }
-  try {
-    await assertPrivate(probe, 'folder', owners);
-    return [];
-  } catch {
-    const problem = `is on a file system where a new folder ${ownerAndMode(await lstat(probe))} can be changed by other users`;
-    return [{ folder, problem, remedy: 'elsewhere' }];
-  } finally {
-    await rmdir(probe);
-  }
-}
-
-async function notWritable(folder: string, error: unknown): Promise<Obstacle> {
-  const obstacle = await visibleFolder(folder, 'does not allow this user to write');
-  return codeOf(error) === 'EROFS' ? { ...obstacle, remedy: 'elsewhere' } : obstacle;
-}
-
-/** Names every folder, its owner and mode, and what mends it. */
-function describe(found: readonly Obstacle[]): string {
-  const obstacles = [...new Map(found.map((obstacle) => [obstacle.folder, obstacle])).values()];
-  const problems = obstacles.map(({ folder, problem }) => `${folder} ${problem}`).join('; ');
-  return `${problems}. ${remedyFor(obstacles)}`;
-}
-
-function remedyFor(obstacles: readonly Obstacle[]): string {
-  const of = (kind: Obstacle['remedy']): string[] =>
-    obstacles.filter(({ remedy }) => remedy === kind).map(({ folder }) => quoted(folder));
-  const remedies: string[] = [];
-  const uid = process.getuid?.();
-  if (of('chown').length > 0 && uid !== undefined) {
-    const folders = of('chown').join(' ');
-    remedies.push(
-      `To fix this: sudo chown ${String(uid)} ${folders} && sudo chmod u+rwx,go-w ${folders}.`,
-    );
-  }
-  if (of('remove').length > 0) {
-    remedies.push(`To fix this: rm ${of('remove').join(' ')}.`);
-  }
-  if (of('elsewhere').length > 0) {
-    remedies.push(
-      'chmod has no effect there: mount the file system with different options (uid= and umask=022, or dir_mode=0755,file_mode=0755), or set RUNNER_TOOL_CACHE to a folder on another file system.',
-    );
-  }
-  return remedies.join(' ');
-}
-
-/** For a shell. */
-function quoted(file: string): string {
-  return /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", `'\\''`)}'`;
 }

@@ -4,7 +4,8 @@ import path from 'node:path';
 import { codeOf } from '../errors.js';
 import { assertPrivate, entryAt, trustedOwners, type Owners } from '../files/private-file.js';
 import { renameHeld } from '../files/rename.js';
-import type { PlatformArtifact } from '../kubernetes/artifact.js';
+import type { Artifact } from '../kubernetes/artifact.js';
+import { isBinary } from '../kubernetes/binary.js';
 import { installFailed } from './install-failed.js';
 import { PARTIAL_PREFIX, discard, removeCopy, sweep } from './remove-copy.js';
 import { cachedDigests, entryFolder, type ToolCache } from './tool-cache.js';
@@ -19,7 +20,7 @@ export interface CopyFiles {
   readonly sbomBundle: string;
 }
 
-export function filesIn(folder: string, { fileName }: PlatformArtifact): CopyFiles {
+export function filesIn(folder: string, { fileName }: Artifact): CopyFiles {
   return {
     file: path.join(folder, fileName),
     bundle: path.join(folder, `${fileName}.sigstore.json`),
@@ -28,9 +29,15 @@ export function filesIn(folder: string, { fileName }: PlatformArtifact): CopyFil
   };
 }
 
+/** Permissions of a verified file: others may read it, and execute it where it goes on `PATH`. */
+export function modeOf(artifact: Artifact): number {
+  return isBinary(artifact) ? 0o755 : 0o644;
+}
+
 /**
  * One verified copy in the tool cache, in a folder of its own:
- * `<tool cache>/verified-<name>/<version>/<os>-<arch>-<trust key>-<SHA-256 of the file>/`.
+ * `<tool cache>/verified-<name>/<version>/<os>-<arch>-<trust key>-<SHA-256 of the file>/`, or `any` in
+ * place of the platform of a file that is the same for all.
  *
  * The SHA-256 is in the name so that a folder that is on the `PATH` of one run never gets another
  * binary from a different run, whatever that one trusts, asks for, or is told by its mirror.
@@ -40,13 +47,13 @@ export function filesIn(folder: string, { fileName }: PlatformArtifact): CopyFil
  * another run may be using.
  */
 export class CacheEntry {
-  readonly artifact: PlatformArtifact;
+  readonly artifact: Artifact;
   /** Of the file, 64 hex digits. */
   readonly sha256: string;
   readonly folder: string;
   readonly #toolCache: ToolCache;
 
-  constructor(toolCache: ToolCache, artifact: PlatformArtifact, sha256: string) {
+  constructor(toolCache: ToolCache, artifact: Artifact, sha256: string) {
     this.artifact = artifact;
     this.sha256 = sha256;
     this.folder = entryFolder(toolCache, artifact, sha256);
@@ -78,7 +85,7 @@ export class CacheEntry {
       await assertPrivate(this.folder, 'folder', owners);
       for (const name of await readdir(this.folder)) {
         if (!known.has(name)) {
-          throw new Error(`${name} does not belong there`);
+          throw new Error(`unexpected file ${name}`);
         }
         await assertPrivate(path.join(this.folder, name), 'file', owners);
       }
@@ -88,8 +95,8 @@ export class CacheEntry {
   }
 
   /**
-   * Requires that nobody else can change a folder above the entry. If this fails, nothing is wrong
-   * with the copy itself.
+   * Requires that nobody else can change the two folders above the entry, of the tool and of the
+   * version. RUNNER_TOOL_CACHE itself is not checked. If this fails, nothing is wrong with the copy.
    *
    * @throws {SetupError} INSTALL_FAILED
    */
@@ -129,7 +136,7 @@ export class CacheEntry {
       const owners = await trustedOwners(this.#toolCache.folder);
       await this.#assertParents(owners);
       await assertPrivate(folder, 'folder', owners);
-      await chmod(filesIn(folder, this.artifact).file, 0o755);
+      await chmod(filesIn(folder, this.artifact).file, modeOf(this.artifact));
       await chmod(folder, 0o755);
       await sweep(parent, owners);
       const isCommitted = await moveInto(folder, this.folder, owners);
@@ -159,7 +166,7 @@ export class CacheEntry {
     }
   }
 
-  /** Anybody who can change a folder above the entry can replace the entry. */
+  /** Anybody who can change one of these folders can replace the entry. */
   async #assertParents(owners: Owners): Promise<void> {
     for (const folder of this.#parents()) {
       if ((await entryAt(folder)) !== undefined) {
@@ -234,10 +241,9 @@ export class CacheEntry {
 /** The copies of an artifact in the tool cache, not verified. */
 export async function cacheEntries(
   toolCache: ToolCache,
-  artifact: PlatformArtifact,
+  artifact: Artifact,
 ): Promise<CacheEntry[]> {
-  const { name, version, platform } = artifact;
-  const digests = await cachedDigests(toolCache, name, version, platform);
+  const digests = await cachedDigests(toolCache, artifact, artifact.version);
   return digests.map((sha256) => new CacheEntry(toolCache, artifact, sha256));
 }
 

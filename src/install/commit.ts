@@ -4,7 +4,7 @@ import { entryAt } from '../files/private-file.js';
 import type { InstallContext } from './context.js';
 import { judge, type CacheVerdict } from './from-cache.js';
 import { CacheEntry } from './cache-entry.js';
-import { installFailed } from './install-failed.js';
+import { changedByAnotherRun } from './install-failed.js';
 import type { InstalledArtifact, VerifiedArtifact } from './verified-artifact.js';
 
 /** How often another run may get in between before this one gives up. */
@@ -65,7 +65,7 @@ async function commitTo(
       return existing;
     }
   }
-  throw installFailed(`other runs keep changing ${cacheEntry.folder}`);
+  throw changedByAnotherRun(`other runs keep changing ${cacheEntry.folder}`);
 }
 
 async function arrived(verified: VerifiedArtifact): Promise<InstalledArtifact> {
@@ -80,7 +80,7 @@ async function arrived(verified: VerifiedArtifact): Promise<InstalledArtifact> {
   return { ...verified, fingerprint, folder: cacheEntry.folder };
 }
 
-/** The file was verified in a folder of this run, and moved by its path. */
+/** Requires the moved file to be the verified one: the same inode, else the same digest. */
 async function assertArrived({ cacheEntry, verified }: VerifiedArtifact): Promise<void> {
   const { entry, sha256 } = verified.subject;
   await cacheEntry.assertOwned();
@@ -94,11 +94,11 @@ async function assertArrived({ cacheEntry, verified }: VerifiedArtifact): Promis
   // Copied from another file system, or exchanged on the way.
   const digested = await digestFile(file, cacheEntry.artifact.maxBytes);
   if (!digested.sha256.equals(sha256)) {
-    throw installFailed(`${file} was changed on its way into the tool cache`);
+    throw changedByAnotherRun(`${file} was changed while it was moved into the tool cache`);
   }
 }
 
-/** What another run has committed in the meantime; undefined where it does not pass, and is gone. */
+/** The copy that another run committed, if it passes. Otherwise it is removed: undefined. */
 async function existingCopy(
   context: InstallContext,
   { cacheEntry }: VerifiedArtifact,
@@ -132,7 +132,7 @@ async function existingCopy(
 export async function assertUnchanged(installed: readonly InstalledArtifact[]): Promise<void> {
   for (const { cacheEntry, fingerprint } of installed) {
     if ((await cacheEntry.fingerprint()) !== fingerprint) {
-      throw installFailed(`another run changed ${cacheEntry.folder} during this run`);
+      throw changedByAnotherRun(`another run changed ${cacheEntry.folder} during this run`);
     }
   }
 }

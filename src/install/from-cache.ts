@@ -1,6 +1,6 @@
 import { SetupError, codeOf, explain } from '../errors.js';
 import { digestFile, type DigestedFile } from '../files/digested-file.js';
-import type { PlatformArtifact } from '../kubernetes/artifact.js';
+import type { Artifact } from '../kubernetes/artifact.js';
 import { verifySubject } from '../sigstore/evidence/source.js';
 import { StoredBundle } from '../sigstore/evidence/stored.js';
 import type { Verified } from '../sigstore/verify/verify.js';
@@ -17,8 +17,9 @@ export type CacheVerdict =
   /** It is not as this action left it. It is deleted. */
   | { readonly kind: 'damaged'; readonly reason: unknown }
   /**
-   * It is as it was left, but does not pass. It stays: another run, with newer keys or another
-   * mirror, may have it on its `PATH`.
+   * It is as it was left, but does not pass. It stays while this run only looks for copies: another
+   * run, with newer keys or another mirror, may have it on its `PATH`. A run that installs the same
+   * bytes replaces it.
    */
   | { readonly kind: 'rejected'; readonly reason: unknown };
 
@@ -30,7 +31,7 @@ export type CacheVerdict =
  */
 export async function fromCache(
   context: InstallContext,
-  artifact: PlatformArtifact,
+  artifact: Artifact,
 ): Promise<InstalledArtifact | undefined> {
   const expected = [
     context.secondFactors.checksums[artifact.name],
@@ -190,7 +191,7 @@ async function verifyCopy(
  */
 async function verifyLocked(
   { lock, policy }: InstallContext,
-  artifact: PlatformArtifact,
+  artifact: Artifact,
   stored: Verified<DigestedFile>,
 ): Promise<Verified<DigestedFile>> {
   if (lock === undefined) {

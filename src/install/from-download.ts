@@ -3,7 +3,8 @@ import { chmod, copyFile, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { SetupError, explain } from '../errors.js';
 import type { DigestedFile } from '../files/digested-file.js';
-import type { PlatformArtifact } from '../kubernetes/artifact.js';
+import type { Artifact } from '../kubernetes/artifact.js';
+import { isBinary } from '../kubernetes/binary.js';
 import { platformName, platformNotPublished } from '../kubernetes/platform.js';
 import { isPublished } from '../kubernetes/version.js';
 import { serializeBundle } from '../sigstore/bundle.js';
@@ -19,7 +20,7 @@ import { TransferError } from '../transfer/errors.js';
 import type { Binding } from './binding.js';
 import type { InstallContext, ProofContext } from './context.js';
 import { checkSecondFactors } from './second-factors.js';
-import { CacheEntry, filesIn } from './cache-entry.js';
+import { CacheEntry, filesIn, modeOf } from './cache-entry.js';
 import { installFailed } from './install-failed.js';
 import type { Origin, VerifiedArtifact } from './verified-artifact.js';
 
@@ -29,7 +30,7 @@ const MAX_DIGEST_BYTES = 256;
 /** @throws {SetupError} */
 export async function fromDownload(
   context: InstallContext,
-  artifact: PlatformArtifact,
+  artifact: Artifact,
 ): Promise<VerifiedArtifact> {
   // What is wrong with the tool cache is said before the download, not after it.
   await context.cacheAccess.installIn(artifact.version);
@@ -46,7 +47,7 @@ export async function fromDownload(
  */
 export async function verifyPublished(
   context: InstallContext,
-  artifact: PlatformArtifact,
+  artifact: Artifact,
   origin: Origin,
   folder: string,
   pending: Promise<DigestedFile>,
@@ -95,37 +96,59 @@ export interface ProvenFile extends VerifiedEvidence<DigestedFile> {
  * Every check on a file, by what was published for it, or by the lock. Evidence and SBOM are
  * fetched while the file is still on its way.
  *
- * @param file where it is; it is made executable
+ * @param file where it is; a binary is made executable
  * @throws {SetupError}
  */
 export async function proveFile(
   context: ProofContext,
-  artifact: PlatformArtifact,
+  artifact: Artifact,
   file: string,
   pending: Promise<DigestedFile>,
 ): Promise<ProvenFile> {
   const arriving = context.background.start(pending);
   const evidence = evidenceFor(context, artifact);
-  context.binder.fetchSbom();
+  context.binder.fetchSbomFor(artifact);
   const subject = await arriving;
   const readAt = performance.now();
-  const found = await verifySubject(context.policy, artifact.path, subject, [evidence]);
+  const found = await verifyDownloaded(context, artifact, subject, evidence);
   if (found.recovered !== undefined) {
     context.logger.warning('Broken publication', `${artifact.path}: ${found.recovered}`);
   }
-  await chmod(file, 0o755);
+  await chmod(file, modeOf(artifact));
   const binding = await context.binder.bind(artifact, found.verified, file);
   checkSecondFactors(artifact.name, found.verified, binding, context.secondFactors, Date.now());
   return { ...found, binding, readAt };
 }
 
-/** The lock's evidence where there is a lock; else what is published, which is fetched from now on. */
-function evidenceFor(context: ProofContext, artifact: PlatformArtifact): EvidenceSource {
+/** The lock's evidence if there is a lock; else what is published, which is fetched from now on. */
+function evidenceFor(context: ProofContext, artifact: Artifact): EvidenceSource {
   if (context.lock !== undefined) {
     return context.lock.evidenceFor(artifact);
   }
   const digest = context.background.start(publishedDigest(context, artifact));
   return new PublishedEvidence(context, artifact.evidence, digest);
+}
+
+/** Steps 2 to 6, by what was published or locked. */
+async function verifyDownloaded(
+  { policy }: ProofContext,
+  { path: name, boundBy }: Artifact,
+  subject: DigestedFile,
+  evidence: EvidenceSource,
+): Promise<VerifiedEvidence<DigestedFile>> {
+  try {
+    return await verifySubject(policy, name, subject, [evidence]);
+  } catch (error) {
+    const isUnsigned = error instanceof SetupError && error.code === 'RELEASE_NOT_SIGNED';
+    // krel copies it to the release host after everything else was signed: pkg/anago/release.go.
+    throw isUnsigned && boundBy.kind === 'subjects'
+      ? new SetupError(
+          'RELEASE_NOT_SIGNED',
+          `Kubernetes publishes ${name} without a signature: ${error.message}`,
+          { situation: 'published-unsigned', cause: error },
+        )
+      : error;
+  }
 }
 
 /**
@@ -135,13 +158,13 @@ function evidenceFor(context: ProofContext, artifact: PlatformArtifact): Evidenc
  */
 export async function makeFolder(
   { scratch }: InstallContext,
-  artifact: PlatformArtifact,
+  artifact: Artifact,
 ): Promise<{ readonly folder: string; readonly file: string }> {
   const folder = path.join(scratch, randomUUID());
   try {
     await mkdir(folder, { mode: 0o700 });
   } catch (error) {
-    throw installFailed(`cannot make ${folder}`, error);
+    throw installFailed(`cannot create ${folder}`, error);
   }
   return { folder, file: filesIn(folder, artifact).file };
 }
@@ -152,7 +175,7 @@ export async function makeFolder(
  */
 export async function publishedDigest(
   { http, logger }: ProofContext,
-  artifact: PlatformArtifact,
+  artifact: Artifact,
 ): Promise<string | undefined> {
   try {
     const text = await http.readIfPresent(artifact.digestUrl, MAX_DIGEST_BYTES);
@@ -170,7 +193,7 @@ export async function publishedDigest(
  */
 export async function downloadArtifact(
   context: ProofContext,
-  artifact: PlatformArtifact,
+  artifact: Artifact,
   file: string,
   label: string = artifact.name,
 ): Promise<DigestedFile> {
@@ -188,18 +211,32 @@ export async function downloadArtifact(
 
 async function whyNotDownloaded(
   { http, release }: ProofContext,
-  { name, version, platform, platforms }: PlatformArtifact,
+  artifact: Artifact,
   error: unknown,
 ): Promise<unknown> {
+  const { name, version } = artifact;
   if (!(error instanceof TransferError && error.notFound)) {
     return downloadFailed(error, `${name} ${version}`);
   }
   if (await isPublished(version, http, release.base)) {
-    return platformNotPublished(name, platformName(platform), platforms, version);
+    return notInRelease(artifact, error);
   }
   return new SetupError(
     'VERSION_NOT_FOUND',
-    `Kubernetes ${version} does not exist at ${release.base.href}`,
+    `Kubernetes ${version} does not exist at ${release.base.href}${error.status === 403 ? ', or access is denied (HTTP status 403)' : ''}`,
     { cause: error },
   );
+}
+
+function notInRelease(artifact: Artifact, error: TransferError): SetupError {
+  const { name, version, platform, platforms } = artifact;
+  if (platform === undefined) {
+    const message = `Kubernetes ${version} has no ${name} at ${error.url}`;
+    return new SetupError('DOWNLOAD_FAILED', message, {
+      situation: 'not-in-release',
+      cause: error,
+    });
+  }
+  const what = isBinary(artifact) ? `${name} binary` : name;
+  return platformNotPublished(what, platformName(platform), platforms, version);
 }

@@ -1,7 +1,7 @@
 import { copyFile } from 'node:fs/promises';
 import { explain } from '../errors.js';
 import { digestFile } from '../files/digested-file.js';
-import type { PlatformArtifact } from '../kubernetes/artifact.js';
+import type { Binary } from '../kubernetes/binary.js';
 import type { InstallContext } from './context.js';
 import { makeFolder, publishedDigest, verifyPublished } from './from-download.js';
 import { preinstalledCopies } from './preinstalled.js';
@@ -15,7 +15,7 @@ import type { VerifiedArtifact } from './verified-artifact.js';
  */
 export async function fromPreinstalled(
   context: InstallContext,
-  artifact: PlatformArtifact,
+  artifact: Binary,
 ): Promise<VerifiedArtifact | undefined> {
   const copies = await preinstalledCopies(context.searchPaths, artifact);
   if (copies.length === 0) {
@@ -40,7 +40,7 @@ export async function fromPreinstalled(
 
 async function verifyCopy(
   context: InstallContext,
-  artifact: PlatformArtifact,
+  artifact: Binary,
   copy: string,
 ): Promise<VerifiedArtifact> {
   const { folder, file } = await makeFolder(context, artifact);

@@ -6,7 +6,12 @@ export function namedFailure(error: unknown): unknown {
   return isOfFileSystem ? installFailed('a file operation failed on this runner', error) : error;
 }
 
-/** What the runner's own disk would not do. */
+/** Another process changed what this run had verified or moved. */
+export function changedByAnotherRun(message: string): SetupError {
+  return new SetupError('INSTALL_FAILED', message, { situation: 'changed-by-another-run' });
+}
+
+/** The runner's files did not allow it. */
 export function installFailed(message: string, cause?: unknown): SetupError {
   return new SetupError(
     'INSTALL_FAILED',

@@ -3,8 +3,8 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { SetupError } from '../errors.js';
 import { digestFile, type DigestedFile } from '../files/digested-file.js';
-import type { PlatformArtifact } from '../kubernetes/artifact.js';
-import { MAX_SBOM_BYTES, readSbom, type ReleaseSbom } from '../kubernetes/sbom.js';
+import type { Artifact } from '../kubernetes/artifact.js';
+import { MAX_SBOM_BYTES, readSbom } from '../kubernetes/sbom.js';
 import type { Lock } from '../lock/lock.js';
 import { verifySubject } from '../sigstore/evidence/source.js';
 import { StoredBundle } from '../sigstore/evidence/stored.js';
@@ -12,13 +12,17 @@ import type { Verified } from '../sigstore/verify/verify.js';
 import { download } from '../transfer/download.js';
 import { downloadFailed } from '../transfer/download-failed.js';
 import { TransferError } from '../transfer/errors.js';
-import { checkListed, type Binding, type BindingContext, type ReleaseBinder } from './binding.js';
+import {
+  bindByItself,
+  checkListed,
+  type Binding,
+  type BindingContext,
+  type PublishedSbom,
+  type ReleaseBinder,
+} from './binding.js';
 import type { CopyFiles } from './cache-entry.js';
 
-interface LockedSbom {
-  readonly verified: Verified<DigestedFile>;
-  readonly sbom: ReleaseSbom;
-}
+type LockedSbom = Extract<PublishedSbom, { readonly kind: 'signed' }>;
 
 /**
  * Binds files by the SBOM that a lock holds, with the evidence from the lock. Its bytes come from
@@ -34,24 +38,32 @@ export class LockedBinder implements ReleaseBinder {
     this.#lock = lock;
   }
 
-  fetchSbom(): void {
-    this.#fetched ??= this.#context.background.start(this.#fetch());
+  fetchSbomFor({ boundBy }: Artifact): void {
+    if (boundBy.kind === 'sbom') {
+      void this.publishedSbom();
+    }
   }
 
-  async bind(artifact: PlatformArtifact, verified: Verified<DigestedFile>): Promise<Binding> {
-    this.#fetched ??= this.#context.background.start(this.#fetch());
-    return bound(artifact, verified, await this.#fetched);
+  async bind(artifact: Artifact, verified: Verified<DigestedFile>): Promise<Binding> {
+    const { boundBy } = artifact;
+    return boundBy.kind === 'sbom'
+      ? bound(artifact, verified, await this.publishedSbom())
+      : bindByItself(boundBy, artifact, verified.subject);
   }
 
   async bindCached(
-    artifact: PlatformArtifact,
+    artifact: Artifact,
     verified: Verified<DigestedFile>,
     files: CopyFiles,
   ): Promise<Binding> {
-    const kept = await this.#kept(files);
+    const kept = artifact.boundBy.kind === 'sbom' ? await this.#kept(files) : undefined;
     return kept === undefined
       ? this.bind(artifact, verified)
       : bound(artifact, verified, await this.#verify(kept));
+  }
+
+  publishedSbom(): Promise<LockedSbom> {
+    return (this.#fetched ??= this.#context.background.start(this.#fetch()));
   }
 
   /** The SBOM beside a cached copy, if it is the locked one and passes as it always has to. */
@@ -95,13 +107,13 @@ export class LockedBinder implements ReleaseBinder {
     const artifact = release.sbom();
     const evidence = [this.#lock.evidenceFor(artifact)];
     const { verified } = await verifySubject(policy, artifact.path, file, evidence);
-    return { verified, sbom: await readSbom(file) };
+    return { kind: 'signed', verified, sbom: await readSbom(file) };
   }
 }
 
 /** @throws {SetupError} RELEASE_MISMATCH */
 function bound(
-  artifact: PlatformArtifact,
+  artifact: Artifact,
   verified: Verified<DigestedFile>,
   { verified: sbom, sbom: content }: LockedSbom,
 ): Binding {

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { isBinary } from '../kubernetes/binary.js';
 import type { Logger } from './logger.js';
 import type { InstalledArtifact } from './verified-artifact.js';
 
@@ -25,16 +26,17 @@ export async function checkPathLookup(
   lookup: PathLookup,
   logger: Logger,
 ): Promise<void> {
-  const added = installed.map(({ folder }) => folder).reverse();
+  const programs = installed.filter(({ artifact }) => isBinary(artifact));
+  const added = programs.map(({ folder }) => folder).reverse();
   const folders = [...added, ...lookup.path].flatMap((folder) => folder.split(path.delimiter));
-  for (const { artifact, cacheEntry } of installed) {
+  for (const { artifact, cacheEntry } of programs) {
     const tool = artifact.name;
     const ours = cacheEntry.files().file;
     const [first, ...others] = await executables(folders, path.basename(ours));
     if (first !== ours) {
       logger.warning(
-        `${tool} is not found on PATH`,
-        `Later steps that call ${tool} start ${first ?? 'nothing'} instead of ${ours}: ${path.dirname(ours)} cannot be a PATH entry, or does not allow execution. Use the output "${tool}-path".`,
+        `Later steps do not run the verified ${tool}`,
+        `Later steps that call ${tool} will find ${first ?? 'nothing'} instead of ${ours}: ${path.dirname(ours)} cannot be a PATH entry, or its file system does not allow execution. Use the output "${tool}-path".`,
       );
     } else if (others.length > 0) {
       logger.info(`Later steps find ${ours} before ${others.join(', ')}`);

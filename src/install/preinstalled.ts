@@ -1,7 +1,7 @@
 import { access, constants, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { find } from '@actions/tool-cache';
-import type { PlatformArtifact } from '../kubernetes/artifact.js';
+import type { Binary } from '../kubernetes/binary.js';
 
 /** Names that other actions give to the architecture in the tool cache. */
 const CACHE_NAMES: Readonly<Record<string, readonly string[]>> = {
@@ -22,7 +22,7 @@ export interface SearchPaths {
  */
 export async function preinstalledCopies(
   { path: onPath }: SearchPaths,
-  { name, fileName, version, platform }: PlatformArtifact,
+  { name, fileName, version, platform }: Binary,
 ): Promise<string[]> {
   const names = CACHE_NAMES[platform.arch] ?? [platform.arch];
   const cached = names.map((arch) => find(name, version.slice(1), arch));

@@ -14,8 +14,8 @@ const STALE_AFTER = 60 * 60_000;
  * Nothing is deleted recursively. Other users may have been able to write to the tool cache, and
  * this run may be root: while it deleted what is in a folder of theirs, they could replace that
  * folder with a link, and files elsewhere would be deleted. So everything is unlinked by its name,
- * which follows no link, and folders in a copy are left. `rm` is not used because it lists a folder
- * that takes the place of a file.
+ * which follows no link, and folders in a copy are left. `rm` is not used: if a file were swapped for
+ * a folder, it would list that folder.
  *
  * @param owners who may own the folder above, which nobody else may be able to write to: nobody can
  *   then replace the copy itself

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SetupError } from '../errors.js';
-import type { Platform, Tool } from '../kubernetes/platform.js';
-import { Release } from '../kubernetes/release.js';
+import { Release, requestedNames, type RequestedFiles } from '../kubernetes/release.js';
 import {
   isPublished,
   newestSatisfying,
@@ -12,13 +11,11 @@ import type { HttpClient } from '../transfer/http.js';
 import type { Logger } from './logger.js';
 import { cachedVersions, type ToolCache } from './tool-cache.js';
 
-/** Which release is asked for, and where to look for it. */
-export interface ReleaseRequest {
+/** Which release is asked for, what of it, and where to look for it. */
+export interface ReleaseRequest extends RequestedFiles {
   readonly version: VersionRequest;
   /** The request as the user wrote it, for messages. */
   readonly versionSource: string;
-  readonly tools: readonly Tool[];
-  readonly platform: Platform;
   /** Where `release/` is, ending in a slash. */
   readonly downloadBaseUrl: URL;
   /** Ask the release host even when the tool cache has a version that satisfies the request. */
@@ -53,11 +50,23 @@ export async function resolveRelease(
     const newest = await newestSatisfying(await versionsInCache(request, toolCache), version);
     if (newest !== undefined) {
       logger.info(
-        `${newest} is in the tool cache; set "check-latest: true" to look for a newer version`,
+        `The tool cache has a copy of ${newest}; set "check-latest: true" to look for a newer version`,
       );
       return { release: new Release(newest, downloadBaseUrl), namedBy: 'tool-cache' };
     }
   }
+  return resolveFromHost(request, http);
+}
+
+/**
+ * Finds the exact version that is asked for, whatever the tool cache holds.
+ *
+ * @throws {SetupError} VERSION_NOT_FOUND, DOWNLOAD_FAILED
+ */
+export async function resolveFromHost(
+  { version, downloadBaseUrl }: ReleaseRequest,
+  http: HttpClient,
+): Promise<ResolvedRelease> {
   const resolved = await resolveVersion(version, http, downloadBaseUrl);
   const pointer = downloadBaseUrl.protocol === 'file:' ? 'folder' : 'host';
   return {
@@ -66,48 +75,44 @@ export async function resolveRelease(
   };
 }
 
-function mayComeFromCache({ version, checkLatest }: ReleaseRequest): boolean {
+function mayComeFromCache(request: ReleaseRequest): boolean {
+  const { version, checkLatest } = request;
+  const hasFiles = requestedNames(request).length > 0;
   const isNewestOfAll =
     (version.kind === 'stable' || version.kind === 'prerelease') && version.minor === undefined;
-  return version.kind !== 'exact' && !isNewestOfAll && !checkLatest;
+  return hasFiles && version.kind !== 'exact' && !isNewestOfAll && !checkLatest;
 }
 
-/** Versions of which the tool cache claims to hold every tool. */
-async function versionsInCache(
-  { tools, platform }: ReleaseRequest,
-  toolCache: ToolCache,
-): Promise<string[]> {
-  const cached = await Promise.all(tools.map((tool) => cachedVersions(toolCache, tool, platform)));
+/** Versions of which the tool cache claims to hold every file. */
+async function versionsInCache(request: ReleaseRequest, toolCache: ToolCache): Promise<string[]> {
+  const files = requestedNames(request);
+  const cached = await Promise.all(files.map((file) => cachedVersions(toolCache, file)));
   return cached.reduce((some, more) => some.filter((version) => more.includes(version)));
 }
 
 /**
  * What to try after a release turned out not to be at its host.
  *
- * A version that only the tool cache knows is given up for one that the host names. A version that
- * a pointer of the host names is waited for: pointers and files reach the host's edges separately,
- * minutes apart, once hours.
+ * A version that a pointer of the host names is waited for: pointers and files reach the host's
+ * edges separately, minutes apart, once hours.
  *
  * @param error VERSION_NOT_FOUND, thrown again where nothing is left to try
- * @throws {SetupError} VERSION_NOT_FOUND, DOWNLOAD_FAILED
+ * @throws {SetupError} VERSION_NOT_FOUND
  */
 export async function resolveAgain(
   { release, namedBy, isAwaited }: ResolvedRelease,
   error: SetupError,
-  request: ReleaseRequest,
-  toolCache: ToolCache,
   http: HttpClient,
   logger: Logger,
 ): Promise<ResolvedRelease> {
   switch (namedBy) {
-    case 'tool-cache':
-      return resolveRelease({ ...request, checkLatest: true }, toolCache, http, logger);
     case 'host':
       if (isAwaited === true) {
         throw error;
       }
       await awaitPublication(release, http, logger);
       return { release, namedBy, isAwaited: true };
+    case 'tool-cache':
     case 'user':
     case 'folder':
       throw error;

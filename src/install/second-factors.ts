@@ -7,9 +7,9 @@ import type { Binding } from './binding.js';
 export interface SecondFactors {
   /** Expected SHA-256 in hex by the artifact's name; undefined for one without. */
   readonly checksums: Readonly<Partial<Record<string, string>>>;
-  /** How old every log entry that the proof rests on must be, in milliseconds. */
+  /** How old the signatures of file and SBOM must be, in milliseconds. */
   readonly minimumAge: number | undefined;
-  /** How old the log entry of the file itself may be, in milliseconds. */
+  /** How old the signature of the file may be, in milliseconds. */
   readonly maximumAge: number | undefined;
 }
 
@@ -44,7 +44,7 @@ function checkChecksum(
   }
 }
 
-/** When the log saw the signatures that the proof of one file rests on. */
+/** The verified times of the signatures that the proof of one file rests on. */
 export interface SigningTimes {
   readonly file: Date;
   /** Undefined for a file that no SBOM binds to its release. */
@@ -52,7 +52,8 @@ export interface SigningTimes {
 }
 
 /**
- * Both ages count from times that the log signed, never from anything the publisher says.
+ * Both ages count from times that the log or a timestamp authority signed, never from anything the
+ * publisher says.
  *
  * The minimum counts from the later of file and SBOM: somebody with a key that was stolen an hour
  * ago can sign a new SBOM that names an old, genuine binary as the newest release.

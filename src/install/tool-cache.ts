@@ -1,7 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { PlatformArtifact } from '../kubernetes/artifact.js';
-import type { Platform } from '../kubernetes/platform.js';
+import type { Artifact } from '../kubernetes/artifact.js';
 import { isExactVersion } from '../kubernetes/version.js';
 
 /** The runner's tool cache, as one run sees it. */
@@ -12,21 +11,22 @@ export interface ToolCache {
   readonly trustKey: string;
 }
 
+/** What tells the copies of one artifact from those of others, in whatever version. */
+export type CachedArtifact = Pick<Artifact, 'name' | 'platform'>;
+
 /**
  * The versions that the tool cache claims to hold of an artifact.
  *
- * @param name of the artifact
  * @returns with `v`, in no particular order
  */
 export async function cachedVersions(
   toolCache: ToolCache,
-  name: string,
-  platform: Platform,
+  artifact: CachedArtifact,
 ): Promise<string[]> {
-  const names = await namesIn(artifactFolder(toolCache, name));
+  const names = await namesIn(artifactFolder(toolCache, artifact.name));
   const versions = names.filter(isExactVersion).map((version) => `v${version}`);
   const digests = await Promise.all(
-    versions.map((version) => cachedDigests(toolCache, name, version, platform)),
+    versions.map((version) => cachedDigests(toolCache, artifact, version)),
   );
   return versions.filter((_, index) => digests[index]?.length !== 0);
 }
@@ -34,9 +34,8 @@ export async function cachedVersions(
 /** SHA-256 in hex, sorted. */
 export async function cachedDigests(
   toolCache: ToolCache,
-  name: string,
+  { name, platform }: CachedArtifact,
   version: string,
-  platform: Platform,
 ): Promise<string[]> {
   const start = prefix(toolCache, platform);
   const folders = await namesIn(versionFolder(toolCache, name, version));
@@ -52,8 +51,9 @@ function namesIn(folder: string): Promise<string[]> {
   return readdir(folder).catch(() => []);
 }
 
-function prefix({ trustKey }: ToolCache, { os, arch }: Platform): string {
-  return `${os}-${arch}-${trustKey}-`;
+function prefix({ trustKey }: ToolCache, platform: CachedArtifact['platform']): string {
+  const madeFor = platform === undefined ? 'any' : `${platform.os}-${platform.arch}`;
+  return `${madeFor}-${trustKey}-`;
 }
 
 /** Above the copies of an artifact, of all versions. */
@@ -64,7 +64,7 @@ export function artifactFolder(toolCache: ToolCache, name: string): string {
 /** The folder of one copy, which need not exist. */
 export function entryFolder(
   toolCache: ToolCache,
-  { name, version, platform }: PlatformArtifact,
+  { name, version, platform }: Artifact,
   sha256: string,
 ): string {
   return path.join(

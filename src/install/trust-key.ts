@@ -3,11 +3,10 @@ import type { ExpectedIdentity } from '../sigstore/verify/identity.js';
 import type { TrustRootChoice } from '../sigstore/trust/trusted-root.js';
 
 /**
- * Names what a run asks of a copy: issuer, identity, trust root or the root that TUF begins with,
- * and the release. Copies in the tool cache are kept apart by it: one with the evidence that
- * satisfies this run is not displaced by one that satisfies another run, and not looked at by it.
+ * Keeps apart copies that were verified for different identities, issuers, trust roots, or (without
+ * proof of the release) hosts: a run sees only copies that were verified for what it asks.
  *
- * @param unboundFrom without proof for the release, the host that was believed; else undefined
+ * @param unboundFrom the host that was believed, with `bind-release: false`; else undefined
  * @returns 16 hex digits
  */
 export function trustKey(
@@ -29,11 +28,11 @@ export function trustKey(
 
 function parts(trustRoot: TrustRootChoice): (string | Buffer)[] {
   switch (trustRoot.kind) {
-    case 'tuf': // By whatever mirror: who may sign is a matter of the root.
+    case 'tuf': // From any mirror: the root decides who may sign.
       return trustRoot.root === undefined ? ['public'] : ['tuf', trustRoot.root];
     case 'file':
       return ['file', trustRoot.json];
-    case 'embedded': // A copy of what TUF gives: without network it serves for what came with it.
+    case 'embedded': // The same keys as TUF's, so both share copies.
       return ['public'];
   }
 }

@@ -1,5 +1,5 @@
 import type { DigestedFile } from '../files/digested-file.js';
-import type { PlatformArtifact } from '../kubernetes/artifact.js';
+import type { Artifact } from '../kubernetes/artifact.js';
 import type { VerifiedEvidence } from '../sigstore/evidence/source.js';
 import type { Binding } from './binding.js';
 import type { CacheEntry } from './cache-entry.js';
@@ -17,14 +17,14 @@ export interface ObtainDurations {
 
 /** A file that passed every check in this run, and where it is now. */
 export interface VerifiedArtifact extends VerifiedEvidence<DigestedFile> {
-  readonly artifact: PlatformArtifact;
+  readonly artifact: Artifact;
   readonly binding: Binding;
   readonly origin: Origin;
   /** Where it belongs. */
   readonly cacheEntry: CacheEntry;
   /** Where it is: the cache entry's own folder, or one of this run that is moved there. */
   readonly folder: string;
-  /** Of the cache entry before its bytes were read; undefined for a folder of this run. */
+  /** Of the cache entry that was verified; undefined for a folder of this run. */
   readonly fingerprint: string | undefined;
   readonly durations: ObtainDurations;
 }

@@ -13,10 +13,22 @@ export interface EvidenceUrls {
 }
 
 /**
- * What becomes of a file that passed: a later step finds it on `PATH`, or it only serves as
- * evidence for another file.
+ * What becomes of a file that passed: a later step finds it on `PATH`, or by its path in the tool
+ * cache, or it only serves as evidence for another file.
  */
-export type Delivery = 'on-path' | 'evidence';
+export type Delivery = 'on-path' | 'in-tool-cache' | 'evidence';
+
+/** What ties a signed file to its release. */
+export type ReleaseStatement =
+  /** The release's signed SBOM lists the file with its digest. */
+  { readonly kind: 'sbom' } | OwnStatement;
+
+/** What a signed file says itself of its release. */
+export type OwnStatement =
+  /** The file is an SBOM, and has this namespace (SPDX 2.3 §6.5). */
+  | { readonly kind: 'namespace'; readonly namespace: string }
+  /** The file is an in-toto statement, and all its subjects are files of the release. */
+  | { readonly kind: 'subjects' };
 
 /** One file of a release: what it is called, and where it and its evidence are. */
 export interface Artifact {
@@ -35,12 +47,10 @@ export interface Artifact {
   /** A larger file is refused. */
   readonly maxBytes: number;
   readonly delivery: Delivery;
-}
-
-/** A file that is made for one platform. */
-export interface PlatformArtifact extends Artifact {
-  readonly platform: Platform;
-  /** Every platform that it is published for, as `<os>/<arch>`. */
+  readonly boundBy: ReleaseStatement;
+  /** What it is made for; undefined for a file that is the same for all. */
+  readonly platform: Platform | undefined;
+  /** Every platform that there is one for, as `<os>/<arch>`. */
   readonly platforms: readonly string[];
 }
 

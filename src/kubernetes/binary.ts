@@ -1,12 +1,19 @@
-import { urlsOf, type PlatformArtifact } from './artifact.js';
+import { urlsOf, type Artifact } from './artifact.js';
 import { platformName, publishedPlatforms, type Platform, type Tool } from './platform.js';
 
 /** The largest binary of a release is about 130 MB. */
 const MAX_BINARY_BYTES = 1 << 30;
 
 /** A program of a release. */
-export interface Binary extends PlatformArtifact {
+export interface Binary extends Artifact {
   readonly name: Tool;
+  readonly platform: Platform;
+  readonly delivery: 'on-path';
+}
+
+/** Only programs go on `PATH`. */
+export function isBinary(artifact: Artifact): artifact is Binary {
+  return artifact.delivery === 'on-path';
 }
 
 /**
@@ -26,5 +33,6 @@ export function binaryOf(version: string, base: URL, tool: Tool, platform: Platf
     platforms: publishedPlatforms(tool),
     maxBytes: MAX_BINARY_BYTES,
     delivery: 'on-path',
+    boundBy: { kind: 'sbom' },
   };
 }

@@ -7,7 +7,7 @@ export interface ClusterVersion {
 }
 
 export const ACCEPTED_CLUSTER_VERSIONS =
-  'the Kubernetes version of a cluster as its API server reports it (1.33, v1.33.4, v1.33.4-eks-1a2b3c, v1.33.1+k3s1), or the JSON of "kubectl version -o json" with the server\'s version in it; OpenShift\'s own version (4.x) is not the one of its API server';
+  'the Kubernetes version of a cluster as its API server reports it (1.33, v1.33.4, v1.33.4-eks-1a2b3c, v1.33.1+k3s1), or the output of "kubectl version -o json", including the server version; for OpenShift, this is the Kubernetes version, not the OpenShift version (4.x)';
 
 /** The JSON of `kubectl version` has about 1 KiB. */
 const MAX_LENGTH = 65_536;

@@ -69,6 +69,7 @@ const CLIENT = [
 ];
 const SERVER = ['linux/amd64', 'linux/arm64', 'linux/ppc64le', 'linux/s390x', 'linux/arm'];
 const NODE = [...SERVER, 'windows/amd64'];
+const TEST = [...SERVER, 'darwin/amd64', 'darwin/arm64', 'windows/amd64', 'windows/arm64'];
 
 /**
  * Which platforms each binary is published for. A pair that is here need not exist in every
@@ -103,19 +104,42 @@ export function publishedPlatforms(tool: Tool): readonly string[] {
   return PUBLISHED[tool];
 }
 
-export function isPublishedFor(tool: Tool, platform: Platform): boolean {
-  return publishedPlatforms(tool).includes(platformName(platform));
+/**
+ * Which platforms each tarball is published for, by KUBE_SUPPORTED_*_PLATFORMS in hack/lib/golang.sh
+ * of Kubernetes. Again, the release host has the last word.
+ */
+const PUBLISHED_TARBALLS = {
+  client: CLIENT,
+  server: SERVER,
+  node: NODE,
+  test: TEST,
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+
+/** A tarball that a Kubernetes release has for each of several platforms. */
+export type Tarball = keyof typeof PUBLISHED_TARBALLS;
+
+export const TARBALLS = Object.keys(PUBLISHED_TARBALLS) as Tarball[];
+
+export function isTarball(name: string): name is Tarball {
+  return Object.hasOwn(PUBLISHED_TARBALLS, name);
+}
+
+/** The platforms that a tarball is published for, as `<os>/<arch>`. */
+export function tarballPlatforms(tarball: Tarball): readonly string[] {
+  return PUBLISHED_TARBALLS[tarball];
 }
 
 /** @throws {SetupError} PLATFORM_NOT_PUBLISHED */
 export function assertPublished(tool: Tool, platform: Platform): void {
-  if (!isPublishedFor(tool, platform)) {
-    throw platformNotPublished(tool, platformName(platform), publishedPlatforms(tool));
+  const name = platformName(platform);
+  if (!publishedPlatforms(tool).includes(name)) {
+    throw platformNotPublished(`${tool} binary`, name, publishedPlatforms(tool));
   }
 }
 
+/** @param what `kubectl binary`, `server tarball` */
 export function platformNotPublished(
-  tool: string,
+  what: string,
   platform: string,
   platforms: readonly string[],
   version?: string,
@@ -124,6 +148,6 @@ export function platformNotPublished(
   const others = platforms.filter((other) => other !== platform);
   return new SetupError(
     'PLATFORM_NOT_PUBLISHED',
-    `${release} publishes no ${tool} for ${platform}. It is published for ${others.join(', ')}.`,
+    `${release} has no ${what} for ${platform}. Available platforms: ${others.join(', ')}.`,
   );
 }

@@ -35,7 +35,7 @@ const CONTROLLER: SkewRule = {
 };
 
 /**
- * Kubernetes' version-skew policy, for every tool. Undefined: Kubernetes has no rule for it.
+ * Kubernetes' version skew policy for every tool. Undefined: Kubernetes has no rule for it.
  *
  * docs/version-skew.md shows the same table; a test compares them.
  */
@@ -120,7 +120,7 @@ export function minorOf(version: string): number | undefined {
 /** `2 minor versions older than the cluster` */
 export function describeSkew(skew: number): string {
   if (skew === 0) {
-    return 'the minor version of the cluster';
+    return 'the same minor version as the cluster';
   }
   const distance = Math.abs(skew);
   return `${String(distance)} minor version${distance === 1 ? '' : 's'} ${skew < 0 ? 'older' : 'newer'} than the cluster`;
@@ -166,8 +166,10 @@ function refusal(
 ): string {
   const skew = minorSkew(version, cluster);
   const relation =
-    skew === undefined ? 'has another major version than the cluster' : `is ${describeSkew(skew)}`;
+    skew === undefined
+      ? 'has a different major version from the cluster'
+      : `is ${describeSkew(skew)}`;
   const range =
     oldest === newest ? `1.${String(oldest)}` : `1.${String(oldest)} to 1.${String(newest)}`;
-  return `${tool} ${version} ${relation} (${cluster.text}): supported is ${range}`;
+  return `${tool} ${version} ${relation} (${cluster.text}): supported: ${range}`;
 }

@@ -57,9 +57,10 @@ export function toBundle(sha256: Buffer, detached: DetachedSignature, entry: Log
 }
 
 /**
- * Leaves out what `verify()` does not verify: certificates behind the leaf (those of the
- * authorities are in the trust root), signatures of others under a checkpoint, and the time of an
- * entry without promise, which nobody signed. Others may refuse a bundle for the sake of these.
+ * Parses a bundle, and drops what `verify()` does not check: certificates after the leaf (those of
+ * the authorities are in the trust root), signatures of others under a checkpoint, and the time of
+ * an entry without an inclusion promise, which nobody signed. Other tools may refuse a bundle
+ * because of them.
  *
  * @param json a Sigstore bundle of version 0.1, 0.2 or 0.3
  * @throws {SetupError} SIGNATURE_MALFORMED

@@ -2,7 +2,8 @@ import { pipeline } from 'node:stream/promises';
 import { TooLargeError } from '../files/errors.js';
 import type { DigestedFile } from '../files/digested-file.js';
 import { HashingFileWriter } from '../files/hashing-file-writer.js';
-import type { HttpResponse, HttpClient } from './http.js';
+import type { HttpClient } from './http.js';
+import type { HttpResponse } from './response.js';
 import { StatusError } from './errors.js';
 
 /** RFC 9110 §15.5.17 */

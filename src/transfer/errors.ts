@@ -37,13 +37,24 @@ export class StatusError extends Error {
   readonly status: number;
   /** The pause that the server asked for, in milliseconds. */
   readonly retryAfter: number | undefined;
+  /** For status 401, the authentication that the server asks for (RFC 9110 §11.6.1). */
+  readonly challenge: AuthenticationChallenge | undefined;
 
-  constructor(status: number, retryAfter: number | undefined) {
+  constructor(status: number, retryAfter: number | undefined, challenge?: AuthenticationChallenge) {
     super(`HTTP status ${String(status)}`);
     this.name = 'StatusError';
     this.status = status;
     this.retryAfter = retryAfter;
+    this.challenge = challenge;
   }
+}
+
+/** From a response with status 401. */
+export interface AuthenticationChallenge {
+  /** The URL of the response, after redirects. */
+  readonly url: URL;
+  /** The header `WWW-Authenticate`. */
+  readonly header: string;
 }
 
 /** A failure that another try cannot mend: a forbidden redirect, a bound that was exceeded. */

@@ -1,18 +1,18 @@
 import type http from 'node:http';
 import type https from 'node:https';
-import type { Readable } from 'node:stream';
 import { explain } from '../errors.js';
 import { TooLargeError } from '../files/errors.js';
-import { NonRetryableError, StatusError, TransferError } from './errors.js';
+import { NonRetryableError, TransferError } from './errors.js';
 import { openFile } from './file-url.js';
 import type { TransferLimits } from './limits.js';
-import { proxySettings, type ProxyEnvironment } from './proxy.js';
+import { proxyEnvironmentFor, proxySettings, type ProxyEnvironment } from './proxy.js';
+import { accepted, redirectTarget, type HttpResponse } from './response.js';
 import { withoutSecrets, withRetries, type RetryRecord } from './retry.js';
 import { MAX_HEADER_BYTES, send } from './send.js';
 import { assertTransport } from './transport.js';
 import { createTunnelAgent } from './tunnel-agent.js';
 
-export type { ProxyEnvironment };
+export type { HttpResponse, ProxyEnvironment };
 
 const MAX_REDIRECTS = 5;
 /** Connections per host for small objects. Waiting for one takes less time than another handshake. */
@@ -31,12 +31,17 @@ export interface RequestRecord {
   readonly duration: number;
 }
 
+/** A bearer token (RFC 6750), which is sent to this origin only. */
+export interface BearerToken {
+  readonly origin: string;
+  readonly value: string;
+}
+
 export interface HttpOptions {
   readonly userAgent: string;
   readonly proxyEnvironment: ProxyEnvironment;
   readonly limits: TransferLimits;
-  /** A bearer token, which is sent to this origin only. */
-  readonly token?: { readonly origin: string; readonly value: string } | undefined;
+  readonly token?: BearerToken | undefined;
   /** Ends every transfer when it is aborted. */
   readonly signal: AbortSignal;
   readonly onRequest: (record: RequestRecord) => void;
@@ -50,13 +55,8 @@ export interface RequestOptions {
   /** A JSON value for the body. */
   readonly json?: unknown;
   readonly lane?: Lane;
-}
-
-/** A response with status 2xx, its body unread. */
-export interface HttpResponse {
-  readonly status: number;
-  readonly headers: http.IncomingHttpHeaders;
-  readonly body: Readable;
+  /** For this request, in place of the client's. */
+  readonly token?: BearerToken | undefined;
 }
 
 /**
@@ -149,16 +149,18 @@ export class HttpClient {
     if (url.protocol === 'file:') {
       return { status: 200, headers: {}, body: await openFile(url, signal) };
     }
+    const token = options.token ?? this.#options.token;
     let target = url;
     let withToken = true;
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
       assertTransport(target);
       // After a redirect to another origin the token stays off, even if a later one leads back.
-      withToken &&= target.origin === this.#options.token?.origin;
-      const response = await this.#request(target, options, withToken, signal);
+      withToken &&= target.origin === token?.origin;
+      const sent = withToken ? token?.value : undefined;
+      const response = await this.#request(target, options, sent, signal);
       const location = redirectTarget(response, target);
       if (location === undefined) {
-        return accepted(response);
+        return accepted(response, target);
       }
       response.destroy();
       if (target.protocol === 'https:' && location.protocol !== 'https:') {
@@ -193,13 +195,13 @@ export class HttpClient {
     }
     return isSecure
       ? createTunnelAgent(options, { proxy, timeout: this.limits.responseTimeout, signal })
-      : new Agent({ ...options, proxyEnv: { ...proxyEnvironment } });
+      : new Agent({ ...options, proxyEnv: { ...proxyEnvironmentFor(proxy) } });
   }
 
   async #request(
     url: URL,
     options: RequestOptions,
-    withToken: boolean,
+    token: string | undefined,
     signal: AbortSignal,
   ): Promise<http.IncomingMessage> {
     const started = performance.now();
@@ -215,13 +217,13 @@ export class HttpClient {
       accept: body === undefined ? '*/*' : 'application/json',
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
-      ...(withToken ? { authorization: `Bearer ${this.#options.token?.value ?? ''}` } : {}),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...options.headers,
     };
     signal.throwIfAborted();
     const isSecure = url.protocol === 'https:';
     // Over http, which is for loopback only, a proxy could read the token.
-    const agent = this.#agent(isSecure, options.lane ?? 'small', isSecure || !withToken);
+    const agent = this.#agent(isSecure, options.lane ?? 'small', isSecure || token === undefined);
     const { request: start } = isSecure ? builtin('node:https') : builtin('node:http');
     // The signal also ends the body.
     const request = start(url, { method, headers, agent, signal, maxHeaderSize: MAX_HEADER_BYTES });
@@ -262,44 +264,6 @@ function builtin(name: 'node:http'): typeof http;
 function builtin(name: 'node:https'): typeof https;
 function builtin(name: 'node:http' | 'node:https'): typeof http | typeof https {
   return process.getBuiltinModule(name);
-}
-
-function redirectTarget(response: http.IncomingMessage, from: URL): URL | undefined {
-  const status = response.statusCode ?? 0;
-  const { location } = response.headers;
-  if (![301, 302, 303, 307, 308].includes(status) || location === undefined) {
-    return undefined;
-  }
-  const target = URL.parse(location, from.href);
-  if (target === null) {
-    throw new NonRetryableError('redirected to something that is not a URL');
-  }
-  return target;
-}
-
-function accepted(response: http.IncomingMessage): HttpResponse {
-  const status = response.statusCode ?? 0;
-  if (status < 200 || status > 299) {
-    response.destroy();
-    throw new StatusError(status, retryAfter(response.headers['retry-after']));
-  }
-  const encoding = response.headers['content-encoding'];
-  if (encoding !== undefined && encoding !== 'identity') {
-    response.destroy();
-    throw new NonRetryableError('the response is compressed, which was not requested');
-  }
-  return { status, headers: response.headers, body: response };
-}
-
-/** RFC 9110 §10.2.3: seconds, or a date. */
-function retryAfter(header: string | undefined): number | undefined {
-  if (header === undefined) {
-    return undefined;
-  }
-  const milliseconds = /^\d{1,9}$/.test(header)
-    ? Number(header) * 1000
-    : Date.parse(header) - Date.now();
-  return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
 }
 
 function seconds(milliseconds: number): string {

@@ -1,12 +1,12 @@
 /** How long a transfer may take, and how often it is tried. All times are milliseconds. */
 export interface TransferLimits {
-  /** Until a connection stands and the answer's headers are here, per request. */
+  /** For the connection and the headers of the response, per request. */
   readonly responseTimeout: number;
   /** Without a single byte, while a body is being read. */
   readonly idleTimeout: number;
-  /** For one small answer (signature, log entry, metadata), its tries included. */
+  /** For one small object (signature, log entry, metadata), including retries. */
   readonly metadataTimeout: number;
-  /** For one artifact, its tries included. */
+  /** For one artifact, including retries. */
   readonly downloadTimeout: number;
   /** Tries after the first one. */
   readonly retries: number;
@@ -14,9 +14,9 @@ export interface TransferLimits {
   readonly retryDelay: number;
   /** The longest pause between two tries, also when a server asks for a longer one. */
   readonly maxRetryDelay: number;
-  /** For a release that is announced but not yet at the host, all in all. */
+  /** For a release that is announced but not yet at the host, in total. */
   readonly publicationTimeout: number;
-  /** Between two questions whether it has come. */
+  /** Between two requests for it. */
   readonly publicationInterval: number;
 }
 
@@ -33,7 +33,7 @@ export const TRANSFER_LIMITS: TransferLimits = {
 };
 
 /**
- * The same patience with every time multiplied by `factor`; the number of tries stays.
+ * The same limits with every time multiplied by `factor`. The number of retries stays.
  *
  * @param factor greater than 0
  */

@@ -14,23 +14,28 @@ export interface ProxySettings {
 }
 
 /**
- * Reads the proxy for a scheme. The rules are those of Node 24 (`lib/internal/http.js`), which
- * proxies http: lower-case names first; a value that does not begin with `http://` or `https://` is
- * ignored.
+ * Reads the proxy for a scheme: lower-case names first, as in Node 24 (`lib/internal/http.js`).
  *
- * @throws {NonRetryableError} for an invalid URL, without showing it: it may contain a password
+ * Node ignores a value that does not begin with `http://` or `https://`, and would connect directly
+ * without a word. As in curl, `host:port` is an http proxy; any other scheme is an error.
+ *
+ * @throws {NonRetryableError} for an invalid URL or another scheme, without showing it: it may
+ *   contain a password
  */
 export function proxySettings(
   scheme: 'http' | 'https',
   environment: ProxyEnvironment,
 ): ProxySettings | undefined {
   const value = firstSet(environment, `${scheme}_proxy`, `${scheme.toUpperCase()}_PROXY`);
-  if (!value.startsWith('http://') && !value.startsWith('https://')) {
+  if (value === '') {
     return undefined;
   }
-  const url = URL.parse(value);
+  const url = URL.parse(value.includes('://') ? value : `http://${value}`);
   if (url === null || /[\r\n]/.test(value)) {
     throw new NonRetryableError(`the address of the proxy for ${scheme} is not a URL`);
+  }
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    throw new NonRetryableError(`the proxy for ${scheme} is not an http or https proxy`);
   }
   const bypass = firstSet(environment, 'no_proxy', 'NO_PROXY');
   return {
@@ -38,6 +43,15 @@ export function proxySettings(
     authorization: basicAuthorization(scheme, url),
     bypass: bypass === '' ? [] : bypass.split(',').map((entry) => entry.trim().toLowerCase()),
   };
+}
+
+/**
+ * The same settings for an agent of Node 24, which reads them from the environment.
+ *
+ * @param settings for http
+ */
+export function proxyEnvironmentFor({ url, bypass }: ProxySettings): ProxyEnvironment {
+  return { http_proxy: url.href, no_proxy: bypass.join(',') };
 }
 
 /** The value of the first variable that is not empty; empty if none is. */

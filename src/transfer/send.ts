@@ -7,7 +7,10 @@ export const MAX_HEADER_BYTES = 16 << 10;
 
 export interface SendOptions {
   readonly body?: string | undefined;
-  /** Until the answer's headers are here, in milliseconds. */
+  /**
+   * For the connection and the headers of the response, in milliseconds. It does not include the
+   * time that a request waits for a connection that other requests use.
+   */
   readonly timeout: number;
   readonly signal: AbortSignal;
 }
@@ -17,7 +20,8 @@ export interface SendOptions {
  *
  * The promise is settled by its own timer and its own listener for the abort: a request that has no
  * socket yet emits nothing when it is destroyed (Node 24, `ClientRequest.prototype.destroy` in
- * `lib/_http_client.js`), so waiting for its `error` event could take forever.
+ * `lib/_http_client.js`), so waiting for its `error` event could take forever. A request that never
+ * gets a socket ends with the abort.
  *
  * @throws {StatusError} 101, when the server switches protocols: nobody asked for it
  */
@@ -59,6 +63,7 @@ function settled<T>(
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     let isSettled = false;
+    let timer: NodeJS.Timeout | undefined;
     const settle = (): void => {
       isSettled = true;
       clearTimeout(timer);
@@ -80,9 +85,13 @@ function settled<T>(
     const onAbort = (): void => {
       fail(signal.reason);
     };
-    const timer = setTimeout(() => {
-      fail(new Error(`no response within ${String(timeout / 1000)} s`));
-    }, timeout);
+    request.once('socket', () => {
+      if (!isSettled) {
+        timer = setTimeout(() => {
+          fail(new Error(`no response within ${String(timeout / 1000)} s`));
+        }, timeout);
+      }
+    });
     signal.addEventListener('abort', onAbort);
     // This listener stays: an error after the end must not become an uncaught exception.
     request.on('error', fail);

@@ -420,6 +420,7 @@ const NEIGHBOURS: Attack[] = [
     },
     check: (run, stage) => {
       expect(run.annotations[0]?.message).toContain('another run changed');
+      expect(run.annotations[0]?.message).toContain('Run the job again.');
       expectNotExecuted(run, stage);
     },
   },

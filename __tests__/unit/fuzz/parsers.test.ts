@@ -7,6 +7,8 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import fc from 'fast-check';
 import { escapeLogLine, escapeHtml } from '../../../src/escape.js';
 import { readStoredBundle } from '../../../src/sigstore/evidence/stored.js';
+import { checkSubjects } from '../../../src/kubernetes/provenance.js';
+import { parseReleaseFile, releaseFileOf } from '../../../src/kubernetes/release-file.js';
 import { checkRelease, readSbom } from '../../../src/kubernetes/sbom.js';
 import { parseVersionRequest, resolveVersion, satisfies } from '../../../src/kubernetes/version.js';
 import { parseVersionFile } from '../../../src/kubernetes/version-file.js';
@@ -20,7 +22,7 @@ import {
 import { parseHashedRekord } from '../../../src/sigstore/hashedrekord.js';
 import { parseLogEntries } from '../../../src/sigstore/evidence/rekor.js';
 import { loadTrustRoot } from '../../../src/sigstore/trust/trusted-root.js';
-import { World } from '../../support/index.js';
+import { World, provenance } from '../../support/index.js';
 import { testClient } from '../transfer/server.js';
 import { bytes, forAll, mutated, orRefused, text } from './cases.js';
 
@@ -192,6 +194,36 @@ describe('releases', () => {
       writeFileSync(path, document);
       await readSbom({ path, sha256: digest(document) });
     }
+  });
+
+  test('provenance', async () => {
+    const valid = provenance(VERSION, [{ name: 'kubernetes-src.tar.gz', bytes: Buffer.from('a') }]);
+    const path = join(folder, 'provenance.json');
+    let accepted = 0;
+    await forAll(around(valid), async (json) => {
+      writeFileSync(path, json);
+      const sha256 = createHash('sha256').update(json).digest();
+      await orRefused(async () => {
+        await checkSubjects({ path, sha256 }, VERSION, 'provenance.json');
+        accepted += 1;
+        const { subject } = JSON.parse(json.toString()) as { subject: { name: string }[] };
+        expect(subject.length).toBeGreaterThan(0);
+        for (const { name } of subject) expect(name).toContain(`/release/${VERSION}/`);
+      });
+    });
+    expect(accepted).toBeGreaterThan(0);
+  });
+
+  test('names of artifacts', async () => {
+    const names = ['client', 'kubernetes-src.tar.gz', 'kubernetes-test-linux-arm64.tar.gz'];
+    const near = fc.constantFrom(...names).chain((name) => mutated(Buffer.from(name)));
+    await forAll(fc.oneof(text(), near.map(String)), async (name) => {
+      const request = await orRefused(() => parseReleaseFile(name, { os: 'linux', arch: 'amd64' }));
+      if (request === undefined) return;
+      expect(request.name).toMatch(/^[a-z0-9-]+\.(tar\.gz|spdx|json)$/);
+      const { url } = releaseFileOf(VERSION, new URL('https://dl.k8s.io/'), request);
+      expect(url.href).toBe(`https://dl.k8s.io/release/${VERSION}/${request.name}`);
+    });
   });
 
   test('pointer', async () => {

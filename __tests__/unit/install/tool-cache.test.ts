@@ -33,13 +33,24 @@ describe('cachedVersions', () => {
     ]) {
       mkdirSync(join(cache.folder, 'verified-kubectl', folder), { recursive: true });
     }
-    const versions = await cachedVersions(cache, 'kubectl', PLATFORM);
+    const versions = await cachedVersions(cache, { name: 'kubectl', platform: PLATFORM });
     expect(versions.sort()).toEqual(['v1.31.9', 'v1.32.0-rc.1']);
+  });
+
+  test('names versions of a file that is the same for all platforms', async () => {
+    for (const folder of [`1.31.9/any-trust-${HEX}`, `1.30.0/linux-amd64-trust-${HEX}`]) {
+      mkdirSync(join(cache.folder, 'verified-provenance.json', folder), { recursive: true });
+    }
+    const file = { name: 'provenance.json', platform: undefined };
+    expect(await cachedVersions(cache, file)).toEqual(['v1.31.9']);
   });
 
   test('is empty where there is no tool cache', async () => {
     expect(
-      await cachedVersions({ folder: join(root, 'none'), trustKey: 'trust' }, 'kubectl', PLATFORM),
+      await cachedVersions(
+        { folder: join(root, 'none'), trustKey: 'trust' },
+        { name: 'kubectl', platform: PLATFORM },
+      ),
     ).toEqual([]);
   });
 });

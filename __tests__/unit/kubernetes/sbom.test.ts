@@ -4,7 +4,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SetupError } from '../../../src/errors.js';
-import { checkRelease, readSbom, type ReleaseSbom } from '../../../src/kubernetes/sbom.js';
+import {
+  checkNamespace,
+  checkRelease,
+  checkReleaseImage,
+  readSbom,
+  type ImageLayer,
+  type ReleaseSbom,
+} from '../../../src/kubernetes/sbom.js';
+import { codeOf } from '../sigstore/errors.js';
 import { releaseSbom } from '../../support/sbom.js';
 
 const A = 'a'.repeat(64);
@@ -122,6 +130,8 @@ describe('checkRelease', () => {
   const sbom = (namespace: string | undefined, ...files: [string, string[]][]): ReleaseSbom => ({
     documentNamespace: namespace,
     digests: new Map(files.map(([name, digests]) => [name, new Set(digests)])),
+    packageDigests: new Map(),
+    contained: new Map(),
   });
   const check = (given: ReleaseSbom): void =>
     checkRelease(given, 'v1.31.9', NAME, { sha256: A, signedAt: new Date(0) });
@@ -220,5 +230,120 @@ describe('a document that krel wrote', () => {
         .split(/(?<=\n\n)(?=\S)/)
         .sort();
     expect(elements(ours)).toEqual(elements(GENUINE));
+  });
+});
+
+describe('checkNamespace', () => {
+  const check = (sbom: Pick<ReleaseSbom, 'documentNamespace'>): void => {
+    checkNamespace(sbom, NAMESPACE, 'v1.31.9', 'kubernetes-release.spdx');
+  };
+
+  test('accepts the namespace that krel writes', async () => {
+    const sbom = await read(GENUINE);
+    expect(() => {
+      checkNamespace(
+        sbom,
+        'https://sbom.k8s.io/v1.35.3/release',
+        'v1.35.3',
+        'kubernetes-release.spdx',
+      );
+    }).not.toThrow();
+  });
+
+  test.each([
+    ['another version', 'https://sbom.k8s.io/v1.31.8/release'],
+    ['the source code', 'https://sbom.k8s.io/v1.31.9/source'],
+    ['more behind it', `${NAMESPACE}/`],
+    ['none', undefined],
+  ])('refuses %s', (_, documentNamespace) => {
+    expect(() => check({ documentNamespace })).toThrow(SetupError);
+    expect(() => check({ documentNamespace: NAMESPACE })).not.toThrow();
+  });
+
+  test('refuses two', async () => {
+    const sbom = await read(`DocumentNamespace: ${NAMESPACE}\nDocumentNamespace: ${NAMESPACE}\n`);
+    expect(() => check(sbom)).toThrow(SetupError);
+  });
+});
+
+describe('checkReleaseImage', () => {
+  const VERSION = 'v1.35.3';
+  const APISERVER = 'SPDXRef-Package-registry.k8s.io-kube-apiserver-amd64-v1.35.3';
+  /** Of the placeholder of kube-apiserver for amd64 that krel's code listed. */
+  const BASE = 'f87e732e0fa3a4c0cc5eaa704e4a39bc8c7d563dd3e68f14505a9b9a17e410dc';
+  const BINARY = '3e786aa350abaca4f2425520e58d30df428ada79cc326cb8c3bca748fdf2b20c';
+  /** Of kubectl's. */
+  const OTHER = 'f97e8fe81560c2bb64816884555c6ac0e0b76d839d09edfee0e17e2e4a3d4202';
+  const stored = (...digests: string[]): ImageLayer[] =>
+    digests.map((uncompressed) => ({ uncompressed, compressed: A }));
+
+  let sbom: ReleaseSbom;
+  beforeAll(async () => {
+    sbom = await read(GENUINE);
+  });
+
+  const check = (
+    layers: readonly ImageLayer[],
+    image = 'kube-apiserver',
+    arch = 'amd64',
+  ): boolean => checkReleaseImage(sbom, VERSION, image, arch, layers);
+
+  test('what krel lists is accepted', () => {
+    expect(check(stored(BASE, BINARY))).toBe(true);
+    expect(check(stored(BINARY, BASE))).toBe(true);
+    expect(check(stored(BASE, BINARY), 'kube-apiserver-amd64')).toBe(true);
+    expect(check([{ uncompressed: A, compressed: BASE }, ...stored(BINARY)])).toBe(true);
+    expect(check(stored(BASE, OTHER), 'kubectl')).toBe(true);
+  });
+
+  test.each([
+    ['the layer of another binary', [BASE, OTHER]],
+    ['one layer more', [BASE, BINARY, B]],
+    ['a layer of another image more', [BASE, BINARY, OTHER]],
+    ['one layer less', [BASE]],
+    ['no layer', []],
+  ])('%s is refused', (_what, digests) => {
+    expect(codeOf(() => check(stored(...digests)))).toBe('IMAGE_MISMATCH');
+  });
+
+  test('an image that the SBOM does not list proves nothing', () => {
+    expect(check(stored(BASE, BINARY), 'kube-apiserver', 'riscv64')).toBe(false);
+    expect(check(stored(BASE, BINARY), 'kube-proxy-windows')).toBe(false);
+  });
+
+  test('the SBOM of another release is refused', () => {
+    const other = (): boolean =>
+      checkReleaseImage(sbom, 'v1.35.2', 'kube-apiserver', 'amd64', stored(BASE, BINARY));
+    expect(codeOf(other)).toBe('RELEASE_MISMATCH');
+  });
+
+  test.each([
+    [
+      'a layer without a digest',
+      (spdx: string): string =>
+        spdx.replace(`${APISERVER}-sha256-${BINARY}\nPackageChecksum`, (id) => `${id}-x`),
+    ],
+    [
+      'a layer listed twice with different digests',
+      (spdx: string): string =>
+        `${spdx}\nPackageName: x\nSPDXID: ${APISERVER}-sha256-${BINARY}\nPackageChecksum: SHA256: ${B}\n`,
+    ],
+    [
+      'another layer that it contains',
+      (spdx: string): string => `${spdx}\nRelationship: ${APISERVER} CONTAINS SPDXRef-Package-x\n`,
+    ],
+  ])('%s is a contradiction', async (_what, change) => {
+    const changed = change(GENUINE);
+    expect(changed).not.toBe(GENUINE);
+    sbom = await read(changed.replace(/(-x: SHA1: .*\n)PackageChecksum: SHA256.*\n/, '$1'));
+    expect(codeOf(() => check(stored(BASE, BINARY)))).toBe('IMAGE_MISMATCH');
+    sbom = await read(GENUINE);
+  });
+
+  test('the fields of a file are none of the package before it', async () => {
+    const file = `PackageName: x\nFileName: y\nSPDXID: SPDXRef-y\nPackageChecksum: SHA256: ${A}\n`;
+    expect([...(await read(file)).packageDigests]).toEqual([]);
+    const own = `PackageName: x\nSPDXID: SPDXRef-x\nPackageChecksum: SHA256: ${A}\n`;
+    expect([...(await read(own)).packageDigests]).toEqual([['SPDXRef-x', new Set([A])]]);
   });
 });

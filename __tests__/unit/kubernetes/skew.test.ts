@@ -91,7 +91,7 @@ test('a version of another major is refused', () => {
   expect(minorSkew('v2.33.0', cluster('1.33'))).toBeUndefined();
   const error = errorOf(() => assertSupportedSkew('v2.33.0', ['kubectl'], cluster('1.33')));
   expect(error.code).toBe('VERSION_SKEW');
-  expect(error.message).toContain('v2.33.0 has another major version than the cluster');
+  expect(error.message).toContain('v2.33.0 has a different major version from the cluster');
 });
 
 test('a refusal names both versions, how far apart they are, the range, and what to set', () => {
@@ -100,8 +100,8 @@ test('a refusal names both versions, how far apart they are, the range, and what
   );
   expect(error.code).toBe('VERSION_SKEW');
   expect(error.message).toBe(
-    'kubectl v1.36.2 is 3 minor versions newer than the cluster (v1.33.4-eks-1a2b3c): supported is 1.32 to 1.34; ' +
-      'kubelet v1.36.2 is 3 minor versions newer than the cluster (v1.33.4-eks-1a2b3c): supported is 1.30 to 1.33 ' +
+    'kubectl v1.36.2 is 3 minor versions newer than the cluster (v1.33.4-eks-1a2b3c): supported: 1.32 to 1.34; ' +
+      'kubelet v1.36.2 is 3 minor versions newer than the cluster (v1.33.4-eks-1a2b3c): supported: 1.30 to 1.33 ' +
       '(https://kubernetes.io/releases/version-skew-policy/)',
   );
 });
@@ -111,15 +111,15 @@ test('only the tools that are out of range are named', () => {
     assertSupportedSkew('v1.34.0', ['kubectl', 'kubelet', 'mounter'], cluster('1.33')),
   );
   expect(error.message).toBe(
-    'kubelet v1.34.0 is 1 minor version newer than the cluster (1.33): supported is 1.30 to 1.33 ' +
+    'kubelet v1.34.0 is 1 minor version newer than the cluster (1.33): supported: 1.30 to 1.33 ' +
       '(https://kubernetes.io/releases/version-skew-policy/)',
   );
 });
 
 test('where one minor alone is supported, the message is no range', () => {
   const error = errorOf(() => assertSupportedSkew('v1.1.0', ['kube-scheduler'], cluster('1.0')));
-  expect(error.message).toContain('supported is 1.0');
-  expect(error.message).not.toMatch(/supported is 1\.0 to /);
+  expect(error.message).toContain('supported: 1.0');
+  expect(error.message).not.toMatch(/supported: 1\.0 to /);
 });
 
 test('the message for kubeadm names the page with its own rule', () => {
@@ -128,7 +128,7 @@ test('the message for kubeadm names the page with its own rule', () => {
 });
 
 test.each([
-  ['v1.33.4', 0, 'the minor version of the cluster'],
+  ['v1.33.4', 0, 'the same minor version as the cluster'],
   ['v1.34.0-rc.1', 1, '1 minor version newer than the cluster'],
   ['v1.31.0', -2, '2 minor versions older than the cluster'],
 ])('%s is %i apart from 1.33', (version, skew, words) => {

@@ -113,7 +113,7 @@ describe('the pointers of a release host', () => {
     http = new HttpClient({
       userAgent: 'test',
       proxyEnvironment: {},
-      limits: scaled(TRANSFER_LIMITS, 0.01),
+      limits: scaled(TRANSFER_LIMITS, 0.05),
       signal: new AbortController().signal,
       onRequest: () => {},
     });
@@ -178,6 +178,14 @@ describe('the pointers of a release host', () => {
   test('an exact version asks nothing', async () => {
     await resolve('1.31.9');
     expect(host.server.requests).toEqual([]);
+  });
+
+  test('a pointer to an absurd patch costs a hundred requests, not more', async () => {
+    host.put('release/stable.txt', 'v1.31.900');
+    const error = await rejectionOf(resolve('<1.31.900 >=1.31.0'));
+    expect(error.code).toBe('VERSION_NOT_FOUND');
+    const looked = host.server.requests.filter(({ path }) => path.endsWith('/kubectl.sha256'));
+    expect(looked).toHaveLength(100);
   });
 
   test('a range asks only for minors that it touches', async () => {

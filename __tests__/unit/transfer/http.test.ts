@@ -81,6 +81,28 @@ describe('read', () => {
   });
 });
 
+describe('the response limit', () => {
+  test('does not count the wait for a connection that other requests use', async () => {
+    const slow = await LoopbackServer.start(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      return { status: 200, body: 'hello' };
+    });
+    // Two connections: the last of six requests is sent after 1,200 ms.
+    const { http } = testClient({ limits: { ...SHORT, responseTimeout: 1_000, retries: 0 } });
+    const reads = Array.from({ length: 6 }, () => http.read(new URL('/a', slow.url), 5));
+    const results = await Promise.allSettled(reads);
+    await slow.stop();
+    expect(results.map(({ status }) => status)).toEqual(Array(6).fill('fulfilled'));
+  });
+
+  test('its twin: counts the wait for the response', async () => {
+    server.fail('/hang', fault.hang(), Infinity);
+    const { http } = testClient({ limits: { ...SHORT, responseTimeout: 300, retries: 0 } });
+    const { message } = await failureOf(http.read(at('/hang'), 5));
+    expect(message).toContain('no response within 0.3 s');
+  });
+});
+
 describe('redirects', () => {
   test.each([301, 302, 303, 307, 308])('%i is followed', async (status) => {
     server.fail('/a', fault.redirect('/b', status));

@@ -68,9 +68,6 @@ describe('the environment means what it means to Node', () => {
     [{ http_proxy: PROXY }, true],
     [{ HTTP_PROXY: PROXY }, true],
     [{ http_proxy: '', HTTP_PROXY: PROXY }, true],
-    [{ http_proxy: 'proxy.test:3128' }, false],
-    [{ http_proxy: 'socks5://proxy.test' }, false],
-    [{ http_proxy: 'HTTP://proxy.test' }, false],
     [{ https_proxy: PROXY }, false],
     [{ http_proxy: PROXY, no_proxy: '', NO_PROXY: 'a.test' }, false],
     [{ http_proxy: PROXY, no_proxy: 'b.test', NO_PROXY: 'a.test' }, true],
@@ -85,8 +82,39 @@ describe('the environment means what it means to Node', () => {
     expect(proxySettings('http', environment)).toBeUndefined();
   });
 
+  // Node would connect directly, without a word.
+  test.each(['proxy.test:3128', 'HTTP://proxy.test:3128', '10.0.0.1:3128', 'u:p@proxy.test'])(
+    'unlike Node, %s is an http proxy, as in curl',
+    (value) => {
+      expect(nodeUsesProxy({ http_proxy: value }, 'a.test', 80)).toBe(false);
+      expect(proxySettings('http', { http_proxy: value })?.url.href).toBe(
+        `http://${value.replace('HTTP://', '')}/`,
+      );
+    },
+  );
+
+  test('a proxy without a scheme is asked, over http and https', async () => {
+    const heads: string[] = [];
+    const proxy = await RawServer.start((connection) => {
+      connection.on('data', (piece: Buffer) => {
+        heads.push(piece.toString().split('\r\n', 1)[0] ?? '');
+        connection.resetAndDestroy();
+      });
+    });
+    const address = `127.0.0.1:${proxy.port}`;
+    const proxyEnvironment = { http_proxy: address, https_proxy: address };
+    for (const url of ['http://127.0.0.2:1/a', 'https://a.test/a']) {
+      await failureOf(testClient({ proxyEnvironment }).http.read(new URL(url), 5));
+    }
+    await proxy.stop();
+    expect(new Set(heads)).toEqual(
+      new Set(['GET http://127.0.0.2:1/a HTTP/1.1', 'CONNECT a.test:443 HTTP/1.1']),
+    );
+  });
+
   test.each([
     ['http://user:hunter2@:1', 'is not a URL'],
+    ['socks5://user:hunter2@proxy.test', 'is not an http or https proxy'],
     ['http://user:hunter2@proxy.test\n', 'is not a URL'],
     ['http://user:hunter2%zz@proxy.test', 'are not URL-encoded'],
   ])('%j is refused, and not shown', async (value, reason) => {

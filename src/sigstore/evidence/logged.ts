@@ -1,7 +1,7 @@
 import { SetupError } from '../../errors.js';
 import { toBundle } from '../bundle.js';
 import type { DetachedSignature } from '../detached.js';
-import { parseHashedRekord } from '../hashedrekord.js';
+import { hashedRekordBody, leafHash, parseHashedRekord } from '../hashedrekord.js';
 import type { Subject } from '../verify/subject.js';
 import type { LogEntry, TransparencyLog } from './rekor.js';
 import type { Candidate, Evidence } from './source.js';
@@ -17,11 +17,19 @@ export class LoggedSignatures {
   }
 
   /**
-   * The entry that was made for this signature and certificate.
+   * The entry that was made for this signature and certificate: by the UUID that follows from them
+   * and the digest, or else among the entries for the digest.
    *
    * @throws {SetupError} LOG_UNAVAILABLE, LOG_ENTRY_INVALID
    */
   async entryOf(detached: DetachedSignature): Promise<LogEntry | undefined> {
+    const uuid = leafHash(hashedRekordBody(this.#subject.sha256.toString('hex'), detached));
+    const entry = await this.#log.entryByLeafHash(uuid);
+    // The same pair in another encoding (line breaks in the PEM) has another UUID.
+    return entry ?? (await this.#entryWith(detached));
+  }
+
+  async #entryWith(detached: DetachedSignature): Promise<LogEntry | undefined> {
     const entries = await this.#all();
     return entries.find(({ body }) => {
       const logged = parseHashedRekord(body);

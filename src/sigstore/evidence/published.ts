@@ -8,7 +8,7 @@ import type { Subject } from '../verify/subject.js';
 import { checkSignature } from '../verify/signature.js';
 import { LoggedSignatures } from './logged.js';
 import { fetchPair, readPublished, type PublishedPair, type PublishedUrls } from './pair.js';
-import type { LogEntry, TransparencyLog } from './rekor.js';
+import type { TransparencyLog } from './rekor.js';
 import type { Evidence, EvidenceSource } from './source.js';
 
 /** What reading published evidence needs. */
@@ -20,7 +20,8 @@ export interface PublicationContext {
 
 /**
  * What was published beside an artifact: `.sig` and `.cert` with their log entry; where there are
- * none, a bundle. Where neither can be used, the log may hold what should have been published.
+ * none, a bundle. The log is asked where the pair is broken or was never logged, or where there is
+ * neither pair nor bundle. A bundle that fails is not replaced.
  *
  * The pair is fetched while the artifact is still on its way, and so is its log entry, where the
  * digest is claimed somewhere. A claimed digest is never evidence: if it is wrong, the log is
@@ -66,7 +67,7 @@ export class PublishedEvidence implements EvidenceSource {
     logged: LoggedSignatures,
     detached: DetachedSignature,
   ): Promise<Evidence> {
-    const entry = await this.#lookUp(subject, logged, detached);
+    const entry = await logged.entryOf(detached);
     return entry === undefined
       ? logged.evidence(notLogged(this.#urls.name, subject))
       : { candidates: [{ bundle: toBundle(subject.sha256, detached, entry) }] };
@@ -80,10 +81,10 @@ export class PublishedEvidence implements EvidenceSource {
   ): Promise<Evidence> {
     const pair = await fetchPair(this.#context.http, this.#urls);
     if (pair.kind === 'complete' && signatureFailure(subject, pair.detached) === undefined) {
-      const entry = await this.#lookUp(subject, logged, pair.detached);
+      const entry = await logged.entryOf(pair.detached);
       if (entry !== undefined) {
         const bundle = toBundle(subject.sha256, pair.detached, entry);
-        const recovered = `${failure.message}; verified with the pair published a moment later`;
+        const recovered = `${failure.message}; verified with the pair from a second download`;
         return { candidates: [{ bundle, recovered }] };
       }
     }
@@ -103,18 +104,6 @@ export class PublishedEvidence implements EvidenceSource {
     if (pair.kind === 'complete' && digest !== undefined) {
       await this.#context.log.entryByLeafHash(leafHash(hashedRekordBody(digest, pair.detached)));
     }
-  }
-
-  /** By the UUID that follows from digest, signature and certificate; then by the digest. */
-  async #lookUp(
-    subject: Subject,
-    logged: LoggedSignatures,
-    detached: DetachedSignature,
-  ): Promise<LogEntry | undefined> {
-    const uuid = leafHash(hashedRekordBody(subject.sha256.toString('hex'), detached));
-    const entry = await this.#context.log.entryByLeafHash(uuid);
-    // The same pair in another encoding (line breaks in the PEM) has another UUID.
-    return entry ?? (await logged.entryOf(detached));
   }
 }
 

@@ -80,7 +80,7 @@ export class TransparencyLog {
   }
 
   /**
-   * The entries for an artifact, earliest first; at most thirty are looked at. None where the log
+   * The entries for an artifact, earliest first, of the first thirty that the index lists. None where the log
    * has no index: Rekor's is deprecated, and Rekor v2 has none.
    *
    * @param sha256 digest of the artifact, 64 hex digits

@@ -28,7 +28,8 @@ export function keptPath(folder: string, { mirror, root }: Repository): string {
 
 /**
  * Runs the TUF workflow on kept files instead of the repository. Everything is verified, starting
- * with the initial root, so the worst that files of somebody else can do is to make this fail.
+ * with the initial root. Files of somebody else can make this fail, or hold this run on older
+ * metadata until that expires.
  *
  * @returns undefined unless the files are complete, genuine, fresh and not older than `seen`
  */

@@ -42,9 +42,9 @@ interface TufSource extends TufRepository {
 /** The keys and certificates that everything is verified against. */
 export interface TrustRoot {
   readonly material: TrustMaterial;
-  /** For the report: `TUF repository …, from metadata that is still fresh`. */
+  /** For the report: `TUF repository … (cached metadata, still fresh)`. */
   readonly origin: string;
-  /** Keeps the metadata for later runs. Call it when the run has succeeded. */
+  /** Keeps the metadata for later runs. Call it once every file is verified. */
   readonly keep: () => Promise<void>;
 }
 

@@ -58,7 +58,7 @@ function timestampResponses({ verificationMaterial }: Bundle): Buffer[] {
   return rfc3161Timestamps.map(({ signedTimestamp }) => signedTimestamp);
 }
 
-/** Nobody but its authority can change a byte of an RFC 3161 response. */
+/** Refuses a response with bytes that its authority did not sign. */
 function checkTimestampResponses(responses: readonly Buffer[], trust: TrustMaterial): void {
   const chains = trust.timestampAuthorities.map(({ certChain }) => certChain);
   for (const response of responses) {

@@ -47,29 +47,24 @@ export function checkEntryBody(entry: TransparencyLogEntry, expected: SignedCont
 }
 
 /**
- * Both versions of Rekor return an inclusion proof. `@sigstore/verify` would accept a timestamp
- * instead of one.
+ * There is an inclusion proof, which both versions of Rekor return: `@sigstore/verify` would accept
+ * a timestamp instead of one.
+ *
+ * It has the tree size and root hash of its checkpoint, because `@sigstore/verify` reads them from
+ * the checkpoint, and other readers of the bundle from the proof. The checkpoint has one signature,
+ * which names the log. `@sigstore/verify` verifies it.
  */
-export function checkInclusionProofPresent(entry: TransparencyLogEntry): void {
-  if (entry.inclusionProof?.checkpoint === undefined) {
+export function checkInclusionProof({ inclusionProof, logId }: TransparencyLogEntry): void {
+  if (inclusionProof?.checkpoint === undefined) {
     throw invalidEntry('it has no inclusion proof with a checkpoint');
   }
-}
-
-/**
- * The proof has the tree size and root hash of its checkpoint, because `@sigstore/verify` reads
- * them from the checkpoint, and other readers of the bundle from the proof.
- *
- * The checkpoint has one signature, which names the log. `@sigstore/verify` verifies it.
- */
-export function checkInclusionProofMatchesCheckpoint(entry: TransparencyLogEntry): void {
-  const proof = entry.inclusionProof;
-  const [, size, root] = proof?.checkpoint?.envelope.split('\n', 3) ?? [];
-  if (proof?.treeSize !== size || proof?.rootHash.toString('base64') !== root) {
+  const { treeSize, rootHash, checkpoint } = inclusionProof;
+  const [, size, root] = checkpoint.envelope.split('\n', 3);
+  if (treeSize !== size || rootHash.toString('base64') !== root) {
     throw invalidEntry('its inclusion proof and its checkpoint are for different trees');
   }
-  if (!isSignedByLogAlone(proof?.checkpoint?.envelope ?? '', entry.logId.keyId)) {
-    throw invalidEntry('its checkpoint is not signed by its log alone');
+  if (!isSignedByLogAlone(checkpoint.envelope, logId.keyId)) {
+    throw invalidEntry('its checkpoint does not have exactly one signature, by its log');
   }
 }
 
@@ -121,7 +116,7 @@ export function checkLogValidity(
       logID.equals(entry.logId.keyId) && validFor.start <= signedAt && signedAt <= validFor.end,
   );
   if (!isInUse) {
-    throw invalidEntry(`its log was not in use at ${isoDate(signedAt)}`);
+    throw invalidEntry(`its log key was not valid at ${isoDate(signedAt)}`);
   }
 }
 

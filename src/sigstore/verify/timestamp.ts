@@ -19,7 +19,7 @@ const SIGNATURES = ['02', '03', '04'].map((last) => bytes(`300a06082a8648ce3d040
 const NULL = bytes('0500');
 
 /**
- * What an RFC 3161 response holds besides what its signature covers, or undefined.
+ * Why an RFC 3161 response has bytes that anybody could have changed; undefined if it has none.
  *
  * `@sigstore/core` reads the parts of a response that it needs, wherever they are, and no others.
  * The signature covers the signed attributes, and by them the TSTInfo. Everything else could be

@@ -7,8 +7,7 @@ import { checkIdentity, type ExpectedIdentity } from './identity.js';
 import {
   checkEntryBody,
   checkEntryKind,
-  checkInclusionProofMatchesCheckpoint,
-  checkInclusionProofPresent,
+  checkInclusionProof,
   checkIntegratedTime,
   checkLogValidity,
   checkNumbers,
@@ -78,8 +77,7 @@ export function verify<S extends Subject>(
   const entry = soleEntry(bundle);
   checkEntryKind(entry);
   checkEntryBody(entry, { digest: subject.sha256, signature, certificate });
-  checkInclusionProofPresent(entry);
-  checkInclusionProofMatchesCheckpoint(entry);
+  checkInclusionProof(entry);
   checkNumbers(entry);
   inspectCertificate(() => {
     checkIntegratedTime(entry, leaf);

@@ -35,5 +35,5 @@ export function describeEndedSupport(minor: number, now: Date): string | undefin
     return undefined;
   }
   const day = end.toISOString().slice(0, 10);
-  return `Kubernetes ended its support for 1.${String(minor)} ${minor < first ? 'before' : 'on'} ${day}. It releases no more security fixes for it, though your provider may. See https://kubernetes.io/releases/.`;
+  return `Kubernetes ended support for 1.${String(minor)} ${minor < first ? 'before' : 'on'} ${day}. It no longer publishes security fixes for that version, although your provider may. See https://kubernetes.io/releases/.`;
 }

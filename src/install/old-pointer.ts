@@ -1,37 +1,38 @@
 import { existsSync } from 'node:fs';
 import { explain } from '../errors.js';
-import { Release } from '../kubernetes/release.js';
+import { Release, requestedNames } from '../kubernetes/release.js';
 import { newerThan } from '../kubernetes/version.js';
 import { verifySubject } from '../sigstore/evidence/source.js';
 import { StoredBundle } from '../sigstore/evidence/stored.js';
+import type { Subject } from '../sigstore/verify/subject.js';
+import type { Verified } from '../sigstore/verify/verify.js';
 import { SbomBinder } from './binding.js';
 import type { InstallContext } from './context.js';
 import { inspect } from './from-cache.js';
 import type { ReleaseRequest } from './resolve-release.js';
 import { cacheEntries, type CacheEntry } from './cache-entry.js';
 import { cachedVersions } from './tool-cache.js';
-import type { VerifiedArtifact } from './verified-artifact.js';
 
 const DAY = 86_400_000;
 /** Kubernetes publishes a patch about every month. Longer than this without one is unusual. */
 const STABLE_AGE_DAYS = 120;
-/** How many cached copies are verified at most. Each is read whole. */
-const MAX_COPIES = 3;
+/** How many cached copies are tried at most, until one passes. Anybody can plant some that do not. */
+const MAX_COPIES = 30;
 
 const MAYBE_OUTDATED =
-  'A mirror, a CDN or someone in between may be serving an outdated pointer. Compare with https://kubernetes.io/releases/.';
+  'A mirror, a CDN or a proxy may be serving an outdated pointer. Compare with https://kubernetes.io/releases/.';
 
 /**
  * Warns when the pointers that chose the version of this run may be held back. They are not signed,
  * and the old release that they name is genuine, so no check of the verification can tell.
  *
- * @param verified files of the version that the pointers named
+ * @param signed files and images of the version that the pointers named
  * @param now milliseconds since the epoch
  */
 export async function warnOfOldPointer(
   context: InstallContext,
   request: ReleaseRequest,
-  verified: readonly VerifiedArtifact[],
+  signed: readonly { readonly verified: Verified<Subject> }[],
   now = Date.now(),
 ): Promise<void> {
   const { version, base } = context.release;
@@ -43,7 +44,7 @@ export async function warnOfOldPointer(
       `${base.href} names ${version} for "${request.versionSource}", but the tool cache has ${artifact.name} ${artifact.version}, which passes every check. Either ${artifact.version} was withdrawn, or the pointer is outdated. ${MAYBE_OUTDATED}`,
     );
   }
-  const signedAt = Math.min(...verified.map((file) => file.verified.signedAt.getTime()));
+  const signedAt = Math.min(...signed.map(({ verified }) => verified.signedAt.getTime()));
   const isNewestOfAll = request.version.kind === 'stable' && request.version.minor === undefined;
   if (isNewestOfAll && now - signedAt > STABLE_AGE_DAYS * DAY) {
     context.logger.warning(
@@ -77,14 +78,16 @@ async function newerCopy(
 
 async function newerEntries(
   { toolCache, release }: InstallContext,
-  { version: request, tools, platform }: ReleaseRequest,
+  request: ReleaseRequest,
 ): Promise<CacheEntry[]> {
   const entries: CacheEntry[] = [];
-  for (const tool of tools) {
-    const versions = await cachedVersions(toolCache, tool, platform);
-    for (const version of await newerThan(release.version, versions, request)) {
-      const artifact = new Release(version, release.base).binary(tool, platform);
-      entries.push(...(await cacheEntries(toolCache, artifact)));
+  for (const file of requestedNames(request)) {
+    const versions = await cachedVersions(toolCache, file);
+    for (const version of await newerThan(release.version, versions, request.version)) {
+      const newer = new Release(version, release.base).requested(request);
+      for (const artifact of newer.filter(({ name }) => name === file.name)) {
+        entries.push(...(await cacheEntries(toolCache, artifact)));
+      }
       if (entries.length >= MAX_COPIES) {
         return entries.slice(0, MAX_COPIES);
       }

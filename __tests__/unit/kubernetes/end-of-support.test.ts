@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { RELEASE_DATES } from '../../../src/kubernetes/release-dates.js';
-import { describeEndedSupport, endOfSupport } from '../../../src/kubernetes/support.js';
+import { describeEndedSupport, endOfSupport } from '../../../src/kubernetes/end-of-support.js';
 
 const day = (text: string): Date => new Date(`${text}T00:00:00Z`);
 
@@ -27,7 +27,7 @@ test.each(PLANNED)('support for 1.%i ends as Kubernetes planned', (minor, date) 
 describe('a notice', () => {
   test('is there from that day on, with the date', () => {
     expect(describeEndedSupport(31, day('2025-10-28'))).toContain(
-      'Kubernetes ended its support for 1.31 on 2025-10-28',
+      'Kubernetes ended support for 1.31 on 2025-10-28',
     );
   });
 
@@ -44,7 +44,7 @@ describe('a notice', () => {
 
   test('says of a minor that is older than the table before when', () => {
     expect(describeEndedSupport(18, day('2025-01-01'))).toContain(
-      'Kubernetes ended its support for 1.18 before 2021-10-28',
+      'Kubernetes ended support for 1.18 before 2021-10-28',
     );
   });
 });

@@ -1,0 +1,266 @@
+import pLimit from 'p-limit';
+import { SetupError } from '../errors.js';
+import { IMAGE_DOMAIN, type Image } from '../kubernetes/image.js';
+import { checkReleaseImage, type ImageLayer, type ReleaseSbom } from '../kubernetes/sbom.js';
+import type { RegistryClient } from '../registry/client.js';
+import { imageMismatch } from '../registry/errors.js';
+import { parseConfig, type ImageManifest, type Manifest } from '../registry/manifest.js';
+import {
+  notSigned,
+  verifyImageSignature,
+  type SignatureLayer,
+} from '../sigstore/evidence/image-signatures.js';
+import { MAX_PAYLOAD_BYTES, type ImagePayload } from '../sigstore/image-payload.js';
+import type { Verified } from '../sigstore/verify/verify.js';
+import type { InstallContext } from './context.js';
+import type { Logger } from './logger.js';
+import { checkAge, type SecondFactors } from './second-factors.js';
+
+/** This many images at once. The client opens few connections per host anyway. */
+const CONCURRENT_IMAGES = 4;
+/** The configuration of an image is a few KiB. */
+const MAX_CONFIG_BYTES = 1 << 20;
+
+/** What verifying images needs. */
+export interface ImageContext extends Pick<
+  InstallContext,
+  'background' | 'binder' | 'log' | 'logger' | 'policy' | 'release' | 'secondFactors'
+> {
+  readonly registry: RegistryClient;
+}
+
+/** For which platforms of an image the release's SBOM proves the version. */
+export interface VersionProof {
+  readonly proven: readonly string[];
+  readonly unproven: readonly string[];
+  /** Why the others, or all of them, are not proven. */
+  readonly reason: string | undefined;
+  /** Whether a proof was expected: for an image of the release, unless `bind-release` is `false`. */
+  readonly isExpected: boolean;
+  /** When the log saw the SBOM signed; undefined if it proves nothing here. */
+  readonly sbomSignedAt: Date | undefined;
+}
+
+/** An image that passed every check. Nothing of it was pulled. */
+export interface VerifiedImage {
+  readonly image: Image;
+  /** `registry.k8s.io/kube-apiserver@sha256:…` */
+  readonly pinned: string;
+  readonly verified: Verified<ImagePayload>;
+  readonly version: VersionProof;
+  /** How long it took, in milliseconds. */
+  readonly duration: number;
+}
+
+/** Whether the image was requested as one of the release. */
+export function isOfRelease({ image }: VerifiedImage): boolean {
+  return image.releaseImage !== undefined;
+}
+
+/**
+ * Verifies every image. Each tag is resolved once; from then on everything is requested by digest.
+ *
+ * @param context with the policy for images
+ * @throws {SetupError} for the first one that fails
+ */
+export async function verifyImages(
+  context: ImageContext,
+  images: readonly Image[],
+): Promise<VerifiedImage[]> {
+  if (images.some(({ releaseImage }) => releaseImage !== undefined)) {
+    void context.binder.publishedSbom();
+  }
+  const limit = pLimit(CONCURRENT_IMAGES);
+  const verified = await Promise.all(
+    images.map((image) => context.background.start(limit(() => verifyImage(context, image)))),
+  );
+  warnOfUnproven(verified, context.logger);
+  return verified;
+}
+
+/** One warning for all images: a missing SBOM concerns every one of them. */
+function warnOfUnproven(images: readonly VerifiedImage[], logger: Logger): void {
+  const unproven = images.filter(
+    ({ version }) => version.isExpected && version.reason !== undefined,
+  );
+  const byProof = Map.groupBy(unproven, ({ version }) => describeVersionProof(version));
+  if (byProof.size > 0) {
+    const reasons = [...byProof].map(
+      ([proof, group]) => `${group.map(({ image }) => image.name).join(', ')}: ${proof}.`,
+    );
+    logger.warning(
+      'Image version not proven',
+      `Signatures do not cover tags, so the registry could serve another signed version under the same tag. ${reasons.join(' ')}`,
+    );
+  }
+}
+
+async function verifyImage(context: ImageContext, image: Image): Promise<VerifiedImage> {
+  const started = performance.now();
+  const { registry, policy, log, secondFactors } = context;
+  const manifest = await registry.manifest(image.repository, image.reference);
+  if (manifest === undefined) {
+    throw new SetupError('IMAGE_NOT_FOUND', `${image.name} does not exist at ${registry.host}`);
+  }
+  const { digest } = manifest;
+  const repository = `${IMAGE_DOMAIN}/${image.repository}`;
+  const layers = await signatureLayers(registry, image, digest);
+  const expected = { repository, digest };
+  const verified = await verifyImageSignature(policy, log, image.name, expected, layers);
+  const version = await proveVersion(context, image, manifest);
+  const signedAt = { file: verified.signedAt, sbom: version.sbomSignedAt };
+  checkAge(image.name, signedAt, agesFor(image, secondFactors), Date.now());
+  const duration = performance.now() - started;
+  return { image, pinned: `${repository}@${digest}`, verified, version, duration };
+}
+
+/**
+ * The maximum age is for releases, whose pointers can be held back. Other images, such as pause and
+ * etcd, are named by tag or digest, and stay the same for years.
+ */
+function agesFor(
+  { releaseImage }: Image,
+  { minimumAge, maximumAge }: SecondFactors,
+): Pick<SecondFactors, 'minimumAge' | 'maximumAge'> {
+  return { minimumAge, maximumAge: releaseImage === undefined ? undefined : maximumAge };
+}
+
+/** What is at cosign's tag for the signatures of a manifest (sigstore/cosign, specs/SIGNATURE_SPEC.md). */
+async function signatureLayers(
+  registry: RegistryClient,
+  { repository, name }: Image,
+  digest: string,
+): Promise<SignatureLayer[]> {
+  const tag = `${digest.replace(':', '-')}.sig`;
+  const signatures = await registry.manifest(repository, tag);
+  if (signatures === undefined) {
+    throw notSigned(`${name} has no signature at ${registry.host} (tag ${tag})`);
+  }
+  if (signatures.kind !== 'image') {
+    throw notSigned(`the tag ${tag} of ${name} is not a signature`);
+  }
+  return signatures.layers.map((layer) => ({
+    mediaType: layer.mediaType,
+    annotations: layer.annotations,
+    payload: () => registry.blob(repository, layer, MAX_PAYLOAD_BYTES),
+  }));
+}
+
+/**
+ * A signature does not cover tags. Which version an image is, is proven by the release's signed
+ * SBOM, if it lists the layers.
+ *
+ * @throws {SetupError} IMAGE_MISMATCH for an image with other layers
+ */
+async function proveVersion(
+  context: ImageContext,
+  image: Image,
+  manifest: Manifest,
+): Promise<VersionProof> {
+  const { binder, release } = context;
+  const name = image.releaseImage;
+  if (name === undefined) {
+    return unproven(`not requested as an image of Kubernetes ${release.version}`, false);
+  }
+  const published = await binder.publishedSbom();
+  if (published.kind !== 'signed') {
+    return unproven(published.reason, published.kind === 'missing');
+  }
+  const { sbom } = published;
+  const images = await platformImages(context.registry, image, manifest);
+  const checked = await Promise.all(
+    images.map(async (one) => {
+      const { platform, layers } = await layersOf(context.registry, image, one);
+      return { platform, isProven: isListed(sbom, release.version, name, platform, layers) };
+    }),
+  );
+  const platforms = (isProven: boolean): string[] =>
+    checked.filter((one) => one.isProven === isProven).map(({ platform }) => platform);
+  const [proven, others] = [platforms(true), platforms(false)];
+  return {
+    proven,
+    unproven: others,
+    reason: others.length === 0 ? undefined : 'the SBOM of the release does not list it',
+    isExpected: true,
+    sbomSignedAt: proven.length === 0 ? undefined : published.verified.signedAt,
+  };
+}
+
+function unproven(reason: string, isExpected: boolean): VersionProof {
+  return { proven: [], unproven: [], reason, isExpected, sbomSignedAt: undefined };
+}
+
+function isListed(
+  sbom: ReleaseSbom,
+  version: string,
+  name: string,
+  platform: string,
+  layers: readonly ImageLayer[],
+): boolean {
+  const [os, arch = ''] = platform.split('/');
+  return os === 'linux' && checkReleaseImage(sbom, version, name, arch, layers);
+}
+
+interface PlatformImage {
+  readonly manifest: ImageManifest;
+  /** As the index says; undefined for an image that is not in an index. */
+  readonly platform: string | undefined;
+}
+
+async function platformImages(
+  registry: RegistryClient,
+  { repository, name }: Image,
+  manifest: Manifest,
+): Promise<PlatformImage[]> {
+  if (manifest.kind === 'image') {
+    return [{ manifest, platform: undefined }];
+  }
+  const images = manifest.manifests.filter(({ platform }) => platform !== undefined);
+  return Promise.all(
+    images.map(async ({ digest, platform }) => {
+      const one = await registry.manifest(repository, digest);
+      if (one?.kind !== 'image') {
+        throw imageMismatch(`${name} has no image for ${platform ?? ''} at ${registry.host}`);
+      }
+      return { manifest: one, platform };
+    }),
+  );
+}
+
+async function layersOf(
+  registry: RegistryClient,
+  { repository, name }: Image,
+  { manifest, platform }: PlatformImage,
+): Promise<{ readonly platform: string; readonly layers: readonly ImageLayer[] }> {
+  const bytes = await registry.blob(repository, manifest.config, MAX_CONFIG_BYTES);
+  const config = parseConfig(bytes, name);
+  // The index may add a variant: linux/arm64/v8.
+  if (platform !== undefined && !`${platform}/`.startsWith(`${config.platform}/`)) {
+    throw imageMismatch(
+      `${name} lists an image for ${platform}, but that image is for ${config.platform}`,
+    );
+  }
+  if (config.diffIds.length !== manifest.layers.length) {
+    throw imageMismatch(
+      `${name} for ${config.platform}: its manifest has ${String(manifest.layers.length)} layers, its configuration ${String(config.diffIds.length)}`,
+    );
+  }
+  const layers = manifest.layers.map(({ digest }, i) => ({
+    compressed: hexOf(digest),
+    uncompressed: hexOf(config.diffIds[i] ?? ''),
+  }));
+  return { platform: config.platform, layers };
+}
+
+function hexOf(digest: string): string {
+  return digest.slice('sha256:'.length);
+}
+
+/** For the report. */
+export function describeVersionProof({ proven, unproven: others, reason }: VersionProof): string {
+  if (proven.length === 0) {
+    return `version not proven (${reason ?? ''})`;
+  }
+  const rest = others.length === 0 ? '' : `; not for ${others.join(', ')} (${reason ?? ''})`;
+  return `proven by its signed SBOM, by the layers for ${proven.join(', ')}${rest}`;
+}
