@@ -62,11 +62,6 @@ const LAYERS = [
   { files: 'src/sigstore/*.ts', imports: ['./', '../errors.js', '../files/', '../transfer/'] },
   { files: 'src/sigstore/*/*.ts', imports: BELOW_SIGSTORE },
   { files: 'src/install/**/*.ts', imports: BELOW_INSTALL },
-  {
-    files: 'src/install/preinstalled.ts',
-    imports: BELOW_INSTALL,
-    packages: ['@actions/tool-cache'],
-  },
   { files: 'src/inputs/**/*.ts', imports: [...BELOW_INSTALL, '../install/'] },
   {
     files: 'src/inputs.ts',
@@ -90,8 +85,6 @@ const LAYERS = [
 /** Packages that only some files of src/ may import, and why. */
 const GUARDED_PACKAGES = {
   '@actions/core': 'Only report.ts talks to the runner.',
-  '@actions/tool-cache':
-    'Only install/preinstalled.ts asks it; our own copies are kept by tool-cache.ts.',
   'node:process': 'Use the global `process`; its environment is read in inputs.ts alone.',
   process: 'Use the global `process`; its environment is read in inputs.ts alone.',
 };

@@ -1,6 +1,5 @@
 import { access, constants, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { find } from '@actions/tool-cache';
 import type { PlatformArtifact } from '../kubernetes/artifact.js';
 
 /** Names that other actions give to the architecture in the tool cache. */
@@ -12,6 +11,8 @@ const CACHE_NAMES: Readonly<Record<string, readonly string[]>> = {
 
 /** Where a copy that somebody else installed may be found, besides the tool cache. */
 export interface SearchPaths {
+  /** RUNNER_TOOL_CACHE */
+  readonly toolCache: string;
   /** Folders of `PATH`. */
   readonly path: readonly string[];
 }
@@ -21,15 +22,29 @@ export interface SearchPaths {
  * this version, or on `PATH`, of whatever version. None of them is trusted, nor executed.
  */
 export async function preinstalledCopies(
-  { path: onPath }: SearchPaths,
+  { toolCache, path: onPath }: SearchPaths,
   { name, fileName, version, platform }: PlatformArtifact,
 ): Promise<string[]> {
   const names = CACHE_NAMES[platform.arch] ?? [platform.arch];
-  const cached = names.map((arch) => find(name, version.slice(1), arch));
-  const folders = [...cached.filter((folder) => folder !== ''), ...onPath];
-  const places = folders.map((folder) => path.join(folder, fileName));
-  const found = await Promise.all(places.map(isReadable));
-  return places.filter((_, index) => found[index]);
+  const cached = names.map((arch) => path.join(toolCache, name, version.slice(1), arch));
+  const folders = [...(await filterReadable(cached, completionMarker)), ...onPath];
+  return filterReadable(
+    folders.map((folder) => path.join(folder, fileName)),
+    (file) => file,
+  );
+}
+
+/** `@actions/tool-cache` writes it last; `find` of that library skips a folder without it. */
+function completionMarker(folder: string): string {
+  return `${folder}.complete`;
+}
+
+async function filterReadable(
+  paths: readonly string[],
+  fileFor: (path: string) => string,
+): Promise<string[]> {
+  const found = await Promise.all(paths.map((path) => isReadable(fileFor(path))));
+  return paths.filter((_, index) => found[index]);
 }
 
 async function isReadable(file: string): Promise<boolean> {
