@@ -9,6 +9,7 @@ import { parseTrustedRoot } from '../../../../src/sigstore/trust/trusted-root.js
 import {
   certificateDefect,
   checkCodeSigningLeaf,
+  rememberEncoding,
 } from '../../../../src/sigstore/verify/certificate.js';
 import {
   bitString,
@@ -69,6 +70,20 @@ test.each([
 
 test('accepts the certificate of kubectl v1.26.0-rc.1', () => {
   expect(defectOf(parseCertificate(readFileSync(KUBECTL)))).toBeUndefined();
+});
+
+test.each([
+  ['a leaf', genuine],
+  ['an intermediate', authority.intermediate],
+  ['a root', authority.root],
+])('a remembered encoding of %s has the bytes of the certificate', (_, der) => {
+  const certificate = X509Certificate.parse(Buffer.from(der));
+  rememberEncoding(certificate);
+  expect(certificate.root.toDER()).toEqual(der);
+  expect(certificate.root.toDER()).toBe(certificate.root.toDER());
+  expect(certificate.tbsCertificate.toDER()).toEqual(
+    X509Certificate.parse(Buffer.from(der)).tbsCertificate.toDER(),
+  );
 });
 
 // Go: "x509: certificate contains duplicate extension with OID" (parser.go, parseCertificate).

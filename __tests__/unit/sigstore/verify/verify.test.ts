@@ -488,6 +488,23 @@ describe('verify', () => {
     expect(codeOf(() => verify(file, genuine, trust, expected))).toBeUndefined();
   });
 
+  test('changes no certificate of the trust root', () => {
+    const root = trustOf(world.trustedRoot());
+    const chains = root.certificateAuthorities.flatMap(({ certChain }) => certChain);
+    const before = chains.map((certificate) => certificate.root.toDER());
+    for (const bytes of [artifact, Buffer.from('another artifact')]) {
+      const { file, bundle } = signer.sign(bytes);
+      expect(codeOf(() => verify(file, bundle, root, expected))).toBeUndefined();
+    }
+    for (const { root, tbsCertificate } of chains) {
+      // Without these, the remembered encodings (rememberEncoding) would be compared.
+      expect(Reflect.deleteProperty(root, 'toDER')).toBe(true);
+      expect(Reflect.deleteProperty(tbsCertificate, 'toDER')).toBe(true);
+    }
+    expect(chains.length).toBeGreaterThan(1);
+    expect(chains.map((certificate) => certificate.root.toDER())).toEqual(before);
+  });
+
   test.each<[string, ErrorCode, (root: TrustedRootJson) => void]>([
     ['the authority', 'CERTIFICATE_UNTRUSTED', (root) => root.certificateAuthorities.pop()],
     ['the certificate log', 'CERTIFICATE_UNTRUSTED', (root) => root.ctlogs.pop()],
