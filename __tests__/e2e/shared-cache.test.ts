@@ -293,6 +293,25 @@ describeUnless(noOtherUser())('as another user than root', () => {
     expect(message).toContain('is not writable by this user');
   });
 
+  test.each(['exists', 'does not exist'])(
+    'a tool cache below a folder that only root may enter, which %s',
+    async (which) => {
+      const closed = join(folder, 'closed');
+      mkdirSync(closed, { mode: 0o700 });
+      const inside = join(closed, 'tool-cache');
+      if (which === 'exists') {
+        mkdirSync(inside);
+        chownSync(inside, USER, USER);
+      }
+      const run = await asUser({ env: { RUNNER_TOOL_CACHE: inside } });
+      const message = expectBelowTemp(run, closed, 'owner 0', 'mode 0700');
+      mend(message);
+      const second = await asUser({ env: { RUNNER_TOOL_CACHE: inside } });
+      expectInstalled(second);
+      expect(relative(inside, second.paths[0] ?? '')).toMatch(/^verified-kubectl/);
+    },
+  );
+
   const damage = (): void => {
     truncateSync(join(entry(), 'kubectl'), 10);
   };
@@ -438,6 +457,16 @@ describeUnless(noNtfs())('a file system where chmod has no effect (NTFS)', () =>
     );
     expect(binaryRequests()).toEqual([]);
   });
+});
+
+testUnless(MISSING.symbolicLinks)('a tool cache behind a link to itself', async () => {
+  const loop = join(folder, 'loop');
+  symlinkSync(loop, loop);
+  const env = { RUNNER_TOOL_CACHE: join(loop, 'tool-cache') };
+  mend(expectBelowTemp(await install({ env }), loop, 'is a link that leads to itself'));
+  const second = await install({ env });
+  expectInstalled(second);
+  expect(relative(loop, second.paths[0] ?? '')).toMatch(/^tool-cache/);
 });
 
 test.each([

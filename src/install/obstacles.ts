@@ -1,5 +1,5 @@
 import { constants, type Stats } from 'node:fs';
-import { access, lstat, mkdir, mkdtemp, rmdir } from 'node:fs/promises';
+import { access, lstat, mkdir, mkdtemp, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { codeOf } from '../errors.js';
 import { assertPrivate, entryAt, type Owners } from '../files/private-file.js';
@@ -55,6 +55,9 @@ function whatIsWrong(folder: string, found: Stats): Obstacle {
 async function visibleFolder(folder: string, problem: string): Promise<Obstacle> {
   for (let place = folder; ; place = path.dirname(place)) {
     const found = await entryAt(place).catch(() => undefined);
+    if (found?.isSymbolicLink() === true && (await isLoop(place))) {
+      return { folder: place, problem: 'is a link that leads to itself', remedy: 'remove' };
+    }
     if (found !== undefined) {
       return { folder: place, problem: `${ownerAndMode(found)} ${problem}`, remedy: 'chown' };
     }
@@ -62,6 +65,11 @@ async function visibleFolder(folder: string, problem: string): Promise<Obstacle>
       return { folder, problem, remedy: 'chown' };
     }
   }
+}
+
+async function isLoop(link: string): Promise<boolean> {
+  const code = await stat(link).then(() => '', codeOf);
+  return code === 'ELOOP';
 }
 
 function ownerAndMode({ uid, mode }: { readonly uid: number; readonly mode: number }): string {
