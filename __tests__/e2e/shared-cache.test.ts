@@ -481,6 +481,17 @@ test.each([
   expect(binaryRequests()).toEqual([]);
 });
 
+// The kernel says ENOENT although /proc exists.
+testUnless(MISSING.proc).each([
+  ['RUNNER_TOOL_CACHE', '/proc/absent'],
+  ['RUNNER_TOOL_CACHE', '/proc/absent/tool-cache'],
+  ['RUNNER_TEMP', '/proc/absent'],
+])('%s=%s, where nobody can make a folder: refused before the download', async (name, path) => {
+  const run = await install({ env: { [name]: path }, timeoutMs: 30_000 });
+  expectRefused(run, 'INSTALL_FAILED', { says: [path] });
+  expect(binaryRequests()).toEqual([]);
+});
+
 testUnless(MISSING.permissionBits)(
   'the twin of all of these: a private cache is used without a word',
   async () => {

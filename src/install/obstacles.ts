@@ -1,7 +1,8 @@
 import { constants, type Stats } from 'node:fs';
-import { access, lstat, mkdir, mkdtemp, rmdir, stat } from 'node:fs/promises';
+import { access, lstat, mkdtemp, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { codeOf } from '../errors.js';
+import { makeFolders } from '../files/make-folders.js';
 import { assertPrivate, entryAt, type Owners } from '../files/private-file.js';
 import { installFailed } from './install-failed.js';
 import { PARTIAL_PREFIX } from './remove-copy.js';
@@ -88,7 +89,7 @@ export const NOT_ALLOWED = new Set(['EACCES', 'EPERM', 'EROFS']);
 export async function obstacleToWriting(folder: string, owners: Owners): Promise<Obstacle[]> {
   let probe: string;
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolders(folder);
     probe = await mkdtemp(path.join(folder, PARTIAL_PREFIX));
   } catch (error) {
     if (NOT_ALLOWED.has(codeOf(error))) {

@@ -1,9 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { TrustMaterial } from '@sigstore/verify';
 import { DownloadHTTPError } from 'tuf-js/dist/error.js';
+import { makeFolders } from '../../files/make-folders.js';
 import { assertPrivate, trustedOwners } from '../../files/private-file.js';
 import { renameHeld } from '../../files/rename.js';
 import type { HttpClient } from '../../transfer/http.js';
@@ -89,7 +90,7 @@ export async function keepFiles(
   http: HttpClient,
 ): Promise<void> {
   const folder = path.dirname(file);
-  await mkdir(folder, { recursive: true, mode: 0o755 });
+  await makeFolders(folder, 0o755);
   await assertPrivate(folder, 'folder', await trustedOwners(path.dirname(folder)));
   // Another run may have kept a newer set. To replace it would allow a rollback.
   const theirs = await readKept(file, http);
