@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import type { TrustMaterial } from '@sigstore/verify';
 import { DownloadHTTPError } from 'tuf-js/dist/error.js';
 import { makeFolders } from '../../files/make-folders.js';
-import { assertPrivate, trustedOwners } from '../../files/private-file.js';
+import { assertPrivate, entryAt, trustedOwners } from '../../files/private-file.js';
 import { renameHeld } from '../../files/rename.js';
 import type { HttpClient } from '../../transfer/http.js';
 import { nameInSet, runClient, type FileSet, type GetFile, type Repository } from './tuf.js';
@@ -60,6 +60,9 @@ export async function verifyKept(
  */
 export async function readKept(file: string, http: HttpClient): Promise<FileSet> {
   try {
+    if ((await entryAt(file))?.isFile() !== true) {
+      return new Map(); // A link was not left by this action, and may lead anywhere.
+    }
     const json = await http.read(pathToFileURL(file), MAX_KEPT_BYTES);
     const kept: unknown = JSON.parse(json.toString('utf8'));
     return new Map(
