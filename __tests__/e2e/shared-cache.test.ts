@@ -71,10 +71,14 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** As the runner does between jobs. */
+function emptyTemp(): void {
+  for (const name of readdirSync(temp)) rmSync(join(temp, name), { recursive: true });
+}
+
 const install = (options: Omit<RunOptions, 'inputs'> = {}): Promise<ActionResult> => {
   world.reset();
-  // As the runner does between jobs.
-  for (const name of readdirSync(temp)) rmSync(join(temp, name), { recursive: true });
+  emptyTemp();
   return runIn(world, { version: VERSION, 'tuf-root': tufRoot }, { toolCache, temp, ...options });
 };
 
@@ -114,7 +118,7 @@ function expectBelowTemp(run: ActionResult, ...names: string[]): string {
 /** Runs the command that a warning names, as root. */
 function mend(message: string): void {
   const [, command = ''] = /To fix this: (.*?)\. /.exec(message) ?? [];
-  expect(command).toMatch(/^(sudo chown|rm) /);
+  expect(command).toMatch(/^(cd [^ ]+ && )?(for f in [^;]+; do )?(sudo chown|rm) /);
   execFileSync('/bin/sh', ['-c', command.replaceAll('sudo ', '')]);
 }
 
@@ -309,6 +313,45 @@ describeUnless(noOtherUser())('as another user than root', () => {
       const second = await asUser({ env: { RUNNER_TOOL_CACHE: inside } });
       expectInstalled(second);
       expect(relative(inside, second.paths[0] ?? '')).toMatch(/^verified-kubectl/);
+    },
+  );
+
+  testUnless(MISSING.linux).each([1, 4])(
+    'folders of root for eight tools, in a path of length %i: the warning has the whole command',
+    async (length) => {
+      const tools = [
+        ...['kubectl', 'kubeadm', 'kubelet', 'kubectl-convert', 'kube-proxy', 'kube-apiserver'],
+        ...['kube-controller-manager', 'kube-scheduler'],
+      ];
+      const version = 'v1.31.8';
+      world.release.publish({ version, platforms: [NATIVE_PLATFORM], tools });
+      const long = join(toolCache, 'a-folder-with-a-long-name-'.repeat(length));
+      mkdirSync(long);
+      chmodSync(long, 0o777);
+      for (const tool of tools) {
+        const place = join(long, `verified-${tool}`);
+        mkdirSync(join(place, '1.31.8'), { recursive: true });
+        chmodSync(place, 0o777);
+      }
+      const inputs = { version, tools: tools.join(' '), 'tuf-root': tufRoot };
+      const env = { RUNNER_TOOL_CACHE: long };
+      const run = await runIn(world, inputs, { temp, uid: USER, env });
+      expectInstalled(run, { tools, warnings: ['Tool cache not used'] });
+      const message = warningsOf(run)[0]?.message ?? '';
+      expect(message).toContain(`${join(long, 'verified-kubectl')} (owner 0, mode 0777)`);
+      if (length === 1) {
+        expect(message).toMatch(/; and 5 more\. This run installs under RUNNER_TEMP/);
+        expect(message).not.toContain('…');
+      }
+      mend(message);
+      for (const tool of tools) {
+        expect(statSync(join(long, `verified-${tool}`)).uid).toBe(USER);
+        chownSync(join(long, `verified-${tool}`, '1.31.8'), USER, USER);
+      }
+      emptyTemp();
+      const second = await runIn(world, inputs, { temp, uid: USER, env });
+      expectInstalled(second, { tools });
+      for (const path of second.paths) expect(relative(long, path)).toMatch(/^verified-/);
     },
   );
 

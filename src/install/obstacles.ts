@@ -113,26 +113,42 @@ async function notWritable(folder: string, error: unknown): Promise<Obstacle> {
   return codeOf(error) === 'EROFS' ? { ...obstacle, remedy: 'elsewhere' } : obstacle;
 }
 
-/** Names every folder, its owner and mode, and the command that fixes it. */
+/** A long message is cut. */
+const MAX_NAMED = 3;
+
+/**
+ * In sentences: first the command that fixes all of it, which must not be cut, then the first folders with owner
+ * and mode.
+ */
 export function describeObstacles(found: readonly Obstacle[]): string {
   const obstacles = [...new Map(found.map((obstacle) => [obstacle.folder, obstacle])).values()];
-  const problems = obstacles.map(({ folder, problem }) => `${folder} ${problem}`).join('; ');
-  return `${problems}. ${remedyFor(obstacles)}`;
+  const problems = obstacles
+    .slice(0, MAX_NAMED)
+    .map(({ folder, problem }) => `${folder} ${problem}`);
+  if (obstacles.length > MAX_NAMED) {
+    problems.push(`and ${String(obstacles.length - MAX_NAMED)} more`);
+  }
+  return `${remedyFor(obstacles)} ${problems.join('; ')}.`;
 }
 
 function remedyFor(obstacles: readonly Obstacle[]): string {
   const of = (kind: Obstacle['remedy']): string[] =>
-    obstacles.filter(({ remedy }) => remedy === kind).map(({ folder }) => quoted(folder));
+    obstacles.filter(({ remedy }) => remedy === kind).map(({ folder }) => folder);
   const remedies: string[] = [];
   const uid = process.getuid?.();
   if (of('chown').length > 0 && uid !== undefined) {
-    const folders = of('chown').join(' ');
-    remedies.push(
-      `To fix this: sudo chown ${String(uid)} ${folders} && sudo chmod u+rwx,go-w ${folders}.`,
-    );
+    const mend = (folder: string): string =>
+      `sudo chown ${String(uid)} ${folder} && sudo chmod u+rwx,go-w ${folder}`;
+    const { cd, names } = namedOnce(of('chown'));
+    const command =
+      names.length === 1
+        ? mend(names.join(''))
+        : `${cd}for f in ${names.join(' ')}; do ${mend('"$f"')}; done`;
+    remedies.push(`To fix this: ${command}.`);
   }
   if (of('remove').length > 0) {
-    remedies.push(`To fix this: rm ${of('remove').join(' ')}.`);
+    const { cd, names } = namedOnce(of('remove'));
+    remedies.push(`To fix this: ${cd}rm ${names.join(' ')}.`);
   }
   if (of('elsewhere').length > 0) {
     remedies.push(
@@ -140,6 +156,26 @@ function remedyFor(obstacles: readonly Obstacle[]): string {
     );
   }
   return remedies.join(' ');
+}
+
+/**
+ * Names for a shell command that are as short as possible. Not a pattern such as `verified-*`: in a folder that
+ * others can write to, it may match a link of theirs to a folder elsewhere.
+ *
+ * @returns `cd`: empty for one folder
+ */
+function namedOnce(folders: readonly string[]): { readonly cd: string; readonly names: string[] } {
+  if (folders.length === 1) {
+    return { cd: '', names: folders.map(quoted) };
+  }
+  let above = path.dirname(folders[0] ?? '');
+  while (folders.some((folder) => path.relative(above, folder).startsWith('..'))) {
+    above = path.dirname(above);
+  }
+  return {
+    cd: `cd ${quoted(above)} && `,
+    names: folders.map((folder) => quoted(path.relative(above, folder))),
+  };
 }
 
 /** For a shell. */
