@@ -66,6 +66,19 @@ test.each(BAD)(
   },
 );
 
+test.each([
+  `http://oauth2:github_pat_${'A'.repeat(82)}@mirror.example`,
+  'ftp://user:AAAAAAAA@mirror.example/',
+  'https://user:AAAAAAAA@mirror.example:99999/',
+  'https://mirror.example/?sig=AAAAAAAA',
+])('download-base-url: %s is refused, and nothing says what its secret is', async (url) => {
+  for (const input of ['download-base-url', 'rekor-url']) {
+    const run = await runIn(world, { [input]: url });
+    expectRefused(run, 'INVALID_INPUT', { says: [`"${input}"`] });
+    expect(run.stdout + run.stderr + run.summary).not.toContain('AAAA');
+  }
+});
+
 describe('each input does what it says', () => {
   const sha256 = (): string => world.release.artifact('v1.31.9', NATIVE, 'kubectl').sha256;
 
