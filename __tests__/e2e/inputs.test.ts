@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { World } from '../support/index.js';
 import {
@@ -65,6 +66,23 @@ test.each(BAD)(
     expect(requestedPaths(world)).toEqual([]);
   },
 );
+
+test.each(['GITHUB_PATH', 'GITHUB_OUTPUT'])(
+  '%s names a file that does not exist: refused before any request',
+  async (name) => {
+    const run = await runIn(world, {}, { env: { [name]: '/absent/file' } });
+    expectRefused(run, 'INSTALL_FAILED', { says: [`${name} names a file that does not exist`] });
+    expect(requestedPaths(world)).toEqual([]);
+  },
+);
+
+test('RUNNER_TOOL_CACHE is a relative path: what is added to PATH is absolute', async () => {
+  const run = await runIn(world, {}, { env: { RUNNER_TOOL_CACHE: 'cache' } });
+  expectInstalled(run, { version: 'v1.31.9' });
+  expect(run.paths.map((path) => path.startsWith(join(run.dirs.workspace, 'cache')))).toEqual([
+    true,
+  ]);
+});
 
 test.each([
   `http://oauth2:github_pat_${'A'.repeat(82)}@mirror.example`,

@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { loadInputs, type Environment, type Inputs } from '../../src/inputs.js';
@@ -85,7 +85,7 @@ test('nothing has to be given', async () => {
     trustRoot: { kind: 'tuf' },
     bindRelease: true,
     checkLatest: false,
-    runner: { temp: '/temp', toolCache: '/cache' },
+    runner: { temp: resolve('/temp'), toolCache: resolve('/cache') },
   });
 });
 
@@ -477,6 +477,21 @@ describe('the machine', () => {
       const error = await rejectionOf(load({}, { variables }));
       expect(error.code).toBe('INSTALL_FAILED');
       expect(error.message).toBe(message);
+    }
+  });
+
+  test('folders of the runner are absolute', async () => {
+    const { runner } = await load({}, { variables: { RUNNER_TEMP: 'a', RUNNER_TOOL_CACHE: 'b' } });
+    expect(runner).toMatchObject({ temp: resolve('a'), toolCache: resolve('b') });
+  });
+
+  test.each(['GITHUB_OUTPUT', 'GITHUB_PATH'])('%s', async (name) => {
+    const missing = join(workspace, 'absent');
+    const error = await rejectionOf(load({}, { variables: { [name]: missing } }));
+    expect(error.code).toBe('INSTALL_FAILED');
+    expect(error.message).toBe(`${name} names a file that does not exist: ${missing}`);
+    for (const file of [join(workspace, 'root.json'), '', undefined]) {
+      await load({}, { variables: { [name]: file } });
     }
   });
 
