@@ -1,7 +1,8 @@
 import { rmSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { SetupError } from './errors.js';
+import { makeFolders } from './files/make-folders.js';
 import { currentEnvironment, loadInputs, type Inputs } from './inputs.js';
 import { NoBinder, SbomBinder } from './install/binding.js';
 import { CacheAccess, TRUST_ROOT_FOLDER } from './install/cache-access.js';
@@ -269,7 +270,7 @@ async function withScratchFolder(
 
 async function makeScratchFolder(temp: string): Promise<string> {
   try {
-    await mkdir(temp, { recursive: true });
+    await makeFolders(temp);
     return await mkdtemp(path.join(temp, 'setup-verified-kubectl-'));
   } catch (error) {
     throw installFailed(`cannot create a temporary folder in ${temp}`, error);

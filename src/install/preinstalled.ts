@@ -49,7 +49,8 @@ async function foldersOfOthers(
 async function isReadable(file: string): Promise<boolean> {
   try {
     await access(file, constants.R_OK);
-    return (await stat(file)).isFile(); // A pipe of that name would never end.
+    const found = await stat(file);
+    return found.isFile() && found.size > 0; // A pipe, or a file in /proc, would never end.
   } catch {
     return false; // Not there, or not for us: then it is downloaded.
   }

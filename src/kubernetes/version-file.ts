@@ -1,7 +1,8 @@
-import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import path from 'node:path';
 import { parse as parseToml } from 'smol-toml';
 import { SetupError, explain } from '../errors.js';
+import { readPlainFile } from '../files/plain-file.js';
 import { STAGING_MODULES, parseGoMod } from './go-mod.js';
 import { invalidLine, type PinnedVersion } from './pinned-version.js';
 
@@ -158,14 +159,7 @@ function readText(file: string, shown: string, workspace: string): string {
     if (!isInside(real, realpathSync.native(workspace))) {
       throw new OutsideError();
     }
-    const found = statSync(real);
-    if (!found.isFile()) {
-      throw new Error('it is not a file'); // Reading a pipe or a device may never end.
-    }
-    if (found.size > MAX_FILE_BYTES) {
-      throw new Error(`it is larger than ${String(MAX_FILE_BYTES)} bytes`);
-    }
-    return readFileSync(real, 'utf8');
+    return readPlainFile(real, MAX_FILE_BYTES).toString('utf8');
   } catch (error) {
     const problem =
       error instanceof OutsideError ? error.message : `cannot be read: ${explain(error)}`;
