@@ -1,5 +1,5 @@
 import { explain } from '../errors.js';
-import type { PlatformArtifact } from '../kubernetes/artifact.js';
+import type { Artifact } from '../kubernetes/artifact.js';
 import type { CacheEntry } from './cache-entry.js';
 import type { Logger } from './logger.js';
 
@@ -28,7 +28,7 @@ export class RefusedCopies {
   }
 
   /** Says how many there were beyond those that a warning named. */
-  end({ name, version }: PlatformArtifact): void {
+  end({ name, version }: Artifact): void {
     const others = this.#count - MAX_WARNINGS;
     if (others > 0) {
       const copies = others === 1 ? 'copy' : 'copies';
