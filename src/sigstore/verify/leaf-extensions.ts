@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { ASN1Obj } from '@sigstore/core';
-import { TAG, hasParts, isEncoded } from './asn1.js';
+import { TAG, hasParts } from './asn1.js';
 
 /**
  * Extensions that Fulcio does not write and that Go's crypto/x509 parses, so that a malformed one makes
@@ -55,9 +55,9 @@ export function leafExtensionDefect(extension: ASN1Obj): string | undefined {
   return isOfForm === false ? `has a malformed extension ${oid}` : undefined;
 }
 
-/** Whether an OCTET STRING consists of one UTF8String, in DER. */
+/** Whether an OCTET STRING consists of one UTF8String. */
 function isUtf8String(octets: ASN1Obj | undefined): boolean {
-  const bytes = Buffer.from(octets?.value ?? []);
-  const parsed = ASN1Obj.parseBuffer(bytes);
-  return isEncoded(parsed, bytes) && parsed.tag.toDER() === TAG.utf8String && isUtf8(parsed.value);
+  // The parser accepts DER only, and nothing after the one element.
+  const { tag, value } = ASN1Obj.parseBuffer(Buffer.from(octets?.value ?? []));
+  return tag.toDER() === TAG.utf8String && isUtf8(value);
 }

@@ -21,6 +21,7 @@ import {
   octetString,
   oid,
   sequence,
+  setOf,
   tagged,
   taggedPrimitive,
   utf8String,
@@ -294,6 +295,11 @@ describe('parseLeaf', () => {
       Buffer.concat([octetString(value), nullValue()]),
     ],
     ['a null identifier of its authority’s key', AUTHORITY_KEY_IDENTIFIER, nullValue()],
+    [
+      'an identifier of its authority’s key that is a set',
+      AUTHORITY_KEY_IDENTIFIER,
+      setOf(taggedPrimitive(0, Buffer.alloc(20))),
+    ],
     [
       'an identifier of its authority’s key with the wrong tag',
       AUTHORITY_KEY_IDENTIFIER,
