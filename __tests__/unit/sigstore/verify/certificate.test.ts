@@ -5,7 +5,7 @@ import { X509Certificate } from '@sigstore/core';
 import seeds from '@sigstore/tuf/seeds.json' with { type: 'json' };
 import { parseCertificate } from '../../../../src/sigstore/detached.js';
 import { PUBLIC_MIRROR } from '../../../../src/sigstore/trust/public-instance.js';
-import { parseTrustedRoot } from '../../../../src/sigstore/trust/trusted-root.js';
+import { parseTrustedRoot } from '../../../../src/sigstore/trust/trusted-root-json.js';
 import {
   certificateDefect,
   checkCodeSigningLeaf,
