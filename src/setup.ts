@@ -33,7 +33,7 @@ import {
 } from './sigstore/trust/trusted-root.js';
 import { BackgroundTasks } from './transfer/background-tasks.js';
 import { HttpClient } from './transfer/http.js';
-import { describeRetry } from './transfer/retry.js';
+import { describeRetry, describeWait } from './transfer/retry.js';
 
 /** Runs the action. A failure is reported, and never thrown. */
 export async function run(): Promise<void> {
@@ -120,7 +120,7 @@ async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<Ob
         }
         // A folder's name alone must not choose a version: ask the host, as for an empty cache.
         report.info(`${release.version} in the tool cache cannot be used; asking for the newest`);
-        resolved = await resolveFromHost(inputs, http);
+        resolved = await resolveFromHost(inputs, http, report);
         continue;
       }
       // Each kind of thing is verified at the same time as the others, and none is kept unless all pass.
@@ -203,6 +203,9 @@ function httpClient(inputs: Inputs, signal: AbortSignal, report: Report): HttpCl
     },
     onRetry: (retry) => {
       report.info(describeRetry(retry));
+    },
+    onWait: (wait) => {
+      report.info(describeWait(wait));
     },
   });
 }

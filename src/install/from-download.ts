@@ -5,7 +5,7 @@ import { SetupError, explain } from '../errors.js';
 import type { DigestedFile } from '../files/digested-file.js';
 import type { PlatformArtifact } from '../kubernetes/artifact.js';
 import { platformName, platformNotPublished } from '../kubernetes/platform.js';
-import { isPublished } from '../kubernetes/version.js';
+import { isPublished } from '../kubernetes/published.js';
 import { serializeBundle } from '../sigstore/bundle.js';
 import { PublishedEvidence } from '../sigstore/evidence/published.js';
 import { verifySubject } from '../sigstore/evidence/source.js';

@@ -1,13 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SetupError } from '../errors.js';
 import type { Platform, Tool } from '../kubernetes/platform.js';
+import { isPublished } from '../kubernetes/published.js';
 import { Release } from '../kubernetes/release.js';
-import {
-  isPublished,
-  newestSatisfying,
-  resolveVersion,
-  type VersionRequest,
-} from '../kubernetes/version.js';
+import { newestSatisfying, resolveVersion, type VersionRequest } from '../kubernetes/version.js';
 import type { HttpClient } from '../transfer/http.js';
 import type { Logger } from './logger.js';
 import { cachedVersions, type ToolCache } from './tool-cache.js';
@@ -58,7 +54,7 @@ export async function resolveRelease(
       return { release: new Release(newest, downloadBaseUrl), namedBy: 'tool-cache' };
     }
   }
-  return resolveFromHost(request, http);
+  return resolveFromHost(request, http, logger);
 }
 
 /**
@@ -69,8 +65,11 @@ export async function resolveRelease(
 export async function resolveFromHost(
   { version, downloadBaseUrl }: ReleaseRequest,
   http: HttpClient,
+  logger: Logger,
 ): Promise<ResolvedRelease> {
-  const resolved = await resolveVersion(version, http, downloadBaseUrl);
+  const resolved = await resolveVersion(version, http, downloadBaseUrl, (line) => {
+    logger.info(line);
+  });
   const pointer = downloadBaseUrl.protocol === 'file:' ? 'folder' : 'host';
   return {
     release: new Release(resolved, downloadBaseUrl),
