@@ -203,6 +203,13 @@ describe('the pointers of a release host', () => {
     expect(said).toEqual(lines);
   });
 
+  test('says nothing where there is no patch to look for', async () => {
+    const said: string[] = [];
+    const request: VersionRequest = { kind: 'range', range: '>1.31.9 <1.32.0-0' };
+    await rejectionOf(resolveVersion(request, http, base, (line) => said.push(line)));
+    expect(said).toEqual([]);
+  });
+
   test('a range asks only for minors that it touches', async () => {
     await resolve('>=1.30.0 <1.31.0');
     expect(host.server.requests.map(({ path }) => path)).toEqual([
