@@ -12336,7 +12336,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 // Keeps the young generation of the heap small, so that network buffers are freed early: otherwise
 // tens of megabytes of them pile up. Loading the modules would make it grow, so this comes first.
 (0,node_v8__WEBPACK_IMPORTED_MODULE_0__.setFlagsFromString)('--semi-space-growth-factor=1');
-const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 6422));
+const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 3554));
 await run();
 
 __webpack_async_result__();
@@ -12344,7 +12344,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 6422:
+/***/ 3554:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -12436,6 +12436,42 @@ function messageOf(error) {
         return error.message === '' ? error.name : error.message;
     }
     return typeof error === 'string' ? error : JSON.stringify(error);
+}
+
+;// CONCATENATED MODULE: ./src/files/make-folders.ts
+
+
+
+/**
+ * Makes a folder, and those above it that are missing.
+ *
+ * Not `mkdir` with `recursive`: where a system says that there is no such file although the folder above
+ * exists, as Linux does in /proc, it never ends.
+ *
+ * @param mode of every folder that is made
+ * @throws the error of the file system
+ */
+async function makeFolders(folder, mode = 0o777) {
+    if (await isFolder(folder)) {
+        return;
+    }
+    const parent = external_node_path_default().dirname(folder);
+    if (parent !== folder) {
+        await makeFolders(parent, mode);
+    }
+    try {
+        await (0,promises_namespaceObject.mkdir)(folder, { mode });
+    }
+    catch (error) {
+        // Another run may have been faster.
+        if (codeOf(error) !== 'EEXIST' || !(await isFolder(folder))) {
+            throw error;
+        }
+    }
+}
+async function isFolder(file) {
+    const found = await (0,promises_namespaceObject.stat)(file).catch(() => undefined); // Making a folder there says why.
+    return found?.isDirectory() === true;
 }
 
 ;// CONCATENATED MODULE: ./src/kubernetes/artifact.ts
@@ -13680,6 +13716,10 @@ function describeRetry(record) {
     const count = `attempt ${String(nextTry)} of ${String(maxTries)}`;
     return `${method} ${shortened(url)}: ${shortened(reason)}; ${when} (${count})`;
 }
+/** One line of the log, of bounded length. */
+function describeWait({ method, url }) {
+    return `still waiting for ${method} ${shortened(url)}`;
+}
 function shortened(text) {
     return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
 }
@@ -13691,7 +13731,27 @@ function shortened(text) {
  * @throws {TransferError} after the last try, naming host, tries and the last cause; or the
  *   reason of `signal` when that was aborted
  */
-async function withRetries({ method, url, total, limits, signal, onRetry }, attempt) {
+async function withRetries(transfer, attempt) {
+    const stopNotices = startWaitNotices(transfer);
+    try {
+        return await retried(transfer, attempt);
+    }
+    finally {
+        stopNotices();
+    }
+}
+/** @returns ends the notices */
+function startWaitNotices({ method, url, limits, onWait }) {
+    const notice = () => {
+        onWait?.({ method, url: withoutSecrets(url) });
+        timer = setTimeout(notice, limits.waitNoticeInterval).unref();
+    };
+    let timer = setTimeout(notice, limits.firstWaitNotice).unref();
+    return () => {
+        clearTimeout(timer);
+    };
+}
+async function retried({ method, url, total, limits, signal, onRetry }, attempt) {
     const started = performance.now();
     const deadline = AbortSignal.timeout(Math.ceil(total));
     const either = AbortSignal.any([signal, deadline]);
@@ -13797,20 +13857,21 @@ function readUrl(inputs, name, otherwise, mayBeFile = false) {
     const accepted = mayBeFile
         ? `an https URL, http on loopback, or a file URL such as ${inputs.isWindows ? 'file:///C:/mirror' : 'file:///srv/mirror'}, without credentials, query or fragment`
         : 'an https URL, or http on loopback, without credentials, query or fragment';
+    // A message must not repeat a secret, and the runner does not mask one that is cut.
+    const shown = /[@?#]/.test(given) ? '(a URL with credentials, query or fragment)' : given;
     const url = URL.parse(given === '' ? otherwise : given);
     const isAllowed = url !== null && (isTransportAllowed(url) || (mayBeFile && url.protocol === 'file:'));
     if (!isAllowed) {
-        throw invalidInput(name, given, accepted);
+        throw invalidInput(name, shown, accepted);
     }
     if (url.username !== '' || url.password !== '') {
-        // The message does not repeat it, because it holds a secret.
-        throw invalidInput(name, '(a URL with credentials)', `${accepted}; see "download-token"`);
+        throw invalidInput(name, shown, `${accepted}; see "download-token"`);
     }
     if (url.search !== '' || url.hash !== '') {
-        throw invalidInput(name, given, accepted);
+        throw invalidInput(name, shown, accepted);
     }
     if (url.protocol === 'file:' && !isLocalPath(url, inputs.isWindows)) {
-        throw invalidInput(name, given, accepted);
+        throw invalidInput(name, shown, accepted);
     }
     url.pathname = url.pathname.replace(/\/*$/, '/');
     return url;
@@ -13935,7 +13996,9 @@ function readAge(inputs, name) {
 
 ;// CONCATENATED MODULE: ./src/inputs/runner.ts
 
-/** @throws {SetupError} INSTALL_FAILED if the runner did not name its folders */
+
+
+/** @throws {SetupError} INSTALL_FAILED if the runner did not name its folders, or names files that do not exist */
 function readRunner({ variables, platform }) {
     const temp = variables['RUNNER_TEMP'] ?? '';
     const toolCache = variables['RUNNER_TOOL_CACHE'] ?? '';
@@ -13946,11 +14009,20 @@ function readRunner({ variables, platform }) {
     if (missing.length > 0) {
         throw new SetupError('INSTALL_FAILED', `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set`, { situation: 'runner-variable-missing' });
     }
+    // @actions/core writes to them when everything is installed, and its error has no code.
+    for (const name of ['GITHUB_OUTPUT', 'GITHUB_PATH']) {
+        const file = variables[name] ?? '';
+        if (file !== '' && !(0,external_node_fs_namespaceObject.existsSync)(file)) {
+            throw new SetupError('INSTALL_FAILED', `${name} names a file that does not exist: ${file}`, {
+                situation: 'runner-variable-missing',
+            });
+        }
+    }
     const separator = platform === 'win32' ? ';' : ':';
     const search = variables['PATH'] ?? variables['Path'] ?? '';
     return {
-        temp,
-        toolCache,
+        temp: external_node_path_default().resolve(temp),
+        toolCache: external_node_path_default().resolve(toolCache),
         path: search.split(separator).filter((folder) => folder !== ''),
         shellFunctions: Object.keys(variables).flatMap(
         // `export -f kubectl` in bash sets BASH_FUNC_kubectl%%.
@@ -13981,6 +14053,37 @@ function readTools(inputs, hasOthers) {
         return name;
     });
     return tools.length === 0 ? ['kubectl'] : tools;
+}
+
+;// CONCATENATED MODULE: ./src/files/plain-file.ts
+
+
+/**
+ * Reads a file, and no more of it than the size it claims to have: none of a file in /proc, where the
+ * size is 0 and a read may never return.
+ *
+ * @throws {FileError} if it is not a plain file, or larger than `maxBytes`; or the error of the file system
+ */
+function readPlainFile(file, maxBytes) {
+    const found = (0,external_node_fs_namespaceObject.statSync)(file);
+    if (!found.isFile()) {
+        throw new FileError('it is not a file'); // Reading a pipe or a device may never end.
+    }
+    if (found.size > maxBytes) {
+        throw new TooLargeError(maxBytes);
+    }
+    const bytes = Buffer.alloc(found.size);
+    let filled = 0;
+    const opened = (0,external_node_fs_namespaceObject.openSync)(file, 'r');
+    try {
+        for (let read = -1; read !== 0 && filled < bytes.length; filled += read) {
+            read = (0,external_node_fs_namespaceObject.readSync)(opened, bytes, filled, bytes.length - filled, null);
+        }
+    }
+    finally {
+        (0,external_node_fs_namespaceObject.closeSync)(opened);
+    }
+    return bytes.subarray(0, filled);
 }
 
 ;// CONCATENATED MODULE: ./src/sigstore/trust/public-instance.ts
@@ -14024,11 +14127,11 @@ function readTrustRoot(inputs) {
 function readTrusted(inputs, name, otherwise = '') {
     const file = inputs.path(name);
     try {
-        const found = (0,external_node_fs_namespaceObject.statSync)(file);
-        if (!found.isFile() || found.size > MAX_TRUST_BYTES) {
-            throw new Error('not a regular file, or too large');
+        const json = readPlainFile(file, MAX_TRUST_BYTES);
+        if (json.length === 0) {
+            throw new Error('it is empty');
         }
-        return (0,external_node_fs_namespaceObject.readFileSync)(file);
+        return json;
     }
     catch (error) {
         const accepted = `the path of a file of at most 1 MiB${otherwise}`;
@@ -14108,7 +14211,45 @@ function downloadFailed(error, what) {
     });
 }
 
+;// CONCATENATED MODULE: ./src/kubernetes/published.ts
+
+
+/** A digest is 64 hex digits. */
+const MAX_DIGEST_BYTES = 256;
+/**
+ * The first of some versions that the host has.
+ *
+ * @param versions with `v`
+ * @throws {SetupError} DOWNLOAD_FAILED
+ */
+async function firstPublished(versions, http, base) {
+    for (const version of versions) {
+        if (await isPublished(version, http, base)) {
+            return version;
+        }
+    }
+    return undefined;
+}
+/**
+ * Whether the host has a release, by the digest file of the one binary that every release has.
+ *
+ * @throws {SetupError} DOWNLOAD_FAILED
+ */
+async function isPublished(version, http, base) {
+    const { digestUrl } = new Release(version, base).binary('kubectl', {
+        os: 'linux',
+        arch: 'amd64',
+    });
+    try {
+        return (await http.readIfPresent(digestUrl, MAX_DIGEST_BYTES)) !== undefined;
+    }
+    catch (error) {
+        throw downloadFailed(error, `the checksum file of ${version}`);
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/kubernetes/version.ts
+
 
 
 
@@ -14231,11 +14372,12 @@ function isOfMinor(version, minor) {
  * Finds the exact version that a request means, by the pointers of the release host.
  *
  * @param base where `release/` is, ending in a slash
+ * @param info receives a line before a search that takes many requests
  * @returns with `v`
  * @throws {SetupError} VERSION_NOT_FOUND when the host has no such version or its pointer holds
  *   something else, DOWNLOAD_FAILED when it cannot be reached
  */
-async function resolveVersion(request, http, base) {
+async function resolveVersion(request, http, base, info) {
     switch (request.kind) {
         case 'exact':
             return request.version;
@@ -14244,7 +14386,7 @@ async function resolveVersion(request, http, base) {
         case 'prerelease':
             return readPointer(http, base, 'latest', request.minor);
         case 'range':
-            return newestInRange(request.range, http, base);
+            return newestInRange(request.range, http, base, info);
     }
 }
 /** Pointers are unsigned text: nothing but a version ever leaves this function. */
@@ -14279,7 +14421,7 @@ async function readPointerText(http, url) {
  * The newest version in a range. The pointers name the newest patch of each minor; they are
  * asked from the newest minor downwards, and only for minors that the range touches.
  */
-async function newestInRange(range, http, base) {
+async function newestInRange(range, http, base, info) {
     const { intersects, minVersion, satisfies: isIn } = await semver();
     const newest = await readPointer(http, base, 'stable');
     const [major = 1, newestMinor = 0] = minorOf(newest).split('.').map(Number);
@@ -14293,43 +14435,24 @@ async function newestInRange(range, http, base) {
         if (isIn(newestPatch, range)) {
             return newestPatch;
         }
-        const older = await newestOlderPatch(newestPatch, (version) => isIn(version, range), http, base);
-        if (older !== undefined) {
-            return older;
+        const older = olderPatches(newestPatch).filter((version) => isIn(version, range));
+        if (older.length > 0) {
+            const count = String(older.length);
+            info?.(`Looking for the newest release of ${name} in the range, in up to ${count} requests`);
+        }
+        const found = await firstPublished(older, http, base);
+        if (found !== undefined) {
+            return found;
         }
     }
     throw new SetupError('VERSION_NOT_FOUND', `no stable release satisfies the range "${range}"; the newest release is ${newest}`, { situation: 'range-without-release' });
 }
 /** No minor has had more patches than about 30; a pointer could name any number. */
 const MAX_PATCHES = 100;
-/** Patches are numbered without gaps, except for a rare one that was withdrawn, so each is looked up. */
-async function newestOlderPatch(newestPatch, isWanted, http, base) {
-    const minor = minorOf(newestPatch);
+/** Newest first. Patches are numbered without gaps, except for a rare one that was withdrawn. */
+function olderPatches(newestPatch) {
     const newest = Number(newestPatch.split('.')[2]);
-    for (let patch = newest - 1; patch >= Math.max(0, newest - MAX_PATCHES); patch--) {
-        const version = `v${minor}.${String(patch)}`;
-        if (isWanted(version) && (await isPublished(version, http, base))) {
-            return version;
-        }
-    }
-    return undefined;
-}
-/**
- * Whether the host has a release, by the digest file of the one binary that every release has.
- *
- * @throws {SetupError} DOWNLOAD_FAILED
- */
-async function isPublished(version, http, base) {
-    const { digestUrl } = new Release(version, base).binary('kubectl', {
-        os: 'linux',
-        arch: 'amd64',
-    });
-    try {
-        return (await http.readIfPresent(digestUrl, MAX_POINTER_BYTES)) !== undefined;
-    }
-    catch (error) {
-        throw downloadFailed(error, `the checksum file of ${version}`);
-    }
+    return Array.from({ length: Math.min(newest, MAX_PATCHES) }, (_, index) => `v${minorOf(newestPatch)}.${String(newest - 1 - index)}`);
 }
 
 ;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/error.js
@@ -15747,6 +15870,7 @@ function kubernetesVersion(name, { version, line }, shown) {
 
 
 
+
 const MAX_FILE_BYTES = 1 << 20;
 /**
  * Reads the version that a repository pins in a file of its own: `.tool-versions` (asdf),
@@ -15878,14 +16002,7 @@ function readText(file, shown, workspace) {
         if (!isInside(real, external_node_fs_namespaceObject.realpathSync.native(workspace))) {
             throw new OutsideError();
         }
-        const found = (0,external_node_fs_namespaceObject.statSync)(real);
-        if (!found.isFile()) {
-            throw new Error('it is not a file'); // Reading a pipe or a device may never end.
-        }
-        if (found.size > MAX_FILE_BYTES) {
-            throw new Error(`it is larger than ${String(MAX_FILE_BYTES)} bytes`);
-        }
-        return (0,external_node_fs_namespaceObject.readFileSync)(real, 'utf8');
+        return readPlainFile(real, MAX_FILE_BYTES).toString('utf8');
     }
     catch (error) {
         const problem = error instanceof OutsideError ? error.message : `cannot be read: ${explain(error)}`;
@@ -15968,6 +16085,8 @@ const TRANSFER_LIMITS = {
     retries: 4,
     retryDelay: 500,
     maxRetryDelay: 10_000,
+    firstWaitNotice: 5_000,
+    waitNoticeInterval: 15_000,
     publicationTimeout: 120_000,
     publicationInterval: 10_000,
 };
@@ -15985,6 +16104,8 @@ function scaled(limits, factor) {
         retries: limits.retries,
         retryDelay: limits.retryDelay * factor,
         maxRetryDelay: limits.maxRetryDelay * factor,
+        firstWaitNotice: limits.firstWaitNotice * factor,
+        waitNoticeInterval: limits.waitNoticeInterval * factor,
         publicationTimeout: limits.publicationTimeout * factor,
         publicationInterval: limits.publicationInterval * factor,
     };
@@ -16158,34 +16279,47 @@ class Digester {
     }
 }
 /**
- * Reads a file that is already on this machine.
+ * Reads a file that is already on this machine. Nothing is read of a file that claims to be empty: one in
+ * /proc does, and reading it may never end.
  *
  * @param maxBytes a larger file is refused, unread
- * @throws {TooLargeError} for a file larger than `maxBytes`; or the error of the file system
+ * @throws {TooLargeError} for a file larger than `maxBytes`
+ * @throws {FileError} for a file that is not a plain one, or that grows while it is read; or the error of the
+ *   file system
  */
 async function digestFile(path, maxBytes) {
     const digester = new Digester();
     const file = await (0,promises_namespaceObject.open)(path, 'r');
     let page = Buffer.allocUnsafeSlow(PIECE);
     let nextPage = Buffer.allocUnsafeSlow(PIECE);
-    const entry = await file.stat();
-    let reading = file.read(page, 0, PIECE);
+    let reading;
     try {
+        const entry = await file.stat();
+        if (!entry.isFile()) {
+            throw new FileError(`${path} is not a file`);
+        }
+        if (entry.size > maxBytes) {
+            throw new TooLargeError(maxBytes);
+        }
+        if (entry.size === 0) {
+            return digester.toFile(path, entry);
+        }
+        reading = file.read(page, 0, PIECE);
         for (let read = (await reading).bytesRead; read > 0; read = (await reading).bytesRead) {
             // The next page comes from the disk while this one is hashed.
             reading = file.read(nextPage, 0, PIECE);
             digester.update(page.subarray(0, read));
-            if (digester.size > maxBytes) {
-                throw new TooLargeError(maxBytes);
+            if (digester.size > entry.size) {
+                throw new FileError(`${path} was changed by another process`);
             }
             [page, nextPage] = [nextPage, page];
         }
+        return digester.toFile(path, entry);
     }
     finally {
-        await reading.catch(() => undefined); // Nothing may be read into a page that is gone.
+        await reading?.catch(() => undefined); // Nothing may be read into a page that is gone.
         await file.close();
     }
-    return digester.toFile(path, entry);
 }
 
 // EXTERNAL MODULE: ./node_modules/@sigstore/bundle/dist/index.js
@@ -16562,8 +16696,12 @@ const asn1_TAG = {
     octetString: 0x04,
     null: 0x05,
     objectIdentifier: 0x06,
+    utf8String: 0x0c,
     sequence: 0x30,
     set: 0x31,
+    /** Context-specific and primitive: implicit tagging of a primitive type. */
+    primitive0: 0x80,
+    primitive6: 0x86,
     /** Context-specific and constructed: explicit tagging, or implicit tagging of a SET. */
     context0: 0xa0,
     context3: 0xa3,
@@ -16578,7 +16716,67 @@ function isEncoded(element, der) {
     return element !== undefined && der !== undefined && element.toDER().equals(der);
 }
 
+;// CONCATENATED MODULE: external "node:buffer"
+const external_node_buffer_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:buffer");
+;// CONCATENATED MODULE: ./src/sigstore/verify/leaf-extensions.ts
+
+
+
+/**
+ * Extensions that Fulcio does not write and that Go's crypto/x509 parses, so that a malformed one makes
+ * cosign refuse the evidence that this action keeps.
+ */
+const FOREIGN = new Set([
+    '2.5.29.30', // name constraints
+    '2.5.29.31', // CRL distribution points
+    '2.5.29.32', // certificate policies
+    '2.5.29.33', // policy mappings
+    '2.5.29.36', // policy constraints
+    '2.5.29.54', // inhibit any-policy
+]);
+/** Fulcio's docs/oid-info.md: .1 to .6 are raw strings, .8 to .24 are UTF8Strings. */
+const FULCIO_STRING = /^1\.3\.6\.1\.4\.1\.57264\.1\.(?:[89]|1\d|2[0-4])$/;
+/** What the value of an extension must look like, as Fulcio and Google's CA Service write it. */
+const FORMS = new Map([
+    // Subject key identifier, RFC 5280 §4.2.1.2.
+    ['2.5.29.14', (value) => hasParts(value, asn1_TAG.octetString)],
+    // Authority key identifier, §4.2.1.1, without issuer and serial number.
+    [
+        '2.5.29.35',
+        (value) => hasParts(value, asn1_TAG.sequence) && hasParts(value?.subs[0], asn1_TAG.primitive0),
+    ],
+    // Authority information access, §4.2.2.1, by URI.
+    [
+        '1.3.6.1.5.5.7.1.1',
+        (value) => hasParts(value, asn1_TAG.sequence) &&
+            (value?.subs[0]?.subs ?? []).every((access) => hasParts(access, asn1_TAG.objectIdentifier, asn1_TAG.primitive6)),
+    ],
+]);
+/**
+ * Why an extension of a signing certificate cannot come from Fulcio, or would make cosign refuse it.
+ *
+ * @param extension well-formed (RFC 5280 §4.1)
+ * @returns the reason, to follow "the certificate"; undefined if there is none
+ * @throws {Error} if the value cannot be parsed
+ */
+function leafExtensionDefect(extension) {
+    const oid = extension.subs[0]?.toOID() ?? '';
+    const value = extension.subs.at(-1);
+    if (FOREIGN.has(oid)) {
+        return `has extension ${oid}, which Fulcio does not write`;
+    }
+    const isOfForm = FULCIO_STRING.test(oid) ? isUtf8String(value) : FORMS.get(oid)?.(value);
+    return isOfForm === false ? `has a malformed extension ${oid}` : undefined;
+}
+/** Whether an OCTET STRING consists of one UTF8String. */
+function isUtf8String(octets) {
+    // The parser accepts DER only, and nothing after the one element.
+    const { tag, value } = core_dist.ASN1Obj.parseBuffer(Buffer.from(octets?.value ?? []));
+    return tag.toDER() === asn1_TAG.utf8String && (0,external_node_buffer_namespaceObject.isUtf8)(value);
+}
+
 ;// CONCATENATED MODULE: ./src/sigstore/verify/certificate.ts
+
 
 
 
@@ -16618,7 +16816,7 @@ function parseLeaf(certificate) {
     catch (error) {
         throw untrusted(`cannot parse it: ${explain(error)}`, error);
     }
-    const defect = certificateDefect(leaf);
+    const defect = certificateDefect(leaf) ?? leafDefect(leaf);
     if (defect !== undefined) {
         throw untrusted(`it ${defect}`);
     }
@@ -16693,6 +16891,14 @@ function structureDefect(certificate) {
         ? undefined
         : 'has a signature that is not a whole number of bytes';
 }
+function leafDefect(leaf) {
+    try {
+        return leaf.extensions.map(leafExtensionDefect).find((defect) => defect !== undefined);
+    }
+    catch (error) {
+        return `cannot be parsed: ${explain(error)}`;
+    }
+}
 function extensionsDefect(extensions) {
     const seen = new Set();
     for (const extension of extensions) {
@@ -16705,13 +16911,18 @@ function extensionsDefect(extensions) {
             return `has extension ${oid} more than once`;
         }
         seen.add(oid);
+        const isCritical = saysWhetherCritical && extension.subs[1]?.toBoolean() === true;
+        if (saysWhetherCritical && !isCritical) {
+            // X.690 §11.5. cosign encodes the certificate again to check its timestamp, without the FALSE.
+            return `encodes that extension ${oid} is not critical, which DER omits`;
+        }
         if (PROCESSED.has(oid)) {
             // Readers take the first element of the value, and ignore any that follow.
             if (extension.subs.at(-1)?.subs.length !== 1) {
                 return `has a malformed extension ${oid}`;
             }
         }
-        else if (saysWhetherCritical && extension.subs[1]?.toBoolean() === true) {
+        else if (isCritical) {
             return `has an unknown critical extension ${oid}`;
         }
     }
@@ -18178,14 +18389,15 @@ function binding_describe({ name, version, platform }) {
  * This user, root, and the owner of a folder, who could replace what is in it anyway. Where the
  * folder is reached through a link, the owner of the link as well.
  *
- * @param root need not exist
+ * @param root need not exist, nor be accessible to this user
  */
 async function trustedOwners(root) {
     const uid = process.getuid?.(); // Windows has none.
     if (uid === undefined) {
         return undefined;
     }
-    const link = await entryAt(root);
+    // The owner of a folder that this user cannot look at is not known, and not trusted.
+    const link = await entryAt(root).catch(() => undefined);
     const folder = link?.isSymbolicLink() === true ? await (0,promises_namespaceObject.stat)(root).catch(() => undefined) : link;
     const owners = [link?.uid, folder?.uid].filter((owner) => owner !== undefined);
     return new Set([uid, 0, ...owners]);
@@ -18341,6 +18553,7 @@ async function sweep(folder, owners) {
 
 
 
+
 /** Undefined for a folder that is not there, or that this user can read and nobody else can change. */
 async function obstacleToReading(folder, owners) {
     let found;
@@ -18380,6 +18593,9 @@ function whatIsWrong(folder, found) {
 async function visibleFolder(folder, problem) {
     for (let place = folder;; place = external_node_path_default().dirname(place)) {
         const found = await entryAt(place).catch(() => undefined);
+        if (found?.isSymbolicLink() === true && (await isLoop(place))) {
+            return { folder: place, problem: 'is a link that leads to itself', remedy: 'remove' };
+        }
         if (found !== undefined) {
             return { folder: place, problem: `${ownerAndMode(found)} ${problem}`, remedy: 'chown' };
         }
@@ -18387,6 +18603,10 @@ async function visibleFolder(folder, problem) {
             return { folder, problem, remedy: 'chown' };
         }
     }
+}
+async function isLoop(link) {
+    const code = await (0,promises_namespaceObject.stat)(link).then(() => '', codeOf);
+    return code === 'ELOOP';
 }
 function ownerAndMode({ uid, mode }) {
     return `(owner ${String(uid)}, mode ${(mode & 0o7777).toString(8).padStart(4, '0')})`;
@@ -18402,7 +18622,7 @@ const NOT_ALLOWED = new Set(['EACCES', 'EPERM', 'EROFS']);
 async function obstacleToWriting(folder, owners) {
     let probe;
     try {
-        await (0,promises_namespaceObject.mkdir)(folder, { recursive: true });
+        await makeFolders(folder);
         probe = await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(folder, PARTIAL_PREFIX));
     }
     catch (error) {
@@ -18427,27 +18647,61 @@ async function notWritable(folder, error) {
     const obstacle = await visibleFolder(folder, 'is not writable by this user');
     return codeOf(error) === 'EROFS' ? { ...obstacle, remedy: 'elsewhere' } : obstacle;
 }
-/** Names every folder, its owner and mode, and the command that fixes it. */
+/** A long message is cut. */
+const MAX_NAMED = 3;
+/**
+ * In sentences: first the command that fixes all of it, which must not be cut, then the first folders with owner
+ * and mode.
+ */
 function describeObstacles(found) {
     const obstacles = [...new Map(found.map((obstacle) => [obstacle.folder, obstacle])).values()];
-    const problems = obstacles.map(({ folder, problem }) => `${folder} ${problem}`).join('; ');
-    return `${problems}. ${remedyFor(obstacles)}`;
+    const problems = obstacles
+        .slice(0, MAX_NAMED)
+        .map(({ folder, problem }) => `${folder} ${problem}`);
+    if (obstacles.length > MAX_NAMED) {
+        problems.push(`and ${String(obstacles.length - MAX_NAMED)} more`);
+    }
+    return `${remedyFor(obstacles)} ${problems.join('; ')}.`;
 }
 function remedyFor(obstacles) {
-    const of = (kind) => obstacles.filter(({ remedy }) => remedy === kind).map(({ folder }) => quoted(folder));
+    const of = (kind) => obstacles.filter(({ remedy }) => remedy === kind).map(({ folder }) => folder);
     const remedies = [];
     const uid = process.getuid?.();
     if (of('chown').length > 0 && uid !== undefined) {
-        const folders = of('chown').join(' ');
-        remedies.push(`To fix this: sudo chown ${String(uid)} ${folders} && sudo chmod u+rwx,go-w ${folders}.`);
+        const mend = (folder) => `sudo chown ${String(uid)} ${folder} && sudo chmod u+rwx,go-w ${folder}`;
+        const { cd, names } = namedOnce(of('chown'));
+        const command = names.length === 1
+            ? mend(names.join(''))
+            : `${cd}for f in ${names.join(' ')}; do ${mend('"$f"')}; done`;
+        remedies.push(`To fix this: ${command}.`);
     }
     if (of('remove').length > 0) {
-        remedies.push(`To fix this: rm ${of('remove').join(' ')}.`);
+        const { cd, names } = namedOnce(of('remove'));
+        remedies.push(`To fix this: ${cd}rm ${names.join(' ')}.`);
     }
     if (of('elsewhere').length > 0) {
         remedies.push('chmod has no effect there: mount the file system with different options (uid= and umask=022, or dir_mode=0755,file_mode=0755), or set RUNNER_TOOL_CACHE to a folder on another file system.');
     }
     return remedies.join(' ');
+}
+/**
+ * Names for a shell command that are as short as possible. Not a pattern such as `verified-*`: in a folder that
+ * others can write to, it may match a link of theirs to a folder elsewhere.
+ *
+ * @returns `cd`: empty for one folder
+ */
+function namedOnce(folders) {
+    if (folders.length === 1) {
+        return { cd: '', names: folders.map(quoted) };
+    }
+    let above = external_node_path_default().dirname(folders[0] ?? '');
+    while (folders.some((folder) => external_node_path_default().relative(above, folder).startsWith('..'))) {
+        above = external_node_path_default().dirname(above);
+    }
+    return {
+        cd: `cd ${quoted(above)} && `,
+        names: folders.map((folder) => quoted(external_node_path_default().relative(above, folder))),
+    };
 }
 /** For a shell. */
 function quoted(file) {
@@ -18726,6 +18980,40 @@ function iso(time) {
     return new Date(time).toISOString();
 }
 
+;// CONCATENATED MODULE: ./src/install/refused-copies.ts
+
+/** More would bury the other annotations of a job. */
+const MAX_WARNINGS = 10;
+const TITLE = 'Cached copy refused';
+/** The warnings about copies of one artifact that were not used. Other jobs can plant any number of them. */
+class RefusedCopies {
+    #logger;
+    #count = 0;
+    constructor(logger) {
+        this.#logger = logger;
+    }
+    /** @param fate follows the name of the copy's folder in a sentence */
+    add(entry, fate, reason) {
+        this.#count += 1;
+        const message = `${entry.folder} ${fate}: ${explain(reason)}`;
+        if (this.#count <= MAX_WARNINGS) {
+            this.#logger.warning(TITLE, message);
+        }
+        else {
+            this.#logger.debug(message);
+        }
+    }
+    /** Says how many there were beyond those that a warning named. */
+    end({ name, version }) {
+        const others = this.#count - MAX_WARNINGS;
+        if (others > 0) {
+            const copies = others === 1 ? 'copy' : 'copies';
+            const were = others === 1 ? 'was' : 'were';
+            this.#logger.warning(TITLE, `${String(others)} other ${copies} of ${name} ${version} in the tool cache ${were} refused too`);
+        }
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/files/rename.ts
 
 
@@ -18756,6 +19044,7 @@ async function renameHeld(from, to, { isPatient = process.platform === 'win32', 
 }
 
 ;// CONCATENATED MODULE: ./src/install/cache-entry.ts
+
 
 
 
@@ -18870,7 +19159,7 @@ class CacheEntry {
     async commit(folder) {
         const parent = external_node_path_default().dirname(this.folder);
         try {
-            await (0,promises_namespaceObject.mkdir)(parent, { recursive: true, mode: 0o755 });
+            await makeFolders(parent, 0o755);
             const owners = await trustedOwners(this.#toolCache.folder);
             await this.#assertParents(owners);
             await assertPrivate(folder, 'folder', owners);
@@ -19020,6 +19309,7 @@ async function copyInto(from, to, owners) {
 
 
 
+
 /**
  * A verified copy from the tool cache. Copies that do not pass are skipped, with a warning.
  *
@@ -19029,19 +19319,21 @@ async function copyInto(from, to, owners) {
 async function fromCache(context, artifact) {
     const expected = context.secondFactors.checksums[artifact.name];
     const entries = await cacheEntries(context.toolCache, artifact);
+    const refused = new RefusedCopies(context.logger);
     let firstFailure;
     for (const entry of entries) {
         if (expected === undefined || entry.sha256 === expected) {
             try {
-                const copy = await verifiedCopy(context, entry);
+                const copy = await verifiedCopy(context, entry, refused);
                 if (copy !== undefined) {
+                    refused.end(artifact);
                     return copy;
                 }
             }
             catch (error) {
                 if (isOfThisMachine(error)) {
                     // A copy that this user can neither read nor delete must not stand in the way of a download.
-                    warn(context, entry, 'was skipped', error);
+                    refused.add(entry, 'was skipped', error);
                 }
                 else {
                     firstFailure ??= { error }; // Another copy may pass.
@@ -19049,12 +19341,13 @@ async function fromCache(context, artifact) {
             }
         }
     }
+    refused.end(artifact);
     if (firstFailure !== undefined) {
         throw firstFailure.error;
     }
     return undefined;
 }
-async function verifiedCopy(context, entry) {
+async function verifiedCopy(context, entry, refused) {
     if (!(await entry.exists())) {
         return undefined;
     }
@@ -19066,10 +19359,10 @@ async function verifiedCopy(context, entry) {
             return verdict.copy;
         case 'damaged':
             await entry.remove(fingerprint);
-            warn(context, entry, 'was deleted', verdict.reason);
+            refused.add(entry, 'was deleted', verdict.reason);
             return undefined;
         case 'rejected':
-            warn(context, entry, 'was skipped; delete it if this keeps happening and no job uses it', verdict.reason);
+            refused.add(entry, 'was skipped; delete it if this keeps happening and no job uses it', verdict.reason);
             return undefined;
     }
 }
@@ -19167,9 +19460,6 @@ const FAILS_THE_RUN = new Set([
 ]);
 function failsTheRun(error) {
     return error instanceof SetupError && FAILS_THE_RUN.has(error.code);
-}
-function warn(context, entry, fate, reason) {
-    context.logger.warning('Cached copy refused', `${entry.folder} ${fate}: ${explain(reason)}`);
 }
 
 ;// CONCATENATED MODULE: ./src/install/commit.ts
@@ -20118,7 +20408,7 @@ function describeVersionProof({ proven, unproven: others, reason }) {
 
 
 /** 64 hex digits, perhaps with a newline. */
-const MAX_DIGEST_BYTES = 256;
+const from_download_MAX_DIGEST_BYTES = 256;
 /** @throws {SetupError} */
 async function fromDownload(context, artifact) {
     // What is wrong with the tool cache is said before the download, not after it.
@@ -20206,7 +20496,7 @@ async function makeFolder({ scratch }, artifact) {
  */
 async function publishedDigest({ http, logger }, artifact) {
     try {
-        const text = await http.readIfPresent(artifact.digestUrl, MAX_DIGEST_BYTES);
+        const text = await http.readIfPresent(artifact.digestUrl, from_download_MAX_DIGEST_BYTES);
         return /^([0-9a-f]{64})\s*$/.exec(text?.toString('latin1') ?? '')?.[1];
     }
     catch (error) {
@@ -20283,7 +20573,8 @@ async function foldersOfOthers(toolCache, { name, version, platform }) {
 async function isReadable(file) {
     try {
         await (0,promises_namespaceObject.access)(file, promises_namespaceObject.constants.R_OK);
-        return (await (0,promises_namespaceObject.stat)(file)).isFile(); // A pipe of that name would never end.
+        const found = await (0,promises_namespaceObject.stat)(file);
+        return found.isFile() && found.size > 0; // A pipe, or a file in /proc, would never end.
     }
     catch {
         return false; // Not there, or not for us: then it is downloaded.
@@ -20508,6 +20799,7 @@ async function verifyEntry(context, entry) {
 
 
 
+
 /**
  * Finds the exact version that is asked for. A minor or a range may be answered from the tool
  * cache, unless `checkLatest` is set; the newest release of all is always asked for.
@@ -20523,15 +20815,17 @@ async function resolveRelease(request, toolCache, http, logger) {
             return { release: new Release(newest, downloadBaseUrl), namedBy: 'tool-cache' };
         }
     }
-    return resolveFromHost(request, http);
+    return resolveFromHost(request, http, logger);
 }
 /**
  * Finds the exact version that is asked for, whatever the tool cache holds.
  *
  * @throws {SetupError} VERSION_NOT_FOUND, DOWNLOAD_FAILED
  */
-async function resolveFromHost({ version, downloadBaseUrl }, http) {
-    const resolved = await resolveVersion(version, http, downloadBaseUrl);
+async function resolveFromHost({ version, downloadBaseUrl }, http, logger) {
+    const resolved = await resolveVersion(version, http, downloadBaseUrl, (line) => {
+        logger.info(line);
+    });
     const pointer = downloadBaseUrl.protocol === 'file:' ? 'folder' : 'host';
     return {
         release: new Release(resolved, downloadBaseUrl),
@@ -21606,6 +21900,7 @@ function addToSummary({ heading, items }) {
 
 
 
+
 /** An answer about one entry is a few KiB; a proof in a log of 2^64 entries would be 8 KiB. */
 const MAX_ENTRY_BYTES = 256 << 10;
 /** An answer names each entry with 80 hex digits. */
@@ -21618,10 +21913,6 @@ const MAX_ENTRIES_BYTES = ENTRIES_PER_REQUEST * MAX_ENTRY_BYTES;
 const MAX_CANDIDATES = 30;
 /** RFC 6962: a tree of 2^64 leaves. */
 const MAX_PROOF_HASHES = 64;
-/** HTTP statuses. */
-const NO_ENTRY = new Set([404]);
-/** Not found, method not allowed, gone, not implemented. */
-const NO_INDEX = new Set([404, 405, 410, 501]);
 const ENTRY_ID = /^(?:[0-9a-f]{16})?([0-9a-f]{64})$/;
 const HASH = /^[0-9a-f]{64}$/;
 /**
@@ -21649,8 +21940,9 @@ class TransparencyLog {
         return once(this.#byLeafHash, hash, () => this.#entryByLeafHash(hash));
     }
     /**
-     * The entries for an artifact, earliest first, of the first thirty that the index lists. None where the log
-     * has no index: Rekor's is deprecated, and Rekor v2 has none.
+     * The entries for an artifact, earliest first, of the first thirty that the index lists. None if the
+     * log has no index (Rekor's is deprecated, and Rekor v2 has none), or if the index gives no usable
+     * answer.
      *
      * @param sha256 digest of the artifact, 64 hex digits
      * @throws {SetupError} LOG_ENTRY_INVALID, LOG_UNAVAILABLE
@@ -21668,7 +21960,7 @@ class TransparencyLog {
         return entry;
     }
     async #entriesByDigest(sha256) {
-        const uuids = (await this.#uuidsByDigest(sha256)).slice(0, MAX_CANDIDATES);
+        const uuids = await this.#uuidsByDigest(sha256);
         const entries = [];
         const url = new URL('api/v1/log/entries/retrieve', this.#base);
         for (let i = 0; i < uuids.length; i += ENTRIES_PER_REQUEST) {
@@ -21678,19 +21970,18 @@ class TransparencyLog {
         }
         return entries.sort((a, b) => a.integratedTime - b.integratedTime);
     }
+    /** At most {@link MAX_CANDIDATES}; none if the index gives no usable answer. */
     async #uuidsByDigest(sha256) {
         const url = new URL('api/v1/index/retrieve', this.#base);
         const json = { hash: `sha256:${sha256}` };
-        const response = await this.#request(() => this.#http.read(url, MAX_INDEX_BYTES, { method: 'POST', json }), NO_INDEX);
-        const uuids = response === undefined ? [] : rekor_parseJson(response);
-        if (!Array.isArray(uuids) ||
-            !uuids.every((id) => typeof id === 'string' && ENTRY_ID.test(id))) {
-            throw invalid('the index of the log returned something other than entry IDs');
-        }
-        return uuids;
+        const response = await this.#request(() => this.#http.read(url, MAX_INDEX_BYTES, { method: 'POST', json }), isWithoutIndex);
+        return response === undefined ? [] : rekor_parseIndex(response);
     }
-    /** @returns undefined where the log answers with one of the statuses that say it holds nothing */
-    async #request(request, nothing = NO_ENTRY) {
+    /**
+     * @param isNothing whether a failed request means that the log has nothing
+     * @returns undefined if it does
+     */
+    async #request(request, isNothing = ({ status }) => status === 404) {
         try {
             return await request();
         }
@@ -21698,12 +21989,36 @@ class TransparencyLog {
             if (!(error instanceof TransferError)) {
                 throw error;
             }
-            if (error.status !== undefined && nothing.has(error.status)) {
+            if (isNothing(error)) {
                 return undefined;
             }
             throw new SetupError('LOG_UNAVAILABLE', `cannot query the transparency log: ${error.message}`, { cause: error });
         }
     }
+}
+/** Request timeout, too early, too many requests: unlike other 4xx, these may pass. */
+const rekor_TRANSIENT_STATUSES = new Set([408, 425, 429]);
+/**
+ * Whether the log answered, but not with an index: it has none (404, 501), refuses the request, or
+ * the answer is too large to read. A log that cannot be reached is another matter.
+ */
+function isWithoutIndex({ status = 0, cause }) {
+    const isRefusal = status >= 400 && status < 500 && !rekor_TRANSIENT_STATUSES.has(status);
+    return isRefusal || status === 501 || cause instanceof TooLargeError;
+}
+/** The index is only a hint, so an answer that is not a list of entry IDs lists nothing. */
+function rekor_parseIndex(response) {
+    let ids;
+    try {
+        ids = JSON.parse(response.toString('utf8'));
+    }
+    catch {
+        return [];
+    }
+    const candidates = Array.isArray(ids) ? ids.slice(0, MAX_CANDIDATES) : [];
+    return candidates.every((id) => typeof id === 'string' && ENTRY_ID.test(id))
+        ? candidates
+        : [];
 }
 /** The promise under a key, made when it is first asked for; forgotten when it rejects. */
 function once(answers, key, ask) {
@@ -21885,6 +22200,7 @@ function fetcher(mirror, downloads, getFile) {
 
 
 
+
 /** The files kept for the public repository take 100 KiB. */
 const MAX_KEPT_BYTES = 16 << 20;
 /**
@@ -21928,6 +22244,9 @@ async function verifyKept(repository, kept, read, seen) {
  */
 async function readKept(file, http) {
     try {
+        if ((await entryAt(file))?.isFile() !== true) {
+            return new Map(); // A link was not left by this action, and may lead anywhere.
+        }
         const json = await http.read((0,external_node_url_namespaceObject.pathToFileURL)(file), MAX_KEPT_BYTES);
         const kept = JSON.parse(json.toString('utf8'));
         return new Map(Object.entries(kept ?? {}).map(([name, base64]) => [
@@ -21950,7 +22269,7 @@ async function readKept(file, http) {
  */
 async function keepFiles(file, files, repository, read, http) {
     const folder = external_node_path_default().dirname(file);
-    await (0,promises_namespaceObject.mkdir)(folder, { recursive: true, mode: 0o755 });
+    await makeFolders(folder, 0o755);
     await assertPrivate(folder, 'folder', await trustedOwners(external_node_path_default().dirname(folder)));
     // Another run may have kept a newer set. To replace it would allow a rollback.
     const theirs = await readKept(file, http);
@@ -21972,6 +22291,116 @@ async function keepFiles(file, files, repository, read, http) {
     }
 }
 
+;// CONCATENATED MODULE: ./src/sigstore/trust/trusted-root-json.ts
+
+
+
+/** The public one is 7 KiB. */
+const MAX_TRUSTED_ROOT_BYTES = 1 << 20;
+/** The only one that sigstore-go accepts. */
+const MEDIA_TYPE = 'application/vnd.dev.sigstore.trustedroot+json;version=0.1';
+/**
+ * The type of a log's key (as `KeyObject.asymmetricKeyType`), by its `keyDetails`: what sigstore-go accepts
+ * and `@sigstore/verify` can read. The latter reads RSA keys as PKCS #1 only.
+ */
+const KEY_TYPES = new Map([
+    ['PKIX_ECDSA_P256_SHA_256', 'ec'],
+    ['PKIX_ECDSA_P384_SHA_384', 'ec'],
+    ['PKIX_ECDSA_P521_SHA_512', 'ec'],
+    ['PKIX_ED25519', 'ed25519'],
+    // A former log of Sigstore's staging instance.
+    ['PKCS1_RSA_PKCS1V5', 'rsa'],
+]);
+/** RFC 3339, as protobuf's JSON has it. The first group is the date. */
+const TIME = /^(\d{4}-\d{2}-\d{2})T(?:[01]\d|2[0-3]):\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/;
+/**
+ * Reads a `trusted_root.json`: `dev.sigstore.trustroot.v1.TrustedRoot` as JSON.
+ *
+ * The library's reader takes whatever is missing or unknown for a default. What cosign refuses is
+ * refused here too (sigstore-go, pkg/root/trusted_root.go).
+ *
+ * @throws {Error} if it is malformed or ambiguous, a log lacks what its key is for, or an authority or
+ *   log is missing
+ */
+function parseTrustedRoot(json) {
+    if (json.length > MAX_TRUSTED_ROOT_BYTES) {
+        throw new Error(`the trusted root is larger than ${String(MAX_TRUSTED_ROOT_BYTES)} bytes`);
+    }
+    parseStrictJson(json);
+    const root = protobuf_specs_dist.TrustedRoot.fromJSON(JSON.parse(json.toString('utf8'), checkedMember));
+    if (root.mediaType !== MEDIA_TYPE) {
+        throw new Error(`the mediaType of the trusted root is not ${MEDIA_TYPE}`);
+    }
+    assertLogs('tlogs', root.tlogs);
+    assertLogs('ctlogs', root.ctlogs);
+    const material = (0,verify_dist/* toTrustMaterial */.jO)(root);
+    assertKeys('tlogs', root.tlogs, material.tlogs);
+    assertKeys('ctlogs', root.ctlogs, material.ctlogs);
+    // Without these keys, every file would be refused.
+    if (material.certificateAuthorities.length === 0 || material.tlogs.length === 0) {
+        throw new Error('the trusted root has no certificate authority or no transparency log');
+    }
+    return material;
+}
+/**
+ * A reviver for `JSON.parse`. The library's reader would take `{}`, `0` or `true` as the year 1970, and
+ * "1" as 2001. It would ignore `valid_for`, which protobuf's JSON allows in place of `validFor`.
+ */
+function checkedMember(name, value) {
+    if (name.includes('_')) {
+        throw new Error('a field of the trusted root is not in camel case');
+    }
+    if ((name === 'start' || name === 'end') && value !== null && !isTime(value)) {
+        throw new Error(`a validFor.${name} in the trusted root is not a time`);
+    }
+    return value;
+}
+function isTime(value) {
+    if (typeof value !== 'string') {
+        return false;
+    }
+    const [, date = ''] = TIME.exec(value) ?? [];
+    // JavaScript takes February 30 as March 2.
+    const isDay = new Date(`${date}T00:00:00Z`).getUTCDate() === Number(date.slice(8));
+    return isDay && !Number.isNaN(Date.parse(value));
+}
+/**
+ * Every log says what its key is for. Without a start, `@sigstore/verify` would accept the key for any
+ * time in the past. (For authorities, cosign leaves the start to the certificates.)
+ */
+function assertLogs(list, logs) {
+    for (const [index, { publicKey, hashAlgorithm, logId }] of logs.entries()) {
+        const log = `${list}[${String(index)}]`;
+        if (publicKey?.validFor?.start === undefined) {
+            throw new Error(`${log}.publicKey.validFor.start is missing in the trusted root`);
+        }
+        if (hashAlgorithm !== protobuf_specs_dist.HashAlgorithm.SHA2_256) {
+            throw new Error(`${log}.hashAlgorithm in the trusted root is not SHA2_256`);
+        }
+        if (logId === undefined || logId.keyId.length === 0) {
+            throw new Error(`${log}.logId is missing in the trusted root`);
+        }
+    }
+}
+/** Every key is of the type that the trusted root says, and the only one under its ID. */
+function assertKeys(list, logs, keys) {
+    for (const [index, { publicKey }] of keys.entries()) {
+        const details = protobuf_specs_dist.PublicKeyDetails[logs[index]?.publicKey?.keyDetails ?? 0] ?? '';
+        if (KEY_TYPES.get(details) !== publicKey.asymmetricKeyType) {
+            const field = `${list}[${String(index)}].publicKey.keyDetails`;
+            throw new Error(`${field} in the trusted root is not supported, or not that of the key`);
+        }
+    }
+    // `@sigstore/verify` uses checkpointKeyId, if there is one; cosign uses logId.
+    if (hasDuplicates(keys.map(({ logID }) => logID)) ||
+        hasDuplicates(logs.map(({ logId }) => logId?.keyId))) {
+        throw new Error(`two ${list} in the trusted root have the same ID`);
+    }
+}
+function hasDuplicates(ids) {
+    return new Set(ids.map((id) => id?.toString('hex'))).size < ids.length;
+}
+
 ;// CONCATENATED MODULE: ./src/sigstore/trust/trusted-root.ts
 
 
@@ -21980,9 +22409,6 @@ async function keepFiles(file, files, repository, read, http) {
 
 
 
-
-/** The public one is 7 KiB. */
-const MAX_TRUSTED_ROOT_BYTES = 1 << 20;
 /**
  * Loads the trust root. The cache is never trusted: each time, the TUF client starts from the root
  * that the action embeds or the user names, and verifies every step from there.
@@ -22006,47 +22432,6 @@ async function loadTrustRoot(source, http) {
 }
 function fixed(material, origin) {
     return { material, origin, keep: () => Promise.resolve() };
-}
-/**
- * Reads a `trusted_root.json`: `dev.sigstore.trustroot.v1.TrustedRoot` as JSON.
- *
- * @throws {Error} if it is malformed, a log has no start of validity, or an authority or log is
- *   missing
- */
-function parseTrustedRoot(json) {
-    if (json.length > MAX_TRUSTED_ROOT_BYTES) {
-        throw new Error(`the trusted root is larger than ${String(MAX_TRUSTED_ROOT_BYTES)} bytes`);
-    }
-    const root = protobuf_specs_dist.TrustedRoot.fromJSON(JSON.parse(json.toString('utf8'), assertTime));
-    assertStarts('tlogs', root.tlogs);
-    assertStarts('ctlogs', root.ctlogs);
-    const material = (0,verify_dist/* toTrustMaterial */.jO)(root);
-    // The reader accepts any JSON object. Without these keys, every file would be refused.
-    if (material.certificateAuthorities.length === 0 || material.tlogs.length === 0) {
-        throw new Error('the trusted root has no certificate authority or no transparency log');
-    }
-    return material;
-}
-/** A reviver for `JSON.parse`. The reader would take `{}`, `0` or `true` as the year 1970. */
-function assertTime(name, value) {
-    if (name !== 'start' && name !== 'end') {
-        return value;
-    }
-    if (value !== null && (typeof value !== 'string' || Number.isNaN(Date.parse(value)))) {
-        throw new Error(`a validFor.${name} in the trusted root is not a time`);
-    }
-    return value;
-}
-/**
- * Without a start, `@sigstore/verify` would accept a log's key for any time in the past; cosign
- * refuses such a trusted root. For authorities, both leave the start to the certificates.
- */
-function assertStarts(list, logs) {
-    const index = logs.findIndex((log) => log.publicKey?.validFor?.start === undefined);
-    if (index !== -1) {
-        const field = `${list}[${String(index)}].publicKey.validFor.start`;
-        throw new Error(`${field} is missing in the trusted root`);
-    }
 }
 function embedded(what) {
     const seed = seeds_namespaceObject[PUBLIC_MIRROR];
@@ -22090,7 +22475,9 @@ function trusted_root_translated(source, error) {
 }
 /** A file that is not JSON may be a secret, so nothing of it is shown. */
 function reasonOf(error) {
-    return error instanceof SyntaxError ? 'it is not JSON' : explain(error);
+    return error instanceof SyntaxError
+        ? 'it is not JSON (in UTF-8, each member once)'
+        : explain(error);
 }
 function unavailable(source, error) {
     const { what, situation } = trusted_root_describe(source);
@@ -22130,6 +22517,7 @@ class BackgroundTasks {
 
 
 
+
 /**
  * Opens the file that a file URL names.
  *
@@ -22137,9 +22525,12 @@ class BackgroundTasks {
  * @throws {NonRetryableError} if it is not a plain file, or cannot be read
  */
 async function openFile(url, signal) {
-    await assertFile(url);
+    const size = await sizeOf(url);
+    if (size === 0) {
+        return external_node_stream_namespaceObject.Readable.from([]); // A file in /proc claims to be empty, and reading it may never end.
+    }
     return new Promise((resolve, reject) => {
-        const body = (0,external_node_fs_namespaceObject.createReadStream)(url, { signal, highWaterMark: 1 << 20 });
+        const body = (0,external_node_fs_namespaceObject.createReadStream)(url, { signal, end: size - 1, highWaterMark: 1 << 20 });
         body.once('ready', () => {
             resolve(body);
         });
@@ -22149,7 +22540,7 @@ async function openFile(url, signal) {
     });
 }
 /** Opening a pipe may block forever, and a device may have no end. */
-async function assertFile(url) {
+async function sizeOf(url) {
     const found = await (0,promises_namespaceObject.stat)(url).catch((error) => {
         throw codeOf(error) === 'ENOENT'
             ? new StatusError(404, undefined)
@@ -22158,6 +22549,7 @@ async function assertFile(url) {
     if (!found.isFile()) {
         throw new NonRetryableError(`${url.pathname} is not a file`);
     }
+    return found.size;
 }
 
 ;// CONCATENATED MODULE: ./src/transfer/proxy.ts
@@ -22481,7 +22873,8 @@ class HttpClient {
      */
     async read(url, maxBytes, options = {}) {
         const method = options.method ?? 'GET';
-        return this.retry(method, url, this.limits.metadataTimeout, async (trySignal) => {
+        const { metadataTimeout } = this.limits;
+        const attempt = async (trySignal) => {
             const response = await this.open(url, options, trySignal);
             const pieces = [];
             let size = 0;
@@ -22493,7 +22886,8 @@ class HttpClient {
                 pieces.push(piece);
             }
             return Buffer.concat(pieces, size);
-        });
+        };
+        return this.retry(method, url, metadataTimeout, attempt, this.#options.onWait);
     }
     /**
      * Like {@link read}, but undefined if the server says that there is no such object.
@@ -22516,12 +22910,13 @@ class HttpClient {
      *
      * @param total bound on the time of all tries together, in milliseconds
      * @param attempt one try; it must stop when its signal is aborted
+     * @param onWait called from time to time until it ends
      * @throws {TransferError}
      */
-    retry(method, url, total, attempt) {
+    retry(method, url, total, attempt, onWait) {
         const { limits, signal } = this;
         const { onRetry } = this.#options;
-        return withRetries({ method, url, total, limits, signal, onRetry }, attempt);
+        return withRetries({ method, url, total, limits, signal, onRetry, onWait }, attempt);
     }
     /**
      * One request, redirects followed, no retries.
@@ -22667,6 +23062,7 @@ function http_seconds(milliseconds) {
 
 
 
+
 /** Runs the action. A failure is reported, and never thrown. */
 async function run() {
     const report = new Report();
@@ -22732,7 +23128,7 @@ async function obtainRelease(shared, first) {
                 }
                 // A folder's name alone must not choose a version: ask the host, as for an empty cache.
                 report.info(`${release.version} in the tool cache cannot be used; asking for the newest`);
-                resolved = await resolveFromHost(inputs, http);
+                resolved = await resolveFromHost(inputs, http, report);
                 continue;
             }
             // All kinds of things are verified at the same time, and nothing is kept unless all pass. Tools are
@@ -22828,6 +23224,9 @@ function httpClient(inputs, signal, report) {
         onRetry: (retry) => {
             report.info(describeRetry(retry));
         },
+        onWait: (wait) => {
+            report.info(describeWait(wait));
+        },
     });
 }
 function trustRootSource({ trustRoot, runner }, scratch) {
@@ -22864,7 +23263,7 @@ async function withScratchFolder(temp, work) {
 }
 async function makeScratchFolder(temp) {
     try {
-        await (0,promises_namespaceObject.mkdir)(temp, { recursive: true });
+        await makeFolders(temp);
         return await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(temp, 'setup-verified-kubectl-'));
     }
     catch (error) {

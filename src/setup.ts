@@ -34,7 +34,7 @@ import {
 } from './sigstore/trust/trusted-root.js';
 import { BackgroundTasks } from './transfer/background-tasks.js';
 import { HttpClient } from './transfer/http.js';
-import { describeRetry } from './transfer/retry.js';
+import { describeRetry, describeWait } from './transfer/retry.js';
 
 /** Runs the action. A failure is reported, and never thrown. */
 export async function run(): Promise<void> {
@@ -122,7 +122,7 @@ async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<Ob
         }
         // A folder's name alone must not choose a version: ask the host, as for an empty cache.
         report.info(`${release.version} in the tool cache cannot be used; asking for the newest`);
-        resolved = await resolveFromHost(inputs, http);
+        resolved = await resolveFromHost(inputs, http, report);
         continue;
       }
       // All kinds of things are verified at the same time, and nothing is kept unless all pass. Tools are
@@ -228,6 +228,9 @@ function httpClient(inputs: Inputs, signal: AbortSignal, report: Report): HttpCl
     },
     onRetry: (retry) => {
       report.info(describeRetry(retry));
+    },
+    onWait: (wait) => {
+      report.info(describeWait(wait));
     },
   });
 }

@@ -3,7 +3,7 @@ import type { Bundle } from '@sigstore/bundle';
 import type { TrustMaterial } from '@sigstore/verify';
 import type { Subject } from '../../../../src/sigstore/verify/subject.js';
 import type { ErrorCode } from '../../../../src/errors.js';
-import { parseTrustedRoot } from '../../../../src/sigstore/trust/trusted-root.js';
+import { parseTrustedRoot } from '../../../../src/sigstore/trust/trusted-root-json.js';
 import { verify, type Verified } from '../../../../src/sigstore/verify/verify.js';
 import {
   CertificateAuthority,
