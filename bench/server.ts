@@ -33,7 +33,7 @@ export type Reply =
 const SERVER_TARBALL = 'kubernetes-server-linux-amd64.tar.gz';
 
 const [file = ''] = process.argv.slice(2);
-const world = await World.start({ tls: true });
+const world = await World.start({ tls: true, hostNames: ['dl.k8s.io'] });
 const kubectl = readFileSync(file);
 for (const tool of ['kubectl', 'kubeadm', 'kubelet']) {
   // One more byte for each, so that they are three files and not one.

@@ -1,6 +1,6 @@
-/** The middle of some figures; the lower one of two. */
-export function median(figures: readonly number[]): number {
-  const sorted = figures.toSorted((a, b) => a - b);
+/** The middle of those figures that are known; the lower one of two. */
+export function median(figures: readonly (number | undefined)[]): number {
+  const sorted = figures.filter((figure) => figure !== undefined).sort((a, b) => a - b);
   return sorted[Math.floor((sorted.length - 1) / 2)] ?? NaN;
 }
 

@@ -1,13 +1,14 @@
 import { rmSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { makeFolders } from './files/make-folders.js';
 import type { Inputs } from './inputs.js';
 import { TRUST_ROOT_FOLDER } from './install/cache-access.js';
 import { installFailed } from './install/install-failed.js';
 import type { Logger } from './install/logger.js';
 import type { TrustRoot, TrustRootSource } from './sigstore/trust/trusted-root.js';
 import { HttpClient } from './transfer/http.js';
-import { describeRetry } from './transfer/retry.js';
+import { describeRetry, describeWait } from './transfer/retry.js';
 
 // What a run of the action and a command have in common: connections, trust root, temporary folder.
 
@@ -32,6 +33,9 @@ export function httpClient(
     },
     onRetry: (retry) => {
       logger.info(describeRetry(retry));
+    },
+    onWait: (wait) => {
+      logger.info(describeWait(wait));
     },
   });
 }
@@ -82,7 +86,7 @@ export async function withScratchFolder(
 
 async function makeScratchFolder(temp: string): Promise<string> {
   try {
-    await mkdir(temp, { recursive: true });
+    await makeFolders(temp);
     return await mkdtemp(path.join(temp, 'setup-verified-kubectl-'));
   } catch (error) {
     throw installFailed(`cannot create a temporary folder in ${temp}`, error);

@@ -122,7 +122,7 @@ async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<Ob
         }
         // A folder's name alone must not choose a version: ask the host, as for an empty cache.
         report.info(`${release.version} in the tool cache cannot be used; asking for the newest`);
-        resolved = await resolveFromHost(inputs, http);
+        resolved = await resolveFromHost(inputs, http, report);
         continue;
       }
       // All kinds of things are verified at the same time, and nothing is kept unless all pass. Tools are

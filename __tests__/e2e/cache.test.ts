@@ -11,6 +11,7 @@ import {
   fileNameOf,
   requestedPaths,
   runIn,
+  warningsOf,
 } from './expectations.js';
 
 let world: World;
@@ -40,6 +41,24 @@ async function cacheWithOlder(): Promise<string> {
   world.reset();
   return run.dirs.toolCache;
 }
+
+test('three hundred planted copies: ten warnings, and one with the number of the others', async () => {
+  const { toolCache } = (await runIn(world, { version: '1.30.2' })).dirs;
+  const parent = dirname(join(toolCache, world.cacheEntry('v1.31.8')));
+  const start = join(toolCache, world.cacheEntry('v1.31.8')).slice(0, -64);
+  for (let n = 0; n < 300; n++) {
+    mkdirSync(join(start + n.toString(16).padStart(64, '0'), 'sub'), { recursive: true });
+  }
+  expect(readdirSync(parent)).toHaveLength(300);
+  const run = await runIn(world, { version: '1.31.8' }, { toolCache });
+  expectInstalled(run, {
+    version: 'v1.31.8',
+    warnings: Array.from({ length: 11 }, () => 'Cached copy refused'),
+  });
+  expect(warningsOf(run).at(-1)?.message).toBe(
+    '290 other copies of kubectl v1.31.8 in the tool cache were refused too',
+  );
+});
 
 describe('a verified copy that satisfies the request', () => {
   test.each(['1.31.8', '1.31', 'stable-1.31', '1.31.x', '~1.31.2', '>=1.30 <1.32'])(

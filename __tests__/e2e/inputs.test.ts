@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { World } from '../support/index.js';
 import {
@@ -65,6 +66,36 @@ test.each(BAD)(
     expect(requestedPaths(world)).toEqual([]);
   },
 );
+
+test.each(['GITHUB_PATH', 'GITHUB_OUTPUT'])(
+  '%s names a file that does not exist: refused before any request',
+  async (name) => {
+    const run = await runIn(world, {}, { env: { [name]: '/absent/file' } });
+    expectRefused(run, 'INSTALL_FAILED', { says: [`${name} names a file that does not exist`] });
+    expect(requestedPaths(world)).toEqual([]);
+  },
+);
+
+test('RUNNER_TOOL_CACHE is a relative path: what is added to PATH is absolute', async () => {
+  const run = await runIn(world, {}, { env: { RUNNER_TOOL_CACHE: 'cache' } });
+  expectInstalled(run, { version: 'v1.31.9' });
+  expect(run.paths.map((path) => path.startsWith(join(run.dirs.workspace, 'cache')))).toEqual([
+    true,
+  ]);
+});
+
+test.each([
+  `http://oauth2:github_pat_${'A'.repeat(82)}@mirror.example`,
+  'ftp://user:AAAAAAAA@mirror.example/',
+  'https://user:AAAAAAAA@mirror.example:99999/',
+  'https://mirror.example/?sig=AAAAAAAA',
+])('download-base-url: %s is refused, and nothing says what its secret is', async (url) => {
+  for (const input of ['download-base-url', 'rekor-url']) {
+    const run = await runIn(world, { [input]: url });
+    expectRefused(run, 'INVALID_INPUT', { says: [`"${input}"`] });
+    expect(run.stdout + run.stderr + run.summary).not.toContain('AAAA');
+  }
+});
 
 describe('each input does what it says', () => {
   const sha256 = (): string => world.release.artifact('v1.31.9', NATIVE, 'kubectl').sha256;

@@ -285,8 +285,18 @@ describe('while the log is down', () => {
 });
 
 // Rekor's index is deprecated; a Rekor without it answers 501 (pkg/api/index.go).
-describe.each([404, 405, 410, 501])('while the log has no index, and answers %i', (status) => {
-  beforeEach(() => world.logServer.fail(/index/, fault.status(status), Infinity));
+describe.each([
+  ...[400, 403, 404, 405, 410, 422, 501].map((status) => ({
+    answer: `status ${status}`,
+    action: fault.status(status),
+  })),
+  { answer: 'null', action: fault.body('null') },
+  {
+    answer: '4000 entry IDs',
+    action: fault.body(JSON.stringify(Array<string>(4000).fill('0'.repeat(80)))),
+  },
+])('while the log has no usable index, and answers $answer', ({ action }) => {
+  beforeEach(() => world.logServer.fail(/index/, action, Infinity));
 
   test('a right pair needs none', async () => {
     expectInstalled(await install(publish().version));

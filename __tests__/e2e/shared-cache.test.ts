@@ -71,10 +71,14 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** As the runner does between jobs. */
+function emptyTemp(): void {
+  for (const name of readdirSync(temp)) rmSync(join(temp, name), { recursive: true });
+}
+
 const install = (options: Omit<RunOptions, 'inputs'> = {}): Promise<ActionResult> => {
   world.reset();
-  // As the runner does between jobs.
-  for (const name of readdirSync(temp)) rmSync(join(temp, name), { recursive: true });
+  emptyTemp();
   return runIn(world, { version: VERSION, 'tuf-root': tufRoot }, { toolCache, temp, ...options });
 };
 
@@ -114,7 +118,7 @@ function expectBelowTemp(run: ActionResult, ...names: string[]): string {
 /** Runs the command that a warning names, as root. */
 function mend(message: string): void {
   const [, command = ''] = /To fix this: (.*?)\. /.exec(message) ?? [];
-  expect(command).toMatch(/^(sudo chown|rm) /);
+  expect(command).toMatch(/^(cd [^ ]+ && )?(for f in [^;]+; do )?(sudo chown|rm) /);
   execFileSync('/bin/sh', ['-c', command.replaceAll('sudo ', '')]);
 }
 
@@ -293,6 +297,64 @@ describeUnless(noOtherUser())('as another user than root', () => {
     expect(message).toContain('is not writable by this user');
   });
 
+  test.each(['exists', 'does not exist'])(
+    'a tool cache below a folder that only root may enter, which %s',
+    async (which) => {
+      const closed = join(folder, 'closed');
+      mkdirSync(closed, { mode: 0o700 });
+      const inside = join(closed, 'tool-cache');
+      if (which === 'exists') {
+        mkdirSync(inside);
+        chownSync(inside, USER, USER);
+      }
+      const run = await asUser({ env: { RUNNER_TOOL_CACHE: inside } });
+      const message = expectBelowTemp(run, closed, 'owner 0', 'mode 0700');
+      mend(message);
+      const second = await asUser({ env: { RUNNER_TOOL_CACHE: inside } });
+      expectInstalled(second);
+      expect(relative(inside, second.paths[0] ?? '')).toMatch(/^verified-kubectl/);
+    },
+  );
+
+  testUnless(MISSING.linux).each([1, 4])(
+    'folders of root for eight tools, in a path of length %i: the warning has the whole command',
+    async (length) => {
+      const tools = [
+        ...['kubectl', 'kubeadm', 'kubelet', 'kubectl-convert', 'kube-proxy', 'kube-apiserver'],
+        ...['kube-controller-manager', 'kube-scheduler'],
+      ];
+      const version = 'v1.31.8';
+      world.release.publish({ version, platforms: [NATIVE_PLATFORM], tools });
+      const long = join(toolCache, 'a-folder-with-a-long-name-'.repeat(length));
+      mkdirSync(long);
+      chmodSync(long, 0o777);
+      for (const tool of tools) {
+        const place = join(long, `verified-${tool}`);
+        mkdirSync(join(place, '1.31.8'), { recursive: true });
+        chmodSync(place, 0o777);
+      }
+      const inputs = { version, tools: tools.join(' '), 'tuf-root': tufRoot };
+      const env = { RUNNER_TOOL_CACHE: long };
+      const run = await runIn(world, inputs, { temp, uid: USER, env });
+      expectInstalled(run, { tools, warnings: ['Tool cache not used'] });
+      const message = warningsOf(run)[0]?.message ?? '';
+      expect(message).toContain(`${join(long, 'verified-kubectl')} (owner 0, mode 0777)`);
+      if (length === 1) {
+        expect(message).toMatch(/; and 5 more\. This run installs under RUNNER_TEMP/);
+        expect(message).not.toContain('…');
+      }
+      mend(message);
+      for (const tool of tools) {
+        expect(statSync(join(long, `verified-${tool}`)).uid).toBe(USER);
+        chownSync(join(long, `verified-${tool}`, '1.31.8'), USER, USER);
+      }
+      emptyTemp();
+      const second = await runIn(world, inputs, { temp, uid: USER, env });
+      expectInstalled(second, { tools });
+      for (const path of second.paths) expect(relative(long, path)).toMatch(/^verified-/);
+    },
+  );
+
   const damage = (): void => {
     truncateSync(join(entry(), 'kubectl'), 10);
   };
@@ -440,6 +502,16 @@ describeUnless(noNtfs())('a file system where chmod has no effect (NTFS)', () =>
   });
 });
 
+testUnless(MISSING.symbolicLinks)('a tool cache behind a link to itself', async () => {
+  const loop = join(folder, 'loop');
+  symlinkSync(loop, loop);
+  const env = { RUNNER_TOOL_CACHE: join(loop, 'tool-cache') };
+  mend(expectBelowTemp(await install({ env }), loop, 'is a link that leads to itself'));
+  const second = await install({ env });
+  expectInstalled(second);
+  expect(relative(loop, second.paths[0] ?? '')).toMatch(/^tool-cache/);
+});
+
 test.each([
   ['a file', (path: string) => writeFileSync(path, '')],
   ['a link that leads nowhere', (path: string) => symlinkSync(join(folder, 'absent'), path)],
@@ -449,6 +521,17 @@ test.each([
   make(toolCache);
   const run = await install();
   expectRefused(run, 'INSTALL_FAILED', { says: [toolCache] });
+  expect(binaryRequests()).toEqual([]);
+});
+
+// The kernel says ENOENT although /proc exists.
+testUnless(MISSING.proc).each([
+  ['RUNNER_TOOL_CACHE', '/proc/absent'],
+  ['RUNNER_TOOL_CACHE', '/proc/absent/tool-cache'],
+  ['RUNNER_TEMP', '/proc/absent'],
+])('%s=%s, where nobody can make a folder: refused before the download', async (name, path) => {
+  const run = await install({ env: { [name]: path }, timeoutMs: 30_000 });
+  expectRefused(run, 'INSTALL_FAILED', { says: [path] });
   expect(binaryRequests()).toEqual([]);
 });
 

@@ -169,6 +169,126 @@ describeUnless(noCosign)('a trusted root without a start of validity', () => {
   });
 });
 
+describeUnless(noCosign)('a trusted root that is not quite one', () => {
+  let home: string;
+
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), 'cosign-home-'));
+  });
+
+  afterEach(() => {
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  type Change = (root: TrustedRootJson) => unknown;
+  /** The log that has the entries. */
+  const mainLog = ({ tlogs }: TrustedRootJson): TrustedRootJson['tlogs'][number] => {
+    const id = world.log.logId.toString('base64');
+    const log = tlogs.find(({ logId }) => logId.keyId === id);
+    if (log === undefined) throw new Error('the log is not in the trusted root');
+    return log;
+  };
+  const startingAt =
+    (start: string): Change =>
+    (root) =>
+      Object.assign(mainLog(root).publicKey.validFor, { start });
+
+  test.each<[string, Change, { cosign: 'accepts' | RegExp; action: 'accepts' | RegExp }]>([
+    ['nothing is changed', () => {}, { cosign: 'accepts', action: 'accepts' }],
+    ['a start of "1"', startingAt('1'), { cosign: /proto/, action: /start .* not a time/ }],
+    ['a start of "2001"', startingAt('2001'), { cosign: /proto/, action: /not a time/ }],
+    [
+      'a start of "Jan 1 2001"',
+      startingAt('Jan 1 2001'),
+      { cosign: /proto/, action: /not a time/ },
+    ],
+    [
+      'a start on February 30',
+      startingAt('2001-02-30T00:00:00Z'),
+      { cosign: /proto/, action: /not a time/ },
+    ],
+    [
+      'a start with an offset',
+      startingAt('2001-02-28T00:00:00+01:00'),
+      { cosign: 'accepts', action: 'accepts' },
+    ],
+    [
+      'no media type',
+      (root) => Reflect.deleteProperty(root, 'mediaType'),
+      { cosign: /media type/, action: /mediaType/ },
+    ],
+    [
+      'another media type',
+      (root) => Object.assign(root, { mediaType: 'application/x' }),
+      { cosign: /media type/, action: /mediaType/ },
+    ],
+    [
+      'no hash algorithm',
+      (root) => Reflect.deleteProperty(mainLog(root), 'hashAlgorithm'),
+      { cosign: /hash algorithm/, action: /hashAlgorithm/ },
+    ],
+    [
+      'no key details',
+      (root) => Reflect.deleteProperty(mainLog(root).publicKey, 'keyDetails'),
+      { cosign: /public key type/, action: /keyDetails/ },
+    ],
+    [
+      'the key details of another type',
+      (root) => Object.assign(mainLog(root).publicKey, { keyDetails: 'PKIX_ED25519' }),
+      { cosign: /public key is not/, action: /keyDetails/ },
+    ],
+    [
+      'two logs with one ID',
+      (root) =>
+        root.tlogs.push({
+          ...mainLog(root),
+          publicKey: root.ctlogs[0]?.publicKey ?? mainLog(root).publicKey,
+        }),
+      { cosign: /not enough verified log entries/, action: /same ID/ },
+    ],
+    // The differences.
+    [
+      'the same log twice',
+      (root) => root.tlogs.push(mainLog(root)),
+      { cosign: 'accepts', action: /same ID/ },
+    ],
+    [
+      'a log without URL',
+      (root) => Reflect.deleteProperty(mainLog(root), 'baseUrl'),
+      { cosign: 'accepts', action: /LOG_ENTRY_INVALID/ },
+    ],
+    [
+      'a field in snake case',
+      (root) => {
+        Object.assign(mainLog(root), { hash_algorithm: 'SHA2_256' });
+        Reflect.deleteProperty(mainLog(root), 'hashAlgorithm');
+      },
+      { cosign: 'accepts', action: /camel case/ },
+    ],
+    [
+      'an unknown field',
+      (root) => Object.assign(root, { somethingNew: 1 }),
+      { cosign: /unknown field/, action: 'accepts' },
+    ],
+  ])('%s', async (_, change, { cosign: theirs, action: ours }) => {
+    const whole = await runIn(world, inputs(world.trustedRoot()));
+    expectInstalled(whole, { version: VERSION });
+    const { 'kubectl-path': file = '', 'bundle-path': bundle = '' } = whole.outputs;
+    const root = world.trustedRoot();
+    change(root);
+    const cosign = new Cosign('executable' in found ? found.executable : '', world, home);
+    const judged = await cosign.verifyBundle(file, bundle, {}, world.writeTrustedRoot(root));
+    expect(judged.accepted).toBe(theirs === 'accepts');
+    if (theirs !== 'accepts') expect(judged.output).toMatch(theirs);
+    const run = await runIn(world, inputs(root));
+    if (ours === 'accepts') expectInstalled(run, { version: VERSION });
+    else {
+      expect(run.exitCode).toBe(1);
+      expect(run.stdout).toMatch(ours);
+    }
+  });
+});
+
 type Lists = Pick<
   TrustedRootJson,
   'tlogs' | 'ctlogs' | 'certificateAuthorities' | 'timestampAuthorities'

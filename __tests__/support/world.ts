@@ -27,6 +27,8 @@ export interface WorldOptions {
   readonly publish?: readonly PublishOptions[];
   /** Serve everything over https; `world.environment()` makes a process trust it. */
   readonly tls?: boolean;
+  /** Names in the certificate of the https servers, besides localhost. */
+  readonly hostNames?: readonly string[];
   /** Strangers' entries in the transparency log. */
   readonly baseEntries?: number;
   /** How the release host answers for a missing object. */
@@ -74,7 +76,8 @@ export class World {
   }
 
   static async start(options: WorldOptions = {}): Promise<World> {
-    const certificate = options.tls === true ? createServerCertificate() : undefined;
+    const certificate =
+      options.tls === true ? createServerCertificate(options.hostNames) : undefined;
     const tls = certificate === undefined ? {} : { tls: certificate };
     const { baseEntries, missing } = options;
     const log = TransparencyLog.create(baseEntries === undefined ? {} : { baseEntries });

@@ -7,16 +7,26 @@ const bundle = readFileSync(new URL('../../dist/index.js', import.meta.url), 'ut
 const ROOT = join(import.meta.dirname, '..', '..');
 const BUILTIN = /getBuiltinModule\(/g;
 
-/** How often the client itself loads a module of Node by name. */
-const ours = globSync('src/transfer/*.ts', { cwd: ROOT })
-  .map((file) => readFileSync(join(ROOT, file), 'utf8').match(BUILTIN)?.length ?? 0)
-  .reduce((sum, count) => sum + count, 0);
+/** How often the files themselves load a module of Node by name. */
+const countBuiltins = (pattern: string): number =>
+  globSync(pattern, { cwd: ROOT })
+    .map((file) => readFileSync(join(ROOT, file), 'utf8').match(BUILTIN)?.length ?? 0)
+    .reduce((sum, count) => sum + count, 0);
 
 // Not toContain(): a failure would print the whole bundle.
 test('dist has no HTTP client but the one in src/transfer', () => {
+  const ours = countBuiltins('src/transfer/*.ts');
   expect(bundle.includes('createServer')).toBe(false);
   expect(bundle.includes('undici')).toBe(false);
   expect(ours).toBeGreaterThan(0);
-  expect(bundle.match(BUILTIN)).toHaveLength(ours);
+  expect(bundle.match(BUILTIN)).toHaveLength(ours + countBuiltins('src/install/*.ts'));
   expect(bundle).not.toMatch(/from "node:https?"/);
+});
+
+test('dist starts processes in src/install/bounded-process.ts alone', () => {
+  expect(countBuiltins('src/install/*.ts')).toBe(1);
+  expect(bundle.match(/node:child_process/g)).toHaveLength(1);
+  // @actions/tool-cache imports it as well, and uses it for nothing that is in dist.
+  expect(bundle.match(/external_child_process_namespaceObject/g)).toHaveLength(1);
+  expect(bundle.match(/\bspawn\(/g)).toEqual(['spawn(']);
 });

@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { loadInputs, type Environment, type Inputs } from '../../src/inputs.js';
@@ -86,7 +86,7 @@ test('nothing has to be given', async () => {
     trustRoot: { kind: 'tuf' },
     bindRelease: true,
     checkLatest: false,
-    runner: { temp: '/temp', toolCache: '/cache' },
+    runner: { temp: resolve('/temp'), toolCache: resolve('/cache') },
   });
 });
 
@@ -397,12 +397,24 @@ const REFUSED: [input: string, given: string, shown: string, others?: Record<str
       [input, 'http://mirror.example', '"http://mirror.example"'],
       [input, 'http://127.0.0.1.example', '"http://127.0.0.1.example"'],
       [input, 'ftp://mirror.example', '"ftp://mirror.example"'],
-      [input, 'https://mirror.example/?sig=1', '?sig=1'],
-      [input, 'https://mirror.example/#a', '#a'],
-      [input, 'https://user:hunter2@mirror.example', '(a URL with credentials)'],
+      ...[
+        'https://mirror.example/?sig=hunter2',
+        'https://mirror.example/#hunter2',
+        'https://user:hunter2@mirror.example',
+        'http://user:hunter2@mirror.example',
+        'ftp://user:hunter2@mirror.example/',
+        'https://user:hunter2@mirror.example:99999/',
+        'user:hunter2@mirror.example',
+      ].map((given): (typeof REFUSED)[number] => [
+        input,
+        given,
+        '(a URL with credentials, query or fragment)',
+      ]),
     ],
   ),
   ['download-base-url', 'file://server/share', '"file://server/share"'],
+  ['download-base-url', 'file://user:hunter2@server/share', '(a URL with credentials'],
+  ['download-base-url', 'https://user:word@mirror.example', 'see "download-token"'],
   ['rekor-url', 'file:///tmp', '"file:///tmp"'],
   ['image-registry', 'file:///tmp', '"file:///tmp"'],
   ['image-registry', 'https://mirror.example/K8s', 'K8s'],
@@ -520,6 +532,21 @@ describe('the machine', () => {
       const error = await rejectionOf(load({}, { variables }));
       expect(error.code).toBe('INSTALL_FAILED');
       expect(error.message).toBe(message);
+    }
+  });
+
+  test('folders of the runner are absolute', async () => {
+    const { runner } = await load({}, { variables: { RUNNER_TEMP: 'a', RUNNER_TOOL_CACHE: 'b' } });
+    expect(runner).toMatchObject({ temp: resolve('a'), toolCache: resolve('b') });
+  });
+
+  test.each(['GITHUB_OUTPUT', 'GITHUB_PATH'])('%s', async (name) => {
+    const missing = join(workspace, 'absent');
+    const error = await rejectionOf(load({}, { variables: { [name]: missing } }));
+    expect(error.code).toBe('INSTALL_FAILED');
+    expect(error.message).toBe(`${name} names a file that does not exist: ${missing}`);
+    for (const file of [join(workspace, 'root.json'), '', undefined]) {
+      await load({}, { variables: { [name]: file } });
     }
   });
 

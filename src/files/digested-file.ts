@@ -111,31 +111,44 @@ export class Digester {
 }
 
 /**
- * Reads a file that is already on this machine.
+ * Reads a file that is already on this machine. Nothing is read of a file that claims to be empty: one in
+ * /proc does, and reading it may never end.
  *
  * @param maxBytes a larger file is refused, unread
- * @throws {TooLargeError} for a file larger than `maxBytes`; or the error of the file system
+ * @throws {TooLargeError} for a file larger than `maxBytes`
+ * @throws {FileError} for a file that is not a plain one, or that grows while it is read; or the error of the
+ *   file system
  */
 export async function digestFile(path: string, maxBytes: number): Promise<DigestedFile> {
   const digester = new Digester();
   const file = await open(path, 'r');
   let page = Buffer.allocUnsafeSlow(PIECE);
   let nextPage = Buffer.allocUnsafeSlow(PIECE);
-  const entry = await file.stat();
-  let reading = file.read(page, 0, PIECE);
+  let reading: ReturnType<typeof file.read> | undefined;
   try {
+    const entry = await file.stat();
+    if (!entry.isFile()) {
+      throw new FileError(`${path} is not a file`);
+    }
+    if (entry.size > maxBytes) {
+      throw new TooLargeError(maxBytes);
+    }
+    if (entry.size === 0) {
+      return digester.toFile(path, entry);
+    }
+    reading = file.read(page, 0, PIECE);
     for (let read = (await reading).bytesRead; read > 0; read = (await reading).bytesRead) {
       // The next page comes from the disk while this one is hashed.
       reading = file.read(nextPage, 0, PIECE);
       digester.update(page.subarray(0, read));
-      if (digester.size > maxBytes) {
-        throw new TooLargeError(maxBytes);
+      if (digester.size > entry.size) {
+        throw new FileError(`${path} was changed by another process`);
       }
       [page, nextPage] = [nextPage, page];
     }
+    return digester.toFile(path, entry);
   } finally {
-    await reading.catch(() => undefined); // Nothing may be read into a page that is gone.
+    await reading?.catch(() => undefined); // Nothing may be read into a page that is gone.
     await file.close();
   }
-  return digester.toFile(path, entry);
 }

@@ -10,14 +10,15 @@ export type Owners = ReadonlySet<number> | undefined;
  * This user, root, and the owner of a folder, who could replace what is in it anyway. Where the
  * folder is reached through a link, the owner of the link as well.
  *
- * @param root need not exist
+ * @param root need not exist, nor be accessible to this user
  */
 export async function trustedOwners(root: string): Promise<Owners> {
   const uid = process.getuid?.(); // Windows has none.
   if (uid === undefined) {
     return undefined;
   }
-  const link = await entryAt(root);
+  // The owner of a folder that this user cannot look at is not known, and not trusted.
+  const link = await entryAt(root).catch(() => undefined);
   const folder = link?.isSymbolicLink() === true ? await stat(root).catch(() => undefined) : link;
   const owners = [link?.uid, folder?.uid].filter((owner) => owner !== undefined);
   return new Set([uid, 0, ...owners]);

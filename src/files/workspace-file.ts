@@ -1,6 +1,7 @@
-import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import path from 'node:path';
-import { FileError, TooLargeError } from './errors.js';
+import { FileError } from './errors.js';
+import { readPlainFile } from './plain-file.js';
 
 /** A file that is outside the workspace after all links are resolved. */
 export class OutsideWorkspaceError extends FileError {
@@ -25,14 +26,7 @@ export function readWorkspaceFile(file: string, workspace: string, maxBytes: num
   // The native variant also corrects the case of names on file systems that ignore case.
   const real = realpathSync.native(file);
   assertInside(real, realpathSync.native(workspace));
-  const found = statSync(real);
-  if (!found.isFile()) {
-    throw new FileError('it is not a file'); // Reading a pipe or a device may never end.
-  }
-  if (found.size > maxBytes) {
-    throw new TooLargeError(maxBytes);
-  }
-  return readFileSync(real);
+  return readPlainFile(real, maxBytes);
 }
 
 /**

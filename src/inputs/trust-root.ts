@@ -1,5 +1,5 @@
-import { readFileSync, statSync } from 'node:fs';
 import { SetupError, explain } from '../errors.js';
+import { readPlainFile } from '../files/plain-file.js';
 import { PUBLIC_MIRROR } from '../sigstore/trust/public-instance.js';
 import type { TrustRootChoice } from '../sigstore/trust/trusted-root.js';
 import { invalidInput, type RawInputs } from './raw-inputs.js';
@@ -42,11 +42,11 @@ export function readTrustRoot(inputs: RawInputs): TrustRootChoice {
 function readTrusted(inputs: RawInputs, name: string, otherwise = ''): Buffer {
   const file = inputs.path(name);
   try {
-    const found = statSync(file);
-    if (!found.isFile() || found.size > MAX_TRUST_BYTES) {
-      throw new Error('not a regular file, or too large');
+    const json = readPlainFile(file, MAX_TRUST_BYTES);
+    if (json.length === 0) {
+      throw new Error('it is empty');
     }
-    return readFileSync(file);
+    return json;
   } catch (error) {
     const accepted = `the path of a file of at most 1 MiB${otherwise}`;
     throw invalidInput(name, inputs.get(name), `${accepted} (${explain(error)})`);

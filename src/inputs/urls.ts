@@ -17,21 +17,22 @@ export function readUrl(
   const accepted = mayBeFile
     ? `an https URL, http on loopback, or a file URL such as ${inputs.isWindows ? 'file:///C:/mirror' : 'file:///srv/mirror'}, without credentials, query or fragment`
     : 'an https URL, or http on loopback, without credentials, query or fragment';
+  // A message must not repeat a secret, and the runner does not mask one that is cut.
+  const shown = /[@?#]/.test(given) ? '(a URL with credentials, query or fragment)' : given;
   const url = URL.parse(given === '' ? otherwise : given);
   const isAllowed =
     url !== null && (isTransportAllowed(url) || (mayBeFile && url.protocol === 'file:'));
   if (!isAllowed) {
-    throw invalidInput(name, given, accepted);
+    throw invalidInput(name, shown, accepted);
   }
   if (url.username !== '' || url.password !== '') {
-    // The message does not repeat it, because it holds a secret.
-    throw invalidInput(name, '(a URL with credentials)', `${accepted}; see "download-token"`);
+    throw invalidInput(name, shown, `${accepted}; see "download-token"`);
   }
   if (url.search !== '' || url.hash !== '') {
-    throw invalidInput(name, given, accepted);
+    throw invalidInput(name, shown, accepted);
   }
   if (url.protocol === 'file:' && !isLocalPath(url, inputs.isWindows)) {
-    throw invalidInput(name, given, accepted);
+    throw invalidInput(name, shown, accepted);
   }
   url.pathname = url.pathname.replace(/\/*$/, '/');
   return url;

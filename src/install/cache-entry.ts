@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, cp, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { chmod, cp, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { codeOf } from '../errors.js';
+import { makeFolders } from '../files/make-folders.js';
 import { assertPrivate, entryAt, trustedOwners, type Owners } from '../files/private-file.js';
 import { renameHeld } from '../files/rename.js';
 import type { Artifact } from '../kubernetes/artifact.js';
@@ -132,7 +133,7 @@ export class CacheEntry {
   async commit(folder: string): Promise<boolean> {
     const parent = path.dirname(this.folder);
     try {
-      await mkdir(parent, { recursive: true, mode: 0o755 });
+      await makeFolders(parent, 0o755);
       const owners = await trustedOwners(this.#toolCache.folder);
       await this.#assertParents(owners);
       await assertPrivate(folder, 'folder', owners);

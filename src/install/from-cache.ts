@@ -1,4 +1,4 @@
-import { SetupError, codeOf, explain } from '../errors.js';
+import { SetupError, codeOf } from '../errors.js';
 import { digestFile, type DigestedFile } from '../files/digested-file.js';
 import type { Artifact } from '../kubernetes/artifact.js';
 import { verifySubject } from '../sigstore/evidence/source.js';
@@ -6,6 +6,7 @@ import { StoredBundle } from '../sigstore/evidence/stored.js';
 import type { Verified } from '../sigstore/verify/verify.js';
 import type { InstallContext } from './context.js';
 import { checkSecondFactors } from './second-factors.js';
+import { RefusedCopies } from './refused-copies.js';
 import { cacheEntries, type CacheEntry } from './cache-entry.js';
 import { installFailed } from './install-failed.js';
 import type { InstalledArtifact } from './verified-artifact.js';
@@ -38,24 +39,27 @@ export async function fromCache(
     context.lock?.digestOf(artifact),
   ].filter((sha256) => sha256 !== undefined);
   const entries = await cacheEntries(context.toolCache, artifact);
+  const refused = new RefusedCopies(context.logger);
   let firstFailure: { readonly error: unknown } | undefined;
   for (const entry of entries) {
     if (expected.every((sha256) => entry.sha256 === sha256)) {
       try {
-        const copy = await verifiedCopy(context, entry);
+        const copy = await verifiedCopy(context, entry, refused);
         if (copy !== undefined) {
+          refused.end(artifact);
           return copy;
         }
       } catch (error) {
         if (isOfThisMachine(error)) {
           // A copy that this user can neither read nor delete must not stand in the way of a download.
-          warn(context, entry, 'was skipped', error);
+          refused.add(entry, 'was skipped', error);
         } else {
           firstFailure ??= { error }; // Another copy may pass.
         }
       }
     }
   }
+  refused.end(artifact);
   if (firstFailure !== undefined) {
     throw firstFailure.error;
   }
@@ -65,6 +69,7 @@ export async function fromCache(
 async function verifiedCopy(
   context: InstallContext,
   entry: CacheEntry,
+  refused: RefusedCopies,
 ): Promise<InstalledArtifact | undefined> {
   if (!(await entry.exists())) {
     return undefined;
@@ -77,11 +82,10 @@ async function verifiedCopy(
       return verdict.copy;
     case 'damaged':
       await entry.remove(fingerprint);
-      warn(context, entry, 'was deleted', verdict.reason);
+      refused.add(entry, 'was deleted', verdict.reason);
       return undefined;
     case 'rejected':
-      warn(
-        context,
+      refused.add(
         entry,
         'was skipped; delete it if this keeps happening and no job uses it',
         verdict.reason,
@@ -223,8 +227,4 @@ const FAILS_THE_RUN: ReadonlySet<string> = new Set([
 
 function failsTheRun(error: unknown): boolean {
   return error instanceof SetupError && FAILS_THE_RUN.has(error.code);
-}
-
-function warn(context: InstallContext, entry: CacheEntry, fate: string, reason: unknown): void {
-  context.logger.warning('Cached copy refused', `${entry.folder} ${fate}: ${explain(reason)}`);
 }

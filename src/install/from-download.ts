@@ -6,7 +6,7 @@ import type { DigestedFile } from '../files/digested-file.js';
 import type { Artifact } from '../kubernetes/artifact.js';
 import { isBinary } from '../kubernetes/binary.js';
 import { platformName, platformNotPublished } from '../kubernetes/platform.js';
-import { isPublished } from '../kubernetes/version.js';
+import { isPublished } from '../kubernetes/published.js';
 import { serializeBundle } from '../sigstore/bundle.js';
 import { PublishedEvidence } from '../sigstore/evidence/published.js';
 import {

@@ -1,7 +1,8 @@
 import { constants, type Stats } from 'node:fs';
-import { access, lstat, mkdir, mkdtemp, rmdir } from 'node:fs/promises';
+import { access, lstat, mkdtemp, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { codeOf } from '../errors.js';
+import { makeFolders } from '../files/make-folders.js';
 import { assertPrivate, entryAt, type Owners } from '../files/private-file.js';
 import { installFailed } from './install-failed.js';
 import { PARTIAL_PREFIX } from './remove-copy.js';
@@ -55,6 +56,9 @@ function whatIsWrong(folder: string, found: Stats): Obstacle {
 async function visibleFolder(folder: string, problem: string): Promise<Obstacle> {
   for (let place = folder; ; place = path.dirname(place)) {
     const found = await entryAt(place).catch(() => undefined);
+    if (found?.isSymbolicLink() === true && (await isLoop(place))) {
+      return { folder: place, problem: 'is a link that leads to itself', remedy: 'remove' };
+    }
     if (found !== undefined) {
       return { folder: place, problem: `${ownerAndMode(found)} ${problem}`, remedy: 'chown' };
     }
@@ -62,6 +66,11 @@ async function visibleFolder(folder: string, problem: string): Promise<Obstacle>
       return { folder, problem, remedy: 'chown' };
     }
   }
+}
+
+async function isLoop(link: string): Promise<boolean> {
+  const code = await stat(link).then(() => '', codeOf);
+  return code === 'ELOOP';
 }
 
 function ownerAndMode({ uid, mode }: { readonly uid: number; readonly mode: number }): string {
@@ -80,7 +89,7 @@ export const NOT_ALLOWED = new Set(['EACCES', 'EPERM', 'EROFS']);
 export async function obstacleToWriting(folder: string, owners: Owners): Promise<Obstacle[]> {
   let probe: string;
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolders(folder);
     probe = await mkdtemp(path.join(folder, PARTIAL_PREFIX));
   } catch (error) {
     if (NOT_ALLOWED.has(codeOf(error))) {
@@ -104,26 +113,42 @@ async function notWritable(folder: string, error: unknown): Promise<Obstacle> {
   return codeOf(error) === 'EROFS' ? { ...obstacle, remedy: 'elsewhere' } : obstacle;
 }
 
-/** Names every folder, its owner and mode, and the command that fixes it. */
+/** A long message is cut. */
+const MAX_NAMED = 3;
+
+/**
+ * In sentences: first the command that fixes all of it, which must not be cut, then the first folders with owner
+ * and mode.
+ */
 export function describeObstacles(found: readonly Obstacle[]): string {
   const obstacles = [...new Map(found.map((obstacle) => [obstacle.folder, obstacle])).values()];
-  const problems = obstacles.map(({ folder, problem }) => `${folder} ${problem}`).join('; ');
-  return `${problems}. ${remedyFor(obstacles)}`;
+  const problems = obstacles
+    .slice(0, MAX_NAMED)
+    .map(({ folder, problem }) => `${folder} ${problem}`);
+  if (obstacles.length > MAX_NAMED) {
+    problems.push(`and ${String(obstacles.length - MAX_NAMED)} more`);
+  }
+  return `${remedyFor(obstacles)} ${problems.join('; ')}.`;
 }
 
 function remedyFor(obstacles: readonly Obstacle[]): string {
   const of = (kind: Obstacle['remedy']): string[] =>
-    obstacles.filter(({ remedy }) => remedy === kind).map(({ folder }) => quoted(folder));
+    obstacles.filter(({ remedy }) => remedy === kind).map(({ folder }) => folder);
   const remedies: string[] = [];
   const uid = process.getuid?.();
   if (of('chown').length > 0 && uid !== undefined) {
-    const folders = of('chown').join(' ');
-    remedies.push(
-      `To fix this: sudo chown ${String(uid)} ${folders} && sudo chmod u+rwx,go-w ${folders}.`,
-    );
+    const mend = (folder: string): string =>
+      `sudo chown ${String(uid)} ${folder} && sudo chmod u+rwx,go-w ${folder}`;
+    const { cd, names } = namedOnce(of('chown'));
+    const command =
+      names.length === 1
+        ? mend(names.join(''))
+        : `${cd}for f in ${names.join(' ')}; do ${mend('"$f"')}; done`;
+    remedies.push(`To fix this: ${command}.`);
   }
   if (of('remove').length > 0) {
-    remedies.push(`To fix this: rm ${of('remove').join(' ')}.`);
+    const { cd, names } = namedOnce(of('remove'));
+    remedies.push(`To fix this: ${cd}rm ${names.join(' ')}.`);
   }
   if (of('elsewhere').length > 0) {
     remedies.push(
@@ -131,6 +156,26 @@ function remedyFor(obstacles: readonly Obstacle[]): string {
     );
   }
   return remedies.join(' ');
+}
+
+/**
+ * Names for a shell command that are as short as possible. Not a pattern such as `verified-*`: in a folder that
+ * others can write to, it may match a link of theirs to a folder elsewhere.
+ *
+ * @returns `cd`: empty for one folder
+ */
+function namedOnce(folders: readonly string[]): { readonly cd: string; readonly names: string[] } {
+  if (folders.length === 1) {
+    return { cd: '', names: folders.map(quoted) };
+  }
+  let above = path.dirname(folders[0] ?? '');
+  while (folders.some((folder) => path.relative(above, folder).startsWith('..'))) {
+    above = path.dirname(above);
+  }
+  return {
+    cd: `cd ${quoted(above)} && `,
+    names: folders.map((folder) => quoted(path.relative(above, folder))),
+  };
 }
 
 /** For a shell. */

@@ -1,12 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SetupError } from '../errors.js';
+import { isPublished } from '../kubernetes/published.js';
 import { Release, requestedNames, type RequestedFiles } from '../kubernetes/release.js';
-import {
-  isPublished,
-  newestSatisfying,
-  resolveVersion,
-  type VersionRequest,
-} from '../kubernetes/version.js';
+import { newestSatisfying, resolveVersion, type VersionRequest } from '../kubernetes/version.js';
 import type { HttpClient } from '../transfer/http.js';
 import type { Logger } from './logger.js';
 import { cachedVersions, type ToolCache } from './tool-cache.js';
@@ -55,7 +51,7 @@ export async function resolveRelease(
       return { release: new Release(newest, downloadBaseUrl), namedBy: 'tool-cache' };
     }
   }
-  return resolveFromHost(request, http);
+  return resolveFromHost(request, http, logger);
 }
 
 /**
@@ -66,8 +62,11 @@ export async function resolveRelease(
 export async function resolveFromHost(
   { version, downloadBaseUrl }: ReleaseRequest,
   http: HttpClient,
+  logger: Logger,
 ): Promise<ResolvedRelease> {
-  const resolved = await resolveVersion(version, http, downloadBaseUrl);
+  const resolved = await resolveVersion(version, http, downloadBaseUrl, (line) => {
+    logger.info(line);
+  });
   const pointer = downloadBaseUrl.protocol === 'file:' ? 'folder' : 'host';
   return {
     release: new Release(resolved, downloadBaseUrl),

@@ -4,7 +4,8 @@ import { TooLargeError } from '../files/errors.js';
 import { downloadFailed } from '../transfer/download-failed.js';
 import type { HttpClient } from '../transfer/http.js';
 import { TransferError } from '../transfer/errors.js';
-import { Release, pointerUrl } from './release.js';
+import { firstPublished } from './published.js';
+import { pointerUrl } from './release.js';
 
 /** What a user asked for. Versions are written with `v`, minors without. */
 export type VersionRequest =
@@ -152,6 +153,7 @@ function isOfMinor(version: string, minor: string | undefined): boolean {
  * Finds the exact version that a request means, by the pointers of the release host.
  *
  * @param base where `release/` is, ending in a slash
+ * @param info receives a line before a search that takes many requests
  * @returns with `v`
  * @throws {SetupError} VERSION_NOT_FOUND when the host has no such version or its pointer holds
  *   something else, DOWNLOAD_FAILED when it cannot be reached
@@ -160,6 +162,7 @@ export async function resolveVersion(
   request: VersionRequest,
   http: HttpClient,
   base: URL,
+  info?: (line: string) => void,
 ): Promise<string> {
   switch (request.kind) {
     case 'exact':
@@ -169,7 +172,7 @@ export async function resolveVersion(
     case 'prerelease':
       return readPointer(http, base, 'latest', request.minor);
     case 'range':
-      return newestInRange(request.range, http, base);
+      return newestInRange(request.range, http, base, info);
   }
 }
 
@@ -223,7 +226,12 @@ async function readPointerText(http: HttpClient, url: URL): Promise<string> {
  * The newest version in a range. The pointers name the newest patch of each minor; they are
  * asked from the newest minor downwards, and only for minors that the range touches.
  */
-async function newestInRange(range: string, http: HttpClient, base: URL): Promise<string> {
+async function newestInRange(
+  range: string,
+  http: HttpClient,
+  base: URL,
+  info?: (line: string) => void,
+): Promise<string> {
   const { intersects, minVersion, satisfies: isIn } = await semver();
   const newest = await readPointer(http, base, 'stable');
   const [major = 1, newestMinor = 0] = minorOf(newest).split('.').map(Number);
@@ -238,14 +246,14 @@ async function newestInRange(range: string, http: HttpClient, base: URL): Promis
     if (isIn(newestPatch, range)) {
       return newestPatch;
     }
-    const older = await newestOlderPatch(
-      newestPatch,
-      (version) => isIn(version, range),
-      http,
-      base,
-    );
-    if (older !== undefined) {
-      return older;
+    const older = olderPatches(newestPatch).filter((version) => isIn(version, range));
+    if (older.length > 0) {
+      const count = String(older.length);
+      info?.(`Looking for the newest release of ${name} in the range, in up to ${count} requests`);
+    }
+    const found = await firstPublished(older, http, base);
+    if (found !== undefined) {
+      return found;
     }
   }
   throw new SetupError(
@@ -258,37 +266,11 @@ async function newestInRange(range: string, http: HttpClient, base: URL): Promis
 /** No minor has had more patches than about 30; a pointer could name any number. */
 const MAX_PATCHES = 100;
 
-/** Patches are numbered without gaps, except for a rare one that was withdrawn, so each is looked up. */
-async function newestOlderPatch(
-  newestPatch: string,
-  isWanted: (version: string) => boolean,
-  http: HttpClient,
-  base: URL,
-): Promise<string | undefined> {
-  const minor = minorOf(newestPatch);
+/** Newest first. Patches are numbered without gaps, except for a rare one that was withdrawn. */
+function olderPatches(newestPatch: string): string[] {
   const newest = Number(newestPatch.split('.')[2]);
-  for (let patch = newest - 1; patch >= Math.max(0, newest - MAX_PATCHES); patch--) {
-    const version = `v${minor}.${String(patch)}`;
-    if (isWanted(version) && (await isPublished(version, http, base))) {
-      return version;
-    }
-  }
-  return undefined;
-}
-
-/**
- * Whether the host has a release, by the digest file of the one binary that every release has.
- *
- * @throws {SetupError} DOWNLOAD_FAILED
- */
-export async function isPublished(version: string, http: HttpClient, base: URL): Promise<boolean> {
-  const { digestUrl } = new Release(version, base).binary('kubectl', {
-    os: 'linux',
-    arch: 'amd64',
-  });
-  try {
-    return (await http.readIfPresent(digestUrl, MAX_POINTER_BYTES)) !== undefined;
-  } catch (error) {
-    throw downloadFailed(error, `the checksum file of ${version}`);
-  }
+  return Array.from(
+    { length: Math.min(newest, MAX_PATCHES) },
+    (_, index) => `v${minorOf(newestPatch)}.${String(newest - 1 - index)}`,
+  );
 }

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { codeOf } from '../errors.js';
 import { NonRetryableError, StatusError } from './errors.js';
 
@@ -11,9 +11,12 @@ import { NonRetryableError, StatusError } from './errors.js';
  * @throws {NonRetryableError} if it is not a plain file, or cannot be read
  */
 export async function openFile(url: URL, signal: AbortSignal): Promise<Readable> {
-  await assertFile(url);
+  const size = await sizeOf(url);
+  if (size === 0) {
+    return Readable.from([]); // A file in /proc claims to be empty, and reading it may never end.
+  }
   return new Promise((resolve, reject) => {
-    const body = createReadStream(url, { signal, highWaterMark: 1 << 20 });
+    const body = createReadStream(url, { signal, end: size - 1, highWaterMark: 1 << 20 });
     body.once('ready', () => {
       resolve(body);
     });
@@ -24,7 +27,7 @@ export async function openFile(url: URL, signal: AbortSignal): Promise<Readable>
 }
 
 /** Opening a pipe may block forever, and a device may have no end. */
-async function assertFile(url: URL): Promise<void> {
+async function sizeOf(url: URL): Promise<number> {
   const found = await stat(url).catch((error: unknown) => {
     throw codeOf(error) === 'ENOENT'
       ? new StatusError(404, undefined)
@@ -33,4 +36,5 @@ async function assertFile(url: URL): Promise<void> {
   if (!found.isFile()) {
     throw new NonRetryableError(`${url.pathname} is not a file`);
   }
+  return found.size;
 }

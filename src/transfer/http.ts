@@ -7,7 +7,7 @@ import { openFile } from './file-url.js';
 import type { TransferLimits } from './limits.js';
 import { proxyEnvironmentFor, proxySettings, type ProxyEnvironment } from './proxy.js';
 import { accepted, redirectTarget, type HttpResponse } from './response.js';
-import { withoutSecrets, withRetries, type RetryRecord } from './retry.js';
+import { withoutSecrets, withRetries, type RetryRecord, type WaitRecord } from './retry.js';
 import { MAX_HEADER_BYTES, send } from './send.js';
 import { assertTransport } from './transport.js';
 import { createTunnelAgent } from './tunnel-agent.js';
@@ -47,6 +47,8 @@ export interface HttpOptions {
   readonly onRequest: (record: RequestRecord) => void;
   /** Called when a request has failed and will be tried again. */
   readonly onRetry?: (record: RetryRecord) => void;
+  /** Called from time to time while a small object has not arrived. */
+  readonly onWait?: (record: WaitRecord) => void;
 }
 
 export interface RequestOptions {
@@ -90,7 +92,8 @@ export class HttpClient {
    */
   async read(url: URL, maxBytes: number, options: RequestOptions = {}): Promise<Buffer> {
     const method = options.method ?? 'GET';
-    return this.retry(method, url, this.limits.metadataTimeout, async (trySignal) => {
+    const { metadataTimeout } = this.limits;
+    const attempt = async (trySignal: AbortSignal): Promise<Buffer> => {
       const response = await this.open(url, options, trySignal);
       const pieces: Buffer[] = [];
       let size = 0;
@@ -102,7 +105,8 @@ export class HttpClient {
         pieces.push(piece);
       }
       return Buffer.concat(pieces, size);
-    });
+    };
+    return this.retry(method, url, metadataTimeout, attempt, this.#options.onWait);
   }
 
   /**
@@ -126,6 +130,7 @@ export class HttpClient {
    *
    * @param total bound on the time of all tries together, in milliseconds
    * @param attempt one try; it must stop when its signal is aborted
+   * @param onWait called from time to time until it ends
    * @throws {TransferError}
    */
   retry<T>(
@@ -133,10 +138,11 @@ export class HttpClient {
     url: URL,
     total: number,
     attempt: (signal: AbortSignal) => Promise<T>,
+    onWait?: (record: WaitRecord) => void,
   ): Promise<T> {
     const { limits, signal } = this;
     const { onRetry } = this.#options;
-    return withRetries({ method, url, total, limits, signal, onRetry }, attempt);
+    return withRetries({ method, url, total, limits, signal, onRetry, onWait }, attempt);
   }
 
   /**

@@ -14,6 +14,9 @@ export interface TransferLimits {
   readonly retryDelay: number;
   /** The longest pause between two tries, also when a server asks for a longer one. */
   readonly maxRetryDelay: number;
+  /** Until a transfer that is not finished is reported, and between two further reports. */
+  readonly firstWaitNotice: number;
+  readonly waitNoticeInterval: number;
   /** For a release that is announced but not yet at the host, in total. */
   readonly publicationTimeout: number;
   /** Between two requests for it. */
@@ -28,6 +31,8 @@ export const TRANSFER_LIMITS: TransferLimits = {
   retries: 4,
   retryDelay: 500,
   maxRetryDelay: 10_000,
+  firstWaitNotice: 5_000,
+  waitNoticeInterval: 15_000,
   publicationTimeout: 120_000,
   publicationInterval: 10_000,
 };
@@ -46,6 +51,8 @@ export function scaled(limits: TransferLimits, factor: number): TransferLimits {
     retries: limits.retries,
     retryDelay: limits.retryDelay * factor,
     maxRetryDelay: limits.maxRetryDelay * factor,
+    firstWaitNotice: limits.firstWaitNotice * factor,
+    waitNoticeInterval: limits.waitNoticeInterval * factor,
     publicationTimeout: limits.publicationTimeout * factor,
     publicationInterval: limits.publicationInterval * factor,
   };

@@ -32,6 +32,18 @@ export function describeRetry(record: RetryRecord): string {
   return `${method} ${shortened(url)}: ${shortened(reason)}; ${when} (${count})`;
 }
 
+/** A transfer that has not finished yet. */
+export interface WaitRecord {
+  readonly method: string;
+  /** Without query or credentials. */
+  readonly url: string;
+}
+
+/** One line of the log, of bounded length. */
+export function describeWait({ method, url }: WaitRecord): string {
+  return `still waiting for ${method} ${shortened(url)}`;
+}
+
 function shortened(text: string): string {
   return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
 }
@@ -45,6 +57,8 @@ export interface Transfer {
   readonly limits: TransferLimits;
   readonly signal: AbortSignal;
   readonly onRetry?: ((record: RetryRecord) => void) | undefined;
+  /** Called from time to time while the transfer has not finished. */
+  readonly onWait?: ((record: WaitRecord) => void) | undefined;
 }
 
 /**
@@ -56,6 +70,30 @@ export interface Transfer {
  *   reason of `signal` when that was aborted
  */
 export async function withRetries<T>(
+  transfer: Transfer,
+  attempt: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const stopNotices = startWaitNotices(transfer);
+  try {
+    return await retried(transfer, attempt);
+  } finally {
+    stopNotices();
+  }
+}
+
+/** @returns ends the notices */
+function startWaitNotices({ method, url, limits, onWait }: Transfer): () => void {
+  const notice = (): void => {
+    onWait?.({ method, url: withoutSecrets(url) });
+    timer = setTimeout(notice, limits.waitNoticeInterval).unref();
+  };
+  let timer = setTimeout(notice, limits.firstWaitNotice).unref();
+  return () => {
+    clearTimeout(timer);
+  };
+}
+
+async function retried<T>(
   { method, url, total, limits, signal, onRetry }: Transfer,
   attempt: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {

@@ -1,6 +1,7 @@
 import {
   chmodSync,
   cpSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -32,6 +33,7 @@ import {
   attacker,
   evilRoot,
   linkToDevice,
+  linkToKernelLog,
   makePipe,
   writeLarge,
   marking,
@@ -105,6 +107,13 @@ const PLANTED_TRUST: Attack[] = [
       ['a folder', (path) => mkdirSync(path)],
       ['a link to nowhere', (path) => symlinkSync('/nowhere', path), MISSING.symbolicLinks],
       ['a link to a device without end', linkToDevice, MISSING.symbolicLinks, MISSING.devices],
+      [
+        'a link to the log of the kernel, which never ends',
+        linkToKernelLog,
+        MISSING.symbolicLinks,
+        MISSING.proc,
+        MISSING.root,
+      ],
       ['a pipe that nobody writes to', makePipe, MISSING.namedPipes],
       ['garbage', (path) => writeFileSync(path, '{"signed":')],
     ] satisfies [string, (path: string) => void, ...Missing[]][]
@@ -120,6 +129,25 @@ const PLANTED_TRUST: Attack[] = [
       );
     },
   })),
+];
+
+const LINKED_METADATA: Attack[] = [
+  {
+    what: 'a link to genuine metadata in the TUF cache',
+    outcome: 'without effect',
+    needs: [MISSING.symbolicLinks],
+    attack: async (stage) => {
+      await stage.earlierRun();
+      const elsewhere = join(stage.toolCache, 'metadata');
+      const kept = tufCache(stage);
+      renameSync(kept, elsewhere);
+      symlinkSync(elsewhere, kept);
+    },
+    check: (_run, stage) => {
+      // Not followed, and replaced by what was fetched.
+      expect(lstatSync(tufCache(stage)).isFile()).toBe(true);
+    },
+  },
 ];
 
 function replaceByLink(path: string, link: (target: string, path: string) => void): void {
@@ -246,6 +274,13 @@ const TOOL_CACHE: Attack[] = [
       ['a pipe', makePipe, MISSING.namedPipes],
       ['a folder', (path) => mkdirSync(path)],
       ['a link to a device without end', linkToDevice, MISSING.symbolicLinks, MISSING.devices],
+      [
+        'a link to the log of the kernel, which never ends',
+        linkToKernelLog,
+        MISSING.symbolicLinks,
+        MISSING.proc,
+        MISSING.root,
+      ],
     ] satisfies [string, (path: string) => void, ...Missing[]][]
   ).map(([what, put, ...needs]): Attack => ({
     what: `${what} called kubectl on PATH`,
@@ -277,7 +312,7 @@ const TOOL_CACHE: Attack[] = [
   },
 ];
 
-testAttacks('another job: TUF cache', PLANTED_TRUST);
+testAttacks('another job: TUF cache', [...PLANTED_TRUST, ...LINKED_METADATA]);
 testAttacks('another job: tool cache and temporary folder', TOOL_CACHE);
 
 describe('without an attack', () => {

@@ -12,6 +12,7 @@ import {
   testAttacks,
   useTrustedRoot,
   linkToDevice,
+  linkToKernelLog,
   makePipe,
   writeLarge,
 } from './stage.js';
@@ -170,6 +171,13 @@ const PATHS: Attack[] = [
         ['a pipe', makePipe, MISSING.namedPipes],
         ['a folder', (path) => mkdirSync(path)],
         ['a link to a device without end', linkToDevice, MISSING.symbolicLinks, MISSING.devices],
+        [
+          'a link to the log of the kernel, which never ends',
+          linkToKernelLog,
+          MISSING.symbolicLinks,
+          MISSING.proc,
+          MISSING.root,
+        ],
         ['a link to itself', (path) => symlinkSync(path, path), MISSING.symbolicLinks],
         ['a file of 2 GiB', (path) => writeLarge(path)],
       ] satisfies [string, (path: string) => void, ...Missing[]][]

@@ -257,6 +257,9 @@ export function evilRoot(): ReturnType<typeof trustedRootJson> {
 
 export const linkToDevice = (path: string): void => symlinkSync('/dev/zero', path);
 
+/** A plain file, says stat, of size 0. Whoever has read it to its end waits for the kernel's next message. */
+export const linkToKernelLog = (path: string): void => symlinkSync('/proc/kmsg', path);
+
 export const makePipe = (path: string): void => void execFileSync('mkfifo', [path]);
 
 export function writeLarge(path: string): void {

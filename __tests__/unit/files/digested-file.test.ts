@@ -1,8 +1,9 @@
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { MISSING, testUnless } from '../../support/skip.js';
 import { digestFile } from '../../../src/files/digested-file.js';
 
 const BYTES = randomBytes(3_000_001);
@@ -39,7 +40,29 @@ describe('digestFile', () => {
 
   test('an absent file, a folder', async () => {
     await expect(digestFile(join(folder, 'absent'), 10)).rejects.toThrow('ENOENT');
-    await expect(digestFile(folder, 10)).rejects.toThrow('EISDIR');
+    await expect(digestFile(folder, 10)).rejects.toThrow('is not a file');
+  });
+
+  test('an empty file', async () => {
+    writeFileSync(path, '');
+    expect((await digestFile(path, 10)).sha256).toEqual(createHash('sha256').digest());
+  });
+
+  // Files of /proc claim to be empty, and reading one of them (/proc/kmsg) never ends.
+  testUnless(MISSING.proc)('nothing is read of a file that claims to be empty', async () => {
+    expect((await digestFile('/proc/version', 1000)).size).toBe(0);
+  });
+
+  test('a file that grows while it is read', async () => {
+    truncateSync(path, 64 << 20);
+    const writing = setInterval(() => {
+      appendFileSync(path, 'x');
+    }, 1);
+    try {
+      await expect(digestFile(path, 128 << 20)).rejects.toThrow('changed');
+    } finally {
+      clearInterval(writing);
+    }
   });
 });
 

@@ -8,7 +8,7 @@ import { readStoredBundle } from '../../../src/sigstore/evidence/stored.js';
 import { parseBundle, serializeBundle, toBundle } from '../../../src/sigstore/bundle.js';
 import { parseDetached } from '../../../src/sigstore/detached.js';
 import { parseLogEntries, type LogEntry } from '../../../src/sigstore/evidence/rekor.js';
-import { parseTrustedRoot } from '../../../src/sigstore/trust/trusted-root.js';
+import { parseTrustedRoot } from '../../../src/sigstore/trust/trusted-root-json.js';
 import { verify, type Verified } from '../../../src/sigstore/verify/verify.js';
 import { Digester, type DigestedFile } from '../../../src/files/digested-file.js';
 import {

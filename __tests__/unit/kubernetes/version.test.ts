@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import {
-  isPublished,
   newerThan,
   newestSatisfying,
   parseVersionRequest,
@@ -8,6 +7,7 @@ import {
   satisfies,
   type VersionRequest,
 } from '../../../src/kubernetes/version.js';
+import { isPublished } from '../../../src/kubernetes/published.js';
 import { HttpClient } from '../../../src/transfer/http.js';
 import { TRANSFER_LIMITS, scaled } from '../../../src/transfer/limits.js';
 import { ReleaseHost, fault } from '../../support/index.js';
@@ -186,6 +186,28 @@ describe('the pointers of a release host', () => {
     expect(error.code).toBe('VERSION_NOT_FOUND');
     const looked = host.server.requests.filter(({ path }) => path.endsWith('/kubectl.sha256'));
     expect(looked).toHaveLength(100);
+  });
+
+  test.each([
+    [
+      '1.31.5 - 1.31.7',
+      ['Looking for the newest release of 1.31 in the range, in up to 3 requests'],
+    ],
+    ['1.31.x', []],
+    ['1.30.x', []],
+  ])('%s: says so before it looks for patches one by one', async (text, lines) => {
+    const request = await parseVersionRequest(text);
+    if (request === undefined) throw new Error(`${text} asks for nothing`);
+    const said: string[] = [];
+    await resolveVersion(request, http, base, (line) => said.push(line));
+    expect(said).toEqual(lines);
+  });
+
+  test('says nothing where there is no patch to look for', async () => {
+    const said: string[] = [];
+    const request: VersionRequest = { kind: 'range', range: '>1.31.9 <1.32.0-0' };
+    await rejectionOf(resolveVersion(request, http, base, (line) => said.push(line)));
+    expect(said).toEqual([]);
   });
 
   test('a range asks only for minors that it touches', async () => {

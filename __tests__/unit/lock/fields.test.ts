@@ -8,7 +8,7 @@ import { digestFile } from '../../../src/files/digested-file.js';
 import { checkRelease, readSbom } from '../../../src/kubernetes/sbom.js';
 import { parseLock } from '../../../src/lock/read.js';
 import { verifySubject } from '../../../src/sigstore/evidence/source.js';
-import { parseTrustedRoot } from '../../../src/sigstore/trust/trusted-root.js';
+import { parseTrustedRoot } from '../../../src/sigstore/trust/trusted-root-json.js';
 import {
   RELEASE_IDENTITY,
   RELEASE_ISSUER,

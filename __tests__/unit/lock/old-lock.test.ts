@@ -6,7 +6,7 @@ import { digestFile } from '../../../src/files/digested-file.js';
 import { parseLock } from '../../../src/lock/read.js';
 import { serializeLock } from '../../../src/lock/format.js';
 import { verifySubject } from '../../../src/sigstore/evidence/source.js';
-import { parseTrustedRoot } from '../../../src/sigstore/trust/trusted-root.js';
+import { parseTrustedRoot } from '../../../src/sigstore/trust/trusted-root-json.js';
 import { RELEASE_IDENTITY, RELEASE_ISSUER } from '../../support/index.js';
 import { ROOT, textOf } from '../repository.js';
 

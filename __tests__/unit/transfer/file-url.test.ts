@@ -48,4 +48,16 @@ describe('file URLs', () => {
     expect(error.message).toContain('is not a file');
     tally('faults refused with a named cause');
   });
+
+  test('an empty file is read', async () => {
+    const empty = join(folder, 'empty');
+    writeFileSync(empty, '');
+    expect(await testClient().http.read(pathToFileURL(empty), 5)).toEqual(Buffer.alloc(0));
+  });
+
+  // Files of /proc claim to be empty, and reading one of them (/proc/kmsg) never ends.
+  testUnless(MISSING.proc)('nothing is read of a file that claims to be empty', async () => {
+    const url = pathToFileURL('/proc/version');
+    expect(await testClient().http.read(url, 1000)).toEqual(Buffer.alloc(0));
+  });
 });

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { LoopbackServer, fault } from '../../support/index.js';
+import { LoopbackServer, fault, type FaultAction } from '../../support/index.js';
 import { failureOf } from './failure.js';
 import { SHORT, testClient } from './server.js';
 
@@ -37,6 +37,30 @@ describe('read', () => {
     const error = await failureOf(testClient().http.read(at('/a'), 4));
     expect(error.message).toContain('larger than 4 bytes');
     expect(server.requests).toHaveLength(1);
+  });
+
+  test.each<[string, () => FaultAction]>([
+    ['does not answer', () => fault.hang()],
+    ['stalls in the body', () => fault.stall()],
+  ])('a server that %s is reported, again and again', async (_, action) => {
+    server.fail('/a', action(), Infinity);
+    const waits: string[] = [];
+    const limits = {
+      ...SHORT,
+      metadataTimeout: 700,
+      firstWaitNotice: 100,
+      waitNoticeInterval: 200,
+    };
+    const { http } = testClient({ limits, onWait: ({ url }) => waits.push(url) });
+    await failureOf(http.read(at('/a'), 5));
+    expect(waits.length).toBeGreaterThanOrEqual(2);
+    expect(new Set(waits)).toEqual(new Set([at('/a').href]));
+  });
+
+  test('a server that answers is not reported', async () => {
+    const waits: string[] = [];
+    await testClient({ onWait: ({ url }) => waits.push(url) }).http.read(at('/a'), 5);
+    expect(waits).toEqual([]);
   });
 
   test('asks for no compression', async () => {

@@ -1,5 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { describeRetry, withRetries, type RetryRecord } from '../../../src/transfer/retry.js';
+import {
+  describeRetry,
+  describeWait,
+  withRetries,
+  type RetryRecord,
+  type WaitRecord,
+} from '../../../src/transfer/retry.js';
 import { NonRetryableError, StatusError, TransferError } from '../../../src/transfer/errors.js';
 import { StorageError } from '../../../src/files/errors.js';
 import { TRANSFER_LIMITS, scaled } from '../../../src/transfer/limits.js';
@@ -93,6 +100,23 @@ describe('withRetries', () => {
       throw new Error('reset');
     });
     await expect(failed).rejects.toBe(reason);
+  });
+
+  test.each([
+    [20, 0],
+    [150, 1],
+    [350, 2],
+  ])('a transfer of %i ms is reported %i times, and no more once it ended', async (time, count) => {
+    const records: WaitRecord[] = [];
+    const limits = { ...SHORT, firstWaitNotice: 100, waitNoticeInterval: 150 };
+    const url = new URL('https://user:secret@host.test/object?token=secret');
+    const transfer = { method: 'GET', url, total: 10_000, limits, signal: NEVER };
+    const onWait = (record: WaitRecord): void => void records.push(record);
+    await withRetries({ ...transfer, onWait }, () => sleep(time));
+    await sleep(400);
+    expect(records.map(describeWait)).toEqual(
+      Array<string>(count).fill('still waiting for GET https://host.test/object'),
+    );
   });
 
   describe('a retry is announced', () => {

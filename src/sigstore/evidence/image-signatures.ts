@@ -8,6 +8,7 @@ import {
   checkImagePayload,
   type ExpectedImage,
 } from '../image-payload.js';
+import { parseLeaf } from '../verify/certificate.js';
 import { checkIdentity, type ExpectedIdentity } from '../verify/identity.js';
 import { checkSignature } from '../verify/signature.js';
 import { verify, type Verified } from '../verify/verify.js';
@@ -82,7 +83,7 @@ async function verifyCandidate(
   candidate: SignatureLayer,
 ): Promise<Verified<ImagePayload>> {
   const payload = new ImagePayload(await candidate.payload());
-  checkSignature(payload, detached.signature, detached.certificate);
+  checkSignature(payload, detached.signature, parseLeaf(detached.certificate));
   const entry = await new LoggedSignatures(log, payload).entryOf(detached);
   if (entry === undefined) {
     throw new SetupError(

@@ -5,6 +5,7 @@ import type { DetachedSignature } from '../detached.js';
 import { hashedRekordBody, leafHash } from '../hashedrekord.js';
 import type { HttpClient } from '../../transfer/http.js';
 import type { Subject } from '../verify/subject.js';
+import { parseLeaf } from '../verify/certificate.js';
 import { checkSignature } from '../verify/signature.js';
 import { LoggedSignatures } from './logged.js';
 import { fetchPair, readPublished, type PublishedPair, type PublishedUrls } from './pair.js';
@@ -110,7 +111,7 @@ export class PublishedEvidence implements EvidenceSource {
 /** Undefined when the signature verifies over the subject. */
 function signatureFailure(subject: Subject, detached: DetachedSignature): SetupError | undefined {
   try {
-    checkSignature(subject, detached.signature, detached.certificate);
+    checkSignature(subject, detached.signature, parseLeaf(detached.certificate));
     return undefined;
   } catch (error) {
     if (error instanceof SetupError && error.code === 'SIGNATURE_MISMATCH') {

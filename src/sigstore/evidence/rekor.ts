@@ -1,5 +1,6 @@
 import { SetupError, explain } from '../../errors.js';
 import type { HttpClient } from '../../transfer/http.js';
+import { TooLargeError } from '../../files/errors.js';
 import { TransferError } from '../../transfer/errors.js';
 import { leafHash } from '../hashedrekord.js';
 import { base64, list, object, nonEmptyString, safeInteger } from '../json.js';
@@ -16,11 +17,6 @@ const MAX_ENTRIES_BYTES = ENTRIES_PER_REQUEST * MAX_ENTRY_BYTES;
 const MAX_CANDIDATES = 30;
 /** RFC 6962: a tree of 2^64 leaves. */
 const MAX_PROOF_HASHES = 64;
-
-/** HTTP statuses. */
-const NO_ENTRY: ReadonlySet<number> = new Set([404]);
-/** Not found, method not allowed, gone, not implemented. */
-const NO_INDEX: ReadonlySet<number> = new Set([404, 405, 410, 501]);
 
 const ENTRY_ID = /^(?:[0-9a-f]{16})?([0-9a-f]{64})$/;
 const HASH = /^[0-9a-f]{64}$/;
@@ -80,8 +76,9 @@ export class TransparencyLog {
   }
 
   /**
-   * The entries for an artifact, earliest first, of the first thirty that the index lists. None where the log
-   * has no index: Rekor's is deprecated, and Rekor v2 has none.
+   * The entries for an artifact, earliest first, of the first thirty that the index lists. None if the
+   * log has no index (Rekor's is deprecated, and Rekor v2 has none), or if the index gives no usable
+   * answer.
    *
    * @param sha256 digest of the artifact, 64 hex digits
    * @throws {SetupError} LOG_ENTRY_INVALID, LOG_UNAVAILABLE
@@ -101,7 +98,7 @@ export class TransparencyLog {
   }
 
   async #entriesByDigest(sha256: string): Promise<LogEntry[]> {
-    const uuids = (await this.#uuidsByDigest(sha256)).slice(0, MAX_CANDIDATES);
+    const uuids = await this.#uuidsByDigest(sha256);
     const entries: LogEntry[] = [];
     const url = new URL('api/v1/log/entries/retrieve', this.#base);
     for (let i = 0; i < uuids.length; i += ENTRIES_PER_REQUEST) {
@@ -114,27 +111,24 @@ export class TransparencyLog {
     return entries.sort((a, b) => a.integratedTime - b.integratedTime);
   }
 
+  /** At most {@link MAX_CANDIDATES}; none if the index gives no usable answer. */
   async #uuidsByDigest(sha256: string): Promise<string[]> {
     const url = new URL('api/v1/index/retrieve', this.#base);
     const json = { hash: `sha256:${sha256}` };
     const response = await this.#request(
       () => this.#http.read(url, MAX_INDEX_BYTES, { method: 'POST', json }),
-      NO_INDEX,
+      isWithoutIndex,
     );
-    const uuids = response === undefined ? [] : parseJson(response);
-    if (
-      !Array.isArray(uuids) ||
-      !uuids.every((id) => typeof id === 'string' && ENTRY_ID.test(id))
-    ) {
-      throw invalid('the index of the log returned something other than entry IDs');
-    }
-    return uuids as string[];
+    return response === undefined ? [] : parseIndex(response);
   }
 
-  /** @returns undefined where the log answers with one of the statuses that say it holds nothing */
+  /**
+   * @param isNothing whether a failed request means that the log has nothing
+   * @returns undefined if it does
+   */
   async #request(
     request: () => Promise<Buffer>,
-    nothing: ReadonlySet<number> = NO_ENTRY,
+    isNothing = ({ status }: TransferError): boolean => status === 404,
   ): Promise<Buffer | undefined> {
     try {
       return await request();
@@ -142,7 +136,7 @@ export class TransparencyLog {
       if (!(error instanceof TransferError)) {
         throw error;
       }
-      if (error.status !== undefined && nothing.has(error.status)) {
+      if (isNothing(error)) {
         return undefined;
       }
       throw new SetupError(
@@ -152,6 +146,32 @@ export class TransparencyLog {
       );
     }
   }
+}
+
+/** Request timeout, too early, too many requests: unlike other 4xx, these may pass. */
+const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([408, 425, 429]);
+
+/**
+ * Whether the log answered, but not with an index: it has none (404, 501), refuses the request, or
+ * the answer is too large to read. A log that cannot be reached is another matter.
+ */
+function isWithoutIndex({ status = 0, cause }: TransferError): boolean {
+  const isRefusal = status >= 400 && status < 500 && !TRANSIENT_STATUSES.has(status);
+  return isRefusal || status === 501 || cause instanceof TooLargeError;
+}
+
+/** The index is only a hint, so an answer that is not a list of entry IDs lists nothing. */
+function parseIndex(response: Buffer): string[] {
+  let ids: unknown;
+  try {
+    ids = JSON.parse(response.toString('utf8'));
+  } catch {
+    return [];
+  }
+  const candidates: unknown[] = Array.isArray(ids) ? ids.slice(0, MAX_CANDIDATES) : [];
+  return candidates.every((id) => typeof id === 'string' && ENTRY_ID.test(id))
+    ? (candidates as string[])
+    : [];
 }
 
 /** The promise under a key, made when it is first asked for; forgotten when it rejects. */

@@ -1,10 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { TrustMaterial } from '@sigstore/verify';
 import { DownloadHTTPError } from 'tuf-js/dist/error.js';
-import { assertPrivate, trustedOwners } from '../../files/private-file.js';
+import { makeFolders } from '../../files/make-folders.js';
+import { assertPrivate, entryAt, trustedOwners } from '../../files/private-file.js';
 import { renameHeld } from '../../files/rename.js';
 import type { HttpClient } from '../../transfer/http.js';
 import { nameInSet, runClient, type FileSet, type GetFile, type Repository } from './tuf.js';
@@ -39,6 +40,9 @@ export async function verifyKept(
   read: ReadTrustMaterial,
   seen?: FileSet,
 ): Promise<TrustMaterial | undefined> {
+  if (kept.size === 0) {
+    return undefined; // The client would fail at its first file, after 5 ms: twice in a cold run.
+  }
   const getFile: GetFile = (name, maxLength) => {
     const bytes = kept.get(nameInSet(name));
     return bytes !== undefined && bytes.length <= maxLength
@@ -59,6 +63,9 @@ export async function verifyKept(
  */
 export async function readKept(file: string, http: HttpClient): Promise<FileSet> {
   try {
+    if ((await entryAt(file))?.isFile() !== true) {
+      return new Map(); // A link was not left by this action, and may lead anywhere.
+    }
     const json = await http.read(pathToFileURL(file), MAX_KEPT_BYTES);
     const kept: unknown = JSON.parse(json.toString('utf8'));
     return new Map(
@@ -89,7 +96,7 @@ export async function keepFiles(
   http: HttpClient,
 ): Promise<void> {
   const folder = path.dirname(file);
-  await mkdir(folder, { recursive: true, mode: 0o755 });
+  await makeFolders(folder, 0o755);
   await assertPrivate(folder, 'folder', await trustedOwners(path.dirname(folder)));
   // Another run may have kept a newer set. To replace it would allow a rollback.
   const theirs = await readKept(file, http);

@@ -1,15 +1,12 @@
-import { TrustedRoot } from '@sigstore/protobuf-specs';
 import seeds from '@sigstore/tuf/seeds.json' with { type: 'json' };
-import { toTrustMaterial, type TrustMaterial } from '@sigstore/verify';
+import type { TrustMaterial } from '@sigstore/verify';
 import { PersistError } from 'tuf-js/dist/error.js';
 import { SetupError, codeOf, explain, type Situation } from '../../errors.js';
 import type { HttpClient } from '../../transfer/http.js';
 import { keepFiles, keptPath, readKept, verifyKept } from './kept-metadata.js';
 import { PUBLIC_MIRROR } from './public-instance.js';
+import { parseTrustedRoot } from './trusted-root-json.js';
 import { TARGET, runClient, type FileSet } from './tuf.js';
-
-/** The public one is 7 KiB. */
-const MAX_TRUSTED_ROOT_BYTES = 1 << 20;
 
 /** Which trust root the user chose. */
 export type TrustRootChoice = TufRepository | TrustedRootFile | { readonly kind: 'embedded' };
@@ -73,50 +70,6 @@ function fixed(material: TrustMaterial, origin: string): TrustRoot {
   return { material, origin, keep: () => Promise.resolve() };
 }
 
-/**
- * Reads a `trusted_root.json`: `dev.sigstore.trustroot.v1.TrustedRoot` as JSON.
- *
- * @throws {Error} if it is malformed, a log has no start of validity, or an authority or log is
- *   missing
- */
-export function parseTrustedRoot(json: Buffer): TrustMaterial {
-  if (json.length > MAX_TRUSTED_ROOT_BYTES) {
-    throw new Error(`the trusted root is larger than ${String(MAX_TRUSTED_ROOT_BYTES)} bytes`);
-  }
-  const root = TrustedRoot.fromJSON(JSON.parse(json.toString('utf8'), assertTime));
-  assertStarts('tlogs', root.tlogs);
-  assertStarts('ctlogs', root.ctlogs);
-  const material = toTrustMaterial(root);
-  // The reader accepts any JSON object. Without these keys, every file would be refused.
-  if (material.certificateAuthorities.length === 0 || material.tlogs.length === 0) {
-    throw new Error('the trusted root has no certificate authority or no transparency log');
-  }
-  return material;
-}
-
-/** A reviver for `JSON.parse`. The reader would take `{}`, `0` or `true` as the year 1970. */
-function assertTime(name: string, value: unknown): unknown {
-  if (name !== 'start' && name !== 'end') {
-    return value;
-  }
-  if (value !== null && (typeof value !== 'string' || Number.isNaN(Date.parse(value)))) {
-    throw new Error(`a validFor.${name} in the trusted root is not a time`);
-  }
-  return value;
-}
-
-/**
- * Without a start, `@sigstore/verify` would accept a log's key for any time in the past; cosign
- * refuses such a trusted root. For authorities, both leave the start to the certificates.
- */
-function assertStarts(list: string, logs: TrustedRoot['tlogs']): void {
-  const index = logs.findIndex((log) => log.publicKey?.validFor?.start === undefined);
-  if (index !== -1) {
-    const field = `${list}[${String(index)}].publicKey.validFor.start`;
-    throw new Error(`${field} is missing in the trusted root`);
-  }
-}
-
 function embedded(what: 'root.json' | 'targets'): Buffer {
   const seed = seeds[PUBLIC_MIRROR];
   return Buffer.from(what === 'targets' ? seed.targets[TARGET] : seed['root.json'], 'base64');
@@ -168,7 +121,9 @@ function translated(source: TrustRootSource, error: unknown): SetupError {
 
 /** A file that is not JSON may be a secret, so nothing of it is shown. */
 function reasonOf(error: unknown): string {
-  return error instanceof SyntaxError ? 'it is not JSON' : explain(error);
+  return error instanceof SyntaxError
+    ? 'it is not JSON (in UTF-8, each member once)'
+    : explain(error);
 }
 
 function unavailable(source: TrustRootSource, error: unknown): SetupError {

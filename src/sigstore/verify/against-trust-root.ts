@@ -7,7 +7,7 @@ import {
   type TrustMaterial,
 } from '@sigstore/verify';
 import { SetupError, explain } from '../../errors.js';
-import { certificateDefect, untrusted } from './certificate.js';
+import { certificateDefect, rememberEncoding, untrusted } from './certificate.js';
 import { invalidEntry } from './log-entry.js';
 import type { Subject } from './subject.js';
 import { timestampDefect } from './timestamp.js';
@@ -33,6 +33,11 @@ export function checkAgainstTrustRoot(
   const certificateAuthorities = trust.certificateAuthorities.filter(({ certChain }) =>
     certChain.every((certificate) => certificateDefect(certificate) === undefined),
   );
+  const authorities = certificateAuthorities.flatMap(({ certChain }) => certChain);
+  const leaf = entity.key.$case === 'certificate' ? [entity.key.certificate] : [];
+  for (const certificate of [...authorities, ...leaf]) {
+    rememberEncoding(certificate);
+  }
   const timestamps = timestampResponses(bundle);
   if (timestamps.length > MAX_TIMESTAMPS) {
     throw invalidEntry(

@@ -8,8 +8,12 @@ export const TAG = {
   octetString: 0x04,
   null: 0x05,
   objectIdentifier: 0x06,
+  utf8String: 0x0c,
   sequence: 0x30,
   set: 0x31,
+  /** Context-specific and primitive: implicit tagging of a primitive type. */
+  primitive0: 0x80,
+  primitive6: 0x86,
   /** Context-specific and constructed: explicit tagging, or implicit tagging of a SET. */
   context0: 0xa0,
   context3: 0xa3,

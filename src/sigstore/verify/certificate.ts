@@ -2,6 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { X509Certificate, type ASN1Obj } from '@sigstore/core';
 import { SetupError, explain } from '../../errors.js';
 import { TAG, hasParts, isEncoded } from './asn1.js';
+import { leafExtensionDefect } from './leaf-extensions.js';
 
 /** RFC 5280 §4.2.1.12: id-kp-codeSigning. */
 const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
@@ -39,7 +40,7 @@ export function parseLeaf(certificate: Buffer): X509Certificate {
   } catch (error) {
     throw untrusted(`cannot parse it: ${explain(error)}`, error);
   }
-  const defect = certificateDefect(leaf);
+  const defect = certificateDefect(leaf) ?? leafDefect(leaf);
   if (defect !== undefined) {
     throw untrusted(`it ${defect}`);
   }
@@ -120,6 +121,14 @@ function structureDefect(certificate: X509Certificate): string | undefined {
     : 'has a signature that is not a whole number of bytes';
 }
 
+function leafDefect(leaf: X509Certificate): string | undefined {
+  try {
+    return leaf.extensions.map(leafExtensionDefect).find((defect) => defect !== undefined);
+  } catch (error) {
+    return `cannot be parsed: ${explain(error)}`;
+  }
+}
+
 function extensionsDefect(extensions: readonly ASN1Obj[]): string | undefined {
   const seen = new Set<string>();
   for (const extension of extensions) {
@@ -137,16 +146,32 @@ function extensionsDefect(extensions: readonly ASN1Obj[]): string | undefined {
       return `has extension ${oid} more than once`;
     }
     seen.add(oid);
+    const isCritical = saysWhetherCritical && extension.subs[1]?.toBoolean() === true;
+    if (saysWhetherCritical && !isCritical) {
+      // X.690 §11.5. cosign encodes the certificate again to check its timestamp, without the FALSE.
+      return `encodes that extension ${oid} is not critical, which DER omits`;
+    }
     if (PROCESSED.has(oid)) {
       // Readers take the first element of the value, and ignore any that follow.
       if (extension.subs.at(-1)?.subs.length !== 1) {
         return `has a malformed extension ${oid}`;
       }
-    } else if (saysWhetherCritical && extension.subs[1]?.toBoolean() === true) {
+    } else if (isCritical) {
       return `has an unknown critical extension ${oid}`;
     }
   }
   return undefined;
+}
+
+/**
+ * Encodes a certificate once and for all. `@sigstore/verify` encodes each one about ten times, node by
+ * node. This saves a warm run 10 ms and 5 MiB. Nothing may change the certificate afterwards.
+ */
+export function rememberEncoding({ root, tbsCertificate }: X509Certificate): void {
+  for (const part of [tbsCertificate, root]) {
+    const der = Buffer.from(part.toDER());
+    part.toDER = () => der;
+  }
 }
 
 export function untrusted(reason: string, cause?: unknown): SetupError {

@@ -1,8 +1,9 @@
 import { createPublicKey } from 'node:crypto';
 import type { Bundle } from '@sigstore/bundle';
+import type { X509Certificate } from '@sigstore/core';
 import { HashAlgorithm } from '@sigstore/protobuf-specs';
 import { SetupError } from '../../errors.js';
-import { parseLeaf, untrusted } from './certificate.js';
+import { untrusted } from './certificate.js';
 import type { Subject } from './subject.js';
 
 /**
@@ -70,10 +71,10 @@ export function checkDigest(subject: Subject, digest: Buffer): void {
  * ECDSA with SHA-256 over the file, with the certificate's key.
  *
  * @param signature DER
- * @param certificate X.509, DER
+ * @param leaf the certificate of its key, as `parseLeaf` returns it
  */
-export function checkSignature(subject: Subject, signature: Buffer, certificate: Buffer): void {
-  const { publicKey } = parseLeaf(certificate);
+export function checkSignature(subject: Subject, signature: Buffer, leaf: X509Certificate): void {
+  const { publicKey } = leaf;
   const key = createPublicKey({ key: publicKey, format: 'der', type: 'spki' });
   if (key.asymmetricKeyType !== 'ec') {
     throw untrusted(`its key is of type ${key.asymmetricKeyType ?? 'unknown'}, not ECDSA`);

@@ -69,7 +69,7 @@ export function verify<S extends Subject>(
   const { signature, digest, certificate } = signedContent(bundle);
   const leaf = parseLeaf(certificate);
   checkDigest(subject, digest);
-  checkSignature(subject, signature, certificate);
+  checkSignature(subject, signature, leaf);
   inspectCertificate(() => {
     checkCodeSigningLeaf(leaf);
     checkIdentity(leaf, expected);

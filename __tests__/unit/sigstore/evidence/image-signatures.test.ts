@@ -10,7 +10,8 @@ import {
   type SignatureLayer,
 } from '../../../../src/sigstore/evidence/image-signatures.js';
 import { TransparencyLog } from '../../../../src/sigstore/evidence/rekor.js';
-import { loadTrustRoot, parseTrustedRoot } from '../../../../src/sigstore/trust/trusted-root.js';
+import { loadTrustRoot } from '../../../../src/sigstore/trust/trusted-root.js';
+import { parseTrustedRoot } from '../../../../src/sigstore/trust/trusted-root-json.js';
 import {
   CertificateAuthority,
   CtLog,

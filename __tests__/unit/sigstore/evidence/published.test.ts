@@ -11,7 +11,8 @@ import { parseDetached, type DetachedSignature } from '../../../../src/sigstore/
 import { hashedRekordBody, leafHash } from '../../../../src/sigstore/hashedrekord.js';
 import { checkIdentity } from '../../../../src/sigstore/verify/identity.js';
 import { parseLogEntries } from '../../../../src/sigstore/evidence/rekor.js';
-import { loadTrustRoot, parseTrustedRoot } from '../../../../src/sigstore/trust/trusted-root.js';
+import { loadTrustRoot } from '../../../../src/sigstore/trust/trusted-root.js';
+import { parseTrustedRoot } from '../../../../src/sigstore/trust/trusted-root-json.js';
 import { checkCodeSigningLeaf } from '../../../../src/sigstore/verify/certificate.js';
 import { checkIntegratedTime } from '../../../../src/sigstore/verify/log-entry.js';
 import { verify, type Verified } from '../../../../src/sigstore/verify/verify.js';

@@ -239,12 +239,16 @@ describe('entriesByDigest', () => {
     expect(await log.entriesByDigest('0'.repeat(64))).toEqual([]);
   });
 
-  // Rekor without index answers 501 (pkg/api/index.go, SearchIndexNotImplementedHandler).
-  test.each([404, 405, 410, 501])('finds none where the index answers %i', async (status) => {
-    world.logServer.fail('/index/retrieve', fault.status(status), Infinity);
-    expect(await log.entriesByDigest(digest)).toEqual([]);
-    expect(world.logServer.requests).toHaveLength(1);
-  });
+  // Rekor without index answers 501 (pkg/api/index.go, SearchIndexNotImplementedHandler); 400 and 422 are its answers
+  // to a request that it does not understand, 403 is that of a proxy that does not let it through.
+  test.each([400, 401, 403, 404, 405, 410, 422, 501])(
+    'finds none where the index answers %i',
+    async (status) => {
+      world.logServer.fail('/index/retrieve', fault.status(status), Infinity);
+      expect(await log.entriesByDigest(digest)).toEqual([]);
+      expect(world.logServer.requests).toHaveLength(1);
+    },
+  );
 
   test.each([405, 410, 501])('says so when the entries answer %i', async (status) => {
     world.logServer.fail('/log/entries/retrieve', fault.status(status), Infinity);
@@ -261,16 +265,31 @@ describe('entriesByDigest', () => {
   });
 
   const nested = JSON.stringify([[digest]]);
-  test.each(['{}', 'null', '[7]', '["../../log"]', '[null]', nested, '<html>'])(
-    'refuses an index that answers %s',
-    async (text) => {
-      world.logServer.fail('/index/retrieve', fault.body(text));
-      expect(await codeOfRejection(log.entriesByDigest(digest))).toBe('LOG_ENTRY_INVALID');
-    },
-  );
+  const many = JSON.stringify(Array<string>(4000).fill('0'.repeat(80)));
+  test.each<[string, string]>([
+    ...['{}', 'null', '7', '[7]', '["../../log"]', '[null]', nested, '<html>', ''].map(
+      (text): [string, string] => [text, text],
+    ),
+    ['more than is read', many],
+  ])('finds none where the index answers %s', async (_, text) => {
+    world.logServer.fail('/index/retrieve', fault.body(text), Infinity);
+    expect(await log.entriesByDigest(digest)).toEqual([]);
+    expect(world.logServer.requests).toHaveLength(1);
+  });
 
-  test.each([400, 403])('says so when the index answers %i', async (status) => {
+  test.each([408, 429, 500, 503])('says so when the index answers %i', async (status) => {
     world.logServer.fail('/index/retrieve', fault.status(status), Infinity);
+    expect(await codeOfRejection(log.entriesByDigest(digest))).toBe('LOG_UNAVAILABLE');
+  });
+
+  test('says so when the index does not answer', async () => {
+    world.logServer.fail('/index/retrieve', fault.reset(), Infinity);
+    expect(await codeOfRejection(log.entriesByDigest(digest))).toBe('LOG_UNAVAILABLE');
+  });
+
+  test('says so when the entries are larger than is read', async () => {
+    const large = fault.body(' '.repeat(((10 * 256) << 10) + 1));
+    world.logServer.fail('/log/entries/retrieve', large, Infinity);
     expect(await codeOfRejection(log.entriesByDigest(digest))).toBe('LOG_UNAVAILABLE');
   });
 });
@@ -301,7 +320,7 @@ describe('an answer', () => {
     ['an entry', () => log.entryByLeafHash(hash())],
     ['entries for a digest', () => log.entriesByDigest(digest)],
   ])('that fails is asked for again: %s', async (_, ask) => {
-    world.logServer.fail(/./, fault.status(400), 1);
+    world.logServer.fail(/./, fault.status(500), 5);
     expect(await codeOfRejection(ask())).toBe('LOG_UNAVAILABLE');
     expect(await codeOfRejection(ask())).toBeUndefined();
   });

@@ -13,10 +13,10 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   loadTrustRoot,
-  parseTrustedRoot,
   type TrustRoot,
   type TrustRootSource,
 } from '../../../../src/sigstore/trust/trusted-root.js';
+import { parseTrustedRoot } from '../../../../src/sigstore/trust/trusted-root-json.js';
 import {
   changeKeptMetadata,
   DAY,
@@ -32,6 +32,7 @@ import {
   type OnlineRole,
   type Role,
   type RotateOptions,
+  type TrustedRootJson,
 } from '../../../support/index.js';
 import { codeOfRejection } from '../errors.js';
 import { httpClient } from '../http-client.js';
@@ -528,7 +529,18 @@ describe('a file', () => {
   const LOGS = ['tlogs', 'ctlogs'] as const;
   const AUTHORITIES = ['certificateAuthorities', 'timestampAuthorities'] as const;
   /** What may be in place of a time: protobuf's JSON has RFC 3339 and null, which is as good as nothing. */
-  const NO_TIMES: unknown[] = [{}, [], 0, true, '', 'yesterday'];
+  const NO_TIMES: unknown[] = [
+    ...[{}, [], 0, true, '', 'yesterday', '1', '2001', 'Jan 1 2001', '2001-01-01'],
+    ...['2001-01-01T00:00:00', '2001-01-01 00:00:00Z', '2001-02-29T00:00:00Z'],
+    ...[
+      '2001-01-01T24:00:00Z',
+      '2001-01-01T00:60:00Z',
+      '2001-01-01T00:00:00+24:00',
+      '2001-01-01T00:00:00.Z',
+      '2001-13-01T00:00:00Z',
+      '2001-01-01T00:00Z',
+    ],
+  ];
 
   // cosign 3.1.3: "tlog missing public key validity period start time", "tlog missing public key validity period", for
   // both kinds of logs (sigstore-go, pkg/root/trusted_root.go, ParseTransparencyLogs).
@@ -591,6 +603,120 @@ describe('a file', () => {
         await expectUnavailable(fromFile(JSON.stringify(root)));
       }
     }
+  });
+
+  test.each([
+    '2000-02-29T23:59:59Z',
+    '2001-01-01T00:00:00.123456789Z',
+    '2001-01-31T00:00:00+01:30',
+  ])('with the time %s is accepted', async (start) => {
+    const root = world.trustedRoot();
+    Object.assign(root.tlogs[0]?.publicKey.validFor ?? fail(), { start });
+    await expectGenuine(fromFile(JSON.stringify(root)));
+  });
+
+  // cosign 3.1.3 refuses each of these: "unsupported TrustedRoot media type", "unsupported tlog hash algorithm",
+  // "unsupported tlog public key type", "tlog public key is not ECDSA", "tlog missing log ID" (sigstore-go,
+  // pkg/root/trusted_root.go). Of two logs with one ID, it silently takes the last.
+  test.each<[string, (root: TrustedRootJson) => void]>([
+    ['without media type', (root) => Reflect.deleteProperty(root, 'mediaType')],
+    ['with another media type', (root) => Object.assign(root, { mediaType: 'application/json' })],
+    [
+      'of a later version',
+      (root) => Object.assign(root, { mediaType: root.mediaType.replace('0.1', '0.2') }),
+    ],
+    [
+      'with a field in snake case',
+      ({ certificateAuthorities: [authority] }) => {
+        Object.assign(authority ?? fail(), { valid_for: { end: '2001-01-01T00:00:00Z' } });
+      },
+    ],
+    ...LOGS.flatMap((list): [string, (root: TrustedRootJson) => void][] => [
+      [
+        `with ${list} without hash algorithm`,
+        (root) => Reflect.deleteProperty(root[list][0] ?? fail(), 'hashAlgorithm'),
+      ],
+      [
+        `with ${list} with another hash algorithm`,
+        (root) => Object.assign(root[list][0] ?? fail(), { hashAlgorithm: 'SHA2_512' }),
+      ],
+      [
+        `with ${list} without key details`,
+        (root) => Reflect.deleteProperty(root[list][0]?.publicKey ?? fail(), 'keyDetails'),
+      ],
+      ...[
+        'PKIX_ED25519',
+        'PKCS1_RSA_PKCS1V5',
+        'PKIX_ECDSA_P384_SHA_256',
+        'PKIX_RSA_PSS_2048_SHA256',
+      ].map((keyDetails): [string, (root: TrustedRootJson) => void] => [
+        `with ${list} with an ECDSA key and ${keyDetails}`,
+        (root) => Object.assign(root[list][0]?.publicKey ?? fail(), { keyDetails }),
+      ]),
+      [
+        `with ${list} without ID`,
+        (root) => Reflect.deleteProperty(root[list][0] ?? fail(), 'logId'),
+      ],
+      [
+        `with ${list} without ID, but with one for the checkpoint`,
+        (root) => {
+          const log = root[list][0] ?? fail();
+          Object.assign(log, { checkpointKeyId: log.logId, logId: { keyId: '' } });
+        },
+      ],
+      [
+        `with ${list} of which two have one ID`,
+        (root) => {
+          const [first, second] = [root[list][0] ?? fail(), root[list][1] ?? fail()];
+          root[list].push({ ...first, logId: second.logId });
+          root[list].splice(0, 1);
+        },
+      ],
+      [
+        `with ${list} of which two have one ID, and one has another for the checkpoint`,
+        (root) => {
+          const first = root[list][0] ?? fail();
+          const checkpointKeyId = { keyId: Buffer.alloc(32).toString('base64') };
+          root[list].push({ ...first, ...{ checkpointKeyId } });
+        },
+      ],
+      [
+        `with ${list} of which two have one ID for the checkpoint`,
+        (root) => Object.assign(root[list][0] ?? fail(), { checkpointKeyId: root[list][1]?.logId }),
+      ],
+    ]),
+  ])('%s is refused', async (_, change) => {
+    const root = world.trustedRoot();
+    await expectGenuine(fromFile(JSON.stringify(root)));
+    change(root);
+    await expectUnavailable(fromFile(JSON.stringify(root)));
+  });
+
+  test.each<[string, (json: string) => string | Buffer]>([
+    ['a member twice', (json) => json.replace('{', '{"tlogs":[],')],
+    ['a byte order mark', (json) => `\ufeff${json}`],
+    [
+      'a byte that is not UTF-8',
+      (json) => Buffer.from(json.replace('"sigstore"', '"\u00ff"'), 'latin1'),
+    ],
+  ])('with %s is refused', async (_, change) => {
+    await expectUnavailable(fromFile(change(genuine.toString())));
+  });
+
+  // Fields that a later version adds, and the number in place of the name of an algorithm.
+  test.each<[string, (root: TrustedRootJson) => void]>([
+    ['an unknown field', (root) => Object.assign(root, { somethingNew: {} })],
+    [
+      'numbers of algorithms',
+      ({ tlogs: [log] }) => {
+        Object.assign(log ?? fail(), { hashAlgorithm: 1 });
+        Object.assign(log?.publicKey ?? fail(), { keyDetails: 5 });
+      },
+    ],
+  ])('with %s is accepted', async (_, change) => {
+    const root = world.trustedRoot();
+    change(root);
+    await expectGenuine(fromFile(JSON.stringify(root)));
   });
 
   test('of a megabyte is accepted, and one byte more is refused', async () => {

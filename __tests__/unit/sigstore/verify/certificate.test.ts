@@ -5,10 +5,12 @@ import { X509Certificate } from '@sigstore/core';
 import seeds from '@sigstore/tuf/seeds.json' with { type: 'json' };
 import { parseCertificate } from '../../../../src/sigstore/detached.js';
 import { PUBLIC_MIRROR } from '../../../../src/sigstore/trust/public-instance.js';
-import { parseTrustedRoot } from '../../../../src/sigstore/trust/trusted-root.js';
+import { parseTrustedRoot } from '../../../../src/sigstore/trust/trusted-root-json.js';
 import {
   certificateDefect,
   checkCodeSigningLeaf,
+  parseLeaf,
+  rememberEncoding,
 } from '../../../../src/sigstore/verify/certificate.js';
 import {
   bitString,
@@ -20,6 +22,7 @@ import {
   octetString,
   oid,
   sequence,
+  setOf,
   tagged,
   taggedPrimitive,
   utf8String,
@@ -69,6 +72,20 @@ test.each([
 
 test('accepts the certificate of kubectl v1.26.0-rc.1', () => {
   expect(defectOf(parseCertificate(readFileSync(KUBECTL)))).toBeUndefined();
+});
+
+test.each([
+  ['a leaf', genuine],
+  ['an intermediate', authority.intermediate],
+  ['a root', authority.root],
+])('a remembered encoding of %s has the bytes of the certificate', (_, der) => {
+  const certificate = X509Certificate.parse(Buffer.from(der));
+  rememberEncoding(certificate);
+  expect(certificate.root.toDER()).toEqual(der);
+  expect(certificate.root.toDER()).toBe(certificate.root.toDER());
+  expect(certificate.tbsCertificate.toDER()).toEqual(
+    X509Certificate.parse(Buffer.from(der)).tbsCertificate.toDER(),
+  );
 });
 
 // Go: "x509: certificate contains duplicate extension with OID" (parser.go, parseCertificate).
@@ -197,6 +214,137 @@ test.each<[string, RegExp, (parts: Parts) => Partial<Parts>]>([
 ])('refuses %s', (_, reason, change) => {
   expect(changed(() => ({}))).toBeUndefined();
   expect(changed(change)).toMatch(reason);
+});
+
+test('refuses an encoded default', () => {
+  const withCritical = (...critical: readonly Buffer[]): Buffer =>
+    withExtensions(sequence(oid(UNKNOWN), ...critical, octetString(value)));
+  expect(defectOf(withCritical())).toBeUndefined();
+  expect(defectOf(withCritical(boolean(false)))).toBe(
+    `encodes that extension ${UNKNOWN} is not critical, which DER omits`,
+  );
+});
+
+describe('parseLeaf', () => {
+  const AUTHORITY_INFORMATION = '1.3.6.1.5.5.7.1.1';
+  const KEY_IDENTIFIER = '2.5.29.14';
+  const AUTHORITY_KEY_IDENTIFIER = '2.5.29.35';
+  const FULCIO = '1.3.6.1.4.1.57264.1';
+  const bundle = join(FIXTURES, 'rfc3161-unsigned-bytes/offset-0.sigstore.json');
+  const { verificationMaterial } = JSON.parse(readFileSync(bundle, 'utf8')) as {
+    verificationMaterial: { certificate: { rawBytes: string } };
+  };
+
+  test.each([
+    ['of kubectl v1.26.0-rc.1', parseCertificate(readFileSync(KUBECTL))],
+    [
+      'of cluster-api v1.5.0',
+      parseCertificate(
+        readFileSync(join(FIXTURES, 'krel-trust-cluster-api-v1.5.0/payload.json.cert')),
+      ),
+    ],
+    [
+      'of a GitHub workflow, with every extension of Fulcio’s',
+      Buffer.from(verificationMaterial.certificate.rawBytes, 'base64'),
+    ],
+    ['as Fulcio issues it', genuine],
+  ])('accepts the certificate %s', (_, der) => {
+    expect(parseLeaf(der).extensions.length).toBeGreaterThan(6);
+  });
+
+  /** A leaf with one more extension, in place of the one that it has. */
+  const parsed = (dotted: string, content: Buffer): unknown => {
+    const [tbs = Buffer.alloc(0), algorithm = Buffer.alloc(0), signature = Buffer.alloc(0)] =
+      elementsOf(genuine);
+    const fields = elementsOf(tbs);
+    const [list = Buffer.alloc(0)] = elementsOf(fields.at(-1) ?? Buffer.alloc(0));
+    const others = elementsOf(list).filter((one) => !elementsOf(one)[0]?.equals(oid(dotted)));
+    const extensions = sequence(...others, extension.of(dotted, content));
+    const changed = sequence(...fields.with(-1, tagged(3, extensions)));
+    return codeOf(() => parseLeaf(sequence(changed, algorithm, signature)));
+  };
+
+  const uri = generalName.uri('http://ca.test/ca.crt');
+  const access = sequence(oid('1.3.6.1.5.5.7.48.2'), uri);
+  // The certificates of Fulcio's first authority, in Google's CA Service, have this extension.
+  test.each<[string, string, Buffer]>([
+    ['where to find its authority', AUTHORITY_INFORMATION, sequence(access)],
+    ['the identifier of its key', KEY_IDENTIFIER, octetString(Buffer.alloc(20))],
+    [
+      'the identifier of its authority’s key',
+      AUTHORITY_KEY_IDENTIFIER,
+      sequence(taggedPrimitive(0, Buffer.alloc(20))),
+    ],
+    ['an empty string', `${FULCIO}.9`, utf8String('')],
+    ['a string', `${FULCIO}.24`, utf8String('é')],
+    ['raw bytes, as in Fulcio’s first extensions', `${FULCIO}.6`, Buffer.of(0xff, 0xff)],
+    ['anything in an extension that Fulcio may add', `${FULCIO}.25`, Buffer.of(0xff, 0xff)],
+    ['anything in the extension of somebody else', '1.3.6.1.4.1.57264.2.9', Buffer.of(0xff)],
+  ])('accepts %s', (_, dotted, content) => {
+    expect(parsed(dotted, content)).toBeUndefined();
+  });
+
+  // Go's crypto/x509 parses each of these (parser.go, processExtensions), and cosign Fulcio's own (sigstore-go,
+  // pkg/fulcio/certificate/extensions.go, ParseExtensions). The types of Fulcio's: its docs/oid-info.md.
+  test.each<[string, string, Buffer]>([
+    ['where to find its authority: null', AUTHORITY_INFORMATION, nullValue()],
+    [
+      'where to find its authority: of two lists',
+      AUTHORITY_INFORMATION,
+      Buffer.concat([sequence(access), sequence(access)]),
+    ],
+    [
+      'where to find its authority: without a method',
+      AUTHORITY_INFORMATION,
+      sequence(sequence(uri)),
+    ],
+    [
+      'where to find its authority: without a place',
+      AUTHORITY_INFORMATION,
+      sequence(sequence(oid('1.3.6.1.5.5.7.48.2'))),
+    ],
+    ['a null identifier of its key', KEY_IDENTIFIER, nullValue()],
+    [
+      'an identifier of its key that is too many',
+      KEY_IDENTIFIER,
+      Buffer.concat([octetString(value), nullValue()]),
+    ],
+    ['a null identifier of its authority’s key', AUTHORITY_KEY_IDENTIFIER, nullValue()],
+    [
+      'an identifier of its authority’s key that is a set',
+      AUTHORITY_KEY_IDENTIFIER,
+      setOf(taggedPrimitive(0, Buffer.alloc(20))),
+    ],
+    [
+      'an identifier of its authority’s key with the wrong tag',
+      AUTHORITY_KEY_IDENTIFIER,
+      sequence(tagged(0, value)),
+    ],
+    ['a string that is bytes', `${FULCIO}.9`, Buffer.of(0xff, 0xff)],
+    ['a string that is nothing', `${FULCIO}.10`, Buffer.alloc(0)],
+    ['a string that is null', `${FULCIO}.12`, nullValue()],
+    [
+      'a string with something behind it',
+      `${FULCIO}.8`,
+      Buffer.concat([utf8String(RELEASE_ISSUER), nullValue()]),
+    ],
+    [
+      'a string whose tag is another [12]',
+      `${FULCIO}.8`,
+      taggedPrimitive(12, Buffer.from(RELEASE_ISSUER)),
+    ],
+    ['a string that is not UTF-8', `${FULCIO}.22`, Buffer.of(0x0c, 1, 0xff)],
+    ['a string with a length that is not minimal', `${FULCIO}.22`, Buffer.of(0x0c, 0x81, 1, 0x61)],
+    ['a string of another kind', `${FULCIO}.24`, Buffer.of(0x13, 1, 0x61)],
+    ['name constraints', '2.5.29.30', sequence()],
+    ['places of revocation lists', '2.5.29.31', sequence()],
+    ['policies', '2.5.29.32', sequence()],
+    ['policy mappings', '2.5.29.33', sequence()],
+    ['policy constraints', '2.5.29.36', sequence()],
+    ['a limit to any policy', '2.5.29.54', integer(0)],
+  ])('refuses %s', (_, dotted, content) => {
+    expect(parsed(dotted, content)).toBe('CERTIFICATE_UNTRUSTED');
+  });
 });
 
 describe('checkCodeSigningLeaf', () => {

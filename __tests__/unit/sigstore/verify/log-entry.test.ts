@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Bundle, TransparencyLogEntry } from '@sigstore/bundle';
 import { X509Certificate } from '@sigstore/core';
 import type { TrustMaterial } from '@sigstore/verify';
-import { parseTrustedRoot } from '../../../../src/sigstore/trust/trusted-root.js';
+import { parseTrustedRoot } from '../../../../src/sigstore/trust/trusted-root-json.js';
 import {
   checkEntryBody,
   checkEntryKind,

@@ -2,6 +2,7 @@ import { createPublicKey, generateKeyPairSync, sign as signBytes } from 'node:cr
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { X509Certificate } from '@sigstore/core';
 import type { DigestedFile } from '../../../../src/files/digested-file.js';
+import { parseLeaf } from '../../../../src/sigstore/verify/certificate.js';
 import { checkDigest, checkSignature } from '../../../../src/sigstore/verify/signature.js';
 import { World, type IssuedCertificate } from '../../../support/index.js';
 import { bitString, elementsOf, sequence } from '../../../support/der.js';
@@ -36,7 +37,7 @@ describe('checkDigest', () => {
 
 describe('checkSignature', () => {
   const check = (file: DigestedFile, signature: Buffer, by: IssuedCertificate): unknown =>
-    codeOf(() => checkSignature(file, signature, by.der));
+    codeOf(() => checkSignature(file, signature, parseLeaf(by.der)));
 
   test('accepts a signature with the key of the certificate', () => {
     const { file, signed } = signer.sign(artifact);

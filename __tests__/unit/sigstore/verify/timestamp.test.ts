@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { RFC3161Timestamp, X509Certificate } from '@sigstore/core';
 import { parseBundle } from '../../../../src/sigstore/bundle.js';
-import { parseTrustedRoot } from '../../../../src/sigstore/trust/trusted-root.js';
+import { parseTrustedRoot } from '../../../../src/sigstore/trust/trusted-root-json.js';
 import { timestampDefect } from '../../../../src/sigstore/verify/timestamp.js';
 import { verify } from '../../../../src/sigstore/verify/verify.js';
 import { Digester, type DigestedFile } from '../../../../src/files/digested-file.js';

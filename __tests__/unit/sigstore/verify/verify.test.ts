@@ -3,7 +3,7 @@ import type { Bundle } from '@sigstore/bundle';
 import type { TrustMaterial } from '@sigstore/verify';
 import type { Subject } from '../../../../src/sigstore/verify/subject.js';
 import type { ErrorCode } from '../../../../src/errors.js';
-import { parseTrustedRoot } from '../../../../src/sigstore/trust/trusted-root.js';
+import { parseTrustedRoot } from '../../../../src/sigstore/trust/trusted-root-json.js';
 import { verify, type Verified } from '../../../../src/sigstore/verify/verify.js';
 import {
   CertificateAuthority,
@@ -486,6 +486,23 @@ describe('verify', () => {
     expect(codeOf(() => verify(file, withOther, trust, expected))).toBe('LOG_ENTRY_INVALID');
     const genuine = signer.bundle(file, signed);
     expect(codeOf(() => verify(file, genuine, trust, expected))).toBeUndefined();
+  });
+
+  test('changes no certificate of the trust root', () => {
+    const root = trustOf(world.trustedRoot());
+    const chains = root.certificateAuthorities.flatMap(({ certChain }) => certChain);
+    const before = chains.map((certificate) => certificate.root.toDER());
+    for (const bytes of [artifact, Buffer.from('another artifact')]) {
+      const { file, bundle } = signer.sign(bytes);
+      expect(codeOf(() => verify(file, bundle, root, expected))).toBeUndefined();
+    }
+    for (const { root, tbsCertificate } of chains) {
+      // Without these, the remembered encodings (rememberEncoding) would be compared.
+      expect(Reflect.deleteProperty(root, 'toDER')).toBe(true);
+      expect(Reflect.deleteProperty(tbsCertificate, 'toDER')).toBe(true);
+    }
+    expect(chains.length).toBeGreaterThan(1);
+    expect(chains.map((certificate) => certificate.root.toDER())).toEqual(before);
   });
 
   test.each<[string, ErrorCode, (root: TrustedRootJson) => void]>([
