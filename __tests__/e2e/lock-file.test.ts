@@ -8,6 +8,7 @@ import {
   World,
   lockOf,
   lockText,
+  releaseFilePath,
   tally,
   type ActionResult,
   type LockJson,
@@ -19,11 +20,13 @@ import {
   FOREIGN,
   FOREIGN_ARCH,
   STRANGER,
+  expectArtifacts,
   expectInstalled,
   expectRefused,
   fileNameOf,
   requestsTo,
   runIn,
+  serveAs,
 } from './expectations.js';
 
 const VERSION = 'v1.31.9';
@@ -31,6 +34,8 @@ const OLDER = 'v1.31.8';
 const PRERELEASE = 'v1.32.0-rc.1';
 const TOOLS = ['kubectl', 'kubectl-convert'];
 const SBOM = 'kubernetes-release.spdx';
+const SOURCE = 'kubernetes-src.tar.gz';
+const MANIFESTS = 'kubernetes-manifests.tar.gz';
 const KUBECTL = `bin/${NATIVE_PLATFORM}/${fileNameOf('kubectl')}`;
 
 let world: World;
@@ -45,7 +50,13 @@ beforeAll(async () => {
 beforeEach(() => {
   world.reset();
   for (const version of [OLDER, VERSION, PRERELEASE]) {
-    world.release.publish({ version, tools: TOOLS, platforms: [NATIVE_PLATFORM, FOREIGN] });
+    const artifacts = [SOURCE, MANIFESTS];
+    world.release.publish({
+      version,
+      tools: TOOLS,
+      platforms: [NATIVE_PLATFORM, FOREIGN],
+      artifacts,
+    });
   }
   const { 'tuf-root': root, 'tuf-mirror-url': mirror, ...others } = world.inputs();
   expect([root, mirror]).not.toContain(undefined);
@@ -120,10 +131,10 @@ describe('a run with a lock', () => {
 
   // Counted, so that nobody has to believe it.
   test.each([
-    ['cold, without a lock', false, 'cold', { host: 7, log: 2, tuf: 0 }],
-    ['cold, with a lock', true, 'cold', { host: 2, log: 0, tuf: 0 }],
-    ['warm, without a lock', false, 'warm', { host: 0, log: 0, tuf: 0 }],
-    ['warm, with a lock', true, 'warm', { host: 0, log: 0, tuf: 0 }],
+    ['cold, without a lock', false, 'cold', { host: 7, log: 2, registry: 0, tuf: 0 }],
+    ['cold, with a lock', true, 'cold', { host: 2, log: 0, registry: 0, tuf: 0 }],
+    ['warm, without a lock', false, 'warm', { host: 0, log: 0, registry: 0, tuf: 0 }],
+    ['warm, with a lock', true, 'warm', { host: 0, log: 0, registry: 0, tuf: 0 }],
   ] as const)('requests by host, %s', async (_what, isLocked, state, expected) => {
     const more = isLocked ? {} : { 'lock-file': '', version: VERSION };
     const first = await run(genuine, more);
@@ -180,6 +191,83 @@ describe('a run with a lock', () => {
   });
 });
 
+describe('tarballs of a lock', () => {
+  const files = { tools: 'none', artifacts: SOURCE };
+  const tarballs = (artifacts = [SOURCE, MANIFESTS]): LockJson =>
+    lockOf(world, VERSION, { tools: [], artifacts });
+
+  test('are installed: two requests cold, none warm', async () => {
+    const first = await run(tarballs(), files);
+    expectArtifacts(first, { version: VERSION, artifacts: { [SOURCE]: SOURCE } });
+    expect(counted()).toEqual({ host: 2, log: 0, registry: 0, tuf: 0 });
+    world.reset();
+    const { toolCache } = first.dirs;
+    const second = await run(tarballs(), files, { toolCache });
+    expectArtifacts(second, { version: VERSION, artifacts: { [SOURCE]: SOURCE } });
+    expect(second.outputs['cache-hit']).toBe('true');
+    expect(requestsTo(world)).toEqual([]);
+  });
+
+  test('are installed beside tools', async () => {
+    const lock = lockOf(world, VERSION, { artifacts: [SOURCE] });
+    expectInstalled(await run(lock, { artifacts: SOURCE }), {
+      version: VERSION,
+      artifacts: { [SOURCE]: SOURCE },
+    });
+    expect(counted()).toEqual({ host: 3, log: 0, registry: 0, tuf: 0 });
+  });
+
+  test('the SBOM itself can be asked for: every lock has it', async () => {
+    const result = await run(tarballs([]), { tools: 'none', artifacts: SBOM });
+    expectArtifacts(result, { version: VERSION, artifacts: { [SBOM]: SBOM } });
+    expect(counted()).toEqual({ host: 1, log: 0, registry: 0, tuf: 0 });
+    world.release.putSbom(VERSION, { appended: '\n# another run\n' });
+    world.reset();
+    const lock = { ...genuine, files: { ...genuine.files } };
+    expectRefused(await run(lock, { tools: 'none', artifacts: SBOM }), 'LOCK_MISMATCH');
+  });
+
+  test('one that is not locked: LOCK_MISMATCH, before any request', async () => {
+    const says = [`"lock.json" does not have ${SOURCE} of ${VERSION}`, '"artifacts"'];
+    expectRefused(await run(tarballs([MANIFESTS]), files), 'LOCK_MISMATCH', { says });
+    expect(requestsTo(world)).toEqual([]);
+  });
+
+  test('other bytes, signed by Kubernetes for this release: LOCK_MISMATCH', async () => {
+    const lock = tarballs();
+    const file = world.release.file(VERSION, SOURCE);
+    file.replace(Buffer.from('another build'));
+    file.sign();
+    world.release.putSbom(VERSION);
+    expectArtifacts(await run(lock, { ...files, 'lock-file': '', version: VERSION }), {
+      artifacts: { [SOURCE]: SOURCE },
+    });
+    expectRefused(await run(lock, files), 'LOCK_MISMATCH', { says: [`${SOURCE} has SHA-256`] });
+  });
+
+  test("another tarball's entry under this name: LOCK_MISMATCH, or RELEASE_MISMATCH with its bytes", async () => {
+    const lock = tarballs();
+    const { [MANIFESTS]: other } = lock.files;
+    lock.files[SOURCE] = other ?? never();
+    expectRefused(await run(lock, files), 'LOCK_MISMATCH');
+    serveAs(world, world.release.file(VERSION, MANIFESTS), releaseFilePath(VERSION, SOURCE));
+    expectRefused(await run(lock, files), 'RELEASE_MISMATCH');
+    tally('attacks refused or without effect');
+  });
+
+  test('signed by somebody else: IDENTITY_MISMATCH', async () => {
+    world.release.file(VERSION, SOURCE).sign(STRANGER);
+    expectRefused(await run(tarballs(), files), 'IDENTITY_MISMATCH');
+  });
+
+  test('images are refused: locks do not hold them', async () => {
+    const says = ['lock files do not hold images yet'];
+    const result = await run(genuine, { images: 'control-plane' });
+    expectRefused(result, 'INVALID_INPUT', { says });
+    expect(requestsTo(world)).toEqual([]);
+  });
+});
+
 describe('the version', () => {
   test.each([
     '',
@@ -195,7 +283,7 @@ describe('the version', () => {
   ])('%j is satisfied by the lock, without a pointer', async (version) => {
     world.release.point('stable', 'v1.31.99');
     expectInstalled(await run(genuine, { version }), { version: VERSION });
-    expect(counted()).toEqual({ host: 2, log: 0, tuf: 0 });
+    expect(counted()).toEqual({ host: 2, log: 0, registry: 0, tuf: 0 });
   });
 
   test.each(['1.31.8', '1.30', '>=1.32', 'stable-1.32', 'prerelease-1.32'])(

@@ -24,6 +24,8 @@ import {
   findCosign,
   lockOf,
   lockText,
+  provenance,
+  releaseFilePath,
   runAction,
   runCommand,
   startCommand,
@@ -33,7 +35,14 @@ import {
 } from '../support/index.js';
 import { MISSING, testUnless } from '../support/skip.js';
 import { textOf } from '../unit/repository.js';
-import { STRANGER, expectInstalled, requestedPaths, runIn } from './expectations.js';
+import {
+  STRANGER,
+  expectArtifacts,
+  expectInstalled,
+  requestedPaths,
+  runIn,
+  serveAs,
+} from './expectations.js';
 
 const VERSION = 'v1.31.9';
 const OLDER = 'v1.31.8';
@@ -41,6 +50,11 @@ const LINUX = 'linux/amd64';
 const MAC = 'darwin/arm64';
 const FILE = 'kubernetes.lock.json';
 const SBOM = 'kubernetes-release.spdx';
+const PROVENANCE = 'provenance.json';
+const SOURCE = 'kubernetes-src.tar.gz';
+const SERVER = 'kubernetes-server-linux-amd64.tar.gz';
+const CLIENTS = ['kubernetes-client-darwin-arm64.tar.gz', 'kubernetes-client-linux-amd64.tar.gz'];
+const TARBALLS = [...CLIENTS, SERVER, SOURCE];
 
 const isValid = new Ajv().compile(JSON.parse(textOf('schema/lock.schema.json')) as object);
 
@@ -58,7 +72,7 @@ beforeEach(() => {
   world.reset();
   for (const version of [OLDER, VERSION]) {
     const platforms = [...new Set([LINUX, MAC, NATIVE_PLATFORM])];
-    world.release.publish({ version, platforms });
+    world.release.publish({ version, platforms, artifacts: TARBALLS });
     world.release.publish({ version, tools: ['kubeadm'], platforms: [LINUX] });
   }
   folder = mkdtempSync(join(tmpdir(), 'lock-'));
@@ -173,6 +187,137 @@ describe('lock', () => {
       OLDER,
       expect.stringContaining(`bin/${NATIVE_PLATFORM}/kubectl`),
     ]);
+  });
+});
+
+describe('lock --artifacts', () => {
+  const lockArtifacts = (artifacts: string, ...more: string[]): Promise<CommandResult> =>
+    lock('--tools', 'none', '--artifacts', artifacts, '--version', VERSION, ...more);
+
+  test('writes what a run verifies tarballs with', async () => {
+    expect(await lockArtifacts(SOURCE)).toMatchObject({ exitCode: 0 });
+    expect(Object.keys(locked().files)).toEqual([SBOM, SOURCE]);
+    isValid(locked());
+    expect(isValid.errors).toBeNull();
+    world.reset();
+    const inputs = {
+      'lock-file': FILE,
+      tools: 'none',
+      artifacts: SOURCE,
+      'tuf-root': '',
+      'tuf-mirror-url': '',
+      'trusted-root': world.writeTrustedRoot(),
+    };
+    const run = await runIn(world, inputs, { workspace: folder });
+    expectArtifacts(run, { version: VERSION, artifacts: { [SOURCE]: SOURCE } });
+    expect(requestedPaths(world)).toHaveLength(2);
+  });
+
+  test('tarballs × platforms, beside tools', async () => {
+    const result = await lock(
+      ...['--artifacts', `client,server,${SERVER}`, '--platforms', `${LINUX},${MAC}`],
+    );
+    expect(result.exitCode).toBe(0);
+    expect(result.stderr).toContain('Skipping server for darwin/arm64: Kubernetes does not');
+    expect(Object.keys(locked().files)).toEqual([
+      `bin/${MAC}/kubectl`,
+      `bin/${LINUX}/kubectl`,
+      ...CLIENTS,
+      SBOM,
+      SERVER,
+    ]);
+    const again = await lock(
+      ...['--artifacts', `client,server`, '--platforms', `${LINUX},${MAC}`, '--check'],
+    );
+    expect(again).toMatchObject({ exitCode: 0, stdout: '' });
+  });
+
+  test('one that none of the platforms has is refused', async () => {
+    const result = await lockArtifacts('server', '--platforms', MAC);
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toMatch(/^error\[PLATFORM_NOT_PUBLISHED\]: .*server tarball/m);
+    expect(requestedPaths(world)).toEqual([]);
+  });
+
+  test.each<[string, string, () => void]>([
+    ['signed by somebody else', 'IDENTITY_MISMATCH', () => void source().sign(STRANGER)],
+    [
+      'of another version',
+      'RELEASE_MISMATCH',
+      () => serveAs(world, source(OLDER), releaseFilePath(VERSION, SOURCE)),
+    ],
+    [
+      'not in the SBOM',
+      'RELEASE_MISMATCH',
+      () => void world.release.putSbom(VERSION, { omit: [SOURCE] }),
+    ],
+    ['without an SBOM', 'RELEASE_MISMATCH', () => world.host.remove(`release/${VERSION}/${SBOM}`)],
+    ['missing', 'DOWNLOAD_FAILED', () => world.host.remove(releaseFilePath(VERSION, SOURCE))],
+  ])('%s: %s, and nothing is written', async (_what, code, change) => {
+    change();
+    const result = await lockArtifacts(SOURCE);
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toMatch(new RegExp(`^error\\[${code}\\]: `, 'm'));
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  const source = (version = VERSION): ReturnType<World['release']['file']> =>
+    world.release.file(version, SOURCE);
+
+  describe('what no SBOM lists', () => {
+    function putProvenance(): void {
+      const files = [{ name: SOURCE, bytes: source().bytes }];
+      world.release.putFile(releaseFilePath(VERSION, PROVENANCE), provenance(VERSION, files));
+    }
+
+    test('is locked with the SBOM', async () => {
+      putProvenance();
+      expect(await lockArtifacts(PROVENANCE)).toMatchObject({ exitCode: 0 });
+      expect(Object.keys(locked().files)).toEqual([SBOM, PROVENANCE]);
+    });
+
+    test.each<[string, string, () => void]>([
+      ['no SBOM', 'has no SBOM at', () => world.host.remove(`release/${VERSION}/${SBOM}`)],
+      [
+        'the SBOM of another release',
+        `/${OLDER}/release`,
+        () => serveAs(world, world.release.sbom(OLDER), `release/${VERSION}/${SBOM}`),
+      ],
+    ])('and not with %s', async (_what, says, change) => {
+      putProvenance();
+      change();
+      const result = await lockArtifacts(PROVENANCE);
+      expect(result.exitCode).toBe(1);
+      expect(result.stderr).toMatch(/^error\[RELEASE_MISMATCH\]: /m);
+      expect(result.stderr).toContain(says);
+      expect(readdirSync(folder)).toEqual([]);
+    });
+
+    test('the SBOM itself is locked once', async () => {
+      expect(await lockArtifacts(SBOM)).toMatchObject({ exitCode: 0 });
+      expect(Object.keys(locked().files)).toEqual([SBOM]);
+    });
+
+    test('a checksum for the SBOM is checked', async () => {
+      const { sha256 } = world.release.sbom(VERSION);
+      expect(await lockArtifacts(SBOM, '--checksum', sha256)).toMatchObject({ exitCode: 0 });
+      const result = await lockArtifacts(SBOM, '--checksum', 'ab'.repeat(32));
+      expect(result.stderr).toMatch(/^error\[CHECKSUM_MISMATCH\]: /m);
+    });
+  });
+
+  test('a checksum for "client" is refused where that means several files', async () => {
+    const sums = CLIENTS.map((name) => `${name}=${world.release.file(VERSION, name).sha256}`);
+    const platforms = ['--platforms', `${LINUX},${MAC}`];
+    const good = await lockArtifacts('client', ...platforms, '--checksum', sums.join());
+    expect(good.exitCode).toBe(0);
+    const sum = `client=${world.release.file(VERSION, CLIENTS[0] ?? '').sha256}`;
+    expect(await lockArtifacts('client', ...platforms, '--checksum', sum)).toMatchObject({
+      exitCode: 2,
+    });
+    expect(await lockArtifacts('client', '--platforms', MAC, '--checksum', sum)).toMatchObject({
+      exitCode: 0,
+    });
   });
 });
 
@@ -340,6 +485,9 @@ describe('the command line', () => {
     [['lock', '--platforms', 'linux/amd64/v2']],
     [['lock', '--platforms', LINUX, '--architecture', 'arm64']],
     [['lock', '--bind-release', 'false']],
+    [['lock', '--tools', 'none']],
+    [['lock', '--artifacts', '../kubernetes-src.tar.gz']],
+    [['lock', '--images', 'control-plane']],
     [['lock', '--certificate-identity', '']],
   ])('%j: exit code 2', async (args) => {
     const { exitCode, stdout, stderr } = await run(...args);

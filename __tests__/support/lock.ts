@@ -18,18 +18,21 @@ export interface LockedFileJson {
 export interface LockedParts {
   readonly tools?: readonly string[];
   readonly platforms?: readonly string[];
+  /** Names of other files of the release. */
+  readonly artifacts?: readonly string[];
   /** The bundle of a file; what was signed and logged last unless given. */
   readonly bundleOf?: (file: PublishedFile) => BundleJson;
 }
 
 /** Locks whatever is published now, genuine or not: nothing is verified. */
 export function lockOf(world: World, version: string, parts: LockedParts = {}): LockJson {
-  const { tools = ['kubectl'], platforms = [NATIVE_PLATFORM] } = parts;
+  const { tools = ['kubectl'], platforms = [NATIVE_PLATFORM], artifacts = [] } = parts;
   const bundleOf = parts.bundleOf ?? ((file: PublishedFile) => file.bundle());
   const files = [
     ...platforms.flatMap((platform) =>
       tools.map((tool) => world.release.artifact(version, platform, tool)),
     ),
+    ...artifacts.map((name) => world.release.file(version, name)),
     world.release.sbom(version),
   ];
   const prefix = `release/${version}/`;
