@@ -121,9 +121,10 @@ const LAYERS = [
     ],
   },
   {
-    files: 'src/index.ts',
+    files: 'src/start.ts',
     imports: ['./setup.js', './commands/main.js', './inputs/command-line.js'],
   },
+  { files: 'src/index.ts', imports: ['./start.js'] },
 ];
 
 /** Packages that only some files of src/ may import, and why. */

@@ -118,7 +118,8 @@ const IMPORTS: [boundary: string, file: string, refused: string, accepted: strin
   ['a part of a report is not the whole', 'src/report/tools.ts', '../report.js', './proof.js'],
   ['nothing below is a report', 'src/install/images.ts', '../report/images.js', './context.js'],
   ['setup is not the entry point', 'src/setup.ts', './index.js', './report.js'],
-  ['the entry point only runs', 'src/index.ts', './report.js', './setup.js'],
+  ['the entry point only starts', 'src/index.ts', './setup.js', './start.js'],
+  ['what starts a run only runs it', 'src/start.ts', './report.js', './setup.js'],
   ['a new file has no rights yet', 'src/new.ts', './inputs.js', 'node:path'],
   [
     'no release below evidence',

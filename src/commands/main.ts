@@ -1,8 +1,8 @@
-import { Command, CommanderError, Option } from 'commander';
+import type * as Commander from 'commander';
 import { currentEnvironment, loadLockInputs } from '../inputs.js';
 import { LOCK_ACTION, commandArguments, commandEnvironment } from '../inputs/command-line.js';
 import { DEFAULT_LOCK_FILE } from '../inputs/lock-file.js';
-import { INPUT_OPTIONS } from '../inputs/options.js';
+import { INPUT_OPTIONS, type InputOption } from '../inputs/options.js';
 import { namedFailure } from '../install/install-failed.js';
 import { runLockAction } from './lock-action.js';
 import { lockRelease } from './lock.js';
@@ -15,10 +15,11 @@ export async function main(): Promise<void> {
     await runLockAction();
     return;
   }
+  const commander = await import('commander'); // A step of a workflow does not load it.
   try {
-    await program().parseAsync(args, { from: 'user' });
+    await program(commander).parseAsync(args, { from: 'user' });
   } catch (error) {
-    if (!(error instanceof CommanderError)) {
+    if (!(error instanceof commander.CommanderError)) {
       throw error;
     }
     // Commander has said what is wrong, or printed the help.
@@ -26,8 +27,8 @@ export async function main(): Promise<void> {
   }
 }
 
-function program(): Command {
-  const root = new Command('setup-verified-kubectl')
+function program(commander: typeof Commander): Commander.Command {
+  const root = new commander.Command('setup-verified-kubectl')
     .description(
       'Kubernetes release binaries, verified: signature, certificate, identity, transparency log and release SBOM.',
     )
@@ -37,7 +38,7 @@ function program(): Command {
     .showHelpAfterError('For the options, add --help.')
     .exitOverride()
     .addHelpText('after', `\n${EXIT_CODES_HELP}`);
-  root.addCommand(lockCommand());
+  root.addCommand(lockCommand(commander));
   return root;
 }
 
@@ -48,7 +49,7 @@ const EXIT_CODES_HELP = `Exit codes:
   3    lock --check: the lock file is out of date
   130  Ended by Ctrl-C`;
 
-function lockCommand(): Command {
+function lockCommand({ Command, Option }: typeof Commander): Commander.Command {
   const command = new Command('lock')
     .summary('Write a lock file: version, digests and evidence, all proven')
     .description(
@@ -58,8 +59,8 @@ function lockCommand(): Command {
     .helpOption('-h, --help', 'Show this help')
     .showHelpAfterError('For the options, add --help.')
     .exitOverride();
-  for (const option of [...LOCK_OPTIONS, ...inputOptions(NOT_FOR_LOCK)]) {
-    command.addOption(option);
+  for (const { flags, help, group, isHidden } of [...LOCK_OPTIONS, ...inputOptions(NOT_FOR_LOCK)]) {
+    command.addOption(new Option(flags, help).helpGroup(`${group} options:`).hideHelp(isHidden));
   }
   return command.addHelpText('after', `\n${EXAMPLES}\n\n${EXIT_CODES_HELP}`).action(runLock);
 }
@@ -70,37 +71,54 @@ const EXAMPLES = `Examples:
   See whether there is a newer patch, in a pull request or a schedule:
     setup-verified-kubectl lock --version 1.31 --platforms linux/amd64,darwin/arm64 --check`;
 
-const LOCK_OPTIONS: readonly Option[] = [
-  new Option(
-    '--platforms <list>',
-    "<os>/<arch>, separated by commas [default: this machine's]",
-  ).helpGroup('Release options:'),
-  new Option(
-    '--check',
-    'Write nothing; print what would change, and exit with 3 if anything would',
-  ).helpGroup('Lock options:'),
-  new Option('-q, --quiet', 'Print only warnings, errors and changes').helpGroup('Output options:'),
-  new Option('-v, --verbose', 'Print every request').helpGroup('Output options:'),
+/** An option, and where the help shows it. */
+interface CommandOption {
+  readonly flags: string;
+  readonly help: string;
+  readonly group: InputOption['group'] | 'Lock' | 'Output';
+  readonly isHidden: boolean;
+}
+
+const LOCK_OPTIONS: readonly CommandOption[] = [
+  {
+    flags: '--platforms <list>',
+    help: "<os>/<arch>, separated by commas [default: this machine's]",
+    group: 'Release',
+    isHidden: false,
+  },
+  {
+    flags: '--check',
+    help: 'Write nothing; print what would change, and exit with 3 if anything would',
+    group: 'Lock',
+    isHidden: false,
+  },
+  {
+    flags: '-q, --quiet',
+    help: 'Print only warnings, errors and changes',
+    group: 'Output',
+    isHidden: false,
+  },
+  { flags: '-v, --verbose', help: 'Print every request', group: 'Output', isHidden: false },
 ];
 
 /** Inputs that `lock` has another option for, or refuses. */
 const NOT_FOR_LOCK = ['architecture', 'images', 'image-registry', 'image-certificate-identity'];
 
 /** @param hidden inputs that are accepted as options, and not shown */
-function inputOptions(hidden: readonly string[]): Option[] {
+function inputOptions(hidden: readonly string[]): CommandOption[] {
   return INPUT_OPTIONS.map(({ name, value, default: otherwise, help, group }) => {
     const shown = otherwise === '' ? help : `${help} [default: ${otherwise}]`;
     const isLockFile = name === 'lock-file';
-    return new Option(
-      `--${name} <${value}>`,
-      isLockFile ? `Where to write [default: ${DEFAULT_LOCK_FILE}]` : shown,
-    )
-      .helpGroup(isLockFile ? 'Lock options:' : `${group} options:`)
-      .hideHelp(hidden.includes(name));
+    return {
+      flags: `--${name} <${value}>`,
+      help: isLockFile ? `Where to write [default: ${DEFAULT_LOCK_FILE}]` : shown,
+      group: isLockFile ? 'Lock' : group,
+      isHidden: hidden.includes(name),
+    };
   });
 }
 
-async function runLock(_options: unknown, command: Command): Promise<void> {
+async function runLock(_options: unknown, command: Commander.Command): Promise<void> {
   const options = command.opts<Record<string, string | boolean | undefined>>();
   const terminal = new Terminal({
     quiet: options['quiet'] === true,
@@ -127,7 +145,7 @@ async function runLock(_options: unknown, command: Command): Promise<void> {
 }
 
 /** Options and defaults by the names of the action's inputs. */
-function inputsFrom(command: Command): Record<string, string> {
+function inputsFrom(command: Commander.Command): Record<string, string> {
   const values = Object.fromEntries(INPUT_OPTIONS.map((option) => [option.name, option.default]));
   for (const option of command.options) {
     const value: unknown = command.getOptionValue(option.attributeName());
