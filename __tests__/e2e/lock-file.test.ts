@@ -227,6 +227,22 @@ describe('tarballs of a lock', () => {
     expectRefused(await run(lock, { tools: 'none', artifacts: SBOM }), 'LOCK_MISMATCH');
   });
 
+  test("another release's SBOM under this version: RELEASE_MISMATCH, cold and warm", async () => {
+    const lock = { ...lockOf(world, OLDER, { tools: [] }), version: VERSION };
+    const sbom = { tools: 'none', artifacts: SBOM };
+    serveAs(world, world.release.sbom(OLDER), `release/${VERSION}/${SBOM}`);
+    const says = [`/${OLDER}/release`];
+    expectRefused(await run(lock, sbom), 'RELEASE_MISMATCH', { says });
+    const unbound = await run(lock, { ...sbom, 'bind-release': 'false' });
+    expectArtifacts(unbound, {
+      artifacts: { [SBOM]: SBOM },
+      bytes: { [SBOM]: world.release.sbom(OLDER).bytes },
+    });
+    const { toolCache } = unbound.dirs;
+    expectRefused(await run(lock, sbom, { toolCache }), 'RELEASE_MISMATCH', { says });
+    tally('attacks refused or without effect');
+  });
+
   test('one that is not locked: LOCK_MISMATCH, before any request', async () => {
     const says = [`"lock.json" does not have ${SOURCE} of ${VERSION}`, '"artifacts"'];
     expectRefused(await run(tarballs([MANIFESTS]), files), 'LOCK_MISMATCH', { says });

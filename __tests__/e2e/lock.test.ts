@@ -298,6 +298,16 @@ describe('lock --artifacts', () => {
       expect(Object.keys(locked().files)).toEqual([SBOM]);
     });
 
+    test('two SBOMs in one run are refused', async () => {
+      const { bytes } = world.release.putSbom(VERSION, { appended: '\n# another run\n' });
+      world.release.putSbom(VERSION);
+      world.host.server.fail(`/release/${VERSION}/${SBOM}`, fault.body(bytes));
+      const result = await lockArtifacts(SBOM);
+      expect(result.stderr).toMatch(/^error\[RELEASE_MISMATCH\]: .* changed during this run: /m);
+      expect(readdirSync(folder)).toEqual([]);
+      expect(await lockArtifacts(SBOM)).toMatchObject({ exitCode: 0 });
+    });
+
     test('a checksum for the SBOM is checked', async () => {
       const { sha256 } = world.release.sbom(VERSION);
       expect(await lockArtifacts(SBOM, '--checksum', sha256)).toMatchObject({ exitCode: 0 });
