@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { RELEASE_IDENTITY, RELEASE_ISSUER } from '../__tests__/support/index.js';
+import { RELEASE_IDENTITY, RELEASE_ISSUER, readAction } from '../__tests__/support/index.js';
 import { KUBECTL } from '../scripts/fetch-kubectl.js';
 import { fetchSetupKubectl } from '../scripts/fetch-setup-kubectl.js';
 import type { Reply } from './server.js';
@@ -151,9 +151,8 @@ function measured(
 /** As the runner starts an action, with nothing of this process's environment. */
 function runnerEnvironment(folder: string, inputs: Inputs, ready: Ready): Record<string, string> {
   const all = {
+    ...readAction(ROOT).defaults,
     ...ready.inputs,
-    'certificate-identity': RELEASE_IDENTITY,
-    'certificate-oidc-issuer': RELEASE_ISSUER,
     ...inputs,
   };
   return {

@@ -1,4 +1,4 @@
-/** The test world: see "The test world" in the design notes, and `World.start()`. */
+/** The test world; begin with `World.start()`. */
 export * from './archeio.js';
 export * from './certificate-authority-api.js';
 export * from './certificate-authority.js';

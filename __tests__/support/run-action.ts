@@ -155,7 +155,7 @@ export function giveAway(folder: string, uid: number): void {
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 
 /** What action.yml says that matters for a run: the entry point, and the inputs' defaults. */
-function readAction(root: string): { main: string; defaults: Record<string, string> } {
+export function readAction(root: string): { main: string; defaults: Record<string, string> } {
   const path = join(root, 'action.yml');
   if (!existsSync(path)) throw new Error(`no action.yml in ${root}`);
   // As the runner reads it: every scalar is a string, so `true` arrives as the text `true`.
