@@ -74,7 +74,7 @@ export interface Attack {
   /** {@link plain} unless given. */
   readonly world?: () => World;
   /** Titles of the warnings of the run, all of them. */
-  readonly warnings?: readonly string[];
+  readonly warnings?: readonly string[] | ((stage: Stage) => readonly string[]);
   /** What a refused run adds to the tool cache all the same. */
   readonly keeps?: RegExp;
   /** What the attack cannot be made without. */
@@ -123,9 +123,10 @@ export function expectOwnWordsOnly(run: ActionResult): void {
   expect(run.stderr).toBe('');
 }
 
-async function play({ outcome, attack, check, warnings = [], ...row }: Attack): Promise<void> {
+async function play({ outcome, attack, check, ...row }: Attack): Promise<void> {
   const world = row.world?.() ?? plain;
   const stage = stageIn(world);
+  const warnings = typeof row.warnings === 'function' ? row.warnings(stage) : (row.warnings ?? []);
   const { toolCache, inputs, env, workspace } = stage;
   try {
     await attack(stage);
