@@ -252,7 +252,11 @@ const NEIGHBOURS: Attack[] = [
   },
   {
     what: 'an unbound copy of another release, and a run that is kept waiting before it refuses it',
-    warnings: ['Cached copy refused'],
+    // Copies are tried in the order of their digests, until one passes.
+    warnings: ({ world, kubectl }) =>
+      world.release.artifact(OLDER, NATIVE_PLATFORM, 'kubectl').sha256 < kubectl.sha256
+        ? ['Cached copy refused']
+        : [],
     outcome: 'without effect',
     lockedWarnings: [],
     attack: async (stage) => {

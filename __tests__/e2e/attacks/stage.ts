@@ -86,7 +86,7 @@ export interface Attack {
   /** Titles of the warnings of the run with a lock file; the same unless given. */
   readonly lockedWarnings?: readonly string[];
   /** Titles of the warnings of the run, all of them. */
-  readonly warnings?: readonly string[];
+  readonly warnings?: readonly string[] | ((stage: Stage) => readonly string[]);
   /** What a refused run adds to the tool cache all the same. */
   readonly keeps?: RegExp;
   /** What the attack cannot be made without. */
@@ -139,9 +139,15 @@ export function expectOwnWordsOnly(run: ActionResult): void {
   expect(run.stderr).toBe('');
 }
 
-async function playLocked({ outcome, attack, warnings = [], ...row }: Attack): Promise<void> {
+const warningsOf = (
+  { warnings = [] }: Pick<Attack, 'warnings'>,
+  stage: Stage,
+): readonly string[] => (typeof warnings === 'function' ? warnings(stage) : warnings);
+
+async function playLocked({ outcome, attack, ...row }: Attack): Promise<void> {
   const world = row.world?.() ?? plain;
   const stage = stageIn(world, '1.39');
+  const warnings = warningsOf(row, stage);
   const { toolCache, inputs, env, workspace, lock } = stage;
   try {
     await attack(stage);
@@ -163,9 +169,10 @@ async function playLocked({ outcome, attack, warnings = [], ...row }: Attack): P
   }
 }
 
-async function play({ outcome, attack, check, warnings = [], ...row }: Attack): Promise<void> {
+async function play({ outcome, attack, check, ...row }: Attack): Promise<void> {
   const world = row.world?.() ?? plain;
   const stage = stageIn(world);
+  const warnings = warningsOf(row, stage);
   const { toolCache, inputs, env, workspace } = stage;
   try {
     await attack(stage);
