@@ -12336,30 +12336,44 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 // Keeps the young generation of the heap small, so that network buffers are freed early: otherwise
 // tens of megabytes of them pile up. Loading the modules would make it grow, so this comes first.
 (0,node_v8__WEBPACK_IMPORTED_MODULE_0__.setFlagsFromString)('--semi-space-growth-factor=1');
-const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 3554));
-await run();
+const { start } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 6483));
+await start();
 
 __webpack_async_result__();
 } catch(e) { __webpack_async_result__(e); } }, 1);
 
 /***/ }),
 
-/***/ 3554:
+/***/ 6483:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  run: () => (/* binding */ run)
+  start: () => (/* binding */ start)
 });
 
-;// CONCATENATED MODULE: external "node:fs"
-const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
-;// CONCATENATED MODULE: external "node:fs/promises"
-const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs/promises");
-;// CONCATENATED MODULE: external "node:path"
-const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
-var external_node_path_default = /*#__PURE__*/__nccwpck_require__.n(external_node_path_namespaceObject);
+;// CONCATENATED MODULE: ./src/kubernetes/artifact.ts
+/**
+ * The URLs of a file of a release.
+ *
+ * @param base where `release/` is, ending in a slash
+ * @param path inside the release
+ */
+function urlsOf(base, version, path) {
+    const at = (suffix) => new URL(`release/${version}/${path}${suffix}`, base);
+    return {
+        url: at(''),
+        digestUrl: at('.sha256'),
+        evidence: {
+            name: path,
+            signature: at('.sig'),
+            certificate: at('.cert'),
+            bundle: at('.sigstore.json'),
+        },
+    };
+}
+
 ;// CONCATENATED MODULE: ./src/errors.ts
 /** One code per thing a user can act on. docs/troubleshooting.md explains each. */
 const ERROR_CODES = (/* unused pure expression or super */ null && ([
@@ -12381,6 +12395,8 @@ const ERROR_CODES = (/* unused pure expression or super */ null && ([
     'RELEASE_TOO_NEW',
     'RELEASE_TOO_OLD',
     'VERSION_SKEW',
+    'LOCK_INVALID',
+    'LOCK_MISMATCH',
     'INSTALL_FAILED',
     'IMAGE_NOT_FOUND',
     'IMAGE_NOT_SIGNED',
@@ -12436,63 +12452,6 @@ function messageOf(error) {
         return error.message === '' ? error.name : error.message;
     }
     return typeof error === 'string' ? error : JSON.stringify(error);
-}
-
-;// CONCATENATED MODULE: ./src/files/make-folders.ts
-
-
-
-/**
- * Makes a folder, and those above it that are missing.
- *
- * Not `mkdir` with `recursive`: where a system says that there is no such file although the folder above
- * exists, as Linux does in /proc, it never ends.
- *
- * @param mode of every folder that is made
- * @throws the error of the file system
- */
-async function makeFolders(folder, mode = 0o777) {
-    if (await isFolder(folder)) {
-        return;
-    }
-    const parent = external_node_path_default().dirname(folder);
-    if (parent !== folder) {
-        await makeFolders(parent, mode);
-    }
-    try {
-        await (0,promises_namespaceObject.mkdir)(folder, { mode });
-    }
-    catch (error) {
-        // Another run may have been faster.
-        if (codeOf(error) !== 'EEXIST' || !(await isFolder(folder))) {
-            throw error;
-        }
-    }
-}
-async function isFolder(file) {
-    const found = await (0,promises_namespaceObject.stat)(file).catch(() => undefined); // Making a folder there says why.
-    return found?.isDirectory() === true;
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/artifact.ts
-/**
- * The URLs of a file of a release.
- *
- * @param base where `release/` is, ending in a slash
- * @param path inside the release
- */
-function urlsOf(base, version, path) {
-    const at = (suffix) => new URL(`release/${version}/${path}${suffix}`, base);
-    return {
-        url: at(''),
-        digestUrl: at('.sha256'),
-        evidence: {
-            name: path,
-            signature: at('.sig'),
-            certificate: at('.cert'),
-            bundle: at('.sigstore.json'),
-        },
-    };
 }
 
 ;// CONCATENATED MODULE: ./src/kubernetes/platform.ts
@@ -12613,6 +12572,8 @@ function platformNotPublished(what, platform, platforms, version) {
 
 ;// CONCATENATED MODULE: external "node:crypto"
 const external_node_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
+;// CONCATENATED MODULE: external "node:fs/promises"
+const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs/promises");
 ;// CONCATENATED MODULE: ./src/kubernetes/provenance.ts
 
 
@@ -12684,6 +12645,8 @@ function mismatch(message) {
     return new SetupError('RELEASE_MISMATCH', message);
 }
 
+// EXTERNAL MODULE: external "node:fs"
+var external_node_fs_ = __nccwpck_require__(3024);
 ;// CONCATENATED MODULE: ./src/kubernetes/sbom.ts
 
 
@@ -12775,7 +12738,7 @@ async function readSbom(file) {
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
     // Not node:readline: it also ends a line at U+2028 and U+2029, which a value may hold.
     let rest = '';
-    const pieces = (0,external_node_fs_namespaceObject.createReadStream)(file.path, { highWaterMark: 1 << 20 });
+    const pieces = (0,external_node_fs_.createReadStream)(file.path, { highWaterMark: 1 << 20 });
     for await (const piece of pieces) {
         hash.update(piece);
         const lines = `${rest}${decoder.decode(piece, { stream: true })}`.split('\n');
@@ -12990,6 +12953,9 @@ function namespace(version, of) {
     return { kind: 'namespace', namespace: sbomNamespace(version, of) };
 }
 
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
+var external_node_path_default = /*#__PURE__*/__nccwpck_require__.n(external_node_path_);
 ;// CONCATENATED MODULE: ./src/inputs/raw-inputs.ts
 
 
@@ -13059,102 +13025,32 @@ function invalidInput(name, given, expected) {
  * @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED
  */
 function readArtifacts(inputs, platform) {
-    return inputs.words('artifacts').map((name) => {
-        const request = parseReleaseFile(name, platform);
-        if (request === undefined) {
-            throw invalidInput('artifacts', name, ACCEPTED_RELEASE_FILES);
-        }
-        return request;
-    });
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/binary.ts
-
-
-/** The largest binary of a release is about 130 MB. */
-const MAX_BINARY_BYTES = 1 << 30;
-/** Only programs go on `PATH`. */
-function isBinary(artifact) {
-    return artifact.delivery === 'on-path';
+    return inputs.words('artifacts').map((name) => readArtifact(name, platform));
 }
 /**
- * @param version with `v`
- * @param base where `release/` is, ending in a slash
- */
-function binaryOf(version, base, tool, platform) {
-    const fileName = platform.os === 'windows' ? `${tool}.exe` : tool;
-    const path = `bin/${platformName(platform)}/${fileName}`;
-    return {
-        ...urlsOf(base, version, path),
-        path,
-        name: tool,
-        fileName,
-        version,
-        platform,
-        platforms: publishedPlatforms(tool),
-        maxBytes: MAX_BINARY_BYTES,
-        delivery: 'on-path',
-        boundBy: { kind: 'sbom' },
-    };
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/release.ts
-
-
-/** The names of every file that is asked for: they are the same in every release. */
-function requestedNames({ tools, artifacts, platform, }) {
-    return [...tools.map((name) => ({ name, platform })), ...artifacts];
-}
-/** One Kubernetes release at dl.k8s.io, or at a mirror with the same layout. */
-class Release {
-    /** With `v`: `v1.31.9`. */
-    version;
-    /** Where `release/` is, ending in a slash. */
-    base;
-    constructor(version, base) {
-        this.version = version;
-        this.base = base;
-    }
-    binary(tool, platform) {
-        return binaryOf(this.version, this.base, tool, platform);
-    }
-    /** Every file that is asked for, each once. */
-    requested({ tools, artifacts, platform }) {
-        const files = new Map();
-        for (const request of artifacts) {
-            files.set(request.name, releaseFileOf(this.version, this.base, request));
-        }
-        return [...tools.map((tool) => this.binary(tool, platform)), ...files.values()];
-    }
-    /** The release's SBOM as evidence for its other files: SPDX 2.3, tag-value. */
-    sbom() {
-        const name = 'kubernetes-release.spdx';
-        const file = { name, platform: undefined, platforms: [] };
-        return { ...releaseFileOf(this.version, this.base, file), delivery: 'evidence' };
-    }
-}
-/**
- * A pointer to a version: a small, unsigned text file.
+ * One name in `artifacts`.
  *
- * @param channel `stable` releases, or `latest`: the newest pre-release
- * @param minor `1.31` for the newest of that minor
+ * @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED
  */
-function pointerUrl(base, channel, minor) {
-    return new URL(`release/${channel}${minor === undefined ? '' : `-${minor}`}.txt`, base);
+function readArtifact(name, platform) {
+    const request = parseReleaseFile(name, platform);
+    if (request === undefined) {
+        throw invalidInput('artifacts', name, ACCEPTED_RELEASE_FILES);
+    }
+    return request;
 }
 
 ;// CONCATENATED MODULE: ./src/inputs/checksums.ts
-
 
 /**
  * `checksum`: SHA-256 by the name of the file, 64 lowercase hex digits.
  *
  * An artifact has two names: the one that the user gave it in `artifacts`, and that of the file.
  */
-function readChecksums(inputs, files) {
-    const names = [...new Set(requestedNames(files).map(({ name }) => name))];
+function readChecksums(inputs, { tools, artifacts }) {
+    const names = [...new Set([...tools, ...artifacts.map(({ name }) => name)])];
     const fileNames = new Map([
-        ...files.artifacts.map(({ requested, name }) => [requested, name]),
+        ...artifacts.map(({ requested, name }) => [requested, name]),
         ...names.map((name) => [name, name]),
     ]);
     const checksums = new Map();
@@ -13961,73 +13857,33 @@ function readPlatform(inputs, environment) {
     }
     return { platform: { os, arch }, isNative: arch === native };
 }
-
-;// CONCATENATED MODULE: ./src/inputs/release-age.ts
-
-/** In milliseconds. */
-const UNITS = {
-    m: 60_000,
-    h: 3_600_000,
-    d: 86_400_000,
-    w: 604_800_000,
-};
-/** `minimum-release-age` and `maximum-release-age`. */
-function readAges(inputs) {
-    const minimumAge = readAge(inputs, 'minimum-release-age');
-    const maximumAge = readAge(inputs, 'maximum-release-age');
-    if (minimumAge !== undefined && maximumAge !== undefined && maximumAge <= minimumAge) {
-        throw invalidInput('maximum-release-age', inputs.get('maximum-release-age'), 'an age greater than "minimum-release-age"');
+/**
+ * `platforms`: `<os>/<arch>`, separated by commas, spaces or lines, without duplicates; the one of
+ * {@link readPlatform} if it is empty.
+ *
+ * @throws {SetupError} PLATFORM_NOT_PUBLISHED, INVALID_INPUT
+ */
+function readPlatforms(inputs, environment) {
+    const names = inputs.words('platforms');
+    if (names.length === 0) {
+        return [readPlatform(inputs, environment).platform];
     }
-    return { minimumAge, maximumAge };
-}
-/** @returns milliseconds */
-function readAge(inputs, name) {
-    const given = inputs.get(name);
-    if (given === '') {
-        return undefined;
+    if (inputs.get('architecture') !== '') {
+        throw new SetupError('INVALID_INPUT', 'Set either "platforms" or "architecture", not both.');
     }
-    const [, count, unit] = /^(\d{1,4})([mhdw])$/.exec(given) ?? [];
-    const milliseconds = UNITS[unit ?? ''];
-    if (count === undefined || milliseconds === undefined) {
-        throw invalidInput(name, given, 'a number and a unit: 90m, 12h, 3d, 1w');
-    }
-    return Number(count) * milliseconds;
-}
-
-;// CONCATENATED MODULE: ./src/inputs/runner.ts
-
-
-
-/** @throws {SetupError} INSTALL_FAILED if the runner did not name its folders, or names files that do not exist */
-function readRunner({ variables, platform }) {
-    const temp = variables['RUNNER_TEMP'] ?? '';
-    const toolCache = variables['RUNNER_TOOL_CACHE'] ?? '';
-    const missing = [
-        ...(temp === '' ? ['RUNNER_TEMP'] : []),
-        ...(toolCache === '' ? ['RUNNER_TOOL_CACHE'] : []),
-    ];
-    if (missing.length > 0) {
-        throw new SetupError('INSTALL_FAILED', `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set`, { situation: 'runner-variable-missing' });
-    }
-    // @actions/core writes to them when everything is installed, and its error has no code.
-    for (const name of ['GITHUB_OUTPUT', 'GITHUB_PATH']) {
-        const file = variables[name] ?? '';
-        if (file !== '' && !(0,external_node_fs_namespaceObject.existsSync)(file)) {
-            throw new SetupError('INSTALL_FAILED', `${name} names a file that does not exist: ${file}`, {
-                situation: 'runner-variable-missing',
-            });
+    return names.map((name) => {
+        const platform = parsePlatform(name);
+        if (platform === undefined) {
+            throw invalidInput('platforms', name, 'platforms such as linux/amd64,darwin/arm64');
         }
-    }
-    const separator = platform === 'win32' ? ';' : ':';
-    const search = variables['PATH'] ?? variables['Path'] ?? '';
-    return {
-        temp: external_node_path_default().resolve(temp),
-        toolCache: external_node_path_default().resolve(toolCache),
-        path: search.split(separator).filter((folder) => folder !== ''),
-        shellFunctions: Object.keys(variables).flatMap(
-        // `export -f kubectl` in bash sets BASH_FUNC_kubectl%%.
-        (name) => /^BASH_FUNC_(.+)%%$/.exec(name)?.[1] ?? []),
-    };
+        return platform;
+    });
+}
+function parsePlatform(name) {
+    const [osName = '', archName = '', ...more] = name.split('/');
+    const os = OPERATING_SYSTEMS.find((one) => one === osName);
+    const arch = ARCHITECTURES.find((one) => one === archName);
+    return os === undefined || arch === undefined || more.length > 0 ? undefined : { os, arch };
 }
 
 ;// CONCATENATED MODULE: ./src/inputs/tools.ts
@@ -14055,6 +13911,62 @@ function readTools(inputs, hasOthers) {
     return tools.length === 0 ? ['kubectl'] : tools;
 }
 
+;// CONCATENATED MODULE: ./src/inputs/files-to-lock.ts
+
+
+
+
+
+/**
+ * `tools`, `artifacts` and `platforms`.
+ *
+ * @throws {SetupError} INVALID_INPUT; PLATFORM_NOT_PUBLISHED for a tool or an artifact that none of
+ *   the platforms has
+ */
+function readFilesToLock(inputs, environment) {
+    const names = inputs.words('artifacts');
+    const tools = readTools(inputs, names.length > 0);
+    const platforms = readPlatforms(inputs, environment);
+    const unpublished = [];
+    const binaries = tools.flatMap((tool) => published(tool, platforms, unpublished, (platform) => {
+        assertPublished(tool, platform);
+        return { tool, platform };
+    }));
+    const artifacts = names.flatMap((name) => published(name, platforms, unpublished, (platform) => readArtifact(name, platform)));
+    return { tools, binaries, artifacts: unambiguous(artifacts), unpublished };
+}
+/** What `read` returns for each platform. @throws the first error if it throws for all of them */
+function published(name, platforms, unpublished, read) {
+    const found = [];
+    const missing = [];
+    let first;
+    for (const platform of platforms) {
+        try {
+            found.push(read(platform));
+        }
+        catch (error) {
+            if (!(error instanceof SetupError) || error.code !== 'PLATFORM_NOT_PUBLISHED') {
+                throw error;
+            }
+            first ??= error;
+            missing.push(`${name} for ${platformName(platform)}`);
+        }
+    }
+    if (found.length === 0) {
+        throw first;
+    }
+    unpublished.push(...missing);
+    return found;
+}
+/** Each file once. Where `server` means several files, only the names of the files tell them apart. */
+function unambiguous(requests) {
+    const files = new Map(requests.map((request) => [request.name, request]));
+    return [...files.values()].map((file) => {
+        const isOne = requests.every(({ requested, name }) => requested !== file.requested || name === file.name);
+        return isOne ? file : { ...file, requested: file.name };
+    });
+}
+
 ;// CONCATENATED MODULE: ./src/files/plain-file.ts
 
 
@@ -14065,7 +13977,7 @@ function readTools(inputs, hasOthers) {
  * @throws {FileError} if it is not a plain file, or larger than `maxBytes`; or the error of the file system
  */
 function readPlainFile(file, maxBytes) {
-    const found = (0,external_node_fs_namespaceObject.statSync)(file);
+    const found = (0,external_node_fs_.statSync)(file);
     if (!found.isFile()) {
         throw new FileError('it is not a file'); // Reading a pipe or a device may never end.
     }
@@ -14074,118 +13986,58 @@ function readPlainFile(file, maxBytes) {
     }
     const bytes = Buffer.alloc(found.size);
     let filled = 0;
-    const opened = (0,external_node_fs_namespaceObject.openSync)(file, 'r');
+    const opened = (0,external_node_fs_.openSync)(file, 'r');
     try {
         for (let read = -1; read !== 0 && filled < bytes.length; filled += read) {
-            read = (0,external_node_fs_namespaceObject.readSync)(opened, bytes, filled, bytes.length - filled, null);
+            read = (0,external_node_fs_.readSync)(opened, bytes, filled, bytes.length - filled, null);
         }
     }
     finally {
-        (0,external_node_fs_namespaceObject.closeSync)(opened);
+        (0,external_node_fs_.closeSync)(opened);
     }
     return bytes.subarray(0, filled);
 }
 
-;// CONCATENATED MODULE: ./src/sigstore/trust/public-instance.ts
-/** The TUF repository of Sigstore's public instance, and its seed in `@sigstore/tuf`. */
-const PUBLIC_MIRROR = 'https://tuf-repo-cdn.sigstore.dev';
-
-;// CONCATENATED MODULE: ./src/inputs/trust-root.ts
+;// CONCATENATED MODULE: ./src/files/workspace-file.ts
 
 
 
 
-
-/** For a trusted_root.json or an initial root.json. The public ones have 7 KiB. */
-const MAX_TRUST_BYTES = 1 << 20;
-/** `trusted-root`, `tuf-mirror-url` and `tuf-root`. */
-function readTrustRoot(inputs) {
-    const trustedRoot = inputs.get('trusted-root');
-    const mirror = readUrl(inputs, 'tuf-mirror-url', PUBLIC_MIRROR);
-    const root = inputs.get('tuf-root');
-    if (trustedRoot !== '') {
-        if (root !== '') {
-            throw new SetupError('INVALID_INPUT', 'Set either "trusted-root" or "tuf-root", not both.');
-        }
-        return trustedRoot === 'embedded'
-            ? { kind: 'embedded' }
-            : {
-                kind: 'file',
-                path: inputs.path('trusted-root'),
-                json: readTrusted(inputs, 'trusted-root', ', or "embedded"'),
-            };
-    }
-    if (root !== '') {
-        return { kind: 'tuf', mirror, root: readTrusted(inputs, 'tuf-root') };
-    }
-    if (mirror.origin !== PUBLIC_MIRROR || mirror.pathname !== '/') {
-        throw invalidInput('tuf-mirror-url', mirror.href, '"tuf-root" to be set too (the path of the initial root.json), because this is not Sigstore\'s repository');
-    }
-    return { kind: 'tuf', mirror };
-}
-/** Reads a file once, so that the trust key of a run is computed from the bytes that it trusts. */
-function readTrusted(inputs, name, otherwise = '') {
-    const file = inputs.path(name);
-    try {
-        const json = readPlainFile(file, MAX_TRUST_BYTES);
-        if (json.length === 0) {
-            throw new Error('it is empty');
-        }
-        return json;
-    }
-    catch (error) {
-        const accepted = `the path of a file of at most 1 MiB${otherwise}`;
-        throw invalidInput(name, inputs.get(name), `${accepted} (${explain(error)})`);
+/** A file that is outside the workspace after all links are resolved. */
+class OutsideWorkspaceError extends FileError {
+    constructor() {
+        super('is outside the workspace');
     }
 }
-
-;// CONCATENATED MODULE: ./src/kubernetes/cluster-version.ts
-const ACCEPTED_CLUSTER_VERSIONS = 'the Kubernetes version of a cluster as its API server reports it (1.33, v1.33.4, v1.33.4-eks-1a2b3c, v1.33.1+k3s1), or the output of "kubectl version -o json", including the server version; for OpenShift, this is the Kubernetes version, not the OpenShift version (4.x)';
-/** The JSON of `kubectl version` has about 1 KiB. */
-const MAX_LENGTH = 65_536;
 /**
- * A version, and whatever a distribution adds to it: `-eks-1a2b3c`, `+k3s1`, `-gke.1013000`,
- * `-34+40f5951bd9888a`, or the `+` of a minor that has moved on.
+ * Reads a file of a repository.
+ *
+ * The author of a pull request can put a link at the path. So the file must be inside the workspace
+ * after all links are resolved.
+ *
+ * @param file its absolute path
+ * @param workspace the folder that the file must be in, an absolute path
+ * @param maxBytes a larger file is refused, unread
+ * @throws {OutsideWorkspaceError}
+ * @throws {Error} if it is not a file, is too large, or cannot be read
  */
-const REPORTED = /^v?1\.(?<minor>0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,3}))?(?:[-+][\w.+~-]{0,100})?$/i;
+function readWorkspaceFile(file, workspace, maxBytes) {
+    // The native variant also corrects the case of names on file systems that ignore case.
+    const real = external_node_fs_.realpathSync.native(file);
+    assertInside(real, external_node_fs_.realpathSync.native(workspace));
+    return readPlainFile(real, maxBytes);
+}
 /**
- * @param text a version; or the JSON of `kubectl version -o json`, of `oc version -o json`, or of
- *   the API server's `/version`
- * @returns undefined for text that is none of these
+ * Both paths must be real ones, with all links resolved.
+ *
+ * @throws {OutsideWorkspaceError}
  */
-function parseClusterVersion(text) {
-    const trimmed = text.trim();
-    if (trimmed.length > MAX_LENGTH) {
-        return undefined;
-    }
-    return trimmed.startsWith('{') ? parseJson(trimmed) : parseReported(trimmed);
-}
-function parseReported(text) {
-    const minor = REPORTED.exec(text)?.groups?.['minor'];
-    return minor === undefined ? undefined : { text, minor: Number(minor) };
-}
-/** Kubernetes, apimachinery/pkg/version: type Info; kubectl wraps it in `serverVersion`. */
-function parseJson(text) {
-    const output = parseObject(text);
-    // The client's version, which is there as well, says nothing about the cluster.
-    const info = 'serverVersion' in output ? output['serverVersion'] : output;
-    if (typeof info !== 'object' || info === null) {
-        return undefined;
-    }
-    const { gitVersion, major, minor } = info;
-    // Some distributions leave the numbers empty. kubectl, too, compares git versions.
-    return ((typeof gitVersion === 'string' ? parseReported(gitVersion) : undefined) ??
-        (typeof major === 'string' && typeof minor === 'string'
-            ? parseReported(`${major}.${minor}`)
-            : undefined));
-}
-/** Empty for text that is no JSON object. */
-function parseObject(text) {
-    try {
-        return JSON.parse(text);
-    }
-    catch {
-        return {}; // It names no version.
+function assertInside(file, folder) {
+    const relative = external_node_path_default().relative(folder, file);
+    const [first] = relative.split((external_node_path_default()).sep);
+    // Absolute: on another drive of Windows.
+    if (first === '..' || external_node_path_default().isAbsolute(relative)) {
+        throw new OutsideWorkspaceError();
     }
 }
 
@@ -14209,6 +14061,84 @@ function downloadFailed(error, what) {
     return new SetupError('DOWNLOAD_FAILED', `cannot fetch ${what}: ${error.message}`, {
         cause: error,
     });
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/binary.ts
+
+
+/** The largest binary of a release is about 130 MB. */
+const MAX_BINARY_BYTES = 1 << 30;
+/** Only programs go on `PATH`. */
+function isBinary(artifact) {
+    return artifact.delivery === 'on-path';
+}
+/**
+ * @param version with `v`
+ * @param base where `release/` is, ending in a slash
+ */
+function binaryOf(version, base, tool, platform) {
+    const fileName = platform.os === 'windows' ? `${tool}.exe` : tool;
+    const path = `bin/${platformName(platform)}/${fileName}`;
+    return {
+        ...urlsOf(base, version, path),
+        path,
+        name: tool,
+        fileName,
+        version,
+        platform,
+        platforms: publishedPlatforms(tool),
+        maxBytes: MAX_BINARY_BYTES,
+        delivery: 'on-path',
+        boundBy: { kind: 'sbom' },
+    };
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/release.ts
+
+
+/** The names of every file that is asked for: they are the same in every release. */
+function requestedNames({ tools, artifacts, platform, }) {
+    return [...tools.map((name) => ({ name, platform })), ...artifacts];
+}
+/** One Kubernetes release at dl.k8s.io, or at a mirror with the same layout. */
+class Release {
+    /** With `v`: `v1.31.9`. */
+    version;
+    /** Where `release/` is, ending in a slash. */
+    base;
+    constructor(version, base) {
+        this.version = version;
+        this.base = base;
+    }
+    binary(tool, platform) {
+        return binaryOf(this.version, this.base, tool, platform);
+    }
+    file(request) {
+        return releaseFileOf(this.version, this.base, request);
+    }
+    /** Every file that is asked for, each once. */
+    requested({ tools, artifacts, platform }) {
+        const files = new Map();
+        for (const request of artifacts) {
+            files.set(request.name, this.file(request));
+        }
+        return [...tools.map((tool) => this.binary(tool, platform)), ...files.values()];
+    }
+    /** The release's SBOM as evidence for its other files: SPDX 2.3, tag-value. */
+    sbom() {
+        const name = 'kubernetes-release.spdx';
+        const file = this.file({ name, platform: undefined, platforms: [] });
+        return { ...file, delivery: 'evidence' };
+    }
+}
+/**
+ * A pointer to a version: a small, unsigned text file.
+ *
+ * @param channel `stable` releases, or `latest`: the newest pre-release
+ * @param minor `1.31` for the newest of that minor
+ */
+function pointerUrl(base, channel, minor) {
+    return new URL(`release/${channel}${minor === undefined ? '' : `-${minor}`}.txt`, base);
 }
 
 ;// CONCATENATED MODULE: ./src/kubernetes/published.ts
@@ -14453,6 +14383,1178 @@ const MAX_PATCHES = 100;
 function olderPatches(newestPatch) {
     const newest = Number(newestPatch.split('.')[2]);
     return Array.from({ length: Math.min(newest, MAX_PATCHES) }, (_, index) => `v${minorOf(newestPatch)}.${String(newest - 1 - index)}`);
+}
+
+// EXTERNAL MODULE: ./node_modules/@sigstore/bundle/dist/index.js
+var dist = __nccwpck_require__(1040);
+;// CONCATENATED MODULE: ./src/sigstore/base64.ts
+/**
+ * Decodes base64 (RFC 4648 §4) that is written in the one canonical way.
+ *
+ * Node's decoder skips what it does not know and ignores the unused bits of the last character,
+ * so that several texts would stand for the same bytes.
+ *
+ * @returns undefined for anything else
+ */
+function decodeBase64(text) {
+    const bytes = Buffer.from(text, 'base64');
+    return bytes.length > 0 && bytes.toString('base64') === text ? bytes : undefined;
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/checkpoint.ts
+
+const SIGNATURE_LINE = /^\u2014 (\S+) (\S+)$/;
+/**
+ * The checkpoint without signatures by others than its log.
+ *
+ * Nobody signs the signatures, so anybody can add some. Witnesses do; but no key of a witness is
+ * in the trust root, and Rekor's own client refuses a checkpoint with a second signature.
+ *
+ * @param logId of the log, as in the log entry; its first four bytes are the log's key hint
+ * @returns the same text where something is malformed: the verification refuses it
+ */
+function withoutForeignSignatures(checkpoint, logId) {
+    const note = parseNote(checkpoint);
+    if (note === undefined) {
+        return checkpoint;
+    }
+    const kept = note.signatures.filter((line) => !isWellFormed(line) || isOwnSignature(line, note.text, logId));
+    return `${note.text}\n${kept.map((line) => `${line}\n`).join('')}`;
+}
+/** Whether the checkpoint has one signature, and that under the name and the key hint of its log. */
+function isSignedByLogAlone(checkpoint, logId) {
+    const note = parseNote(checkpoint);
+    const [signature, ...more] = note?.signatures ?? [];
+    return (note !== undefined &&
+        signature !== undefined &&
+        more.length === 0 &&
+        isOwnSignature(signature, note.text, logId));
+}
+function parseNote(checkpoint) {
+    const end = checkpoint.indexOf('\n\n');
+    if (end < 0 || !checkpoint.endsWith('\n')) {
+        return undefined;
+    }
+    const signatures = checkpoint.slice(end + 2, -1).split('\n');
+    return { text: checkpoint.slice(0, end + 1), signatures };
+}
+function isWellFormed(line) {
+    return decodeBase64(SIGNATURE_LINE.exec(line)?.[2] ?? '') !== undefined;
+}
+function isOwnSignature(line, text, logId) {
+    const [, name, signature = ''] = SIGNATURE_LINE.exec(line) ?? [];
+    // Rekor v1 writes the tree id behind its name: "rekor.sigstore.dev - 2605736670972794746".
+    const [origin] = text.split(/\n| - /, 1);
+    const keyHint = decodeBase64(signature)?.subarray(0, 4);
+    return name === origin && keyHint?.equals(logId.subarray(0, 4)) === true;
+}
+
+// EXTERNAL MODULE: ./node_modules/@sigstore/core/dist/index.js
+var core_dist = __nccwpck_require__(3917);
+;// CONCATENATED MODULE: ./src/sigstore/detached.ts
+
+
+
+
+/** A published `.sig` is about 100 bytes, a `.cert` about 1.5 KiB. */
+const MAX_SIGNATURE_BYTES = 1 << 10;
+const MAX_CERTIFICATE_BYTES = 16 << 10;
+const ONE_PEM_CERTIFICATE = /^-----BEGIN CERTIFICATE-----\r?\n((?:[A-Za-z0-9+/=]{1,76}\r?\n)+)-----END CERTIFICATE-----(?:\r?\n)?$/;
+/**
+ * @param signatureFile base64 of a DER ECDSA signature
+ * @param certificateFile base64 of one PEM certificate, or the PEM itself
+ * @throws {SetupError} SIGNATURE_MALFORMED
+ */
+function parseDetached(signatureFile, certificateFile) {
+    return {
+        signature: parseSignature(signatureFile),
+        certificate: parseCertificate(certificateFile),
+    };
+}
+/** @returns DER */
+function parseSignature(file) {
+    const der = decodeBase64(withoutFinalNewline(file.toString('latin1')));
+    if (der === undefined) {
+        throw malformed('.sig', 'it is not base64');
+    }
+    if (!isEcdsaSignature(der)) {
+        throw malformed('.sig', 'it is not a DER-encoded ECDSA signature');
+    }
+    return der;
+}
+/** @returns DER */
+function parseCertificate(file) {
+    const text = file.toString('latin1');
+    const pem = text.startsWith('-----BEGIN')
+        ? text
+        : decodeBase64(withoutFinalNewline(text))?.toString('latin1');
+    const body = ONE_PEM_CERTIFICATE.exec(pem ?? '')?.[1];
+    const der = body === undefined ? undefined : decodeBase64(body.replaceAll(/\r?\n/g, ''));
+    if (der === undefined) {
+        throw malformed('.cert', 'it is neither a single PEM certificate nor the base64 of one');
+    }
+    assertOneCertificate(der);
+    return der;
+}
+/**
+ * PEM (RFC 7468) as Go's encoding/pem writes it: lines of 64, and a newline at the end.
+ *
+ * @param der X.509
+ */
+function toPem(der) {
+    const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
+    return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
+}
+/** SEQUENCE of two INTEGERs, with nothing behind it. */
+function isEcdsaSignature(der) {
+    try {
+        const sequence = core_dist.ASN1Obj.parseBuffer(Buffer.from(der));
+        const [r, s, ...more] = sequence.subs;
+        const isPair = r?.tag.number === 0x02 && s?.tag.number === 0x02 && more.length === 0;
+        return isPair && sequence.toDER().equals(der);
+    }
+    catch {
+        return false; // Not ASN.1 at all.
+    }
+}
+function assertOneCertificate(der) {
+    let parsed;
+    try {
+        parsed = new external_node_crypto_namespaceObject.X509Certificate(der);
+    }
+    catch (error) {
+        throw malformed('.cert', 'it is not an X.509 certificate', error);
+    }
+    if (!parsed.raw.equals(der)) {
+        throw malformed('.cert', 'there is extra data after the certificate');
+    }
+}
+function withoutFinalNewline(text) {
+    return text.replace(/\r?\n$/, '');
+}
+function malformed(suffix, reason, cause) {
+    return new SetupError('SIGNATURE_MALFORMED', `cannot parse the ${suffix} file: ${reason}`, {
+        cause,
+    });
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/json.ts
+
+// Readers for JSON from outside: each returns a value of its type, or throws a TypeError.
+function object(value) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+        throw new TypeError('not an object');
+    }
+    return value;
+}
+/** @param longest more items than these are refused */
+function list(value, longest) {
+    if (!Array.isArray(value) || value.length > longest) {
+        throw new TypeError(`not a list of at most ${String(longest)} items`);
+    }
+    return value;
+}
+function nonEmptyString(value) {
+    if (typeof value !== 'string' || value === '') {
+        throw new TypeError('not a text');
+    }
+    return value;
+}
+function safeInteger(value) {
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+        throw new TypeError('not a whole number');
+    }
+    return value;
+}
+/** @param value canonical base64 (RFC 4648 §4) */
+function base64(value) {
+    const bytes = decodeBase64(nonEmptyString(value));
+    if (bytes === undefined) {
+        throw new TypeError('not base64');
+    }
+    return bytes;
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/hashedrekord.ts
+
+
+
+/** Rekor v1 (`0.0.1`) holds base64 of a PEM, Rekor v2 (`0.0.2`) base64 of DER. */
+const KIND = 'hashedrekord';
+const VERSION_V1 = '0.0.1';
+const VERSION_V2 = '0.0.2';
+/**
+ * The body that Rekor v1 makes of a detached signature: canonical JSON (RFC 8785).
+ *
+ * The names below are in the order that RFC 8785 §3.2.3 asks for, and no value needs escaping.
+ *
+ * @param digest SHA-256, hex
+ */
+function hashedRekordBody(digest, { signature, certificate }) {
+    return Buffer.from(JSON.stringify({
+        apiVersion: VERSION_V1,
+        kind: KIND,
+        spec: {
+            data: { hash: { algorithm: 'sha256', value: digest } },
+            signature: {
+                content: signature.toString('base64'),
+                publicKey: { content: Buffer.from(toPem(certificate)).toString('base64') },
+            },
+        },
+    }));
+}
+/** RFC 6962 §2.1: SHA-256(0x00 ‖ leaf). Hex; the last 64 digits of an entry's id. */
+function leafHash(body) {
+    return (0,external_node_crypto_namespaceObject.createHash)('sha256').update(Buffer.of(0)).update(body).digest('hex');
+}
+/**
+ * @param body of an entry with kind `hashedrekord`
+ * @returns undefined for anything but a well-formed entry of version 0.0.1 or 0.0.2
+ */
+function parseHashedRekord(body) {
+    try {
+        const entry = object(JSON.parse(body.toString('utf8')));
+        const spec = object(entry['spec']);
+        if (entry['kind'] !== KIND) {
+            return undefined;
+        }
+        switch (entry['apiVersion']) {
+            case VERSION_V1:
+                return parseV1(spec);
+            case VERSION_V2:
+                return parseV2(object(spec['hashedRekordV002']));
+            default:
+                return undefined;
+        }
+    }
+    catch {
+        return undefined; // No such entry can be compared with anything: the caller refuses it.
+    }
+}
+function parseV1(spec) {
+    const hash = object(object(spec['data'])['hash']);
+    const signature = object(spec['signature']);
+    if (hash['algorithm'] !== 'sha256') {
+        throw new TypeError('not a SHA-256 digest');
+    }
+    return {
+        digest: nonEmptyString(hash['value']),
+        signature: base64(signature['content']),
+        certificate: parseCertificate(base64(object(signature['publicKey'])['content'])),
+    };
+}
+function parseV2(spec) {
+    const signature = object(spec['signature']);
+    const verifier = object(signature['verifier']);
+    return {
+        digest: base64(object(spec['data'])['digest']).toString('hex'),
+        signature: base64(signature['content']),
+        certificate: base64(object(verifier['x509Certificate'])['rawBytes']),
+    };
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/bundle.ts
+
+
+
+
+/** `@sigstore/bundle` takes any other for the latest; other readers of the evidence refuse it. */
+const MEDIA_TYPES = [
+    dist/* BUNDLE_V01_MEDIA_TYPE */.Td,
+    dist/* BUNDLE_V02_MEDIA_TYPE */.qx,
+    dist/* BUNDLE_V03_LEGACY_MEDIA_TYPE */.ZZ,
+    dist/* BUNDLE_V03_MEDIA_TYPE */.HM,
+];
+/** A bundle with one entry is about 6 KiB. */
+const MAX_BUNDLE_BYTES = 256 << 10;
+/**
+ * Puts a detached signature and its log entry together: a Sigstore bundle v0.3.
+ *
+ * @param sha256 digest of the artifact, 32 bytes
+ */
+function toBundle(sha256, detached, entry) {
+    const bundle = (0,dist/* toMessageSignatureBundle */.hj)({
+        digest: sha256,
+        signature: detached.signature,
+        certificate: detached.certificate,
+        certificateChain: false,
+    });
+    const { inclusionProof } = entry;
+    bundle.verificationMaterial.tlogEntries.push({
+        logIndex: String(entry.logIndex),
+        logId: { keyId: entry.logId },
+        kindVersion: { kind: KIND, version: VERSION_V1 },
+        integratedTime: String(entry.integratedTime),
+        inclusionPromise: { signedEntryTimestamp: entry.signedEntryTimestamp },
+        inclusionProof: {
+            logIndex: String(inclusionProof.logIndex),
+            treeSize: String(inclusionProof.treeSize),
+            rootHash: inclusionProof.rootHash,
+            hashes: [...inclusionProof.hashes],
+            checkpoint: { envelope: inclusionProof.checkpoint },
+        },
+        canonicalizedBody: entry.body,
+    });
+    return withoutUnverified(bundle);
+}
+/**
+ * Parses a bundle, and drops what `verify()` does not check: certificates after the leaf (those of
+ * the authorities are in the trust root), signatures of others under a checkpoint, and the time of
+ * an entry without an inclusion promise, which nobody signed. Other tools may refuse a bundle
+ * because of them.
+ *
+ * @param json a Sigstore bundle of version 0.1, 0.2 or 0.3
+ * @throws {SetupError} SIGNATURE_MALFORMED
+ */
+function parseBundle(json) {
+    try {
+        const bundle = (0,dist/* bundleFromJSON */.vw)(JSON.parse(json.toString('utf8')));
+        if (!MEDIA_TYPES.includes(bundle.mediaType)) {
+            throw new UnknownMediaTypeError();
+        }
+        return withoutUnverified(bundle);
+    }
+    catch (error) {
+        throw new SetupError('SIGNATURE_MALFORMED', `cannot parse the Sigstore bundle: ${whyNotParsed(error)}`);
+    }
+}
+class UnknownMediaTypeError extends Error {
+}
+/** The file may be a link to something that is not for the log, so nothing in it is repeated. */
+function whyNotParsed(error) {
+    if (error instanceof SyntaxError) {
+        return 'it is not JSON';
+    }
+    return error instanceof UnknownMediaTypeError
+        ? 'its media type is unknown'
+        : 'it does not have the structure of a bundle';
+}
+/**
+ * The same bundle in version 0.3, the form that stays: with the leaf certificate alone, and without
+ * an empty list of timestamps.
+ *
+ * @param bundle that {@link parseBundle} or {@link toBundle} returned, of any version
+ */
+function toCurrentVersion(bundle) {
+    const { verificationMaterial } = bundle;
+    const { content, timestampVerificationData } = verificationMaterial;
+    const timestamps = timestampVerificationData?.rfc3161Timestamps ?? [];
+    const [leaf] = content.$case === 'x509CertificateChain' ? content.x509CertificateChain.certificates : [];
+    return {
+        ...bundle,
+        mediaType: dist/* BUNDLE_V03_MEDIA_TYPE */.HM,
+        verificationMaterial: {
+            ...verificationMaterial,
+            content: leaf === undefined ? content : { $case: 'certificate', certificate: leaf },
+            timestampVerificationData: timestamps.length === 0 ? undefined : timestampVerificationData,
+        },
+    };
+}
+/** Sigstore bundle as JSON, UTF-8, ending in a newline. */
+function serializeBundle(bundle) {
+    return Buffer.from(`${JSON.stringify((0,dist/* bundleToJSON */.ev)(bundle), undefined, 2)}\n`);
+}
+function withoutUnverified(bundle) {
+    const { content, tlogEntries } = bundle.verificationMaterial;
+    if (content.$case === 'x509CertificateChain') {
+        content.x509CertificateChain.certificates.splice(1);
+    }
+    for (const entry of tlogEntries) {
+        const checkpoint = entry.inclusionProof?.checkpoint;
+        if (checkpoint !== undefined) {
+            checkpoint.envelope = withoutForeignSignatures(checkpoint.envelope, entry.logId.keyId);
+        }
+        if (entry.inclusionPromise === undefined) {
+            entry.integratedTime = '0';
+        }
+    }
+    return bundle;
+}
+
+// EXTERNAL MODULE: ./node_modules/@sigstore/protobuf-specs/dist/index.js
+var protobuf_specs_dist = __nccwpck_require__(9654);
+;// CONCATENATED MODULE: ./src/sigstore/verify/asn1.ts
+/** Identifier octets (X.690 §8.1.2). */
+const asn1_TAG = {
+    boolean: 0x01,
+    integer: 0x02,
+    bitString: 0x03,
+    octetString: 0x04,
+    null: 0x05,
+    objectIdentifier: 0x06,
+    utf8String: 0x0c,
+    sequence: 0x30,
+    set: 0x31,
+    /** Context-specific and primitive: implicit tagging of a primitive type. */
+    primitive0: 0x80,
+    primitive6: 0x86,
+    /** Context-specific and constructed: explicit tagging, or implicit tagging of a SET. */
+    context0: 0xa0,
+    context3: 0xa3,
+};
+/** Whether an element consists of elements with exactly these identifier octets, in this order. */
+function hasParts(element, ...tags) {
+    const parts = element?.subs ?? [];
+    return parts.length === tags.length && parts.every(({ tag }, i) => tag.toDER() === tags[i]);
+}
+/** Whether an element is encoded in exactly these bytes. */
+function isEncoded(element, der) {
+    return element !== undefined && der !== undefined && element.toDER().equals(der);
+}
+
+;// CONCATENATED MODULE: external "node:buffer"
+const external_node_buffer_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:buffer");
+;// CONCATENATED MODULE: ./src/sigstore/verify/leaf-extensions.ts
+
+
+
+/**
+ * Extensions that Fulcio does not write and that Go's crypto/x509 parses, so that a malformed one makes
+ * cosign refuse the evidence that this action keeps.
+ */
+const FOREIGN = new Set([
+    '2.5.29.30', // name constraints
+    '2.5.29.31', // CRL distribution points
+    '2.5.29.32', // certificate policies
+    '2.5.29.33', // policy mappings
+    '2.5.29.36', // policy constraints
+    '2.5.29.54', // inhibit any-policy
+]);
+/** Fulcio's docs/oid-info.md: .1 to .6 are raw strings, .8 to .24 are UTF8Strings. */
+const FULCIO_STRING = /^1\.3\.6\.1\.4\.1\.57264\.1\.(?:[89]|1\d|2[0-4])$/;
+/** What the value of an extension must look like, as Fulcio and Google's CA Service write it. */
+const FORMS = new Map([
+    // Subject key identifier, RFC 5280 §4.2.1.2.
+    ['2.5.29.14', (value) => hasParts(value, asn1_TAG.octetString)],
+    // Authority key identifier, §4.2.1.1, without issuer and serial number.
+    [
+        '2.5.29.35',
+        (value) => hasParts(value, asn1_TAG.sequence) && hasParts(value?.subs[0], asn1_TAG.primitive0),
+    ],
+    // Authority information access, §4.2.2.1, by URI.
+    [
+        '1.3.6.1.5.5.7.1.1',
+        (value) => hasParts(value, asn1_TAG.sequence) &&
+            (value?.subs[0]?.subs ?? []).every((access) => hasParts(access, asn1_TAG.objectIdentifier, asn1_TAG.primitive6)),
+    ],
+]);
+/**
+ * Why an extension of a signing certificate cannot come from Fulcio, or would make cosign refuse it.
+ *
+ * @param extension well-formed (RFC 5280 §4.1)
+ * @returns the reason, to follow "the certificate"; undefined if there is none
+ * @throws {Error} if the value cannot be parsed
+ */
+function leafExtensionDefect(extension) {
+    const oid = extension.subs[0]?.toOID() ?? '';
+    const value = extension.subs.at(-1);
+    if (FOREIGN.has(oid)) {
+        return `has extension ${oid}, which Fulcio does not write`;
+    }
+    const isOfForm = FULCIO_STRING.test(oid) ? isUtf8String(value) : FORMS.get(oid)?.(value);
+    return isOfForm === false ? `has a malformed extension ${oid}` : undefined;
+}
+/** Whether an OCTET STRING consists of one UTF8String. */
+function isUtf8String(octets) {
+    // The parser accepts DER only, and nothing after the one element.
+    const { tag, value } = core_dist.ASN1Obj.parseBuffer(Buffer.from(octets?.value ?? []));
+    return tag.toDER() === asn1_TAG.utf8String && (0,external_node_buffer_namespaceObject.isUtf8)(value);
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/verify/certificate.ts
+
+
+
+
+
+/** RFC 5280 §4.2.1.12: id-kp-codeSigning. */
+const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
+/** Extensions that this action or `@sigstore/verify` evaluates. No other may be critical. */
+const PROCESSED = new Set([
+    '2.5.29.15', // key usage
+    '2.5.29.17', // subject alternative name
+    '2.5.29.19', // basic constraints
+    '2.5.29.37', // extended key usage
+]);
+/** RFC 5280 §4.1.2, without the unique identifiers, which §4.1.2.8 tells authorities not to use. */
+const TBS_CERTIFICATE = [
+    asn1_TAG.context0, // version
+    asn1_TAG.integer, // serial number
+    asn1_TAG.sequence, // signature
+    asn1_TAG.sequence, // issuer
+    asn1_TAG.sequence, // validity
+    asn1_TAG.sequence, // subject
+    asn1_TAG.sequence, // subject public key info
+    asn1_TAG.context3, // extensions
+];
+/**
+ * Reads a signing certificate.
+ *
+ * @param certificate X.509, DER
+ * @throws {SetupError} CERTIFICATE_UNTRUSTED
+ */
+function parseLeaf(certificate) {
+    let leaf;
+    try {
+        leaf = core_dist.X509Certificate.parse(Buffer.from(certificate));
+        (0,external_node_crypto_namespaceObject.createPublicKey)({ key: leaf.publicKey, format: 'der', type: 'spki' });
+    }
+    catch (error) {
+        throw untrusted(`cannot parse it: ${explain(error)}`, error);
+    }
+    const defect = certificateDefect(leaf) ?? leafDefect(leaf);
+    if (defect !== undefined) {
+        throw untrusted(`it ${defect}`);
+    }
+    return leaf;
+}
+/**
+ * Runs checks on a certificate. `@sigstore/core` parses a field only when it is read, so any check can
+ * find a damaged one.
+ *
+ * @throws {SetupError} what the check throws, or CERTIFICATE_UNTRUSTED for a field that cannot be read
+ */
+function inspectCertificate(check) {
+    try {
+        check();
+    }
+    catch (error) {
+        throw error instanceof SetupError
+            ? error
+            : untrusted(`cannot parse it: ${explain(error)}`, error);
+    }
+}
+/** The certificate is for code signing, and not that of an authority (RFC 5280 §4.2.1). */
+function checkCodeSigningLeaf(leaf) {
+    if (leaf.extBasicConstraints?.isCA === true || leaf.extKeyUsage?.keyCertSign === true) {
+        throw untrusted('it is a CA certificate');
+    }
+    if (leaf.extKeyUsage?.digitalSignature !== true) {
+        throw untrusted('its key usage does not include digital signatures');
+    }
+    if (!extendedKeyUsages(leaf).includes(CODE_SIGNING)) {
+        throw untrusted('its extended key usage does not include code signing');
+    }
+}
+function extendedKeyUsages(leaf) {
+    const extension = leaf.extension('2.5.29.37');
+    return (extension?.valueObj.subs[0]?.subs ?? []).map((usage) => usage.toOID());
+}
+/**
+ * Why Go's crypto/x509 would refuse a certificate (`parseCertificate` in parser.go, `isValid` in
+ * verify.go) that `@sigstore/core` accepts. That library returns the first of several extensions
+ * with the same OID, and ignores whether an extension is critical.
+ *
+ * @returns the reason, to follow "the certificate"; undefined where there is none
+ */
+function certificateDefect(certificate) {
+    try {
+        return structureDefect(certificate) ?? extensionsDefect(certificate.extensions);
+    }
+    catch (error) {
+        return `cannot be parsed: ${explain(error)}`;
+    }
+}
+function structureDefect(certificate) {
+    const { root, tbsCertificate } = certificate;
+    if (!hasParts(root, asn1_TAG.sequence, asn1_TAG.sequence, asn1_TAG.bitString) ||
+        !hasParts(tbsCertificate, ...TBS_CERTIFICATE) ||
+        !hasParts(tbsCertificate.subs[7], asn1_TAG.sequence)) {
+        return 'does not have exactly the fields of an X.509 v3 certificate';
+    }
+    if (certificate.version !== 'v3') {
+        return `is of version ${certificate.version}, not v3`;
+    }
+    if ((certificate.serialNumber[0] ?? 0x80) >= 0x80) {
+        return 'has a negative serial number';
+    }
+    // Only the algorithm inside the signed part is signed, not the one next to the signature.
+    if (!isEncoded(root.subs[1], tbsCertificate.subs[2]?.toDER())) {
+        return 'names two different signature algorithms';
+    }
+    // Bits that the encoding of the signature (X.690 §8.6.2) declares unused are not signed either.
+    return root.subs[2]?.value[0] === 0
+        ? undefined
+        : 'has a signature that is not a whole number of bytes';
+}
+function leafDefect(leaf) {
+    try {
+        return leaf.extensions.map(leafExtensionDefect).find((defect) => defect !== undefined);
+    }
+    catch (error) {
+        return `cannot be parsed: ${explain(error)}`;
+    }
+}
+function extensionsDefect(extensions) {
+    const seen = new Set();
+    for (const extension of extensions) {
+        const saysWhetherCritical = hasParts(extension, asn1_TAG.objectIdentifier, asn1_TAG.boolean, asn1_TAG.octetString);
+        if (!saysWhetherCritical && !hasParts(extension, asn1_TAG.objectIdentifier, asn1_TAG.octetString)) {
+            return 'has a malformed extension';
+        }
+        const oid = extension.subs[0]?.toOID() ?? '';
+        if (seen.has(oid)) {
+            return `has extension ${oid} more than once`;
+        }
+        seen.add(oid);
+        const isCritical = saysWhetherCritical && extension.subs[1]?.toBoolean() === true;
+        if (saysWhetherCritical && !isCritical) {
+            // X.690 §11.5. cosign encodes the certificate again to check its timestamp, without the FALSE.
+            return `encodes that extension ${oid} is not critical, which DER omits`;
+        }
+        if (PROCESSED.has(oid)) {
+            // Readers take the first element of the value, and ignore any that follow.
+            if (extension.subs.at(-1)?.subs.length !== 1) {
+                return `has a malformed extension ${oid}`;
+            }
+        }
+        else if (isCritical) {
+            return `has an unknown critical extension ${oid}`;
+        }
+    }
+    return undefined;
+}
+/**
+ * Encodes a certificate once and for all. `@sigstore/verify` encodes each one about ten times, node by
+ * node. This saves a warm run 10 ms and 5 MiB. Nothing may change the certificate afterwards.
+ */
+function rememberEncoding({ root, tbsCertificate }) {
+    for (const part of [tbsCertificate, root]) {
+        const der = Buffer.from(part.toDER());
+        part.toDER = () => der;
+    }
+}
+function untrusted(reason, cause) {
+    return new SetupError('CERTIFICATE_UNTRUSTED', `the signing certificate is not trusted: ${reason}`, { cause });
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/verify/signature.ts
+
+
+
+
+/**
+ * The first bytes of a SubjectPublicKeyInfo (DER, RFC 5480) with a named curve, P-256, P-384 or
+ * P-521, and an uncompressed point. OpenSSL accepts other curves and encodings; Go's crypto/x509
+ * does not.
+ */
+const EC_KEYS = [
+    '3059301306072a8648ce3d020106082a8648ce3d03010703420004',
+    '3076301006072a8648ce3d020106052b8104002203620004',
+    '30819b301006072a8648ce3d020106052b810400230381860004',
+];
+/**
+ * Reads the signature in a bundle.
+ *
+ * @throws {SetupError} SIGNATURE_MALFORMED unless it is a signature over a file, by the key of a
+ *   certificate
+ */
+function signedContent(bundle) {
+    const { content, verificationMaterial } = bundle;
+    const key = verificationMaterial.content;
+    const certificate = key.$case === 'certificate'
+        ? key.certificate
+        : key.$case === 'x509CertificateChain' && key.x509CertificateChain.certificates.length === 1
+            ? key.x509CertificateChain.certificates[0]
+            : undefined;
+    if (content.$case !== 'messageSignature' ||
+        content.messageSignature.messageDigest.algorithm !== protobuf_specs_dist.HashAlgorithm.SHA2_256 ||
+        certificate === undefined) {
+        throw new SetupError('SIGNATURE_MALFORMED', 'the Sigstore bundle does not contain a certificate and a signature over the SHA-256 of the file', { situation: 'not-a-blob-bundle' });
+    }
+    return {
+        signature: content.messageSignature.signature,
+        digest: content.messageSignature.messageDigest.digest,
+        certificate: certificate.rawBytes,
+    };
+}
+/** The digest in the bundle is that of the file. */
+function checkDigest(subject, digest) {
+    if (!subject.sha256.equals(digest)) {
+        throw signature_mismatch(`the signature is for a file with SHA-256 ${digest.toString('hex')}`);
+    }
+}
+/**
+ * ECDSA with SHA-256 over the file, with the certificate's key.
+ *
+ * @param signature DER
+ * @param leaf the certificate of its key, as `parseLeaf` returns it
+ */
+function checkSignature(subject, signature, leaf) {
+    const { publicKey } = leaf;
+    const key = (0,external_node_crypto_namespaceObject.createPublicKey)({ key: publicKey, format: 'der', type: 'spki' });
+    if (key.asymmetricKeyType !== 'ec') {
+        throw untrusted(`its key is of type ${key.asymmetricKeyType ?? 'unknown'}, not ECDSA`);
+    }
+    if (!EC_KEYS.some((beginning) => publicKey.toString('hex').startsWith(beginning))) {
+        throw untrusted('its key is not an uncompressed point on P-256, P-384 or P-521');
+    }
+    if (!subject.isSignedBy(key, signature)) {
+        throw signature_mismatch('the signature does not verify over the file');
+    }
+}
+function signature_mismatch(reason) {
+    return new SetupError('SIGNATURE_MISMATCH', reason);
+}
+
+;// CONCATENATED MODULE: ./src/lock/lock.ts
+
+/** The format that this code reads and writes. */
+const LOCK_VERSION = 1;
+/** Every lock has it: it proves which release the other files belong to. */
+const SBOM_PATH = 'kubernetes-release.spdx';
+/**
+ * A lock file that was read. Its evidence is not verified yet: a lock pins what a run installs and
+ * brings the evidence, but who must have signed is decided by the run.
+ */
+class Lock {
+    /** The path as the user wrote it, for messages. */
+    name;
+    version;
+    files;
+    constructor(name, { version, files }) {
+        this.name = name;
+        this.version = version;
+        this.files = files;
+    }
+    /**
+     * @returns SHA-256 of the file, 64 hex digits
+     * @throws {SetupError} LOCK_MISMATCH if the lock does not have the file
+     */
+    digestOf(file) {
+        return this.#find(file).sha256;
+    }
+    /**
+     * The evidence for one file. It is for the locked bytes alone: for any others, `find()` throws
+     * LOCK_MISMATCH, and no other source is asked.
+     *
+     * @throws {SetupError} LOCK_MISMATCH if the lock does not have the file
+     */
+    evidenceFor(file) {
+        return new LockedEvidence(this.name, file.path, this.#find(file));
+    }
+    #find({ path, version }) {
+        const found = this.files.get(path);
+        if (version !== this.version || found === undefined) {
+            const others = [...this.files.keys()].filter((other) => other !== SBOM_PATH);
+            throw new SetupError('LOCK_MISMATCH', `${this.name} does not have ${path} of ${version}; it has ${this.version} with ${others.join(', ')}`, { situation: 'lock-incomplete' });
+        }
+        return found;
+    }
+}
+class LockedEvidence {
+    #lock;
+    #path;
+    #file;
+    constructor(lock, path, file) {
+        this.#lock = lock;
+        this.#path = path;
+        this.#file = file;
+    }
+    find(subject) {
+        const sha256 = subject.sha256.toString('hex');
+        if (sha256 !== this.#file.sha256) {
+            return Promise.reject(new SetupError('LOCK_MISMATCH', `${this.#path} has SHA-256 ${sha256}, but ${this.#lock} has ${this.#file.sha256}`));
+        }
+        return Promise.resolve({ candidates: [{ bundle: this.#file.bundle }] });
+    }
+}
+
+;// CONCATENATED MODULE: ./src/lock/format.ts
+
+
+/**
+ * The text of a lock file, UTF-8.
+ *
+ * Made for review: the version, each SHA-256 and each bundle are on a line of their own, and files
+ * are sorted by path. So a new patch changes three lines and two for each further file.
+ */
+function serializeLock({ version, files }) {
+    const entries = [...files]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([path, file]) => `    ${JSON.stringify(path)}: ${entryText(file)}`);
+    return [
+        '{',
+        `  "lockVersion": ${String(LOCK_VERSION)},`,
+        `  "version": ${JSON.stringify(version)},`,
+        '  "files": {',
+        entries.join(',\n'),
+        '  }',
+        '}',
+        '',
+    ].join('\n');
+}
+function entryText({ sha256, bundle }) {
+    return [
+        '{',
+        `      "sha256": ${JSON.stringify(sha256)},`,
+        `      "bundle": ${JSON.stringify((0,dist/* bundleToJSON */.ev)(bundle))}`,
+        '    }',
+    ].join('\n');
+}
+/**
+ * JSON without the white space between its tokens (RFC 8259 §2). Formatters of a repository, and
+ * git on Windows, change that and nothing else.
+ *
+ * @param json valid JSON
+ */
+function withoutWhiteSpace(json) {
+    return json.replaceAll(/("[^"\\]*(?:\\.[^"\\]*)*")|[ \t\r\n]+/g, '$1');
+}
+
+;// CONCATENATED MODULE: ./src/lock/read.ts
+
+
+
+
+
+
+
+/** Every file of a release, with its bundle of about 6 KiB, is about 1 MiB. */
+const MAX_LOCK_BYTES = 4 << 20;
+/** A release has about 140 files. */
+const MAX_FILES = 512;
+/** `bin/<os>/<arch>/<binary>`, or the base name of a tarball or SBOM. schema/lock.schema.json has the same. */
+const PATH = /^(?:bin\/[a-z0-9]{1,20}\/[a-z0-9]{1,20}\/)?[a-z][a-z0-9._-]{0,99}$/;
+const SHA256 = /^[0-9a-f]{64}$/;
+/**
+ * Reads a lock file.
+ *
+ * It must be what {@link serializeLock} writes, apart from white space between tokens. So a member
+ * that is unknown, missing, written twice, in another order or in another encoding is refused, and
+ * no two readers can see different things in it.
+ *
+ * @param name for messages
+ * @throws {SetupError} LOCK_INVALID; LOCK_MISMATCH for evidence that is for another file
+ */
+function parseLock(json, name) {
+    let lock;
+    try {
+        lock = readLock(json, name);
+    }
+    catch (error) {
+        throw error instanceof SetupError && error.code.startsWith('LOCK_')
+            ? error
+            : lockInvalid(name, error instanceof SyntaxError ? 'it is not JSON' : explain(error));
+    }
+    return lock;
+}
+function lockInvalid(name, reason, cause) {
+    return new SetupError('LOCK_INVALID', `cannot read the lock file ${name}: ${reason}`, { cause });
+}
+function readLock(json, name) {
+    if (json.length > MAX_LOCK_BYTES) {
+        throw new Error(`it is larger than ${String(MAX_LOCK_BYTES)} bytes`);
+    }
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(json);
+    const lock = object(JSON.parse(text));
+    assertLockVersion(lock['lockVersion'], name);
+    const version = lock['version'];
+    if (typeof version !== 'string' ||
+        !version.startsWith('v') ||
+        !isExactVersion(version.slice(1))) {
+        throw new Error('"version" is not an exact version such as v1.31.9');
+    }
+    const files = readFiles(object(lock['files']), name);
+    if (withoutWhiteSpace(text) !== withoutWhiteSpace(serializeLock({ version, files }))) {
+        throw new Error('a member is unknown, written twice, in another order, or not as the command "lock" writes it');
+    }
+    return new Lock(name, { version, files });
+}
+function assertLockVersion(found, name) {
+    if (found === LOCK_VERSION) {
+        return;
+    }
+    if (typeof found === 'number' && Number.isSafeInteger(found) && found > LOCK_VERSION) {
+        throw new SetupError('LOCK_INVALID', `cannot read the lock file ${name}: its "lockVersion" is ${String(found)}, and this version of the action reads ${String(LOCK_VERSION)}`, { situation: 'lock-too-new' });
+    }
+    throw new Error(`"lockVersion" is not ${String(LOCK_VERSION)}`);
+}
+function readFiles(entries, name) {
+    const paths = Object.keys(entries);
+    if (paths.length > MAX_FILES) {
+        throw new Error(`it has more than ${String(MAX_FILES)} files`);
+    }
+    if (!Object.hasOwn(entries, SBOM_PATH)) {
+        throw new Error(`it does not have ${SBOM_PATH}`);
+    }
+    return new Map(paths.map((path) => [path, readFile(path, entries[path], name)]));
+}
+function readFile(path, value, name) {
+    if (!PATH.test(path)) {
+        throw new Error('the name of a file is not a path inside a release');
+    }
+    try {
+        const entry = object(value);
+        const sha256 = entry['sha256'];
+        if (typeof sha256 !== 'string' || !SHA256.test(sha256)) {
+            throw new Error('"sha256" is not 64 lowercase hex digits');
+        }
+        const json = Buffer.from(JSON.stringify(object(entry['bundle'])));
+        if (json.length > MAX_BUNDLE_BYTES) {
+            throw new Error(`"bundle" is larger than ${String(MAX_BUNDLE_BYTES)} bytes`);
+        }
+        const bundle = toCurrentVersion(parseBundle(json));
+        const { digest } = signedContent(bundle);
+        if (digest.toString('hex') !== sha256) {
+            throw new SetupError('LOCK_MISMATCH', `${name} has ${path} with SHA-256 ${sha256}, but its evidence is for a file with SHA-256 ${digest.toString('hex')}`);
+        }
+        return { sha256, bundle };
+    }
+    catch (error) {
+        throw error instanceof SetupError && error.code === 'LOCK_MISMATCH'
+            ? error
+            : new Error(`${path}: ${explain(error)}`);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/inputs/lock-file.ts
+
+
+
+
+
+
+/**
+ * `lock-file`: undefined if it is empty.
+ *
+ * @throws {SetupError} LOCK_INVALID, LOCK_MISMATCH; INVALID_INPUT for a path outside the workspace
+ */
+function readLockFile(inputs) {
+    const given = inputs.get('lock-file');
+    if (given === '') {
+        return undefined;
+    }
+    if (readBoolean(inputs, 'check-latest', false)) {
+        throw new SetupError('INVALID_INPUT', 'Set either "lock-file" or "check-latest", not both.');
+    }
+    assertNoImages(inputs);
+    const name = JSON.stringify(given);
+    return parseLock(readText(inputs, name), name);
+}
+/**
+ * The version of the lock, which must be one that the user asks for. Without a request, it is the
+ * version to install.
+ *
+ * @throws {SetupError} LOCK_MISMATCH
+ */
+async function lockedVersion(lock, inputs, choice) {
+    const isAsked = inputs.get('version') !== '' || inputs.get('version-file') !== '';
+    if (isAsked && !(await satisfies(lock.version, choice.version))) {
+        throw new SetupError('LOCK_MISMATCH', `${lock.name} has ${lock.version}, but the requested version is ${choice.versionSource}`, { situation: 'lock-incomplete' });
+    }
+    return {
+        ...choice,
+        version: { kind: 'exact', version: lock.version },
+        versionSource: isAsked
+            ? `${choice.versionSource}, locked in ${lock.name}`
+            : `locked in ${lock.name}`,
+    };
+}
+/**
+ * Requires a lock to have every file that is asked for.
+ *
+ * @throws {SetupError} LOCK_MISMATCH
+ */
+function assertLocked(lock, files) {
+    for (const file of files) {
+        lock.digestOf(file);
+    }
+}
+/** @throws {SetupError} INVALID_INPUT for `images`, which no lock holds */
+function assertNoImages(inputs) {
+    if (inputs.get('images') !== '') {
+        throw new SetupError('INVALID_INPUT', 'Input "images" cannot be combined with a lock file: lock files do not hold images yet. Verify the images in a step of their own.');
+    }
+}
+/** Where the command `lock` writes, if the user names no other file. */
+const DEFAULT_LOCK_FILE = 'kubernetes.lock.json';
+function readLockFilePath(inputs) {
+    const given = inputs.get('lock-file');
+    const name = given === '' ? DEFAULT_LOCK_FILE : given;
+    const { workspace } = inputs;
+    return { name: JSON.stringify(name), path: external_node_path_default().resolve(workspace, name), workspace };
+}
+function readText(inputs, name) {
+    try {
+        return readWorkspaceFile(inputs.path('lock-file'), inputs.workspace, MAX_LOCK_BYTES);
+    }
+    catch (error) {
+        throw error instanceof OutsideWorkspaceError
+            ? new SetupError('INVALID_INPUT', `Input "lock-file": ${name} ${error.message}.`)
+            : lockInvalid(name, explain(error), error);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/inputs/release-age.ts
+
+/** In milliseconds. */
+const UNITS = {
+    m: 60_000,
+    h: 3_600_000,
+    d: 86_400_000,
+    w: 604_800_000,
+};
+/** `minimum-release-age` and `maximum-release-age`. */
+function readAges(inputs) {
+    const minimumAge = readAge(inputs, 'minimum-release-age');
+    const maximumAge = readAge(inputs, 'maximum-release-age');
+    if (minimumAge !== undefined && maximumAge !== undefined && maximumAge <= minimumAge) {
+        throw invalidInput('maximum-release-age', inputs.get('maximum-release-age'), 'an age greater than "minimum-release-age"');
+    }
+    return { minimumAge, maximumAge };
+}
+/** @returns milliseconds */
+function readAge(inputs, name) {
+    const given = inputs.get(name);
+    if (given === '') {
+        return undefined;
+    }
+    const [, count, unit] = /^(\d{1,4})([mhdw])$/.exec(given) ?? [];
+    const milliseconds = UNITS[unit ?? ''];
+    if (count === undefined || milliseconds === undefined) {
+        throw invalidInput(name, given, 'a number and a unit: 90m, 12h, 3d, 1w');
+    }
+    return Number(count) * milliseconds;
+}
+
+;// CONCATENATED MODULE: ./src/inputs/runner.ts
+
+
+
+/** @throws {SetupError} INSTALL_FAILED if the runner did not name its folders, or names files that do not exist */
+function readRunner({ variables, platform }) {
+    const temp = variables['RUNNER_TEMP'] ?? '';
+    const toolCache = variables['RUNNER_TOOL_CACHE'] ?? '';
+    const missing = [
+        ...(temp === '' ? ['RUNNER_TEMP'] : []),
+        ...(toolCache === '' ? ['RUNNER_TOOL_CACHE'] : []),
+    ];
+    if (missing.length > 0) {
+        throw new SetupError('INSTALL_FAILED', `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set`, { situation: 'runner-variable-missing' });
+    }
+    // @actions/core writes to them when everything is installed, and its error has no code.
+    for (const name of ['GITHUB_OUTPUT', 'GITHUB_PATH']) {
+        const file = variables[name] ?? '';
+        if (file !== '' && !(0,external_node_fs_.existsSync)(file)) {
+            throw new SetupError('INSTALL_FAILED', `${name} names a file that does not exist: ${file}`, {
+                situation: 'runner-variable-missing',
+            });
+        }
+    }
+    const separator = platform === 'win32' ? ';' : ':';
+    const search = variables['PATH'] ?? variables['Path'] ?? '';
+    return {
+        temp: external_node_path_default().resolve(temp),
+        toolCache: external_node_path_default().resolve(toolCache),
+        path: search.split(separator).filter((folder) => folder !== ''),
+        shellFunctions: Object.keys(variables).flatMap(
+        // `export -f kubectl` in bash sets BASH_FUNC_kubectl%%.
+        (name) => /^BASH_FUNC_(.+)%%$/.exec(name)?.[1] ?? []),
+    };
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/trust/public-instance.ts
+/** The TUF repository of Sigstore's public instance, and its seed in `@sigstore/tuf`. */
+const PUBLIC_MIRROR = 'https://tuf-repo-cdn.sigstore.dev';
+
+;// CONCATENATED MODULE: ./src/inputs/trust-root.ts
+
+
+
+
+
+/** For a trusted_root.json or an initial root.json. The public ones have 7 KiB. */
+const MAX_TRUST_BYTES = 1 << 20;
+/** `trusted-root`, `tuf-mirror-url` and `tuf-root`. */
+function readTrustRoot(inputs) {
+    const trustedRoot = inputs.get('trusted-root');
+    const mirror = readUrl(inputs, 'tuf-mirror-url', PUBLIC_MIRROR);
+    const root = inputs.get('tuf-root');
+    if (trustedRoot !== '') {
+        if (root !== '') {
+            throw new SetupError('INVALID_INPUT', 'Set either "trusted-root" or "tuf-root", not both.');
+        }
+        return trustedRoot === 'embedded'
+            ? { kind: 'embedded' }
+            : {
+                kind: 'file',
+                path: inputs.path('trusted-root'),
+                json: readTrusted(inputs, 'trusted-root', ', or "embedded"'),
+            };
+    }
+    if (root !== '') {
+        return { kind: 'tuf', mirror, root: readTrusted(inputs, 'tuf-root') };
+    }
+    if (mirror.origin !== PUBLIC_MIRROR || mirror.pathname !== '/') {
+        throw invalidInput('tuf-mirror-url', mirror.href, '"tuf-root" to be set too (the path of the initial root.json), because this is not Sigstore\'s repository');
+    }
+    return { kind: 'tuf', mirror };
+}
+/** Reads a file once, so that the trust key of a run is computed from the bytes that it trusts. */
+function readTrusted(inputs, name, otherwise = '') {
+    const file = inputs.path(name);
+    try {
+        const json = readPlainFile(file, MAX_TRUST_BYTES);
+        if (json.length === 0) {
+            throw new Error('it is empty');
+        }
+        return json;
+    }
+    catch (error) {
+        const accepted = `the path of a file of at most 1 MiB${otherwise}`;
+        throw invalidInput(name, inputs.get(name), `${accepted} (${explain(error)})`);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/cluster-version.ts
+const ACCEPTED_CLUSTER_VERSIONS = 'the Kubernetes version of a cluster as its API server reports it (1.33, v1.33.4, v1.33.4-eks-1a2b3c, v1.33.1+k3s1), or the output of "kubectl version -o json", including the server version; for OpenShift, this is the Kubernetes version, not the OpenShift version (4.x)';
+/** The JSON of `kubectl version` has about 1 KiB. */
+const MAX_LENGTH = 65_536;
+/**
+ * A version, and whatever a distribution adds to it: `-eks-1a2b3c`, `+k3s1`, `-gke.1013000`,
+ * `-34+40f5951bd9888a`, or the `+` of a minor that has moved on.
+ */
+const REPORTED = /^v?1\.(?<minor>0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,3}))?(?:[-+][\w.+~-]{0,100})?$/i;
+/**
+ * @param text a version; or the JSON of `kubectl version -o json`, of `oc version -o json`, or of
+ *   the API server's `/version`
+ * @returns undefined for text that is none of these
+ */
+function parseClusterVersion(text) {
+    const trimmed = text.trim();
+    if (trimmed.length > MAX_LENGTH) {
+        return undefined;
+    }
+    return trimmed.startsWith('{') ? parseJson(trimmed) : parseReported(trimmed);
+}
+function parseReported(text) {
+    const minor = REPORTED.exec(text)?.groups?.['minor'];
+    return minor === undefined ? undefined : { text, minor: Number(minor) };
+}
+/** Kubernetes, apimachinery/pkg/version: type Info; kubectl wraps it in `serverVersion`. */
+function parseJson(text) {
+    const output = parseObject(text);
+    // The client's version, which is there as well, says nothing about the cluster.
+    const info = 'serverVersion' in output ? output['serverVersion'] : output;
+    if (typeof info !== 'object' || info === null) {
+        return undefined;
+    }
+    const { gitVersion, major, minor } = info;
+    // Some distributions leave the numbers empty. kubectl, too, compares git versions.
+    return ((typeof gitVersion === 'string' ? parseReported(gitVersion) : undefined) ??
+        (typeof major === 'string' && typeof minor === 'string'
+            ? parseReported(`${major}.${minor}`)
+            : undefined));
+}
+/** Empty for text that is no JSON object. */
+function parseObject(text) {
+    try {
+        return JSON.parse(text);
+    }
+    catch {
+        return {}; // It names no version.
+    }
 }
 
 ;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/error.js
@@ -15768,7 +16870,7 @@ function stringify(obj, { maxDepth = 1000, numbersAsFloat = false, strictTempora
 
 
 /** @deprecated use `import * as ... from 'smol-toml'` instead */
-/* harmony default export */ const dist = ({ parse: parse_parse, stringify: stringify, TomlDate: TomlDate, TomlError: TomlError });
+/* harmony default export */ const smol_toml_dist = ({ parse: parse_parse, stringify: stringify, TomlDate: TomlDate, TomlError: TomlError });
 
 ;// CONCATENATED MODULE: ./src/kubernetes/pinned-version.ts
 
@@ -15870,7 +16972,6 @@ function kubernetesVersion(name, { version, line }, shown) {
 
 
 
-
 const MAX_FILE_BYTES = 1 << 20;
 /**
  * Reads the version that a repository pins in a file of its own: `.tool-versions` (asdf),
@@ -15885,7 +16986,7 @@ const MAX_FILE_BYTES = 1 << 20;
  * @throws {SetupError} INVALID_INPUT, naming file and line
  */
 function readVersionFile(file, shown, workspace) {
-    return parseVersionFile(external_node_path_default().basename(file), readText(file, shown, workspace), shown);
+    return parseVersionFile(external_node_path_default().basename(file), version_file_readText(file, shown, workspace), shown);
 }
 /**
  * @param name of the file, which tells its format
@@ -15995,29 +17096,13 @@ function firstOf(lines, versionOf) {
     }
     return undefined;
 }
-function readText(file, shown, workspace) {
+function version_file_readText(file, shown, workspace) {
     try {
-        // The native variant also corrects the case of names on file systems that ignore case.
-        const real = external_node_fs_namespaceObject.realpathSync.native(file);
-        if (!isInside(real, external_node_fs_namespaceObject.realpathSync.native(workspace))) {
-            throw new OutsideError();
-        }
-        return readPlainFile(real, MAX_FILE_BYTES).toString('utf8');
+        return readWorkspaceFile(file, workspace, MAX_FILE_BYTES).toString('utf8');
     }
     catch (error) {
-        const problem = error instanceof OutsideError ? error.message : `cannot be read: ${explain(error)}`;
+        const problem = error instanceof OutsideWorkspaceError ? error.message : `cannot be read: ${explain(error)}`;
         throw new SetupError('INVALID_INPUT', `Input "version-file": ${JSON.stringify(shown)} ${problem}. Expected the path of a file in the repository, which must be checked out before this step.`, { cause: error });
-    }
-}
-/** Both paths must be real ones, with all links resolved. */
-function isInside(file, folder) {
-    const relative = external_node_path_default().relative(folder, file);
-    const [first] = relative.split((external_node_path_default()).sep);
-    return first !== '..' && !external_node_path_default().isAbsolute(relative); // Absolute: on another drive of Windows.
-}
-class OutsideError extends Error {
-    constructor() {
-        super('is outside the workspace');
     }
 }
 
@@ -16125,6 +17210,9 @@ function scaled(limits, factor) {
 
 
 
+
+
+
 /** The only place in src/ where the environment of the process is read. */
 function currentEnvironment() {
     return { variables: process.env, platform: process.platform, arch: process.arch };
@@ -16135,7 +17223,7 @@ const DEFAULT_REKOR_URL = 'https://rekor.sigstore.dev';
  * Reads and validates every input.
  *
  * @throws {SetupError} INVALID_INPUT, naming the input, what was given and what is accepted;
- *   PLATFORM_NOT_PUBLISHED
+ *   PLATFORM_NOT_PUBLISHED; LOCK_INVALID; LOCK_MISMATCH for a lock that does not have what is asked
  */
 async function loadInputs(environment) {
     const inputs = new RawInputs(environment);
@@ -16146,36 +17234,69 @@ async function loadInputs(environment) {
     for (const tool of tools) {
         assertPublished(tool, platform);
     }
-    const downloadBaseUrl = readUrl(inputs, 'download-base-url', DEFAULT_BASE_URL, true);
+    const files = { tools, artifacts, platform };
+    const source = readSource(inputs, environment, files);
     const clusterVersion = readClusterVersion(inputs);
-    const issuer = readRequired(inputs, 'certificate-oidc-issuer');
+    const requested = await readVersion(inputs, clusterVersion);
+    const lock = readLockFile(inputs);
+    const choice = lock === undefined ? requested : await lockedVersion(lock, inputs, requested);
+    if (lock !== undefined) {
+        assertLocked(lock, new Release(lock.version, source.downloadBaseUrl).requested(files));
+    }
     return {
-        ...(await readVersion(inputs, clusterVersion)),
+        ...choice,
+        ...source,
+        ...files,
+        lock,
         clusterVersion,
-        tools,
-        artifacts,
         images,
         imageRegistry: readImageRegistry(inputs),
         imageIdentity: {
             subjectAlternativeName: readRequired(inputs, 'image-certificate-identity'),
-            issuer,
+            issuer: source.identity.issuer,
         },
-        platform,
         isNative,
+        bindRelease: readBoolean(inputs, 'bind-release', true),
+        checkLatest: readBoolean(inputs, 'check-latest', false),
+    };
+}
+/**
+ * Reads and validates what the command `lock` takes.
+ *
+ * @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED
+ */
+async function loadLockInputs(environment) {
+    const inputs = new RawInputs(environment);
+    assertNoImages(inputs);
+    const files = readFilesToLock(inputs, environment);
+    if (!readBoolean(inputs, 'bind-release', true)) {
+        throw invalidInput('bind-release', 'false', 'true: a lock file holds nothing unproven');
+    }
+    const clusterVersion = readClusterVersion(inputs);
+    return {
+        ...(await readVersion(inputs, clusterVersion)),
+        ...readSource(inputs, environment, files),
+        clusterVersion,
+        files,
+        lockFile: readLockFilePath(inputs),
+        check: readBoolean(inputs, 'check', false),
+    };
+}
+function readSource(inputs, environment, files) {
+    const downloadBaseUrl = readUrl(inputs, 'download-base-url', DEFAULT_BASE_URL, true);
+    return {
         downloadBaseUrl,
         downloadToken: readToken(inputs, downloadBaseUrl),
         secondFactors: {
-            checksums: readChecksums(inputs, { tools, artifacts, platform }),
+            checksums: readChecksums(inputs, files),
             ...readAges(inputs),
         },
         identity: {
             subjectAlternativeName: readRequired(inputs, 'certificate-identity'),
-            issuer,
+            issuer: readRequired(inputs, 'certificate-oidc-issuer'),
         },
         rekorUrl: readUrl(inputs, 'rekor-url', DEFAULT_REKOR_URL),
         trustRoot: readTrustRoot(inputs),
-        bindRelease: readBoolean(inputs, 'bind-release', true),
-        checkLatest: readBoolean(inputs, 'check-latest', false),
         runner: readRunner(environment),
         proxyEnvironment: environment.variables,
         limits: readLimits(environment.variables),
@@ -16187,1036 +17308,1129 @@ function readLimits(variables) {
     return factor > 0 && factor < 1 ? scaled(TRANSFER_LIMITS, factor) : TRANSFER_LIMITS;
 }
 
-;// CONCATENATED MODULE: ./src/files/digested-file.ts
+;// CONCATENATED MODULE: external "node:os"
+const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
+;// CONCATENATED MODULE: ./src/inputs/command-line.ts
 
 
-
-
-const PIECE = 1 << 20;
+/** What the process was started with, after the script: none for a step of a workflow. */
+function commandArguments() {
+    return process.argv.slice(2);
+}
+/** `node lock/index.js` passes this on, for the action in lock/. */
+const LOCK_ACTION = '--lock-action';
 /**
- * A file whose bytes were hashed once while they passed by, on their way to the disk or from it.
+ * The environment of a command, for the readers of the action's inputs: options in place of the
+ * runner's variables. Relative paths are below the current directory, which is the workspace.
  *
- * Made by {@link Digester}; the signature check has been fed in the same pass.
+ * @param inputs values by the name of the input
  */
-class DigestedFile {
-    path;
-    /** In bytes. */
-    size;
-    /** SHA-256, 32 bytes. */
-    sha256;
-    /** The file itself, whatever its path may lead to later. */
-    entry;
-    #fed;
-    #checked = new Map();
-    constructor(path, size, sha256, fed, entry) {
-        this.path = path;
-        this.size = size;
-        this.sha256 = sha256;
-        this.entry = entry;
-        this.#fed = fed;
-    }
-    /**
-     * Whether `signature` is an ECDSA signature with SHA-256 over the file's bytes by `key`.
-     *
-     * The first question is answered from what was fed while streaming; a question about another
-     * key or signature reads the file again and refuses if it is no longer the same.
-     *
-     * @param signature DER (RFC 3279 §2.2.3)
-     */
-    isSignedBy(key, signature) {
-        const question = `${key.export({ type: 'spki', format: 'der' }).toString('hex')} ${signature.toString('hex')}`;
-        const known = this.#checked.get(question);
-        if (known !== undefined) {
-            return known;
-        }
-        const check = this.#fed ?? this.#readAgain();
-        this.#fed = undefined;
-        const isSigned = check.verify(key, signature);
-        this.#checked.set(question, isSigned);
-        return isSigned;
-    }
-    #readAgain() {
-        const digester = new Digester();
-        const piece = Buffer.allocUnsafe(PIECE);
-        const file = (0,external_node_fs_namespaceObject.openSync)(this.path, 'r');
-        try {
-            for (let read = -1; read !== 0;) {
-                read = (0,external_node_fs_namespaceObject.readSync)(file, piece, 0, PIECE, null);
-                digester.update(piece.subarray(0, read));
-            }
-        }
-        finally {
-            (0,external_node_fs_namespaceObject.closeSync)(file);
-        }
-        const { sha256, check } = digester.end();
-        if (!sha256.equals(this.sha256)) {
-            throw new FileError(`${this.path} was changed by another process`);
-        }
-        return check;
-    }
-}
-/** Takes the bytes of a file as they come: one SHA-256 and one ECDSA-with-SHA-256 check. */
-class Digester {
-    #hash = (0,external_node_crypto_namespaceObject.createHash)('sha256');
-    #check = (0,external_node_crypto_namespaceObject.createVerify)('sha256');
-    #size = 0;
-    update(piece) {
-        this.#size += piece.length;
-        this.#hash.update(piece);
-        this.#check.update(piece);
-    }
-    /** In bytes. */
-    get size() {
-        return this.#size;
-    }
-    end() {
-        return { sha256: this.#hash.digest(), check: this.#check };
-    }
-    /** @param path where the bytes are */
-    toFile(path, entry) {
-        const { sha256, check } = this.end();
-        return new DigestedFile(path, this.#size, sha256, check, entry);
-    }
-}
-/**
- * Reads a file that is already on this machine. Nothing is read of a file that claims to be empty: one in
- * /proc does, and reading it may never end.
- *
- * @param maxBytes a larger file is refused, unread
- * @throws {TooLargeError} for a file larger than `maxBytes`
- * @throws {FileError} for a file that is not a plain one, or that grows while it is read; or the error of the
- *   file system
- */
-async function digestFile(path, maxBytes) {
-    const digester = new Digester();
-    const file = await (0,promises_namespaceObject.open)(path, 'r');
-    let page = Buffer.allocUnsafeSlow(PIECE);
-    let nextPage = Buffer.allocUnsafeSlow(PIECE);
-    let reading;
-    try {
-        const entry = await file.stat();
-        if (!entry.isFile()) {
-            throw new FileError(`${path} is not a file`);
-        }
-        if (entry.size > maxBytes) {
-            throw new TooLargeError(maxBytes);
-        }
-        if (entry.size === 0) {
-            return digester.toFile(path, entry);
-        }
-        reading = file.read(page, 0, PIECE);
-        for (let read = (await reading).bytesRead; read > 0; read = (await reading).bytesRead) {
-            // The next page comes from the disk while this one is hashed.
-            reading = file.read(nextPage, 0, PIECE);
-            digester.update(page.subarray(0, read));
-            if (digester.size > entry.size) {
-                throw new FileError(`${path} was changed by another process`);
-            }
-            [page, nextPage] = [nextPage, page];
-        }
-        return digester.toFile(path, entry);
-    }
-    finally {
-        await reading?.catch(() => undefined); // Nothing may be read into a page that is gone.
-        await file.close();
-    }
-}
-
-// EXTERNAL MODULE: ./node_modules/@sigstore/bundle/dist/index.js
-var bundle_dist = __nccwpck_require__(1040);
-;// CONCATENATED MODULE: ./src/sigstore/base64.ts
-/**
- * Decodes base64 (RFC 4648 §4) that is written in the one canonical way.
- *
- * Node's decoder skips what it does not know and ignores the unused bits of the last character,
- * so that several texts would stand for the same bytes.
- *
- * @returns undefined for anything else
- */
-function decodeBase64(text) {
-    const bytes = Buffer.from(text, 'base64');
-    return bytes.length > 0 && bytes.toString('base64') === text ? bytes : undefined;
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/checkpoint.ts
-
-const SIGNATURE_LINE = /^\u2014 (\S+) (\S+)$/;
-/**
- * The checkpoint without signatures by others than its log.
- *
- * Nobody signs the signatures, so anybody can add some. Witnesses do; but no key of a witness is
- * in the trust root, and Rekor's own client refuses a checkpoint with a second signature.
- *
- * @param logId of the log, as in the log entry; its first four bytes are the log's key hint
- * @returns the same text where something is malformed: the verification refuses it
- */
-function withoutForeignSignatures(checkpoint, logId) {
-    const note = parseNote(checkpoint);
-    if (note === undefined) {
-        return checkpoint;
-    }
-    const kept = note.signatures.filter((line) => !isWellFormed(line) || isOwnSignature(line, note.text, logId));
-    return `${note.text}\n${kept.map((line) => `${line}\n`).join('')}`;
-}
-/** Whether the checkpoint has one signature, and that under the name and the key hint of its log. */
-function isSignedByLogAlone(checkpoint, logId) {
-    const note = parseNote(checkpoint);
-    const [signature, ...more] = note?.signatures ?? [];
-    return (note !== undefined &&
-        signature !== undefined &&
-        more.length === 0 &&
-        isOwnSignature(signature, note.text, logId));
-}
-function parseNote(checkpoint) {
-    const end = checkpoint.indexOf('\n\n');
-    if (end < 0 || !checkpoint.endsWith('\n')) {
-        return undefined;
-    }
-    const signatures = checkpoint.slice(end + 2, -1).split('\n');
-    return { text: checkpoint.slice(0, end + 1), signatures };
-}
-function isWellFormed(line) {
-    return decodeBase64(SIGNATURE_LINE.exec(line)?.[2] ?? '') !== undefined;
-}
-function isOwnSignature(line, text, logId) {
-    const [, name, signature = ''] = SIGNATURE_LINE.exec(line) ?? [];
-    // Rekor v1 writes the tree id behind its name: "rekor.sigstore.dev - 2605736670972794746".
-    const [origin] = text.split(/\n| - /, 1);
-    const keyHint = decodeBase64(signature)?.subarray(0, 4);
-    return name === origin && keyHint?.equals(logId.subarray(0, 4)) === true;
-}
-
-// EXTERNAL MODULE: ./node_modules/@sigstore/core/dist/index.js
-var core_dist = __nccwpck_require__(3917);
-;// CONCATENATED MODULE: ./src/sigstore/detached.ts
-
-
-
-
-/** A published `.sig` is about 100 bytes, a `.cert` about 1.5 KiB. */
-const MAX_SIGNATURE_BYTES = 1 << 10;
-const MAX_CERTIFICATE_BYTES = 16 << 10;
-const ONE_PEM_CERTIFICATE = /^-----BEGIN CERTIFICATE-----\r?\n((?:[A-Za-z0-9+/=]{1,76}\r?\n)+)-----END CERTIFICATE-----(?:\r?\n)?$/;
-/**
- * @param signatureFile base64 of a DER ECDSA signature
- * @param certificateFile base64 of one PEM certificate, or the PEM itself
- * @throws {SetupError} SIGNATURE_MALFORMED
- */
-function parseDetached(signatureFile, certificateFile) {
+function commandEnvironment({ variables, ...machine }, inputs) {
+    const others = Object.entries(variables).filter(([name]) => !name.toUpperCase().startsWith('INPUT_') && name !== 'GITHUB_WORKSPACE');
+    const options = Object.entries(inputs).map(([name, value]) => [
+        `INPUT_${name.toUpperCase()}`,
+        value,
+    ]);
     return {
-        signature: parseSignature(signatureFile),
-        certificate: parseCertificate(certificateFile),
+        ...machine,
+        variables: {
+            RUNNER_TEMP: (0,external_node_os_namespaceObject.tmpdir)(),
+            RUNNER_TOOL_CACHE: cacheFolder({ variables, ...machine }),
+            ...Object.fromEntries([...others, ...options]),
+        },
     };
 }
-/** @returns DER */
-function parseSignature(file) {
-    const der = decodeBase64(withoutFinalNewline(file.toString('latin1')));
-    if (der === undefined) {
-        throw malformed('.sig', 'it is not base64');
+/** Where a user's programs keep what they can get again. */
+function cacheFolder({ variables, platform }) {
+    const name = 'setup-verified-kubectl';
+    switch (platform) {
+        case 'win32':
+            return external_node_path_default().join(variables['LOCALAPPDATA'] ?? (0,external_node_os_namespaceObject.homedir)(), name);
+        case 'darwin':
+            return external_node_path_default().join((0,external_node_os_namespaceObject.homedir)(), 'Library', 'Caches', name);
+        default:
+            // XDG Base Directory Specification 0.8: a relative path is ignored.
+            return external_node_path_default().join(external_node_path_default().isAbsolute(variables['XDG_CACHE_HOME'] ?? '')
+                ? (variables['XDG_CACHE_HOME'] ?? '')
+                : external_node_path_default().join((0,external_node_os_namespaceObject.homedir)(), '.cache'), name);
     }
-    if (!isEcdsaSignature(der)) {
-        throw malformed('.sig', 'it is not a DER-encoded ECDSA signature');
-    }
-    return der;
 }
-/** @returns DER */
-function parseCertificate(file) {
-    const text = file.toString('latin1');
-    const pem = text.startsWith('-----BEGIN')
-        ? text
-        : decodeBase64(withoutFinalNewline(text))?.toString('latin1');
-    const body = ONE_PEM_CERTIFICATE.exec(pem ?? '')?.[1];
-    const der = body === undefined ? undefined : decodeBase64(body.replaceAll(/\r?\n/g, ''));
-    if (der === undefined) {
-        throw malformed('.cert', 'it is neither a single PEM certificate nor the base64 of one');
+
+;// CONCATENATED MODULE: ./src/inputs/options.ts
+/** Every input of action.yml, in its order. A test compares both. */
+const INPUT_OPTIONS = [
+    {
+        name: 'version',
+        value: 'version',
+        default: '',
+        help: 'Release: 1.31.9, 1.31, "~1.31.2", stable, prerelease … [default: --version-file, else the minor of --cluster-version, else stable]',
+        group: 'Release',
+    },
+    {
+        name: 'version-file',
+        value: 'path',
+        default: '',
+        help: 'Read the version from .kubectl-version, .tool-versions, mise.toml or go.mod',
+        group: 'Release',
+    },
+    {
+        name: 'cluster-version',
+        value: 'version',
+        default: '',
+        help: 'Refuse a release that the version-skew policy does not support with this cluster',
+        group: 'Release',
+    },
+    {
+        name: 'lock-file',
+        value: 'path',
+        default: '',
+        help: 'The lock file',
+        group: 'Release',
+    },
+    {
+        name: 'tools',
+        value: 'names',
+        default: 'kubectl',
+        help: 'Binaries, separated by commas: kubectl, kubeadm, kubelet …; none with --artifacts',
+        group: 'Release',
+    },
+    {
+        name: 'artifacts',
+        value: 'names',
+        default: '',
+        help: 'Other files, separated by commas: client, server, node, test, kubernetes-src.tar.gz …',
+        group: 'Release',
+    },
+    {
+        name: 'images',
+        value: 'references',
+        default: '',
+        help: 'Container images, separated by commas: control-plane, registry.k8s.io/etcd:3.5.15-0 …',
+        group: 'Release',
+    },
+    {
+        name: 'image-registry',
+        value: 'url',
+        default: 'https://registry.k8s.io',
+        help: 'A mirror of registry.k8s.io',
+        group: 'Source',
+    },
+    {
+        name: 'architecture',
+        value: 'name',
+        default: '',
+        help: "amd64, arm64, arm, 386, ppc64le or s390x [default: this machine's]",
+        group: 'Release',
+    },
+    {
+        name: 'download-base-url',
+        value: 'url',
+        default: 'https://dl.k8s.io',
+        help: 'Release host, a mirror of it, or the file: URL of a folder',
+        group: 'Source',
+    },
+    {
+        name: 'download-token',
+        value: 'token',
+        default: '',
+        help: 'Bearer token for --download-base-url; sent to no other origin',
+        group: 'Source',
+    },
+    {
+        name: 'checksum',
+        value: 'sha256',
+        default: '',
+        help: 'Expected SHA-256, or <name>=<sha256>, checked in addition to the signature',
+        group: 'Verification',
+    },
+    {
+        name: 'minimum-release-age',
+        value: 'age',
+        default: '',
+        help: 'Refuse a release that was signed less than this long ago: 12h, 3d, 1w',
+        group: 'Verification',
+    },
+    {
+        name: 'maximum-release-age',
+        value: 'age',
+        default: '',
+        help: 'Refuse a release that was signed longer ago than this',
+        group: 'Verification',
+    },
+    {
+        name: 'certificate-identity',
+        value: 'name',
+        default: 'krel-staging@k8s-releng-prod.iam.gserviceaccount.com',
+        help: 'Who must have signed, as a whole name',
+        group: 'Verification',
+    },
+    {
+        name: 'image-certificate-identity',
+        value: 'name',
+        default: 'krel-trust@k8s-releng-prod.iam.gserviceaccount.com',
+        help: 'Who must have signed images, as a whole name',
+        group: 'Verification',
+    },
+    {
+        name: 'certificate-oidc-issuer',
+        value: 'url',
+        default: 'https://accounts.google.com',
+        help: 'OIDC issuer of the signer, as a whole URL',
+        group: 'Verification',
+    },
+    {
+        name: 'rekor-url',
+        value: 'url',
+        default: 'https://rekor.sigstore.dev',
+        help: 'Transparency log',
+        group: 'Trust',
+    },
+    {
+        name: 'tuf-mirror-url',
+        value: 'url',
+        default: 'https://tuf-repo-cdn.sigstore.dev',
+        help: 'TUF repository of the trust root',
+        group: 'Trust',
+    },
+    {
+        name: 'tuf-root',
+        value: 'path',
+        default: '',
+        help: 'Initial root.json of another TUF repository',
+        group: 'Trust',
+    },
+    {
+        name: 'trusted-root',
+        value: 'path',
+        default: '',
+        help: 'A trusted_root.json in place of TUF, or "embedded" for the built-in copy',
+        group: 'Trust',
+    },
+    {
+        name: 'bind-release',
+        value: 'boolean',
+        default: 'true',
+        help: "Require the release's signed SBOM to list the file",
+        group: 'Verification',
+    },
+    {
+        name: 'check-latest',
+        value: 'boolean',
+        default: 'false',
+        help: 'Ask the release host even if a cached version matches',
+        group: 'Source',
+    },
+];
+
+;// CONCATENATED MODULE: ./src/install/install-failed.ts
+
+/** An error of the file system that nobody expected, as INSTALL_FAILED; any other unchanged. */
+function namedFailure(error) {
+    const isOfFileSystem = error instanceof Error && 'syscall' in error && 'errno' in error;
+    return isOfFileSystem ? installFailed('a file operation failed on this runner', error) : error;
+}
+/** Another process changed what this run had verified or moved. */
+function changedByAnotherRun(message) {
+    return new SetupError('INSTALL_FAILED', message, { situation: 'changed-by-another-run' });
+}
+/** The runner's files did not allow it. */
+function installFailed(message, cause) {
+    return new SetupError('INSTALL_FAILED', cause === undefined ? message : `${message}: ${explain(cause)}`, { cause });
+}
+
+// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 7 modules
+var core = __nccwpck_require__(3838);
+;// CONCATENATED MODULE: ./src/escape.ts
+/**
+ * C0 and C1 controls, line and paragraph separators, and the characters that reorder text:
+ * nothing from outside may end a line, move the cursor, or be read in another order.
+ */
+const UNPRINTABLE = /^[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]$/u;
+/**
+ * How much of a message is shown, in UTF-16 code units, as the runner counts.
+ *
+ * A server, a certificate or a log may say more than GitHub takes. The runner cuts an annotation
+ * after 4,096 (`_maxIssueMessageLength` in ExecutionContext.cs of actions/runner 258d6c85): message
+ * and hint fit into that together. It drops a summary of more than 1 MiB: see `report.ts`.
+ */
+const escape_MAX_SHOWN = 1000;
+/**
+ * One line of a log: what cannot be printed is written as `\u{…}`, and nothing is left that the
+ * runner would take for a workflow command (`::…::` at the start, `##[…]` anywhere). A text that is
+ * longer than {@link MAX_SHOWN} is cut, and ends in `…`.
+ */
+function escapeLogLine(text) {
+    return printable(text)
+        .replaceAll('##[', '## [')
+        .replace(/^(\s*)::/, '$1: :');
+}
+/** Cut between characters: neither a surrogate pair nor an escape is ever left in half. */
+function printable(text) {
+    let shown = '';
+    for (const character of text) {
+        const next = UNPRINTABLE.test(character)
+            ? `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`
+            : character;
+        if (shown.length + next.length > escape_MAX_SHOWN) {
+            return `${shown}…`;
+        }
+        shown += next;
     }
-    assertOneCertificate(der);
-    return der;
+    return shown;
+}
+/** Text inside HTML inside GitHub's Markdown: every character that means something is an entity. */
+function escapeHtml(text) {
+    return escapeLogLine(text).replace(/[&<>"'`*_~|\\[\]()#!@:]/g, (character) => `&#${String(character.charCodeAt(0))};`);
+}
+
+;// CONCATENATED MODULE: ./src/hints.ts
+/**
+ * What to do about a failure, by code. docs/troubleshooting.md is generated from this table
+ * (`npm run docs`).
+ *
+ * The layers below report what happened. Only this file speaks of the user's workflow: which input
+ * to check, what Kubernetes does, where to report a problem.
+ */
+const HINTS = {
+    INVALID_INPUT: 'Fix the value in the workflow. The README describes every input.',
+    VERSION_NOT_FOUND: 'See https://kubernetes.io/releases/ for the versions that exist. A version that was announced minutes ago may not have reached every server yet.',
+    PLATFORM_NOT_PUBLISHED: 'Set "architecture", or run the job on one of the platforms listed.',
+    RELEASE_NOT_SIGNED: 'Choose a signed release: v1.26.0 or newer, or one of the last patches of 1.22 to 1.25. If "download-base-url" is set, check that the mirror also has the .sig and .cert files.',
+    DOWNLOAD_FAILED: 'Check that the runner can reach the host: proxy, firewall, "download-base-url", "download-token". If it can, the host may be down for a moment: run the job again.',
+    SIGNATURE_MALFORMED: 'The published file is damaged, or a proxy or mirror served something else in its place. Open its URL to see what is served.',
+    SIGNATURE_MISMATCH: 'Do not use the file: it was damaged or replaced, or published with the signature of another file. Run the job again. If the error persists, report it at https://github.com/kubernetes/release/issues.',
+    CERTIFICATE_UNTRUSTED: 'Do not use the file: its signing certificate failed verification. If you run your own Sigstore instance, set "trusted-root", or "tuf-mirror-url" and "tuf-root".',
+    IDENTITY_MISMATCH: 'Do not use the file: someone else signed it. If you sign your own releases, set "certificate-identity" and "certificate-oidc-issuer" to the identity that signs them.',
+    LOG_ENTRY_NOT_FOUND: 'Do not use the file: Kubernetes logs every signature publicly, but this one is not in the log. If you run your own Sigstore instance, check "rekor-url".',
+    LOG_ENTRY_INVALID: 'Do not use the file. If you run your own Sigstore instance, check that "rekor-url" belongs to the trust root. Otherwise report this at https://github.com/sigstore/rekor/issues: someone may be tampering with the log or with the connection to it.',
+    LOG_UNAVAILABLE: 'Check https://status.sigstore.dev, and run the job again. A version that is in the tool cache does not need the log.',
+    TRUST_ROOT_UNAVAILABLE: 'Check that the runner can reach the TUF repository, and that "tuf-mirror-url" and "tuf-root" belong together. Without a network, set "trusted-root" to a file, or to "embedded".',
+    RELEASE_MISMATCH: 'Do not use the file: Kubernetes signed it, but it is not what you asked for. A mirror, a CDN or a proxy is serving a different file under this name.',
+    CHECKSUM_MISMATCH: 'Kubernetes signed this file, but its SHA-256 is not the one in "checksum". If you changed the version, change the checksum too.',
+    RELEASE_TOO_NEW: 'Choose an older version, or run the job again later.',
+    RELEASE_TOO_OLD: 'Choose a newer version. If you asked for the newest one, compare with https://kubernetes.io/releases/: a mirror, a CDN or a proxy may be serving an outdated pointer (such as stable.txt).',
+    VERSION_SKEW: 'Set "version" to the minor version of the cluster, or set neither "version" nor "version-file". If the cluster runs a different version, correct "cluster-version".',
+    LOCK_INVALID: 'Write the lock file again with the command "lock", and commit it. Do not edit it by hand, and exclude it from tools that sort keys.',
+    LOCK_MISMATCH: 'Do not use the file: the lock file holds another one. If Kubernetes has published the file again, or the lock file was edited, run the command "lock" and review what it changes.',
+    INSTALL_FAILED: 'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.',
+    IMAGE_NOT_FOUND: 'Check the name and the tag. If "image-registry" is set, check that the mirror has the image.',
+    IMAGE_NOT_SIGNED: 'Choose a signed image: Kubernetes has signed the images of its releases since v1.26. If "image-registry" is set, check that the mirror also has the tags "sha256-<hex>.sig"; "cosign copy" copies them.',
+    IMAGE_MISMATCH: 'Do not use the image: the registry, a mirror or a proxy served something other than what was asked for. Check "image-registry". Without one, report this at https://github.com/kubernetes/k8s.io/issues.',
+    REGISTRY_UNAVAILABLE: 'Check that the runner can reach the registry and the hosts that it redirects to: proxy, firewall, "image-registry". If it can, the registry may be down for a moment: run the job again. Registries that require credentials are not supported.',
+};
+/** What to do about the signature of an image, where {@link HINTS} is about a file. */
+const IMAGE_HINTS = {
+    SIGNATURE_MALFORMED: 'Kubernetes does not sign images like this. Look at the signature with "cosign download signature".',
+    SIGNATURE_MISMATCH: 'Do not use the image: its signature was damaged or replaced, or belongs to another image. Run the job again. If the error persists, report it at https://github.com/kubernetes/k8s.io/issues.',
+    CERTIFICATE_UNTRUSTED: 'Do not use the image: Sigstore does not issue certificates like this one. If you run your own Sigstore instance, set "trusted-root", or "tuf-mirror-url" and "tuf-root".',
+    IDENTITY_MISMATCH: 'Do not use the image: someone else signed it. If you sign your own images, set "image-certificate-identity" and "certificate-oidc-issuer" to the identity that signs them.',
+    LOG_ENTRY_NOT_FOUND: 'Do not use the image: Kubernetes logs every signature publicly, but this one is not in the log. If you run your own Sigstore instance, check "rekor-url".',
+    LOG_ENTRY_INVALID: 'Do not use the image. If you run your own Sigstore instance, check that "rekor-url" belongs to the trust root. Otherwise report this at https://github.com/sigstore/rekor/issues: someone may be tampering with the log or with the connection to it.',
+};
+/** What to do where the code alone says too little. */
+const SITUATIONS = {
+    'pointer-not-a-version': 'The release host, a mirror or a proxy returned something else. Pin an exact version, or check "download-base-url".',
+    'range-without-release': 'Widen the range. Ranges do not match pre-releases: ask for "prerelease" or for an exact version.',
+    'announced-only': 'The release is probably minutes old and has not reached every server, or your mirror has not copied it yet. Run the job again later, or pin an older version until then.',
+    'changed-by-another-run': 'Another job on this machine changed the tool cache at the same time. Run the job again. If the error persists, find out who else writes to RUNNER_TOOL_CACHE.',
+    'contradictory-sbom': 'Do not use the file. Either the release process made a mistake, or someone with its identity signed another SBOM. Report it at https://github.com/kubernetes/release/issues.',
+    'operating-system-not-published': 'Run the job on Linux, macOS or Windows.',
+    'no-release-proof': 'If you use a mirror, add kubernetes-release.spdx with its .sig and .cert. As a last resort, set "bind-release: false", which accepts any file that Kubernetes ever signed, for any version or platform.',
+    'image-of-another-version': 'Do not use the image: Kubernetes signed it, but it is not the version you asked for. A registry, a mirror or a proxy serves a different image under this tag.',
+    'signature-of-another-image': 'Do not use the image: the registry, a mirror or a proxy serves it with the signature of another image. Check "image-registry". Without one, report this at https://github.com/kubernetes/k8s.io/issues.',
+    'not-in-release': 'Remove it from "artifacts", or choose a release that has it. If "download-base-url" is set, check that the mirror has the file.',
+    'published-unsigned': 'Remove it from "artifacts": nothing can prove it. The SBOM of the release, kubernetes-release.spdx, is signed, and lists the digest of every binary and tarball.',
+    'not-a-blob-bundle': 'Use a bundle created with "cosign sign-blob --bundle". Attestations, and signatures made with a plain key, are not accepted.',
+    'lock-incomplete': 'Run the command "lock" with this version, these "tools" and "artifacts", and every platform that the jobs run on, and commit the file.',
+    'lock-too-new': 'Use the version of the action that wrote the lock file, or a later one. Or write the lock file again with the command "lock" of this version.',
+    'trusted-root-file': 'Set "trusted-root" to the path of a trusted_root.json.',
+    'embedded-trusted-root': 'This is a bug in the action. Please report it.',
+    'runner-variable-missing': 'The runner sets these variables for every action. To run the action by hand, see "npm run action" in CONTRIBUTING.md.',
+};
+/** For an error without a code. */
+const UNEXPECTED_HINT = 'This is a bug in the action. Please report it with the log of this run.';
+/** What to do next, for the annotation and the job summary. */
+function hintFor({ code, situation }) {
+    switch (situation) {
+        case undefined:
+            return HINTS[code];
+        case 'image':
+            return IMAGE_HINTS[code] ?? HINTS[code];
+        default:
+            return SITUATIONS[situation];
+    }
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/skew.ts
+
+const POLICY_URL = 'https://kubernetes.io/releases/version-skew-policy/';
+const KUBEADM_URL = 'https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/create-cluster-kubeadm/#version-skew-policy';
+const skew_NODE = {
+    older: 3,
+    newer: 0,
+    before: { minor: 25, older: 2 },
+    source: POLICY_URL,
+};
+const CONTROLLER = {
+    older: 1,
+    newer: 0,
+    words: 'must not be newer than kube-apiserver; expected to match its minor version, but may be up to one minor version older',
+    source: POLICY_URL,
+};
+/**
+ * Kubernetes' version skew policy for every tool. Undefined: Kubernetes has no rule for it.
+ *
+ * docs/version-skew.md shows the same table; a test compares them.
+ */
+const SKEW_POLICY = {
+    kubectl: {
+        older: 1,
+        newer: 1,
+        words: 'supported within one minor version (older or newer) of kube-apiserver',
+        source: POLICY_URL,
+    },
+    kubeadm: {
+        older: 0,
+        newer: 1,
+        words: 'can be used with Kubernetes components that are the same version as kubeadm or one version older',
+        source: KUBEADM_URL,
+    },
+    kubelet: {
+        ...skew_NODE,
+        words: 'must not be newer than kube-apiserver; may be up to three minor versions older (kubelet < 1.25 up to two)',
+    },
+    'kube-proxy': {
+        ...skew_NODE,
+        words: 'must not be newer than kube-apiserver; may be up to three minor versions older (kube-proxy < 1.25 up to two)',
+    },
+    'kube-apiserver': {
+        older: 1,
+        newer: 1,
+        words: 'the newest and oldest instances of a cluster must be within one minor version',
+        source: POLICY_URL,
+    },
+    'kube-controller-manager': CONTROLLER,
+    'kube-scheduler': CONTROLLER,
+    'kubectl-convert': undefined,
+    'kube-log-runner': undefined,
+    'kube-aggregator': undefined,
+    'apiextensions-apiserver': undefined,
+    mounter: undefined,
+};
+/**
+ * The minors of a tool that a cluster supports.
+ *
+ * @param cluster the cluster's minor
+ * @returns undefined where Kubernetes has no rule
+ */
+function supportedMinors(tool, cluster) {
+    const rule = SKEW_POLICY[tool];
+    if (rule === undefined) {
+        return undefined;
+    }
+    const { older, newer, before } = rule;
+    const exception = before === undefined ? 0 : Math.min(before.minor, cluster - before.older);
+    return { oldest: Math.max(0, cluster - older, exception), newest: cluster + newer };
 }
 /**
- * PEM (RFC 7468) as Go's encoding/pem writes it: lines of 64, and a newline at the end.
+ * How many minors a version is newer than a cluster; negative: older.
  *
- * @param der X.509
+ * @param version with `v`
+ * @returns undefined for a version of another major
  */
-function toPem(der) {
-    const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
-    return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
+function minorSkew(version, cluster) {
+    const minor = skew_minorOf(version);
+    return minor === undefined ? undefined : minor - cluster.minor;
 }
-/** SEQUENCE of two INTEGERs, with nothing behind it. */
-function isEcdsaSignature(der) {
+/** The minor of `v1.<minor>.<patch>`; undefined for another major version. */
+function skew_minorOf(version) {
+    const minor = /^v1\.(\d+)\./.exec(version)?.[1];
+    return minor === undefined ? undefined : Number(minor);
+}
+/** `2 minor versions older than the cluster` */
+function describeSkew(skew) {
+    if (skew === 0) {
+        return 'the same minor version as the cluster';
+    }
+    const distance = Math.abs(skew);
+    return `${String(distance)} minor version${distance === 1 ? '' : 's'} ${skew < 0 ? 'older' : 'newer'} than the cluster`;
+}
+/**
+ * Refuses a version that Kubernetes' policy does not support with a cluster.
+ *
+ * @param version of the release, with `v`
+ * @throws {SetupError} VERSION_SKEW, naming every tool that is out of range
+ */
+function assertSupportedSkew(version, tools, cluster) {
+    const minor = skew_minorOf(version);
+    const refusals = tools.flatMap((tool) => {
+        const range = supportedMinors(tool, cluster.minor);
+        return range === undefined || isWithin(minor, range)
+            ? []
+            : { tool, message: refusal(tool, version, cluster, range) };
+    });
+    if (refusals.length === 0) {
+        return;
+    }
+    const sources = new Set(refusals.map(({ tool }) => SKEW_POLICY[tool]?.source));
+    throw new SetupError('VERSION_SKEW', `${refusals.map(({ message }) => message).join('; ')} (${[...sources].join(', ')})`);
+}
+function isWithin(minor, { oldest, newest }) {
+    return minor !== undefined && minor >= oldest && minor <= newest;
+}
+function refusal(tool, version, cluster, { oldest, newest }) {
+    const skew = minorSkew(version, cluster);
+    const relation = skew === undefined
+        ? 'has a different major version from the cluster'
+        : `is ${describeSkew(skew)}`;
+    const range = oldest === newest ? `1.${String(oldest)}` : `1.${String(oldest)} to 1.${String(newest)}`;
+    return `${tool} ${version} ${relation} (${cluster.text}): supported: ${range}`;
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/release-dates.ts
+/**
+ * When each minor's first release appeared, oldest first: [minor, date of 1.<minor>.0].
+ *
+ * Source: kubernetes/sig-release, releases/release-1.<minor>/README.md. New rows are appended by
+ * scripts/release-dates.js, which takes the date of the tag's release on GitHub.
+ *
+ * Begins with 1.19, the first minor with fourteen months of support (KEP 1498).
+ */
+const RELEASE_DATES = [
+    [19, '2020-08-26'],
+    [20, '2020-12-08'],
+    [21, '2021-04-08'],
+    [22, '2021-08-04'],
+    [23, '2021-12-07'],
+    [24, '2022-05-03'],
+    [25, '2022-08-23'],
+    [26, '2022-12-09'],
+    [27, '2023-04-11'],
+    [28, '2023-08-15'],
+    [29, '2023-12-13'],
+    [30, '2024-04-17'],
+    [31, '2024-08-13'],
+    [32, '2024-12-11'],
+    [33, '2025-04-23'],
+    [34, '2025-08-27'],
+    [35, '2025-12-17'],
+    [36, '2026-04-22'],
+];
+
+;// CONCATENATED MODULE: ./src/kubernetes/end-of-support.ts
+
+/** Twelve months of support and two of maintenance. */
+const MONTHS_OF_SUPPORT = 14;
+/** Kubernetes ends support on the 28th, a day that every month has. */
+const DAY_OF_MONTH = 28;
+/**
+ * When Kubernetes' support for a minor ends, as planned: on the 28th of the fourteenth month after
+ * its .0 (https://kubernetes.io/releases/patch-releases/#support-period).
+ *
+ * @returns midnight UTC; undefined for a minor that is not in the table of release dates
+ */
+function endOfSupport(minor) {
+    const released = RELEASE_DATES.find(([listed]) => listed === minor)?.[1];
+    if (released === undefined) {
+        return undefined;
+    }
+    const date = new Date(`${released}T00:00:00Z`);
+    return new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + MONTHS_OF_SUPPORT, DAY_OF_MONTH));
+}
+/**
+ * A sentence about a minor that Kubernetes no longer supports.
+ *
+ * @returns undefined for one that is still supported, and for one that is newer than the table
+ */
+function describeEndedSupport(minor, now) {
+    const first = RELEASE_DATES[0]?.[0] ?? 0;
+    const end = endOfSupport(Math.max(minor, first));
+    if (end === undefined || now < end) {
+        return undefined;
+    }
+    const day = end.toISOString().slice(0, 10);
+    return `Kubernetes ended support for 1.${String(minor)} ${minor < first ? 'before' : 'on'} ${day}. It no longer publishes security fixes for that version, although your provider may. See https://kubernetes.io/releases/.`;
+}
+
+;// CONCATENATED MODULE: ./node_modules/yocto-queue/index.js
+/*
+How it works:
+`this.#head` is an instance of `Node` which keeps track of its current value and nests another instance of `Node` that keeps the value that comes after it. When a value is provided to `.enqueue()`, the code needs to iterate through `this.#head`, going deeper and deeper to find the last value. However, iterating through every single item is slow. This problem is solved by saving a reference to the last value as `this.#tail` so that it can reference it to add a new value.
+*/
+
+class Node {
+	value;
+	next;
+
+	constructor(value) {
+		this.value = value;
+	}
+}
+
+class Queue {
+	#head;
+	#tail;
+	#size;
+
+	constructor() {
+		this.clear();
+	}
+
+	enqueue(value) {
+		const node = new Node(value);
+
+		if (this.#head) {
+			this.#tail.next = node;
+			this.#tail = node;
+		} else {
+			this.#head = node;
+			this.#tail = node;
+		}
+
+		this.#size++;
+	}
+
+	dequeue() {
+		const current = this.#head;
+		if (!current) {
+			return;
+		}
+
+		this.#head = this.#head.next;
+		this.#size--;
+
+		// Clean up tail reference when queue becomes empty
+		if (!this.#head) {
+			this.#tail = undefined;
+		}
+
+		return current.value;
+	}
+
+	peek() {
+		if (!this.#head) {
+			return;
+		}
+
+		return this.#head.value;
+
+		// TODO: Node.js 18.
+		// return this.#head?.value;
+	}
+
+	clear() {
+		this.#head = undefined;
+		this.#tail = undefined;
+		this.#size = 0;
+	}
+
+	get size() {
+		return this.#size;
+	}
+
+	* [Symbol.iterator]() {
+		let current = this.#head;
+
+		while (current) {
+			yield current.value;
+			current = current.next;
+		}
+	}
+
+	* drain() {
+		while (this.#head) {
+			yield this.dequeue();
+		}
+	}
+}
+
+;// CONCATENATED MODULE: ./node_modules/p-limit/index.js
+
+
+function pLimit(concurrency) {
+	let rejectOnClear = false;
+
+	if (typeof concurrency === 'object') {
+		({concurrency, rejectOnClear = false} = concurrency);
+	}
+
+	validateConcurrency(concurrency);
+
+	if (typeof rejectOnClear !== 'boolean') {
+		throw new TypeError('Expected `rejectOnClear` to be a boolean');
+	}
+
+	const queue = new Queue();
+	let activeCount = 0;
+
+	const resumeNext = () => {
+		// Process the next queued function if we're under the concurrency limit
+		if (activeCount < concurrency && queue.size > 0) {
+			activeCount++;
+			queue.dequeue().run();
+		}
+	};
+
+	const next = () => {
+		activeCount--;
+		resumeNext();
+	};
+
+	const run = async (function_, resolve, arguments_) => {
+		// Execute the function and capture the result promise
+		const result = (async () => function_(...arguments_))();
+
+		// Resolve immediately with the promise (don't wait for completion)
+		resolve(result);
+
+		// Wait for the function to complete (success or failure)
+		// We catch errors here to prevent unhandled rejections,
+		// but the original promise rejection is preserved for the caller
+		try {
+			await result;
+		} catch {}
+
+		// Decrement active count and process next queued function
+		next();
+	};
+
+	const enqueue = (function_, resolve, reject, arguments_) => {
+		const queueItem = {reject};
+
+		// Queue the internal resolve function instead of the run function
+		// to preserve the asynchronous execution context.
+		new Promise(internalResolve => { // eslint-disable-line promise/param-names
+			queueItem.run = internalResolve;
+			queue.enqueue(queueItem);
+		}).then(run.bind(undefined, function_, resolve, arguments_)); // eslint-disable-line promise/prefer-await-to-then
+
+		// Start processing immediately if we haven't reached the concurrency limit
+		if (activeCount < concurrency) {
+			resumeNext();
+		}
+	};
+
+	const generator = (function_, ...arguments_) => new Promise((resolve, reject) => {
+		enqueue(function_, resolve, reject, arguments_);
+	});
+
+	Object.defineProperties(generator, {
+		activeCount: {
+			get: () => activeCount,
+		},
+		pendingCount: {
+			get: () => queue.size,
+		},
+		clearQueue: {
+			value() {
+				if (!rejectOnClear) {
+					queue.clear();
+					return;
+				}
+
+				const abortError = AbortSignal.abort().reason;
+
+				while (queue.size > 0) {
+					queue.dequeue().reject(abortError);
+				}
+			},
+		},
+		concurrency: {
+			get: () => concurrency,
+
+			set(newConcurrency) {
+				validateConcurrency(newConcurrency);
+				concurrency = newConcurrency;
+
+				queueMicrotask(() => {
+					// eslint-disable-next-line no-unmodified-loop-condition
+					while (activeCount < concurrency && queue.size > 0) {
+						resumeNext();
+					}
+				});
+			},
+		},
+		map: {
+			async value(iterable, function_) {
+				const promises = [];
+
+				try {
+					Array.from(iterable, (value, index) => {
+						const promise = generator(function_, value, index);
+						promises.push(promise);
+						return promise;
+					});
+				} catch (error) {
+					// The iterable threw, so `Promise.all` never observes the already scheduled promises. Observe them here to avoid unhandled rejections.
+					for (const promise of promises) {
+						promise.catch(() => {}); // eslint-disable-line promise/prefer-await-to-then
+					}
+
+					throw error;
+				}
+
+				return Promise.all(promises);
+			},
+		},
+	});
+
+	return generator;
+}
+
+function limitFunction(function_, options) {
+	const limit = pLimit(options);
+
+	const limitedFunction = (...arguments_) => limit(() => function_(...arguments_));
+	Object.defineProperty(limitedFunction, 'clearQueue', {
+		value: limit.clearQueue,
+	});
+
+	return limitedFunction;
+}
+
+function validateConcurrency(concurrency) {
+	if (!((Number.isInteger(concurrency) || concurrency === Number.POSITIVE_INFINITY) && concurrency > 0)) {
+		throw new TypeError('Expected `concurrency` to be a number from 1 and up');
+	}
+}
+
+;// CONCATENATED MODULE: ./src/registry/errors.ts
+
+/** The registry does not answer, or answers with an error. */
+function registryUnavailable(message, cause) {
+    return new SetupError('REGISTRY_UNAVAILABLE', message, { cause });
+}
+/** The registry serves other bytes than were asked for, or bytes that cannot be read. */
+function imageMismatch(message, cause) {
+    return new SetupError('IMAGE_MISMATCH', message, { cause });
+}
+
+;// CONCATENATED MODULE: ./src/strict-json.ts
+/** Manifests and payloads need six levels of nesting. */
+const MAX_DEPTH = 32;
+/**
+ * Parses JSON (RFC 8259) that every reader reads the same way.
+ *
+ * RFC 8259 §4 does not say which of two members with the same name counts: `JSON.parse` takes the
+ * last one, other readers the first. Such text is refused, and so is text that is not UTF-8 or
+ * begins with a byte order mark.
+ *
+ * @throws {SyntaxError}
+ */
+function parseStrictJson(bytes) {
+    const text = decodeUtf8(bytes);
+    const value = JSON.parse(text);
+    assertUniqueNames(text);
+    return value;
+}
+function decodeUtf8(bytes) {
     try {
-        const sequence = core_dist.ASN1Obj.parseBuffer(Buffer.from(der));
-        const [r, s, ...more] = sequence.subs;
-        const isPair = r?.tag.number === 0x02 && s?.tag.number === 0x02 && more.length === 0;
-        return isPair && sequence.toDER().equals(der);
+        return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     }
     catch {
-        return false; // Not ASN.1 at all.
+        throw new SyntaxError('it is not UTF-8');
     }
 }
-function assertOneCertificate(der) {
-    let parsed;
+/** A string, with the colon after it if it names a member; or a bracket. */
+const TOKEN = /("(?:[^"\\]|\\.)*")([ \t\r\n]*:)?|[[\]{}]/gs;
+/** @param text valid JSON */
+function assertUniqueNames(text) {
+    const open = [];
+    for (const [token, string, colon] of text.matchAll(TOKEN)) {
+        if (token === '{' || token === '[') {
+            open.push(new Set());
+            if (open.length > MAX_DEPTH) {
+                throw new SyntaxError(`it is nested more than ${String(MAX_DEPTH)} levels deep`);
+            }
+        }
+        else if (token === '}' || token === ']') {
+            open.pop();
+        }
+        else if (string !== undefined && colon !== undefined) {
+            // Escapes count: "a" and "\u0061" are the same name.
+            const name = JSON.parse(string);
+            if (open.at(-1)?.has(name) === true) {
+                throw new SyntaxError(`it has two members named ${JSON.stringify(name.slice(0, 100))}`);
+            }
+            open.at(-1)?.add(name);
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./src/registry/manifest.ts
+
+
+
+
+const DIGEST = /^sha256:[0-9a-f]{64}$/;
+/** An index lists about five manifests, and an image has at most about forty layers. */
+const MAX_MANIFESTS = 100;
+const MAX_LAYERS = 1000;
+/** Of one blob, in bytes: 1 TiB. */
+const MAX_SIZE = 2 ** 40;
+const INDEX_TYPES = [
+    'application/vnd.oci.image.index.v1+json',
+    'application/vnd.docker.distribution.manifest.list.v2+json',
+];
+const IMAGE_TYPES = [
+    'application/vnd.oci.image.manifest.v1+json',
+    'application/vnd.docker.distribution.manifest.v2+json',
+];
+/** For the header `Accept`. */
+const MANIFEST_TYPES = [...INDEX_TYPES, ...IMAGE_TYPES];
+/** @returns undefined unless the text is `sha256:` and 64 lower-case hex digits */
+function parseDigest(text) {
+    return DIGEST.test(text) ? text : undefined;
+}
+function digestOf(bytes) {
+    return `sha256:${(0,external_node_crypto_namespaceObject.createHash)('sha256').update(bytes).digest('hex')}`;
+}
+/**
+ * Parses a manifest. Its members decide whether it is an index or an image, and a media type must
+ * agree: otherwise two readers could read the same bytes, with the same digest, as different things
+ * (CVE-2021-41190).
+ *
+ * @param name of the image, for messages
+ * @throws {SetupError} IMAGE_MISMATCH
+ */
+function parseManifest(bytes, name) {
     try {
-        parsed = new external_node_crypto_namespaceObject.X509Certificate(der);
+        const manifest = record(parseStrictJson(bytes));
+        const digest = digestOf(bytes);
+        if ('manifests' in manifest) {
+            return parseIndex(manifest, digest);
+        }
+        if ('layers' in manifest) {
+            return parseImage(manifest, digest);
+        }
+        throw new TypeError('it is neither an image nor an index');
     }
     catch (error) {
-        throw malformed('.cert', 'it is not an X.509 certificate', error);
-    }
-    if (!parsed.raw.equals(der)) {
-        throw malformed('.cert', 'there is extra data after the certificate');
+        throw imageMismatch(`cannot parse the manifest of ${name}: ${explain(error)}`, error);
     }
 }
-function withoutFinalNewline(text) {
-    return text.replace(/\r?\n$/, '');
+function parseIndex(index, digest) {
+    assertMediaType(index, INDEX_TYPES, ['config', 'layers', 'fsLayers']);
+    const manifests = manifest_list(index['manifests'], MAX_MANIFESTS).map(parsePlatformDescriptor);
+    const platforms = manifests.flatMap(({ platform }) => platform ?? []);
+    const twice = platforms.find((platform, i) => platforms.indexOf(platform) !== i);
+    if (twice !== undefined) {
+        throw new TypeError(`it lists two images for ${twice}`);
+    }
+    return { kind: 'index', digest, manifests };
 }
-function malformed(suffix, reason, cause) {
-    return new SetupError('SIGNATURE_MALFORMED', `cannot parse the ${suffix} file: ${reason}`, {
+function parseImage(image, digest) {
+    assertMediaType(image, IMAGE_TYPES, ['manifests', 'fsLayers']);
+    return {
+        kind: 'image',
+        digest,
+        config: parseDescriptor(image['config']),
+        layers: manifest_list(image['layers'], MAX_LAYERS).map(parseDescriptor),
+    };
+}
+/** `mediaType` is optional in OCI's manifests (image-spec, manifest.md), and always in Docker's. */
+function assertMediaType(manifest, accepted, absent) {
+    const { schemaVersion, mediaType } = manifest;
+    if (schemaVersion !== 2) {
+        throw new TypeError('its schema version is not 2');
+    }
+    if (mediaType !== undefined && !accepted.includes(string(mediaType))) {
+        throw new TypeError('its media type does not fit its members');
+    }
+    if (absent.some((name) => name in manifest)) {
+        throw new TypeError('it has members of an image and of an index, or of an old format');
+    }
+}
+function parsePlatformDescriptor(value) {
+    const { platform } = record(value);
+    return {
+        ...parseDescriptor(value),
+        platform: platform === undefined ? undefined : manifest_platformName(record(platform)),
+    };
+}
+/** BuildKit's attestations are manifests for `unknown/unknown`. An index can have several of them. */
+function manifest_platformName(platform) {
+    const parts = ['os', 'architecture', 'variant', 'os.version'].flatMap((key) => platform[key] === undefined ? [] : string(platform[key]));
+    return parts.every((part) => part === 'unknown') ? undefined : parts.join('/');
+}
+function parseDescriptor(value) {
+    const { mediaType, digest, size, annotations } = record(value);
+    const parsed = parseDigest(string(digest));
+    if (parsed === undefined) {
+        throw new TypeError('a digest is not a SHA-256');
+    }
+    if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0 || size > MAX_SIZE) {
+        throw new TypeError('a size is not a number of bytes');
+    }
+    return {
+        mediaType: string(mediaType),
+        digest: parsed,
+        size,
+        annotations: new Map(Object.entries(annotations === undefined ? {} : record(annotations)).map(([key, text]) => [
+            key,
+            string(text),
+        ])),
+    };
+}
+/**
+ * Parses the configuration of an image (OCI image-spec, config.md).
+ *
+ * @param name of the image, for messages
+ * @throws {SetupError} IMAGE_MISMATCH
+ */
+function parseConfig(bytes, name) {
+    try {
+        const config = record(parseStrictJson(bytes));
+        const { diff_ids: diffIds } = record(config['rootfs']);
+        return {
+            platform: `${string(config['os'])}/${string(config['architecture'])}`,
+            diffIds: manifest_list(diffIds, MAX_LAYERS).map((id) => {
+                const digest = parseDigest(string(id));
+                if (digest === undefined) {
+                    throw new TypeError('the digest of a layer is not a SHA-256');
+                }
+                return digest;
+            }),
+        };
+    }
+    catch (error) {
+        throw imageMismatch(`cannot parse the configuration of ${name}: ${explain(error)}`, error);
+    }
+}
+function record(value) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+        throw new TypeError('a value is not an object');
+    }
+    return value;
+}
+function manifest_list(value, longest) {
+    if (!Array.isArray(value) || value.length > longest) {
+        throw new TypeError(`a value is not a list of at most ${String(longest)} items`);
+    }
+    return value;
+}
+function string(value) {
+    if (typeof value !== 'string') {
+        throw new TypeError('a value is not a string');
+    }
+    return value;
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/image-payload.ts
+
+
+
+
+/** A payload has about 350 bytes; signers can add annotations. */
+const MAX_PAYLOAD_BYTES = 16 << 10;
+/** The media type of a payload, as the layer of an image's signature. */
+const PAYLOAD_TYPE = 'application/vnd.dev.cosign.simplesigning.v1+json';
+/** `critical.type` of cosign's payloads (sigstore/sigstore, pkg/signature/payload). */
+const IMAGE_SIGNATURE = 'cosign container image signature';
+/** What the signature of an image covers: a JSON document that names the image. */
+class ImagePayload {
+    bytes;
+    sha256;
+    constructor(bytes) {
+        this.bytes = bytes;
+        this.sha256 = (0,external_node_crypto_namespaceObject.createHash)('sha256').update(bytes).digest();
+    }
+    isSignedBy(key, signature) {
+        return (0,external_node_crypto_namespaceObject.verify)('sha256', this.bytes, key, signature);
+    }
+}
+/**
+ * Requires a verified payload to name this image: its digest, its repository, and cosign's type.
+ *
+ * @see https://github.com/containers/image/blob/main/docs/containers-signature.5.md
+ * @throws {SetupError} IMAGE_MISMATCH
+ */
+function checkImagePayload({ subject }, expected) {
+    const { digest, repository, type } = parsePayload(subject.bytes);
+    if (type !== IMAGE_SIGNATURE) {
+        throw image_payload_mismatch(`its type is ${shown(type)}, not that of a container image signature`);
+    }
+    if (digest !== expected.digest) {
+        throw image_payload_mismatch(`it names the manifest ${shown(digest)}`);
+    }
+    if (repository !== expected.repository) {
+        throw image_payload_mismatch(`it names the repository ${shown(repository)}`);
+    }
+}
+function parsePayload(bytes) {
+    try {
+        const critical = object(object(parseStrictJson(bytes))['critical']);
+        return {
+            digest: nonEmptyString(object(critical['image'])['docker-manifest-digest']),
+            repository: nonEmptyString(object(critical['identity'])['docker-reference']),
+            type: nonEmptyString(critical['type']),
+        };
+    }
+    catch (error) {
+        throw image_payload_mismatch(`it cannot be parsed: ${explain(error)}`, error);
+    }
+}
+function shown(text) {
+    return JSON.stringify(text.slice(0, 200));
+}
+function image_payload_mismatch(reason, cause) {
+    return new SetupError('IMAGE_MISMATCH', `the signed payload is not for this image: ${reason}`, {
+        situation: 'signature-of-another-image',
         cause,
     });
 }
 
-;// CONCATENATED MODULE: ./src/sigstore/json.ts
-
-// Readers for JSON from outside: each returns a value of its type, or throws a TypeError.
-function object(value) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-        throw new TypeError('not an object');
-    }
-    return value;
-}
-/** @param longest more items than these are refused */
-function list(value, longest) {
-    if (!Array.isArray(value) || value.length > longest) {
-        throw new TypeError(`not a list of at most ${String(longest)} items`);
-    }
-    return value;
-}
-function nonEmptyString(value) {
-    if (typeof value !== 'string' || value === '') {
-        throw new TypeError('not a text');
-    }
-    return value;
-}
-function safeInteger(value) {
-    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
-        throw new TypeError('not a whole number');
-    }
-    return value;
-}
-/** @param value canonical base64 (RFC 4648 §4) */
-function base64(value) {
-    const bytes = decodeBase64(nonEmptyString(value));
-    if (bytes === undefined) {
-        throw new TypeError('not base64');
-    }
-    return bytes;
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/hashedrekord.ts
+;// CONCATENATED MODULE: ./src/sigstore/verify/identity.ts
 
 
-
-/** Rekor v1 (`0.0.1`) holds base64 of a PEM, Rekor v2 (`0.0.2`) base64 of DER. */
-const KIND = 'hashedrekord';
-const VERSION_V1 = '0.0.1';
-const VERSION_V2 = '0.0.2';
+/** Fulcio's extensions for the OIDC issuer: a raw string, and a DER UTF8String. */
+const OID_ISSUER_V1 = '1.3.6.1.4.1.57264.1.1';
+const OID_ISSUER_V2 = '1.3.6.1.4.1.57264.1.8';
+const OID_SUBJECT_ALTERNATIVE_NAME = '2.5.29.17';
+const TAG_UTF8_STRING = 0x0c;
+/** RFC 5280 §4.2.1.6: rfc822Name [1] and uniformResourceIdentifier [6]. */
+const TAG_RFC822_NAME = 1;
+const TAG_URI = 6;
 /**
- * The body that Rekor v1 makes of a detached signature: canonical JSON (RFC 8785).
+ * Requires the certificate's subject alternative name and issuer to equal the expected ones.
  *
- * The names below are in the order that RFC 8785 §3.2.3 asks for, and no value needs escaping.
+ * `@sigstore/verify` can compare them too, but takes a string for an unanchored regular
+ * expression, skips an empty one, and looks at the first of several names.
  *
- * @param digest SHA-256, hex
+ * @throws {SetupError} IDENTITY_MISMATCH
  */
-function hashedRekordBody(digest, { signature, certificate }) {
-    return Buffer.from(JSON.stringify({
-        apiVersion: VERSION_V1,
-        kind: KIND,
-        spec: {
-            data: { hash: { algorithm: 'sha256', value: digest } },
-            signature: {
-                content: signature.toString('base64'),
-                publicKey: { content: Buffer.from(toPem(certificate)).toString('base64') },
-            },
-        },
-    }));
-}
-/** RFC 6962 §2.1: SHA-256(0x00 ‖ leaf). Hex; the last 64 digits of an entry's id. */
-function leafHash(body) {
-    return (0,external_node_crypto_namespaceObject.createHash)('sha256').update(Buffer.of(0)).update(body).digest('hex');
-}
-/**
- * @param body of an entry with kind `hashedrekord`
- * @returns undefined for anything but a well-formed entry of version 0.0.1 or 0.0.2
- */
-function parseHashedRekord(body) {
-    try {
-        const entry = object(JSON.parse(body.toString('utf8')));
-        const spec = object(entry['spec']);
-        if (entry['kind'] !== KIND) {
-            return undefined;
-        }
-        switch (entry['apiVersion']) {
-            case VERSION_V1:
-                return parseV1(spec);
-            case VERSION_V2:
-                return parseV2(object(spec['hashedRekordV002']));
-            default:
-                return undefined;
-        }
+function checkIdentity(certificate, expected) {
+    const names = subjectAlternativeNames(certificate);
+    const issuers = oidcIssuers(certificate);
+    if (names.length !== 1 || names[0] !== expected.subjectAlternativeName) {
+        throw identity_mismatch('certificate identity', expected.subjectAlternativeName, names);
     }
-    catch {
-        return undefined; // No such entry can be compared with anything: the caller refuses it.
+    if (issuers.length === 0 || !issuers.every((issuer) => issuer === expected.issuer)) {
+        throw identity_mismatch('certificate OIDC issuer', expected.issuer, issuers);
     }
 }
-function parseV1(spec) {
-    const hash = object(object(spec['data'])['hash']);
-    const signature = object(spec['signature']);
-    if (hash['algorithm'] !== 'sha256') {
-        throw new TypeError('not a SHA-256 digest');
-    }
-    return {
-        digest: nonEmptyString(hash['value']),
-        signature: base64(signature['content']),
-        certificate: parseCertificate(base64(object(signature['publicKey'])['content'])),
-    };
+/** Every name, of any kind; those that are neither e-mail address nor URI without their value. */
+function subjectAlternativeNames(certificate) {
+    const extension = certificate.extension(OID_SUBJECT_ALTERNATIVE_NAME);
+    return (extension?.valueObj.subs[0]?.subs ?? []).map((name) => name.tag.isContextSpecific(TAG_RFC822_NAME) || name.tag.isContextSpecific(TAG_URI)
+        ? name.value.toString('utf8')
+        : `(a name of type ${String(name.tag.number)})`);
 }
-function parseV2(spec) {
-    const signature = object(spec['signature']);
-    const verifier = object(signature['verifier']);
-    return {
-        digest: base64(object(spec['data'])['digest']).toString('hex'),
-        signature: base64(signature['content']),
-        certificate: base64(object(verifier['x509Certificate'])['rawBytes']),
-    };
+function oidcIssuers(certificate) {
+    const v1 = certificate.extension(OID_ISSUER_V1);
+    const v2 = certificate.extension(OID_ISSUER_V2);
+    return [
+        ...(v1 === undefined ? [] : [v1.value.toString('utf8')]),
+        ...(v2 === undefined ? [] : [utf8String(v2.value)]),
+    ];
 }
-
-;// CONCATENATED MODULE: ./src/sigstore/bundle.ts
-
-
-
-
-/** `@sigstore/bundle` takes any other for the latest; other readers of the evidence refuse it. */
-const MEDIA_TYPES = [
-    bundle_dist/* BUNDLE_V01_MEDIA_TYPE */.Td,
-    bundle_dist/* BUNDLE_V02_MEDIA_TYPE */.qx,
-    bundle_dist/* BUNDLE_V03_LEGACY_MEDIA_TYPE */.ZZ,
-    bundle_dist/* BUNDLE_V03_MEDIA_TYPE */.HM,
-];
-/** A bundle with one entry is about 6 KiB. */
-const MAX_BUNDLE_BYTES = 256 << 10;
-/**
- * Puts a detached signature and its log entry together: a Sigstore bundle v0.3.
- *
- * @param sha256 digest of the artifact, 32 bytes
- */
-function toBundle(sha256, detached, entry) {
-    const bundle = (0,bundle_dist/* toMessageSignatureBundle */.hj)({
-        digest: sha256,
-        signature: detached.signature,
-        certificate: detached.certificate,
-        certificateChain: false,
-    });
-    const { inclusionProof } = entry;
-    bundle.verificationMaterial.tlogEntries.push({
-        logIndex: String(entry.logIndex),
-        logId: { keyId: entry.logId },
-        kindVersion: { kind: KIND, version: VERSION_V1 },
-        integratedTime: String(entry.integratedTime),
-        inclusionPromise: { signedEntryTimestamp: entry.signedEntryTimestamp },
-        inclusionProof: {
-            logIndex: String(inclusionProof.logIndex),
-            treeSize: String(inclusionProof.treeSize),
-            rootHash: inclusionProof.rootHash,
-            hashes: [...inclusionProof.hashes],
-            checkpoint: { envelope: inclusionProof.checkpoint },
-        },
-        canonicalizedBody: entry.body,
-    });
-    return withoutUnverified(bundle);
+function utf8String(der) {
+    const parsed = core_dist.ASN1Obj.parseBuffer(Buffer.from(der));
+    return parsed.tag.number === TAG_UTF8_STRING ? parsed.value.toString('utf8') : '(no UTF8String)';
 }
-/**
- * Parses a bundle, and drops what `verify()` does not check: certificates after the leaf (those of
- * the authorities are in the trust root), signatures of others under a checkpoint, and the time of
- * an entry without an inclusion promise, which nobody signed. Other tools may refuse a bundle
- * because of them.
- *
- * @param json a Sigstore bundle of version 0.1, 0.2 or 0.3
- * @throws {SetupError} SIGNATURE_MALFORMED
- */
-function parseBundle(json) {
-    try {
-        const bundle = (0,bundle_dist/* bundleFromJSON */.vw)(JSON.parse(json.toString('utf8')));
-        if (!MEDIA_TYPES.includes(bundle.mediaType)) {
-            throw new UnknownMediaTypeError();
-        }
-        return withoutUnverified(bundle);
-    }
-    catch (error) {
-        throw new SetupError('SIGNATURE_MALFORMED', `cannot parse the Sigstore bundle: ${whyNotParsed(error)}`);
-    }
-}
-class UnknownMediaTypeError extends Error {
-}
-/** The file may be a link to something that is not for the log, so nothing in it is repeated. */
-function whyNotParsed(error) {
-    if (error instanceof SyntaxError) {
-        return 'it is not JSON';
-    }
-    return error instanceof UnknownMediaTypeError
-        ? 'its media type is unknown'
-        : 'it does not have the structure of a bundle';
-}
-/** Sigstore bundle as JSON, UTF-8, ending in a newline. */
-function serializeBundle(bundle) {
-    return Buffer.from(`${JSON.stringify((0,bundle_dist/* bundleToJSON */.ev)(bundle), undefined, 2)}\n`);
-}
-function withoutUnverified(bundle) {
-    const { content, tlogEntries } = bundle.verificationMaterial;
-    if (content.$case === 'x509CertificateChain') {
-        content.x509CertificateChain.certificates.splice(1);
-    }
-    for (const entry of tlogEntries) {
-        const checkpoint = entry.inclusionProof?.checkpoint;
-        if (checkpoint !== undefined) {
-            checkpoint.envelope = withoutForeignSignatures(checkpoint.envelope, entry.logId.keyId);
-        }
-        if (entry.inclusionPromise === undefined) {
-            entry.integratedTime = '0';
-        }
-    }
-    return bundle;
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/verify/asn1.ts
-/** Identifier octets (X.690 §8.1.2). */
-const asn1_TAG = {
-    boolean: 0x01,
-    integer: 0x02,
-    bitString: 0x03,
-    octetString: 0x04,
-    null: 0x05,
-    objectIdentifier: 0x06,
-    utf8String: 0x0c,
-    sequence: 0x30,
-    set: 0x31,
-    /** Context-specific and primitive: implicit tagging of a primitive type. */
-    primitive0: 0x80,
-    primitive6: 0x86,
-    /** Context-specific and constructed: explicit tagging, or implicit tagging of a SET. */
-    context0: 0xa0,
-    context3: 0xa3,
-};
-/** Whether an element consists of elements with exactly these identifier octets, in this order. */
-function hasParts(element, ...tags) {
-    const parts = element?.subs ?? [];
-    return parts.length === tags.length && parts.every(({ tag }, i) => tag.toDER() === tags[i]);
-}
-/** Whether an element is encoded in exactly these bytes. */
-function isEncoded(element, der) {
-    return element !== undefined && der !== undefined && element.toDER().equals(der);
-}
-
-;// CONCATENATED MODULE: external "node:buffer"
-const external_node_buffer_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:buffer");
-;// CONCATENATED MODULE: ./src/sigstore/verify/leaf-extensions.ts
-
-
-
-/**
- * Extensions that Fulcio does not write and that Go's crypto/x509 parses, so that a malformed one makes
- * cosign refuse the evidence that this action keeps.
- */
-const FOREIGN = new Set([
-    '2.5.29.30', // name constraints
-    '2.5.29.31', // CRL distribution points
-    '2.5.29.32', // certificate policies
-    '2.5.29.33', // policy mappings
-    '2.5.29.36', // policy constraints
-    '2.5.29.54', // inhibit any-policy
-]);
-/** Fulcio's docs/oid-info.md: .1 to .6 are raw strings, .8 to .24 are UTF8Strings. */
-const FULCIO_STRING = /^1\.3\.6\.1\.4\.1\.57264\.1\.(?:[89]|1\d|2[0-4])$/;
-/** What the value of an extension must look like, as Fulcio and Google's CA Service write it. */
-const FORMS = new Map([
-    // Subject key identifier, RFC 5280 §4.2.1.2.
-    ['2.5.29.14', (value) => hasParts(value, asn1_TAG.octetString)],
-    // Authority key identifier, §4.2.1.1, without issuer and serial number.
-    [
-        '2.5.29.35',
-        (value) => hasParts(value, asn1_TAG.sequence) && hasParts(value?.subs[0], asn1_TAG.primitive0),
-    ],
-    // Authority information access, §4.2.2.1, by URI.
-    [
-        '1.3.6.1.5.5.7.1.1',
-        (value) => hasParts(value, asn1_TAG.sequence) &&
-            (value?.subs[0]?.subs ?? []).every((access) => hasParts(access, asn1_TAG.objectIdentifier, asn1_TAG.primitive6)),
-    ],
-]);
-/**
- * Why an extension of a signing certificate cannot come from Fulcio, or would make cosign refuse it.
- *
- * @param extension well-formed (RFC 5280 §4.1)
- * @returns the reason, to follow "the certificate"; undefined if there is none
- * @throws {Error} if the value cannot be parsed
- */
-function leafExtensionDefect(extension) {
-    const oid = extension.subs[0]?.toOID() ?? '';
-    const value = extension.subs.at(-1);
-    if (FOREIGN.has(oid)) {
-        return `has extension ${oid}, which Fulcio does not write`;
-    }
-    const isOfForm = FULCIO_STRING.test(oid) ? isUtf8String(value) : FORMS.get(oid)?.(value);
-    return isOfForm === false ? `has a malformed extension ${oid}` : undefined;
-}
-/** Whether an OCTET STRING consists of one UTF8String. */
-function isUtf8String(octets) {
-    // The parser accepts DER only, and nothing after the one element.
-    const { tag, value } = core_dist.ASN1Obj.parseBuffer(Buffer.from(octets?.value ?? []));
-    return tag.toDER() === asn1_TAG.utf8String && (0,external_node_buffer_namespaceObject.isUtf8)(value);
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/verify/certificate.ts
-
-
-
-
-
-/** RFC 5280 §4.2.1.12: id-kp-codeSigning. */
-const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
-/** Extensions that this action or `@sigstore/verify` evaluates. No other may be critical. */
-const PROCESSED = new Set([
-    '2.5.29.15', // key usage
-    '2.5.29.17', // subject alternative name
-    '2.5.29.19', // basic constraints
-    '2.5.29.37', // extended key usage
-]);
-/** RFC 5280 §4.1.2, without the unique identifiers, which §4.1.2.8 tells authorities not to use. */
-const TBS_CERTIFICATE = [
-    asn1_TAG.context0, // version
-    asn1_TAG.integer, // serial number
-    asn1_TAG.sequence, // signature
-    asn1_TAG.sequence, // issuer
-    asn1_TAG.sequence, // validity
-    asn1_TAG.sequence, // subject
-    asn1_TAG.sequence, // subject public key info
-    asn1_TAG.context3, // extensions
-];
-/**
- * Reads a signing certificate.
- *
- * @param certificate X.509, DER
- * @throws {SetupError} CERTIFICATE_UNTRUSTED
- */
-function parseLeaf(certificate) {
-    let leaf;
-    try {
-        leaf = core_dist.X509Certificate.parse(Buffer.from(certificate));
-        (0,external_node_crypto_namespaceObject.createPublicKey)({ key: leaf.publicKey, format: 'der', type: 'spki' });
-    }
-    catch (error) {
-        throw untrusted(`cannot parse it: ${explain(error)}`, error);
-    }
-    const defect = certificateDefect(leaf) ?? leafDefect(leaf);
-    if (defect !== undefined) {
-        throw untrusted(`it ${defect}`);
-    }
-    return leaf;
-}
-/**
- * Runs checks on a certificate. `@sigstore/core` parses a field only when it is read, so any check can
- * find a damaged one.
- *
- * @throws {SetupError} what the check throws, or CERTIFICATE_UNTRUSTED for a field that cannot be read
- */
-function inspectCertificate(check) {
-    try {
-        check();
-    }
-    catch (error) {
-        throw error instanceof SetupError
-            ? error
-            : untrusted(`cannot parse it: ${explain(error)}`, error);
-    }
-}
-/** The certificate is for code signing, and not that of an authority (RFC 5280 §4.2.1). */
-function checkCodeSigningLeaf(leaf) {
-    if (leaf.extBasicConstraints?.isCA === true || leaf.extKeyUsage?.keyCertSign === true) {
-        throw untrusted('it is a CA certificate');
-    }
-    if (leaf.extKeyUsage?.digitalSignature !== true) {
-        throw untrusted('its key usage does not include digital signatures');
-    }
-    if (!extendedKeyUsages(leaf).includes(CODE_SIGNING)) {
-        throw untrusted('its extended key usage does not include code signing');
-    }
-}
-function extendedKeyUsages(leaf) {
-    const extension = leaf.extension('2.5.29.37');
-    return (extension?.valueObj.subs[0]?.subs ?? []).map((usage) => usage.toOID());
-}
-/**
- * Why Go's crypto/x509 would refuse a certificate (`parseCertificate` in parser.go, `isValid` in
- * verify.go) that `@sigstore/core` accepts. That library returns the first of several extensions
- * with the same OID, and ignores whether an extension is critical.
- *
- * @returns the reason, to follow "the certificate"; undefined where there is none
- */
-function certificateDefect(certificate) {
-    try {
-        return structureDefect(certificate) ?? extensionsDefect(certificate.extensions);
-    }
-    catch (error) {
-        return `cannot be parsed: ${explain(error)}`;
-    }
-}
-function structureDefect(certificate) {
-    const { root, tbsCertificate } = certificate;
-    if (!hasParts(root, asn1_TAG.sequence, asn1_TAG.sequence, asn1_TAG.bitString) ||
-        !hasParts(tbsCertificate, ...TBS_CERTIFICATE) ||
-        !hasParts(tbsCertificate.subs[7], asn1_TAG.sequence)) {
-        return 'does not have exactly the fields of an X.509 v3 certificate';
-    }
-    if (certificate.version !== 'v3') {
-        return `is of version ${certificate.version}, not v3`;
-    }
-    if ((certificate.serialNumber[0] ?? 0x80) >= 0x80) {
-        return 'has a negative serial number';
-    }
-    // Only the algorithm inside the signed part is signed, not the one next to the signature.
-    if (!isEncoded(root.subs[1], tbsCertificate.subs[2]?.toDER())) {
-        return 'names two different signature algorithms';
-    }
-    // Bits that the encoding of the signature (X.690 §8.6.2) declares unused are not signed either.
-    return root.subs[2]?.value[0] === 0
-        ? undefined
-        : 'has a signature that is not a whole number of bytes';
-}
-function leafDefect(leaf) {
-    try {
-        return leaf.extensions.map(leafExtensionDefect).find((defect) => defect !== undefined);
-    }
-    catch (error) {
-        return `cannot be parsed: ${explain(error)}`;
-    }
-}
-function extensionsDefect(extensions) {
-    const seen = new Set();
-    for (const extension of extensions) {
-        const saysWhetherCritical = hasParts(extension, asn1_TAG.objectIdentifier, asn1_TAG.boolean, asn1_TAG.octetString);
-        if (!saysWhetherCritical && !hasParts(extension, asn1_TAG.objectIdentifier, asn1_TAG.octetString)) {
-            return 'has a malformed extension';
-        }
-        const oid = extension.subs[0]?.toOID() ?? '';
-        if (seen.has(oid)) {
-            return `has extension ${oid} more than once`;
-        }
-        seen.add(oid);
-        const isCritical = saysWhetherCritical && extension.subs[1]?.toBoolean() === true;
-        if (saysWhetherCritical && !isCritical) {
-            // X.690 §11.5. cosign encodes the certificate again to check its timestamp, without the FALSE.
-            return `encodes that extension ${oid} is not critical, which DER omits`;
-        }
-        if (PROCESSED.has(oid)) {
-            // Readers take the first element of the value, and ignore any that follow.
-            if (extension.subs.at(-1)?.subs.length !== 1) {
-                return `has a malformed extension ${oid}`;
-            }
-        }
-        else if (isCritical) {
-            return `has an unknown critical extension ${oid}`;
-        }
-    }
-    return undefined;
-}
-/**
- * Encodes a certificate once and for all. `@sigstore/verify` encodes each one about ten times, node by
- * node. This saves a warm run 10 ms and 5 MiB. Nothing may change the certificate afterwards.
- */
-function rememberEncoding({ root, tbsCertificate }) {
-    for (const part of [tbsCertificate, root]) {
-        const der = Buffer.from(part.toDER());
-        part.toDER = () => der;
-    }
-}
-function untrusted(reason, cause) {
-    return new SetupError('CERTIFICATE_UNTRUSTED', `the signing certificate is not trusted: ${reason}`, { cause });
-}
-
-// EXTERNAL MODULE: ./node_modules/@sigstore/protobuf-specs/dist/index.js
-var protobuf_specs_dist = __nccwpck_require__(9654);
-;// CONCATENATED MODULE: ./src/sigstore/verify/signature.ts
-
-
-
-
-/**
- * The first bytes of a SubjectPublicKeyInfo (DER, RFC 5480) with a named curve, P-256, P-384 or
- * P-521, and an uncompressed point. OpenSSL accepts other curves and encodings; Go's crypto/x509
- * does not.
- */
-const EC_KEYS = [
-    '3059301306072a8648ce3d020106082a8648ce3d03010703420004',
-    '3076301006072a8648ce3d020106052b8104002203620004',
-    '30819b301006072a8648ce3d020106052b810400230381860004',
-];
-/**
- * Reads the signature in a bundle.
- *
- * @throws {SetupError} SIGNATURE_MALFORMED unless it is a signature over a file, by the key of a
- *   certificate
- */
-function signedContent(bundle) {
-    const { content, verificationMaterial } = bundle;
-    const key = verificationMaterial.content;
-    const certificate = key.$case === 'certificate'
-        ? key.certificate
-        : key.$case === 'x509CertificateChain' && key.x509CertificateChain.certificates.length === 1
-            ? key.x509CertificateChain.certificates[0]
-            : undefined;
-    if (content.$case !== 'messageSignature' ||
-        content.messageSignature.messageDigest.algorithm !== protobuf_specs_dist.HashAlgorithm.SHA2_256 ||
-        certificate === undefined) {
-        throw new SetupError('SIGNATURE_MALFORMED', 'the Sigstore bundle does not contain a certificate and a signature over the SHA-256 of the file', { situation: 'not-a-blob-bundle' });
-    }
-    return {
-        signature: content.messageSignature.signature,
-        digest: content.messageSignature.messageDigest.digest,
-        certificate: certificate.rawBytes,
-    };
-}
-/** The digest in the bundle is that of the file. */
-function checkDigest(subject, digest) {
-    if (!subject.sha256.equals(digest)) {
-        throw signature_mismatch(`the signature is for a file with SHA-256 ${digest.toString('hex')}`);
-    }
-}
-/**
- * ECDSA with SHA-256 over the file, with the certificate's key.
- *
- * @param signature DER
- * @param leaf the certificate of its key, as `parseLeaf` returns it
- */
-function checkSignature(subject, signature, leaf) {
-    const { publicKey } = leaf;
-    const key = (0,external_node_crypto_namespaceObject.createPublicKey)({ key: publicKey, format: 'der', type: 'spki' });
-    if (key.asymmetricKeyType !== 'ec') {
-        throw untrusted(`its key is of type ${key.asymmetricKeyType ?? 'unknown'}, not ECDSA`);
-    }
-    if (!EC_KEYS.some((beginning) => publicKey.toString('hex').startsWith(beginning))) {
-        throw untrusted('its key is not an uncompressed point on P-256, P-384 or P-521');
-    }
-    if (!subject.isSignedBy(key, signature)) {
-        throw signature_mismatch('the signature does not verify over the file');
-    }
-}
-function signature_mismatch(reason) {
-    return new SetupError('SIGNATURE_MISMATCH', reason);
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/evidence/logged.ts
-
-
-
-/** What the log holds for the digest of one subject. */
-class LoggedSignatures {
-    #log;
-    #subject;
-    constructor(log, subject) {
-        this.#log = log;
-        this.#subject = subject;
-    }
-    /**
-     * The entry that was made for this signature and certificate: by the UUID that follows from them
-     * and the digest, or else among the entries for the digest.
-     *
-     * @throws {SetupError} LOG_UNAVAILABLE, LOG_ENTRY_INVALID
-     */
-    async entryOf(detached) {
-        const uuid = leafHash(hashedRekordBody(this.#subject.sha256.toString('hex'), detached));
-        const entry = await this.#log.entryByLeafHash(uuid);
-        // The same pair in another encoding (line breaks in the PEM) has another UUID.
-        return entry ?? (await this.#entryWith(detached));
-    }
-    async #entryWith(detached) {
-        const entries = await this.#all();
-        return entries.find(({ body }) => {
-            const logged = parseHashedRekord(body);
-            return (logged?.signature.equals(detached.signature) === true &&
-                logged.certificate.equals(detached.certificate));
-        });
-    }
-    /**
-     * For a publication that is broken: signature and certificate of every entry, earliest first.
-     * Every check applies to them.
-     *
-     * @param failure what is wrong with the publication; thrown when no entry passes
-     * @throws {SetupError} LOG_UNAVAILABLE, LOG_ENTRY_INVALID
-     */
-    async evidence(failure) {
-        try {
-            const entries = await this.#all();
-            return { candidates: entries.flatMap((entry) => this.#candidate(entry, failure)), failure };
-        }
-        catch (error) {
-            // A signature that was published and is wrong matters more than a log that does not answer.
-            const isWrong = ['SIGNATURE_MISMATCH', 'SIGNATURE_MALFORMED'].includes(failure.code);
-            throw isWrong && error instanceof SetupError ? failure : error;
-        }
-    }
-    #all() {
-        return this.#log.entriesByDigest(this.#subject.sha256.toString('hex'));
-    }
-    /** Nothing for an entry of another kind: anybody may log anything for a digest. */
-    #candidate(entry, failure) {
-        const logged = parseHashedRekord(entry.body);
-        if (logged === undefined) {
-            return [];
-        }
-        const recovered = `${failure.message}; verified with the signature and certificate in log entry ${entry.uuid}`;
-        return [{ bundle: toBundle(this.#subject.sha256, logged, entry), recovered }];
-    }
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/evidence/pair.ts
-
-
-
-/**
- * Fetches signature and certificate. They belong together, so they are always fetched together.
- *
- * @throws {SetupError} DOWNLOAD_FAILED
- */
-async function fetchPair(http, urls) {
-    const [signature, certificate] = await Promise.all([
-        readPublished(http, urls.signature, MAX_SIGNATURE_BYTES),
-        readPublished(http, urls.certificate, MAX_CERTIFICATE_BYTES),
-    ]);
-    if (signature === undefined || certificate === undefined) {
-        const missing = [
-            ...(signature === undefined ? ['.sig'] : []),
-            ...(certificate === undefined ? ['.cert'] : []),
-        ];
-        return { kind: 'absent', reason: `${urls.name} has no ${missing.join(' and no ')}` };
-    }
-    try {
-        return { kind: 'complete', detached: parseDetached(signature, certificate) };
-    }
-    catch (error) {
-        if (error instanceof SetupError) {
-            return { kind: 'malformed', failure: error };
-        }
-        throw error;
-    }
-}
-/**
- * @returns undefined where the host has no such file
- * @throws {SetupError} DOWNLOAD_FAILED
- */
-async function readPublished(http, url, maxBytes) {
-    try {
-        return await http.readIfPresent(url, maxBytes);
-    }
-    catch (error) {
-        throw downloadFailed(error, 'the signature');
-    }
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/evidence/published.ts
-
-
-
-
-
-
-
-/**
- * What was published beside an artifact: `.sig` and `.cert` with their log entry; where there are
- * none, a bundle. The log is asked where the pair is broken or was never logged, or where there is
- * neither pair nor bundle. A bundle that fails is not replaced.
- *
- * The pair is fetched while the artifact is still on its way, and so is its log entry, where the
- * digest is claimed somewhere. A claimed digest is never evidence: if it is wrong, the log is
- * asked again.
- */
-class PublishedEvidence {
-    #context;
-    #urls;
-    #pair;
-    /** @param claimedDigest SHA-256 of the artifact in hex, as an unsigned file beside it claims */
-    constructor(context, urls, claimedDigest) {
-        this.#context = context;
-        this.#urls = urls;
-        this.#pair = context.background.start(fetchPair(context.http, urls));
-        void context.background.start(this.#lookUpEarly(claimedDigest));
-    }
-    /** @throws {SetupError} */
-    async find(subject) {
-        const pair = await this.#pair;
-        const logged = new LoggedSignatures(this.#context.log, subject);
-        switch (pair.kind) {
-            case 'absent':
-                return this.#withoutPair(logged, pair.reason);
-            case 'malformed':
-                return this.#withFreshPair(subject, logged, pair.failure);
-            case 'complete': {
-                const failure = signatureFailure(subject, pair.detached);
-                return failure === undefined
-                    ? this.#withPair(subject, logged, pair.detached)
-                    : this.#withFreshPair(subject, logged, failure);
-            }
-        }
-    }
-    async #withPair(subject, logged, detached) {
-        const entry = await logged.entryOf(detached);
-        return entry === undefined
-            ? logged.evidence(notLogged(this.#urls.name, subject))
-            : { candidates: [{ bundle: toBundle(subject.sha256, detached, entry) }] };
-    }
-    /** A signing job that runs again replaces both files, and a reader may meet it halfway. */
-    async #withFreshPair(subject, logged, failure) {
-        const pair = await fetchPair(this.#context.http, this.#urls);
-        if (pair.kind === 'complete' && signatureFailure(subject, pair.detached) === undefined) {
-            const entry = await logged.entryOf(pair.detached);
-            if (entry !== undefined) {
-                const bundle = toBundle(subject.sha256, pair.detached, entry);
-                const recovered = `${failure.message}; verified with the pair from a second download`;
-                return { candidates: [{ bundle, recovered }] };
-            }
-        }
-        return logged.evidence(failure);
-    }
-    async #withoutPair(logged, reason) {
-        const json = await readPublished(this.#context.http, this.#urls.bundle, MAX_BUNDLE_BYTES);
-        return json === undefined
-            ? logged.evidence(notSigned(reason))
-            : { candidates: [{ bundle: parseBundle(json) }] };
-    }
-    /** The log remembers its answer, so that it is here when the subject is. */
-    async #lookUpEarly(claimedDigest) {
-        const [pair, digest] = await Promise.all([this.#pair, claimedDigest]);
-        if (pair.kind === 'complete' && digest !== undefined) {
-            await this.#context.log.entryByLeafHash(leafHash(hashedRekordBody(digest, pair.detached)));
-        }
-    }
-}
-/** Undefined when the signature verifies over the subject. */
-function signatureFailure(subject, detached) {
-    try {
-        checkSignature(subject, detached.signature, parseLeaf(detached.certificate));
-        return undefined;
-    }
-    catch (error) {
-        if (error instanceof SetupError && error.code === 'SIGNATURE_MISMATCH') {
-            return error;
-        }
-        throw error;
-    }
-}
-function notSigned(reason) {
-    return new SetupError('RELEASE_NOT_SIGNED', `${reason}, no Sigstore bundle, and no valid entry in the transparency log`);
-}
-function notLogged(name, subject) {
-    return new SetupError('LOG_ENTRY_NOT_FOUND', `the transparency log has no entry for the signature of ${name} (SHA-256 ${subject.sha256.toString('hex')})`);
+function identity_mismatch(what, expected, found) {
+    const shown = found.length === 0 ? 'none' : found.map((name) => JSON.stringify(name)).join(', ');
+    return new SetupError('IDENTITY_MISMATCH', `${what}: expected ${JSON.stringify(expected)}, found ${shown}`);
 }
 
 // EXTERNAL MODULE: ./node_modules/@sigstore/verify/dist/index.js
@@ -17528,59 +18742,6 @@ function translated(error) {
     return LOG_CODES.test(code) ? invalidEntry(reason, error) : untrusted(reason, error);
 }
 
-;// CONCATENATED MODULE: ./src/sigstore/verify/identity.ts
-
-
-/** Fulcio's extensions for the OIDC issuer: a raw string, and a DER UTF8String. */
-const OID_ISSUER_V1 = '1.3.6.1.4.1.57264.1.1';
-const OID_ISSUER_V2 = '1.3.6.1.4.1.57264.1.8';
-const OID_SUBJECT_ALTERNATIVE_NAME = '2.5.29.17';
-const TAG_UTF8_STRING = 0x0c;
-/** RFC 5280 §4.2.1.6: rfc822Name [1] and uniformResourceIdentifier [6]. */
-const TAG_RFC822_NAME = 1;
-const TAG_URI = 6;
-/**
- * Requires the certificate's subject alternative name and issuer to equal the expected ones.
- *
- * `@sigstore/verify` can compare them too, but takes a string for an unanchored regular
- * expression, skips an empty one, and looks at the first of several names.
- *
- * @throws {SetupError} IDENTITY_MISMATCH
- */
-function checkIdentity(certificate, expected) {
-    const names = subjectAlternativeNames(certificate);
-    const issuers = oidcIssuers(certificate);
-    if (names.length !== 1 || names[0] !== expected.subjectAlternativeName) {
-        throw identity_mismatch('certificate identity', expected.subjectAlternativeName, names);
-    }
-    if (issuers.length === 0 || !issuers.every((issuer) => issuer === expected.issuer)) {
-        throw identity_mismatch('certificate OIDC issuer', expected.issuer, issuers);
-    }
-}
-/** Every name, of any kind; those that are neither e-mail address nor URI without their value. */
-function subjectAlternativeNames(certificate) {
-    const extension = certificate.extension(OID_SUBJECT_ALTERNATIVE_NAME);
-    return (extension?.valueObj.subs[0]?.subs ?? []).map((name) => name.tag.isContextSpecific(TAG_RFC822_NAME) || name.tag.isContextSpecific(TAG_URI)
-        ? name.value.toString('utf8')
-        : `(a name of type ${String(name.tag.number)})`);
-}
-function oidcIssuers(certificate) {
-    const v1 = certificate.extension(OID_ISSUER_V1);
-    const v2 = certificate.extension(OID_ISSUER_V2);
-    return [
-        ...(v1 === undefined ? [] : [v1.value.toString('utf8')]),
-        ...(v2 === undefined ? [] : [utf8String(v2.value)]),
-    ];
-}
-function utf8String(der) {
-    const parsed = core_dist.ASN1Obj.parseBuffer(Buffer.from(der));
-    return parsed.tag.number === TAG_UTF8_STRING ? parsed.value.toString('utf8') : '(no UTF8String)';
-}
-function identity_mismatch(what, expected, found) {
-    const shown = found.length === 0 ? 'none' : found.map((name) => JSON.stringify(name)).join(', ');
-    return new SetupError('IDENTITY_MISMATCH', `${what}: expected ${JSON.stringify(expected)}, found ${shown}`);
-}
-
 ;// CONCATENATED MODULE: ./src/sigstore/verify/verify.ts
 
 
@@ -17640,6 +18801,771 @@ function verify(subject, bundle, trust, expected) {
     const signedAt = checkAgainstTrustRoot(subject, bundle, trust);
     checkLogValidity(entry, signedAt, trust);
     return new Verified(seal, subject, bundle, expected, entry, signedAt);
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/evidence/logged.ts
+
+
+
+/** What the log holds for the digest of one subject. */
+class LoggedSignatures {
+    #log;
+    #subject;
+    constructor(log, subject) {
+        this.#log = log;
+        this.#subject = subject;
+    }
+    /**
+     * The entry that was made for this signature and certificate: by the UUID that follows from them
+     * and the digest, or else among the entries for the digest.
+     *
+     * @throws {SetupError} LOG_UNAVAILABLE, LOG_ENTRY_INVALID
+     */
+    async entryOf(detached) {
+        const uuid = leafHash(hashedRekordBody(this.#subject.sha256.toString('hex'), detached));
+        const entry = await this.#log.entryByLeafHash(uuid);
+        // The same pair in another encoding (line breaks in the PEM) has another UUID.
+        return entry ?? (await this.#entryWith(detached));
+    }
+    async #entryWith(detached) {
+        const entries = await this.#all();
+        return entries.find(({ body }) => {
+            const logged = parseHashedRekord(body);
+            return (logged?.signature.equals(detached.signature) === true &&
+                logged.certificate.equals(detached.certificate));
+        });
+    }
+    /**
+     * For a publication that is broken: signature and certificate of every entry, earliest first.
+     * Every check applies to them.
+     *
+     * @param failure what is wrong with the publication; thrown when no entry passes
+     * @throws {SetupError} LOG_UNAVAILABLE, LOG_ENTRY_INVALID
+     */
+    async evidence(failure) {
+        try {
+            const entries = await this.#all();
+            return { candidates: entries.flatMap((entry) => this.#candidate(entry, failure)), failure };
+        }
+        catch (error) {
+            // A signature that was published and is wrong matters more than a log that does not answer.
+            const isWrong = ['SIGNATURE_MISMATCH', 'SIGNATURE_MALFORMED'].includes(failure.code);
+            throw isWrong && error instanceof SetupError ? failure : error;
+        }
+    }
+    #all() {
+        return this.#log.entriesByDigest(this.#subject.sha256.toString('hex'));
+    }
+    /** Nothing for an entry of another kind: anybody may log anything for a digest. */
+    #candidate(entry, failure) {
+        const logged = parseHashedRekord(entry.body);
+        if (logged === undefined) {
+            return [];
+        }
+        const recovered = `${failure.message}; verified with the signature and certificate in log entry ${entry.uuid}`;
+        return [{ bundle: toBundle(this.#subject.sha256, logged, entry), recovered }];
+    }
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/evidence/image-signatures.ts
+
+
+
+
+
+
+
+
+
+
+/** Annotations of a layer (sigstore/cosign, pkg/oci/static and specs/SIGNATURE_SPEC.md). */
+const SIGNATURE_ANNOTATION = 'dev.cosignproject.cosign/signature';
+const CERTIFICATE_ANNOTATION = 'dev.sigstore.cosign/certificate';
+/** Images are sometimes signed again when they are promoted. At most this many signatures are read. */
+const MAX_SIGNATURES = 32;
+/** At most this many are verified. Only signatures with the expected identity count: others cost no request. */
+const MAX_TRIES = 8;
+/**
+ * Steps 3 to 6 of the verification for the signature of an image, and the check of its payload. One
+ * signature that passes everything is enough.
+ *
+ * cosign stores the log's timestamp next to a signature. It does not prove that the entry is in the
+ * log, so the entry is requested from the log instead.
+ *
+ * @param name of the image, for messages
+ * @throws {SetupError} IMAGE_NOT_SIGNED, IMAGE_MISMATCH, and every code of the verification. If
+ *   several signatures fail, the error is that of the one that passed the most checks.
+ */
+async function verifyImageSignature(policy, log, name, image, layers) {
+    const candidates = layers.filter(({ mediaType }) => mediaType === PAYLOAD_TYPE);
+    const failures = [];
+    let tries = 0;
+    for (const candidate of candidates.slice(0, MAX_SIGNATURES)) {
+        try {
+            const detached = readDetached(candidate);
+            // verify() checks the identity again. This check saves the requests for signatures by others.
+            checkSigner(detached, policy.identity);
+            tries += 1;
+            if (tries > MAX_TRIES) {
+                break;
+            }
+            return await verifyCandidate(policy, log, image, detached, candidate);
+        }
+        catch (error) {
+            if (!(error instanceof SetupError) || !ABOUT_ONE_SIGNATURE.includes(error.code)) {
+                throw error;
+            }
+            failures.push(error);
+        }
+    }
+    const failure = mostTelling(failures);
+    throw failure === undefined ? notSigned(`${name} has no signature`) : ofImage(name, failure);
+}
+async function verifyCandidate(policy, log, image, detached, candidate) {
+    const payload = new ImagePayload(await candidate.payload());
+    checkSignature(payload, detached.signature, parseLeaf(detached.certificate));
+    const entry = await new LoggedSignatures(log, payload).entryOf(detached);
+    if (entry === undefined) {
+        throw new SetupError('LOG_ENTRY_NOT_FOUND', `the transparency log has no entry for the signature (payload SHA-256 ${payload.sha256.toString('hex')})`);
+    }
+    const bundle = toBundle(payload.sha256, detached, entry);
+    const verified = verify(payload, bundle, await policy.trust, policy.identity);
+    checkImagePayload(verified, image);
+    return verified;
+}
+function readDetached({ annotations }) {
+    const signature = annotations.get(SIGNATURE_ANNOTATION);
+    const certificate = annotations.get(CERTIFICATE_ANNOTATION);
+    if (signature === undefined || certificate === undefined) {
+        throw image_signatures_malformed('it has no certificate; signatures with a plain key are not supported');
+    }
+    try {
+        return parseDetached(Buffer.from(signature), Buffer.from(certificate));
+    }
+    catch (error) {
+        throw image_signatures_malformed(explain(error), error);
+    }
+}
+function checkSigner({ certificate }, expected) {
+    try {
+        checkIdentity(core_dist.X509Certificate.parse(Buffer.from(certificate)), expected);
+    }
+    catch (error) {
+        throw error instanceof SetupError
+            ? error
+            : image_signatures_malformed(`its certificate cannot be read: ${explain(error)}`, error);
+    }
+}
+/** Codes that say what is wrong with one signature, in the order of the checks. */
+const ABOUT_ONE_SIGNATURE = [
+    'SIGNATURE_MALFORMED',
+    'IDENTITY_MISMATCH',
+    'SIGNATURE_MISMATCH',
+    'CERTIFICATE_UNTRUSTED',
+    'LOG_ENTRY_NOT_FOUND',
+    'LOG_ENTRY_INVALID',
+    'IMAGE_MISMATCH',
+];
+/** The failure of the signature that passed the most checks. */
+function mostTelling(failures) {
+    const rank = ({ code }) => ABOUT_ONE_SIGNATURE.indexOf(code);
+    return failures.toSorted((a, b) => rank(b) - rank(a))[0];
+}
+/** @param reason names the image */
+function notSigned(reason) {
+    return new SetupError('IMAGE_NOT_SIGNED', reason);
+}
+function image_signatures_malformed(reason, cause) {
+    return new SetupError('SIGNATURE_MALFORMED', `the signature of the image cannot be read: ${reason}`, { cause });
+}
+/** The failure of one signature, as that of the image. */
+function ofImage(name, failure) {
+    return new SetupError(failure.code, `${name}: ${failure.message}`, {
+        situation: failure.situation ?? 'image',
+        cause: failure,
+    });
+}
+
+;// CONCATENATED MODULE: ./src/install/second-factors.ts
+
+/**
+ * @param name of the artifact
+ * @param now milliseconds since the epoch
+ * @throws {SetupError} CHECKSUM_MISMATCH, RELEASE_TOO_NEW, RELEASE_TOO_OLD
+ */
+function checkSecondFactors(name, verified, binding, secondFactors, now) {
+    checkChecksum(name, verified, secondFactors.checksums[name]);
+    const sbom = binding.kind === 'sbom' ? binding.sbom.signedAt : undefined;
+    checkAge(name, { file: verified.signedAt, sbom }, secondFactors, now);
+}
+function checkChecksum(name, { subject }, expected) {
+    const found = subject.sha256.toString('hex');
+    if (expected !== undefined && expected !== found) {
+        throw new SetupError('CHECKSUM_MISMATCH', `${name}: expected SHA-256 ${expected}, found ${found}`);
+    }
+}
+/**
+ * Both ages count from times that the log or a timestamp authority signed, never from anything the
+ * publisher says.
+ *
+ * The minimum counts from the later of file and SBOM: somebody with a key that was stolen an hour
+ * ago can sign a new SBOM that names an old, genuine binary as the newest release.
+ *
+ * The maximum counts from the file alone: an attacker who holds a pointer back serves an old
+ * release with genuine signatures, and signing its SBOM again must not make the file look young.
+ *
+ * @param now milliseconds since the epoch
+ * @throws {SetupError} RELEASE_TOO_NEW, RELEASE_TOO_OLD
+ */
+function checkAge(name, signedAt, { minimumAge, maximumAge }, now) {
+    const file = signedAt.file.getTime();
+    const latest = Math.max(file, signedAt.sbom?.getTime() ?? file);
+    if (minimumAge !== undefined && now - latest < minimumAge) {
+        const what = latest === file ? name : `the SBOM that lists ${name}`;
+        throw new SetupError('RELEASE_TOO_NEW', `${what} was signed at ${iso(latest)}, and "minimum-release-age" refuses it until ${iso(latest + minimumAge)}`);
+    }
+    if (maximumAge !== undefined && now - file > maximumAge) {
+        throw new SetupError('RELEASE_TOO_OLD', `${name} was signed at ${iso(file)}, and "maximum-release-age" refuses anything signed before ${iso(now - maximumAge)}`);
+    }
+}
+/** @param time milliseconds since the epoch */
+function iso(time) {
+    return new Date(time).toISOString();
+}
+
+;// CONCATENATED MODULE: ./src/install/images.ts
+
+
+
+
+
+
+
+
+
+/** This many images at once. The client opens few connections per host anyway. */
+const CONCURRENT_IMAGES = 4;
+/** The configuration of an image is a few KiB. */
+const MAX_CONFIG_BYTES = 1 << 20;
+/** Whether the image was requested as one of the release. */
+function images_isOfRelease({ image }) {
+    return image.releaseImage !== undefined;
+}
+/**
+ * Verifies every image. Each tag is resolved once; from then on everything is requested by digest.
+ *
+ * @param context with the policy for images
+ * @throws {SetupError} for the first one that fails
+ */
+async function verifyImages(context, images) {
+    if (images.some(({ releaseImage }) => releaseImage !== undefined)) {
+        void context.binder.publishedSbom();
+    }
+    const limit = pLimit(CONCURRENT_IMAGES);
+    const verified = await Promise.all(images.map((image) => context.background.start(limit(() => verifyImage(context, image)))));
+    warnOfUnproven(verified, context.logger);
+    return verified;
+}
+/** One warning for all images: a missing SBOM concerns every one of them. */
+function warnOfUnproven(images, logger) {
+    const unproven = images.filter(({ version }) => version.isExpected && version.reason !== undefined);
+    const byProof = Map.groupBy(unproven, ({ version }) => describeVersionProof(version));
+    if (byProof.size > 0) {
+        const reasons = [...byProof].map(([proof, group]) => `${group.map(({ image }) => image.name).join(', ')}: ${proof}.`);
+        logger.warning('Image version not proven', `Signatures do not cover tags, so the registry could serve another signed version under the same tag. ${reasons.join(' ')}`);
+    }
+}
+async function verifyImage(context, image) {
+    const started = performance.now();
+    const { registry, policy, log, secondFactors } = context;
+    const manifest = await registry.manifest(image.repository, image.reference);
+    if (manifest === undefined) {
+        throw new SetupError('IMAGE_NOT_FOUND', `${image.name} does not exist at ${registry.host}`);
+    }
+    const { digest } = manifest;
+    const repository = `${IMAGE_DOMAIN}/${image.repository}`;
+    const layers = await signatureLayers(registry, image, digest);
+    const expected = { repository, digest };
+    const verified = await verifyImageSignature(policy, log, image.name, expected, layers);
+    const version = await proveVersion(context, image, manifest);
+    const signedAt = { file: verified.signedAt, sbom: version.sbomSignedAt };
+    checkAge(image.name, signedAt, agesFor(image, secondFactors), Date.now());
+    const duration = performance.now() - started;
+    return { image, pinned: `${repository}@${digest}`, verified, version, duration };
+}
+/**
+ * The maximum age is for releases, whose pointers can be held back. Other images, such as pause and
+ * etcd, are named by tag or digest, and stay the same for years.
+ */
+function agesFor({ releaseImage }, { minimumAge, maximumAge }) {
+    return { minimumAge, maximumAge: releaseImage === undefined ? undefined : maximumAge };
+}
+/** What is at cosign's tag for the signatures of a manifest (sigstore/cosign, specs/SIGNATURE_SPEC.md). */
+async function signatureLayers(registry, { repository, name }, digest) {
+    const tag = `${digest.replace(':', '-')}.sig`;
+    const signatures = await registry.manifest(repository, tag);
+    if (signatures === undefined) {
+        throw notSigned(`${name} has no signature at ${registry.host} (tag ${tag})`);
+    }
+    if (signatures.kind !== 'image') {
+        throw notSigned(`the tag ${tag} of ${name} is not a signature`);
+    }
+    return signatures.layers.map((layer) => ({
+        mediaType: layer.mediaType,
+        annotations: layer.annotations,
+        payload: () => registry.blob(repository, layer, MAX_PAYLOAD_BYTES),
+    }));
+}
+/**
+ * A signature does not cover tags. Which version an image is, is proven by the release's signed
+ * SBOM, if it lists the layers.
+ *
+ * @throws {SetupError} IMAGE_MISMATCH for an image with other layers
+ */
+async function proveVersion(context, image, manifest) {
+    const { binder, release } = context;
+    const name = image.releaseImage;
+    if (name === undefined) {
+        return unproven(`not requested as an image of Kubernetes ${release.version}`, false);
+    }
+    const published = await binder.publishedSbom();
+    if (published.kind !== 'signed') {
+        return unproven(published.reason, published.kind === 'missing');
+    }
+    const { sbom } = published;
+    const images = await platformImages(context.registry, image, manifest);
+    const checked = await Promise.all(images.map(async (one) => {
+        const { platform, layers } = await layersOf(context.registry, image, one);
+        return { platform, isProven: isListed(sbom, release.version, name, platform, layers) };
+    }));
+    const platforms = (isProven) => checked.filter((one) => one.isProven === isProven).map(({ platform }) => platform);
+    const [proven, others] = [platforms(true), platforms(false)];
+    return {
+        proven,
+        unproven: others,
+        reason: others.length === 0 ? undefined : 'the SBOM of the release does not list it',
+        isExpected: true,
+        sbomSignedAt: proven.length === 0 ? undefined : published.verified.signedAt,
+    };
+}
+function unproven(reason, isExpected) {
+    return { proven: [], unproven: [], reason, isExpected, sbomSignedAt: undefined };
+}
+function isListed(sbom, version, name, platform, layers) {
+    const [os, arch = ''] = platform.split('/');
+    return os === 'linux' && checkReleaseImage(sbom, version, name, arch, layers);
+}
+async function platformImages(registry, { repository, name }, manifest) {
+    if (manifest.kind === 'image') {
+        return [{ manifest, platform: undefined }];
+    }
+    const images = manifest.manifests.filter(({ platform }) => platform !== undefined);
+    return Promise.all(images.map(async ({ digest, platform }) => {
+        const one = await registry.manifest(repository, digest);
+        if (one?.kind !== 'image') {
+            throw imageMismatch(`${name} has no image for ${platform ?? ''} at ${registry.host}`);
+        }
+        return { manifest: one, platform };
+    }));
+}
+async function layersOf(registry, { repository, name }, { manifest, platform }) {
+    const bytes = await registry.blob(repository, manifest.config, MAX_CONFIG_BYTES);
+    const config = parseConfig(bytes, name);
+    // The index may add a variant: linux/arm64/v8.
+    if (platform !== undefined && !`${platform}/`.startsWith(`${config.platform}/`)) {
+        throw imageMismatch(`${name} lists an image for ${platform}, but that image is for ${config.platform}`);
+    }
+    if (config.diffIds.length !== manifest.layers.length) {
+        throw imageMismatch(`${name} for ${config.platform}: its manifest has ${String(manifest.layers.length)} layers, its configuration ${String(config.diffIds.length)}`);
+    }
+    const layers = manifest.layers.map(({ digest }, i) => ({
+        compressed: hexOf(digest),
+        uncompressed: hexOf(config.diffIds[i] ?? ''),
+    }));
+    return { platform: config.platform, layers };
+}
+function hexOf(digest) {
+    return digest.slice('sha256:'.length);
+}
+/** For the report. */
+function describeVersionProof({ proven, unproven: others, reason }) {
+    if (proven.length === 0) {
+        return `version not proven (${reason ?? ''})`;
+    }
+    const rest = others.length === 0 ? '' : `; not for ${others.join(', ')} (${reason ?? ''})`;
+    return `proven by its signed SBOM, by the layers for ${proven.join(', ')}${rest}`;
+}
+
+;// CONCATENATED MODULE: ./src/report/proof.ts
+
+const PUBLIC_LOG = 'https://rekor.sigstore.dev/';
+function proofReport(verified, releaseProof) {
+    return {
+        'certificate-identity': verified.identity.subjectAlternativeName,
+        'certificate-oidc-issuer': verified.identity.issuer,
+        'log-entry-uuid': verified.uuid,
+        'log-index': verified.logIndex,
+        'integrated-time': verified.signedAt.toISOString(),
+        'release-proof': releaseProof,
+    };
+}
+/** Worded like cosign's output. */
+function proofLog(report) {
+    return [
+        `tlog entry verified with uuid: ${report['log-entry-uuid']} index: ${report['log-index']}`,
+        'Verified OK',
+        `Signed by: ${report['certificate-identity']}`,
+        `Issuer: ${report['certificate-oidc-issuer']}`,
+        `Signed at: ${report['integrated-time']}`,
+        `Release: ${report['release-proof']}`,
+    ];
+}
+function proofRows(report, rekorUrl) {
+    return [
+        ['Signed by', escapeHtml(report['certificate-identity'])],
+        ['Issuer', escapeHtml(report['certificate-oidc-issuer'])],
+        ['Signed at', escapeHtml(report['integrated-time'])],
+        ['Log entry', logEntry(report, rekorUrl)],
+        ['Release', escapeHtml(report['release-proof'])],
+    ];
+}
+function logEntry(report, rekorUrl) {
+    const index = escapeHtml(report['log-index']);
+    const uuid = `<code>${escapeHtml(report['log-entry-uuid'])}</code>`;
+    return rekorUrl.href === PUBLIC_LOG
+        ? `<a href="https://search.sigstore.dev/?logIndex=${index}">${index}</a>, ${uuid}`
+        : `${index}, ${uuid}`;
+}
+
+;// CONCATENATED MODULE: ./src/report/units.ts
+/** @param bytes shown in decimal megabytes, with one digit after the point */
+function megabytes(bytes) {
+    return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+/** @param milliseconds shown in seconds, with two digits after the point */
+function seconds(milliseconds) {
+    return `${(milliseconds / 1000).toFixed(2)} s`;
+}
+
+;// CONCATENATED MODULE: ./src/report/images.ts
+
+
+
+
+function imageSection(images, inputs, durations) {
+    const reports = images.map((image) => imageReport(image, durations));
+    return {
+        heading: 'Verified Kubernetes images',
+        items: reports.map((report) => imageItem(report, inputs)),
+        outputs: imageOutputs(reports),
+    };
+}
+function imageReport({ image, pinned, verified, version, duration }, { resolve }) {
+    return {
+        image: image.requested,
+        name: image.name,
+        reference: pinned,
+        ...proofReport(verified, describeVersionProof(version)),
+        'proven-platforms': version.proven,
+        'unproven-platforms': version.unproven,
+        'durations-ms': { resolve: Math.round(resolve), verify: Math.round(duration) },
+    };
+}
+function imageItem(report, { rekorUrl }) {
+    const took = `resolving the version ${seconds(report['durations-ms'].resolve)}, verification ${seconds(report['durations-ms'].verify)}`;
+    return {
+        report,
+        title: report.name,
+        log: [...proofLog(report), `Took: ${took}`, `Reference: ${report.reference}`],
+        rows: [
+            ['Image', `<b>${escapeHtml(report.name)}</b>`],
+            ['By digest', `<code>${escapeHtml(report.reference)}</code>`],
+            ...proofRows(report, rekorUrl),
+            ['Took', escapeHtml(took)],
+        ],
+    };
+}
+/** `images`: as the input names it -> by digest, ready to pin. */
+function imageOutputs(reports) {
+    const references = reports.map(({ image, reference }) => [image, reference]);
+    return reports.length === 0 ? {} : { images: JSON.stringify(Object.fromEntries(references)) };
+}
+
+;// CONCATENATED MODULE: ./src/files/digested-file.ts
+
+
+
+
+const PIECE = 1 << 20;
+/**
+ * A file whose bytes were hashed once while they passed by, on their way to the disk or from it.
+ *
+ * Made by {@link Digester}; the signature check has been fed in the same pass.
+ */
+class DigestedFile {
+    path;
+    /** In bytes. */
+    size;
+    /** SHA-256, 32 bytes. */
+    sha256;
+    /** The file itself, whatever its path may lead to later. */
+    entry;
+    #fed;
+    #checked = new Map();
+    constructor(path, size, sha256, fed, entry) {
+        this.path = path;
+        this.size = size;
+        this.sha256 = sha256;
+        this.entry = entry;
+        this.#fed = fed;
+    }
+    /**
+     * Whether `signature` is an ECDSA signature with SHA-256 over the file's bytes by `key`.
+     *
+     * The first question is answered from what was fed while streaming; a question about another
+     * key or signature reads the file again and refuses if it is no longer the same.
+     *
+     * @param signature DER (RFC 3279 §2.2.3)
+     */
+    isSignedBy(key, signature) {
+        const question = `${key.export({ type: 'spki', format: 'der' }).toString('hex')} ${signature.toString('hex')}`;
+        const known = this.#checked.get(question);
+        if (known !== undefined) {
+            return known;
+        }
+        const check = this.#fed ?? this.#readAgain();
+        this.#fed = undefined;
+        const isSigned = check.verify(key, signature);
+        this.#checked.set(question, isSigned);
+        return isSigned;
+    }
+    #readAgain() {
+        const digester = new Digester();
+        const piece = Buffer.allocUnsafe(PIECE);
+        const file = (0,external_node_fs_.openSync)(this.path, 'r');
+        try {
+            for (let read = -1; read !== 0;) {
+                read = (0,external_node_fs_.readSync)(file, piece, 0, PIECE, null);
+                digester.update(piece.subarray(0, read));
+            }
+        }
+        finally {
+            (0,external_node_fs_.closeSync)(file);
+        }
+        const { sha256, check } = digester.end();
+        if (!sha256.equals(this.sha256)) {
+            throw new FileError(`${this.path} was changed by another process`);
+        }
+        return check;
+    }
+}
+/** Takes the bytes of a file as they come: one SHA-256 and one ECDSA-with-SHA-256 check. */
+class Digester {
+    #hash = (0,external_node_crypto_namespaceObject.createHash)('sha256');
+    #check = (0,external_node_crypto_namespaceObject.createVerify)('sha256');
+    #size = 0;
+    update(piece) {
+        this.#size += piece.length;
+        this.#hash.update(piece);
+        this.#check.update(piece);
+    }
+    /** In bytes. */
+    get size() {
+        return this.#size;
+    }
+    end() {
+        return { sha256: this.#hash.digest(), check: this.#check };
+    }
+    /** @param path where the bytes are */
+    toFile(path, entry) {
+        const { sha256, check } = this.end();
+        return new DigestedFile(path, this.#size, sha256, check, entry);
+    }
+}
+/**
+ * Reads a file that is already on this machine. Nothing is read of a file that claims to be empty: one in
+ * /proc does, and reading it may never end.
+ *
+ * @param maxBytes a larger file is refused, unread
+ * @throws {TooLargeError} for a file larger than `maxBytes`
+ * @throws {FileError} for a file that is not a plain one, or that grows while it is read; or the error of the
+ *   file system
+ */
+async function digestFile(path, maxBytes) {
+    const digester = new Digester();
+    const file = await (0,promises_namespaceObject.open)(path, 'r');
+    let page = Buffer.allocUnsafeSlow(PIECE);
+    let nextPage = Buffer.allocUnsafeSlow(PIECE);
+    let reading;
+    try {
+        const entry = await file.stat();
+        if (!entry.isFile()) {
+            throw new FileError(`${path} is not a file`);
+        }
+        if (entry.size > maxBytes) {
+            throw new TooLargeError(maxBytes);
+        }
+        if (entry.size === 0) {
+            return digester.toFile(path, entry);
+        }
+        reading = file.read(page, 0, PIECE);
+        for (let read = (await reading).bytesRead; read > 0; read = (await reading).bytesRead) {
+            // The next page comes from the disk while this one is hashed.
+            reading = file.read(nextPage, 0, PIECE);
+            digester.update(page.subarray(0, read));
+            if (digester.size > entry.size) {
+                throw new FileError(`${path} was changed by another process`);
+            }
+            [page, nextPage] = [nextPage, page];
+        }
+        return digester.toFile(path, entry);
+    }
+    finally {
+        await reading?.catch(() => undefined); // Nothing may be read into a page that is gone.
+        await file.close();
+    }
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/evidence/pair.ts
+
+
+
+/**
+ * Fetches signature and certificate. They belong together, so they are always fetched together.
+ *
+ * @throws {SetupError} DOWNLOAD_FAILED
+ */
+async function fetchPair(http, urls) {
+    const [signature, certificate] = await Promise.all([
+        readPublished(http, urls.signature, MAX_SIGNATURE_BYTES),
+        readPublished(http, urls.certificate, MAX_CERTIFICATE_BYTES),
+    ]);
+    if (signature === undefined || certificate === undefined) {
+        const missing = [
+            ...(signature === undefined ? ['.sig'] : []),
+            ...(certificate === undefined ? ['.cert'] : []),
+        ];
+        return { kind: 'absent', reason: `${urls.name} has no ${missing.join(' and no ')}` };
+    }
+    try {
+        return { kind: 'complete', detached: parseDetached(signature, certificate) };
+    }
+    catch (error) {
+        if (error instanceof SetupError) {
+            return { kind: 'malformed', failure: error };
+        }
+        throw error;
+    }
+}
+/**
+ * @returns undefined where the host has no such file
+ * @throws {SetupError} DOWNLOAD_FAILED
+ */
+async function readPublished(http, url, maxBytes) {
+    try {
+        return await http.readIfPresent(url, maxBytes);
+    }
+    catch (error) {
+        throw downloadFailed(error, 'the signature');
+    }
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/evidence/published.ts
+
+
+
+
+
+
+
+/**
+ * What was published beside an artifact: `.sig` and `.cert` with their log entry; where there are
+ * none, a bundle. The log is asked where the pair is broken or was never logged, or where there is
+ * neither pair nor bundle. A bundle that fails is not replaced.
+ *
+ * The pair is fetched while the artifact is still on its way, and so is its log entry, where the
+ * digest is claimed somewhere. A claimed digest is never evidence: if it is wrong, the log is
+ * asked again.
+ */
+class PublishedEvidence {
+    #context;
+    #urls;
+    #pair;
+    /** @param claimedDigest SHA-256 of the artifact in hex, as an unsigned file beside it claims */
+    constructor(context, urls, claimedDigest) {
+        this.#context = context;
+        this.#urls = urls;
+        this.#pair = context.background.start(fetchPair(context.http, urls));
+        void context.background.start(this.#lookUpEarly(claimedDigest));
+    }
+    /** @throws {SetupError} */
+    async find(subject) {
+        const pair = await this.#pair;
+        const logged = new LoggedSignatures(this.#context.log, subject);
+        switch (pair.kind) {
+            case 'absent':
+                return this.#withoutPair(logged, pair.reason);
+            case 'malformed':
+                return this.#withFreshPair(subject, logged, pair.failure);
+            case 'complete': {
+                const failure = signatureFailure(subject, pair.detached);
+                return failure === undefined
+                    ? this.#withPair(subject, logged, pair.detached)
+                    : this.#withFreshPair(subject, logged, failure);
+            }
+        }
+    }
+    async #withPair(subject, logged, detached) {
+        const entry = await logged.entryOf(detached);
+        return entry === undefined
+            ? logged.evidence(notLogged(this.#urls.name, subject))
+            : { candidates: [{ bundle: toBundle(subject.sha256, detached, entry) }] };
+    }
+    /** A signing job that runs again replaces both files, and a reader may meet it halfway. */
+    async #withFreshPair(subject, logged, failure) {
+        const pair = await fetchPair(this.#context.http, this.#urls);
+        if (pair.kind === 'complete' && signatureFailure(subject, pair.detached) === undefined) {
+            const entry = await logged.entryOf(pair.detached);
+            if (entry !== undefined) {
+                const bundle = toBundle(subject.sha256, pair.detached, entry);
+                const recovered = `${failure.message}; verified with the pair from a second download`;
+                return { candidates: [{ bundle, recovered }] };
+            }
+        }
+        return logged.evidence(failure);
+    }
+    async #withoutPair(logged, reason) {
+        const json = await readPublished(this.#context.http, this.#urls.bundle, MAX_BUNDLE_BYTES);
+        return json === undefined
+            ? logged.evidence(published_notSigned(reason))
+            : { candidates: [{ bundle: parseBundle(json) }] };
+    }
+    /** The log remembers its answer, so that it is here when the subject is. */
+    async #lookUpEarly(claimedDigest) {
+        const [pair, digest] = await Promise.all([this.#pair, claimedDigest]);
+        if (pair.kind === 'complete' && digest !== undefined) {
+            await this.#context.log.entryByLeafHash(leafHash(hashedRekordBody(digest, pair.detached)));
+        }
+    }
+}
+/** Undefined when the signature verifies over the subject. */
+function signatureFailure(subject, detached) {
+    try {
+        checkSignature(subject, detached.signature, parseLeaf(detached.certificate));
+        return undefined;
+    }
+    catch (error) {
+        if (error instanceof SetupError && error.code === 'SIGNATURE_MISMATCH') {
+            return error;
+        }
+        throw error;
+    }
+}
+function published_notSigned(reason) {
+    return new SetupError('RELEASE_NOT_SIGNED', `${reason}, no Sigstore bundle, and no valid entry in the transparency log`);
+}
+function notLogged(name, subject) {
+    return new SetupError('LOG_ENTRY_NOT_FOUND', `the transparency log has no entry for the signature of ${name} (SHA-256 ${subject.sha256.toString('hex')})`);
 }
 
 ;// CONCATENATED MODULE: ./src/sigstore/evidence/source.ts
@@ -18275,7 +20201,7 @@ class SbomBinder {
         }
         const published = await this.publishedSbom();
         if (published.kind === 'signed') {
-            this.#check(published.sbom, artifact, verified);
+            checkListed(published.sbom, artifact, verified);
             return { kind: 'sbom', sbom: published.verified };
         }
         return this.#askBinary(artifact, file, published.reason);
@@ -18285,7 +20211,7 @@ class SbomBinder {
         if (boundBy.kind !== 'sbom') {
             return bindByItself(boundBy, artifact, verified.subject);
         }
-        if (!(0,external_node_fs_namespaceObject.existsSync)(files.sbom)) {
+        if (!(0,external_node_fs_.existsSync)(files.sbom)) {
             return this.bind(artifact, verified, files.file);
         }
         const { policy } = this.#context;
@@ -18293,16 +20219,11 @@ class SbomBinder {
         const file = await digestFile(files.sbom, MAX_SBOM_BYTES);
         const evidence = [new StoredBundle(files.sbomBundle)];
         const { verified: sbom } = await verifySubject(policy, name, file, evidence);
-        this.#check(await readSbom(file), artifact, verified);
+        checkListed(await readSbom(file), artifact, verified);
         return { kind: 'sbom', sbom };
     }
     publishedSbom() {
         return (this.#published ??= this.#context.background.start(this.#fetch()));
-    }
-    #check(sbom, artifact, verified) {
-        const { subject, signedAt } = verified;
-        const found = { sha256: subject.sha256.toString('hex'), signedAt };
-        checkRelease(sbom, artifact.version, artifact.path, found);
     }
     async #fetch() {
         const { http, policy, release, scratch, logger, background } = this.#context;
@@ -18379,6 +20300,463 @@ async function bindByItself(statement, { version, path: name }, file) {
 function binding_describe({ name, version, platform }) {
     return `${name} ${version}${platform === undefined ? '' : ` for ${platformName(platform)}`}`;
 }
+/**
+ * Requires the release's SBOM to list a verified file.
+ *
+ * @throws {SetupError} RELEASE_MISMATCH
+ */
+function checkListed(sbom, artifact, { subject, signedAt }) {
+    const found = { sha256: subject.sha256.toString('hex'), signedAt };
+    checkRelease(sbom, artifact.version, artifact.path, found);
+}
+
+;// CONCATENATED MODULE: ./src/report/file.ts
+
+
+
+
+function fileReport({ artifact, cacheEntry, verified, ...one }, { resolve, install }) {
+    const files = cacheEntry.files();
+    return {
+        version: artifact.version,
+        path: files.file,
+        'bundle-path': files.bundle,
+        sha256: verified.subject.sha256.toString('hex'),
+        size: verified.subject.size,
+        source: one.origin,
+        ...proofReport(verified, describeBinding(one.binding)),
+        recovered: one.recovered === undefined ? null : escapeLogLine(one.recovered),
+        'cache-hit': one.origin === 'cache',
+        'durations-ms': {
+            resolve: Math.round(resolve),
+            download: one.durations.download === undefined ? null : Math.round(one.durations.download),
+            verify: Math.round(one.durations.verify),
+            install: Math.round(install),
+        },
+    };
+}
+/** @param cluster how a tool fits the cluster; undefined where the input names none */
+function fileLog(report, cluster) {
+    return [
+        ...proofLog(report),
+        ...(cluster === undefined ? [] : [`Cluster: ${cluster}`]),
+        `SHA-256: ${report.sha256} (${megabytes(report.size)})`,
+        `Source: ${SOURCES[report.source]}`,
+        `Took: ${durationsText(report['durations-ms'])}`,
+        `Path: ${report.path}`,
+        `Evidence: ${report['bundle-path']}`,
+    ];
+}
+/** As {@link fileLog}. */
+function fileRows(report, rekorUrl, cluster) {
+    return [
+        ...optionalRow('Cluster', cluster),
+        ['SHA-256', `<code>${escapeHtml(report.sha256)}</code>`],
+        ...proofRows(report, rekorUrl),
+        ['Source', escapeHtml(SOURCES[report.source])],
+        ['Took', escapeHtml(durationsText(report['durations-ms']))],
+        ...optionalRow('Broken publication', report.recovered ?? undefined),
+    ];
+}
+const SOURCES = {
+    download: 'downloaded',
+    cache: 'tool cache, verified again',
+    preinstalled: 'copy found on this machine, verified',
+};
+function durationsText({ resolve, download, verify, install }) {
+    return [
+        `resolving the version ${seconds(resolve)}`,
+        ...(download === null ? [] : [`download ${seconds(download)}`]),
+        `verification ${seconds(verify)}`,
+        `installation ${seconds(install)}`,
+    ].join(', ');
+}
+function optionalRow(name, text) {
+    return text === undefined ? [] : [[name, escapeHtml(text)]];
+}
+
+;// CONCATENATED MODULE: ./src/report/artifacts.ts
+
+
+
+function artifactReport(installed, durations) {
+    const { artifact } = installed;
+    return {
+        artifact: artifact.name,
+        platform: artifact.platform === undefined ? null : platformName(artifact.platform),
+        ...fileReport(installed, durations),
+    };
+}
+function artifactItem(report, { rekorUrl }) {
+    const { platform } = report;
+    const name = `${report.artifact} ${report.version}`;
+    const madeFor = platform === null ? '' : ` for ${escapeHtml(platform)}`;
+    return {
+        report,
+        title: platform === null ? name : `${name} (${platform})`,
+        log: fileLog(report),
+        rows: [['Artifact', `<b>${escapeHtml(name)}</b>${madeFor}`], ...fileRows(report, rekorUrl)],
+    };
+}
+/** `artifact-path`, and `artifacts`: the path of each by the name that the user gave it. */
+function artifactOutputs(requests, reports) {
+    const paths = requests.flatMap(({ requested, name }) => {
+        const report = reports.find(({ artifact }) => artifact === name);
+        return report === undefined ? [] : [[requested, report.path]];
+    });
+    const [first] = paths;
+    return first === undefined
+        ? {}
+        : { 'artifact-path': first[1], artifacts: JSON.stringify(Object.fromEntries(paths)) };
+}
+
+;// CONCATENATED MODULE: ./src/report/tools.ts
+
+
+
+
+function toolReport({ name, version, platform }, installed, { clusterVersion }, durations) {
+    return {
+        tool: name,
+        platform: platformName(platform),
+        'cluster-version': clusterVersion?.text ?? null,
+        'minor-version-skew': clusterVersion === undefined ? null : (minorSkew(version, clusterVersion) ?? null),
+        ...fileReport(installed, durations),
+    };
+}
+function toolItem(report, { rekorUrl }) {
+    const cluster = clusterText(report);
+    const name = `${report.tool} ${report.version}`;
+    return {
+        report,
+        title: `${name} (${report.platform})`,
+        log: fileLog(report, cluster),
+        rows: [
+            ['Tool', `<b>${escapeHtml(name)}</b> for ${escapeHtml(report.platform)}`],
+            ...fileRows(report, rekorUrl, cluster),
+        ],
+    };
+}
+/** Undefined where the input names no cluster. */
+function clusterText(report) {
+    const { 'cluster-version': cluster, 'minor-version-skew': skew } = report;
+    return cluster === null || skew === null
+        ? undefined
+        : `${cluster}; ${report.tool} ${skew === 0 ? 'has' : 'is'} ${describeSkew(skew)}`;
+}
+
+;// CONCATENATED MODULE: ./src/report/files.ts
+
+
+
+/** The sections of the tools and of the other files of the release. */
+function fileSections(installed, inputs, durations) {
+    const tools = [];
+    const artifacts = [];
+    for (const one of installed) {
+        const { artifact } = one;
+        if (isBinary(artifact)) {
+            tools.push(toolReport(artifact, one, inputs, durations));
+        }
+        else {
+            artifacts.push(artifactReport(one, durations));
+        }
+    }
+    return [
+        {
+            heading: 'Verified Kubernetes tools',
+            items: tools.map((report) => toolItem(report, inputs)),
+            outputs: {
+                ...Object.fromEntries(tools.map(({ tool, path }) => [`${tool}-path`, path])),
+                ...outputsOfOne(tools, artifacts),
+            },
+        },
+        {
+            heading: 'Verified Kubernetes artifacts',
+            items: artifacts.map((report) => artifactItem(report, inputs)),
+            outputs: artifactOutputs(inputs.artifacts, artifacts),
+        },
+    ];
+}
+/** Outputs with one value describe kubectl, else the first tool, else the first artifact. */
+function outputsOfOne(tools, artifacts) {
+    const reports = [...tools, ...artifacts];
+    const main = tools.find(({ tool }) => tool === 'kubectl') ?? reports[0];
+    if (main === undefined) {
+        return {};
+    }
+    return {
+        'cache-hit': String(reports.every((report) => report['cache-hit'])),
+        sha256: main.sha256,
+        'certificate-identity': main['certificate-identity'],
+        'certificate-oidc-issuer': main['certificate-oidc-issuer'],
+        'log-index': main['log-index'],
+        'log-entry-uuid': main['log-entry-uuid'],
+        'integrated-time': main['integrated-time'],
+        'bundle-path': main['bundle-path'],
+    };
+}
+
+;// CONCATENATED MODULE: ./src/report.ts
+
+
+
+
+
+
+
+
+
+
+/** A line of progress at most this often, in milliseconds. */
+const PROGRESS_INTERVAL = 5_000;
+/**
+ * The runner shows no summary that is larger (`AttachmentSizeLimit` in FileCommandManager.cs of
+ * actions/runner 258d6c85), and reports an error in its place.
+ */
+const MAX_SUMMARY_BYTES = 1 << 20;
+/** Of an error's stack, which begins with its message. */
+const MAX_STACK_LINES = 50;
+/** Everything a run shows. Text from outside is escaped here before it reaches log or summary. */
+class Report {
+    #lastProgress = new Map();
+    info(message) {
+        core/* info */.pq(escapeLogLine(message));
+    }
+    debug(message) {
+        core/* debug */.Yz(escapeLogLine(message));
+    }
+    #notice(title, message) {
+        core/* notice */.lm(escapeLogLine(message), { title });
+    }
+    warning(title, message) {
+        core/* warning */.$e(escapeLogLine(message), { title });
+    }
+    progress(what, received, total) {
+        const now = performance.now();
+        const last = this.#lastProgress.get(what);
+        if (last === undefined) {
+            this.#lastProgress.set(what, now);
+        }
+        else if (now - last >= PROGRESS_INTERVAL) {
+            this.#lastProgress.set(what, now);
+            const percent = total === undefined ? '' : ` (${String(Math.floor((received / total) * 100))} %)`;
+            this.info(`${what}: ${megabytes(received)} downloaded${percent}`);
+        }
+    }
+    /** Before anything else is logged. */
+    mask(secret) {
+        if (secret !== undefined) {
+            core/* setSecret */.Pq(secret);
+        }
+    }
+    /** Masks the token before anything else is logged. */
+    start(inputs) {
+        this.mask(inputs.downloadToken);
+        if (inputs.ignoredVersionFile !== undefined) {
+            this.#notice('version-file ignored', `"version" is set, so ${inputs.ignoredVersionFile} is not read.`);
+        }
+    }
+    /**
+     * One notice for each minor that Kubernetes no longer supports.
+     *
+     * @param version of the release, with `v`
+     */
+    endedSupport(version, cluster) {
+        const now = new Date();
+        const minors = [skew_minorOf(version), cluster?.minor].filter((minor) => minor !== undefined);
+        for (const minor of new Set(minors)) {
+            const notice = describeEndedSupport(minor, now);
+            if (notice !== undefined) {
+                this.#notice(`Kubernetes 1.${String(minor)} is no longer supported`, notice);
+            }
+        }
+    }
+    /** One annotation, and a paragraph in the summary: code, cause, next step. */
+    async failure(error, heading = 'Nothing was added to PATH') {
+        const known = error instanceof SetupError ? error : undefined;
+        const code = known?.code ?? 'UNEXPECTED';
+        const hint = known === undefined ? UNEXPECTED_HINT : hintFor(known);
+        const message = known?.message ?? explain(error);
+        process.exitCode = core/* ExitCode */.yU.Failure;
+        core/* error */.z3(`${escapeLogLine(message)}\n${escapeLogLine(hint)}`, {
+            title: `setup-verified-kubectl: ${code}`,
+        });
+        if (error instanceof Error && error.stack !== undefined) {
+            const lines = error.stack.split('\n', MAX_STACK_LINES);
+            core/* debug */.Yz(lines.map(escapeLogLine).join('\n'));
+        }
+        core/* summary */.z
+            .addHeading(heading, 3)
+            .addRaw(`<p><b>${code}</b>: ${escapeHtml(message)}</p><p>${escapeHtml(hint)}</p>`, true);
+        await this.#writeSummary();
+    }
+    /** The log of each thing that was verified, outputs, and the job summary. */
+    async success(inputs, results, durations) {
+        const { version, files, images } = results;
+        const sections = [
+            ...fileSections(files, inputs, durations),
+            imageSection(images, inputs, durations),
+        ];
+        const items = sections.flatMap((section) => section.items);
+        for (const item of items) {
+            this.#log(item);
+        }
+        core/* setOutput */.uH('version', version);
+        for (const [name, value] of sections.flatMap(({ outputs }) => Object.entries(outputs))) {
+            core/* setOutput */.uH(name, value);
+        }
+        core/* setOutput */.uH('report', JSON.stringify(items.map(({ report }) => report)));
+        for (const section of sections) {
+            addToSummary(section);
+        }
+        await this.#writeSummary();
+    }
+    /** The very last step: a failure before it leaves `PATH` alone. */
+    addToPath(installed) {
+        for (const { artifact, folder } of installed) {
+            if (isBinary(artifact)) {
+                core/* addPath */.fM(folder);
+            }
+        }
+    }
+    /**
+     * The outcome of the action in lock/.
+     *
+     * @param name of the lock file, for messages
+     */
+    async lock(name, { version, files, changes }, isCheck) {
+        const isChanged = changes.length > 0;
+        core/* setOutput */.uH('version', version);
+        core/* setOutput */.uH('changed', String(isChanged));
+        for (const change of changes) {
+            this.info(change);
+        }
+        if (isChanged && isCheck) {
+            process.exitCode = core/* ExitCode */.yU.Failure;
+            core/* error */.z3(escapeLogLine(`${name} is out of date`), {
+                title: 'setup-verified-kubectl: lock file out of date',
+            });
+        }
+        const state = isChanged ? (isCheck ? 'is out of date' : 'was written') : 'is up to date';
+        core/* summary */.z
+            .addHeading('Kubernetes lock file', 3)
+            .addRaw(`<p>${escapeHtml(`${name} ${state}: ${version}, ${String(files)} files`)}</p>`, true)
+            .addRaw(isChanged ? `<pre>${changes.map(escapeHtml).join('\n')}</pre>` : '', true);
+        await this.#writeSummary();
+    }
+    #log({ title, log }) {
+        core/* startGroup */.Oh(escapeLogLine(title));
+        for (const line of log) {
+            this.info(line);
+        }
+        core/* endGroup */.N4();
+    }
+    /** A runner without job summaries must not fail a run that succeeded. */
+    async #writeSummary() {
+        const text = boundedSummary(core/* summary */.z.stringify());
+        core/* summary */.z.emptyBuffer().addRaw(text);
+        try {
+            await core/* summary */.z.write();
+        }
+        catch (error) {
+            this.info(`Cannot write the job summary: ${explain(error)}`);
+        }
+    }
+}
+/** Each message is bounded on its own. This bounds all of them together. */
+function boundedSummary(html) {
+    return Buffer.byteLength(html) <= MAX_SUMMARY_BYTES
+        ? html
+        : '<p>This summary is too long for GitHub. The log and the output <code>report</code> have the same information.</p>\n';
+}
+function addToSummary({ heading, items }) {
+    if (items.length === 0) {
+        return;
+    }
+    core/* summary */.z.addHeading(heading, 3);
+    for (const { rows } of items) {
+        core/* summary */.z.addTable(rows.map(([name, html]) => [{ data: name, header: true }, html]));
+    }
+}
+
+;// CONCATENATED MODULE: ./src/files/atomic-write.ts
+
+
+
+
+
+/**
+ * Replaces a file of a repository in one step: a reader sees the old text or the new one. A link at
+ * the path is replaced, and not followed.
+ *
+ * Synchronous, so that no signal is handled between the first byte and the last step.
+ *
+ * @param file its absolute path; its folder must exist, and be in the workspace after all links are
+ *   resolved
+ * @throws {OutsideWorkspaceError}
+ * @throws {StorageError}
+ */
+function writeWorkspaceFile(file, workspace, text) {
+    const partial = external_node_path_default().join(external_node_path_default().dirname(file), `.${external_node_path_default().basename(file)}.${(0,external_node_crypto_namespaceObject.randomUUID)()}`);
+    try {
+        assertFolderInside(file, workspace);
+        (0,external_node_fs_.writeFileSync)(partial, text, { flag: 'wx', flush: true });
+        (0,external_node_fs_.renameSync)(partial, file);
+    }
+    catch (error) {
+        (0,external_node_fs_.rmSync)(partial, { force: true });
+        throw error instanceof Error && 'syscall' in error
+            ? new StorageError(`cannot write ${file}`, error)
+            : error;
+    }
+}
+/**
+ * Requires the folder of a file, which need not exist itself, to be in the workspace after all
+ * links are resolved.
+ *
+ * @throws {OutsideWorkspaceError}
+ * @throws the error of the file system, for a folder that does not exist
+ */
+function assertFolderInside(file, workspace) {
+    assertInside(external_node_fs_.realpathSync.native(external_node_path_default().dirname(file)), external_node_fs_.realpathSync.native(workspace));
+}
+
+;// CONCATENATED MODULE: ./src/files/make-folders.ts
+
+
+
+/**
+ * Makes a folder, and those above it that are missing.
+ *
+ * Not `mkdir` with `recursive`: where a system says that there is no such file although the folder above
+ * exists, as Linux does in /proc, it never ends.
+ *
+ * @param mode of every folder that is made
+ * @throws the error of the file system
+ */
+async function makeFolders(folder, mode = 0o777) {
+    if (await isFolder(folder)) {
+        return;
+    }
+    const parent = external_node_path_default().dirname(folder);
+    if (parent !== folder) {
+        await makeFolders(parent, mode);
+    }
+    try {
+        await (0,promises_namespaceObject.mkdir)(folder, { mode });
+    }
+    catch (error) {
+        // Another run may have been faster.
+        if (codeOf(error) !== 'EEXIST' || !(await isFolder(folder))) {
+            throw error;
+        }
+    }
+}
+async function isFolder(file) {
+    const found = await (0,promises_namespaceObject.stat)(file).catch(() => undefined); // Making a folder there says why.
+    return found?.isDirectory() === true;
+}
 
 ;// CONCATENATED MODULE: ./src/files/private-file.ts
 
@@ -18432,7 +20810,7 @@ async function assertPrivate(file, kind, owners) {
  * @throws the error of the file system
  */
 async function takeBackWritePermission(folder) {
-    const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = external_node_fs_namespaceObject.constants;
+    const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = external_node_fs_.constants;
     // By its handle: the path may lead somewhere else a moment later.
     const handle = await (0,promises_namespaceObject.open)(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     try {
@@ -18458,20 +20836,33 @@ async function entryAt(file) {
     }
 }
 
-;// CONCATENATED MODULE: ./src/install/install-failed.ts
+;// CONCATENATED MODULE: ./src/files/rename.ts
 
-/** An error of the file system that nobody expected, as INSTALL_FAILED; any other unchanged. */
-function namedFailure(error) {
-    const isOfFileSystem = error instanceof Error && 'syscall' in error && 'errno' in error;
-    return isOfFileSystem ? installFailed('a file operation failed on this runner', error) : error;
-}
-/** Another process changed what this run had verified or moved. */
-function changedByAnotherRun(message) {
-    return new SetupError('INSTALL_FAILED', message, { situation: 'changed-by-another-run' });
-}
-/** The runner's files did not allow it. */
-function installFailed(message, cause) {
-    return new SetupError('INSTALL_FAILED', cause === undefined ? message : `${message}: ${explain(cause)}`, { cause });
+
+
+/** What Windows says while another process, such as a virus scanner, has a file in the folder open. */
+const HELD = new Set(['EPERM', 'EBUSY', 'EACCES']);
+const PAUSE = 100;
+/**
+ * Renames a file or folder. On Windows, where scanners hold fresh files for a moment, it is tried again for 10 s.
+ *
+ * @throws the error of the file system; the last one
+ */
+async function renameHeld(from, to, { isPatient = process.platform === 'win32', patience = 10_000, isFinal = () => Promise.resolve(false), } = {}) {
+    const deadline = performance.now() + patience;
+    for (;;) {
+        try {
+            await (0,promises_namespaceObject.rename)(from, to);
+            return;
+        }
+        catch (error) {
+            const isOver = performance.now() + PAUSE > deadline;
+            if (!isPatient || !HELD.has(codeOf(error)) || isOver || (await isFinal())) {
+                throw error;
+            }
+        }
+        await (0,external_node_timers_promises_namespaceObject.setTimeout)(PAUSE);
+    }
 }
 
 ;// CONCATENATED MODULE: ./src/install/remove-copy.ts
@@ -18545,169 +20936,6 @@ async function sweep(folder, owners) {
     }
 }
 
-;// CONCATENATED MODULE: ./src/install/obstacles.ts
-
-
-
-
-
-
-
-
-/** Undefined for a folder that is not there, or that this user can read and nobody else can change. */
-async function obstacleToReading(folder, owners) {
-    let found;
-    try {
-        found = await entryAt(folder);
-    }
-    catch {
-        return visibleFolder(folder, 'is not accessible to this user');
-    }
-    if (found === undefined) {
-        return undefined;
-    }
-    try {
-        await assertPrivate(folder, 'folder', owners);
-    }
-    catch {
-        return whatIsWrong(folder, found);
-    }
-    try {
-        await (0,promises_namespaceObject.access)(folder, external_node_fs_namespaceObject.constants.R_OK | external_node_fs_namespaceObject.constants.X_OK);
-        return undefined;
-    }
-    catch {
-        return visibleFolder(folder, 'is not readable by this user');
-    }
-}
-function whatIsWrong(folder, found) {
-    if (!found.isDirectory()) {
-        return { folder, problem: 'is not a plain folder', remedy: 'remove' };
-    }
-    const problem = `${ownerAndMode(found)} can be changed by other users`;
-    // If the folder is ours and others can still write to it after chmod, the file system ignores modes.
-    const remedy = found.uid === process.getuid?.() ? 'elsewhere' : 'chown';
-    return { folder, problem, remedy };
-}
-/** The innermost folder on the path that can be inspected: the closed one. */
-async function visibleFolder(folder, problem) {
-    for (let place = folder;; place = external_node_path_default().dirname(place)) {
-        const found = await entryAt(place).catch(() => undefined);
-        if (found?.isSymbolicLink() === true && (await isLoop(place))) {
-            return { folder: place, problem: 'is a link that leads to itself', remedy: 'remove' };
-        }
-        if (found !== undefined) {
-            return { folder: place, problem: `${ownerAndMode(found)} ${problem}`, remedy: 'chown' };
-        }
-        if (external_node_path_default().dirname(place) === place) {
-            return { folder, problem, remedy: 'chown' };
-        }
-    }
-}
-async function isLoop(link) {
-    const code = await (0,promises_namespaceObject.stat)(link).then(() => '', codeOf);
-    return code === 'ELOOP';
-}
-function ownerAndMode({ uid, mode }) {
-    return `(owner ${String(uid)}, mode ${(mode & 0o7777).toString(8).padStart(4, '0')})`;
-}
-/** What the system says where this user must not write. Other errors say something else, later. */
-const NOT_ALLOWED = new Set(['EACCES', 'EPERM', 'EROFS']);
-/**
- * Tries it by making a folder: modes do not predict what a file system does.
- *
- * @throws {SetupError} INSTALL_FAILED where it is not a question of permissions: the path is a file,
- *   or the disk is full
- */
-async function obstacleToWriting(folder, owners) {
-    let probe;
-    try {
-        await makeFolders(folder);
-        probe = await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(folder, PARTIAL_PREFIX));
-    }
-    catch (error) {
-        if (NOT_ALLOWED.has(codeOf(error))) {
-            return [await notWritable(folder, error)];
-        }
-        throw installFailed(`cannot make a folder in ${folder}`, error);
-    }
-    try {
-        await assertPrivate(probe, 'folder', owners);
-        return [];
-    }
-    catch {
-        const problem = `is on a file system where a new folder ${ownerAndMode(await (0,promises_namespaceObject.lstat)(probe))} can be changed by other users`;
-        return [{ folder, problem, remedy: 'elsewhere' }];
-    }
-    finally {
-        await (0,promises_namespaceObject.rmdir)(probe);
-    }
-}
-async function notWritable(folder, error) {
-    const obstacle = await visibleFolder(folder, 'is not writable by this user');
-    return codeOf(error) === 'EROFS' ? { ...obstacle, remedy: 'elsewhere' } : obstacle;
-}
-/** A long message is cut. */
-const MAX_NAMED = 3;
-/**
- * In sentences: first the command that fixes all of it, which must not be cut, then the first folders with owner
- * and mode.
- */
-function describeObstacles(found) {
-    const obstacles = [...new Map(found.map((obstacle) => [obstacle.folder, obstacle])).values()];
-    const problems = obstacles
-        .slice(0, MAX_NAMED)
-        .map(({ folder, problem }) => `${folder} ${problem}`);
-    if (obstacles.length > MAX_NAMED) {
-        problems.push(`and ${String(obstacles.length - MAX_NAMED)} more`);
-    }
-    return `${remedyFor(obstacles)} ${problems.join('; ')}.`;
-}
-function remedyFor(obstacles) {
-    const of = (kind) => obstacles.filter(({ remedy }) => remedy === kind).map(({ folder }) => folder);
-    const remedies = [];
-    const uid = process.getuid?.();
-    if (of('chown').length > 0 && uid !== undefined) {
-        const mend = (folder) => `sudo chown ${String(uid)} ${folder} && sudo chmod u+rwx,go-w ${folder}`;
-        const { cd, names } = namedOnce(of('chown'));
-        const command = names.length === 1
-            ? mend(names.join(''))
-            : `${cd}for f in ${names.join(' ')}; do ${mend('"$f"')}; done`;
-        remedies.push(`To fix this: ${command}.`);
-    }
-    if (of('remove').length > 0) {
-        const { cd, names } = namedOnce(of('remove'));
-        remedies.push(`To fix this: ${cd}rm ${names.join(' ')}.`);
-    }
-    if (of('elsewhere').length > 0) {
-        remedies.push('chmod has no effect there: mount the file system with different options (uid= and umask=022, or dir_mode=0755,file_mode=0755), or set RUNNER_TOOL_CACHE to a folder on another file system.');
-    }
-    return remedies.join(' ');
-}
-/**
- * Names for a shell command that are as short as possible. Not a pattern such as `verified-*`: in a folder that
- * others can write to, it may match a link of theirs to a folder elsewhere.
- *
- * @returns `cd`: empty for one folder
- */
-function namedOnce(folders) {
-    if (folders.length === 1) {
-        return { cd: '', names: folders.map(quoted) };
-    }
-    let above = external_node_path_default().dirname(folders[0] ?? '');
-    while (folders.some((folder) => external_node_path_default().relative(above, folder).startsWith('..'))) {
-        above = external_node_path_default().dirname(above);
-    }
-    return {
-        cd: `cd ${quoted(above)} && `,
-        names: folders.map((folder) => quoted(external_node_path_default().relative(above, folder))),
-    };
-}
-/** For a shell. */
-function quoted(file) {
-    return /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", `'\\''`)}'`;
-}
-
 ;// CONCATENATED MODULE: ./src/install/tool-cache.ts
 
 
@@ -18751,296 +20979,6 @@ function entryFolder(toolCache, { name, version, platform }, sha256) {
 }
 function versionFolder(toolCache, name, version) {
     return external_node_path_default().join(artifactFolder(toolCache, name), version.slice(1));
-}
-
-;// CONCATENATED MODULE: ./src/install/cache-access.ts
-
-
-
-
-
-
-
-/** Where metadata of the trust root is kept, below the tool cache. */
-const TRUST_ROOT_FOLDER = 'verified-trust-root';
-/**
- * Decides where a run looks for copies and where it puts new ones, before any tool is downloaded.
- *
- * A runner's tool cache is not always this user's alone: images end with `chmod -R 777`, volumes get a group (fsGroup),
- * a root container made it, network and Windows file systems give everybody everything. Whoever can write to a folder
- * above a copy can exchange the copy after it was verified. So this takes write permission back where the folders are
- * this user's own; where that does not work, copies of this run go into a new folder below RUNNER_TEMP, and those in
- * the tool cache are left alone.
- */
-class CacheAccess {
-    #toolCache;
-    #names;
-    #temp;
-    #logger;
-    #fallback;
-    #installIn;
-    /**
-     * @param names of the artifacts
-     * @param temp RUNNER_TEMP
-     */
-    constructor(toolCache, names, temp, logger) {
-        this.#toolCache = toolCache;
-        this.#names = names;
-        this.#temp = temp;
-        this.#logger = logger;
-    }
-    /**
-     * Takes back write permission on the folders above the copies where it can, then says where copies
-     * may be taken from: the tool cache, if nobody else can change those folders. RUNNER_TOOL_CACHE
-     * itself is not changed: other actions share it.
-     *
-     * @param version with `v`; undefined as long as it is not known, then for every version
-     * @throws {SetupError} INSTALL_FAILED
-     */
-    async lookIn(version) {
-        this.#installIn = undefined;
-        const unkept = version === undefined ? await this.#takeBackTrustRoot() : [];
-        const obstacles = [];
-        for (const name of this.#names) {
-            obstacles.push(...(await this.#takeBack(this.#above(name, version))));
-        }
-        if (obstacles.length > 0) {
-            return this.#fallBack([...obstacles, ...unkept]);
-        }
-        if (unkept.length > 0) {
-            this.#logger.warning('Trust root not cached', `${describeObstacles(unkept)} Later runs download the trust root again.`);
-        }
-        return this.#toolCache;
-    }
-    /**
-     * Where new copies go: the tool cache, if this user can make private folders there.
-     *
-     * @param version with `v`
-     * @throws {SetupError} INSTALL_FAILED
-     */
-    async installIn(version) {
-        this.#installIn ??= this.#chooseTarget(version);
-        return this.#installIn;
-    }
-    /**
-     * Where a copy goes after the tool cache refused it: another user's run may have made a folder there
-     * in the meantime, or left a copy that this user cannot replace.
-     *
-     * @returns undefined where RUNNER_TEMP would not help
-     * @throws {SetupError} INSTALL_FAILED
-     */
-    async fallBackAfter(error) {
-        if (!isRefusal(error)) {
-            return undefined;
-        }
-        this.#fallback ??= this.#makeFallback(`${explain(error)}.`);
-        const fallback = await this.#fallback;
-        this.#installIn = this.#fallback;
-        return fallback;
-    }
-    async #chooseTarget(version) {
-        if (this.#fallback !== undefined) {
-            return this.#fallback;
-        }
-        const owners = await trustedOwners(this.#toolCache.folder);
-        const folders = new Set();
-        for (const name of this.#names) {
-            folders.add(await nearest([this.#toolCache.folder, ...this.#above(name, version)]));
-        }
-        const obstacles = [];
-        for (const folder of folders) {
-            obstacles.push(...(await obstacleToWriting(folder, owners)));
-        }
-        return obstacles.length === 0 ? this.#toolCache : this.#fallBack(obstacles);
-    }
-    /** The folders above the copies of an artifact, the outer one first. */
-    #above(name, version) {
-        const folder = artifactFolder(this.#toolCache, name);
-        return version === undefined ? [folder] : [folder, external_node_path_default().join(folder, version.slice(1))];
-    }
-    /** Outer folders first: once nobody else can write there, what is inside stays where it is. */
-    async #takeBack(folders) {
-        const owners = await trustedOwners(this.#toolCache.folder);
-        const obstacles = [];
-        for (const folder of folders) {
-            if (obstacles.length > 0) {
-                break; // What is inside may be somewhere else: the folder may be a link.
-            }
-            obstacles.push(...(await this.#takeBackFolder(folder, owners)));
-        }
-        return obstacles;
-    }
-    async #takeBackFolder(folder, owners) {
-        const obstacle = await obstacleToReading(folder, owners);
-        if (obstacle === undefined) {
-            return [];
-        }
-        // What it could not change shows in the second look.
-        await takeBackWritePermission(folder).catch((error) => {
-            this.#logger.debug(`cannot change the permissions of ${folder}: ${explain(error)}`);
-        });
-        const remaining = await obstacleToReading(folder, owners);
-        if (remaining !== undefined) {
-            return [remaining];
-        }
-        this.#logger.info(`${folder} ${obstacle.problem}: removed write permission for group and others`);
-        return [];
-    }
-    /** Cached metadata is verified each time, so its folder does not decide where tools go. */
-    async #takeBackTrustRoot() {
-        const folder = external_node_path_default().join(this.#toolCache.folder, TRUST_ROOT_FOLDER);
-        return this.#takeBack([folder]);
-    }
-    #fallBack(obstacles) {
-        this.#fallback ??= this.#makeFallback(describeObstacles(obstacles));
-        return this.#fallback;
-    }
-    /** @param why in sentences */
-    async #makeFallback(why) {
-        const folder = await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(this.#temp, 'verified-tools-'));
-        try {
-            await assertPrivate(folder, 'folder', await trustedOwners(folder));
-        }
-        catch (error) {
-            await (0,promises_namespaceObject.rmdir)(folder);
-            throw installFailed(`${why} RUNNER_TEMP (${this.#temp}) cannot be used instead`, error);
-        }
-        this.#logger.warning('Tool cache not used', `${why} This run installs under RUNNER_TEMP, and later runs cannot reuse its copies.`);
-        return { ...this.#toolCache, folder };
-    }
-}
-/** The innermost of these folders that exists. */
-async function nearest(folders) {
-    const existing = [];
-    for (const folder of folders) {
-        const found = await entryAt(folder).catch(() => undefined); // Making a folder there says why.
-        if (found !== undefined) {
-            existing.push(folder);
-        }
-    }
-    return existing.at(-1) ?? folders[0];
-}
-/** Whether the tool cache, and not the file or the disk, is why a copy could not be put there. */
-function isRefusal(error) {
-    if (!(error instanceof SetupError) || error.code !== 'INSTALL_FAILED') {
-        return false;
-    }
-    for (let cause = error; cause instanceof Error; cause = cause.cause) {
-        if (NOT_ALLOWED.has(codeOf(cause)) || cause instanceof NotPrivateError) {
-            return true;
-        }
-    }
-    return false;
-}
-
-;// CONCATENATED MODULE: ./src/install/second-factors.ts
-
-/**
- * @param name of the artifact
- * @param now milliseconds since the epoch
- * @throws {SetupError} CHECKSUM_MISMATCH, RELEASE_TOO_NEW, RELEASE_TOO_OLD
- */
-function checkSecondFactors(name, verified, binding, secondFactors, now) {
-    checkChecksum(name, verified, secondFactors.checksums[name]);
-    const sbom = binding.kind === 'sbom' ? binding.sbom.signedAt : undefined;
-    checkAge(name, { file: verified.signedAt, sbom }, secondFactors, now);
-}
-function checkChecksum(name, { subject }, expected) {
-    const found = subject.sha256.toString('hex');
-    if (expected !== undefined && expected !== found) {
-        throw new SetupError('CHECKSUM_MISMATCH', `${name}: expected SHA-256 ${expected}, found ${found}`);
-    }
-}
-/**
- * Both ages count from times that the log or a timestamp authority signed, never from anything the
- * publisher says.
- *
- * The minimum counts from the later of file and SBOM: somebody with a key that was stolen an hour
- * ago can sign a new SBOM that names an old, genuine binary as the newest release.
- *
- * The maximum counts from the file alone: an attacker who holds a pointer back serves an old
- * release with genuine signatures, and signing its SBOM again must not make the file look young.
- *
- * @param now milliseconds since the epoch
- * @throws {SetupError} RELEASE_TOO_NEW, RELEASE_TOO_OLD
- */
-function checkAge(name, signedAt, { minimumAge, maximumAge }, now) {
-    const file = signedAt.file.getTime();
-    const latest = Math.max(file, signedAt.sbom?.getTime() ?? file);
-    if (minimumAge !== undefined && now - latest < minimumAge) {
-        const what = latest === file ? name : `the SBOM that lists ${name}`;
-        throw new SetupError('RELEASE_TOO_NEW', `${what} was signed at ${iso(latest)}, and "minimum-release-age" refuses it until ${iso(latest + minimumAge)}`);
-    }
-    if (maximumAge !== undefined && now - file > maximumAge) {
-        throw new SetupError('RELEASE_TOO_OLD', `${name} was signed at ${iso(file)}, and "maximum-release-age" refuses anything signed before ${iso(now - maximumAge)}`);
-    }
-}
-/** @param time milliseconds since the epoch */
-function iso(time) {
-    return new Date(time).toISOString();
-}
-
-;// CONCATENATED MODULE: ./src/install/refused-copies.ts
-
-/** More would bury the other annotations of a job. */
-const MAX_WARNINGS = 10;
-const TITLE = 'Cached copy refused';
-/** The warnings about copies of one artifact that were not used. Other jobs can plant any number of them. */
-class RefusedCopies {
-    #logger;
-    #count = 0;
-    constructor(logger) {
-        this.#logger = logger;
-    }
-    /** @param fate follows the name of the copy's folder in a sentence */
-    add(entry, fate, reason) {
-        this.#count += 1;
-        const message = `${entry.folder} ${fate}: ${explain(reason)}`;
-        if (this.#count <= MAX_WARNINGS) {
-            this.#logger.warning(TITLE, message);
-        }
-        else {
-            this.#logger.debug(message);
-        }
-    }
-    /** Says how many there were beyond those that a warning named. */
-    end({ name, version }) {
-        const others = this.#count - MAX_WARNINGS;
-        if (others > 0) {
-            const copies = others === 1 ? 'copy' : 'copies';
-            const were = others === 1 ? 'was' : 'were';
-            this.#logger.warning(TITLE, `${String(others)} other ${copies} of ${name} ${version} in the tool cache ${were} refused too`);
-        }
-    }
-}
-
-;// CONCATENATED MODULE: ./src/files/rename.ts
-
-
-
-/** What Windows says while another process, such as a virus scanner, has a file in the folder open. */
-const HELD = new Set(['EPERM', 'EBUSY', 'EACCES']);
-const PAUSE = 100;
-/**
- * Renames a file or folder. On Windows, where scanners hold fresh files for a moment, it is tried again for 10 s.
- *
- * @throws the error of the file system; the last one
- */
-async function renameHeld(from, to, { isPatient = process.platform === 'win32', patience = 10_000, isFinal = () => Promise.resolve(false), } = {}) {
-    const deadline = performance.now() + patience;
-    for (;;) {
-        try {
-            await (0,promises_namespaceObject.rename)(from, to);
-            return;
-        }
-        catch (error) {
-            const isOver = performance.now() + PAUSE > deadline;
-            if (!isPatient || !HELD.has(codeOf(error)) || isOver || (await isFinal())) {
-                throw error;
-            }
-        }
-        await (0,external_node_timers_promises_namespaceObject.setTimeout)(PAUSE);
-    }
 }
 
 ;// CONCATENATED MODULE: ./src/install/cache-entry.ts
@@ -19301,1095 +21239,6 @@ async function copyInto(from, to, owners) {
     }
 }
 
-;// CONCATENATED MODULE: ./src/install/from-cache.ts
-
-
-
-
-
-
-
-
-/**
- * A verified copy from the tool cache. Copies that do not pass are skipped, with a warning.
- *
- * @returns undefined where there is none
- * @throws {SetupError} for a failure that a download would meet as well
- */
-async function fromCache(context, artifact) {
-    const expected = context.secondFactors.checksums[artifact.name];
-    const entries = await cacheEntries(context.toolCache, artifact);
-    const refused = new RefusedCopies(context.logger);
-    let firstFailure;
-    for (const entry of entries) {
-        if (expected === undefined || entry.sha256 === expected) {
-            try {
-                const copy = await verifiedCopy(context, entry, refused);
-                if (copy !== undefined) {
-                    refused.end(artifact);
-                    return copy;
-                }
-            }
-            catch (error) {
-                if (isOfThisMachine(error)) {
-                    // A copy that this user can neither read nor delete must not stand in the way of a download.
-                    refused.add(entry, 'was skipped', error);
-                }
-                else {
-                    firstFailure ??= { error }; // Another copy may pass.
-                }
-            }
-        }
-    }
-    refused.end(artifact);
-    if (firstFailure !== undefined) {
-        throw firstFailure.error;
-    }
-    return undefined;
-}
-async function verifiedCopy(context, entry, refused) {
-    if (!(await entry.exists())) {
-        return undefined;
-    }
-    await entry.assertParentsPrivate(); // A copy is not to blame for the folders above it.
-    const fingerprint = await entry.fingerprint();
-    const verdict = await judge(context, entry, fingerprint);
-    switch (verdict.kind) {
-        case 'verified':
-            return verdict.copy;
-        case 'damaged':
-            await entry.remove(fingerprint);
-            refused.add(entry, 'was deleted', verdict.reason);
-            return undefined;
-        case 'rejected':
-            refused.add(entry, 'was skipped; delete it if this keeps happening and no job uses it', verdict.reason);
-            return undefined;
-    }
-}
-/**
- * Verifies the copy in a cache entry as strictly as a download.
- *
- * @param fingerprint of the entry, taken before
- * @throws {SetupError} for a failure that says nothing about the copy
- */
-async function judge(context, entry, fingerprint) {
-    const started = performance.now();
-    let file;
-    try {
-        file = await inspect(entry);
-    }
-    catch (error) {
-        return { kind: isDamage(error) ? 'damaged' : 'rejected', reason: error };
-    }
-    try {
-        const copy = await verifyCopy(context, entry, file, started);
-        return {
-            kind: 'verified',
-            copy: { ...copy, fingerprint: await fingerprintAfter(copy, fingerprint) },
-        };
-    }
-    catch (error) {
-        if (context.http.signal.aborted || failsTheRun(error)) {
-            throw error;
-        }
-        return { kind: 'rejected', reason: error };
-    }
-}
-/**
- * The fingerprint of a verified copy. A copy that was executed to be asked may have another one than
- * before, although its bytes are the same: on macOS, the first execution of a file changes its
- * ctime. Then the copy is inspected again, whole.
- *
- * @param before taken before its bytes were read
- */
-async function fingerprintAfter({ cacheEntry, binding }, before) {
-    if (binding.kind !== 'self-report') {
-        return before;
-    }
-    const now = await cacheEntry.fingerprint();
-    if (now !== before) {
-        await inspect(cacheEntry);
-    }
-    return now;
-}
-/** What can be said of a copy without asking anybody, and is the same for every run. */
-async function inspect(entry) {
-    await entry.assertOwned();
-    // One after the other: Windows moves no folder in which a file is still open.
-    await new StoredBundle(entry.files().bundle).find();
-    const file = await digestFile(entry.files().file, entry.artifact.maxBytes);
-    const sha256 = file.sha256.toString('hex');
-    if (sha256 !== entry.sha256) {
-        throw installFailed(`the file was changed: its SHA-256 is ${sha256}`);
-    }
-    return file;
-}
-/** Other errors, such as too many open files, are about this machine and not about the copy. */
-function isDamage(error) {
-    return error instanceof SetupError || codeOf(error) === 'ENOENT';
-}
-async function verifyCopy(context, entry, file, started) {
-    const { artifact } = entry;
-    const files = entry.files();
-    const evidence = [new StoredBundle(files.bundle)];
-    const { verified } = await verifySubject(context.policy, artifact.path, file, evidence);
-    const binding = await context.binder.bindCached(artifact, verified, files);
-    checkSecondFactors(artifact.name, verified, binding, context.secondFactors, Date.now());
-    return {
-        artifact,
-        verified,
-        binding,
-        origin: 'cache',
-        cacheEntry: entry,
-        folder: entry.folder,
-        durations: { download: undefined, verify: performance.now() - started },
-    };
-}
-/** INSTALL_FAILED: the runner's own files did not allow something. */
-function isOfThisMachine(error) {
-    return error instanceof SetupError && error.code === 'INSTALL_FAILED';
-}
-/** Codes that are about this run or the network. A download would fail in the same way. */
-const FAILS_THE_RUN = new Set([
-    'TRUST_ROOT_UNAVAILABLE',
-    'CHECKSUM_MISMATCH',
-    'RELEASE_TOO_NEW',
-    'RELEASE_TOO_OLD',
-    'DOWNLOAD_FAILED',
-    'LOG_UNAVAILABLE',
-]);
-function failsTheRun(error) {
-    return error instanceof SetupError && FAILS_THE_RUN.has(error.code);
-}
-
-;// CONCATENATED MODULE: ./src/install/commit.ts
-
-
-
-
-
-
-/** How often another run may get in between before this one gives up. */
-const MAX_COMMITS = 5;
-/**
- * Moves verified files into the tool cache. All of them were verified before the first is moved.
- *
- * @throws {SetupError} INSTALL_FAILED
- */
-async function commitAll(context, verified) {
-    const installed = [];
-    for (const file of verified) {
-        installed.push(await commit(context, file));
-    }
-    return installed;
-}
-/**
- * When the entry exists already, it has the same name and must have the same bytes: it is verified
- * like any other copy, and used or replaced.
- */
-async function commit(context, verified) {
-    const { fingerprint } = verified;
-    if (fingerprint !== undefined) {
-        return { ...verified, fingerprint };
-    }
-    try {
-        return await commitTo(context, verified);
-    }
-    catch (error) {
-        const elsewhere = await context.cacheAccess.fallBackAfter(error);
-        if (elsewhere === undefined) {
-            throw error;
-        }
-        const { artifact, cacheEntry } = verified;
-        const target = new CacheEntry(elsewhere, artifact, cacheEntry.sha256);
-        return commitTo(context, { ...verified, cacheEntry: target });
-    }
-}
-async function commitTo(context, verified) {
-    const { cacheEntry } = verified;
-    for (let tries = 0; tries < MAX_COMMITS; tries++) {
-        if (await cacheEntry.commit(verified.folder)) {
-            return arrived(verified);
-        }
-        const existing = await existingCopy(context, verified);
-        if (existing !== undefined) {
-            return existing;
-        }
-    }
-    throw changedByAnotherRun(`other runs keep changing ${cacheEntry.folder}`);
-}
-async function arrived(verified) {
-    const { cacheEntry } = verified;
-    const fingerprint = await cacheEntry.fingerprint();
-    try {
-        await assertArrived(verified);
-    }
-    catch (error) {
-        await cacheEntry.remove(fingerprint);
-        throw error;
-    }
-    return { ...verified, fingerprint, folder: cacheEntry.folder };
-}
-/** Requires the moved file to be the verified one: the same inode, else the same digest. */
-async function assertArrived({ cacheEntry, verified }) {
-    const { entry, sha256 } = verified.subject;
-    await cacheEntry.assertOwned();
-    const { file } = cacheEntry.files();
-    const found = await entryAt(file);
-    // Some file systems of Windows have no such numbers, or larger ones than can be compared.
-    const isKnown = entry.ino !== 0 && Number.isSafeInteger(entry.ino);
-    if (isKnown && found?.dev === entry.dev && found.ino === entry.ino) {
-        return;
-    }
-    // Copied from another file system, or exchanged on the way.
-    const digested = await digestFile(file, cacheEntry.artifact.maxBytes);
-    if (!digested.sha256.equals(sha256)) {
-        throw changedByAnotherRun(`${file} was changed while it was moved into the tool cache`);
-    }
-}
-/** The copy that another run committed, if it passes. Otherwise it is removed: undefined. */
-async function existingCopy(context, { cacheEntry }) {
-    if (!(await cacheEntry.exists())) {
-        return undefined;
-    }
-    const fingerprint = await cacheEntry.fingerprint();
-    const verdict = await judge(context, cacheEntry, fingerprint).catch((error) => {
-        if (context.http.signal.aborted) {
-            throw error;
-        }
-        return { kind: 'rejected', reason: error };
-    });
-    if (verdict.kind === 'verified') {
-        return verdict.copy;
-    }
-    context.logger.info(`Replacing ${cacheEntry.folder}: ${explain(verdict.reason)}`);
-    await cacheEntry.remove(fingerprint);
-    return undefined;
-}
-/**
- * Requires every cache entry to hold what was verified. While this run was busy with other files,
- * another run, with a newer trust root, may have rejected a copy and put its own there.
- *
- * @throws {SetupError} INSTALL_FAILED
- */
-async function assertUnchanged(installed) {
-    for (const { cacheEntry, fingerprint } of installed) {
-        if ((await cacheEntry.fingerprint()) !== fingerprint) {
-            throw changedByAnotherRun(`another run changed ${cacheEntry.folder} during this run`);
-        }
-    }
-}
-
-;// CONCATENATED MODULE: ./node_modules/yocto-queue/index.js
-/*
-How it works:
-`this.#head` is an instance of `Node` which keeps track of its current value and nests another instance of `Node` that keeps the value that comes after it. When a value is provided to `.enqueue()`, the code needs to iterate through `this.#head`, going deeper and deeper to find the last value. However, iterating through every single item is slow. This problem is solved by saving a reference to the last value as `this.#tail` so that it can reference it to add a new value.
-*/
-
-class Node {
-	value;
-	next;
-
-	constructor(value) {
-		this.value = value;
-	}
-}
-
-class Queue {
-	#head;
-	#tail;
-	#size;
-
-	constructor() {
-		this.clear();
-	}
-
-	enqueue(value) {
-		const node = new Node(value);
-
-		if (this.#head) {
-			this.#tail.next = node;
-			this.#tail = node;
-		} else {
-			this.#head = node;
-			this.#tail = node;
-		}
-
-		this.#size++;
-	}
-
-	dequeue() {
-		const current = this.#head;
-		if (!current) {
-			return;
-		}
-
-		this.#head = this.#head.next;
-		this.#size--;
-
-		// Clean up tail reference when queue becomes empty
-		if (!this.#head) {
-			this.#tail = undefined;
-		}
-
-		return current.value;
-	}
-
-	peek() {
-		if (!this.#head) {
-			return;
-		}
-
-		return this.#head.value;
-
-		// TODO: Node.js 18.
-		// return this.#head?.value;
-	}
-
-	clear() {
-		this.#head = undefined;
-		this.#tail = undefined;
-		this.#size = 0;
-	}
-
-	get size() {
-		return this.#size;
-	}
-
-	* [Symbol.iterator]() {
-		let current = this.#head;
-
-		while (current) {
-			yield current.value;
-			current = current.next;
-		}
-	}
-
-	* drain() {
-		while (this.#head) {
-			yield this.dequeue();
-		}
-	}
-}
-
-;// CONCATENATED MODULE: ./node_modules/p-limit/index.js
-
-
-function pLimit(concurrency) {
-	let rejectOnClear = false;
-
-	if (typeof concurrency === 'object') {
-		({concurrency, rejectOnClear = false} = concurrency);
-	}
-
-	validateConcurrency(concurrency);
-
-	if (typeof rejectOnClear !== 'boolean') {
-		throw new TypeError('Expected `rejectOnClear` to be a boolean');
-	}
-
-	const queue = new Queue();
-	let activeCount = 0;
-
-	const resumeNext = () => {
-		// Process the next queued function if we're under the concurrency limit
-		if (activeCount < concurrency && queue.size > 0) {
-			activeCount++;
-			queue.dequeue().run();
-		}
-	};
-
-	const next = () => {
-		activeCount--;
-		resumeNext();
-	};
-
-	const run = async (function_, resolve, arguments_) => {
-		// Execute the function and capture the result promise
-		const result = (async () => function_(...arguments_))();
-
-		// Resolve immediately with the promise (don't wait for completion)
-		resolve(result);
-
-		// Wait for the function to complete (success or failure)
-		// We catch errors here to prevent unhandled rejections,
-		// but the original promise rejection is preserved for the caller
-		try {
-			await result;
-		} catch {}
-
-		// Decrement active count and process next queued function
-		next();
-	};
-
-	const enqueue = (function_, resolve, reject, arguments_) => {
-		const queueItem = {reject};
-
-		// Queue the internal resolve function instead of the run function
-		// to preserve the asynchronous execution context.
-		new Promise(internalResolve => { // eslint-disable-line promise/param-names
-			queueItem.run = internalResolve;
-			queue.enqueue(queueItem);
-		}).then(run.bind(undefined, function_, resolve, arguments_)); // eslint-disable-line promise/prefer-await-to-then
-
-		// Start processing immediately if we haven't reached the concurrency limit
-		if (activeCount < concurrency) {
-			resumeNext();
-		}
-	};
-
-	const generator = (function_, ...arguments_) => new Promise((resolve, reject) => {
-		enqueue(function_, resolve, reject, arguments_);
-	});
-
-	Object.defineProperties(generator, {
-		activeCount: {
-			get: () => activeCount,
-		},
-		pendingCount: {
-			get: () => queue.size,
-		},
-		clearQueue: {
-			value() {
-				if (!rejectOnClear) {
-					queue.clear();
-					return;
-				}
-
-				const abortError = AbortSignal.abort().reason;
-
-				while (queue.size > 0) {
-					queue.dequeue().reject(abortError);
-				}
-			},
-		},
-		concurrency: {
-			get: () => concurrency,
-
-			set(newConcurrency) {
-				validateConcurrency(newConcurrency);
-				concurrency = newConcurrency;
-
-				queueMicrotask(() => {
-					// eslint-disable-next-line no-unmodified-loop-condition
-					while (activeCount < concurrency && queue.size > 0) {
-						resumeNext();
-					}
-				});
-			},
-		},
-		map: {
-			async value(iterable, function_) {
-				const promises = [];
-
-				try {
-					Array.from(iterable, (value, index) => {
-						const promise = generator(function_, value, index);
-						promises.push(promise);
-						return promise;
-					});
-				} catch (error) {
-					// The iterable threw, so `Promise.all` never observes the already scheduled promises. Observe them here to avoid unhandled rejections.
-					for (const promise of promises) {
-						promise.catch(() => {}); // eslint-disable-line promise/prefer-await-to-then
-					}
-
-					throw error;
-				}
-
-				return Promise.all(promises);
-			},
-		},
-	});
-
-	return generator;
-}
-
-function limitFunction(function_, options) {
-	const limit = pLimit(options);
-
-	const limitedFunction = (...arguments_) => limit(() => function_(...arguments_));
-	Object.defineProperty(limitedFunction, 'clearQueue', {
-		value: limit.clearQueue,
-	});
-
-	return limitedFunction;
-}
-
-function validateConcurrency(concurrency) {
-	if (!((Number.isInteger(concurrency) || concurrency === Number.POSITIVE_INFINITY) && concurrency > 0)) {
-		throw new TypeError('Expected `concurrency` to be a number from 1 and up');
-	}
-}
-
-;// CONCATENATED MODULE: ./src/registry/errors.ts
-
-/** The registry does not answer, or answers with an error. */
-function registryUnavailable(message, cause) {
-    return new SetupError('REGISTRY_UNAVAILABLE', message, { cause });
-}
-/** The registry serves other bytes than were asked for, or bytes that cannot be read. */
-function imageMismatch(message, cause) {
-    return new SetupError('IMAGE_MISMATCH', message, { cause });
-}
-
-;// CONCATENATED MODULE: ./src/strict-json.ts
-/** Manifests and payloads need six levels of nesting. */
-const MAX_DEPTH = 32;
-/**
- * Parses JSON (RFC 8259) that every reader reads the same way.
- *
- * RFC 8259 §4 does not say which of two members with the same name counts: `JSON.parse` takes the
- * last one, other readers the first. Such text is refused, and so is text that is not UTF-8 or
- * begins with a byte order mark.
- *
- * @throws {SyntaxError}
- */
-function parseStrictJson(bytes) {
-    const text = decodeUtf8(bytes);
-    const value = JSON.parse(text);
-    assertUniqueNames(text);
-    return value;
-}
-function decodeUtf8(bytes) {
-    try {
-        return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    }
-    catch {
-        throw new SyntaxError('it is not UTF-8');
-    }
-}
-/** A string, with the colon after it if it names a member; or a bracket. */
-const TOKEN = /("(?:[^"\\]|\\.)*")([ \t\r\n]*:)?|[[\]{}]/gs;
-/** @param text valid JSON */
-function assertUniqueNames(text) {
-    const open = [];
-    for (const [token, string, colon] of text.matchAll(TOKEN)) {
-        if (token === '{' || token === '[') {
-            open.push(new Set());
-            if (open.length > MAX_DEPTH) {
-                throw new SyntaxError(`it is nested more than ${String(MAX_DEPTH)} levels deep`);
-            }
-        }
-        else if (token === '}' || token === ']') {
-            open.pop();
-        }
-        else if (string !== undefined && colon !== undefined) {
-            // Escapes count: "a" and "\u0061" are the same name.
-            const name = JSON.parse(string);
-            if (open.at(-1)?.has(name) === true) {
-                throw new SyntaxError(`it has two members named ${JSON.stringify(name.slice(0, 100))}`);
-            }
-            open.at(-1)?.add(name);
-        }
-    }
-}
-
-;// CONCATENATED MODULE: ./src/registry/manifest.ts
-
-
-
-
-const DIGEST = /^sha256:[0-9a-f]{64}$/;
-/** An index lists about five manifests, and an image has at most about forty layers. */
-const MAX_MANIFESTS = 100;
-const MAX_LAYERS = 1000;
-/** Of one blob, in bytes: 1 TiB. */
-const MAX_SIZE = 2 ** 40;
-const INDEX_TYPES = [
-    'application/vnd.oci.image.index.v1+json',
-    'application/vnd.docker.distribution.manifest.list.v2+json',
-];
-const IMAGE_TYPES = [
-    'application/vnd.oci.image.manifest.v1+json',
-    'application/vnd.docker.distribution.manifest.v2+json',
-];
-/** For the header `Accept`. */
-const MANIFEST_TYPES = [...INDEX_TYPES, ...IMAGE_TYPES];
-/** @returns undefined unless the text is `sha256:` and 64 lower-case hex digits */
-function parseDigest(text) {
-    return DIGEST.test(text) ? text : undefined;
-}
-function digestOf(bytes) {
-    return `sha256:${(0,external_node_crypto_namespaceObject.createHash)('sha256').update(bytes).digest('hex')}`;
-}
-/**
- * Parses a manifest. Its members decide whether it is an index or an image, and a media type must
- * agree: otherwise two readers could read the same bytes, with the same digest, as different things
- * (CVE-2021-41190).
- *
- * @param name of the image, for messages
- * @throws {SetupError} IMAGE_MISMATCH
- */
-function parseManifest(bytes, name) {
-    try {
-        const manifest = record(parseStrictJson(bytes));
-        const digest = digestOf(bytes);
-        if ('manifests' in manifest) {
-            return parseIndex(manifest, digest);
-        }
-        if ('layers' in manifest) {
-            return parseImage(manifest, digest);
-        }
-        throw new TypeError('it is neither an image nor an index');
-    }
-    catch (error) {
-        throw imageMismatch(`cannot parse the manifest of ${name}: ${explain(error)}`, error);
-    }
-}
-function parseIndex(index, digest) {
-    assertMediaType(index, INDEX_TYPES, ['config', 'layers', 'fsLayers']);
-    const manifests = manifest_list(index['manifests'], MAX_MANIFESTS).map(parsePlatformDescriptor);
-    const platforms = manifests.flatMap(({ platform }) => platform ?? []);
-    const twice = platforms.find((platform, i) => platforms.indexOf(platform) !== i);
-    if (twice !== undefined) {
-        throw new TypeError(`it lists two images for ${twice}`);
-    }
-    return { kind: 'index', digest, manifests };
-}
-function parseImage(image, digest) {
-    assertMediaType(image, IMAGE_TYPES, ['manifests', 'fsLayers']);
-    return {
-        kind: 'image',
-        digest,
-        config: parseDescriptor(image['config']),
-        layers: manifest_list(image['layers'], MAX_LAYERS).map(parseDescriptor),
-    };
-}
-/** `mediaType` is optional in OCI's manifests (image-spec, manifest.md), and always in Docker's. */
-function assertMediaType(manifest, accepted, absent) {
-    const { schemaVersion, mediaType } = manifest;
-    if (schemaVersion !== 2) {
-        throw new TypeError('its schema version is not 2');
-    }
-    if (mediaType !== undefined && !accepted.includes(string(mediaType))) {
-        throw new TypeError('its media type does not fit its members');
-    }
-    if (absent.some((name) => name in manifest)) {
-        throw new TypeError('it has members of an image and of an index, or of an old format');
-    }
-}
-function parsePlatformDescriptor(value) {
-    const { platform } = record(value);
-    return {
-        ...parseDescriptor(value),
-        platform: platform === undefined ? undefined : manifest_platformName(record(platform)),
-    };
-}
-/** BuildKit's attestations are manifests for `unknown/unknown`. An index can have several of them. */
-function manifest_platformName(platform) {
-    const parts = ['os', 'architecture', 'variant', 'os.version'].flatMap((key) => platform[key] === undefined ? [] : string(platform[key]));
-    return parts.every((part) => part === 'unknown') ? undefined : parts.join('/');
-}
-function parseDescriptor(value) {
-    const { mediaType, digest, size, annotations } = record(value);
-    const parsed = parseDigest(string(digest));
-    if (parsed === undefined) {
-        throw new TypeError('a digest is not a SHA-256');
-    }
-    if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0 || size > MAX_SIZE) {
-        throw new TypeError('a size is not a number of bytes');
-    }
-    return {
-        mediaType: string(mediaType),
-        digest: parsed,
-        size,
-        annotations: new Map(Object.entries(annotations === undefined ? {} : record(annotations)).map(([key, text]) => [
-            key,
-            string(text),
-        ])),
-    };
-}
-/**
- * Parses the configuration of an image (OCI image-spec, config.md).
- *
- * @param name of the image, for messages
- * @throws {SetupError} IMAGE_MISMATCH
- */
-function parseConfig(bytes, name) {
-    try {
-        const config = record(parseStrictJson(bytes));
-        const { diff_ids: diffIds } = record(config['rootfs']);
-        return {
-            platform: `${string(config['os'])}/${string(config['architecture'])}`,
-            diffIds: manifest_list(diffIds, MAX_LAYERS).map((id) => {
-                const digest = parseDigest(string(id));
-                if (digest === undefined) {
-                    throw new TypeError('the digest of a layer is not a SHA-256');
-                }
-                return digest;
-            }),
-        };
-    }
-    catch (error) {
-        throw imageMismatch(`cannot parse the configuration of ${name}: ${explain(error)}`, error);
-    }
-}
-function record(value) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-        throw new TypeError('a value is not an object');
-    }
-    return value;
-}
-function manifest_list(value, longest) {
-    if (!Array.isArray(value) || value.length > longest) {
-        throw new TypeError(`a value is not a list of at most ${String(longest)} items`);
-    }
-    return value;
-}
-function string(value) {
-    if (typeof value !== 'string') {
-        throw new TypeError('a value is not a string');
-    }
-    return value;
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/image-payload.ts
-
-
-
-
-/** A payload has about 350 bytes; signers can add annotations. */
-const MAX_PAYLOAD_BYTES = 16 << 10;
-/** The media type of a payload, as the layer of an image's signature. */
-const PAYLOAD_TYPE = 'application/vnd.dev.cosign.simplesigning.v1+json';
-/** `critical.type` of cosign's payloads (sigstore/sigstore, pkg/signature/payload). */
-const IMAGE_SIGNATURE = 'cosign container image signature';
-/** What the signature of an image covers: a JSON document that names the image. */
-class ImagePayload {
-    bytes;
-    sha256;
-    constructor(bytes) {
-        this.bytes = bytes;
-        this.sha256 = (0,external_node_crypto_namespaceObject.createHash)('sha256').update(bytes).digest();
-    }
-    isSignedBy(key, signature) {
-        return (0,external_node_crypto_namespaceObject.verify)('sha256', this.bytes, key, signature);
-    }
-}
-/**
- * Requires a verified payload to name this image: its digest, its repository, and cosign's type.
- *
- * @see https://github.com/containers/image/blob/main/docs/containers-signature.5.md
- * @throws {SetupError} IMAGE_MISMATCH
- */
-function checkImagePayload({ subject }, expected) {
-    const { digest, repository, type } = parsePayload(subject.bytes);
-    if (type !== IMAGE_SIGNATURE) {
-        throw image_payload_mismatch(`its type is ${shown(type)}, not that of a container image signature`);
-    }
-    if (digest !== expected.digest) {
-        throw image_payload_mismatch(`it names the manifest ${shown(digest)}`);
-    }
-    if (repository !== expected.repository) {
-        throw image_payload_mismatch(`it names the repository ${shown(repository)}`);
-    }
-}
-function parsePayload(bytes) {
-    try {
-        const critical = object(object(parseStrictJson(bytes))['critical']);
-        return {
-            digest: nonEmptyString(object(critical['image'])['docker-manifest-digest']),
-            repository: nonEmptyString(object(critical['identity'])['docker-reference']),
-            type: nonEmptyString(critical['type']),
-        };
-    }
-    catch (error) {
-        throw image_payload_mismatch(`it cannot be parsed: ${explain(error)}`, error);
-    }
-}
-function shown(text) {
-    return JSON.stringify(text.slice(0, 200));
-}
-function image_payload_mismatch(reason, cause) {
-    return new SetupError('IMAGE_MISMATCH', `the signed payload is not for this image: ${reason}`, {
-        situation: 'signature-of-another-image',
-        cause,
-    });
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/evidence/image-signatures.ts
-
-
-
-
-
-
-
-
-
-
-/** Annotations of a layer (sigstore/cosign, pkg/oci/static and specs/SIGNATURE_SPEC.md). */
-const SIGNATURE_ANNOTATION = 'dev.cosignproject.cosign/signature';
-const CERTIFICATE_ANNOTATION = 'dev.sigstore.cosign/certificate';
-/** Images are sometimes signed again when they are promoted. At most this many signatures are read. */
-const MAX_SIGNATURES = 32;
-/** At most this many are verified. Only signatures with the expected identity count: others cost no request. */
-const MAX_TRIES = 8;
-/**
- * Steps 3 to 6 of the verification for the signature of an image, and the check of its payload. One
- * signature that passes everything is enough.
- *
- * cosign stores the log's timestamp next to a signature. It does not prove that the entry is in the
- * log, so the entry is requested from the log instead.
- *
- * @param name of the image, for messages
- * @throws {SetupError} IMAGE_NOT_SIGNED, IMAGE_MISMATCH, and every code of the verification. If
- *   several signatures fail, the error is that of the one that passed the most checks.
- */
-async function verifyImageSignature(policy, log, name, image, layers) {
-    const candidates = layers.filter(({ mediaType }) => mediaType === PAYLOAD_TYPE);
-    const failures = [];
-    let tries = 0;
-    for (const candidate of candidates.slice(0, MAX_SIGNATURES)) {
-        try {
-            const detached = readDetached(candidate);
-            // verify() checks the identity again. This check saves the requests for signatures by others.
-            checkSigner(detached, policy.identity);
-            tries += 1;
-            if (tries > MAX_TRIES) {
-                break;
-            }
-            return await verifyCandidate(policy, log, image, detached, candidate);
-        }
-        catch (error) {
-            if (!(error instanceof SetupError) || !ABOUT_ONE_SIGNATURE.includes(error.code)) {
-                throw error;
-            }
-            failures.push(error);
-        }
-    }
-    const failure = mostTelling(failures);
-    throw failure === undefined ? image_signatures_notSigned(`${name} has no signature`) : ofImage(name, failure);
-}
-async function verifyCandidate(policy, log, image, detached, candidate) {
-    const payload = new ImagePayload(await candidate.payload());
-    checkSignature(payload, detached.signature, parseLeaf(detached.certificate));
-    const entry = await new LoggedSignatures(log, payload).entryOf(detached);
-    if (entry === undefined) {
-        throw new SetupError('LOG_ENTRY_NOT_FOUND', `the transparency log has no entry for the signature (payload SHA-256 ${payload.sha256.toString('hex')})`);
-    }
-    const bundle = toBundle(payload.sha256, detached, entry);
-    const verified = verify(payload, bundle, await policy.trust, policy.identity);
-    checkImagePayload(verified, image);
-    return verified;
-}
-function readDetached({ annotations }) {
-    const signature = annotations.get(SIGNATURE_ANNOTATION);
-    const certificate = annotations.get(CERTIFICATE_ANNOTATION);
-    if (signature === undefined || certificate === undefined) {
-        throw image_signatures_malformed('it has no certificate; signatures with a plain key are not supported');
-    }
-    try {
-        return parseDetached(Buffer.from(signature), Buffer.from(certificate));
-    }
-    catch (error) {
-        throw image_signatures_malformed(explain(error), error);
-    }
-}
-function checkSigner({ certificate }, expected) {
-    try {
-        checkIdentity(core_dist.X509Certificate.parse(Buffer.from(certificate)), expected);
-    }
-    catch (error) {
-        throw error instanceof SetupError
-            ? error
-            : image_signatures_malformed(`its certificate cannot be read: ${explain(error)}`, error);
-    }
-}
-/** Codes that say what is wrong with one signature, in the order of the checks. */
-const ABOUT_ONE_SIGNATURE = [
-    'SIGNATURE_MALFORMED',
-    'IDENTITY_MISMATCH',
-    'SIGNATURE_MISMATCH',
-    'CERTIFICATE_UNTRUSTED',
-    'LOG_ENTRY_NOT_FOUND',
-    'LOG_ENTRY_INVALID',
-    'IMAGE_MISMATCH',
-];
-/** The failure of the signature that passed the most checks. */
-function mostTelling(failures) {
-    const rank = ({ code }) => ABOUT_ONE_SIGNATURE.indexOf(code);
-    return failures.toSorted((a, b) => rank(b) - rank(a))[0];
-}
-/** @param reason names the image */
-function image_signatures_notSigned(reason) {
-    return new SetupError('IMAGE_NOT_SIGNED', reason);
-}
-function image_signatures_malformed(reason, cause) {
-    return new SetupError('SIGNATURE_MALFORMED', `the signature of the image cannot be read: ${reason}`, { cause });
-}
-/** The failure of one signature, as that of the image. */
-function ofImage(name, failure) {
-    return new SetupError(failure.code, `${name}: ${failure.message}`, {
-        situation: failure.situation ?? 'image',
-        cause: failure,
-    });
-}
-
-;// CONCATENATED MODULE: ./src/install/images.ts
-
-
-
-
-
-
-
-
-
-/** This many images at once. The client opens few connections per host anyway. */
-const CONCURRENT_IMAGES = 4;
-/** The configuration of an image is a few KiB. */
-const MAX_CONFIG_BYTES = 1 << 20;
-/** Whether the image was requested as one of the release. */
-function images_isOfRelease({ image }) {
-    return image.releaseImage !== undefined;
-}
-/**
- * Verifies every image. Each tag is resolved once; from then on everything is requested by digest.
- *
- * @param context with the policy for images
- * @throws {SetupError} for the first one that fails
- */
-async function verifyImages(context, images) {
-    if (images.some(({ releaseImage }) => releaseImage !== undefined)) {
-        void context.binder.publishedSbom();
-    }
-    const limit = pLimit(CONCURRENT_IMAGES);
-    const verified = await Promise.all(images.map((image) => context.background.start(limit(() => verifyImage(context, image)))));
-    warnOfUnproven(verified, context.logger);
-    return verified;
-}
-/** One warning for all images: a missing SBOM concerns every one of them. */
-function warnOfUnproven(images, logger) {
-    const unproven = images.filter(({ version }) => version.isExpected && version.reason !== undefined);
-    const byProof = Map.groupBy(unproven, ({ version }) => describeVersionProof(version));
-    if (byProof.size > 0) {
-        const reasons = [...byProof].map(([proof, group]) => `${group.map(({ image }) => image.name).join(', ')}: ${proof}.`);
-        logger.warning('Image version not proven', `Signatures do not cover tags, so the registry could serve another signed version under the same tag. ${reasons.join(' ')}`);
-    }
-}
-async function verifyImage(context, image) {
-    const started = performance.now();
-    const { registry, policy, log, secondFactors } = context;
-    const manifest = await registry.manifest(image.repository, image.reference);
-    if (manifest === undefined) {
-        throw new SetupError('IMAGE_NOT_FOUND', `${image.name} does not exist at ${registry.host}`);
-    }
-    const { digest } = manifest;
-    const repository = `${IMAGE_DOMAIN}/${image.repository}`;
-    const layers = await signatureLayers(registry, image, digest);
-    const expected = { repository, digest };
-    const verified = await verifyImageSignature(policy, log, image.name, expected, layers);
-    const version = await proveVersion(context, image, manifest);
-    const signedAt = { file: verified.signedAt, sbom: version.sbomSignedAt };
-    checkAge(image.name, signedAt, agesFor(image, secondFactors), Date.now());
-    const duration = performance.now() - started;
-    return { image, pinned: `${repository}@${digest}`, verified, version, duration };
-}
-/**
- * The maximum age is for releases, whose pointers can be held back. Other images, such as pause and
- * etcd, are named by tag or digest, and stay the same for years.
- */
-function agesFor({ releaseImage }, { minimumAge, maximumAge }) {
-    return { minimumAge, maximumAge: releaseImage === undefined ? undefined : maximumAge };
-}
-/** What is at cosign's tag for the signatures of a manifest (sigstore/cosign, specs/SIGNATURE_SPEC.md). */
-async function signatureLayers(registry, { repository, name }, digest) {
-    const tag = `${digest.replace(':', '-')}.sig`;
-    const signatures = await registry.manifest(repository, tag);
-    if (signatures === undefined) {
-        throw image_signatures_notSigned(`${name} has no signature at ${registry.host} (tag ${tag})`);
-    }
-    if (signatures.kind !== 'image') {
-        throw image_signatures_notSigned(`the tag ${tag} of ${name} is not a signature`);
-    }
-    return signatures.layers.map((layer) => ({
-        mediaType: layer.mediaType,
-        annotations: layer.annotations,
-        payload: () => registry.blob(repository, layer, MAX_PAYLOAD_BYTES),
-    }));
-}
-/**
- * A signature does not cover tags. Which version an image is, is proven by the release's signed
- * SBOM, if it lists the layers.
- *
- * @throws {SetupError} IMAGE_MISMATCH for an image with other layers
- */
-async function proveVersion(context, image, manifest) {
-    const { binder, release } = context;
-    const name = image.releaseImage;
-    if (name === undefined) {
-        return unproven(`not requested as an image of Kubernetes ${release.version}`, false);
-    }
-    const published = await binder.publishedSbom();
-    if (published.kind !== 'signed') {
-        return unproven(published.reason, published.kind === 'missing');
-    }
-    const { sbom } = published;
-    const images = await platformImages(context.registry, image, manifest);
-    const checked = await Promise.all(images.map(async (one) => {
-        const { platform, layers } = await layersOf(context.registry, image, one);
-        return { platform, isProven: isListed(sbom, release.version, name, platform, layers) };
-    }));
-    const platforms = (isProven) => checked.filter((one) => one.isProven === isProven).map(({ platform }) => platform);
-    const [proven, others] = [platforms(true), platforms(false)];
-    return {
-        proven,
-        unproven: others,
-        reason: others.length === 0 ? undefined : 'the SBOM of the release does not list it',
-        isExpected: true,
-        sbomSignedAt: proven.length === 0 ? undefined : published.verified.signedAt,
-    };
-}
-function unproven(reason, isExpected) {
-    return { proven: [], unproven: [], reason, isExpected, sbomSignedAt: undefined };
-}
-function isListed(sbom, version, name, platform, layers) {
-    const [os, arch = ''] = platform.split('/');
-    return os === 'linux' && checkReleaseImage(sbom, version, name, arch, layers);
-}
-async function platformImages(registry, { repository, name }, manifest) {
-    if (manifest.kind === 'image') {
-        return [{ manifest, platform: undefined }];
-    }
-    const images = manifest.manifests.filter(({ platform }) => platform !== undefined);
-    return Promise.all(images.map(async ({ digest, platform }) => {
-        const one = await registry.manifest(repository, digest);
-        if (one?.kind !== 'image') {
-            throw imageMismatch(`${name} has no image for ${platform ?? ''} at ${registry.host}`);
-        }
-        return { manifest: one, platform };
-    }));
-}
-async function layersOf(registry, { repository, name }, { manifest, platform }) {
-    const bytes = await registry.blob(repository, manifest.config, MAX_CONFIG_BYTES);
-    const config = parseConfig(bytes, name);
-    // The index may add a variant: linux/arm64/v8.
-    if (platform !== undefined && !`${platform}/`.startsWith(`${config.platform}/`)) {
-        throw imageMismatch(`${name} lists an image for ${platform}, but that image is for ${config.platform}`);
-    }
-    if (config.diffIds.length !== manifest.layers.length) {
-        throw imageMismatch(`${name} for ${config.platform}: its manifest has ${String(manifest.layers.length)} layers, its configuration ${String(config.diffIds.length)}`);
-    }
-    const layers = manifest.layers.map(({ digest }, i) => ({
-        compressed: hexOf(digest),
-        uncompressed: hexOf(config.diffIds[i] ?? ''),
-    }));
-    return { platform: config.platform, layers };
-}
-function hexOf(digest) {
-    return digest.slice('sha256:'.length);
-}
-/** For the report. */
-function describeVersionProof({ proven, unproven: others, reason }) {
-    if (proven.length === 0) {
-        return `version not proven (${reason ?? ''})`;
-    }
-    const rest = others.length === 0 ? '' : `; not for ${others.join(', ')} (${reason ?? ''})`;
-    return `proven by its signed SBOM, by the layers for ${proven.join(', ')}${rest}`;
-}
-
 ;// CONCATENATED MODULE: ./src/install/from-download.ts
 
 
@@ -20414,31 +21263,20 @@ async function fromDownload(context, artifact) {
     // What is wrong with the tool cache is said before the download, not after it.
     await context.cacheAccess.installIn(artifact.version);
     const { folder, file } = await makeFolder(context, artifact);
-    const digested = startDownload(context, artifact, file);
+    const digested = downloadArtifact(context, artifact, file);
     return verifyPublished(context, artifact, 'download', folder, digested);
 }
 /**
  * Every check on a file in a folder of this run, by what was published for it; then writes the
- * evidence beside it. Evidence and SBOM are fetched while the file is still on its way.
+ * evidence beside it.
  *
  * @throws {SetupError}
  */
 async function verifyPublished(context, artifact, origin, folder, pending) {
     const started = performance.now();
-    const file = context.background.start(pending);
-    const digest = context.background.start(publishedDigest(context, artifact));
-    const evidence = new PublishedEvidence(context, artifact.evidence, digest);
-    context.binder.fetchSbomFor(artifact);
-    const subject = await file;
-    const arrived = origin === 'download' ? performance.now() : started;
-    const { verified, recovered } = await verifyDownloaded(context, artifact, subject, evidence);
-    if (recovered !== undefined) {
-        context.logger.warning('Broken publication', `${artifact.path}: ${recovered}`);
-    }
     const files = filesIn(folder, artifact);
-    await (0,promises_namespaceObject.chmod)(files.file, modeOf(artifact));
-    const binding = await context.binder.bind(artifact, verified, files.file);
-    checkSecondFactors(artifact.name, verified, binding, context.secondFactors, Date.now());
+    const { verified, recovered, binding, readAt } = await proveFile(context, artifact, files.file, pending);
+    const arrived = origin === 'download' ? readAt : started;
     await (0,promises_namespaceObject.writeFile)(files.bundle, serializeBundle(verified.bundle), { flag: 'wx', mode: 0o644 });
     if (binding.kind === 'sbom') {
         const { subject: sbom, bundle } = binding.sbom;
@@ -20453,7 +21291,7 @@ async function verifyPublished(context, artifact, origin, folder, pending) {
         ...(recovered === undefined ? {} : { recovered }),
         binding,
         origin,
-        cacheEntry: new CacheEntry(target, artifact, subject.sha256.toString('hex')),
+        cacheEntry: new CacheEntry(target, artifact, verified.subject.sha256.toString('hex')),
         folder,
         fingerprint: undefined,
         durations: {
@@ -20462,7 +21300,37 @@ async function verifyPublished(context, artifact, origin, folder, pending) {
         },
     };
 }
-/** Steps 2 to 6, by what was published. */
+/**
+ * Every check on a file, by what was published for it, or by the lock. Evidence and SBOM are
+ * fetched while the file is still on its way.
+ *
+ * @param file where it is; a binary is made executable
+ * @throws {SetupError}
+ */
+async function proveFile(context, artifact, file, pending) {
+    const arriving = context.background.start(pending);
+    const evidence = evidenceFor(context, artifact);
+    context.binder.fetchSbomFor(artifact);
+    const subject = await arriving;
+    const readAt = performance.now();
+    const found = await verifyDownloaded(context, artifact, subject, evidence);
+    if (found.recovered !== undefined) {
+        context.logger.warning('Broken publication', `${artifact.path}: ${found.recovered}`);
+    }
+    await (0,promises_namespaceObject.chmod)(file, modeOf(artifact));
+    const binding = await context.binder.bind(artifact, found.verified, file);
+    checkSecondFactors(artifact.name, found.verified, binding, context.secondFactors, Date.now());
+    return { ...found, binding, readAt };
+}
+/** The lock's evidence if there is a lock; else what is published, which is fetched from now on. */
+function evidenceFor(context, artifact) {
+    if (context.lock !== undefined) {
+        return context.lock.evidenceFor(artifact);
+    }
+    const digest = context.background.start(publishedDigest(context, artifact));
+    return new PublishedEvidence(context, artifact.evidence, digest);
+}
+/** Steps 2 to 6, by what was published or locked. */
 async function verifyDownloaded({ policy }, { path: name, boundBy }, subject, evidence) {
     try {
         return await verifySubject(policy, name, subject, [evidence]);
@@ -20504,12 +21372,17 @@ async function publishedDigest({ http, logger }, artifact) {
         return undefined;
     }
 }
-async function startDownload(context, artifact, file) {
+/**
+ * @param file must not exist
+ * @param label of the progress
+ * @throws {SetupError} VERSION_NOT_FOUND, PLATFORM_NOT_PUBLISHED, DOWNLOAD_FAILED, INSTALL_FAILED
+ */
+async function downloadArtifact(context, artifact, file, label = artifact.name) {
     try {
         return await download(context.http, artifact.url, file, {
             maxBytes: artifact.maxBytes,
             onProgress: (received, total) => {
-                context.logger.progress(artifact.name, received, total);
+                context.logger.progress(label, received, total);
             },
         });
     }
@@ -20540,1358 +21413,980 @@ function notInRelease(artifact, error) {
     return platformNotPublished(what, platformName(platform), platforms, version);
 }
 
-;// CONCATENATED MODULE: ./src/install/preinstalled.ts
+;// CONCATENATED MODULE: ./src/lock/compare.ts
 
-
-
-/** Names that other actions give to the architecture in the tool cache. */
-const CACHE_NAMES = {
-    amd64: ['x64', 'amd64'],
-    '386': ['ia32', '386'],
-    ppc64le: ['ppc64', 'ppc64le'],
-};
 /**
- * Copies of a tool that are on this machine already: in the tool cache of another action, under
- * this version, or on `PATH`, of whatever version. None of them is trusted, nor executed.
+ * What is different in another lock, as a reviewer sees it: lines that go begin with `-`, lines
+ * that come with `+`. Bundles are long, so only that they differ is said.
+ *
+ * @param before undefined for a lock that does not exist
+ * @returns empty where both are the same
  */
-async function preinstalledCopies({ toolCache, path: onPath }, artifact) {
-    const folders = [...(await foldersOfOthers(toolCache, artifact)), ...onPath];
-    const places = folders.map((folder) => external_node_path_default().join(folder, artifact.fileName));
-    const found = await Promise.all(places.map(isReadable));
-    return places.filter((_, index) => found[index]);
-}
-async function foldersOfOthers(toolCache, { name, version, platform }) {
-    if (!(0,external_node_fs_namespaceObject.existsSync)(external_node_path_default().join(toolCache, name))) {
+function compareLocks(before, after) {
+    if (before !== undefined && serializeLock(before) === serializeLock(after)) {
         return [];
     }
-    // Evaluated only where there is something to find, which saves other runs 4 ms.
-    const { find } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 1616));
-    const names = CACHE_NAMES[platform.arch] ?? [platform.arch];
-    const found = names.map((arch) => find(name, version.slice(1), arch));
-    return found.filter((folder) => folder !== '');
+    const lines = [];
+    if (before?.version !== after.version) {
+        lines.push(...(before === undefined ? [] : [`-version: ${before.version}`]));
+        lines.push(`+version: ${after.version}`);
+    }
+    const paths = new Set([...(before?.files.keys() ?? []), ...after.files.keys()]);
+    for (const path of [...paths].sort()) {
+        const [old, now] = [before?.files.get(path), after.files.get(path)];
+        if (old?.sha256 !== now?.sha256) {
+            lines.push(...(old === undefined ? [] : [`-${path}: ${old.sha256}`]));
+            lines.push(...(now === undefined ? [] : [`+${path}: ${now.sha256}`]));
+        }
+        else if (JSON.stringify(old) !== JSON.stringify(now)) {
+            lines.push(` ${path}: another bundle for the same bytes`);
+        }
+    }
+    return lines;
 }
-async function isReadable(file) {
+
+;// CONCATENATED MODULE: ./src/install/obstacles.ts
+
+
+
+
+
+
+
+
+/** Undefined for a folder that is not there, or that this user can read and nobody else can change. */
+async function obstacleToReading(folder, owners) {
+    let found;
     try {
-        await (0,promises_namespaceObject.access)(file, promises_namespaceObject.constants.R_OK);
-        const found = await (0,promises_namespaceObject.stat)(file);
-        return found.isFile() && found.size > 0; // A pipe, or a file in /proc, would never end.
+        found = await entryAt(folder);
     }
     catch {
-        return false; // Not there, or not for us: then it is downloaded.
+        return visibleFolder(folder, 'is not accessible to this user');
     }
-}
-
-;// CONCATENATED MODULE: ./src/install/from-preinstalled.ts
-
-
-
-
-
-/**
- * A copy that somebody else left on this machine, if it is the published file. It is verified as
- * strictly as a download; it only saves the transfer.
- *
- * @returns undefined where there is none, or where the one that is there does not pass
- */
-async function fromPreinstalled(context, artifact) {
-    const copies = await preinstalledCopies(context.searchPaths, artifact);
-    const expected = copies.length === 0 ? undefined : await publishedDigest(context, artifact);
-    for (const copy of expected === undefined ? [] : copies) {
-        try {
-            const { sha256 } = await digestFile(copy, artifact.maxBytes);
-            if (sha256.toString('hex') === expected) {
-                return await from_preinstalled_verifyCopy(context, artifact, copy);
-            }
-        }
-        catch (error) {
-            if (context.http.signal.aborted) {
-                throw error;
-            }
-            context.logger.info(`${copy} was skipped: ${explain(error)}`);
-        }
+    if (found === undefined) {
+        return undefined;
     }
-    return undefined;
-}
-async function from_preinstalled_verifyCopy(context, artifact, copy) {
-    const { folder, file } = await makeFolder(context, artifact);
-    await (0,promises_namespaceObject.copyFile)(copy, file);
-    const digested = digestFile(file, artifact.maxBytes);
-    return verifyPublished(context, artifact, 'preinstalled', folder, digested);
-}
-
-;// CONCATENATED MODULE: ./src/install/obtain.ts
-
-
-
-
-
-/** This many files at once. More would share the same line anyway. */
-const CONCURRENT_ARTIFACTS = 4;
-/**
- * Verifies every artifact. Nothing is installed yet.
- *
- * @throws {SetupError} for the first one that fails
- */
-async function obtainAll(context, artifacts) {
-    const limit = pLimit(CONCURRENT_ARTIFACTS);
-    return Promise.all(artifacts.map((artifact) => context.background.start(limit(() => obtain(context, artifact)))));
-}
-/**
- * Verified copies of all artifacts from the tool cache, without a download of any.
- *
- * @returns undefined unless every artifact has one
- * @throws {SetupError}
- */
-async function allFromCache(context, artifacts) {
-    const copies = await Promise.all(artifacts.map((artifact) => context.background.start(fromCache(context, artifact))));
-    const found = copies.filter((copy) => copy !== undefined);
-    return found.length === artifacts.length ? found : undefined;
-}
-/** The cheapest way first: a copy in the tool cache, a program elsewhere on this machine, a download. */
-async function obtain(context, artifact) {
-    return ((await fromCache(context, artifact)) ??
-        (isBinary(artifact) ? await fromPreinstalled(context, artifact) : undefined) ??
-        (await fromDownload(context, artifact)));
-}
-
-;// CONCATENATED MODULE: ./src/install/path-lookup.ts
-
-
-
-
-/**
- * Warns when later steps that call a tool by name will not start the file that was installed.
- *
- * The runner puts the folders of this step at the front of `PATH`, the last one first, so copies
- * from earlier steps or from the image come later. What can still get in the way is a folder that
- * cannot be a `PATH` entry or does not allow execution, and an exported bash function, which bash
- * prefers to programs. Shell start-up files and later steps cannot be seen from here.
- */
-async function checkPathLookup(installed, lookup, logger) {
-    const programs = installed.filter(({ artifact }) => isBinary(artifact));
-    const added = programs.map(({ folder }) => folder).reverse();
-    const folders = [...added, ...lookup.path].flatMap((folder) => folder.split((external_node_path_default()).delimiter));
-    for (const { artifact, cacheEntry } of programs) {
-        const tool = artifact.name;
-        const ours = cacheEntry.files().file;
-        const [first, ...others] = await executables(folders, external_node_path_default().basename(ours));
-        if (first !== ours) {
-            logger.warning(`Later steps do not run the verified ${tool}`, `Later steps that call ${tool} will find ${first ?? 'nothing'} instead of ${ours}: ${external_node_path_default().dirname(ours)} cannot be a PATH entry, or its file system does not allow execution. Use the output "${tool}-path".`);
-        }
-        else if (others.length > 0) {
-            logger.info(`Later steps find ${ours} before ${others.join(', ')}`);
-        }
-        if (lookup.shellFunctions.includes(tool)) {
-            logger.warning(`A shell function hides ${tool}`, `An earlier step exported a bash function named ${tool}, and bash runs functions before programs. Remove it with "unset -f ${tool}", or use the output "${tool}-path".`);
-        }
-    }
-}
-async function executables(folders, name) {
-    const files = [...new Set(folders.map((folder) => external_node_path_default().join(folder, name)))];
-    const found = await Promise.all(files.map(isExecutable));
-    return files.filter((_, index) => found[index]);
-}
-async function isExecutable(file) {
     try {
-        await (0,promises_namespaceObject.access)(file, external_node_fs_namespaceObject.constants.X_OK);
-        return (await (0,promises_namespaceObject.stat)(file)).isFile();
+        await assertPrivate(folder, 'folder', owners);
     }
     catch {
-        return false; // Missing, or not executable for this user: a shell skips it as well.
+        return whatIsWrong(folder, found);
+    }
+    try {
+        await (0,promises_namespaceObject.access)(folder, external_node_fs_.constants.R_OK | external_node_fs_.constants.X_OK);
+        return undefined;
+    }
+    catch {
+        return visibleFolder(folder, 'is not readable by this user');
     }
 }
-
-;// CONCATENATED MODULE: ./src/install/old-pointer.ts
-
-
-
-
-
-
-
-
-
-
-const DAY = 86_400_000;
-/** Kubernetes publishes a patch about every month. Longer than this without one is unusual. */
-const STABLE_AGE_DAYS = 120;
-/** How many cached copies are tried at most, until one passes. Anybody can plant some that do not. */
-const MAX_COPIES = 30;
-const MAYBE_OUTDATED = 'A mirror, a CDN or a proxy may be serving an outdated pointer. Compare with https://kubernetes.io/releases/.';
-/**
- * Warns when the pointers that chose the version of this run may be held back. They are not signed,
- * and the old release that they name is genuine, so no check of the verification can tell.
- *
- * @param signed files and images of the version that the pointers named
- * @param now milliseconds since the epoch
- */
-async function warnOfOldPointer(context, request, signed, now = Date.now()) {
-    const { version, base } = context.release;
-    const newer = await newerCopy(context, request);
-    if (newer !== undefined) {
-        const { artifact } = newer;
-        context.logger.warning('Pointer names an older version', `${base.href} names ${version} for "${request.versionSource}", but the tool cache has ${artifact.name} ${artifact.version}, which passes every check. Either ${artifact.version} was withdrawn, or the pointer is outdated. ${MAYBE_OUTDATED}`);
+function whatIsWrong(folder, found) {
+    if (!found.isDirectory()) {
+        return { folder, problem: 'is not a plain folder', remedy: 'remove' };
     }
-    const signedAt = Math.min(...signed.map(({ verified }) => verified.signedAt.getTime()));
-    const isNewestOfAll = request.version.kind === 'stable' && request.version.minor === undefined;
-    if (isNewestOfAll && now - signedAt > STABLE_AGE_DAYS * DAY) {
-        context.logger.warning('Newest stable release is old', `${base.href} names ${version} as the newest stable release, but it was signed at ${new Date(signedAt).toISOString()}, more than ${String(STABLE_AGE_DAYS)} days ago. ${MAYBE_OUTDATED} To refuse such releases, set "maximum-release-age".`);
-    }
+    const problem = `${ownerAndMode(found)} can be changed by other users`;
+    // If the folder is ours and others can still write to it after chmod, the file system ignores modes.
+    const remedy = found.uid === process.getuid?.() ? 'elsewhere' : 'chown';
+    return { folder, problem, remedy };
 }
-/**
- * A copy in the tool cache that the pointers should have named, verified in this run. The name of a
- * folder alone proves nothing: anybody who can write to the tool cache can make one.
- */
-async function newerCopy(context, request) {
-    if (!(context.binder instanceof SbomBinder)) {
-        return undefined; // Nothing proves which version a copy is.
-    }
-    for (const entry of await newerEntries(context, request)) {
-        try {
-            await verifyEntry(context, entry);
-            return entry;
+/** The innermost folder on the path that can be inspected: the closed one. */
+async function visibleFolder(folder, problem) {
+    for (let place = folder;; place = external_node_path_default().dirname(place)) {
+        const found = await entryAt(place).catch(() => undefined);
+        if (found?.isSymbolicLink() === true && (await isLoop(place))) {
+            return { folder: place, problem: 'is a link that leads to itself', remedy: 'remove' };
         }
-        catch (error) {
-            context.logger.debug(`${entry.folder} is not compared with the pointer: ${explain(error)}`);
+        if (found !== undefined) {
+            return { folder: place, problem: `${ownerAndMode(found)} ${problem}`, remedy: 'chown' };
+        }
+        if (external_node_path_default().dirname(place) === place) {
+            return { folder, problem, remedy: 'chown' };
         }
     }
-    return undefined;
 }
-async function newerEntries({ toolCache, release }, request) {
-    const entries = [];
-    for (const file of requestedNames(request)) {
-        const versions = await cachedVersions(toolCache, file);
-        for (const version of await newerThan(release.version, versions, request.version)) {
-            const newer = new Release(version, release.base).requested(request);
-            for (const artifact of newer.filter(({ name }) => name === file.name)) {
-                entries.push(...(await cacheEntries(toolCache, artifact)));
-            }
-            if (entries.length >= MAX_COPIES) {
-                return entries.slice(0, MAX_COPIES);
-            }
+async function isLoop(link) {
+    const code = await (0,promises_namespaceObject.stat)(link).then(() => '', codeOf);
+    return code === 'ELOOP';
+}
+function ownerAndMode({ uid, mode }) {
+    return `(owner ${String(uid)}, mode ${(mode & 0o7777).toString(8).padStart(4, '0')})`;
+}
+/** What the system says where this user must not write. Other errors say something else, later. */
+const NOT_ALLOWED = new Set(['EACCES', 'EPERM', 'EROFS']);
+/**
+ * Tries it by making a folder: modes do not predict what a file system does.
+ *
+ * @throws {SetupError} INSTALL_FAILED where it is not a question of permissions: the path is a file,
+ *   or the disk is full
+ */
+async function obstacleToWriting(folder, owners) {
+    let probe;
+    try {
+        await makeFolders(folder);
+        probe = await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(folder, PARTIAL_PREFIX));
+    }
+    catch (error) {
+        if (NOT_ALLOWED.has(codeOf(error))) {
+            return [await notWritable(folder, error)];
         }
+        throw installFailed(`cannot make a folder in ${folder}`, error);
     }
-    return entries;
+    try {
+        await assertPrivate(probe, 'folder', owners);
+        return [];
+    }
+    catch {
+        const problem = `is on a file system where a new folder ${ownerAndMode(await (0,promises_namespaceObject.lstat)(probe))} can be changed by other users`;
+        return [{ folder, problem, remedy: 'elsewhere' }];
+    }
+    finally {
+        await (0,promises_namespaceObject.rmdir)(probe);
+    }
+}
+async function notWritable(folder, error) {
+    const obstacle = await visibleFolder(folder, 'is not writable by this user');
+    return codeOf(error) === 'EROFS' ? { ...obstacle, remedy: 'elsewhere' } : obstacle;
+}
+/** A long message is cut. */
+const MAX_NAMED = 3;
+/**
+ * In sentences: first the command that fixes all of it, which must not be cut, then the first folders with owner
+ * and mode.
+ */
+function describeObstacles(found) {
+    const obstacles = [...new Map(found.map((obstacle) => [obstacle.folder, obstacle])).values()];
+    const problems = obstacles
+        .slice(0, MAX_NAMED)
+        .map(({ folder, problem }) => `${folder} ${problem}`);
+    if (obstacles.length > MAX_NAMED) {
+        problems.push(`and ${String(obstacles.length - MAX_NAMED)} more`);
+    }
+    return `${remedyFor(obstacles)} ${problems.join('; ')}.`;
+}
+function remedyFor(obstacles) {
+    const of = (kind) => obstacles.filter(({ remedy }) => remedy === kind).map(({ folder }) => folder);
+    const remedies = [];
+    const uid = process.getuid?.();
+    if (of('chown').length > 0 && uid !== undefined) {
+        const mend = (folder) => `sudo chown ${String(uid)} ${folder} && sudo chmod u+rwx,go-w ${folder}`;
+        const { cd, names } = namedOnce(of('chown'));
+        const command = names.length === 1
+            ? mend(names.join(''))
+            : `${cd}for f in ${names.join(' ')}; do ${mend('"$f"')}; done`;
+        remedies.push(`To fix this: ${command}.`);
+    }
+    if (of('remove').length > 0) {
+        const { cd, names } = namedOnce(of('remove'));
+        remedies.push(`To fix this: ${cd}rm ${names.join(' ')}.`);
+    }
+    if (of('elsewhere').length > 0) {
+        remedies.push('chmod has no effect there: mount the file system with different options (uid= and umask=022, or dir_mode=0755,file_mode=0755), or set RUNNER_TOOL_CACHE to a folder on another file system.');
+    }
+    return remedies.join(' ');
 }
 /**
- * Every check on a cached copy, from what is kept beside it alone: no request is made for a version
- * that nobody asked for, and nothing is executed.
+ * Names for a shell command that are as short as possible. Not a pattern such as `verified-*`: in a folder that
+ * others can write to, it may match a link of theirs to a folder elsewhere.
  *
- * @throws {SetupError}
+ * @returns `cd`: empty for one folder
  */
-async function verifyEntry(context, entry) {
-    const { artifact } = entry;
-    const files = entry.files();
-    if (!(0,external_node_fs_namespaceObject.existsSync)(files.sbom)) {
-        throw new Error('it has no SBOM');
+function namedOnce(folders) {
+    if (folders.length === 1) {
+        return { cd: '', names: folders.map(quoted) };
     }
-    const file = await inspect(entry);
-    const evidence = [new StoredBundle(files.bundle)];
-    const { verified } = await verifySubject(context.policy, artifact.path, file, evidence);
-    const release = new Release(artifact.version, context.release.base);
-    const binder = new SbomBinder({ ...context, release, isNative: false });
-    await binder.bindCached(artifact, verified, files);
-}
-
-;// CONCATENATED MODULE: ./src/install/resolve-release.ts
-
-
-
-
-
-
-/**
- * Finds the exact version that is asked for. A minor or a range may be answered from the tool
- * cache, unless `checkLatest` is set; the newest release of all is always asked for.
- *
- * @throws {SetupError} VERSION_NOT_FOUND, DOWNLOAD_FAILED
- */
-async function resolveRelease(request, toolCache, http, logger) {
-    const { version, downloadBaseUrl } = request;
-    if (mayComeFromCache(request)) {
-        const newest = await newestSatisfying(await versionsInCache(request, toolCache), version);
-        if (newest !== undefined) {
-            logger.info(`The tool cache has a copy of ${newest}; set "check-latest: true" to look for a newer version`);
-            return { release: new Release(newest, downloadBaseUrl), namedBy: 'tool-cache' };
-        }
+    let above = external_node_path_default().dirname(folders[0] ?? '');
+    while (folders.some((folder) => external_node_path_default().relative(above, folder).startsWith('..'))) {
+        above = external_node_path_default().dirname(above);
     }
-    return resolveFromHost(request, http, logger);
-}
-/**
- * Finds the exact version that is asked for, whatever the tool cache holds.
- *
- * @throws {SetupError} VERSION_NOT_FOUND, DOWNLOAD_FAILED
- */
-async function resolveFromHost({ version, downloadBaseUrl }, http, logger) {
-    const resolved = await resolveVersion(version, http, downloadBaseUrl, (line) => {
-        logger.info(line);
-    });
-    const pointer = downloadBaseUrl.protocol === 'file:' ? 'folder' : 'host';
     return {
-        release: new Release(resolved, downloadBaseUrl),
-        namedBy: version.kind === 'exact' ? 'user' : pointer,
+        cd: `cd ${quoted(above)} && `,
+        names: folders.map((folder) => quoted(external_node_path_default().relative(above, folder))),
     };
 }
-function mayComeFromCache(request) {
-    const { version, checkLatest } = request;
-    const hasFiles = requestedNames(request).length > 0;
-    const isNewestOfAll = (version.kind === 'stable' || version.kind === 'prerelease') && version.minor === undefined;
-    return hasFiles && version.kind !== 'exact' && !isNewestOfAll && !checkLatest;
+/** For a shell. */
+function quoted(file) {
+    return /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", `'\\''`)}'`;
 }
-/** Versions of which the tool cache claims to hold every file. */
-async function versionsInCache(request, toolCache) {
-    const files = requestedNames(request);
-    const cached = await Promise.all(files.map((file) => cachedVersions(toolCache, file)));
-    return cached.reduce((some, more) => some.filter((version) => more.includes(version)));
-}
+
+;// CONCATENATED MODULE: ./src/install/cache-access.ts
+
+
+
+
+
+
+
+/** Where metadata of the trust root is kept, below the tool cache. */
+const TRUST_ROOT_FOLDER = 'verified-trust-root';
 /**
- * What to try after a release turned out not to be at its host.
+ * Decides where a run looks for copies and where it puts new ones, before any tool is downloaded.
  *
- * A version that a pointer of the host names is waited for: pointers and files reach the host's
- * edges separately, minutes apart, once hours.
- *
- * @param error VERSION_NOT_FOUND, thrown again where nothing is left to try
- * @throws {SetupError} VERSION_NOT_FOUND
+ * A runner's tool cache is not always this user's alone: images end with `chmod -R 777`, volumes get a group (fsGroup),
+ * a root container made it, network and Windows file systems give everybody everything. Whoever can write to a folder
+ * above a copy can exchange the copy after it was verified. So this takes write permission back where the folders are
+ * this user's own; where that does not work, copies of this run go into a new folder below RUNNER_TEMP, and those in
+ * the tool cache are left alone.
  */
-async function resolveAgain({ release, namedBy, isAwaited }, error, http, logger) {
-    switch (namedBy) {
-        case 'host':
-            if (isAwaited === true) {
-                throw error;
-            }
-            await awaitPublication(release, http, logger);
-            return { release, namedBy, isAwaited: true };
-        case 'tool-cache':
-        case 'user':
-        case 'folder':
-            throw error;
-    }
-}
-/** @throws {SetupError} VERSION_NOT_FOUND when the release does not appear in time */
-async function awaitPublication(release, http, logger) {
-    const { publicationTimeout, publicationInterval } = http.limits;
-    const { version, base } = release;
-    const rounds = Math.floor(publicationTimeout / publicationInterval);
-    for (let round = 0; round < rounds; round++) {
-        const left = seconds(publicationTimeout - round * publicationInterval);
-        logger.info(`${version} is announced but not yet available at ${base.href}; waiting up to ${left}`);
-        await (0,external_node_timers_promises_namespaceObject.setTimeout)(publicationInterval, undefined, { signal: http.signal });
-        if (await isPublished(version, http, base)) {
-            return;
-        }
-    }
-    throw new SetupError('VERSION_NOT_FOUND', `Kubernetes ${version} is announced at ${base.href}, but its files did not appear there within ${seconds(publicationTimeout)}`, { situation: 'announced-only' });
-}
-function seconds(milliseconds) {
-    return `${String(Math.round(milliseconds / 1000))} s`;
-}
-
-;// CONCATENATED MODULE: ./src/install/trust-key.ts
-
-/**
- * Keeps apart copies that were verified for different identities, issuers, trust roots, or (without
- * proof of the release) hosts: a run sees only copies that were verified for what it asks.
- *
- * @param unboundFrom the host that was believed, with `bind-release: false`; else undefined
- * @returns 16 hex digits
- */
-function trustKey(identity, trustRoot, unboundFrom) {
-    const hash = (0,external_node_crypto_namespaceObject.createHash)('sha256');
-    for (const part of [
-        identity.issuer,
-        identity.subjectAlternativeName,
-        unboundFrom === undefined ? 'bound' : `unbound ${unboundFrom.href}`,
-        ...parts(trustRoot),
-    ]) {
-        hash.update((0,external_node_crypto_namespaceObject.createHash)('sha256').update(part).digest());
-    }
-    return hash.digest('hex').slice(0, 16);
-}
-function parts(trustRoot) {
-    switch (trustRoot.kind) {
-        case 'tuf': // From any mirror: the root decides who may sign.
-            return trustRoot.root === undefined ? ['public'] : ['tuf', trustRoot.root];
-        case 'file':
-            return ['file', trustRoot.json];
-        case 'embedded': // The same keys as TUF's, so both share copies.
-            return ['public'];
-    }
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/skew.ts
-
-const POLICY_URL = 'https://kubernetes.io/releases/version-skew-policy/';
-const KUBEADM_URL = 'https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/create-cluster-kubeadm/#version-skew-policy';
-const skew_NODE = {
-    older: 3,
-    newer: 0,
-    before: { minor: 25, older: 2 },
-    source: POLICY_URL,
-};
-const CONTROLLER = {
-    older: 1,
-    newer: 0,
-    words: 'must not be newer than kube-apiserver; expected to match its minor version, but may be up to one minor version older',
-    source: POLICY_URL,
-};
-/**
- * Kubernetes' version skew policy for every tool. Undefined: Kubernetes has no rule for it.
- *
- * docs/version-skew.md shows the same table; a test compares them.
- */
-const SKEW_POLICY = {
-    kubectl: {
-        older: 1,
-        newer: 1,
-        words: 'supported within one minor version (older or newer) of kube-apiserver',
-        source: POLICY_URL,
-    },
-    kubeadm: {
-        older: 0,
-        newer: 1,
-        words: 'can be used with Kubernetes components that are the same version as kubeadm or one version older',
-        source: KUBEADM_URL,
-    },
-    kubelet: {
-        ...skew_NODE,
-        words: 'must not be newer than kube-apiserver; may be up to three minor versions older (kubelet < 1.25 up to two)',
-    },
-    'kube-proxy': {
-        ...skew_NODE,
-        words: 'must not be newer than kube-apiserver; may be up to three minor versions older (kube-proxy < 1.25 up to two)',
-    },
-    'kube-apiserver': {
-        older: 1,
-        newer: 1,
-        words: 'the newest and oldest instances of a cluster must be within one minor version',
-        source: POLICY_URL,
-    },
-    'kube-controller-manager': CONTROLLER,
-    'kube-scheduler': CONTROLLER,
-    'kubectl-convert': undefined,
-    'kube-log-runner': undefined,
-    'kube-aggregator': undefined,
-    'apiextensions-apiserver': undefined,
-    mounter: undefined,
-};
-/**
- * The minors of a tool that a cluster supports.
- *
- * @param cluster the cluster's minor
- * @returns undefined where Kubernetes has no rule
- */
-function supportedMinors(tool, cluster) {
-    const rule = SKEW_POLICY[tool];
-    if (rule === undefined) {
-        return undefined;
-    }
-    const { older, newer, before } = rule;
-    const exception = before === undefined ? 0 : Math.min(before.minor, cluster - before.older);
-    return { oldest: Math.max(0, cluster - older, exception), newest: cluster + newer };
-}
-/**
- * How many minors a version is newer than a cluster; negative: older.
- *
- * @param version with `v`
- * @returns undefined for a version of another major
- */
-function minorSkew(version, cluster) {
-    const minor = skew_minorOf(version);
-    return minor === undefined ? undefined : minor - cluster.minor;
-}
-/** The minor of `v1.<minor>.<patch>`; undefined for another major version. */
-function skew_minorOf(version) {
-    const minor = /^v1\.(\d+)\./.exec(version)?.[1];
-    return minor === undefined ? undefined : Number(minor);
-}
-/** `2 minor versions older than the cluster` */
-function describeSkew(skew) {
-    if (skew === 0) {
-        return 'the same minor version as the cluster';
-    }
-    const distance = Math.abs(skew);
-    return `${String(distance)} minor version${distance === 1 ? '' : 's'} ${skew < 0 ? 'older' : 'newer'} than the cluster`;
-}
-/**
- * Refuses a version that Kubernetes' policy does not support with a cluster.
- *
- * @param version of the release, with `v`
- * @throws {SetupError} VERSION_SKEW, naming every tool that is out of range
- */
-function assertSupportedSkew(version, tools, cluster) {
-    const minor = skew_minorOf(version);
-    const refusals = tools.flatMap((tool) => {
-        const range = supportedMinors(tool, cluster.minor);
-        return range === undefined || isWithin(minor, range)
-            ? []
-            : { tool, message: refusal(tool, version, cluster, range) };
-    });
-    if (refusals.length === 0) {
-        return;
-    }
-    const sources = new Set(refusals.map(({ tool }) => SKEW_POLICY[tool]?.source));
-    throw new SetupError('VERSION_SKEW', `${refusals.map(({ message }) => message).join('; ')} (${[...sources].join(', ')})`);
-}
-function isWithin(minor, { oldest, newest }) {
-    return minor !== undefined && minor >= oldest && minor <= newest;
-}
-function refusal(tool, version, cluster, { oldest, newest }) {
-    const skew = minorSkew(version, cluster);
-    const relation = skew === undefined
-        ? 'has a different major version from the cluster'
-        : `is ${describeSkew(skew)}`;
-    const range = oldest === newest ? `1.${String(oldest)}` : `1.${String(oldest)} to 1.${String(newest)}`;
-    return `${tool} ${version} ${relation} (${cluster.text}): supported: ${range}`;
-}
-
-;// CONCATENATED MODULE: ./src/registry/challenge.ts
-/** RFC 9110 §11.6.1: a scheme, then parameters. Commas separate parameters and challenges. */
-const SCHEME = /^[ \t,]*([A-Za-z][A-Za-z0-9-]*)(?=[ \t,]|$)/;
-const PARAMETER = /^[ \t,]*([A-Za-z][A-Za-z0-9_-]*)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^ \t,"]+))/;
-/**
- * The bearer challenge in a header `WWW-Authenticate`.
- *
- * @see https://distribution.github.io/distribution/spec/auth/token/
- * @returns undefined if there is none, or if it has no realm or a duplicate parameter
- */
-function parseBearerChallenge(header) {
-    const bearer = parseChallenges(header).find(({ scheme }) => scheme === 'bearer');
-    const realm = bearer?.parameters.get('realm');
-    if (bearer === undefined || realm === undefined || bearer.isAmbiguous) {
-        return undefined;
-    }
-    const { parameters } = bearer;
-    return { realm, service: parameters.get('service'), scope: parameters.get('scope') };
-}
-/** Stops at the first part that cannot be parsed. */
-function parseChallenges(header) {
-    const challenges = [];
-    let rest = header;
-    while (rest !== '') {
-        const [parameter, name, quoted, plain] = PARAMETER.exec(rest) ?? [];
-        const current = challenges.at(-1);
-        if (parameter !== undefined && name !== undefined && current !== undefined) {
-            const key = name.toLowerCase();
-            current.isAmbiguous ||= current.parameters.has(key);
-            current.parameters.set(key, plain ?? (quoted ?? '').replaceAll(/\\(.)/g, '$1'));
-            rest = rest.slice(parameter.length);
-            continue;
-        }
-        const [start, scheme] = SCHEME.exec(rest) ?? [];
-        if (start === undefined || scheme === undefined) {
-            break;
-        }
-        challenges.push({ scheme: scheme.toLowerCase(), parameters: new Map(), isAmbiguous: false });
-        rest = rest.slice(start.length);
-    }
-    return challenges;
-}
-
-;// CONCATENATED MODULE: ./src/registry/client.ts
-
-
-
-
-
-
-
-/** In bytes. OCI's distribution-spec asks registries to accept manifests of up to 4 MiB. */
-const MAX_MANIFEST_BYTES = 4 << 20;
-/** As in go-containerregistry, pkg/v1/remote/transport/bearer.go. */
-const MAX_TOKEN_BYTES = 64 << 10;
-/** Printable ASCII without spaces. */
-const client_TOKEN = /^[\x21-\x7e]+$/;
-/**
- * Reads manifests and blobs from a registry, without credentials (OCI distribution-spec, "Pull").
- *
- * Everything that is requested by digest is checked against it. If the registry asks for a token, an
- * anonymous one is requested from the token server that it names, and sent to that registry only.
- */
-class RegistryClient {
-    #http;
-    #base;
-    /** By origin and repository. */
-    #tokens = new Map();
-    /** @param base https, or http on loopback; its path goes in front of every repository */
-    constructor(http, base) {
-        this.#http = http;
-        this.#base = base;
-    }
-    /** Host of the registry, for messages. */
-    get host() {
-        return this.#base.host;
+class CacheAccess {
+    #toolCache;
+    #names;
+    #temp;
+    #logger;
+    #fallback;
+    #installIn;
+    /**
+     * @param names of the artifacts
+     * @param temp RUNNER_TEMP
+     */
+    constructor(toolCache, names, temp, logger) {
+        this.#toolCache = toolCache;
+        this.#names = names;
+        this.#temp = temp;
+        this.#logger = logger;
     }
     /**
-     * @param repository `kube-apiserver`, `cluster-api/cluster-api-controller`
-     * @param reference a tag, or a digest
-     * @returns undefined if the registry has no such manifest
-     * @throws {SetupError} REGISTRY_UNAVAILABLE; IMAGE_MISMATCH if the manifest is malformed or has
-     *   another digest
+     * Takes back write permission on the folders above the copies where it can, then says where copies
+     * may be taken from: the tool cache, if nobody else can change those folders. RUNNER_TOOL_CACHE
+     * itself is not changed: other actions share it.
+     *
+     * @param version with `v`; undefined as long as it is not known, then for every version
+     * @throws {SetupError} INSTALL_FAILED
      */
-    async manifest(repository, reference) {
-        const name = this.#name(repository, reference);
-        const bytes = await this.#read(repository, `manifests/${reference}`, name, MAX_MANIFEST_BYTES);
-        if (bytes === undefined) {
+    async lookIn(version) {
+        this.#installIn = undefined;
+        const unkept = version === undefined ? await this.#takeBackTrustRoot() : [];
+        const obstacles = [];
+        for (const name of this.#names) {
+            obstacles.push(...(await this.#takeBack(this.#above(name, version))));
+        }
+        if (obstacles.length > 0) {
+            return this.#fallBack([...obstacles, ...unkept]);
+        }
+        if (unkept.length > 0) {
+            this.#logger.warning('Trust root not cached', `${describeObstacles(unkept)} Later runs download the trust root again.`);
+        }
+        return this.#toolCache;
+    }
+    /**
+     * Where new copies go: the tool cache, if this user can make private folders there.
+     *
+     * @param version with `v`
+     * @throws {SetupError} INSTALL_FAILED
+     */
+    async installIn(version) {
+        this.#installIn ??= this.#chooseTarget(version);
+        return this.#installIn;
+    }
+    /**
+     * Where a copy goes after the tool cache refused it: another user's run may have made a folder there
+     * in the meantime, or left a copy that this user cannot replace.
+     *
+     * @returns undefined where RUNNER_TEMP would not help
+     * @throws {SetupError} INSTALL_FAILED
+     */
+    async fallBackAfter(error) {
+        if (!isRefusal(error)) {
             return undefined;
         }
-        const digest = parseDigest(reference);
-        if (digest !== undefined) {
-            assertDigest(bytes, digest, name);
+        this.#fallback ??= this.#makeFallback(`${explain(error)}.`);
+        const fallback = await this.#fallback;
+        this.#installIn = this.#fallback;
+        return fallback;
+    }
+    async #chooseTarget(version) {
+        if (this.#fallback !== undefined) {
+            return this.#fallback;
         }
-        return parseManifest(bytes, name);
+        const owners = await trustedOwners(this.#toolCache.folder);
+        const folders = new Set();
+        for (const name of this.#names) {
+            folders.add(await nearest([this.#toolCache.folder, ...this.#above(name, version)]));
+        }
+        const obstacles = [];
+        for (const folder of folders) {
+            obstacles.push(...(await obstacleToWriting(folder, owners)));
+        }
+        return obstacles.length === 0 ? this.#toolCache : this.#fallBack(obstacles);
+    }
+    /** The folders above the copies of an artifact, the outer one first. */
+    #above(name, version) {
+        const folder = artifactFolder(this.#toolCache, name);
+        return version === undefined ? [folder] : [folder, external_node_path_default().join(folder, version.slice(1))];
+    }
+    /** Outer folders first: once nobody else can write there, what is inside stays where it is. */
+    async #takeBack(folders) {
+        const owners = await trustedOwners(this.#toolCache.folder);
+        const obstacles = [];
+        for (const folder of folders) {
+            if (obstacles.length > 0) {
+                break; // What is inside may be somewhere else: the folder may be a link.
+            }
+            obstacles.push(...(await this.#takeBackFolder(folder, owners)));
+        }
+        return obstacles;
+    }
+    async #takeBackFolder(folder, owners) {
+        const obstacle = await obstacleToReading(folder, owners);
+        if (obstacle === undefined) {
+            return [];
+        }
+        // What it could not change shows in the second look.
+        await takeBackWritePermission(folder).catch((error) => {
+            this.#logger.debug(`cannot change the permissions of ${folder}: ${explain(error)}`);
+        });
+        const remaining = await obstacleToReading(folder, owners);
+        if (remaining !== undefined) {
+            return [remaining];
+        }
+        this.#logger.info(`${folder} ${obstacle.problem}: removed write permission for group and others`);
+        return [];
+    }
+    /** Cached metadata is verified each time, so its folder does not decide where tools go. */
+    async #takeBackTrustRoot() {
+        const folder = external_node_path_default().join(this.#toolCache.folder, TRUST_ROOT_FOLDER);
+        return this.#takeBack([folder]);
+    }
+    #fallBack(obstacles) {
+        this.#fallback ??= this.#makeFallback(describeObstacles(obstacles));
+        return this.#fallback;
+    }
+    /** @param why in sentences */
+    async #makeFallback(why) {
+        const folder = await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(this.#temp, 'verified-tools-'));
+        try {
+            await assertPrivate(folder, 'folder', await trustedOwners(folder));
+        }
+        catch (error) {
+            await (0,promises_namespaceObject.rmdir)(folder);
+            throw installFailed(`${why} RUNNER_TEMP (${this.#temp}) cannot be used instead`, error);
+        }
+        this.#logger.warning('Tool cache not used', `${why} This run installs under RUNNER_TEMP, and later runs cannot reuse its copies.`);
+        return { ...this.#toolCache, folder };
+    }
+}
+/** The innermost of these folders that exists. */
+async function nearest(folders) {
+    const existing = [];
+    for (const folder of folders) {
+        const found = await entryAt(folder).catch(() => undefined); // Making a folder there says why.
+        if (found !== undefined) {
+            existing.push(folder);
+        }
+    }
+    return existing.at(-1) ?? folders[0];
+}
+/** Whether the tool cache, and not the file or the disk, is why a copy could not be put there. */
+function isRefusal(error) {
+    if (!(error instanceof SetupError) || error.code !== 'INSTALL_FAILED') {
+        return false;
+    }
+    for (let cause = error; cause instanceof Error; cause = cause.cause) {
+        if (NOT_ALLOWED.has(codeOf(cause)) || cause instanceof NotPrivateError) {
+            return true;
+        }
+    }
+    return false;
+}
+
+;// CONCATENATED MODULE: ./src/transfer/file-url.ts
+
+
+
+
+
+/**
+ * Opens the file that a file URL names.
+ *
+ * @throws {StatusError} 404 if there is none
+ * @throws {NonRetryableError} if it is not a plain file, or cannot be read
+ */
+async function openFile(url, signal) {
+    const size = await sizeOf(url);
+    if (size === 0) {
+        return external_node_stream_namespaceObject.Readable.from([]); // A file in /proc claims to be empty, and reading it may never end.
+    }
+    return new Promise((resolve, reject) => {
+        const body = (0,external_node_fs_.createReadStream)(url, { signal, end: size - 1, highWaterMark: 1 << 20 });
+        body.once('ready', () => {
+            resolve(body);
+        });
+        body.once('error', (error) => {
+            reject(new NonRetryableError(`cannot read ${url.pathname}`, error));
+        });
+    });
+}
+/** Opening a pipe may block forever, and a device may have no end. */
+async function sizeOf(url) {
+    const found = await (0,promises_namespaceObject.stat)(url).catch((error) => {
+        throw codeOf(error) === 'ENOENT'
+            ? new StatusError(404, undefined)
+            : new NonRetryableError(`cannot read ${url.pathname}`, error);
+    });
+    if (!found.isFile()) {
+        throw new NonRetryableError(`${url.pathname} is not a file`);
+    }
+    return found.size;
+}
+
+;// CONCATENATED MODULE: ./src/transfer/proxy.ts
+
+/**
+ * Reads the proxy for a scheme: lower-case names first, as in Node 24 (`lib/internal/http.js`).
+ *
+ * Node ignores a value that does not begin with `http://` or `https://`, and would connect directly
+ * without a word. As in curl, `host:port` is an http proxy; any other scheme is an error.
+ *
+ * @throws {NonRetryableError} for an invalid URL or another scheme, without showing it: it may
+ *   contain a password
+ */
+function proxySettings(scheme, environment) {
+    const value = firstSet(environment, `${scheme}_proxy`, `${scheme.toUpperCase()}_PROXY`);
+    if (value === '') {
+        return undefined;
+    }
+    const url = URL.parse(value.includes('://') ? value : `http://${value}`);
+    if (url === null || /[\r\n]/.test(value)) {
+        throw new NonRetryableError(`the address of the proxy for ${scheme} is not a URL`);
+    }
+    if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+        throw new NonRetryableError(`the proxy for ${scheme} is not an http or https proxy`);
+    }
+    const bypass = firstSet(environment, 'no_proxy', 'NO_PROXY');
+    return {
+        url,
+        authorization: basicAuthorization(scheme, url),
+        bypass: bypass === '' ? [] : bypass.split(',').map((entry) => entry.trim().toLowerCase()),
+    };
+}
+/**
+ * The same settings for an agent of Node 24, which reads them from the environment.
+ *
+ * @param settings for http
+ */
+function proxyEnvironmentFor({ url, bypass }) {
+    return { http_proxy: url.href, no_proxy: bypass.join(',') };
+}
+/** The value of the first variable that is not empty; empty if none is. */
+function firstSet(environment, ...names) {
+    const values = names.map((name) => environment[name] ?? '');
+    return values.find((value) => value !== '') ?? '';
+}
+function basicAuthorization(scheme, { username, password }) {
+    if (username === '' && password === '') {
+        return undefined;
+    }
+    try {
+        const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+        return `Basic ${Buffer.from(credentials).toString('base64')}`;
+    }
+    catch {
+        throw new NonRetryableError(`the credentials of the proxy for ${scheme} are not URL-encoded`);
+    }
+}
+/**
+ * Whether `no_proxy` lists a host: `*`, `host`, `host:port`, `.suffix`, `*.suffix`, or a range of
+ * IPv4 addresses such as `10.0.0.1-10.0.0.9`. The rules are Node's, as above.
+ *
+ * @param host without the brackets of an IPv6 address
+ */
+function bypassesProxy(bypass, host, port) {
+    const name = host.toLowerCase();
+    return bypass.some((entry) => {
+        if (entry === '*' || entry === name || entry === `${name}:${String(port)}`) {
+            return true;
+        }
+        if (entry.startsWith('.')) {
+            return name === entry.slice(1) || name.endsWith(entry);
+        }
+        if (entry.startsWith('*.') && name.endsWith(entry.slice(1))) {
+            return true;
+        }
+        const address = ipv4(name);
+        const [first, last] = entry.split('-').map((end) => ipv4(end.trim()));
+        return (address !== undefined &&
+            first !== undefined &&
+            last !== undefined &&
+            Buffer.compare(first, address) <= 0 &&
+            Buffer.compare(address, last) <= 0);
+    });
+}
+/** The four bytes of an IPv4 address in dotted decimal. */
+function ipv4(text) {
+    const { isIPv4 } = process.getBuiltinModule('node:net');
+    return isIPv4(text) ? Buffer.from(text.split('.').map(Number)) : undefined;
+}
+
+;// CONCATENATED MODULE: ./src/transfer/response.ts
+
+/** @returns undefined unless the response is a redirect */
+function redirectTarget(response, from) {
+    const status = response.statusCode ?? 0;
+    const { location } = response.headers;
+    if (![301, 302, 303, 307, 308].includes(status) || location === undefined) {
+        return undefined;
+    }
+    const target = URL.parse(location, from.href);
+    if (target === null) {
+        throw new NonRetryableError('redirected to something that is not a URL');
+    }
+    return target;
+}
+/**
+ * A response with status 2xx and a plain body.
+ *
+ * @param url where it came from, after redirects
+ * @throws {StatusError} for another status
+ * @throws {NonRetryableError} for a compressed body
+ */
+function accepted(response, url) {
+    const status = response.statusCode ?? 0;
+    if (status < 200 || status > 299) {
+        response.destroy();
+        const header = status === 401 ? response.headers['www-authenticate'] : undefined;
+        throw new StatusError(status, retryAfter(response.headers['retry-after']), header === undefined ? undefined : { url, header });
+    }
+    const encoding = response.headers['content-encoding'];
+    if (encoding !== undefined && encoding !== 'identity') {
+        response.destroy();
+        throw new NonRetryableError('the response is compressed, which was not requested');
+    }
+    return { status, headers: response.headers, body: response };
+}
+/** RFC 9110 §10.2.3: seconds, or a date. */
+function retryAfter(header) {
+    if (header === undefined) {
+        return undefined;
+    }
+    const milliseconds = /^\d{1,9}$/.test(header)
+        ? Number(header) * 1000
+        : Date.parse(header) - Date.now();
+    return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
+}
+
+;// CONCATENATED MODULE: ./src/transfer/send.ts
+
+/** The headers of an answer of this size are refused (Node's own default). */
+const MAX_HEADER_BYTES = 16 << 10;
+/**
+ * Sends a request and waits for the headers of the answer.
+ *
+ * The promise is settled by its own timer and its own listener for the abort: a request that has no
+ * socket yet emits nothing when it is destroyed (Node 24, `ClientRequest.prototype.destroy` in
+ * `lib/_http_client.js`), so waiting for its `error` event could take forever. A request that never
+ * gets a socket ends with the abort.
+ *
+ * @throws {StatusError} 101, when the server switches protocols: nobody asked for it
+ */
+function send(request, options) {
+    return settled(request, options, (succeed, fail) => {
+        request.on('response', succeed);
+        request.on('upgrade', (_response, socket) => {
+            socket.destroy();
+            fail(new StatusError(101, undefined));
+        });
+    });
+}
+/** Sends a CONNECT request and waits for the tunnel; status 200 alone opens one, as in Node. */
+function sendConnect(request, options) {
+    return settled(request, options, (succeed, fail) => {
+        request.on('connect', ({ statusCode }, socket, head) => {
+            if (statusCode === 200 && head.length === 0) {
+                succeed(socket);
+                return;
+            }
+            socket.destroy();
+            // Not a StatusError: 404 from a proxy must never mean that the host has no such object.
+            fail(new Error(statusCode === 200
+                ? 'the proxy sent data before the tunnel was used'
+                : `the proxy refused the tunnel: HTTP status ${String(statusCode)}`));
+        });
+    });
+}
+function settled(request, { body, timeout, signal }, listen) {
+    return new Promise((resolve, reject) => {
+        let isSettled = false;
+        let timer;
+        const settle = () => {
+            isSettled = true;
+            clearTimeout(timer);
+            signal.removeEventListener('abort', onAbort);
+        };
+        const succeed = (value) => {
+            settle();
+            resolve(value);
+        };
+        const fail = (error) => {
+            if (isSettled) {
+                return;
+            }
+            settle();
+            // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the reason of an abort may be anything
+            reject(error);
+            request.destroy();
+        };
+        const onAbort = () => {
+            fail(signal.reason);
+        };
+        request.once('socket', () => {
+            if (!isSettled) {
+                timer = setTimeout(() => {
+                    fail(new Error(`no response within ${String(timeout / 1000)} s`));
+                }, timeout);
+            }
+        });
+        signal.addEventListener('abort', onAbort);
+        // This listener stays: an error after the end must not become an uncaught exception.
+        request.on('error', fail);
+        request.on('close', () => {
+            fail(new Error('the connection was closed before the response'));
+        });
+        listen(succeed, fail);
+        request.end(body);
+    });
+}
+
+;// CONCATENATED MODULE: ./src/transfer/tunnel-agent.ts
+
+
+/**
+ * Creates an https agent that goes through a proxy (RFC 9110 §9.3.6).
+ *
+ * Node's own (`proxyEnv`) reads the answer to CONNECT without a bound, and adds as many `readable`
+ * listeners with each piece of it as there are already: 26 bytes sent one by one take 2 GiB
+ * (`establishTunnel` in `lib/https.js` of Node 24.21). Its sockets are out of reach until TLS is
+ * done, too. Here Node's HTTP parser reads the answer, with its bound on headers.
+ */
+function createTunnelAgent(agent, tunnel) {
+    // Not imported: a run that makes no request does not load it.
+    const { Agent } = process.getBuiltinModule('node:https');
+    class TunnelAgent extends Agent {
+        createConnection(options, callback) {
+            if (bypassesProxy(tunnel.proxy.bypass, options.host, options.port)) {
+                return super.createConnection(options);
+            }
+            const opened = openTunnel(options, tunnel).then((socket) => {
+                const secure = super.createConnection(throughSocket(options, socket));
+                // From here on the request has a socket, and its own time limit covers TLS.
+                socket.on('error', (error) => secure?.destroy(error));
+                return secure;
+            });
+            opened.then((secure) => {
+                callback(null, secure);
+            }, callback);
+            return undefined;
+        }
+    }
+    return new TunnelAgent(agent);
+}
+/** `tls.connect` takes a connected socket; the options still name the host to verify. */
+function throughSocket(options, socket) {
+    return { ...options, socket };
+}
+function openTunnel({ host, port }, { proxy: { url, authorization }, timeout, signal }) {
+    const authority = `${host.includes(':') ? `[${host}]` : host}:${String(port)}`;
+    const { request: start } = url.protocol === 'https:'
+        ? process.getBuiltinModule('node:https')
+        : process.getBuiltinModule('node:http');
+    const request = start({
+        method: 'CONNECT',
+        host: url.hostname.replace(/^\[|\]$/g, ''),
+        ...(url.port === '' ? {} : { port: url.port }),
+        path: authority,
+        headers: {
+            host: authority,
+            'proxy-connection': 'keep-alive',
+            ...(authorization === undefined ? {} : { 'proxy-authorization': authorization }),
+        },
+        // One connection for one tunnel, whatever the global agent is.
+        agent: false,
+        maxHeaderSize: MAX_HEADER_BYTES,
+    });
+    // Without an agent Node would ask the proxy to close the connection.
+    request.removeHeader('connection');
+    return sendConnect(request, { timeout, signal });
+}
+
+;// CONCATENATED MODULE: ./src/transfer/http.ts
+
+
+
+
+
+
+
+
+
+
+const MAX_REDIRECTS = 5;
+/** Connections per host for small objects. Waiting for one takes less time than another handshake. */
+const SMALL_SOCKETS = 2;
+/**
+ * The one HTTP client. It honors `https_proxy`, `http_proxy` and `no_proxy`, keeps connections
+ * alive, and follows a limited number of redirects, but never from https to http. It refuses
+ * compressed bodies, because a limit in bytes would not apply to what they expand to.
+ */
+class HttpClient {
+    limits;
+    signal;
+    #options;
+    #agents = new Map();
+    constructor(options) {
+        this.#options = options;
+        this.limits = options.limits;
+        this.signal = options.signal;
+        options.signal.addEventListener('abort', () => {
+            for (const agent of this.#agents.values()) {
+                agent.destroy();
+            }
+        });
     }
     /**
-     * @param maxBytes larger blobs are refused
-     * @throws {SetupError} REGISTRY_UNAVAILABLE; IMAGE_MISMATCH if the blob is missing, too large, or
-     *   does not match its descriptor
+     * Reads a small object whole, with retries.
+     *
+     * @param url https, http on loopback, or file
+     * @param maxBytes a longer body makes the transfer fail
+     * @throws {TransferError}
      */
-    async blob(repository, { digest, size }, maxBytes) {
-        const name = this.#name(repository, digest);
-        if (size > maxBytes) {
-            throw imageMismatch(`${name} is larger than ${String(maxBytes)} bytes`);
-        }
-        const bytes = await this.#read(repository, `blobs/${digest}`, name, size);
-        if (bytes === undefined) {
-            throw imageMismatch(`the registry does not have ${name}`);
-        }
-        if (bytes.length !== size) {
-            throw imageMismatch(`${name} has ${String(bytes.length)} bytes instead of ${String(size)}`);
-        }
-        assertDigest(bytes, digest, name);
-        return bytes;
+    async read(url, maxBytes, options = {}) {
+        const method = options.method ?? 'GET';
+        const { metadataTimeout } = this.limits;
+        const attempt = async (trySignal) => {
+            const response = await this.open(url, options, trySignal);
+            const pieces = [];
+            let size = 0;
+            for await (const piece of response.body) {
+                size += piece.length;
+                if (size > maxBytes) {
+                    throw new TooLargeError(maxBytes);
+                }
+                pieces.push(piece);
+            }
+            return Buffer.concat(pieces, size);
+        };
+        return this.retry(method, url, metadataTimeout, attempt, this.#options.onWait);
     }
-    /** As a reference: `registry.k8s.io/etcd:3.5.15-0`, `registry.k8s.io/etcd@sha256:…`. */
-    #name(repository, reference) {
-        const separator = parseDigest(reference) === undefined ? ':' : '@';
-        return `${this.#base.host}${this.#base.pathname}${repository}${separator}${reference}`;
-    }
-    /** @returns undefined if there is no such object */
-    async #read(repository, path, name, maxBytes) {
-        const url = new URL(`/v2${this.#base.pathname}${repository}/${path}`, this.#base);
+    /**
+     * Like {@link read}, but undefined if the server says that there is no such object.
+     *
+     * @throws {TransferError}
+     */
+    async readIfPresent(url, maxBytes) {
         try {
-            return await this.#readWithToken(repository, url, maxBytes);
+            return await this.read(url, maxBytes);
         }
         catch (error) {
-            if (!(error instanceof TransferError)) {
-                throw error;
-            }
-            if (error.status === 404) {
+            if (error instanceof TransferError && error.notFound) {
                 return undefined;
             }
-            if (error.cause instanceof TooLargeError) {
-                throw imageMismatch(`${name} is larger than ${String(maxBytes)} bytes`, error);
-            }
-            throw registryUnavailable(`cannot fetch ${name}: ${error.message}`, error);
+            throw error;
         }
     }
-    async #readWithToken(repository, url, maxBytes) {
-        const headers = { accept: MANIFEST_TYPES.concat('*/*').join(', ') };
-        const token = this.#tokens.get(keyOf(url, repository));
-        try {
-            return await this.#http.read(url, maxBytes, { headers, token });
-        }
-        catch (error) {
-            const challenge = challengeOf(error);
-            if (challenge === undefined || token !== undefined) {
-                throw error;
-            }
-            // A redirect may have led to another registry, with tokens of its own. The request goes there
-            // directly, so that nobody else gets the token.
-            const asked = await this.#token(repository, challenge);
-            return this.#http.read(challenge.url, maxBytes, { headers, token: asked });
-        }
+    /**
+     * Runs a transfer, with retries.
+     *
+     * @param total bound on the time of all tries together, in milliseconds
+     * @param attempt one try; it must stop when its signal is aborted
+     * @param onWait called from time to time until it ends
+     * @throws {TransferError}
+     */
+    retry(method, url, total, attempt, onWait) {
+        const { limits, signal } = this;
+        const { onRetry } = this.#options;
+        return withRetries({ method, url, total, limits, signal, onRetry, onWait }, attempt);
     }
-    async #token(repository, { url, header }) {
-        const key = keyOf(url, repository);
-        const known = this.#tokens.get(key);
+    /**
+     * One request, redirects followed, no retries.
+     *
+     * @throws {StatusError} for a status other than 2xx
+     * @throws {NonRetryableError} for a failure that would be the same on the next try
+     */
+    async open(url, options, signal) {
+        if (url.protocol === 'file:') {
+            return { status: 200, headers: {}, body: await openFile(url, signal) };
+        }
+        const token = options.token ?? this.#options.token;
+        let target = url;
+        let withToken = true;
+        for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+            assertTransport(target);
+            // After a redirect to another origin the token stays off, even if a later one leads back.
+            withToken &&= target.origin === token?.origin;
+            const sent = withToken ? token?.value : undefined;
+            const response = await this.#request(target, options, sent, signal);
+            const location = redirectTarget(response, target);
+            if (location === undefined) {
+                return accepted(response, target);
+            }
+            response.destroy();
+            if (target.protocol === 'https:' && location.protocol !== 'https:') {
+                throw new NonRetryableError(`redirected from https to ${withoutSecrets(location)}`);
+            }
+            target = location;
+        }
+        throw new NonRetryableError(`more than ${String(MAX_REDIRECTS)} redirects`);
+    }
+    #agent(isSecure, lane, byProxy) {
+        const key = `${String(isSecure)} ${lane} ${String(byProxy)}`;
+        const known = this.#agents.get(key);
         if (known !== undefined) {
             return known;
         }
-        const server = tokenServer(url, header);
-        const value = await this.#fetchToken(url, server);
-        const token = { origin: url.origin, value };
-        this.#tokens.set(key, token);
-        return token;
+        const agent = this.#createAgent(isSecure, lane, byProxy);
+        refuseAfter(this.signal, agent);
+        this.#agents.set(key, agent);
+        return agent;
     }
-    async #fetchToken(registry, server) {
+    #createAgent(isSecure, lane, byProxy) {
+        const { proxyEnvironment, signal } = this.#options;
+        const options = { keepAlive: true, ...(lane === 'small' ? { maxSockets: SMALL_SOCKETS } : {}) };
+        const proxy = byProxy
+            ? proxySettings(isSecure ? 'https' : 'http', proxyEnvironment)
+            : undefined;
+        const { Agent } = isSecure ? builtin('node:https') : builtin('node:http');
+        if (proxy === undefined) {
+            return new Agent(options);
+        }
+        return isSecure
+            ? createTunnelAgent(options, { proxy, timeout: this.limits.responseTimeout, signal })
+            : new Agent({ ...options, proxyEnv: { ...proxyEnvironmentFor(proxy) } });
+    }
+    async #request(url, options, token, signal) {
+        const started = performance.now();
+        const method = options.method ?? 'GET';
+        const record = (outcome) => {
+            const duration = performance.now() - started;
+            this.#options.onRequest({ method, url: withoutSecrets(url), outcome, duration });
+        };
+        const body = options.json === undefined ? undefined : JSON.stringify(options.json);
+        const headers = {
+            'user-agent': this.#options.userAgent,
+            'accept-encoding': 'identity',
+            accept: body === undefined ? '*/*' : 'application/json',
+            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+            ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
+            ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+            ...options.headers,
+        };
+        signal.throwIfAborted();
+        const isSecure = url.protocol === 'https:';
+        // Over http, which is for loopback only, a proxy could read the token.
+        const agent = this.#agent(isSecure, options.lane ?? 'small', isSecure || token === undefined);
+        const { request: start } = isSecure ? builtin('node:https') : builtin('node:http');
+        // The signal also ends the body.
+        const request = start(url, { method, headers, agent, signal, maxHeaderSize: MAX_HEADER_BYTES });
         try {
-            return parseToken(await this.#http.read(server, MAX_TOKEN_BYTES));
+            const timeout = this.limits.responseTimeout;
+            const response = await send(request, { body, timeout, signal });
+            record(String(response.statusCode));
+            request.setTimeout(this.limits.idleTimeout, () => {
+                response.destroy(new Error(`no data for ${http_seconds(this.limits.idleTimeout)}`));
+            });
+            return response;
         }
         catch (error) {
-            throw registryUnavailable(`${registry.host} asks for a token, but ${server.host} did not give one: ${explain(error)}`, error);
+            record(explain(error));
+            throw error;
         }
     }
 }
-function keyOf(url, repository) {
-    return `${url.origin} ${repository}`;
-}
-function assertDigest(bytes, digest, name) {
-    const found = digestOf(bytes);
-    if (found !== digest) {
-        throw imageMismatch(`requested ${name}, but the registry returned ${found}`);
-    }
-}
-function challengeOf(error) {
-    return error instanceof TransferError && error.cause instanceof StatusError
-        ? error.cause.challenge
-        : undefined;
-}
 /**
- * The URL that gives anonymous tokens for the request that the registry refused.
- *
- * @see https://distribution.github.io/distribution/spec/auth/token/
- * @throws {SetupError} REGISTRY_UNAVAILABLE
+ * Makes an agent open no connection once the signal is aborted. For each connection that closes, an
+ * agent opens one for the next request in its queue, even for one that was destroyed; and a
+ * connection that is being opened keeps the process alive.
  */
-function tokenServer(registry, header) {
-    const challenge = parseBearerChallenge(header);
-    if (challenge === undefined) {
-        throw registryUnavailable(`${registry.host} requires credentials`);
-    }
-    const server = URL.parse(challenge.realm);
-    const isAllowed = server !== null &&
-        isTransportAllowed(server) &&
-        // Only a registry on this machine may name a token server on this machine without https.
-        (server.protocol === 'https:' || registry.protocol === 'http:') &&
-        server.username === '' &&
-        server.password === '';
-    if (!isAllowed) {
-        throw registryUnavailable(`${registry.host} names a token server whose URL is not https, or has credentials`);
-    }
-    for (const name of ['service', 'scope']) {
-        const value = challenge[name];
-        if (value !== undefined) {
-            server.searchParams.set(name, value);
+function refuseAfter(signal, agent) {
+    const createConnection = agent.createConnection.bind(agent);
+    agent.createConnection = (options, callback) => {
+        if (!signal.aborted) {
+            return createConnection(options, callback);
         }
-    }
-    return server;
-}
-function parseToken(answer) {
-    const parsed = JSON.parse(answer.toString('utf8'));
-    const { token, access_token: accessToken } = Object(parsed);
-    const value = token ?? accessToken;
-    if (typeof value !== 'string' || !client_TOKEN.test(value)) {
-        throw new TypeError('its answer has no token');
-    }
-    return value;
-}
-
-// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 7 modules
-var core = __nccwpck_require__(3838);
-;// CONCATENATED MODULE: ./src/escape.ts
-/**
- * C0 and C1 controls, line and paragraph separators, and the characters that reorder text:
- * nothing from outside may end a line, move the cursor, or be read in another order.
- */
-const UNPRINTABLE = /^[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]$/u;
-/**
- * How much of a message is shown, in UTF-16 code units, as the runner counts.
- *
- * A server, a certificate or a log may say more than GitHub takes. The runner cuts an annotation
- * after 4,096 (`_maxIssueMessageLength` in ExecutionContext.cs of actions/runner 258d6c85): message
- * and hint fit into that together. It drops a summary of more than 1 MiB: see `report.ts`.
- */
-const escape_MAX_SHOWN = 1000;
-/**
- * One line of a log: what cannot be printed is written as `\u{…}`, and nothing is left that the
- * runner would take for a workflow command (`::…::` at the start, `##[…]` anywhere). A text that is
- * longer than {@link MAX_SHOWN} is cut, and ends in `…`.
- */
-function escapeLogLine(text) {
-    return printable(text)
-        .replaceAll('##[', '## [')
-        .replace(/^(\s*)::/, '$1: :');
-}
-/** Cut between characters: neither a surrogate pair nor an escape is ever left in half. */
-function printable(text) {
-    let shown = '';
-    for (const character of text) {
-        const next = UNPRINTABLE.test(character)
-            ? `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`
-            : character;
-        if (shown.length + next.length > escape_MAX_SHOWN) {
-            return `${shown}…`;
-        }
-        shown += next;
-    }
-    return shown;
-}
-/** Text inside HTML inside GitHub's Markdown: every character that means something is an entity. */
-function escapeHtml(text) {
-    return escapeLogLine(text).replace(/[&<>"'`*_~|\\[\]()#!@:]/g, (character) => `&#${String(character.charCodeAt(0))};`);
-}
-
-;// CONCATENATED MODULE: ./src/hints.ts
-/**
- * What to do about a failure, by code. docs/troubleshooting.md is generated from this table
- * (`npm run docs`).
- *
- * The layers below report what happened. Only this file speaks of the user's workflow: which input
- * to check, what Kubernetes does, where to report a problem.
- */
-const HINTS = {
-    INVALID_INPUT: 'Fix the value in the workflow. The README describes every input.',
-    VERSION_NOT_FOUND: 'See https://kubernetes.io/releases/ for the versions that exist. A version that was announced minutes ago may not have reached every server yet.',
-    PLATFORM_NOT_PUBLISHED: 'Set "architecture", or run the job on one of the platforms listed.',
-    RELEASE_NOT_SIGNED: 'Choose a signed release: v1.26.0 or newer, or one of the last patches of 1.22 to 1.25. If "download-base-url" is set, check that the mirror also has the .sig and .cert files.',
-    DOWNLOAD_FAILED: 'Check that the runner can reach the host: proxy, firewall, "download-base-url", "download-token". If it can, the host may be down for a moment: run the job again.',
-    SIGNATURE_MALFORMED: 'The published file is damaged, or a proxy or mirror served something else in its place. Open its URL to see what is served.',
-    SIGNATURE_MISMATCH: 'Do not use the file: it was damaged or replaced, or published with the signature of another file. Run the job again. If the error persists, report it at https://github.com/kubernetes/release/issues.',
-    CERTIFICATE_UNTRUSTED: 'Do not use the file: its signing certificate failed verification. If you run your own Sigstore instance, set "trusted-root", or "tuf-mirror-url" and "tuf-root".',
-    IDENTITY_MISMATCH: 'Do not use the file: someone else signed it. If you sign your own releases, set "certificate-identity" and "certificate-oidc-issuer" to the identity that signs them.',
-    LOG_ENTRY_NOT_FOUND: 'Do not use the file: Kubernetes logs every signature publicly, but this one is not in the log. If you run your own Sigstore instance, check "rekor-url".',
-    LOG_ENTRY_INVALID: 'Do not use the file. If you run your own Sigstore instance, check that "rekor-url" belongs to the trust root. Otherwise report this at https://github.com/sigstore/rekor/issues: someone may be tampering with the log or with the connection to it.',
-    LOG_UNAVAILABLE: 'Check https://status.sigstore.dev, and run the job again. A version that is in the tool cache does not need the log.',
-    TRUST_ROOT_UNAVAILABLE: 'Check that the runner can reach the TUF repository, and that "tuf-mirror-url" and "tuf-root" belong together. Without a network, set "trusted-root" to a file, or to "embedded".',
-    RELEASE_MISMATCH: 'Do not use the file: Kubernetes signed it, but it is not what you asked for. A mirror, a CDN or a proxy is serving a different file under this name.',
-    CHECKSUM_MISMATCH: 'Kubernetes signed this file, but its SHA-256 is not the one in "checksum". If you changed the version, change the checksum too.',
-    RELEASE_TOO_NEW: 'Choose an older version, or run the job again later.',
-    RELEASE_TOO_OLD: 'Choose a newer version. If you asked for the newest one, compare with https://kubernetes.io/releases/: a mirror, a CDN or a proxy may be serving an outdated pointer (such as stable.txt).',
-    VERSION_SKEW: 'Set "version" to the minor version of the cluster, or set neither "version" nor "version-file". If the cluster runs a different version, correct "cluster-version".',
-    INSTALL_FAILED: 'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.',
-    IMAGE_NOT_FOUND: 'Check the name and the tag. If "image-registry" is set, check that the mirror has the image.',
-    IMAGE_NOT_SIGNED: 'Choose a signed image: Kubernetes has signed the images of its releases since v1.26. If "image-registry" is set, check that the mirror also has the tags "sha256-<hex>.sig"; "cosign copy" copies them.',
-    IMAGE_MISMATCH: 'Do not use the image: the registry, a mirror or a proxy served something other than what was asked for. Check "image-registry". Without one, report this at https://github.com/kubernetes/k8s.io/issues.',
-    REGISTRY_UNAVAILABLE: 'Check that the runner can reach the registry and the hosts that it redirects to: proxy, firewall, "image-registry". If it can, the registry may be down for a moment: run the job again. Registries that require credentials are not supported.',
-};
-/** What to do about the signature of an image, where {@link HINTS} is about a file. */
-const IMAGE_HINTS = {
-    SIGNATURE_MALFORMED: 'Kubernetes does not sign images like this. Look at the signature with "cosign download signature".',
-    SIGNATURE_MISMATCH: 'Do not use the image: its signature was damaged or replaced, or belongs to another image. Run the job again. If the error persists, report it at https://github.com/kubernetes/k8s.io/issues.',
-    CERTIFICATE_UNTRUSTED: 'Do not use the image: Sigstore does not issue certificates like this one. If you run your own Sigstore instance, set "trusted-root", or "tuf-mirror-url" and "tuf-root".',
-    IDENTITY_MISMATCH: 'Do not use the image: someone else signed it. If you sign your own images, set "image-certificate-identity" and "certificate-oidc-issuer" to the identity that signs them.',
-    LOG_ENTRY_NOT_FOUND: 'Do not use the image: Kubernetes logs every signature publicly, but this one is not in the log. If you run your own Sigstore instance, check "rekor-url".',
-    LOG_ENTRY_INVALID: 'Do not use the image. If you run your own Sigstore instance, check that "rekor-url" belongs to the trust root. Otherwise report this at https://github.com/sigstore/rekor/issues: someone may be tampering with the log or with the connection to it.',
-};
-/** What to do where the code alone says too little. */
-const SITUATIONS = {
-    'pointer-not-a-version': 'The release host, a mirror or a proxy returned something else. Pin an exact version, or check "download-base-url".',
-    'range-without-release': 'Widen the range. Ranges do not match pre-releases: ask for "prerelease" or for an exact version.',
-    'announced-only': 'The release is probably minutes old and has not reached every server, or your mirror has not copied it yet. Run the job again later, or pin an older version until then.',
-    'changed-by-another-run': 'Another job on this machine changed the tool cache at the same time. Run the job again. If the error persists, find out who else writes to RUNNER_TOOL_CACHE.',
-    'contradictory-sbom': 'Do not use the file. Either the release process made a mistake, or someone with its identity signed another SBOM. Report it at https://github.com/kubernetes/release/issues.',
-    'operating-system-not-published': 'Run the job on Linux, macOS or Windows.',
-    'no-release-proof': 'If you use a mirror, add kubernetes-release.spdx with its .sig and .cert. As a last resort, set "bind-release: false", which accepts any file that Kubernetes ever signed, for any version or platform.',
-    'image-of-another-version': 'Do not use the image: Kubernetes signed it, but it is not the version you asked for. A registry, a mirror or a proxy serves a different image under this tag.',
-    'signature-of-another-image': 'Do not use the image: the registry, a mirror or a proxy serves it with the signature of another image. Check "image-registry". Without one, report this at https://github.com/kubernetes/k8s.io/issues.',
-    'not-in-release': 'Remove it from "artifacts", or choose a release that has it. If "download-base-url" is set, check that the mirror has the file.',
-    'published-unsigned': 'Remove it from "artifacts": nothing can prove it. The SBOM of the release, kubernetes-release.spdx, is signed, and lists the digest of every binary and tarball.',
-    'not-a-blob-bundle': 'Use a bundle created with "cosign sign-blob --bundle". Attestations, and signatures made with a plain key, are not accepted.',
-    'trusted-root-file': 'Set "trusted-root" to the path of a trusted_root.json.',
-    'embedded-trusted-root': 'This is a bug in the action. Please report it.',
-    'runner-variable-missing': 'The runner sets these variables for every action. To run the action by hand, see "npm run action" in CONTRIBUTING.md.',
-};
-/** For an error without a code. */
-const UNEXPECTED_HINT = 'This is a bug in the action. Please report it with the log of this run.';
-/** What to do next, for the annotation and the job summary. */
-function hintFor({ code, situation }) {
-    switch (situation) {
-        case undefined:
-            return HINTS[code];
-        case 'image':
-            return IMAGE_HINTS[code] ?? HINTS[code];
-        default:
-            return SITUATIONS[situation];
-    }
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/release-dates.ts
-/**
- * When each minor's first release appeared, oldest first: [minor, date of 1.<minor>.0].
- *
- * Source: kubernetes/sig-release, releases/release-1.<minor>/README.md. New rows are appended by
- * scripts/release-dates.js, which takes the date of the tag's release on GitHub.
- *
- * Begins with 1.19, the first minor with fourteen months of support (KEP 1498).
- */
-const RELEASE_DATES = [
-    [19, '2020-08-26'],
-    [20, '2020-12-08'],
-    [21, '2021-04-08'],
-    [22, '2021-08-04'],
-    [23, '2021-12-07'],
-    [24, '2022-05-03'],
-    [25, '2022-08-23'],
-    [26, '2022-12-09'],
-    [27, '2023-04-11'],
-    [28, '2023-08-15'],
-    [29, '2023-12-13'],
-    [30, '2024-04-17'],
-    [31, '2024-08-13'],
-    [32, '2024-12-11'],
-    [33, '2025-04-23'],
-    [34, '2025-08-27'],
-    [35, '2025-12-17'],
-    [36, '2026-04-22'],
-];
-
-;// CONCATENATED MODULE: ./src/kubernetes/end-of-support.ts
-
-/** Twelve months of support and two of maintenance. */
-const MONTHS_OF_SUPPORT = 14;
-/** Kubernetes ends support on the 28th, a day that every month has. */
-const DAY_OF_MONTH = 28;
-/**
- * When Kubernetes' support for a minor ends, as planned: on the 28th of the fourteenth month after
- * its .0 (https://kubernetes.io/releases/patch-releases/#support-period).
- *
- * @returns midnight UTC; undefined for a minor that is not in the table of release dates
- */
-function endOfSupport(minor) {
-    const released = RELEASE_DATES.find(([listed]) => listed === minor)?.[1];
-    if (released === undefined) {
+        // With an error there is no connection, whatever the types say.
+        callback?.(new Error('the transfers were aborted'));
         return undefined;
-    }
-    const date = new Date(`${released}T00:00:00Z`);
-    return new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + MONTHS_OF_SUPPORT, DAY_OF_MONTH));
-}
-/**
- * A sentence about a minor that Kubernetes no longer supports.
- *
- * @returns undefined for one that is still supported, and for one that is newer than the table
- */
-function describeEndedSupport(minor, now) {
-    const first = RELEASE_DATES[0]?.[0] ?? 0;
-    const end = endOfSupport(Math.max(minor, first));
-    if (end === undefined || now < end) {
-        return undefined;
-    }
-    const day = end.toISOString().slice(0, 10);
-    return `Kubernetes ended support for 1.${String(minor)} ${minor < first ? 'before' : 'on'} ${day}. It no longer publishes security fixes for that version, although your provider may. See https://kubernetes.io/releases/.`;
-}
-
-;// CONCATENATED MODULE: ./src/report/proof.ts
-
-const PUBLIC_LOG = 'https://rekor.sigstore.dev/';
-function proofReport(verified, releaseProof) {
-    return {
-        'certificate-identity': verified.identity.subjectAlternativeName,
-        'certificate-oidc-issuer': verified.identity.issuer,
-        'log-entry-uuid': verified.uuid,
-        'log-index': verified.logIndex,
-        'integrated-time': verified.signedAt.toISOString(),
-        'release-proof': releaseProof,
     };
 }
-/** Worded like cosign's output. */
-function proofLog(report) {
-    return [
-        `tlog entry verified with uuid: ${report['log-entry-uuid']} index: ${report['log-index']}`,
-        'Verified OK',
-        `Signed by: ${report['certificate-identity']}`,
-        `Issuer: ${report['certificate-oidc-issuer']}`,
-        `Signed at: ${report['integrated-time']}`,
-        `Release: ${report['release-proof']}`,
-    ];
+function builtin(name) {
+    return process.getBuiltinModule(name);
 }
-function proofRows(report, rekorUrl) {
-    return [
-        ['Signed by', escapeHtml(report['certificate-identity'])],
-        ['Issuer', escapeHtml(report['certificate-oidc-issuer'])],
-        ['Signed at', escapeHtml(report['integrated-time'])],
-        ['Log entry', logEntry(report, rekorUrl)],
-        ['Release', escapeHtml(report['release-proof'])],
-    ];
-}
-function logEntry(report, rekorUrl) {
-    const index = escapeHtml(report['log-index']);
-    const uuid = `<code>${escapeHtml(report['log-entry-uuid'])}</code>`;
-    return rekorUrl.href === PUBLIC_LOG
-        ? `<a href="https://search.sigstore.dev/?logIndex=${index}">${index}</a>, ${uuid}`
-        : `${index}, ${uuid}`;
+function http_seconds(milliseconds) {
+    return `${String(milliseconds / 1000)} s`;
 }
 
-;// CONCATENATED MODULE: ./src/report/units.ts
-/** @param bytes shown in decimal megabytes, with one digit after the point */
-function megabytes(bytes) {
-    return `${(bytes / 1e6).toFixed(1)} MB`;
-}
-/** @param milliseconds shown in seconds, with two digits after the point */
-function units_seconds(milliseconds) {
-    return `${(milliseconds / 1000).toFixed(2)} s`;
-}
-
-;// CONCATENATED MODULE: ./src/report/images.ts
+;// CONCATENATED MODULE: ./src/session.ts
 
 
 
 
-function imageSection(images, inputs, durations) {
-    const reports = images.map((image) => imageReport(image, durations));
-    return {
-        heading: 'Verified Kubernetes images',
-        items: reports.map((report) => imageItem(report, inputs)),
-        outputs: imageOutputs(reports),
-    };
-}
-function imageReport({ image, pinned, verified, version, duration }, { resolve }) {
-    return {
-        image: image.requested,
-        name: image.name,
-        reference: pinned,
-        ...proofReport(verified, describeVersionProof(version)),
-        'proven-platforms': version.proven,
-        'unproven-platforms': version.unproven,
-        'durations-ms': { resolve: Math.round(resolve), verify: Math.round(duration) },
-    };
-}
-function imageItem(report, { rekorUrl }) {
-    const took = `resolving the version ${units_seconds(report['durations-ms'].resolve)}, verification ${units_seconds(report['durations-ms'].verify)}`;
-    return {
-        report,
-        title: report.name,
-        log: [...proofLog(report), `Took: ${took}`, `Reference: ${report.reference}`],
-        rows: [
-            ['Image', `<b>${escapeHtml(report.name)}</b>`],
-            ['By digest', `<code>${escapeHtml(report.reference)}</code>`],
-            ...proofRows(report, rekorUrl),
-            ['Took', escapeHtml(took)],
-        ],
-    };
-}
-/** `images`: as the input names it -> by digest, ready to pin. */
-function imageOutputs(reports) {
-    const references = reports.map(({ image, reference }) => [image, reference]);
-    return reports.length === 0 ? {} : { images: JSON.stringify(Object.fromEntries(references)) };
-}
-
-;// CONCATENATED MODULE: ./src/report/file.ts
 
 
 
 
-function fileReport({ artifact, cacheEntry, verified, ...one }, { resolve, install }) {
-    const files = cacheEntry.files();
-    return {
-        version: artifact.version,
-        path: files.file,
-        'bundle-path': files.bundle,
-        sha256: verified.subject.sha256.toString('hex'),
-        size: verified.subject.size,
-        source: one.origin,
-        ...proofReport(verified, describeBinding(one.binding)),
-        recovered: one.recovered === undefined ? null : escapeLogLine(one.recovered),
-        'cache-hit': one.origin === 'cache',
-        'durations-ms': {
-            resolve: Math.round(resolve),
-            download: one.durations.download === undefined ? null : Math.round(one.durations.download),
-            verify: Math.round(one.durations.verify),
-            install: Math.round(install),
+// What a run of the action and a command have in common: connections, trust root, temporary folder.
+/** The one HTTP client of a run. */
+function httpClient(inputs, signal, logger) {
+    const { downloadToken, downloadBaseUrl } = inputs;
+    return new HttpClient({
+        userAgent: 'setup-verified-kubectl',
+        proxyEnvironment: inputs.proxyEnvironment,
+        limits: inputs.limits,
+        token: downloadToken === undefined
+            ? undefined
+            : { origin: downloadBaseUrl.origin, value: downloadToken },
+        signal,
+        onRequest: ({ method, url, outcome, duration }) => {
+            logger.debug(`${method} ${url}: ${outcome} after ${String(Math.round(duration))} ms`);
         },
-    };
-}
-/** @param cluster how a tool fits the cluster; undefined where the input names none */
-function fileLog(report, cluster) {
-    return [
-        ...proofLog(report),
-        ...(cluster === undefined ? [] : [`Cluster: ${cluster}`]),
-        `SHA-256: ${report.sha256} (${megabytes(report.size)})`,
-        `Source: ${SOURCES[report.source]}`,
-        `Took: ${durationsText(report['durations-ms'])}`,
-        `Path: ${report.path}`,
-        `Evidence: ${report['bundle-path']}`,
-    ];
-}
-/** As {@link fileLog}. */
-function fileRows(report, rekorUrl, cluster) {
-    return [
-        ...optionalRow('Cluster', cluster),
-        ['SHA-256', `<code>${escapeHtml(report.sha256)}</code>`],
-        ...proofRows(report, rekorUrl),
-        ['Source', escapeHtml(SOURCES[report.source])],
-        ['Took', escapeHtml(durationsText(report['durations-ms']))],
-        ...optionalRow('Broken publication', report.recovered ?? undefined),
-    ];
-}
-const SOURCES = {
-    download: 'downloaded',
-    cache: 'tool cache, verified again',
-    preinstalled: 'copy found on this machine, verified',
-};
-function durationsText({ resolve, download, verify, install }) {
-    return [
-        `resolving the version ${units_seconds(resolve)}`,
-        ...(download === null ? [] : [`download ${units_seconds(download)}`]),
-        `verification ${units_seconds(verify)}`,
-        `installation ${units_seconds(install)}`,
-    ].join(', ');
-}
-function optionalRow(name, text) {
-    return text === undefined ? [] : [[name, escapeHtml(text)]];
-}
-
-;// CONCATENATED MODULE: ./src/report/artifacts.ts
-
-
-
-function artifactReport(installed, durations) {
-    const { artifact } = installed;
-    return {
-        artifact: artifact.name,
-        platform: artifact.platform === undefined ? null : platformName(artifact.platform),
-        ...fileReport(installed, durations),
-    };
-}
-function artifactItem(report, { rekorUrl }) {
-    const { platform } = report;
-    const name = `${report.artifact} ${report.version}`;
-    const madeFor = platform === null ? '' : ` for ${escapeHtml(platform)}`;
-    return {
-        report,
-        title: platform === null ? name : `${name} (${platform})`,
-        log: fileLog(report),
-        rows: [['Artifact', `<b>${escapeHtml(name)}</b>${madeFor}`], ...fileRows(report, rekorUrl)],
-    };
-}
-/** `artifact-path`, and `artifacts`: the path of each by the name that the user gave it. */
-function artifactOutputs(requests, reports) {
-    const paths = requests.flatMap(({ requested, name }) => {
-        const report = reports.find(({ artifact }) => artifact === name);
-        return report === undefined ? [] : [[requested, report.path]];
+        onRetry: (retry) => {
+            logger.info(describeRetry(retry));
+        },
+        onWait: (wait) => {
+            logger.info(describeWait(wait));
+        },
     });
-    const [first] = paths;
-    return first === undefined
-        ? {}
-        : { 'artifact-path': first[1], artifacts: JSON.stringify(Object.fromEntries(paths)) };
 }
-
-;// CONCATENATED MODULE: ./src/report/tools.ts
-
-
-
-
-function toolReport({ name, version, platform }, installed, { clusterVersion }, durations) {
-    return {
-        tool: name,
-        platform: platformName(platform),
-        'cluster-version': clusterVersion?.text ?? null,
-        'minor-version-skew': clusterVersion === undefined ? null : (minorSkew(version, clusterVersion) ?? null),
-        ...fileReport(installed, durations),
-    };
+/** @param scratch a folder that is removed when the run ends */
+function trustRootSource({ trustRoot, runner }, scratch) {
+    if (trustRoot.kind !== 'tuf') {
+        return trustRoot;
+    }
+    return { ...trustRoot, cache: external_node_path_default().join(runner.toolCache, TRUST_ROOT_FOLDER), scratch };
 }
-function toolItem(report, { rekorUrl }) {
-    const cluster = clusterText(report);
-    const name = `${report.tool} ${report.version}`;
-    return {
-        report,
-        title: `${name} (${report.platform})`,
-        log: fileLog(report, cluster),
-        rows: [
-            ['Tool', `<b>${escapeHtml(name)}</b> for ${escapeHtml(report.platform)}`],
-            ...fileRows(report, rekorUrl, cluster),
-        ],
-    };
+/** Keeps the metadata for later runs. If that fails, the next run fetches it again. */
+async function keepTrustRoot(trust, logger) {
+    logger.info(`Trust root: ${trust.origin}`);
+    try {
+        await trust.keep();
+    }
+    catch (error) {
+        logger.debug(`cannot cache the trust root: ${String(error)}`);
+    }
 }
-/** Undefined where the input names no cluster. */
-function clusterText(report) {
-    const { 'cluster-version': cluster, 'minor-version-skew': skew } = report;
-    return cluster === null || skew === null
-        ? undefined
-        : `${cluster}; ${report.tool} ${skew === 0 ? 'has' : 'is'} ${describeSkew(skew)}`;
-}
-
-;// CONCATENATED MODULE: ./src/report/files.ts
-
-
-
-/** The sections of the tools and of the other files of the release. */
-function fileSections(installed, inputs, durations) {
-    const tools = [];
-    const artifacts = [];
-    for (const one of installed) {
-        const { artifact } = one;
-        if (isBinary(artifact)) {
-            tools.push(toolReport(artifact, one, inputs, durations));
-        }
-        else {
-            artifacts.push(artifactReport(one, durations));
-        }
-    }
-    return [
-        {
-            heading: 'Verified Kubernetes tools',
-            items: tools.map((report) => toolItem(report, inputs)),
-            outputs: {
-                ...Object.fromEntries(tools.map(({ tool, path }) => [`${tool}-path`, path])),
-                ...outputsOfOne(tools, artifacts),
-            },
-        },
-        {
-            heading: 'Verified Kubernetes artifacts',
-            items: artifacts.map((report) => artifactItem(report, inputs)),
-            outputs: artifactOutputs(inputs.artifacts, artifacts),
-        },
-    ];
-}
-/** Outputs with one value describe kubectl, else the first tool, else the first artifact. */
-function outputsOfOne(tools, artifacts) {
-    const reports = [...tools, ...artifacts];
-    const main = tools.find(({ tool }) => tool === 'kubectl') ?? reports[0];
-    if (main === undefined) {
-        return {};
-    }
-    return {
-        'cache-hit': String(reports.every((report) => report['cache-hit'])),
-        sha256: main.sha256,
-        'certificate-identity': main['certificate-identity'],
-        'certificate-oidc-issuer': main['certificate-oidc-issuer'],
-        'log-index': main['log-index'],
-        'log-entry-uuid': main['log-entry-uuid'],
-        'integrated-time': main['integrated-time'],
-        'bundle-path': main['bundle-path'],
-    };
-}
-
-;// CONCATENATED MODULE: ./src/report.ts
-
-
-
-
-
-
-
-
-
-
-/** A line of progress at most this often, in milliseconds. */
-const PROGRESS_INTERVAL = 5_000;
-/**
- * The runner shows no summary that is larger (`AttachmentSizeLimit` in FileCommandManager.cs of
- * actions/runner 258d6c85), and reports an error in its place.
- */
-const MAX_SUMMARY_BYTES = 1 << 20;
-/** Of an error's stack, which begins with its message. */
-const MAX_STACK_LINES = 50;
-/** Everything a run shows. Text from outside is escaped here before it reaches log or summary. */
-class Report {
-    #lastProgress = new Map();
-    info(message) {
-        core/* info */.pq(escapeLogLine(message));
-    }
-    debug(message) {
-        core/* debug */.Yz(escapeLogLine(message));
-    }
-    #notice(title, message) {
-        core/* notice */.lm(escapeLogLine(message), { title });
-    }
-    warning(title, message) {
-        core/* warning */.$e(escapeLogLine(message), { title });
-    }
-    progress(what, received, total) {
-        const now = performance.now();
-        const last = this.#lastProgress.get(what);
-        if (last === undefined) {
-            this.#lastProgress.set(what, now);
-        }
-        else if (now - last >= PROGRESS_INTERVAL) {
-            this.#lastProgress.set(what, now);
-            const percent = total === undefined ? '' : ` (${String(Math.floor((received / total) * 100))} %)`;
-            this.info(`${what}: ${megabytes(received)} downloaded${percent}`);
-        }
-    }
-    /** Masks the token before anything else is logged. */
-    start(inputs) {
-        if (inputs.downloadToken !== undefined) {
-            core/* setSecret */.Pq(inputs.downloadToken);
-        }
-        if (inputs.ignoredVersionFile !== undefined) {
-            this.#notice('version-file ignored', `"version" is set, so ${inputs.ignoredVersionFile} is not read.`);
-        }
-    }
-    /**
-     * One notice for each minor that Kubernetes no longer supports.
-     *
-     * @param version of the release, with `v`
-     */
-    endedSupport(version, cluster) {
-        const now = new Date();
-        const minors = [skew_minorOf(version), cluster?.minor].filter((minor) => minor !== undefined);
-        for (const minor of new Set(minors)) {
-            const notice = describeEndedSupport(minor, now);
-            if (notice !== undefined) {
-                this.#notice(`Kubernetes 1.${String(minor)} is no longer supported`, notice);
-            }
-        }
-    }
-    /** One annotation, and a paragraph in the summary: code, cause, next step. */
-    async failure(error) {
-        const known = error instanceof SetupError ? error : undefined;
-        const code = known?.code ?? 'UNEXPECTED';
-        const hint = known === undefined ? UNEXPECTED_HINT : hintFor(known);
-        const message = known?.message ?? explain(error);
-        process.exitCode = core/* ExitCode */.yU.Failure;
-        core/* error */.z3(`${escapeLogLine(message)}\n${escapeLogLine(hint)}`, {
-            title: `setup-verified-kubectl: ${code}`,
+/** As shells report a process that a signal ended: 128 and the number of the signal. */
+const EXIT_CODES = { SIGTERM: 143, SIGINT: 130 };
+/** A folder that is removed when the work ends, however it ends. */
+async function withScratchFolder(temp, work) {
+    const scratch = await makeScratchFolder(temp);
+    for (const [signal, exitCode] of Object.entries(EXIT_CODES)) {
+        process.once(signal, () => {
+            (0,external_node_fs_.rmSync)(scratch, { force: true, recursive: true });
+            process.exit(exitCode);
         });
-        if (error instanceof Error && error.stack !== undefined) {
-            const lines = error.stack.split('\n', MAX_STACK_LINES);
-            core/* debug */.Yz(lines.map(escapeLogLine).join('\n'));
-        }
-        core/* summary */.z
-            .addHeading('Nothing was added to PATH', 3)
-            .addRaw(`<p><b>${code}</b>: ${escapeHtml(message)}</p><p>${escapeHtml(hint)}</p>`, true);
-        await this.#writeSummary();
     }
-    /** The log of each thing that was verified, outputs, and the job summary. */
-    async success(inputs, results, durations) {
-        const { version, files, images } = results;
-        const sections = [
-            ...fileSections(files, inputs, durations),
-            imageSection(images, inputs, durations),
-        ];
-        const items = sections.flatMap((section) => section.items);
-        for (const item of items) {
-            this.#log(item);
-        }
-        core/* setOutput */.uH('version', version);
-        for (const [name, value] of sections.flatMap(({ outputs }) => Object.entries(outputs))) {
-            core/* setOutput */.uH(name, value);
-        }
-        core/* setOutput */.uH('report', JSON.stringify(items.map(({ report }) => report)));
-        for (const section of sections) {
-            addToSummary(section);
-        }
-        await this.#writeSummary();
+    try {
+        await work(scratch);
     }
-    /** The very last step: a failure before it leaves `PATH` alone. */
-    addToPath(installed) {
-        for (const { artifact, folder } of installed) {
-            if (isBinary(artifact)) {
-                core/* addPath */.fM(folder);
-            }
-        }
-    }
-    #log({ title, log }) {
-        core/* startGroup */.Oh(escapeLogLine(title));
-        for (const line of log) {
-            this.info(line);
-        }
-        core/* endGroup */.N4();
-    }
-    /** A runner without job summaries must not fail a run that succeeded. */
-    async #writeSummary() {
-        const text = boundedSummary(core/* summary */.z.stringify());
-        core/* summary */.z.emptyBuffer().addRaw(text);
-        try {
-            await core/* summary */.z.write();
-        }
-        catch (error) {
-            this.info(`Cannot write the job summary: ${explain(error)}`);
-        }
+    finally {
+        // The runner empties RUNNER_TEMP, so a folder that resists is no reason to fail after success.
+        await (0,promises_namespaceObject.rm)(scratch, { force: true, recursive: true, maxRetries: 3 }).catch(() => undefined);
     }
 }
-/** Each message is bounded on its own. This bounds all of them together. */
-function boundedSummary(html) {
-    return Buffer.byteLength(html) <= MAX_SUMMARY_BYTES
-        ? html
-        : '<p>This summary is too long for GitHub. The log and the output <code>report</code> have the same information.</p>\n';
-}
-function addToSummary({ heading, items }) {
-    if (items.length === 0) {
-        return;
+async function makeScratchFolder(temp) {
+    try {
+        await makeFolders(temp);
+        return await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(temp, 'setup-verified-kubectl-'));
     }
-    core/* summary */.z.addHeading(heading, 3);
-    for (const { rows } of items) {
-        core/* summary */.z.addTable(rows.map(([name, html]) => [{ data: name, header: true }, html]));
+    catch (error) {
+        throw installFailed(`cannot create a temporary folder in ${temp}`, error);
     }
 }
 
@@ -22512,533 +23007,1482 @@ class BackgroundTasks {
     }
 }
 
-;// CONCATENATED MODULE: ./src/transfer/file-url.ts
+;// CONCATENATED MODULE: ./src/commands/lock.ts
 
 
 
 
 
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+/** So many files at once. More would share the same line anyway. */
+const CONCURRENT_FILES = 4;
 /**
- * Opens the file that a file URL names.
+ * Proves every file of the lock as a run would, and then writes the lock file, unless it says the
+ * same already. Evidence that it has and that still passes is kept, so that nothing changes without
+ * a reason. With `check`, nothing is written.
  *
- * @throws {StatusError} 404 if there is none
- * @throws {NonRetryableError} if it is not a plain file, or cannot be read
+ * @throws {SetupError} LOCK_INVALID with `check`, for a lock file that cannot be read; every code of
+ *   the verification
  */
-async function openFile(url, signal) {
-    const size = await sizeOf(url);
-    if (size === 0) {
-        return external_node_stream_namespaceObject.Readable.from([]); // A file in /proc claims to be empty, and reading it may never end.
-    }
-    return new Promise((resolve, reject) => {
-        const body = (0,external_node_fs_namespaceObject.createReadStream)(url, { signal, end: size - 1, highWaterMark: 1 << 20 });
-        body.once('ready', () => {
-            resolve(body);
-        });
-        body.once('error', (error) => {
-            reject(new NonRetryableError(`cannot read ${url.pathname}`, error));
-        });
+async function lockRelease(inputs, logger) {
+    // What would not let it be written is said before anything is downloaded.
+    inFolder(inputs, () => {
+        assertFolderInside(inputs.lockFile.path, inputs.lockFile.workspace);
     });
-}
-/** Opening a pipe may block forever, and a device may have no end. */
-async function sizeOf(url) {
-    const found = await (0,promises_namespaceObject.stat)(url).catch((error) => {
-        throw codeOf(error) === 'ENOENT'
-            ? new StatusError(404, undefined)
-            : new NonRetryableError(`cannot read ${url.pathname}`, error);
-    });
-    if (!found.isFile()) {
-        throw new NonRetryableError(`${url.pathname} is not a file`);
+    const before = readExisting(inputs, logger);
+    const after = await proveLock(inputs, before, logger);
+    const changes = compareLocks(before, after);
+    if (changes.length > 0 && !inputs.check) {
+        write(inputs, serializeLock(after));
     }
-    return found.size;
+    return { version: after.version, files: after.files.size, changes };
 }
-
-;// CONCATENATED MODULE: ./src/transfer/proxy.ts
-
-/**
- * Reads the proxy for a scheme: lower-case names first, as in Node 24 (`lib/internal/http.js`).
- *
- * Node ignores a value that does not begin with `http://` or `https://`, and would connect directly
- * without a word. As in curl, `host:port` is an http proxy; any other scheme is an error.
- *
- * @throws {NonRetryableError} for an invalid URL or another scheme, without showing it: it may
- *   contain a password
- */
-function proxySettings(scheme, environment) {
-    const value = firstSet(environment, `${scheme}_proxy`, `${scheme.toUpperCase()}_PROXY`);
-    if (value === '') {
-        return undefined;
-    }
-    const url = URL.parse(value.includes('://') ? value : `http://${value}`);
-    if (url === null || /[\r\n]/.test(value)) {
-        throw new NonRetryableError(`the address of the proxy for ${scheme} is not a URL`);
-    }
-    if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-        throw new NonRetryableError(`the proxy for ${scheme} is not an http or https proxy`);
-    }
-    const bypass = firstSet(environment, 'no_proxy', 'NO_PROXY');
-    return {
-        url,
-        authorization: basicAuthorization(scheme, url),
-        bypass: bypass === '' ? [] : bypass.split(',').map((entry) => entry.trim().toLowerCase()),
-    };
-}
-/**
- * The same settings for an agent of Node 24, which reads them from the environment.
- *
- * @param settings for http
- */
-function proxyEnvironmentFor({ url, bypass }) {
-    return { http_proxy: url.href, no_proxy: bypass.join(',') };
-}
-/** The value of the first variable that is not empty; empty if none is. */
-function firstSet(environment, ...names) {
-    const values = names.map((name) => environment[name] ?? '');
-    return values.find((value) => value !== '') ?? '';
-}
-function basicAuthorization(scheme, { username, password }) {
-    if (username === '' && password === '') {
+/** A lock file that cannot be read is written again: it may hold the marks of a merge. */
+function readExisting({ lockFile, check }, logger) {
+    const { name, path: file, workspace } = lockFile;
+    if (!(0,external_node_fs_.existsSync)(file)) {
         return undefined;
     }
     try {
-        const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-        return `Basic ${Buffer.from(credentials).toString('base64')}`;
+        return parseLock(lock_readText(name, file, workspace), name);
     }
-    catch {
-        throw new NonRetryableError(`the credentials of the proxy for ${scheme} are not URL-encoded`);
-    }
-}
-/**
- * Whether `no_proxy` lists a host: `*`, `host`, `host:port`, `.suffix`, `*.suffix`, or a range of
- * IPv4 addresses such as `10.0.0.1-10.0.0.9`. The rules are Node's, as above.
- *
- * @param host without the brackets of an IPv6 address
- */
-function bypassesProxy(bypass, host, port) {
-    const name = host.toLowerCase();
-    return bypass.some((entry) => {
-        if (entry === '*' || entry === name || entry === `${name}:${String(port)}`) {
-            return true;
+    catch (error) {
+        if (check || !(error instanceof SetupError) || !error.code.startsWith('LOCK_')) {
+            throw error;
         }
-        if (entry.startsWith('.')) {
-            return name === entry.slice(1) || name.endsWith(entry);
-        }
-        if (entry.startsWith('*.') && name.endsWith(entry.slice(1))) {
-            return true;
-        }
-        const address = ipv4(name);
-        const [first, last] = entry.split('-').map((end) => ipv4(end.trim()));
-        return (address !== undefined &&
-            first !== undefined &&
-            last !== undefined &&
-            Buffer.compare(first, address) <= 0 &&
-            Buffer.compare(address, last) <= 0);
-    });
-}
-/** The four bytes of an IPv4 address in dotted decimal. */
-function ipv4(text) {
-    const { isIPv4 } = process.getBuiltinModule('node:net');
-    return isIPv4(text) ? Buffer.from(text.split('.').map(Number)) : undefined;
-}
-
-;// CONCATENATED MODULE: ./src/transfer/response.ts
-
-/** @returns undefined unless the response is a redirect */
-function redirectTarget(response, from) {
-    const status = response.statusCode ?? 0;
-    const { location } = response.headers;
-    if (![301, 302, 303, 307, 308].includes(status) || location === undefined) {
+        logger.warning('Lock file not readable', `${error.message}. It is written again.`);
         return undefined;
     }
-    const target = URL.parse(location, from.href);
-    if (target === null) {
-        throw new NonRetryableError('redirected to something that is not a URL');
-    }
-    return target;
 }
+function lock_readText(name, file, workspace) {
+    try {
+        return readWorkspaceFile(file, workspace, MAX_LOCK_BYTES);
+    }
+    catch (error) {
+        throw error instanceof OutsideWorkspaceError
+            ? outside(name, error)
+            : lockInvalid(name, explain(error), error);
+    }
+}
+function write(inputs, text) {
+    inFolder(inputs, () => {
+        writeWorkspaceFile(inputs.lockFile.path, inputs.lockFile.workspace, text);
+    });
+}
+function inFolder({ lockFile: { name } }, act) {
+    try {
+        act();
+    }
+    catch (error) {
+        throw error instanceof OutsideWorkspaceError
+            ? outside(name, error)
+            : installFailed(`cannot write the lock file ${name}`, error);
+    }
+}
+function outside(name, error) {
+    return new SetupError('INVALID_INPUT', `Input "lock-file": ${name} ${error.message}.`);
+}
+async function proveLock(inputs, before, logger) {
+    let content;
+    await withScratchFolder(inputs.runner.temp, async (scratch) => {
+        const abort = new AbortController();
+        const background = new BackgroundTasks();
+        try {
+            const http = httpClient(inputs, abort.signal, logger);
+            const trust = background.start(loadTrustRoot(trustRootSource(inputs, scratch), http));
+            const version = await resolveVersion(inputs.version, http, inputs.downloadBaseUrl);
+            logger.info(`Version: ${version} (requested: ${inputs.versionSource})`);
+            if (inputs.clusterVersion !== undefined) {
+                assertSupportedSkew(version, inputs.files.tools, inputs.clusterVersion);
+            }
+            const release = new Release(version, inputs.downloadBaseUrl);
+            const run = { inputs, release, before, logger, http, background, trust, scratch };
+            content = await proveRelease(run);
+            await keepTrustRoot(await trust, logger);
+        }
+        finally {
+            // Nothing may still write to the scratch folder when it is removed.
+            abort.abort();
+            await background.ended();
+        }
+    });
+    if (content === undefined) {
+        throw new TypeError('the lock was not made');
+    }
+    return content;
+}
+async function proveRelease(run) {
+    const { release, background } = run;
+    const context = proofContext(run);
+    const limit = pLimit(CONCURRENT_FILES);
+    const files = new Map(await Promise.all(artifactsOf(run).map((artifact) => background.start(limit(() => lockArtifact(run, context, artifact))))));
+    const [file, sbom] = await lockSbom(run, context);
+    const requested = files.get(file);
+    if (requested !== undefined && requested.sha256 !== sbom.sha256) {
+        throw new SetupError('RELEASE_MISMATCH', `${file} of ${release.version} changed during this run: its SHA-256 was ${requested.sha256} and ${sbom.sha256}`);
+    }
+    return { version: release.version, files: files.set(file, sbom) };
+}
+function proofContext({ inputs, release, logger, http, background, trust, scratch, }) {
+    const context = {
+        http,
+        background,
+        log: new TransparencyLog(http, inputs.rekorUrl),
+        policy: {
+            trust: background.start(trust.then(({ material }) => material)),
+            identity: inputs.identity,
+        },
+        release,
+        scratch,
+        logger,
+        isNative: false, // A lock holds an SBOM: what a binary says of itself would not be enough.
+    };
+    return {
+        ...context,
+        lock: undefined,
+        binder: new SbomBinder(context),
+        secondFactors: inputs.secondFactors,
+    };
+}
+function artifactsOf({ inputs, release, logger }) {
+    const { binaries, artifacts, unpublished } = inputs.files;
+    for (const what of unpublished) {
+        logger.info(`Skipping ${what}: Kubernetes does not publish it`);
+    }
+    return [
+        ...binaries.map(({ tool, platform }) => release.binary(tool, platform)),
+        ...artifacts.map((request) => release.file(request)),
+    ];
+}
+/** Downloads and proves one file. {@link lockSbom} requires the SBOM that binds it to be signed. */
+async function lockArtifact(run, context, artifact) {
+    const folder = await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(run.scratch, 'file-'));
+    try {
+        const file = external_node_path_default().join(folder, artifact.fileName);
+        const arriving = downloadArtifact(context, artifact, file, artifact.path);
+        const { verified } = await proveFile(context, artifact, file, arriving);
+        const entry = await lockedFile(run, context, artifact.path, verified);
+        run.logger.info(`Verified ${artifact.path}: ${verified.subject.sha256.toString('hex')}`);
+        return entry;
+    }
+    finally {
+        await (0,promises_namespaceObject.rm)(folder, { recursive: true, force: true }); // All of them together may be gigabytes.
+    }
+}
+/** Every lock has it, even if none of the other files needs it. */
+async function lockSbom(run, context) {
+    const artifact = run.release.sbom();
+    const published = await context.binder.publishedSbom();
+    if (published.kind !== 'signed') {
+        throw new SetupError('RELEASE_MISMATCH', `cannot lock ${run.release.version} without its signed SBOM: ${published.reason}`, { situation: 'no-release-proof' });
+    }
+    const { verified } = published;
+    await context.binder.bind(artifact, verified, verified.subject.path);
+    return lockedFile(run, context, artifact.path, verified);
+}
+/** The entry of a file, with the evidence that the lock file has, if that proves the same. */
+async function lockedFile({ before, release }, context, file, verified) {
+    const sha256 = verified.subject.sha256.toString('hex');
+    const kept = before?.version === release.version ? before.files.get(file) : undefined;
+    if (kept?.sha256 === sha256 && (await proves(context, file, kept, verified))) {
+        return [file, kept];
+    }
+    const fresh = { sha256, bundle: toCurrentVersion(verified.bundle) };
+    if (!(await proves(context, file, fresh, verified))) {
+        throw new TypeError(`the evidence for ${file} does not pass in the form of the lock file`);
+    }
+    return [file, fresh];
+}
+/** Whether a run would accept the entry, by the log entry that was just verified. */
+async function proves({ policy, release }, file, locked, { subject, uuid }) {
+    const { version } = release;
+    const lock = new Lock('the lock file', { version, files: new Map([[file, locked]]) });
+    const evidence = [lock.evidenceFor({ path: file, version })];
+    try {
+        const again = await verifySubject(policy, file, subject, evidence);
+        return again.verified.uuid === uuid;
+    }
+    catch (error) {
+        if (error instanceof SetupError) {
+            return false;
+        }
+        throw error;
+    }
+}
+
+;// CONCATENATED MODULE: ./src/commands/lock-action.ts
+
+
+
+
+/** Runs the action in lock/. A failure is reported, and never thrown. */
+async function runLockAction() {
+    const report = new Report();
+    try {
+        const inputs = await loadLockInputs(currentEnvironment());
+        report.mask(inputs.downloadToken);
+        const outcome = await lockRelease(inputs, report);
+        await report.lock(inputs.lockFile.name, outcome, inputs.check);
+    }
+    catch (error) {
+        await report.failure(namedFailure(error), 'The lock file was not written');
+    }
+}
+
+;// CONCATENATED MODULE: external "node:util"
+const external_node_util_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:util");
+;// CONCATENATED MODULE: ./src/commands/terminal.ts
+
+
+
+
+/** A line of progress for each file at most this often, in milliseconds. */
+const terminal_PROGRESS_INTERVAL = 5_000;
+/** How a command ends. The documentation of each says when. */
+const terminal_EXIT_CODES = { done: 0, failed: 1, usage: 2, different: 3 };
+/** What a command says on standard error. Results go to standard output. */
+class Terminal {
+    #isQuiet;
+    #isVerbose;
+    #lastProgress = new Map();
+    constructor({ quiet, verbose }) {
+        this.#isQuiet = quiet;
+        this.#isVerbose = verbose;
+    }
+    info(message) {
+        if (!this.#isQuiet) {
+            line(escapeLogLine(message));
+        }
+    }
+    debug(message) {
+        if (this.#isVerbose) {
+            line(escapeLogLine(message));
+        }
+    }
+    warning(title, message) {
+        line(`${styled('yellow', 'warning')}: ${escapeLogLine(`${title}: ${message}`)}`);
+    }
+    progress(what, received, total) {
+        const now = performance.now();
+        const last = this.#lastProgress.get(what);
+        this.#lastProgress.set(what, last ?? now);
+        if (last !== undefined && now - last >= terminal_PROGRESS_INTERVAL) {
+            this.#lastProgress.set(what, now);
+            const percent = total === undefined ? '' : ` (${String(Math.floor((received / total) * 100))} %)`;
+            this.info(`${what}: ${(received / 1e6).toFixed(1)} MB downloaded${percent}`);
+        }
+    }
+    /** Code, cause, and next step. Sets the exit code. */
+    failure(error) {
+        const known = error instanceof SetupError ? error : undefined;
+        const code = known?.code ?? 'UNEXPECTED';
+        const message = known?.message ?? explain(error);
+        line(`${styled('red', 'error')}[${code}]: ${escapeLogLine(message)}`);
+        line(`${styled('cyan', 'hint')}: ${known === undefined ? UNEXPECTED_HINT : hintFor(known)}`);
+        process.exitCode = code === 'INVALID_INPUT' ? terminal_EXIT_CODES.usage : terminal_EXIT_CODES.failed;
+    }
+}
+/** Colors only on a terminal, and not with NO_COLOR: Node asks both. */
+function styled(color, text) {
+    return (0,external_node_util_namespaceObject.styleText)([color, 'bold'], text, { stream: process.stderr });
+}
+function line(text) {
+    process.stderr.write(`${text}\n`);
+}
+
+;// CONCATENATED MODULE: ./src/commands/main.ts
+
+
+
+
+
+
+
+
+/** Runs the command that the arguments name. A failure is reported, and never thrown. */
+async function main() {
+    const args = commandArguments();
+    if (args[0] === LOCK_ACTION) {
+        await runLockAction();
+        return;
+    }
+    const commander = await __nccwpck_require__.e(/* import() */ 179).then(__nccwpck_require__.bind(__nccwpck_require__, 8179)); // A step of a workflow does not load it.
+    try {
+        await program(commander).parseAsync(args, { from: 'user' });
+    }
+    catch (error) {
+        if (!(error instanceof commander.CommanderError)) {
+            throw error;
+        }
+        // Commander has said what is wrong, or printed the help.
+        process.exitCode = error.exitCode === 0 ? terminal_EXIT_CODES.done : terminal_EXIT_CODES.usage;
+    }
+}
+function program(commander) {
+    const root = new commander.Command('setup-verified-kubectl')
+        .description('Kubernetes release binaries, verified: signature, certificate, identity, transparency log and release SBOM.')
+        .usage('<command> [options]')
+        .helpOption('-h, --help', 'Show this help')
+        .helpCommand('help [command]', 'Show the help of a command')
+        .showHelpAfterError('For the options, add --help.')
+        .exitOverride()
+        .addHelpText('after', `\n${EXIT_CODES_HELP}`);
+    root.addCommand(lockCommand(commander));
+    return root;
+}
+const EXIT_CODES_HELP = `Exit codes:
+  0    Done
+  1    Refused or failed; standard error has the code, the cause and the next step
+  2    Wrong use
+  3    lock --check: the lock file is out of date
+  130  Ended by Ctrl-C`;
+function lockCommand({ Command, Option }) {
+    const command = new Command('lock')
+        .summary('Write a lock file: version, digests and evidence, all proven')
+        .description('Verify the files of a release and write their version, digests and Sigstore evidence to a lock file.\nNothing is written unless everything was proven. What has not changed stays as it is, byte for byte.')
+        .usage('[options]')
+        .helpOption('-h, --help', 'Show this help')
+        .showHelpAfterError('For the options, add --help.')
+        .exitOverride();
+    for (const { flags, help, group, isHidden } of [...LOCK_OPTIONS, ...inputOptions(NOT_FOR_LOCK)]) {
+        command.addOption(new Option(flags, help).helpGroup(`${group} options:`).hideHelp(isHidden));
+    }
+    return command.addHelpText('after', `\n${EXAMPLES}\n\n${EXIT_CODES_HELP}`).action(runLock);
+}
+const EXAMPLES = `Examples:
+  Lock the newest patch of 1.31 for two platforms:
+    setup-verified-kubectl lock --version 1.31 --platforms linux/amd64,darwin/arm64
+  See whether there is a newer patch, in a pull request or a schedule:
+    setup-verified-kubectl lock --version 1.31 --platforms linux/amd64,darwin/arm64 --check`;
+const LOCK_OPTIONS = [
+    {
+        flags: '--platforms <list>',
+        help: "<os>/<arch>, separated by commas [default: this machine's]",
+        group: 'Release',
+        isHidden: false,
+    },
+    {
+        flags: '--check',
+        help: 'Write nothing; print what would change, and exit with 3 if anything would',
+        group: 'Lock',
+        isHidden: false,
+    },
+    {
+        flags: '-q, --quiet',
+        help: 'Print only warnings, errors and changes',
+        group: 'Output',
+        isHidden: false,
+    },
+    { flags: '-v, --verbose', help: 'Print every request', group: 'Output', isHidden: false },
+];
+/** Inputs that `lock` has another option for, or refuses. */
+const NOT_FOR_LOCK = ['architecture', 'images', 'image-registry', 'image-certificate-identity'];
+/** @param hidden inputs that are accepted as options, and not shown */
+function inputOptions(hidden) {
+    return INPUT_OPTIONS.map(({ name, value, default: otherwise, help, group }) => {
+        const shown = otherwise === '' ? help : `${help} [default: ${otherwise}]`;
+        const isLockFile = name === 'lock-file';
+        return {
+            flags: `--${name} <${value}>`,
+            help: isLockFile ? `Where to write [default: ${DEFAULT_LOCK_FILE}]` : shown,
+            group: isLockFile ? 'Lock' : group,
+            isHidden: hidden.includes(name),
+        };
+    });
+}
+async function runLock(_options, command) {
+    const options = command.opts();
+    const terminal = new Terminal({
+        quiet: options['quiet'] === true,
+        verbose: options['verbose'] === true,
+    });
+    try {
+        const environment = commandEnvironment(currentEnvironment(), inputsFrom(command));
+        const inputs = await loadLockInputs(environment);
+        const { version, files, changes } = await lockRelease(inputs, terminal);
+        const { name } = inputs.lockFile;
+        if (changes.length > 0) {
+            process.stdout.write(`${changes.join('\n')}\n`);
+        }
+        if (changes.length > 0 && inputs.check) {
+            terminal.info(`${name} is out of date. Run the same command without --check.`);
+            process.exitCode = terminal_EXIT_CODES.different;
+        }
+        else {
+            const state = changes.length === 0 ? 'is up to date' : 'was written';
+            terminal.info(`${name} ${state}: ${version}, ${String(files)} files`);
+        }
+    }
+    catch (error) {
+        terminal.failure(namedFailure(error));
+    }
+}
+/** Options and defaults by the names of the action's inputs. */
+function inputsFrom(command) {
+    const values = Object.fromEntries(INPUT_OPTIONS.map((option) => [option.name, option.default]));
+    for (const option of command.options) {
+        const value = command.getOptionValue(option.attributeName());
+        const name = option.long?.slice(2) ?? '';
+        if (typeof value === 'string' || typeof value === 'boolean') {
+            values[name] = String(value);
+        }
+    }
+    return values;
+}
+
+;// CONCATENATED MODULE: ./src/install/refused-copies.ts
+
+/** More would bury the other annotations of a job. */
+const MAX_WARNINGS = 10;
+const TITLE = 'Cached copy refused';
+/** The warnings about copies of one artifact that were not used. Other jobs can plant any number of them. */
+class RefusedCopies {
+    #logger;
+    #count = 0;
+    constructor(logger) {
+        this.#logger = logger;
+    }
+    /** @param fate follows the name of the copy's folder in a sentence */
+    add(entry, fate, reason) {
+        this.#count += 1;
+        const message = `${entry.folder} ${fate}: ${explain(reason)}`;
+        if (this.#count <= MAX_WARNINGS) {
+            this.#logger.warning(TITLE, message);
+        }
+        else {
+            this.#logger.debug(message);
+        }
+    }
+    /** Says how many there were beyond those that a warning named. */
+    end({ name, version }) {
+        const others = this.#count - MAX_WARNINGS;
+        if (others > 0) {
+            const copies = others === 1 ? 'copy' : 'copies';
+            const were = others === 1 ? 'was' : 'were';
+            this.#logger.warning(TITLE, `${String(others)} other ${copies} of ${name} ${version} in the tool cache ${were} refused too`);
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./src/install/from-cache.ts
+
+
+
+
+
+
+
+
 /**
- * A response with status 2xx and a plain body.
+ * A verified copy from the tool cache. Copies that do not pass are skipped, with a warning.
  *
- * @param url where it came from, after redirects
- * @throws {StatusError} for another status
- * @throws {NonRetryableError} for a compressed body
+ * @returns undefined where there is none
+ * @throws {SetupError} for a failure that a download would meet as well
  */
-function accepted(response, url) {
-    const status = response.statusCode ?? 0;
-    if (status < 200 || status > 299) {
-        response.destroy();
-        const header = status === 401 ? response.headers['www-authenticate'] : undefined;
-        throw new StatusError(status, retryAfter(response.headers['retry-after']), header === undefined ? undefined : { url, header });
+async function fromCache(context, artifact) {
+    const expected = [
+        context.secondFactors.checksums[artifact.name],
+        context.lock?.digestOf(artifact),
+    ].filter((sha256) => sha256 !== undefined);
+    const entries = await cacheEntries(context.toolCache, artifact);
+    const refused = new RefusedCopies(context.logger);
+    let firstFailure;
+    for (const entry of entries) {
+        if (expected.every((sha256) => entry.sha256 === sha256)) {
+            try {
+                const copy = await verifiedCopy(context, entry, refused);
+                if (copy !== undefined) {
+                    refused.end(artifact);
+                    return copy;
+                }
+            }
+            catch (error) {
+                if (isOfThisMachine(error)) {
+                    // A copy that this user can neither read nor delete must not stand in the way of a download.
+                    refused.add(entry, 'was skipped', error);
+                }
+                else {
+                    firstFailure ??= { error }; // Another copy may pass.
+                }
+            }
+        }
     }
-    const encoding = response.headers['content-encoding'];
-    if (encoding !== undefined && encoding !== 'identity') {
-        response.destroy();
-        throw new NonRetryableError('the response is compressed, which was not requested');
+    refused.end(artifact);
+    if (firstFailure !== undefined) {
+        throw firstFailure.error;
     }
-    return { status, headers: response.headers, body: response };
+    return undefined;
 }
-/** RFC 9110 §10.2.3: seconds, or a date. */
-function retryAfter(header) {
-    if (header === undefined) {
+async function verifiedCopy(context, entry, refused) {
+    if (!(await entry.exists())) {
         return undefined;
     }
-    const milliseconds = /^\d{1,9}$/.test(header)
-        ? Number(header) * 1000
-        : Date.parse(header) - Date.now();
-    return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
+    await entry.assertParentsPrivate(); // A copy is not to blame for the folders above it.
+    const fingerprint = await entry.fingerprint();
+    const verdict = await judge(context, entry, fingerprint);
+    switch (verdict.kind) {
+        case 'verified':
+            return verdict.copy;
+        case 'damaged':
+            await entry.remove(fingerprint);
+            refused.add(entry, 'was deleted', verdict.reason);
+            return undefined;
+        case 'rejected':
+            refused.add(entry, 'was skipped; delete it if this keeps happening and no job uses it', verdict.reason);
+            return undefined;
+    }
 }
-
-;// CONCATENATED MODULE: ./src/transfer/send.ts
-
-/** The headers of an answer of this size are refused (Node's own default). */
-const MAX_HEADER_BYTES = 16 << 10;
 /**
- * Sends a request and waits for the headers of the answer.
+ * Verifies the copy in a cache entry as strictly as a download.
  *
- * The promise is settled by its own timer and its own listener for the abort: a request that has no
- * socket yet emits nothing when it is destroyed (Node 24, `ClientRequest.prototype.destroy` in
- * `lib/_http_client.js`), so waiting for its `error` event could take forever. A request that never
- * gets a socket ends with the abort.
- *
- * @throws {StatusError} 101, when the server switches protocols: nobody asked for it
+ * @param fingerprint of the entry, taken before
+ * @throws {SetupError} for a failure that says nothing about the copy
  */
-function send(request, options) {
-    return settled(request, options, (succeed, fail) => {
-        request.on('response', succeed);
-        request.on('upgrade', (_response, socket) => {
-            socket.destroy();
-            fail(new StatusError(101, undefined));
-        });
-    });
+async function judge(context, entry, fingerprint) {
+    const started = performance.now();
+    let file;
+    try {
+        file = await inspect(entry);
+    }
+    catch (error) {
+        return { kind: isDamage(error) ? 'damaged' : 'rejected', reason: error };
+    }
+    try {
+        const copy = await verifyCopy(context, entry, file, started);
+        return {
+            kind: 'verified',
+            copy: { ...copy, fingerprint: await fingerprintAfter(copy, fingerprint) },
+        };
+    }
+    catch (error) {
+        if (context.http.signal.aborted || failsTheRun(error)) {
+            throw error;
+        }
+        return { kind: 'rejected', reason: error };
+    }
 }
-/** Sends a CONNECT request and waits for the tunnel; status 200 alone opens one, as in Node. */
-function sendConnect(request, options) {
-    return settled(request, options, (succeed, fail) => {
-        request.on('connect', ({ statusCode }, socket, head) => {
-            if (statusCode === 200 && head.length === 0) {
-                succeed(socket);
-                return;
-            }
-            socket.destroy();
-            // Not a StatusError: 404 from a proxy must never mean that the host has no such object.
-            fail(new Error(statusCode === 200
-                ? 'the proxy sent data before the tunnel was used'
-                : `the proxy refused the tunnel: HTTP status ${String(statusCode)}`));
-        });
-    });
+/**
+ * The fingerprint of a verified copy. A copy that was executed to be asked may have another one than
+ * before, although its bytes are the same: on macOS, the first execution of a file changes its
+ * ctime. Then the copy is inspected again, whole.
+ *
+ * @param before taken before its bytes were read
+ */
+async function fingerprintAfter({ cacheEntry, binding }, before) {
+    if (binding.kind !== 'self-report') {
+        return before;
+    }
+    const now = await cacheEntry.fingerprint();
+    if (now !== before) {
+        await inspect(cacheEntry);
+    }
+    return now;
 }
-function settled(request, { body, timeout, signal }, listen) {
-    return new Promise((resolve, reject) => {
-        let isSettled = false;
-        let timer;
-        const settle = () => {
-            isSettled = true;
-            clearTimeout(timer);
-            signal.removeEventListener('abort', onAbort);
-        };
-        const succeed = (value) => {
-            settle();
-            resolve(value);
-        };
-        const fail = (error) => {
-            if (isSettled) {
-                return;
-            }
-            settle();
-            // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the reason of an abort may be anything
-            reject(error);
-            request.destroy();
-        };
-        const onAbort = () => {
-            fail(signal.reason);
-        };
-        request.once('socket', () => {
-            if (!isSettled) {
-                timer = setTimeout(() => {
-                    fail(new Error(`no response within ${String(timeout / 1000)} s`));
-                }, timeout);
-            }
-        });
-        signal.addEventListener('abort', onAbort);
-        // This listener stays: an error after the end must not become an uncaught exception.
-        request.on('error', fail);
-        request.on('close', () => {
-            fail(new Error('the connection was closed before the response'));
-        });
-        listen(succeed, fail);
-        request.end(body);
-    });
+/** What can be said of a copy without asking anybody, and is the same for every run. */
+async function inspect(entry) {
+    await entry.assertOwned();
+    // One after the other: Windows moves no folder in which a file is still open.
+    await new StoredBundle(entry.files().bundle).find();
+    const file = await digestFile(entry.files().file, entry.artifact.maxBytes);
+    const sha256 = file.sha256.toString('hex');
+    if (sha256 !== entry.sha256) {
+        throw installFailed(`the file was changed: its SHA-256 is ${sha256}`);
+    }
+    return file;
+}
+/** Other errors, such as too many open files, are about this machine and not about the copy. */
+function isDamage(error) {
+    return error instanceof SetupError || codeOf(error) === 'ENOENT';
+}
+async function verifyCopy(context, entry, file, started) {
+    const { artifact } = entry;
+    const files = entry.files();
+    const evidence = [new StoredBundle(files.bundle)];
+    const stored = await verifySubject(context.policy, artifact.path, file, evidence);
+    const verified = await verifyLocked(context, artifact, stored.verified);
+    const binding = await context.binder.bindCached(artifact, verified, files);
+    checkSecondFactors(artifact.name, verified, binding, context.secondFactors, Date.now());
+    return {
+        artifact,
+        verified,
+        binding,
+        origin: 'cache',
+        cacheEntry: entry,
+        folder: entry.folder,
+        durations: { download: undefined, verify: performance.now() - started },
+    };
+}
+/**
+ * With a lock, its evidence must prove a cached copy too, and by the same log entry as the evidence
+ * beside the copy: that is what later steps find there.
+ */
+async function verifyLocked({ lock, policy }, artifact, stored) {
+    if (lock === undefined) {
+        return stored;
+    }
+    const evidence = [lock.evidenceFor(artifact)];
+    const { verified } = await verifySubject(policy, artifact.path, stored.subject, evidence);
+    if (verified.uuid !== stored.uuid) {
+        throw installFailed('its evidence is for a different log entry than that of the lock file');
+    }
+    return verified;
+}
+/** INSTALL_FAILED: the runner's own files did not allow something. */
+function isOfThisMachine(error) {
+    return error instanceof SetupError && error.code === 'INSTALL_FAILED';
+}
+/** Codes that are about this run or the network. A download would fail in the same way. */
+const FAILS_THE_RUN = new Set([
+    'TRUST_ROOT_UNAVAILABLE',
+    'CHECKSUM_MISMATCH',
+    'RELEASE_TOO_NEW',
+    'RELEASE_TOO_OLD',
+    'DOWNLOAD_FAILED',
+    'LOG_UNAVAILABLE',
+    'LOCK_MISMATCH',
+]);
+function failsTheRun(error) {
+    return error instanceof SetupError && FAILS_THE_RUN.has(error.code);
 }
 
-;// CONCATENATED MODULE: ./src/transfer/tunnel-agent.ts
+;// CONCATENATED MODULE: ./src/install/commit.ts
+
+
+
+
+
+
+/** How often another run may get in between before this one gives up. */
+const MAX_COMMITS = 5;
+/**
+ * Moves verified files into the tool cache. All of them were verified before the first is moved.
+ *
+ * @throws {SetupError} INSTALL_FAILED
+ */
+async function commitAll(context, verified) {
+    const installed = [];
+    for (const file of verified) {
+        installed.push(await commit(context, file));
+    }
+    return installed;
+}
+/**
+ * When the entry exists already, it has the same name and must have the same bytes: it is verified
+ * like any other copy, and used or replaced.
+ */
+async function commit(context, verified) {
+    const { fingerprint } = verified;
+    if (fingerprint !== undefined) {
+        return { ...verified, fingerprint };
+    }
+    try {
+        return await commitTo(context, verified);
+    }
+    catch (error) {
+        const elsewhere = await context.cacheAccess.fallBackAfter(error);
+        if (elsewhere === undefined) {
+            throw error;
+        }
+        const { artifact, cacheEntry } = verified;
+        const target = new CacheEntry(elsewhere, artifact, cacheEntry.sha256);
+        return commitTo(context, { ...verified, cacheEntry: target });
+    }
+}
+async function commitTo(context, verified) {
+    const { cacheEntry } = verified;
+    for (let tries = 0; tries < MAX_COMMITS; tries++) {
+        if (await cacheEntry.commit(verified.folder)) {
+            return arrived(verified);
+        }
+        const existing = await existingCopy(context, verified);
+        if (existing !== undefined) {
+            return existing;
+        }
+    }
+    throw changedByAnotherRun(`other runs keep changing ${cacheEntry.folder}`);
+}
+async function arrived(verified) {
+    const { cacheEntry } = verified;
+    const fingerprint = await cacheEntry.fingerprint();
+    try {
+        await assertArrived(verified);
+    }
+    catch (error) {
+        await cacheEntry.remove(fingerprint);
+        throw error;
+    }
+    return { ...verified, fingerprint, folder: cacheEntry.folder };
+}
+/** Requires the moved file to be the verified one: the same inode, else the same digest. */
+async function assertArrived({ cacheEntry, verified }) {
+    const { entry, sha256 } = verified.subject;
+    await cacheEntry.assertOwned();
+    const { file } = cacheEntry.files();
+    const found = await entryAt(file);
+    // Some file systems of Windows have no such numbers, or larger ones than can be compared.
+    const isKnown = entry.ino !== 0 && Number.isSafeInteger(entry.ino);
+    if (isKnown && found?.dev === entry.dev && found.ino === entry.ino) {
+        return;
+    }
+    // Copied from another file system, or exchanged on the way.
+    const digested = await digestFile(file, cacheEntry.artifact.maxBytes);
+    if (!digested.sha256.equals(sha256)) {
+        throw changedByAnotherRun(`${file} was changed while it was moved into the tool cache`);
+    }
+}
+/** The copy that another run committed, if it passes. Otherwise it is removed: undefined. */
+async function existingCopy(context, { cacheEntry }) {
+    if (!(await cacheEntry.exists())) {
+        return undefined;
+    }
+    const fingerprint = await cacheEntry.fingerprint();
+    const verdict = await judge(context, cacheEntry, fingerprint).catch((error) => {
+        if (context.http.signal.aborted) {
+            throw error;
+        }
+        return { kind: 'rejected', reason: error };
+    });
+    if (verdict.kind === 'verified') {
+        return verdict.copy;
+    }
+    context.logger.info(`Replacing ${cacheEntry.folder}: ${explain(verdict.reason)}`);
+    await cacheEntry.remove(fingerprint);
+    return undefined;
+}
+/**
+ * Requires every cache entry to hold what was verified. While this run was busy with other files,
+ * another run, with a newer trust root, may have rejected a copy and put its own there.
+ *
+ * @throws {SetupError} INSTALL_FAILED
+ */
+async function assertUnchanged(installed) {
+    for (const { cacheEntry, fingerprint } of installed) {
+        if ((await cacheEntry.fingerprint()) !== fingerprint) {
+            throw changedByAnotherRun(`another run changed ${cacheEntry.folder} during this run`);
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./src/install/locked-binding.ts
+
+
+
+
+
+
+
+
+
+
 
 
 /**
- * Creates an https agent that goes through a proxy (RFC 9110 §9.3.6).
- *
- * Node's own (`proxyEnv`) reads the answer to CONNECT without a bound, and adds as many `readable`
- * listeners with each piece of it as there are already: 26 bytes sent one by one take 2 GiB
- * (`establishTunnel` in `lib/https.js` of Node 24.21). Its sockets are out of reach until TLS is
- * done, too. Here Node's HTTP parser reads the answer, with its bound on headers.
+ * Binds files by the SBOM that a lock holds, with the evidence from the lock. Its bytes come from
+ * the cached copy or from the release host. No other SBOM is accepted, and no binary is asked.
  */
-function createTunnelAgent(agent, tunnel) {
-    // Not imported: a run that makes no request does not load it.
-    const { Agent } = process.getBuiltinModule('node:https');
-    class TunnelAgent extends Agent {
-        createConnection(options, callback) {
-            if (bypassesProxy(tunnel.proxy.bypass, options.host, options.port)) {
-                return super.createConnection(options);
-            }
-            const opened = openTunnel(options, tunnel).then((socket) => {
-                const secure = super.createConnection(throughSocket(options, socket));
-                // From here on the request has a socket, and its own time limit covers TLS.
-                socket.on('error', (error) => secure?.destroy(error));
-                return secure;
-            });
-            opened.then((secure) => {
-                callback(null, secure);
-            }, callback);
+class LockedBinder {
+    #context;
+    #lock;
+    #fetched;
+    constructor(context, lock) {
+        this.#context = context;
+        this.#lock = lock;
+    }
+    fetchSbomFor({ boundBy }) {
+        if (boundBy.kind === 'sbom') {
+            void this.publishedSbom();
+        }
+    }
+    async bind(artifact, verified) {
+        const { boundBy } = artifact;
+        return boundBy.kind === 'sbom'
+            ? bound(artifact, verified, await this.publishedSbom())
+            : bindByItself(boundBy, artifact, verified.subject);
+    }
+    async bindCached(artifact, verified, files) {
+        const kept = artifact.boundBy.kind === 'sbom' ? await this.#kept(files) : undefined;
+        return kept === undefined
+            ? this.bind(artifact, verified)
+            : bound(artifact, verified, await this.#verify(kept));
+    }
+    publishedSbom() {
+        return (this.#fetched ??= this.#context.background.start(this.#fetch()));
+    }
+    /** The SBOM beside a cached copy, if it is the locked one and passes as it always has to. */
+    async #kept(files) {
+        if (!(0,external_node_fs_.existsSync)(files.sbom)) {
             return undefined;
         }
+        const { policy, release } = this.#context;
+        const file = await digestFile(files.sbom, MAX_SBOM_BYTES);
+        if (file.sha256.toString('hex') !== this.#lock.digestOf(release.sbom())) {
+            return undefined;
+        }
+        const evidence = [new StoredBundle(files.sbomBundle)];
+        await verifySubject(policy, release.sbom().path, file, evidence);
+        return file;
     }
-    return new TunnelAgent(agent);
-}
-/** `tls.connect` takes a connected socket; the options still name the host to verify. */
-function throughSocket(options, socket) {
-    return { ...options, socket };
-}
-function openTunnel({ host, port }, { proxy: { url, authorization }, timeout, signal }) {
-    const authority = `${host.includes(':') ? `[${host}]` : host}:${String(port)}`;
-    const { request: start } = url.protocol === 'https:'
-        ? process.getBuiltinModule('node:https')
-        : process.getBuiltinModule('node:http');
-    const request = start({
-        method: 'CONNECT',
-        host: url.hostname.replace(/^\[|\]$/g, ''),
-        ...(url.port === '' ? {} : { port: url.port }),
-        path: authority,
-        headers: {
-            host: authority,
-            'proxy-connection': 'keep-alive',
-            ...(authorization === undefined ? {} : { 'proxy-authorization': authorization }),
-        },
-        // One connection for one tunnel, whatever the global agent is.
-        agent: false,
-        maxHeaderSize: MAX_HEADER_BYTES,
-    });
-    // Without an agent Node would ask the proxy to close the connection.
-    request.removeHeader('connection');
-    return sendConnect(request, { timeout, signal });
-}
-
-;// CONCATENATED MODULE: ./src/transfer/http.ts
-
-
-
-
-
-
-
-
-
-
-const MAX_REDIRECTS = 5;
-/** Connections per host for small objects. Waiting for one takes less time than another handshake. */
-const SMALL_SOCKETS = 2;
-/**
- * The one HTTP client. It honors `https_proxy`, `http_proxy` and `no_proxy`, keeps connections
- * alive, and follows a limited number of redirects, but never from https to http. It refuses
- * compressed bodies, because a limit in bytes would not apply to what they expand to.
- */
-class HttpClient {
-    limits;
-    signal;
-    #options;
-    #agents = new Map();
-    constructor(options) {
-        this.#options = options;
-        this.limits = options.limits;
-        this.signal = options.signal;
-        options.signal.addEventListener('abort', () => {
-            for (const agent of this.#agents.values()) {
-                agent.destroy();
-            }
-        });
-    }
-    /**
-     * Reads a small object whole, with retries.
-     *
-     * @param url https, http on loopback, or file
-     * @param maxBytes a longer body makes the transfer fail
-     * @throws {TransferError}
-     */
-    async read(url, maxBytes, options = {}) {
-        const method = options.method ?? 'GET';
-        const { metadataTimeout } = this.limits;
-        const attempt = async (trySignal) => {
-            const response = await this.open(url, options, trySignal);
-            const pieces = [];
-            let size = 0;
-            for await (const piece of response.body) {
-                size += piece.length;
-                if (size > maxBytes) {
-                    throw new TooLargeError(maxBytes);
-                }
-                pieces.push(piece);
-            }
-            return Buffer.concat(pieces, size);
-        };
-        return this.retry(method, url, metadataTimeout, attempt, this.#options.onWait);
-    }
-    /**
-     * Like {@link read}, but undefined if the server says that there is no such object.
-     *
-     * @throws {TransferError}
-     */
-    async readIfPresent(url, maxBytes) {
+    async #fetch() {
+        const { http, release, scratch } = this.#context;
+        const artifact = release.sbom();
+        const folder = external_node_path_default().join(scratch, 'release');
+        await (0,promises_namespaceObject.mkdir)(folder, { recursive: true });
+        const file = external_node_path_default().join(folder, artifact.fileName);
         try {
-            return await this.read(url, maxBytes);
+            const { maxBytes } = artifact;
+            return await this.#verify(await download(http, artifact.url, file, { maxBytes }));
         }
         catch (error) {
             if (error instanceof TransferError && error.notFound) {
-                return undefined;
+                throw new SetupError('RELEASE_MISMATCH', `cannot prove which release this is: Kubernetes ${release.version} has no SBOM at ${error.url}`, { situation: 'no-release-proof', cause: error });
             }
-            throw error;
+            throw downloadFailed(error, 'the SBOM of the release');
         }
     }
-    /**
-     * Runs a transfer, with retries.
-     *
-     * @param total bound on the time of all tries together, in milliseconds
-     * @param attempt one try; it must stop when its signal is aborted
-     * @param onWait called from time to time until it ends
-     * @throws {TransferError}
-     */
-    retry(method, url, total, attempt, onWait) {
-        const { limits, signal } = this;
-        const { onRetry } = this.#options;
-        return withRetries({ method, url, total, limits, signal, onRetry, onWait }, attempt);
+    async #verify(file) {
+        const { policy, release } = this.#context;
+        const artifact = release.sbom();
+        const evidence = [this.#lock.evidenceFor(artifact)];
+        const { verified } = await verifySubject(policy, artifact.path, file, evidence);
+        return { kind: 'signed', verified, sbom: await readSbom(file) };
     }
-    /**
-     * One request, redirects followed, no retries.
-     *
-     * @throws {StatusError} for a status other than 2xx
-     * @throws {NonRetryableError} for a failure that would be the same on the next try
-     */
-    async open(url, options, signal) {
-        if (url.protocol === 'file:') {
-            return { status: 200, headers: {}, body: await openFile(url, signal) };
-        }
-        const token = options.token ?? this.#options.token;
-        let target = url;
-        let withToken = true;
-        for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-            assertTransport(target);
-            // After a redirect to another origin the token stays off, even if a later one leads back.
-            withToken &&= target.origin === token?.origin;
-            const sent = withToken ? token?.value : undefined;
-            const response = await this.#request(target, options, sent, signal);
-            const location = redirectTarget(response, target);
-            if (location === undefined) {
-                return accepted(response, target);
-            }
-            response.destroy();
-            if (target.protocol === 'https:' && location.protocol !== 'https:') {
-                throw new NonRetryableError(`redirected from https to ${withoutSecrets(location)}`);
-            }
-            target = location;
-        }
-        throw new NonRetryableError(`more than ${String(MAX_REDIRECTS)} redirects`);
+}
+/** @throws {SetupError} RELEASE_MISMATCH */
+function bound(artifact, verified, { verified: sbom, sbom: content }) {
+    checkListed(content, artifact, verified);
+    return { kind: 'sbom', sbom };
+}
+
+;// CONCATENATED MODULE: ./src/install/preinstalled.ts
+
+
+
+/** Names that other actions give to the architecture in the tool cache. */
+const CACHE_NAMES = {
+    amd64: ['x64', 'amd64'],
+    '386': ['ia32', '386'],
+    ppc64le: ['ppc64', 'ppc64le'],
+};
+/**
+ * Copies of a tool that are on this machine already: in the tool cache of another action, under
+ * this version, or on `PATH`, of whatever version. None of them is trusted, nor executed.
+ */
+async function preinstalledCopies({ toolCache, path: onPath }, artifact) {
+    const folders = [...(await foldersOfOthers(toolCache, artifact)), ...onPath];
+    const places = folders.map((folder) => external_node_path_default().join(folder, artifact.fileName));
+    const found = await Promise.all(places.map(isReadable));
+    return places.filter((_, index) => found[index]);
+}
+async function foldersOfOthers(toolCache, { name, version, platform }) {
+    if (!(0,external_node_fs_.existsSync)(external_node_path_default().join(toolCache, name))) {
+        return [];
     }
-    #agent(isSecure, lane, byProxy) {
-        const key = `${String(isSecure)} ${lane} ${String(byProxy)}`;
-        const known = this.#agents.get(key);
-        if (known !== undefined) {
-            return known;
-        }
-        const agent = this.#createAgent(isSecure, lane, byProxy);
-        refuseAfter(this.signal, agent);
-        this.#agents.set(key, agent);
-        return agent;
+    // Evaluated only where there is something to find, which saves other runs 4 ms.
+    const { find } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 1616));
+    const names = CACHE_NAMES[platform.arch] ?? [platform.arch];
+    const found = names.map((arch) => find(name, version.slice(1), arch));
+    return found.filter((folder) => folder !== '');
+}
+async function isReadable(file) {
+    try {
+        await (0,promises_namespaceObject.access)(file, promises_namespaceObject.constants.R_OK);
+        const found = await (0,promises_namespaceObject.stat)(file);
+        return found.isFile() && found.size > 0; // A pipe, or a file in /proc, would never end.
     }
-    #createAgent(isSecure, lane, byProxy) {
-        const { proxyEnvironment, signal } = this.#options;
-        const options = { keepAlive: true, ...(lane === 'small' ? { maxSockets: SMALL_SOCKETS } : {}) };
-        const proxy = byProxy
-            ? proxySettings(isSecure ? 'https' : 'http', proxyEnvironment)
-            : undefined;
-        const { Agent } = isSecure ? builtin('node:https') : builtin('node:http');
-        if (proxy === undefined) {
-            return new Agent(options);
-        }
-        return isSecure
-            ? createTunnelAgent(options, { proxy, timeout: this.limits.responseTimeout, signal })
-            : new Agent({ ...options, proxyEnv: { ...proxyEnvironmentFor(proxy) } });
+    catch {
+        return false; // Not there, or not for us: then it is downloaded.
     }
-    async #request(url, options, token, signal) {
-        const started = performance.now();
-        const method = options.method ?? 'GET';
-        const record = (outcome) => {
-            const duration = performance.now() - started;
-            this.#options.onRequest({ method, url: withoutSecrets(url), outcome, duration });
-        };
-        const body = options.json === undefined ? undefined : JSON.stringify(options.json);
-        const headers = {
-            'user-agent': this.#options.userAgent,
-            'accept-encoding': 'identity',
-            accept: body === undefined ? '*/*' : 'application/json',
-            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-            ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
-            ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-            ...options.headers,
-        };
-        signal.throwIfAborted();
-        const isSecure = url.protocol === 'https:';
-        // Over http, which is for loopback only, a proxy could read the token.
-        const agent = this.#agent(isSecure, options.lane ?? 'small', isSecure || token === undefined);
-        const { request: start } = isSecure ? builtin('node:https') : builtin('node:http');
-        // The signal also ends the body.
-        const request = start(url, { method, headers, agent, signal, maxHeaderSize: MAX_HEADER_BYTES });
+}
+
+;// CONCATENATED MODULE: ./src/install/from-preinstalled.ts
+
+
+
+
+
+/**
+ * A copy that somebody else left on this machine, if it is the published file. It is verified as
+ * strictly as a download; it only saves the transfer.
+ *
+ * @returns undefined where there is none, or where the one that is there does not pass
+ */
+async function fromPreinstalled(context, artifact) {
+    const copies = await preinstalledCopies(context.searchPaths, artifact);
+    if (copies.length === 0) {
+        return undefined;
+    }
+    const expected = context.lock?.digestOf(artifact) ?? (await publishedDigest(context, artifact));
+    for (const copy of expected === undefined ? [] : copies) {
         try {
-            const timeout = this.limits.responseTimeout;
-            const response = await send(request, { body, timeout, signal });
-            record(String(response.statusCode));
-            request.setTimeout(this.limits.idleTimeout, () => {
-                response.destroy(new Error(`no data for ${http_seconds(this.limits.idleTimeout)}`));
-            });
-            return response;
+            const { sha256 } = await digestFile(copy, artifact.maxBytes);
+            if (sha256.toString('hex') === expected) {
+                return await from_preinstalled_verifyCopy(context, artifact, copy);
+            }
         }
         catch (error) {
-            record(explain(error));
-            throw error;
+            if (context.http.signal.aborted) {
+                throw error;
+            }
+            context.logger.info(`${copy} was skipped: ${explain(error)}`);
         }
+    }
+    return undefined;
+}
+async function from_preinstalled_verifyCopy(context, artifact, copy) {
+    const { folder, file } = await makeFolder(context, artifact);
+    await (0,promises_namespaceObject.copyFile)(copy, file);
+    const digested = digestFile(file, artifact.maxBytes);
+    return verifyPublished(context, artifact, 'preinstalled', folder, digested);
+}
+
+;// CONCATENATED MODULE: ./src/install/obtain.ts
+
+
+
+
+
+/** This many files at once. More would share the same line anyway. */
+const CONCURRENT_ARTIFACTS = 4;
+/**
+ * Verifies every artifact. Nothing is installed yet.
+ *
+ * @throws {SetupError} for the first one that fails
+ */
+async function obtainAll(context, artifacts) {
+    const limit = pLimit(CONCURRENT_ARTIFACTS);
+    return Promise.all(artifacts.map((artifact) => context.background.start(limit(() => obtain(context, artifact)))));
+}
+/**
+ * Verified copies of all artifacts from the tool cache, without a download of any.
+ *
+ * @returns undefined unless every artifact has one
+ * @throws {SetupError}
+ */
+async function allFromCache(context, artifacts) {
+    const copies = await Promise.all(artifacts.map((artifact) => context.background.start(fromCache(context, artifact))));
+    const found = copies.filter((copy) => copy !== undefined);
+    return found.length === artifacts.length ? found : undefined;
+}
+/** The cheapest way first: a copy in the tool cache, a program elsewhere on this machine, a download. */
+async function obtain(context, artifact) {
+    return ((await fromCache(context, artifact)) ??
+        (isBinary(artifact) ? await fromPreinstalled(context, artifact) : undefined) ??
+        (await fromDownload(context, artifact)));
+}
+
+;// CONCATENATED MODULE: ./src/install/path-lookup.ts
+
+
+
+
+/**
+ * Warns when later steps that call a tool by name will not start the file that was installed.
+ *
+ * The runner puts the folders of this step at the front of `PATH`, the last one first, so copies
+ * from earlier steps or from the image come later. What can still get in the way is a folder that
+ * cannot be a `PATH` entry or does not allow execution, and an exported bash function, which bash
+ * prefers to programs. Shell start-up files and later steps cannot be seen from here.
+ */
+async function checkPathLookup(installed, lookup, logger) {
+    const programs = installed.filter(({ artifact }) => isBinary(artifact));
+    const added = programs.map(({ folder }) => folder).reverse();
+    const folders = [...added, ...lookup.path].flatMap((folder) => folder.split((external_node_path_default()).delimiter));
+    for (const { artifact, cacheEntry } of programs) {
+        const tool = artifact.name;
+        const ours = cacheEntry.files().file;
+        const [first, ...others] = await executables(folders, external_node_path_default().basename(ours));
+        if (first !== ours) {
+            logger.warning(`Later steps do not run the verified ${tool}`, `Later steps that call ${tool} will find ${first ?? 'nothing'} instead of ${ours}: ${external_node_path_default().dirname(ours)} cannot be a PATH entry, or its file system does not allow execution. Use the output "${tool}-path".`);
+        }
+        else if (others.length > 0) {
+            logger.info(`Later steps find ${ours} before ${others.join(', ')}`);
+        }
+        if (lookup.shellFunctions.includes(tool)) {
+            logger.warning(`A shell function hides ${tool}`, `An earlier step exported a bash function named ${tool}, and bash runs functions before programs. Remove it with "unset -f ${tool}", or use the output "${tool}-path".`);
+        }
+    }
+}
+async function executables(folders, name) {
+    const files = [...new Set(folders.map((folder) => external_node_path_default().join(folder, name)))];
+    const found = await Promise.all(files.map(isExecutable));
+    return files.filter((_, index) => found[index]);
+}
+async function isExecutable(file) {
+    try {
+        await (0,promises_namespaceObject.access)(file, external_node_fs_.constants.X_OK);
+        return (await (0,promises_namespaceObject.stat)(file)).isFile();
+    }
+    catch {
+        return false; // Missing, or not executable for this user: a shell skips it as well.
+    }
+}
+
+;// CONCATENATED MODULE: ./src/install/old-pointer.ts
+
+
+
+
+
+
+
+
+
+
+const DAY = 86_400_000;
+/** Kubernetes publishes a patch about every month. Longer than this without one is unusual. */
+const STABLE_AGE_DAYS = 120;
+/** How many cached copies are tried at most, until one passes. Anybody can plant some that do not. */
+const MAX_COPIES = 30;
+const MAYBE_OUTDATED = 'A mirror, a CDN or a proxy may be serving an outdated pointer. Compare with https://kubernetes.io/releases/.';
+/**
+ * Warns when the pointers that chose the version of this run may be held back. They are not signed,
+ * and the old release that they name is genuine, so no check of the verification can tell.
+ *
+ * @param signed files and images of the version that the pointers named
+ * @param now milliseconds since the epoch
+ */
+async function warnOfOldPointer(context, request, signed, now = Date.now()) {
+    const { version, base } = context.release;
+    const newer = await newerCopy(context, request);
+    if (newer !== undefined) {
+        const { artifact } = newer;
+        context.logger.warning('Pointer names an older version', `${base.href} names ${version} for "${request.versionSource}", but the tool cache has ${artifact.name} ${artifact.version}, which passes every check. Either ${artifact.version} was withdrawn, or the pointer is outdated. ${MAYBE_OUTDATED}`);
+    }
+    const signedAt = Math.min(...signed.map(({ verified }) => verified.signedAt.getTime()));
+    const isNewestOfAll = request.version.kind === 'stable' && request.version.minor === undefined;
+    if (isNewestOfAll && now - signedAt > STABLE_AGE_DAYS * DAY) {
+        context.logger.warning('Newest stable release is old', `${base.href} names ${version} as the newest stable release, but it was signed at ${new Date(signedAt).toISOString()}, more than ${String(STABLE_AGE_DAYS)} days ago. ${MAYBE_OUTDATED} To refuse such releases, set "maximum-release-age".`);
     }
 }
 /**
- * Makes an agent open no connection once the signal is aborted. For each connection that closes, an
- * agent opens one for the next request in its queue, even for one that was destroyed; and a
- * connection that is being opened keeps the process alive.
+ * A copy in the tool cache that the pointers should have named, verified in this run. The name of a
+ * folder alone proves nothing: anybody who can write to the tool cache can make one.
  */
-function refuseAfter(signal, agent) {
-    const createConnection = agent.createConnection.bind(agent);
-    agent.createConnection = (options, callback) => {
-        if (!signal.aborted) {
-            return createConnection(options, callback);
+async function newerCopy(context, request) {
+    if (!(context.binder instanceof SbomBinder)) {
+        return undefined; // Nothing proves which version a copy is.
+    }
+    for (const entry of await newerEntries(context, request)) {
+        try {
+            await verifyEntry(context, entry);
+            return entry;
         }
-        // With an error there is no connection, whatever the types say.
-        callback?.(new Error('the transfers were aborted'));
-        return undefined;
+        catch (error) {
+            context.logger.debug(`${entry.folder} is not compared with the pointer: ${explain(error)}`);
+        }
+    }
+    return undefined;
+}
+async function newerEntries({ toolCache, release }, request) {
+    const entries = [];
+    for (const file of requestedNames(request)) {
+        const versions = await cachedVersions(toolCache, file);
+        for (const version of await newerThan(release.version, versions, request.version)) {
+            const newer = new Release(version, release.base).requested(request);
+            for (const artifact of newer.filter(({ name }) => name === file.name)) {
+                entries.push(...(await cacheEntries(toolCache, artifact)));
+            }
+            if (entries.length >= MAX_COPIES) {
+                return entries.slice(0, MAX_COPIES);
+            }
+        }
+    }
+    return entries;
+}
+/**
+ * Every check on a cached copy, from what is kept beside it alone: no request is made for a version
+ * that nobody asked for, and nothing is executed.
+ *
+ * @throws {SetupError}
+ */
+async function verifyEntry(context, entry) {
+    const { artifact } = entry;
+    const files = entry.files();
+    if (!(0,external_node_fs_.existsSync)(files.sbom)) {
+        throw new Error('it has no SBOM');
+    }
+    const file = await inspect(entry);
+    const evidence = [new StoredBundle(files.bundle)];
+    const { verified } = await verifySubject(context.policy, artifact.path, file, evidence);
+    const release = new Release(artifact.version, context.release.base);
+    const binder = new SbomBinder({ ...context, release, isNative: false });
+    await binder.bindCached(artifact, verified, files);
+}
+
+;// CONCATENATED MODULE: ./src/install/resolve-release.ts
+
+
+
+
+
+
+/**
+ * Finds the exact version that is asked for. A minor or a range may be answered from the tool
+ * cache, unless `checkLatest` is set; the newest release of all is always asked for.
+ *
+ * @throws {SetupError} VERSION_NOT_FOUND, DOWNLOAD_FAILED
+ */
+async function resolveRelease(request, toolCache, http, logger) {
+    const { version, downloadBaseUrl } = request;
+    if (mayComeFromCache(request)) {
+        const newest = await newestSatisfying(await versionsInCache(request, toolCache), version);
+        if (newest !== undefined) {
+            logger.info(`The tool cache has a copy of ${newest}; set "check-latest: true" to look for a newer version`);
+            return { release: new Release(newest, downloadBaseUrl), namedBy: 'tool-cache' };
+        }
+    }
+    return resolveFromHost(request, http, logger);
+}
+/**
+ * Finds the exact version that is asked for, whatever the tool cache holds.
+ *
+ * @throws {SetupError} VERSION_NOT_FOUND, DOWNLOAD_FAILED
+ */
+async function resolveFromHost({ version, downloadBaseUrl }, http, logger) {
+    const resolved = await resolveVersion(version, http, downloadBaseUrl, (line) => {
+        logger.info(line);
+    });
+    const pointer = downloadBaseUrl.protocol === 'file:' ? 'folder' : 'host';
+    return {
+        release: new Release(resolved, downloadBaseUrl),
+        namedBy: version.kind === 'exact' ? 'user' : pointer,
     };
 }
-function builtin(name) {
-    return process.getBuiltinModule(name);
+function mayComeFromCache(request) {
+    const { version, checkLatest } = request;
+    const hasFiles = requestedNames(request).length > 0;
+    const isNewestOfAll = (version.kind === 'stable' || version.kind === 'prerelease') && version.minor === undefined;
+    return hasFiles && version.kind !== 'exact' && !isNewestOfAll && !checkLatest;
 }
-function http_seconds(milliseconds) {
-    return `${String(milliseconds / 1000)} s`;
+/** Versions of which the tool cache claims to hold every file. */
+async function versionsInCache(request, toolCache) {
+    const files = requestedNames(request);
+    const cached = await Promise.all(files.map((file) => cachedVersions(toolCache, file)));
+    return cached.reduce((some, more) => some.filter((version) => more.includes(version)));
+}
+/**
+ * What to try after a release turned out not to be at its host.
+ *
+ * A version that a pointer of the host names is waited for: pointers and files reach the host's
+ * edges separately, minutes apart, once hours.
+ *
+ * @param error VERSION_NOT_FOUND, thrown again where nothing is left to try
+ * @throws {SetupError} VERSION_NOT_FOUND
+ */
+async function resolveAgain({ release, namedBy, isAwaited }, error, http, logger) {
+    switch (namedBy) {
+        case 'host':
+            if (isAwaited === true) {
+                throw error;
+            }
+            await awaitPublication(release, http, logger);
+            return { release, namedBy, isAwaited: true };
+        case 'tool-cache':
+        case 'user':
+        case 'folder':
+            throw error;
+    }
+}
+/** @throws {SetupError} VERSION_NOT_FOUND when the release does not appear in time */
+async function awaitPublication(release, http, logger) {
+    const { publicationTimeout, publicationInterval } = http.limits;
+    const { version, base } = release;
+    const rounds = Math.floor(publicationTimeout / publicationInterval);
+    for (let round = 0; round < rounds; round++) {
+        const left = resolve_release_seconds(publicationTimeout - round * publicationInterval);
+        logger.info(`${version} is announced but not yet available at ${base.href}; waiting up to ${left}`);
+        await (0,external_node_timers_promises_namespaceObject.setTimeout)(publicationInterval, undefined, { signal: http.signal });
+        if (await isPublished(version, http, base)) {
+            return;
+        }
+    }
+    throw new SetupError('VERSION_NOT_FOUND', `Kubernetes ${version} is announced at ${base.href}, but its files did not appear there within ${resolve_release_seconds(publicationTimeout)}`, { situation: 'announced-only' });
+}
+function resolve_release_seconds(milliseconds) {
+    return `${String(Math.round(milliseconds / 1000))} s`;
+}
+
+;// CONCATENATED MODULE: ./src/install/trust-key.ts
+
+/**
+ * Keeps apart copies that were verified for different identities, issuers, trust roots, or (without
+ * proof of the release) hosts: a run sees only copies that were verified for what it asks.
+ *
+ * @param unboundFrom the host that was believed, with `bind-release: false`; else undefined
+ * @returns 16 hex digits
+ */
+function trustKey(identity, trustRoot, unboundFrom) {
+    const hash = (0,external_node_crypto_namespaceObject.createHash)('sha256');
+    for (const part of [
+        identity.issuer,
+        identity.subjectAlternativeName,
+        unboundFrom === undefined ? 'bound' : `unbound ${unboundFrom.href}`,
+        ...parts(trustRoot),
+    ]) {
+        hash.update((0,external_node_crypto_namespaceObject.createHash)('sha256').update(part).digest());
+    }
+    return hash.digest('hex').slice(0, 16);
+}
+function parts(trustRoot) {
+    switch (trustRoot.kind) {
+        case 'tuf': // From any mirror: the root decides who may sign.
+            return trustRoot.root === undefined ? ['public'] : ['tuf', trustRoot.root];
+        case 'file':
+            return ['file', trustRoot.json];
+        case 'embedded': // The same keys as TUF's, so both share copies.
+            return ['public'];
+    }
+}
+
+;// CONCATENATED MODULE: ./src/registry/challenge.ts
+/** RFC 9110 §11.6.1: a scheme, then parameters. Commas separate parameters and challenges. */
+const SCHEME = /^[ \t,]*([A-Za-z][A-Za-z0-9-]*)(?=[ \t,]|$)/;
+const PARAMETER = /^[ \t,]*([A-Za-z][A-Za-z0-9_-]*)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^ \t,"]+))/;
+/**
+ * The bearer challenge in a header `WWW-Authenticate`.
+ *
+ * @see https://distribution.github.io/distribution/spec/auth/token/
+ * @returns undefined if there is none, or if it has no realm or a duplicate parameter
+ */
+function parseBearerChallenge(header) {
+    const bearer = parseChallenges(header).find(({ scheme }) => scheme === 'bearer');
+    const realm = bearer?.parameters.get('realm');
+    if (bearer === undefined || realm === undefined || bearer.isAmbiguous) {
+        return undefined;
+    }
+    const { parameters } = bearer;
+    return { realm, service: parameters.get('service'), scope: parameters.get('scope') };
+}
+/** Stops at the first part that cannot be parsed. */
+function parseChallenges(header) {
+    const challenges = [];
+    let rest = header;
+    while (rest !== '') {
+        const [parameter, name, quoted, plain] = PARAMETER.exec(rest) ?? [];
+        const current = challenges.at(-1);
+        if (parameter !== undefined && name !== undefined && current !== undefined) {
+            const key = name.toLowerCase();
+            current.isAmbiguous ||= current.parameters.has(key);
+            current.parameters.set(key, plain ?? (quoted ?? '').replaceAll(/\\(.)/g, '$1'));
+            rest = rest.slice(parameter.length);
+            continue;
+        }
+        const [start, scheme] = SCHEME.exec(rest) ?? [];
+        if (start === undefined || scheme === undefined) {
+            break;
+        }
+        challenges.push({ scheme: scheme.toLowerCase(), parameters: new Map(), isAmbiguous: false });
+        rest = rest.slice(start.length);
+    }
+    return challenges;
+}
+
+;// CONCATENATED MODULE: ./src/registry/client.ts
+
+
+
+
+
+
+
+/** In bytes. OCI's distribution-spec asks registries to accept manifests of up to 4 MiB. */
+const MAX_MANIFEST_BYTES = 4 << 20;
+/** As in go-containerregistry, pkg/v1/remote/transport/bearer.go. */
+const MAX_TOKEN_BYTES = 64 << 10;
+/** Printable ASCII without spaces. */
+const client_TOKEN = /^[\x21-\x7e]+$/;
+/**
+ * Reads manifests and blobs from a registry, without credentials (OCI distribution-spec, "Pull").
+ *
+ * Everything that is requested by digest is checked against it. If the registry asks for a token, an
+ * anonymous one is requested from the token server that it names, and sent to that registry only.
+ */
+class RegistryClient {
+    #http;
+    #base;
+    /** By origin and repository. */
+    #tokens = new Map();
+    /** @param base https, or http on loopback; its path goes in front of every repository */
+    constructor(http, base) {
+        this.#http = http;
+        this.#base = base;
+    }
+    /** Host of the registry, for messages. */
+    get host() {
+        return this.#base.host;
+    }
+    /**
+     * @param repository `kube-apiserver`, `cluster-api/cluster-api-controller`
+     * @param reference a tag, or a digest
+     * @returns undefined if the registry has no such manifest
+     * @throws {SetupError} REGISTRY_UNAVAILABLE; IMAGE_MISMATCH if the manifest is malformed or has
+     *   another digest
+     */
+    async manifest(repository, reference) {
+        const name = this.#name(repository, reference);
+        const bytes = await this.#read(repository, `manifests/${reference}`, name, MAX_MANIFEST_BYTES);
+        if (bytes === undefined) {
+            return undefined;
+        }
+        const digest = parseDigest(reference);
+        if (digest !== undefined) {
+            assertDigest(bytes, digest, name);
+        }
+        return parseManifest(bytes, name);
+    }
+    /**
+     * @param maxBytes larger blobs are refused
+     * @throws {SetupError} REGISTRY_UNAVAILABLE; IMAGE_MISMATCH if the blob is missing, too large, or
+     *   does not match its descriptor
+     */
+    async blob(repository, { digest, size }, maxBytes) {
+        const name = this.#name(repository, digest);
+        if (size > maxBytes) {
+            throw imageMismatch(`${name} is larger than ${String(maxBytes)} bytes`);
+        }
+        const bytes = await this.#read(repository, `blobs/${digest}`, name, size);
+        if (bytes === undefined) {
+            throw imageMismatch(`the registry does not have ${name}`);
+        }
+        if (bytes.length !== size) {
+            throw imageMismatch(`${name} has ${String(bytes.length)} bytes instead of ${String(size)}`);
+        }
+        assertDigest(bytes, digest, name);
+        return bytes;
+    }
+    /** As a reference: `registry.k8s.io/etcd:3.5.15-0`, `registry.k8s.io/etcd@sha256:…`. */
+    #name(repository, reference) {
+        const separator = parseDigest(reference) === undefined ? ':' : '@';
+        return `${this.#base.host}${this.#base.pathname}${repository}${separator}${reference}`;
+    }
+    /** @returns undefined if there is no such object */
+    async #read(repository, path, name, maxBytes) {
+        const url = new URL(`/v2${this.#base.pathname}${repository}/${path}`, this.#base);
+        try {
+            return await this.#readWithToken(repository, url, maxBytes);
+        }
+        catch (error) {
+            if (!(error instanceof TransferError)) {
+                throw error;
+            }
+            if (error.status === 404) {
+                return undefined;
+            }
+            if (error.cause instanceof TooLargeError) {
+                throw imageMismatch(`${name} is larger than ${String(maxBytes)} bytes`, error);
+            }
+            throw registryUnavailable(`cannot fetch ${name}: ${error.message}`, error);
+        }
+    }
+    async #readWithToken(repository, url, maxBytes) {
+        const headers = { accept: MANIFEST_TYPES.concat('*/*').join(', ') };
+        const token = this.#tokens.get(keyOf(url, repository));
+        try {
+            return await this.#http.read(url, maxBytes, { headers, token });
+        }
+        catch (error) {
+            const challenge = challengeOf(error);
+            if (challenge === undefined || token !== undefined) {
+                throw error;
+            }
+            // A redirect may have led to another registry, with tokens of its own. The request goes there
+            // directly, so that nobody else gets the token.
+            const asked = await this.#token(repository, challenge);
+            return this.#http.read(challenge.url, maxBytes, { headers, token: asked });
+        }
+    }
+    async #token(repository, { url, header }) {
+        const key = keyOf(url, repository);
+        const known = this.#tokens.get(key);
+        if (known !== undefined) {
+            return known;
+        }
+        const server = tokenServer(url, header);
+        const value = await this.#fetchToken(url, server);
+        const token = { origin: url.origin, value };
+        this.#tokens.set(key, token);
+        return token;
+    }
+    async #fetchToken(registry, server) {
+        try {
+            return parseToken(await this.#http.read(server, MAX_TOKEN_BYTES));
+        }
+        catch (error) {
+            throw registryUnavailable(`${registry.host} asks for a token, but ${server.host} did not give one: ${explain(error)}`, error);
+        }
+    }
+}
+function keyOf(url, repository) {
+    return `${url.origin} ${repository}`;
+}
+function assertDigest(bytes, digest, name) {
+    const found = digestOf(bytes);
+    if (found !== digest) {
+        throw imageMismatch(`requested ${name}, but the registry returned ${found}`);
+    }
+}
+function challengeOf(error) {
+    return error instanceof TransferError && error.cause instanceof StatusError
+        ? error.cause.challenge
+        : undefined;
+}
+/**
+ * The URL that gives anonymous tokens for the request that the registry refused.
+ *
+ * @see https://distribution.github.io/distribution/spec/auth/token/
+ * @throws {SetupError} REGISTRY_UNAVAILABLE
+ */
+function tokenServer(registry, header) {
+    const challenge = parseBearerChallenge(header);
+    if (challenge === undefined) {
+        throw registryUnavailable(`${registry.host} requires credentials`);
+    }
+    const server = URL.parse(challenge.realm);
+    const isAllowed = server !== null &&
+        isTransportAllowed(server) &&
+        // Only a registry on this machine may name a token server on this machine without https.
+        (server.protocol === 'https:' || registry.protocol === 'http:') &&
+        server.username === '' &&
+        server.password === '';
+    if (!isAllowed) {
+        throw registryUnavailable(`${registry.host} names a token server whose URL is not https, or has credentials`);
+    }
+    for (const name of ['service', 'scope']) {
+        const value = challenge[name];
+        if (value !== undefined) {
+            server.searchParams.set(name, value);
+        }
+    }
+    return server;
+}
+function parseToken(answer) {
+    const parsed = JSON.parse(answer.toString('utf8'));
+    const { token, access_token: accessToken } = Object(parsed);
+    const value = token ?? accessToken;
+    if (typeof value !== 'string' || !client_TOKEN.test(value)) {
+        throw new TypeError('its answer has no token');
+    }
+    return value;
 }
 
 ;// CONCATENATED MODULE: ./src/setup.ts
-
-
 
 
 
@@ -23192,12 +24636,19 @@ async function installContext(shared, release) {
     };
     return {
         ...context,
-        binder: inputs.bindRelease ? new SbomBinder(context) : new NoBinder(),
+        lock: inputs.lock,
+        binder: binderFor(inputs, context),
         secondFactors: inputs.secondFactors,
         toolCache: await cacheAccess.lookIn(release.version),
         cacheAccess,
         searchPaths: inputs.runner,
     };
+}
+function binderFor({ bindRelease, lock }, context) {
+    if (!bindRelease) {
+        return new NoBinder();
+    }
+    return lock === undefined ? new SbomBinder(context) : new LockedBinder(context, lock);
 }
 function cacheAccessOf(inputs, report) {
     const { runner, identity, trustRoot, bindRelease, downloadBaseUrl } = inputs;
@@ -23208,67 +24659,14 @@ function cacheAccessOf(inputs, report) {
     const names = requestedNames(inputs).map(({ name }) => name);
     return new CacheAccess(toolCache, names, runner.temp, report);
 }
-function httpClient(inputs, signal, report) {
-    const { downloadToken, downloadBaseUrl } = inputs;
-    return new HttpClient({
-        userAgent: 'setup-verified-kubectl',
-        proxyEnvironment: inputs.proxyEnvironment,
-        limits: inputs.limits,
-        token: downloadToken === undefined
-            ? undefined
-            : { origin: downloadBaseUrl.origin, value: downloadToken },
-        signal,
-        onRequest: ({ method, url, outcome, duration }) => {
-            report.debug(`${method} ${url}: ${outcome} after ${String(Math.round(duration))} ms`);
-        },
-        onRetry: (retry) => {
-            report.info(describeRetry(retry));
-        },
-        onWait: (wait) => {
-            report.info(describeWait(wait));
-        },
-    });
-}
-function trustRootSource({ trustRoot, runner }, scratch) {
-    if (trustRoot.kind !== 'tuf') {
-        return trustRoot;
-    }
-    return { ...trustRoot, cache: external_node_path_default().join(runner.toolCache, TRUST_ROOT_FOLDER), scratch };
-}
-/** Keeps the metadata for later runs. If that fails, the next run fetches it again. */
-async function keepTrustRoot(trust, report) {
-    report.info(`Trust root: ${trust.origin}`);
-    try {
-        await trust.keep();
-    }
-    catch (error) {
-        report.debug(`cannot cache the trust root: ${String(error)}`);
-    }
-}
-/** A folder that is removed when the work ends, however it ends. */
-async function withScratchFolder(temp, work) {
-    const scratch = await makeScratchFolder(temp);
-    const end = () => {
-        (0,external_node_fs_namespaceObject.rmSync)(scratch, { force: true, recursive: true });
-        process.exit(143);
-    };
-    process.once('SIGTERM', end).once('SIGINT', end);
-    try {
-        await work(scratch);
-    }
-    finally {
-        // The runner empties RUNNER_TEMP, so a folder that resists is no reason to fail after success.
-        await (0,promises_namespaceObject.rm)(scratch, { force: true, recursive: true, maxRetries: 3 }).catch(() => undefined);
-    }
-}
-async function makeScratchFolder(temp) {
-    try {
-        await makeFolders(temp);
-        return await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(temp, 'setup-verified-kubectl-'));
-    }
-    catch (error) {
-        throw installFailed(`cannot create a temporary folder in ${temp}`, error);
-    }
+
+;// CONCATENATED MODULE: ./src/start.ts
+
+
+
+/** A step of a workflow has no arguments. */
+async function start() {
+    await (commandArguments().length === 0 ? run() : main());
 }
 
 
@@ -23292,6 +24690,41 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("fs");
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("fs/promises");
+
+/***/ }),
+
+/***/ 1421:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+
+/***/ }),
+
+/***/ 8474:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:events");
+
+/***/ }),
+
+/***/ 3024:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
+
+/***/ }),
+
+/***/ 6760:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+
+/***/ }),
+
+/***/ 1708:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:process");
 
 /***/ }),
 
@@ -28645,6 +30078,9 @@ module.exports = /*#__PURE__*/JSON.parse('{"name":"tuf-js","version":"6.0.2","de
 /******/ 	return module.exports;
 /******/ }
 /******/ 
+/******/ // expose the modules object (__webpack_modules__)
+/******/ __nccwpck_require__.m = __webpack_modules__;
+/******/ 
 /************************************************************************/
 /******/ /* webpack/runtime/asset-relocator-loader */
 /******/ if (typeof __nccwpck_require__ !== 'undefined') __nccwpck_require__.ab = decodeURIComponent(new URL('.', import.meta.url).pathname).slice(import.meta.url.match(/^file:\/\/\/\w:/) ? 1 : 0, -1) + "/";
@@ -28772,6 +30208,28 @@ module.exports = /*#__PURE__*/JSON.parse('{"name":"tuf-js","version":"6.0.2","de
 /******/ 	};
 /******/ })();
 /******/ 
+/******/ /* webpack/runtime/ensure chunk */
+/******/ (() => {
+/******/ 	__nccwpck_require__.f = {};
+/******/ 	// This file contains only the entry chunk.
+/******/ 	// The chunk loading function for additional chunks
+/******/ 	__nccwpck_require__.e = (chunkId) => {
+/******/ 		return Promise.all(Object.keys(__nccwpck_require__.f).reduce((promises, key) => {
+/******/ 			__nccwpck_require__.f[key](chunkId, promises);
+/******/ 			return promises;
+/******/ 		}, []));
+/******/ 	};
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/get javascript chunk filename */
+/******/ (() => {
+/******/ 	// This function allow to reference async chunks
+/******/ 	__nccwpck_require__.u = (chunkId) => {
+/******/ 		// return url for filenames based on template
+/******/ 		return "" + chunkId + ".index.js";
+/******/ 	};
+/******/ })();
+/******/ 
 /******/ /* webpack/runtime/hasOwnProperty shorthand */
 /******/ (() => {
 /******/ 	__nccwpck_require__.o = (obj, prop) => (Object.prototype.hasOwnProperty.call(obj, prop))
@@ -28786,6 +30244,69 @@ module.exports = /*#__PURE__*/JSON.parse('{"name":"tuf-js","version":"6.0.2","de
 /******/ 		}
 /******/ 		Object.defineProperty(exports, '__esModule', { value: true });
 /******/ 	};
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/import chunk loading */
+/******/ (() => {
+/******/ 	// no baseURI
+/******/ 	
+/******/ 	// object to store loaded and loading chunks
+/******/ 	// undefined = chunk not loaded, null = chunk preloaded/prefetched
+/******/ 	// [resolve, Promise] = chunk loading, 0 = chunk loaded
+/******/ 	var installedChunks = {
+/******/ 		792: 0
+/******/ 	};
+/******/ 	
+/******/ 	var installChunk = (data) => {
+/******/ 		var {ids, modules, runtime} = data;
+/******/ 		// add "modules" to the modules object,
+/******/ 		// then flag all "ids" as loaded and fire callback
+/******/ 		var moduleId, chunkId, i = 0;
+/******/ 		for(moduleId in modules) {
+/******/ 			if(__nccwpck_require__.o(modules, moduleId)) {
+/******/ 				__nccwpck_require__.m[moduleId] = modules[moduleId];
+/******/ 			}
+/******/ 		}
+/******/ 		if(runtime) runtime(__nccwpck_require__);
+/******/ 		for(;i < ids.length; i++) {
+/******/ 			chunkId = ids[i];
+/******/ 			if(__nccwpck_require__.o(installedChunks, chunkId) && installedChunks[chunkId]) {
+/******/ 				installedChunks[chunkId][0]();
+/******/ 			}
+/******/ 			installedChunks[ids[i]] = 0;
+/******/ 		}
+/******/ 	
+/******/ 	}
+/******/ 	
+/******/ 	__nccwpck_require__.f.j = (chunkId, promises) => {
+/******/ 			// import() chunk loading for javascript
+/******/ 			var installedChunkData = __nccwpck_require__.o(installedChunks, chunkId) ? installedChunks[chunkId] : undefined;
+/******/ 			if(installedChunkData !== 0) { // 0 means "already installed".
+/******/ 	
+/******/ 				// a Promise means "currently loading".
+/******/ 				if(installedChunkData) {
+/******/ 					promises.push(installedChunkData[1]);
+/******/ 				} else {
+/******/ 					if(true) { // all chunks have JS
+/******/ 						// setup Promise in chunk cache
+/******/ 						var promise = import("./" + __nccwpck_require__.u(chunkId)).then(installChunk, (e) => {
+/******/ 							if(installedChunks[chunkId] !== 0) installedChunks[chunkId] = undefined;
+/******/ 							throw e;
+/******/ 						});
+/******/ 						var promise = Promise.race([promise, new Promise((resolve) => (installedChunkData = installedChunks[chunkId] = [resolve]))])
+/******/ 						promises.push(installedChunkData[1] = promise);
+/******/ 					}
+/******/ 				}
+/******/ 			}
+/******/ 	};
+/******/ 	
+/******/ 	// no prefetching
+/******/ 	
+/******/ 	// no preloaded
+/******/ 	
+/******/ 	// no external install chunk
+/******/ 	
+/******/ 	// no on chunks loaded
 /******/ })();
 /******/ 
 /************************************************************************/
