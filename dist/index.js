@@ -19143,10 +19143,16 @@ async function proveVersion(context, image, manifest) {
     return {
         proven,
         unproven: others,
-        reason: others.length === 0 ? undefined : 'the SBOM of the release does not list it',
+        reason: whyUnproven(proven, others),
         isExpected: true,
         sbomSignedAt: proven.length === 0 ? undefined : published.verified.signedAt,
     };
+}
+function whyUnproven(proven, others) {
+    if (others.length > 0) {
+        return 'the SBOM of the release does not list it';
+    }
+    return proven.length > 0 ? undefined : 'it has no image for any platform';
 }
 function unproven(reason, isExpected) {
     return { proven: [], unproven: [], reason, isExpected, sbomSignedAt: undefined };
@@ -22204,7 +22210,7 @@ class HttpClient {
         if (url.protocol === 'file:') {
             return { status: 200, headers: {}, body: await openFile(url, signal) };
         }
-        const token = options.token ?? this.#options.token;
+        const token = options.token === undefined ? this.#options.token : (options.token ?? undefined);
         let target = url;
         let withToken = true;
         for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
@@ -24306,6 +24312,8 @@ function parseChallenges(header) {
 const MAX_MANIFEST_BYTES = 4 << 20;
 /** As in go-containerregistry, pkg/v1/remote/transport/bearer.go. */
 const MAX_TOKEN_BYTES = 64 << 10;
+/** Without the client's own token: whoever names the token server could make it do things. */
+const ANONYMOUS = null;
 /** Printable ASCII without spaces. */
 const client_TOKEN = /^[\x21-\x7e]+$/;
 /**
@@ -24395,7 +24403,7 @@ class RegistryClient {
         const headers = { accept: MANIFEST_TYPES.concat('*/*').join(', ') };
         const token = this.#tokens.get(keyOf(url, repository));
         try {
-            return await this.#http.read(url, maxBytes, { headers, token });
+            return await this.#http.read(url, maxBytes, { headers, token: token ?? ANONYMOUS });
         }
         catch (error) {
             const challenge = challengeOf(error);
@@ -24422,7 +24430,7 @@ class RegistryClient {
     }
     async #fetchToken(registry, server) {
         try {
-            return parseToken(await this.#http.read(server, MAX_TOKEN_BYTES));
+            return parseToken(await this.#http.read(server, MAX_TOKEN_BYTES, { token: ANONYMOUS }));
         }
         catch (error) {
             throw registryUnavailable(`${registry.host} asks for a token, but ${server.host} did not give one: ${explain(error)}`, error);
@@ -24473,13 +24481,22 @@ function tokenServer(registry, header) {
     return server;
 }
 function parseToken(answer) {
-    const parsed = JSON.parse(answer.toString('utf8'));
+    const parsed = client_parseJson(answer.toString('utf8'));
     const { token, access_token: accessToken } = Object(parsed);
     const value = token ?? accessToken;
     if (typeof value !== 'string' || !client_TOKEN.test(value)) {
         throw new TypeError('its answer has no token');
     }
     return value;
+}
+/** The message of `JSON.parse` would quote the answer, which may be a secret. */
+function client_parseJson(text) {
+    try {
+        return JSON.parse(text);
+    }
+    catch {
+        throw new TypeError('its answer is not JSON');
+    }
 }
 
 ;// CONCATENATED MODULE: ./src/setup.ts

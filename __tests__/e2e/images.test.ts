@@ -286,6 +286,16 @@ describe('accepted', () => {
     ]);
   });
 
+  test('without proof of the version, if the index has no image for a platform', async () => {
+    const mediaType = 'application/vnd.oci.image.index.v1+json';
+    const index = { schemaVersion: 2, mediaType, manifests: [] };
+    const digest = world.registry.putManifest('kube-proxy', index, VERSION);
+    sign('kube-proxy', digest);
+    const result = await run({ images: 'kube-proxy' });
+    expectVerified(result, { 'kube-proxy': `registry.k8s.io/kube-proxy@${digest}` }, [UNPROVEN]);
+    expect(proofsOf(result)).toEqual(['version not proven (it has no image for any platform)']);
+  });
+
   test('without proof of the version, where the user wants none', async () => {
     const result = await run({ images: 'kube-proxy', 'bind-release': 'false' });
     expectVerified(result, { 'kube-proxy': pinned('kube-proxy') });
@@ -308,6 +318,23 @@ describe('accepted', () => {
     } finally {
       await Promise.all([redirector.stop(), tokenServer.stop()]);
     }
+  });
+
+  test('a token server at the mirror does not get the token of the mirror', async () => {
+    world.host.put('token', '{"token":"open"}');
+    const challenge = (): string => `Bearer realm="${world.host.url}/token",scope="a:b:pull"`;
+    world.registry.demand = { challenge, token: 'open' };
+    const result = await run({ images: 'kube-proxy', 'download-token': 'open-sesame' });
+    world.registry.demand = undefined;
+    expect(result.exitCode).toBe(0);
+    const asked = world.host.server.requests.filter(({ path }) => path.startsWith('/token'));
+    expect(asked.length).toBeGreaterThan(0);
+    expect(asked.map(({ headers }) => headers.authorization)).toEqual(asked.map(() => undefined));
+    // Its twin: the mirror's own files are asked for with it.
+    const others = world.host.server.requests.filter(({ path }) => path.startsWith('/release/'));
+    expect(new Set(others.map(({ headers }) => headers.authorization))).toEqual(
+      new Set(['Bearer open-sesame']),
+    );
   });
 
   test('a registry that is not the mirror never sees the token of the mirror', async () => {

@@ -84,7 +84,7 @@ describe('npm run action', () => {
   test.each(['verison=1.31', '1.31', '=1.31'])('refuses the argument %s', async (word) => {
     const { exitCode, stdout, stderr } = await runScript('action.ts', [word, ...words]);
     expect(stderr).toContain(JSON.stringify(word));
-    expect(stderr).toContain('Inputs: version, version-file, cluster-version, tools');
+    expect(stderr).toContain('Inputs: version, version-file, cluster-version, lock-file, tools');
     expect(stdout).toBe('');
     expect(exitCode).toBe(2);
     expect(world.host.server.requests).toEqual([]);

@@ -180,10 +180,17 @@ async function proveVersion(
   return {
     proven,
     unproven: others,
-    reason: others.length === 0 ? undefined : 'the SBOM of the release does not list it',
+    reason: whyUnproven(proven, others),
     isExpected: true,
     sbomSignedAt: proven.length === 0 ? undefined : published.verified.signedAt,
   };
+}
+
+function whyUnproven(proven: readonly string[], others: readonly string[]): string | undefined {
+  if (others.length > 0) {
+    return 'the SBOM of the release does not list it';
+  }
+  return proven.length > 0 ? undefined : 'it has no image for any platform';
 }
 
 function unproven(reason: string, isExpected: boolean): VersionProof {

@@ -19,6 +19,8 @@ import {
 const MAX_MANIFEST_BYTES = 4 << 20;
 /** As in go-containerregistry, pkg/v1/remote/transport/bearer.go. */
 const MAX_TOKEN_BYTES = 64 << 10;
+/** Without the client's own token: whoever names the token server could make it do things. */
+const ANONYMOUS = null;
 /** Printable ASCII without spaces. */
 const TOKEN = /^[\x21-\x7e]+$/;
 
@@ -120,7 +122,7 @@ export class RegistryClient {
     const headers = { accept: MANIFEST_TYPES.concat('*/*').join(', ') };
     const token = this.#tokens.get(keyOf(url, repository));
     try {
-      return await this.#http.read(url, maxBytes, { headers, token });
+      return await this.#http.read(url, maxBytes, { headers, token: token ?? ANONYMOUS });
     } catch (error) {
       const challenge = challengeOf(error);
       if (challenge === undefined || token !== undefined) {
@@ -148,7 +150,7 @@ export class RegistryClient {
 
   async #fetchToken(registry: URL, server: URL): Promise<string> {
     try {
-      return parseToken(await this.#http.read(server, MAX_TOKEN_BYTES));
+      return parseToken(await this.#http.read(server, MAX_TOKEN_BYTES, { token: ANONYMOUS }));
     } catch (error) {
       throw registryUnavailable(
         `${registry.host} asks for a token, but ${server.host} did not give one: ${explain(error)}`,
@@ -209,11 +211,20 @@ function tokenServer(registry: URL, header: string): URL {
 }
 
 function parseToken(answer: Buffer): string {
-  const parsed: unknown = JSON.parse(answer.toString('utf8'));
+  const parsed = parseJson(answer.toString('utf8'));
   const { token, access_token: accessToken } = Object(parsed) as Record<string, unknown>;
   const value = token ?? accessToken;
   if (typeof value !== 'string' || !TOKEN.test(value)) {
     throw new TypeError('its answer has no token');
   }
   return value;
+}
+
+/** The message of `JSON.parse` would quote the answer, which may be a secret. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new TypeError('its answer is not JSON');
+  }
 }

@@ -57,8 +57,8 @@ export interface RequestOptions {
   /** A JSON value for the body. */
   readonly json?: unknown;
   readonly lane?: Lane;
-  /** For this request, in place of the client's. */
-  readonly token?: BearerToken | undefined;
+  /** For this request, in place of the client's; null for a request without any. */
+  readonly token?: BearerToken | null;
 }
 
 /**
@@ -155,7 +155,7 @@ export class HttpClient {
     if (url.protocol === 'file:') {
       return { status: 200, headers: {}, body: await openFile(url, signal) };
     }
-    const token = options.token ?? this.#options.token;
+    const token = options.token === undefined ? this.#options.token : (options.token ?? undefined);
     let target = url;
     let withToken = true;
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {

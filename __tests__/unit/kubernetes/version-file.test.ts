@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parseVersionFile, readVersionFile } from '../../../src/kubernetes/version-file.js';
-import { MISSING, testUnless } from '../../support/skip.js';
+import { MISSING, describeUnless, testUnless } from '../../support/skip.js';
 import { errorOf } from '../expect-error.js';
 
 /** [what, name of the file, its text, the version, its line] */
@@ -218,7 +218,7 @@ describe('a file on disk', () => {
     expect(refused(join(root, 'pin'))).toContain(OUTSIDE);
   });
 
-  describe('behind a link', () => {
+  describeUnless(MISSING.symbolicLinks)('behind a link', () => {
     const link = (target: string, name: string): string => {
       symlinkSync(target, join(workspace, name));
       return name;
