@@ -775,6 +775,8 @@ describe('what there is not', () => {
 
   test('a tarball for a platform that this release has none for', async () => {
     const version = publish({ artifacts: [FOREIGN_TEST] });
+    // isPublished() asks for it.
+    world.host.put(`release/${version}/bin/linux/amd64/kubectl.sha256`, 'a'.repeat(64));
     expectRefused(await fetch(version), 'PLATFORM_NOT_PUBLISHED', {
       says: [`Kubernetes ${version} has no ${TEST} for ${NATIVE}`],
     });

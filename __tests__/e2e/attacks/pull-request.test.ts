@@ -43,6 +43,7 @@ const LOCK_FILES: Attack[] = [
   ...['../../../../../../etc/passwd', '/dev/zero', '/dev/stdin'].map((value): Attack => ({
     what: `lock-file ${value}`,
     outcome: 'INVALID_INPUT',
+    needs: [MISSING.devices], // Windows has no such files, which is LOCK_INVALID.
     attack: lockFileIs(value),
   })),
   ...['folder', 'folder/file', 'folder/file/x', 'missing'].map((value): Attack => ({

@@ -147,10 +147,10 @@ const warningsOf = (
 async function playLocked({ outcome, attack, ...row }: Attack): Promise<void> {
   const world = row.world?.() ?? plain;
   const stage = stageIn(world, '1.39');
-  const warnings = warningsOf(row, stage);
   const { toolCache, inputs, env, workspace, lock } = stage;
   try {
     await attack(stage);
+    const warnings = warningsOf(row, stage);
     inputs['lock-file'] = 'genuine.lock.json';
     workspace['genuine.lock.json'] = lock;
     const run = await runAction({ inputs, env, toolCache, workspace, timeoutMs: 45_000 });
@@ -172,10 +172,10 @@ async function playLocked({ outcome, attack, ...row }: Attack): Promise<void> {
 async function play({ outcome, attack, check, ...row }: Attack): Promise<void> {
   const world = row.world?.() ?? plain;
   const stage = stageIn(world);
-  const warnings = warningsOf(row, stage);
   const { toolCache, inputs, env, workspace } = stage;
   try {
     await attack(stage);
+    const warnings = warningsOf(row, stage);
     const run = await runAction({ inputs, env, toolCache, workspace, timeoutMs: 45_000 });
     expectOwnWordsOnly(run);
     if (outcome === 'without effect') {
