@@ -294,7 +294,10 @@ const NEIGHBOURS: Attack[] = [
   },
   {
     what: 'another run with the same TUF root, and a mirror that holds back a newer trusted root',
-    warnings: ['Cached copy refused'],
+    warnings: ({ version, kubectl }) =>
+      strange.release.artifact(version, NATIVE_PLATFORM, 'kubectl').sha256 < kubectl.sha256
+        ? ['Cached copy refused']
+        : [],
     outcome: 'without effect',
     lockedWarnings: [],
     attack: async (stage) => {
