@@ -17377,7 +17377,7 @@ const INPUT_OPTIONS = [
         name: 'cluster-version',
         value: 'version',
         default: '',
-        help: 'Refuse a release that the version-skew policy does not support with this cluster',
+        help: 'Refuse a release that the version skew policy does not support with this cluster',
         group: 'Release',
     },
     {
@@ -23521,7 +23521,7 @@ async function fromCache(context, artifact) {
             }
             catch (error) {
                 if (isOfThisMachine(error)) {
-                    // A copy that this user can neither read nor delete must not stand in the way of a download.
+                    // A copy that this user can neither read nor delete does not prevent a download.
                     refused.add(entry, 'was skipped', error);
                 }
                 else {
@@ -24312,7 +24312,7 @@ function parseChallenges(header) {
 const MAX_MANIFEST_BYTES = 4 << 20;
 /** As in go-containerregistry, pkg/v1/remote/transport/bearer.go. */
 const MAX_TOKEN_BYTES = 64 << 10;
-/** Without the client's own token: whoever names the token server could make it do things. */
+/** Never the mirror's token: the registry names the token server, and could name the mirror. */
 const ANONYMOUS = null;
 /** Printable ASCII without spaces. */
 const client_TOKEN = /^[\x21-\x7e]+$/;
@@ -24615,7 +24615,7 @@ function assertSkew({ version }, { tools, clusterVersion }) {
         assertSupportedSkew(version, tools, clusterVersion);
     }
 }
-/** As {@link allFromCache}; undefined as well where copies are too old: the host may have newer ones. */
+/** Like {@link allFromCache}, but also undefined if a copy is too old: the host may have a newer version. */
 async function youngFromCache(context, artifacts) {
     try {
         return await allFromCache(context, artifacts);

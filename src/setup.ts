@@ -25,6 +25,7 @@ import {
 import { namedFailure } from './install/install-failed.js';
 import { trustKey } from './install/trust-key.js';
 import type { VerifiedArtifact } from './install/verified-artifact.js';
+import type { Artifact } from './kubernetes/artifact.js';
 import { imageOf } from './kubernetes/image.js';
 import { requestedNames, type Release } from './kubernetes/release.js';
 import { assertSupportedSkew } from './kubernetes/skew.js';
@@ -149,10 +150,10 @@ function assertSkew({ version }: Release, { tools, clusterVersion }: Inputs): vo
   }
 }
 
-/** As {@link allFromCache}; undefined as well where copies are too old: the host may have newer ones. */
+/** Like {@link allFromCache}, but also undefined if a copy is too old: the host may have a newer version. */
 async function youngFromCache(
   context: InstallContext,
-  artifacts: Parameters<typeof allFromCache>[1],
+  artifacts: readonly Artifact[],
 ): Promise<VerifiedArtifact[] | undefined> {
   try {
     return await allFromCache(context, artifacts);

@@ -30,7 +30,7 @@ export const INPUT_OPTIONS: readonly InputOption[] = [
     name: 'cluster-version',
     value: 'version',
     default: '',
-    help: 'Refuse a release that the version-skew policy does not support with this cluster',
+    help: 'Refuse a release that the version skew policy does not support with this cluster',
     group: 'Release',
   },
   {

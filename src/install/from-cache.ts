@@ -51,7 +51,7 @@ export async function fromCache(
         }
       } catch (error) {
         if (isOfThisMachine(error)) {
-          // A copy that this user can neither read nor delete must not stand in the way of a download.
+          // A copy that this user can neither read nor delete does not prevent a download.
           refused.add(entry, 'was skipped', error);
         } else {
           firstFailure ??= { error }; // Another copy may pass.

@@ -19,7 +19,7 @@ import {
 const MAX_MANIFEST_BYTES = 4 << 20;
 /** As in go-containerregistry, pkg/v1/remote/transport/bearer.go. */
 const MAX_TOKEN_BYTES = 64 << 10;
-/** Without the client's own token: whoever names the token server could make it do things. */
+/** Never the mirror's token: the registry names the token server, and could name the mirror. */
 const ANONYMOUS = null;
 /** Printable ASCII without spaces. */
 const TOKEN = /^[\x21-\x7e]+$/;
