@@ -8064,7 +8064,7 @@ const outside = __nccwpck_require__(280)
 const gtr = __nccwpck_require__(2276)
 const ltr = __nccwpck_require__(5213)
 const intersects = __nccwpck_require__(3465)
-const simplifyRange = __nccwpck_require__(2028)
+const simplifyRange = __nccwpck_require__(9647)
 const subset = __nccwpck_require__(1489)
 module.exports = {
   parse,
@@ -9262,7 +9262,7 @@ module.exports = outside
 
 /***/ }),
 
-/***/ 2028:
+/***/ 9647:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -12336,7 +12336,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 // Keeps the young generation of the heap small, so that network buffers are freed early: otherwise
 // tens of megabytes of them pile up. Loading the modules would make it grow, so this comes first.
 (0,node_v8__WEBPACK_IMPORTED_MODULE_0__.setFlagsFromString)('--semi-space-growth-factor=1');
-const { start } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 6483));
+const { start } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 2028));
 await start();
 
 __webpack_async_result__();
@@ -12344,7 +12344,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 6483:
+/***/ 2028:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -12352,6 +12352,57 @@ __webpack_async_result__();
 __nccwpck_require__.d(__webpack_exports__, {
   start: () => (/* binding */ start)
 });
+
+;// CONCATENATED MODULE: external "node:os"
+const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
+var external_node_path_default = /*#__PURE__*/__nccwpck_require__.n(external_node_path_);
+;// CONCATENATED MODULE: ./src/inputs/command-line.ts
+
+
+/** What the process was started with, after the script: none for a step of a workflow. */
+function commandArguments() {
+    return process.argv.slice(2);
+}
+/** `node lock/index.js` passes this on, for the action in lock/. */
+const LOCK_ACTION = '--lock-action';
+/**
+ * The environment of a command, for the readers of the action's inputs: options in place of the
+ * runner's variables. Relative paths are below the current directory, which is the workspace.
+ *
+ * @param inputs values by the name of the input
+ */
+function commandEnvironment({ variables, ...machine }, inputs) {
+    const others = Object.entries(variables).filter(([name]) => !name.toUpperCase().startsWith('INPUT_') && name !== 'GITHUB_WORKSPACE');
+    const options = Object.entries(inputs).map(([name, value]) => [
+        `INPUT_${name.toUpperCase()}`,
+        value,
+    ]);
+    return {
+        ...machine,
+        variables: {
+            RUNNER_TEMP: (0,external_node_os_namespaceObject.tmpdir)(),
+            RUNNER_TOOL_CACHE: cacheFolder({ variables, ...machine }),
+            ...Object.fromEntries([...others, ...options]),
+        },
+    };
+}
+/** Where a user's programs keep what they can get again. */
+function cacheFolder({ variables, platform }) {
+    const name = 'setup-verified-kubectl';
+    switch (platform) {
+        case 'win32':
+            return external_node_path_default().join(variables['LOCALAPPDATA'] ?? (0,external_node_os_namespaceObject.homedir)(), name);
+        case 'darwin':
+            return external_node_path_default().join((0,external_node_os_namespaceObject.homedir)(), 'Library', 'Caches', name);
+        default:
+            // XDG Base Directory Specification 0.8: a relative path is ignored.
+            return external_node_path_default().join(external_node_path_default().isAbsolute(variables['XDG_CACHE_HOME'] ?? '')
+                ? (variables['XDG_CACHE_HOME'] ?? '')
+                : external_node_path_default().join((0,external_node_os_namespaceObject.homedir)(), '.cache'), name);
+    }
+}
 
 ;// CONCATENATED MODULE: ./src/kubernetes/artifact.ts
 /**
@@ -12953,9 +13004,6 @@ function namespace(version, of) {
     return { kind: 'namespace', namespace: sbomNamespace(version, of) };
 }
 
-// EXTERNAL MODULE: external "node:path"
-var external_node_path_ = __nccwpck_require__(6760);
-var external_node_path_default = /*#__PURE__*/__nccwpck_require__.n(external_node_path_);
 ;// CONCATENATED MODULE: ./src/inputs/raw-inputs.ts
 
 
@@ -17308,54 +17356,6 @@ function readLimits(variables) {
     return factor > 0 && factor < 1 ? scaled(TRANSFER_LIMITS, factor) : TRANSFER_LIMITS;
 }
 
-;// CONCATENATED MODULE: external "node:os"
-const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
-;// CONCATENATED MODULE: ./src/inputs/command-line.ts
-
-
-/** What the process was started with, after the script: none for a step of a workflow. */
-function commandArguments() {
-    return process.argv.slice(2);
-}
-/** `node lock/index.js` passes this on, for the action in lock/. */
-const LOCK_ACTION = '--lock-action';
-/**
- * The environment of a command, for the readers of the action's inputs: options in place of the
- * runner's variables. Relative paths are below the current directory, which is the workspace.
- *
- * @param inputs values by the name of the input
- */
-function commandEnvironment({ variables, ...machine }, inputs) {
-    const others = Object.entries(variables).filter(([name]) => !name.toUpperCase().startsWith('INPUT_') && name !== 'GITHUB_WORKSPACE');
-    const options = Object.entries(inputs).map(([name, value]) => [
-        `INPUT_${name.toUpperCase()}`,
-        value,
-    ]);
-    return {
-        ...machine,
-        variables: {
-            RUNNER_TEMP: (0,external_node_os_namespaceObject.tmpdir)(),
-            RUNNER_TOOL_CACHE: cacheFolder({ variables, ...machine }),
-            ...Object.fromEntries([...others, ...options]),
-        },
-    };
-}
-/** Where a user's programs keep what they can get again. */
-function cacheFolder({ variables, platform }) {
-    const name = 'setup-verified-kubectl';
-    switch (platform) {
-        case 'win32':
-            return external_node_path_default().join(variables['LOCALAPPDATA'] ?? (0,external_node_os_namespaceObject.homedir)(), name);
-        case 'darwin':
-            return external_node_path_default().join((0,external_node_os_namespaceObject.homedir)(), 'Library', 'Caches', name);
-        default:
-            // XDG Base Directory Specification 0.8: a relative path is ignored.
-            return external_node_path_default().join(external_node_path_default().isAbsolute(variables['XDG_CACHE_HOME'] ?? '')
-                ? (variables['XDG_CACHE_HOME'] ?? '')
-                : external_node_path_default().join((0,external_node_os_namespaceObject.homedir)(), '.cache'), name);
-    }
-}
-
 ;// CONCATENATED MODULE: ./src/inputs/options.ts
 /** Every input of action.yml, in its order. A test compares both. */
 const INPUT_OPTIONS = [
@@ -17538,8 +17538,8 @@ function installFailed(message, cause) {
     return new SetupError('INSTALL_FAILED', cause === undefined ? message : `${message}: ${explain(cause)}`, { cause });
 }
 
-// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 7 modules
-var core = __nccwpck_require__(3838);
+;// CONCATENATED MODULE: external "node:util"
+const external_node_util_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:util");
 ;// CONCATENATED MODULE: ./src/escape.ts
 /**
  * C0 and C1 controls, line and paragraph separators, and the characters that reorder text:
@@ -17661,6 +17661,140 @@ function hintFor({ code, situation }) {
     }
 }
 
+;// CONCATENATED MODULE: ./src/commands/terminal.ts
+
+
+
+
+/** A line of progress for each file at most this often, in milliseconds. */
+const PROGRESS_INTERVAL = 5_000;
+/** How a command ends. The documentation of each says when. */
+const EXIT_CODES = { done: 0, failed: 1, usage: 2, different: 3 };
+const EXIT_CODES_HELP = `Exit codes:
+  0    Done
+  1    Refused or failed; standard error has the code, the cause and the next step
+  2    Wrong use
+  3    lock --check: the lock file is out of date
+  130  Ended by Ctrl-C`;
+/** What a command says on standard error. Results go to standard output. */
+class Terminal {
+    #isQuiet;
+    #isVerbose;
+    #lastProgress = new Map();
+    constructor({ quiet, verbose }) {
+        this.#isQuiet = quiet;
+        this.#isVerbose = verbose;
+    }
+    info(message) {
+        if (!this.#isQuiet) {
+            line(escapeLogLine(message));
+        }
+    }
+    debug(message) {
+        if (this.#isVerbose) {
+            line(escapeLogLine(message));
+        }
+    }
+    warning(title, message) {
+        line(`${styled('yellow', 'warning')}: ${escapeLogLine(`${title}: ${message}`)}`);
+    }
+    progress(what, received, total) {
+        const now = performance.now();
+        const last = this.#lastProgress.get(what);
+        this.#lastProgress.set(what, last ?? now);
+        if (last !== undefined && now - last >= PROGRESS_INTERVAL) {
+            this.#lastProgress.set(what, now);
+            const percent = total === undefined ? '' : ` (${String(Math.floor((received / total) * 100))} %)`;
+            this.info(`${what}: ${(received / 1e6).toFixed(1)} MB downloaded${percent}`);
+        }
+    }
+    /** Code, cause, and next step. Sets the exit code. */
+    failure(error) {
+        const known = error instanceof SetupError ? error : undefined;
+        const code = known?.code ?? 'UNEXPECTED';
+        const message = known?.message ?? explain(error);
+        line(`${styled('red', 'error')}[${code}]: ${escapeLogLine(message)}`);
+        line(`${styled('cyan', 'hint')}: ${known === undefined ? UNEXPECTED_HINT : hintFor(known)}`);
+        process.exitCode = code === 'INVALID_INPUT' ? EXIT_CODES.usage : EXIT_CODES.failed;
+    }
+}
+/** Colors only on a terminal, and not with NO_COLOR: Node asks both. */
+function styled(color, text) {
+    return (0,external_node_util_namespaceObject.styleText)([color, 'bold'], text, { stream: process.stderr });
+}
+function line(text) {
+    process.stderr.write(`${text}\n`);
+}
+
+;// CONCATENATED MODULE: ./src/commands/command.ts
+
+
+
+
+
+const OUTPUT_OPTIONS = [
+    { flags: '-q, --quiet', help: 'Print only warnings, errors and results', group: 'Output' },
+    { flags: '-v, --verbose', help: 'Print every request', group: 'Output' },
+];
+/** What Commander needs to know to parse the arguments of a command and to show its help. */
+function commandParser({ Command: Parser, Option }, command) {
+    const parser = new Parser(command.name)
+        .summary(command.summary)
+        .description(command.description)
+        .usage(command.argument === undefined ? '[options]' : `[options] <${command.argument.name}>`)
+        .helpOption('-h, --help', 'Show this help')
+        .showHelpAfterError('For the options, add --help.')
+        .exitOverride();
+    if (command.argument !== undefined) {
+        parser.argument(`<${command.argument.name}>`, command.argument.help);
+    }
+    for (const { flags, help, group } of [...command.options, ...OUTPUT_OPTIONS]) {
+        parser.addOption(new Option(flags, help).helpGroup(`${group} options:`));
+    }
+    for (const { name, value, default: otherwise, ...input } of INPUT_OPTIONS) {
+        const shown = otherwise === '' ? input.help : `${input.help} [default: ${otherwise}]`;
+        const { help, group } = command.inputs[name] ?? { help: shown, group: input.group };
+        parser.addOption(new Option(`--${name} <${value}>`, help)
+            .helpGroup(`${group} options:`)
+            .hideHelp(command.hiddenInputs.includes(name)));
+    }
+    return parser
+        .addHelpText('after', `\n${command.examples}\n\n${EXIT_CODES_HELP}`)
+        .action(() => runCommand(command, parser));
+}
+/** Runs the command. A failure is reported, and never thrown. */
+async function runCommand(command, parser) {
+    const options = parser.opts();
+    const terminal = new Terminal({
+        quiet: options['quiet'] === true,
+        verbose: options['verbose'] === true,
+    });
+    try {
+        const inputs = inputsFrom(command, parser);
+        process.exitCode = await command.run(commandEnvironment(currentEnvironment(), inputs), terminal);
+    }
+    catch (error) {
+        terminal.failure(namedFailure(error));
+    }
+}
+/** Options, argument and defaults by the names of inputs. */
+function inputsFrom(command, parser) {
+    const values = Object.fromEntries(INPUT_OPTIONS.map((option) => [option.name, option.default]));
+    for (const option of parser.options) {
+        const value = parser.getOptionValue(option.attributeName());
+        const name = option.long?.slice(2) ?? '';
+        if (typeof value === 'string' || typeof value === 'boolean') {
+            values[name] = String(value);
+        }
+    }
+    if (command.argument !== undefined) {
+        values[command.argument.name] = parser.args[0] ?? '';
+    }
+    return values;
+}
+
+// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 7 modules
+var core = __nccwpck_require__(3838);
 ;// CONCATENATED MODULE: ./src/kubernetes/skew.ts
 
 const POLICY_URL = 'https://kubernetes.io/releases/version-skew-policy/';
@@ -20515,7 +20649,7 @@ function outputsOfOne(tools, artifacts) {
 
 
 /** A line of progress at most this often, in milliseconds. */
-const PROGRESS_INTERVAL = 5_000;
+const report_PROGRESS_INTERVAL = 5_000;
 /**
  * The runner shows no summary that is larger (`AttachmentSizeLimit` in FileCommandManager.cs of
  * actions/runner 258d6c85), and reports an error in its place.
@@ -20544,7 +20678,7 @@ class Report {
         if (last === undefined) {
             this.#lastProgress.set(what, now);
         }
-        else if (now - last >= PROGRESS_INTERVAL) {
+        else if (now - last >= report_PROGRESS_INTERVAL) {
             this.#lastProgress.set(what, now);
             const percent = total === undefined ? '' : ` (${String(Math.floor((received / total) * 100))} %)`;
             this.info(`${what}: ${megabytes(received)} downloaded${percent}`);
@@ -22368,11 +22502,11 @@ async function keepTrustRoot(trust, logger) {
     }
 }
 /** As shells report a process that a signal ended: 128 and the number of the signal. */
-const EXIT_CODES = { SIGTERM: 143, SIGINT: 130 };
+const session_EXIT_CODES = { SIGTERM: 143, SIGINT: 130 };
 /** A folder that is removed when the work ends, however it ends. */
 async function withScratchFolder(temp, work) {
     const scratch = await makeScratchFolder(temp);
-    for (const [signal, exitCode] of Object.entries(EXIT_CODES)) {
+    for (const [signal, exitCode] of Object.entries(session_EXIT_CODES)) {
         process.once(signal, () => {
             (0,external_node_fs_.rmSync)(scratch, { force: true, recursive: true });
             process.exit(exitCode);
@@ -23252,65 +23386,53 @@ async function runLockAction() {
     }
 }
 
-;// CONCATENATED MODULE: external "node:util"
-const external_node_util_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:util");
-;// CONCATENATED MODULE: ./src/commands/terminal.ts
+;// CONCATENATED MODULE: ./src/commands/lock-command.ts
 
 
 
 
-/** A line of progress for each file at most this often, in milliseconds. */
-const terminal_PROGRESS_INTERVAL = 5_000;
-/** How a command ends. The documentation of each says when. */
-const terminal_EXIT_CODES = { done: 0, failed: 1, usage: 2, different: 3 };
-/** What a command says on standard error. Results go to standard output. */
-class Terminal {
-    #isQuiet;
-    #isVerbose;
-    #lastProgress = new Map();
-    constructor({ quiet, verbose }) {
-        this.#isQuiet = quiet;
-        this.#isVerbose = verbose;
+/** `lock`, as a command. As an action, it is in lock-action.ts. */
+const LOCK = {
+    name: 'lock',
+    summary: 'Write a lock file: version, digests and evidence, all proven',
+    description: 'Verify the files of a release and write their version, digests and Sigstore evidence to a lock file.\nNothing is written unless everything was proven. What has not changed stays as it is, byte for byte.',
+    examples: `Examples:
+  Lock the newest patch of 1.31 for two platforms:
+    setup-verified-kubectl lock --version 1.31 --platforms linux/amd64,darwin/arm64
+  See whether there is a newer patch, in a pull request or a schedule:
+    setup-verified-kubectl lock --version 1.31 --platforms linux/amd64,darwin/arm64 --check`,
+    options: [
+        {
+            flags: '--platforms <list>',
+            help: "<os>/<arch>, separated by commas [default: this machine's]",
+            group: 'Release',
+        },
+        {
+            flags: '--check',
+            help: 'Write nothing; print what would change, and exit with 3 if anything would',
+            group: 'Lock',
+        },
+    ],
+    inputs: {
+        'lock-file': { help: `Where to write [default: ${DEFAULT_LOCK_FILE}]`, group: 'Lock' },
+    },
+    hiddenInputs: ['architecture', 'images', 'image-registry', 'image-certificate-identity'],
+    run,
+};
+async function run(environment, terminal) {
+    const inputs = await loadLockInputs(environment);
+    const { version, files, changes } = await lockRelease(inputs, terminal);
+    const { name } = inputs.lockFile;
+    if (changes.length > 0) {
+        process.stdout.write(`${changes.join('\n')}\n`);
     }
-    info(message) {
-        if (!this.#isQuiet) {
-            line(escapeLogLine(message));
-        }
+    if (changes.length > 0 && inputs.check) {
+        terminal.info(`${name} is out of date. Run the same command without --check.`);
+        return EXIT_CODES.different;
     }
-    debug(message) {
-        if (this.#isVerbose) {
-            line(escapeLogLine(message));
-        }
-    }
-    warning(title, message) {
-        line(`${styled('yellow', 'warning')}: ${escapeLogLine(`${title}: ${message}`)}`);
-    }
-    progress(what, received, total) {
-        const now = performance.now();
-        const last = this.#lastProgress.get(what);
-        this.#lastProgress.set(what, last ?? now);
-        if (last !== undefined && now - last >= terminal_PROGRESS_INTERVAL) {
-            this.#lastProgress.set(what, now);
-            const percent = total === undefined ? '' : ` (${String(Math.floor((received / total) * 100))} %)`;
-            this.info(`${what}: ${(received / 1e6).toFixed(1)} MB downloaded${percent}`);
-        }
-    }
-    /** Code, cause, and next step. Sets the exit code. */
-    failure(error) {
-        const known = error instanceof SetupError ? error : undefined;
-        const code = known?.code ?? 'UNEXPECTED';
-        const message = known?.message ?? explain(error);
-        line(`${styled('red', 'error')}[${code}]: ${escapeLogLine(message)}`);
-        line(`${styled('cyan', 'hint')}: ${known === undefined ? UNEXPECTED_HINT : hintFor(known)}`);
-        process.exitCode = code === 'INVALID_INPUT' ? terminal_EXIT_CODES.usage : terminal_EXIT_CODES.failed;
-    }
-}
-/** Colors only on a terminal, and not with NO_COLOR: Node asks both. */
-function styled(color, text) {
-    return (0,external_node_util_namespaceObject.styleText)([color, 'bold'], text, { stream: process.stderr });
-}
-function line(text) {
-    process.stderr.write(`${text}\n`);
+    const state = changes.length === 0 ? 'is up to date' : 'was written';
+    terminal.info(`${name} ${state}: ${version}, ${String(files)} files`);
+    return EXIT_CODES.done;
 }
 
 ;// CONCATENATED MODULE: ./src/commands/main.ts
@@ -23319,9 +23441,8 @@ function line(text) {
 
 
 
-
-
-
+/** In the order of the help. */
+const COMMANDS = [LOCK];
 /** Runs the command that the arguments name. A failure is reported, and never thrown. */
 async function main() {
     const args = commandArguments();
@@ -23338,7 +23459,7 @@ async function main() {
             throw error;
         }
         // Commander has said what is wrong, or printed the help.
-        process.exitCode = error.exitCode === 0 ? terminal_EXIT_CODES.done : terminal_EXIT_CODES.usage;
+        process.exitCode = error.exitCode === 0 ? EXIT_CODES.done : EXIT_CODES.usage;
     }
 }
 function program(commander) {
@@ -23350,107 +23471,10 @@ function program(commander) {
         .showHelpAfterError('For the options, add --help.')
         .exitOverride()
         .addHelpText('after', `\n${EXIT_CODES_HELP}`);
-    root.addCommand(lockCommand(commander));
+    for (const command of COMMANDS) {
+        root.addCommand(commandParser(commander, command));
+    }
     return root;
-}
-const EXIT_CODES_HELP = `Exit codes:
-  0    Done
-  1    Refused or failed; standard error has the code, the cause and the next step
-  2    Wrong use
-  3    lock --check: the lock file is out of date
-  130  Ended by Ctrl-C`;
-function lockCommand({ Command, Option }) {
-    const command = new Command('lock')
-        .summary('Write a lock file: version, digests and evidence, all proven')
-        .description('Verify the files of a release and write their version, digests and Sigstore evidence to a lock file.\nNothing is written unless everything was proven. What has not changed stays as it is, byte for byte.')
-        .usage('[options]')
-        .helpOption('-h, --help', 'Show this help')
-        .showHelpAfterError('For the options, add --help.')
-        .exitOverride();
-    for (const { flags, help, group, isHidden } of [...LOCK_OPTIONS, ...inputOptions(NOT_FOR_LOCK)]) {
-        command.addOption(new Option(flags, help).helpGroup(`${group} options:`).hideHelp(isHidden));
-    }
-    return command.addHelpText('after', `\n${EXAMPLES}\n\n${EXIT_CODES_HELP}`).action(runLock);
-}
-const EXAMPLES = `Examples:
-  Lock the newest patch of 1.31 for two platforms:
-    setup-verified-kubectl lock --version 1.31 --platforms linux/amd64,darwin/arm64
-  See whether there is a newer patch, in a pull request or a schedule:
-    setup-verified-kubectl lock --version 1.31 --platforms linux/amd64,darwin/arm64 --check`;
-const LOCK_OPTIONS = [
-    {
-        flags: '--platforms <list>',
-        help: "<os>/<arch>, separated by commas [default: this machine's]",
-        group: 'Release',
-        isHidden: false,
-    },
-    {
-        flags: '--check',
-        help: 'Write nothing; print what would change, and exit with 3 if anything would',
-        group: 'Lock',
-        isHidden: false,
-    },
-    {
-        flags: '-q, --quiet',
-        help: 'Print only warnings, errors and changes',
-        group: 'Output',
-        isHidden: false,
-    },
-    { flags: '-v, --verbose', help: 'Print every request', group: 'Output', isHidden: false },
-];
-/** Inputs that `lock` has another option for, or refuses. */
-const NOT_FOR_LOCK = ['architecture', 'images', 'image-registry', 'image-certificate-identity'];
-/** @param hidden inputs that are accepted as options, and not shown */
-function inputOptions(hidden) {
-    return INPUT_OPTIONS.map(({ name, value, default: otherwise, help, group }) => {
-        const shown = otherwise === '' ? help : `${help} [default: ${otherwise}]`;
-        const isLockFile = name === 'lock-file';
-        return {
-            flags: `--${name} <${value}>`,
-            help: isLockFile ? `Where to write [default: ${DEFAULT_LOCK_FILE}]` : shown,
-            group: isLockFile ? 'Lock' : group,
-            isHidden: hidden.includes(name),
-        };
-    });
-}
-async function runLock(_options, command) {
-    const options = command.opts();
-    const terminal = new Terminal({
-        quiet: options['quiet'] === true,
-        verbose: options['verbose'] === true,
-    });
-    try {
-        const environment = commandEnvironment(currentEnvironment(), inputsFrom(command));
-        const inputs = await loadLockInputs(environment);
-        const { version, files, changes } = await lockRelease(inputs, terminal);
-        const { name } = inputs.lockFile;
-        if (changes.length > 0) {
-            process.stdout.write(`${changes.join('\n')}\n`);
-        }
-        if (changes.length > 0 && inputs.check) {
-            terminal.info(`${name} is out of date. Run the same command without --check.`);
-            process.exitCode = terminal_EXIT_CODES.different;
-        }
-        else {
-            const state = changes.length === 0 ? 'is up to date' : 'was written';
-            terminal.info(`${name} ${state}: ${version}, ${String(files)} files`);
-        }
-    }
-    catch (error) {
-        terminal.failure(namedFailure(error));
-    }
-}
-/** Options and defaults by the names of the action's inputs. */
-function inputsFrom(command) {
-    const values = Object.fromEntries(INPUT_OPTIONS.map((option) => [option.name, option.default]));
-    for (const option of command.options) {
-        const value = command.getOptionValue(option.attributeName());
-        const name = option.long?.slice(2) ?? '';
-        if (typeof value === 'string' || typeof value === 'boolean') {
-            values[name] = String(value);
-        }
-    }
-    return values;
 }
 
 ;// CONCATENATED MODULE: ./src/install/refused-copies.ts
@@ -24525,7 +24549,7 @@ function client_parseJson(text) {
 
 
 /** Runs the action. A failure is reported, and never thrown. */
-async function run() {
+async function setup_run() {
     const report = new Report();
     try {
         const inputs = await loadInputs(currentEnvironment());
@@ -24683,7 +24707,7 @@ function cacheAccessOf(inputs, report) {
 
 /** A step of a workflow has no arguments. */
 async function start() {
-    await (commandArguments().length === 0 ? run() : main());
+    await (commandArguments().length === 0 ? setup_run() : main());
 }
 
 

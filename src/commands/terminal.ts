@@ -10,6 +10,13 @@ const PROGRESS_INTERVAL = 5_000;
 /** How a command ends. The documentation of each says when. */
 export const EXIT_CODES = { done: 0, failed: 1, usage: 2, different: 3 } as const;
 
+export const EXIT_CODES_HELP = `Exit codes:
+  0    Done
+  1    Refused or failed; standard error has the code, the cause and the next step
+  2    Wrong use
+  3    lock --check: the lock file is out of date
+  130  Ended by Ctrl-C`;
+
 /** What a command says on standard error. Results go to standard output. */
 export class Terminal implements Logger {
   readonly #isQuiet: boolean;

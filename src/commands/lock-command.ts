@@ -1,0 +1,51 @@
+import { loadLockInputs, type Environment } from '../inputs.js';
+import { DEFAULT_LOCK_FILE } from '../inputs/lock-file.js';
+import type { Command } from './command.js';
+import { lockRelease } from './lock.js';
+import { EXIT_CODES, type Terminal } from './terminal.js';
+
+/** `lock`, as a command. As an action, it is in lock-action.ts. */
+export const LOCK: Command = {
+  name: 'lock',
+  summary: 'Write a lock file: version, digests and evidence, all proven',
+  description:
+    'Verify the files of a release and write their version, digests and Sigstore evidence to a lock file.\nNothing is written unless everything was proven. What has not changed stays as it is, byte for byte.',
+  examples: `Examples:
+  Lock the newest patch of 1.31 for two platforms:
+    setup-verified-kubectl lock --version 1.31 --platforms linux/amd64,darwin/arm64
+  See whether there is a newer patch, in a pull request or a schedule:
+    setup-verified-kubectl lock --version 1.31 --platforms linux/amd64,darwin/arm64 --check`,
+  options: [
+    {
+      flags: '--platforms <list>',
+      help: "<os>/<arch>, separated by commas [default: this machine's]",
+      group: 'Release',
+    },
+    {
+      flags: '--check',
+      help: 'Write nothing; print what would change, and exit with 3 if anything would',
+      group: 'Lock',
+    },
+  ],
+  inputs: {
+    'lock-file': { help: `Where to write [default: ${DEFAULT_LOCK_FILE}]`, group: 'Lock' },
+  },
+  hiddenInputs: ['architecture', 'images', 'image-registry', 'image-certificate-identity'],
+  run,
+};
+
+async function run(environment: Environment, terminal: Terminal): Promise<number> {
+  const inputs = await loadLockInputs(environment);
+  const { version, files, changes } = await lockRelease(inputs, terminal);
+  const { name } = inputs.lockFile;
+  if (changes.length > 0) {
+    process.stdout.write(`${changes.join('\n')}\n`);
+  }
+  if (changes.length > 0 && inputs.check) {
+    terminal.info(`${name} is out of date. Run the same command without --check.`);
+    return EXIT_CODES.different;
+  }
+  const state = changes.length === 0 ? 'is up to date' : 'was written';
+  terminal.info(`${name} ${state}: ${version}, ${String(files)} files`);
+  return EXIT_CODES.done;
+}
