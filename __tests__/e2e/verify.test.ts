@@ -1,43 +1,16 @@
-import { execFileSync } from 'node:child_process';
-import { createHash, createSign } from 'node:crypto';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import Ajv from 'ajv';
+import { describe, expect, test } from '@jest/globals';
 import {
-  DAY,
   NATIVE_PLATFORM,
   RELEASE_IDENTITY,
   RELEASE_ISSUER,
-  World,
   artifactPath,
-  bundleJson,
-  bundledEntries,
-  fault,
-  filesBelow,
   forgery,
   lockOf,
   lockText,
-  runCommand,
-  type BundleJson,
-  type CommandResult,
   type PublishedFile,
 } from '../support/index.js';
-import { MISSING, testUnless } from '../support/skip.js';
-import { textOf } from '../unit/repository.js';
 import {
   IMPATIENT,
   STRANGER,
@@ -46,121 +19,39 @@ import {
   stopServers,
   startServers,
 } from './expectations.js';
+import {
+  VERSION,
+  OLDER,
+  LINUX,
+  MAC,
+  WINDOWS,
+  SBOM,
+  SOURCE,
+  CLIENT,
+  world,
+  folder,
+  options,
+  offline,
+  verifyWith,
+  verify,
+  verifyOffline,
+  jsonOf,
+  expectRefused,
+  expectVerified,
+  put,
+  kubectl,
+  putWithEvidence,
+  putLock,
+  wholeSeconds,
+  PAIR,
+  BUNDLE,
+  UNBOUND,
+  AT,
+  useWorld,
+  run,
+} from './verify/stage.js';
 
-const VERSION = 'v1.31.9';
-const OLDER = 'v1.31.8';
-const LINUX = 'linux/amd64';
-const MAC = 'darwin/arm64';
-const WINDOWS = 'windows/amd64';
-const SBOM = 'kubernetes-release.spdx';
-const SOURCE = 'kubernetes-src.tar.gz';
-const CLIENT = 'kubernetes-client-darwin-arm64.tar.gz';
-
-const isValid = new Ajv().compile(JSON.parse(textOf('schema/verify.schema.json')) as object);
-
-let world: World;
-let folder: string;
-const finished: { cleanup(): void }[] = [];
-
-beforeAll(async () => {
-  world = await World.start();
-});
-
-beforeEach(() => {
-  world.reset();
-  for (const version of [OLDER, VERSION]) {
-    const platforms = [...new Set([LINUX, MAC, WINDOWS, NATIVE_PLATFORM])];
-    world.release.publish({ version, platforms, artifacts: [SOURCE, CLIENT] });
-    world.release.publish({ version, platforms: [LINUX], tools: ['kubeadm', 'kubectl-convert'] });
-  }
-  folder = mkdtempSync(join(tmpdir(), 'verify-'));
-});
-
-afterEach(() => {
-  for (const run of finished.splice(0)) run.cleanup();
-  rmSync(folder, { recursive: true });
-});
-
-afterAll(() => world.stop());
-
-/** Images are not verified by this command. */
-const options = (): Record<string, string> =>
-  Object.fromEntries(Object.entries(world.inputs()).filter(([name]) => name !== 'image-registry'));
-
-/** The trust root from a file: no request is needed for it. */
-const offline = (): Record<string, string> => ({
-  ...Object.fromEntries(Object.entries(options()).filter(([name]) => !name.startsWith('tuf-'))),
-  'trusted-root': world.writeTrustedRoot(),
-});
-
-async function verifyWith(
-  inputs: Readonly<Record<string, string>>,
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<CommandResult> {
-  const flags = Object.entries(inputs).flatMap(([name, value]) => [`--${name}`, value]);
-  const result = await runCommand(['verify', ...flags, ...args], { folder, env });
-  finished.push(result);
-  expect(filesBelow(result.temp)).toEqual([]);
-  return result;
-}
-
-const verify = (...args: string[]): Promise<CommandResult> => verifyWith(options(), args);
-const verifyOffline = (...args: string[]): Promise<CommandResult> => verifyWith(offline(), args);
-
-type Json = Readonly<Record<string, unknown>>;
-
-function jsonOf({ stdout }: CommandResult): Json {
-  const json = JSON.parse(stdout) as Json;
-  isValid(json);
-  expect(isValid.errors).toBeNull();
-  return json;
-}
-
-function expectRefused(result: CommandResult, code: string, ...says: string[]): void {
-  expect(result.stderr).toMatch(new RegExp(`^error\\[${code}\\]: `, 'm'));
-  expect(result.stderr).toMatch(/^hint: [A-Z].*\.$/m);
-  expect(result.stdout).toBe('');
-  expect(result.exitCode).toBe(code === 'INVALID_INPUT' ? 2 : 1);
-  for (const words of says) expect(result.stderr).toContain(words);
-}
-
-function expectVerified(result: CommandResult, ...says: string[]): void {
-  expect(result.stderr).not.toMatch(/^error/m);
-  expect(result.exitCode).toBe(0);
-  expect(result.stdout).toMatch(/^Verified OK$/m);
-  for (const words of says) expect(result.stdout).toContain(words);
-}
-
-function put(name: string, content: Buffer | string): string {
-  writeFileSync(join(folder, name), content);
-  return name;
-}
-
-const kubectl = (version = VERSION, platform = NATIVE_PLATFORM): PublishedFile =>
-  world.release.artifact(version, platform, 'kubectl');
-
-/** The file, and beside it `.sig`, `.cert` and `.sigstore.json`. */
-function putWithEvidence(file: PublishedFile, name = 'kubectl'): void {
-  put(name, file.bytes);
-  put(`${name}.sig`, world.host.get(`${file.path}.sig`));
-  put(`${name}.cert`, world.host.get(`${file.path}.cert`));
-  put(`${name}.sigstore.json`, JSON.stringify(file.bundle()));
-}
-
-function putLock(version = VERSION): void {
-  const parts = { tools: ['kubectl'], platforms: [LINUX, MAC], artifacts: [SOURCE] };
-  put('k.lock', lockText(lockOf(world, version, parts)));
-}
-
-/** As the log counts: ISO 8601. */
-const wholeSeconds = (time: Date): string =>
-  new Date(Math.floor(time.getTime() / 1000) * 1000).toISOString();
-
-const PAIR = ['--signature', 'kubectl.sig', '--certificate', 'kubectl.cert'];
-const BUNDLE = ['--bundle', 'kubectl.sigstore.json'];
-const UNBOUND = ['--bind-release', 'false'];
-const AT = ['--version', VERSION];
+useWorld();
 
 describe('what it prints', () => {
   test('for people, worded like cosign', async () => {
@@ -629,10 +520,9 @@ describe('--lock-file', () => {
     mkdirSync(join(folder, 'deep'));
     put('deep/kubectl', kubectl(VERSION, MAC).bytes);
     const flags = Object.entries(offline()).flatMap(([name, value]) => [`--${name}`, value]);
-    const result = await runCommand(['verify', ...flags, 'kubectl', '--lock-file', '../k.lock'], {
+    const result = await run(['verify', ...flags, 'kubectl', '--lock-file', '../k.lock'], {
       folder: join(folder, 'deep'),
     });
-    finished.push(result);
     expectVerified(result);
   });
 });
@@ -767,11 +657,14 @@ describe('the trust root', () => {
 
   test('the embedded one does not know this world', async () => {
     putWithEvidence(kubectl());
-    const result = await runCommand(
-      ['verify', 'kubectl', ...UNBOUND, ...BUNDLE, '--trusted-root', 'embedded'],
-      { folder },
-    );
-    finished.push(result);
+    const result = await run([
+      'verify',
+      'kubectl',
+      ...UNBOUND,
+      ...BUNDLE,
+      '--trusted-root',
+      'embedded',
+    ]);
     expectRefused(result, 'CERTIFICATE_UNTRUSTED');
   });
 });
@@ -813,14 +706,12 @@ describe('combinations that mean nothing', () => {
     [['verify', 'a', '--tools', 'kubectl']],
     [['verify', 'a', '--images', 'x']],
   ])('%j: exit code 2', async (args) => {
-    const result = await runCommand(args, { folder });
-    finished.push(result);
+    const result = await run(args);
     expect({ code: result.exitCode, stdout: result.stdout }).toEqual({ code: 2, stdout: '' });
   });
 
   test('--help has examples, exit codes, and no option that means nothing', async () => {
-    const result = await runCommand(['verify', '--help'], { folder });
-    finished.push(result);
+    const result = await run(['verify', '--help']);
     expect(result.exitCode).toBe(0);
     for (const words of [
       'Usage: setup-verified-kubectl verify [options] <file>',
@@ -834,171 +725,3 @@ describe('combinations that mean nothing', () => {
       expect(result.stdout).not.toContain(words);
   });
 });
-
-describe('the file', () => {
-  test('is neither executed nor changed, not even where a run would ask it for its version', async () => {
-    const marker = join(folder, 'executed');
-    const bytes = Buffer.from(`#!/bin/sh\ntouch '${marker}'\n`);
-    const version = 'v1.30.1';
-    const path = artifactPath(version, NATIVE_PLATFORM, 'kubectl');
-    const file = world.release.putFile(path, bytes);
-    putWithEvidence(file);
-    chmodSync(join(folder, 'kubectl'), 0o700);
-    const before = statSync(join(folder, 'kubectl'), { bigint: true });
-    for (const evidence of [[], PAIR, BUNDLE]) {
-      expectRefused(
-        await verify('kubectl', '--version', version, ...evidence),
-        'RELEASE_MISMATCH',
-        'has no SBOM at',
-        'kubernetes-release.spdx',
-      );
-    }
-    expect(existsSync(marker)).toBe(false);
-    world.release.putSbom(version);
-    expectVerified(await verify('kubectl', '--version', version));
-    expect(existsSync(marker)).toBe(false);
-    expect(statSync(join(folder, 'kubectl'), { bigint: true })).toEqual({
-      ...before,
-      atimeNs: expect.anything(),
-      atimeMs: expect.anything(),
-    });
-  });
-
-  test.each([['missing'], ['.'], ['empty'], ['']])('%j is refused', async (name) => {
-    put('empty', '');
-    const result = await verify(name, ...AT, '--artifact', 'kubectl');
-    expectRefused(result, 'INVALID_INPUT', 'Input "file"');
-    expect(requestedPaths(world)).toEqual([]);
-  });
-
-  test('a space at the end belongs to the name', async () => {
-    put('kubectl', kubectl().bytes);
-    const args = [...AT, '--artifact', 'kubectl'];
-    expectRefused(await verify('kubectl ', ...args), 'INVALID_INPUT', 'ENOENT');
-    put('kubectl ', 'something else');
-    expectRefused(await verify('kubectl ', ...args), 'SIGNATURE_MISMATCH');
-  });
-
-  testUnless(MISSING.symbolicLinks)('a link is followed', async () => {
-    mkdirSync(join(folder, 'deep'));
-    put('deep/file', kubectl().bytes);
-    symlinkSync('deep/file', join(folder, 'kubectl'));
-    expectVerified(await verify('kubectl', ...AT));
-  });
-
-  testUnless(MISSING.proc)('a pipe, a device, files of /proc are refused, unread', async () => {
-    execFileSync('mkfifo', [join(folder, 'pipe')]);
-    const found = [
-      'pipe',
-      '/dev/zero',
-      '/dev/tty',
-      '/proc/version',
-      '/proc/kmsg',
-      '/proc/self/mem',
-    ];
-    for (const name of found) {
-      const result = await verify(name, ...AT, '--artifact', 'kubectl');
-      expectRefused(result, 'INVALID_INPUT', 'Input "file": cannot read');
-    }
-    for (const input of [
-      'signature',
-      'certificate',
-      'bundle',
-      'lock-file',
-      'sbom',
-      'sbom-bundle',
-    ]) {
-      putWithEvidence(kubectl());
-      putLock();
-      const inputs = new Map<string, string>([
-        ...(['signature', 'certificate'].includes(input) ? OWN_PAIR : []),
-        ...(input.startsWith('sbom') ? OWN_SBOM : []),
-      ]);
-      for (const name of ['pipe', '/dev/zero', '/proc/kmsg']) {
-        const args = [...inputs.set(input, name)].flatMap(([key, value]) => [`--${key}`, value]);
-        const result = await verifyOffline('kubectl', ...AT, ...args);
-        expect(result.stderr).toMatch(
-          /^error\[(?:INVALID_INPUT|LOCK_INVALID|SIGNATURE_MALFORMED)\]/m,
-        );
-      }
-    }
-    expect(requestedPaths(world)).toEqual([]);
-  });
-
-  testUnless(MISSING.proc)('that is changed while it is verified is refused', async () => {
-    putWithEvidence(kubectl());
-    // The log does not answer until the file has been changed.
-    world.logServer.fail(/.*/, fault.delay(1500));
-    const verifying = verifyOffline('kubectl', ...UNBOUND, ...PAIR);
-    while (world.logServer.requests.length === 0) await sleep(10);
-    chmodSync(join(folder, 'kubectl'), 0o600);
-    expectRefused(await verifying, 'INSTALL_FAILED', 'was changed by another process');
-  });
-
-  testUnless(MISSING.proc)(
-    'of 3 GB takes no more memory than a small one',
-    async () => {
-      const peak = async (size: number): Promise<number> => {
-        const bundle = sparseFile(size);
-        put('big.sigstore.json', JSON.stringify(bundle));
-        const usage = join(folder, 'usage.json');
-        const result = await verifyWith(
-          offline(),
-          ['big', ...UNBOUND, '--bundle', 'big.sigstore.json'],
-          { NODE_OPTIONS: `--import=${USAGE}`, BENCH_USAGE: usage },
-        );
-        expectVerified(result, `(${(size / 1e6).toFixed(1)} MB)`);
-        return (JSON.parse(readFileSync(usage, 'utf8')) as { memory: number }).memory;
-      };
-      const [small, large] = [await peak(1 << 20), await peak(3_000_000_000)];
-      expect(large).toBeLessThan(small + 20);
-      truncateSync(join(folder, 'big'), 2 ** 34 + 1);
-      expectRefused(
-        await verifyOffline('big', ...UNBOUND, '--bundle', 'big.sigstore.json'),
-        'INVALID_INPUT',
-        'larger than 17179869184 bytes',
-      );
-    },
-    120_000,
-  );
-});
-
-const OWN_PAIR = [
-  ['signature', 'kubectl.sig'],
-  ['certificate', 'kubectl.cert'],
-] as const;
-const OWN_SBOM = [
-  ['bundle', 'kubectl.sigstore.json'],
-  ['sbom', 'kubectl'],
-  ['sbom-bundle', 'kubectl.sigstore.json'],
-] as const;
-
-const USAGE = new URL('../../bench/usage.js', import.meta.url).href;
-
-/** Writes a file of zeros that takes no space, and returns a genuine bundle for it. */
-function sparseFile(size: number): BundleJson {
-  const path = join(folder, 'big');
-  writeFileSync(path, '');
-  truncateSync(path, size);
-  const certificate = world.authority.issue({ notBefore: new Date(Date.now() - DAY) });
-  const hash = createHash('sha256');
-  const signer = createSign('sha256');
-  const page = Buffer.alloc(1 << 20);
-  for (let left = size; left > 0; left -= page.length) {
-    const piece = page.subarray(0, Math.min(left, page.length));
-    hash.update(piece);
-    signer.update(piece);
-  }
-  const digest = hash.digest();
-  const signature = signer.sign(certificate.privateKey);
-  const { uuid } = world.log.add({
-    digest: digest.toString('hex'),
-    signature,
-    certificatePem: certificate.pem,
-    integratedTime: new Date(certificate.notBefore.getTime() + 1000),
-  });
-  const entries = bundledEntries(world.log.answer(uuid) ?? {});
-  const bundle = bundleJson({ artifact: Buffer.of(), signature, certificate, entries });
-  bundle.messageSignature.messageDigest.digest = digest.toString('base64');
-  return bundle;
-}
