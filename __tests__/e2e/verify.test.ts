@@ -385,6 +385,19 @@ describe('--signature with --certificate', () => {
     expectRefused(await verify('kubectl', ...UNBOUND, ...PAIR), code);
   });
 
+  test('another logged pair does not replace one that was not logged', async () => {
+    const file = kubectl();
+    const { entry } = file;
+    world.log.index.set(file.sha256, [entry.uuid]);
+    putWithEvidence(file);
+    const { signature, certificate } = file.sign({ log: false });
+    put('kubectl.sig', signature.toString('base64'));
+    put('kubectl.cert', certificate.pem);
+    expectRefused(await verify('kubectl', ...AT, ...PAIR), 'LOG_ENTRY_NOT_FOUND');
+    // A run takes the logged one, and so does this command without a pair of its own.
+    expectVerified(await verify('kubectl', ...AT), 'Broken publication');
+  });
+
   test('another logged pair does not make a wrong one good', async () => {
     const file = kubectl();
     const first = { signature: file.signature, certificate: file.certificate };

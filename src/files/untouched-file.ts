@@ -3,6 +3,9 @@ import { open, stat, type FileHandle } from 'node:fs/promises';
 import { digestOpenFile, type DigestedFile } from './digested-file.js';
 import { FileError } from './errors.js';
 
+/** Should a path become a pipe, opening it does not wait for a writer (POSIX `open`). Windows has no such pipes. */
+const READ = constants.O_RDONLY | ((constants as Partial<typeof constants>).O_NONBLOCK ?? 0);
+
 /** Another process changed or replaced the file. */
 export class FileChangedError extends FileError {
   constructor(path: string) {
@@ -32,8 +35,7 @@ export interface UntouchedFile {
  */
 export async function readUntouched(path: string, maxBytes: number): Promise<UntouchedFile> {
   assertPlain(path, await stat(path, { bigint: true }));
-  // Should it become a pipe just now, opening it must not wait for a writer. Windows has no such flag.
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const file = await open(path, READ);
   try {
     const before = await file.stat({ bigint: true });
     assertPlain(path, before);
