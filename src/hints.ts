@@ -44,7 +44,7 @@ export const HINTS: Readonly<Record<ErrorCode, string>> = {
   LOCK_INVALID:
     'Write the lock file again with the command "lock", and commit it. Do not edit it by hand, and exclude it from tools that sort keys.',
   LOCK_MISMATCH:
-    'Do not use the file: the lock file holds another one. If Kubernetes has published the file again, or the lock file was edited, run the command "lock" and review what it changes.',
+    'Do not use the file or the image: the lock file holds another one. If Kubernetes has published the file again, or the lock file was edited, run the command "lock" and review what it changes.',
   INSTALL_FAILED:
     'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.',
   IMAGE_NOT_FOUND:
@@ -99,7 +99,7 @@ const SITUATIONS: Readonly<Record<Exclude<Situation, 'image'>, string>> = {
   'not-a-blob-bundle':
     'Use a bundle created with "cosign sign-blob --bundle". Attestations, and signatures made with a plain key, are not accepted.',
   'lock-incomplete':
-    'Run the command "lock" with this version, these "tools" and "artifacts", and every platform that the jobs run on, and commit the file.',
+    'Run the command "lock" with this version, these "tools", "artifacts" and "images", and every platform that the jobs run on, and commit the file.',
   'lock-too-new':
     'Use the version of the action that wrote the lock file, or a later one. Or write the lock file again with the command "lock" of this version.',
   'trusted-root-file': 'Set "trusted-root" to the path of a trusted_root.json.',
