@@ -76,9 +76,9 @@ export function lockOf(world: World, version: string, parts: LockedParts = {}): 
 /** An image with its first signature, genuine or not, and what the log holds for that. */
 export function lockedImage(world: World, name: string, isOfRelease: boolean): LockedImageJson {
   const { registry } = world;
-  const [, repository = '', reference = ''] =
-    /^registry\.k8s\.io\/([^:@]+)[:@](.+)$/.exec(name) ?? [];
-  const manifest = registry.manifest(repository, reference);
+  const [, repository = '', tag = '', byDigest] =
+    /^registry\.k8s\.io\/([^:@]+)(?::([^@]+))?(?:@(.+))?$/.exec(name) ?? [];
+  const manifest = registry.manifest(repository, byDigest ?? tag);
   const digest = digestOf(manifest);
   const signatures = JSON.parse(
     registry.manifest(repository, signatureTag(digest)).toString(),

@@ -5,15 +5,29 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { TrustMaterial } from '@sigstore/verify';
 import Ajv from 'ajv';
 import { digestFile } from '../../../src/files/digested-file.js';
+import type { PublishedSbom } from '../../../src/install/binding.js';
+import { LockedImages } from '../../../src/install/image-source.js';
+import { verifyImages } from '../../../src/install/images.js';
+import { imageOf, parseImageRequest } from '../../../src/kubernetes/image.js';
+import { Release } from '../../../src/kubernetes/release.js';
 import { checkRelease, readSbom } from '../../../src/kubernetes/sbom.js';
+import type { Lock } from '../../../src/lock/lock.js';
 import { parseLock } from '../../../src/lock/read.js';
 import { verifySubject } from '../../../src/sigstore/evidence/source.js';
 import { parseTrustedRoot } from '../../../src/sigstore/trust/trusted-root-json.js';
+import { BackgroundTasks } from '../../../src/transfer/background-tasks.js';
 import {
+  IMAGE_IDENTITY,
   RELEASE_IDENTITY,
   RELEASE_ISSUER,
   World,
+  imagePayload,
   lockOf,
+  lockedImage,
+  putSignature,
+  putSignatures,
+  signAsPromoter,
+  signatureAnnotations,
   tally,
   type PublishedFile,
 } from '../../support/index.js';
@@ -37,25 +51,75 @@ let genuine: string;
 let mutations: readonly Mutation[];
 let files: readonly { path: string; file: string }[];
 
+const IMAGE_POLICY = { subjectAlternativeName: IMAGE_IDENTITY, issuer: RELEASE_ISSUER };
+/** Two of the release, for two platforms, and another one. */
+const RELEASE_IMAGES = ['kube-proxy', 'kube-scheduler'];
+const ARCHITECTURES = ['amd64', 'arm64'];
+const IMAGES = [
+  'registry.k8s.io/etcd:3.5.15-0',
+  ...RELEASE_IMAGES.map((name) => `registry.k8s.io/${name}:${VERSION}`),
+];
+
+const layersOf = (repository: string, arch: string): Buffer[] => [
+  Buffer.from(`base for ${arch}`),
+  Buffer.from(`${repository} for ${arch}`),
+];
+
+function publishImages(): void {
+  const { registry } = world;
+  const etcd = registry.putImage('etcd', '3.5.15-0');
+  const others = RELEASE_IMAGES.map((name): [string, string] => {
+    const images = ARCHITECTURES.map((architecture) => {
+      const layers = layersOf(name, architecture);
+      const platform = `linux/${architecture}`;
+      const digest = registry.putImage(name, undefined, { layers, platform });
+      return { digest, platform: { os: 'linux', architecture } };
+    });
+    return [name, registry.putIndex(name, VERSION, images)];
+  });
+  for (const [name, digest] of [['etcd', etcd] as const, ...others]) {
+    const payload = imagePayload({ reference: `registry.k8s.io/${name}`, digest });
+    const annotations = signatureAnnotations(signAsPromoter(world.release, payload));
+    putSignatures(registry, name, digest, [putSignature(registry, payload, annotations)]);
+  }
+}
+
 beforeAll(async () => {
   world = await World.start({
-    baseEntries: 5,
+    baseEntries: 100,
     publish: [
-      { version: VERSION, tools: ['kubectl', 'kubeadm', 'kubelet'], platforms: [PLATFORM] },
+      {
+        version: VERSION,
+        tools: ['kubectl', 'kubeadm', 'kubelet'],
+        platforms: [PLATFORM],
+        sbom: {
+          releaseImages: RELEASE_IMAGES.flatMap((name) =>
+            ARCHITECTURES.map((arch) => ({ name, arch, layers: layersOf(name, arch) })),
+          ),
+        },
+      },
     ],
   });
+  publishImages();
   trust = parseTrustedRoot(Buffer.from(JSON.stringify(world.trustedRoot())));
   folder = mkdtempSync(join(tmpdir(), 'lock-fields-'));
   // Two of the files are in Rekor v2, with a timestamp.
   const isV2 = ({ path }: PublishedFile): boolean => /kubeadm|kubelet/.test(path);
-  document = lockOf(world, VERSION, {
+  const lock = lockOf(world, VERSION, {
     tools: ['kubectl', 'kubeadm', 'kubelet'],
     platforms: [PLATFORM],
     bundleOf: (file) => {
       world.release.signAndLog(Buffer.from(file.path)); // Each checkpoint is of another tree.
       return isV2(file) ? file.bundleV2() : file.bundle();
     },
-  }) as unknown as Json;
+  });
+  lock.images = Object.fromEntries(
+    IMAGES.map((name) => {
+      world.release.signAndLog(Buffer.from(name));
+      return [name, lockedImage(world, name, name.endsWith(VERSION))];
+    }),
+  );
+  document = lock as unknown as Json;
   genuine = JSON.stringify(document);
   mutations = mutationsOf(schema, document);
   const published = ['kubectl', 'kubeadm', 'kubelet']
@@ -73,7 +137,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** What a run does with a lock, for all of its files. */
+/** What a run does with a lock, for all of its files and images. */
 async function prove(text: string): Promise<void> {
   const lock = parseLock(Buffer.from(text), 'a lock');
   const policy = { trust: Promise.resolve(trust), identity: IDENTITY };
@@ -82,7 +146,7 @@ async function prove(text: string): Promise<void> {
     const subject = await digestFile(file, 1 << 20);
     const evidence = [lock.evidenceFor({ path, version: VERSION })];
     const { verified } = await verifySubject(policy, path, subject, evidence);
-    proven.push({ path, signedAt: verified.signedAt, subject });
+    proven.push({ path, signedAt: verified.signedAt, subject, verified });
   }
   const sbom = proven.pop();
   if (sbom === undefined) throw new Error('no SBOM');
@@ -90,7 +154,37 @@ async function prove(text: string): Promise<void> {
   for (const { path, subject, signedAt } of proven) {
     checkRelease(listed, VERSION, path, { sha256: subject.sha256.toString('hex'), signedAt });
   }
+  await proveImages(lock, { kind: 'signed', verified: sbom.verified, sbom: listed });
 }
+
+async function proveImages(lock: Lock, sbom: PublishedSbom): Promise<void> {
+  const noBinding = (): never => {
+    throw new Error('an image is not bound like a file');
+  };
+  const verified = await verifyImages(
+    {
+      background: new BackgroundTasks(),
+      binder: {
+        fetchSbomFor: noBinding,
+        bind: noBinding,
+        bindCached: noBinding,
+        publishedSbom: () => Promise.resolve(sbom),
+      },
+      logger: { info: noLine, debug: noLine, warning: noLine, progress: noLine },
+      release: new Release(VERSION, new URL('https://dl.k8s.io')),
+      secondFactors: { checksums: {}, minimumAge: undefined, maximumAge: undefined },
+      images: new LockedImages(lock, { trust: Promise.resolve(trust), identity: IMAGE_POLICY }),
+    },
+    IMAGES.map((name) => imageOf(parseImageRequest(name)?.[0] ?? noBinding(), VERSION)),
+  );
+  // An image that is not one of the release any more would be a weaker proof.
+  for (const { image, version } of verified) {
+    const isOfRelease = image.repository !== 'etcd';
+    expect(version.proven).toEqual(isOfRelease ? ['linux/amd64', 'linux/arm64'] : []);
+  }
+}
+
+const noLine = (): void => undefined;
 
 describe('as it was written', () => {
   test.each<[string, (text: string) => string]>([
