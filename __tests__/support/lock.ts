@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { signatureTag } from './image-signature.js';
+import { IMAGE_IDENTITY, signatureTag } from './image-signature.js';
 import type { PublishedFile } from './kubernetes-release.js';
 import { NATIVE_PLATFORM } from './native-platform.js';
 import {
@@ -73,7 +73,7 @@ export function lockOf(world: World, version: string, parts: LockedParts = {}): 
   };
 }
 
-/** An image with its first signature, genuine or not, and what the log holds for that. */
+/** An image with the promoter's signature, or the first one, and what the log holds for that. */
 export function lockedImage(world: World, name: string, isOfRelease: boolean): LockedImageJson {
   const { registry } = world;
   const [, repository = '', tag = '', byDigest] =
@@ -83,7 +83,8 @@ export function lockedImage(world: World, name: string, isOfRelease: boolean): L
   const signatures = JSON.parse(
     registry.manifest(repository, signatureTag(digest)).toString(),
   ) as ManifestJson;
-  const [layer] = signatures.layers;
+  const { layers } = signatures;
+  const layer = layers.find(isByPromoter) ?? layers[0];
   const payload = registry.blobs.get(layer?.digest ?? '');
   if (layer === undefined || payload === undefined) throw new Error(`${name} is not signed`);
   const blobs = isOfRelease ? contentsOf(registry, repository, manifest) : [manifest];
@@ -95,17 +96,23 @@ export function lockedImage(world: World, name: string, isOfRelease: boolean): L
   };
 }
 
+const certificateOf = ({ annotations = {} }: DescriptorJson): X509Certificate =>
+  new X509Certificate(annotations['dev.sigstore.cosign/certificate'] ?? '');
+
+const isByPromoter = (layer: DescriptorJson): boolean =>
+  certificateOf(layer).subjectAltName === `email:${IMAGE_IDENTITY}`;
+
 function signatureBundle({ log }: World, layer: DescriptorJson, payload: Buffer): BundleJson {
-  const annotations = layer.annotations ?? {};
-  const pem = annotations['dev.sigstore.cosign/certificate'] ?? '';
-  const [uuid] = log.index.get(layer.digest.slice('sha256:'.length)) ?? [];
+  const signature = layer.annotations?.['dev.cosignproject.cosign/signature'] ?? '';
+  const uuids = log.index.get(layer.digest.slice('sha256:'.length)) ?? [];
+  const uuid = uuids.find((one) => log.find(one)?.body.includes(JSON.stringify(signature)));
   const genuine = uuid === undefined ? {} : (log.answer(uuid) ?? {});
   const answer = log.tamper?.(genuine, log) ?? genuine;
   if (answer instanceof RawJson) throw new Error('this forgery does not fit into a bundle');
   return bundleJson({
     artifact: payload,
-    signature: Buffer.from(annotations['dev.cosignproject.cosign/signature'] ?? '', 'base64'),
-    certificate: { der: new X509Certificate(pem).raw },
+    signature: Buffer.from(signature, 'base64'),
+    certificate: { der: certificateOf(layer).raw },
     entries: bundledEntries(answer),
   });
 }

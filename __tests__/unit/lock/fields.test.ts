@@ -90,7 +90,7 @@ beforeAll(async () => {
     publish: [
       {
         version: VERSION,
-        tools: ['kubectl', 'kubeadm', 'kubelet'],
+        tools: ['kubectl', 'kubeadm'],
         platforms: [PLATFORM],
         sbom: {
           releaseImages: RELEASE_IMAGES.flatMap((name) =>
@@ -103,10 +103,10 @@ beforeAll(async () => {
   publishImages();
   trust = parseTrustedRoot(Buffer.from(JSON.stringify(world.trustedRoot())));
   folder = mkdtempSync(join(tmpdir(), 'lock-fields-'));
-  // Two of the files are in Rekor v2, with a timestamp.
-  const isV2 = ({ path }: PublishedFile): boolean => /kubeadm|kubelet/.test(path);
+  // One of the files and one of the images are in Rekor v2, with a timestamp.
+  const isV2 = ({ path }: PublishedFile): boolean => path.endsWith('/kubeadm');
   const lock = lockOf(world, VERSION, {
-    tools: ['kubectl', 'kubeadm', 'kubelet'],
+    tools: ['kubectl', 'kubeadm'],
     platforms: [PLATFORM],
     bundleOf: (file) => {
       world.release.signAndLog(Buffer.from(file.path)); // Each checkpoint is of another tree.
@@ -119,10 +119,14 @@ beforeAll(async () => {
       return [name, lockedImage(world, name, name.endsWith(VERSION))];
     }),
   );
+  const { payload = '' } = lock.images[IMAGES[1] ?? ''] ?? {};
+  const certificate = { subjectAlternativeName: { email: IMAGE_IDENTITY } };
+  const signed = world.release.putFile('payload', Buffer.from(payload, 'base64'));
+  Object.assign(lock.images[IMAGES[1] ?? ''] ?? {}, { bundle: signed.bundleV2({ certificate }) });
   document = lock as unknown as Json;
   genuine = JSON.stringify(document);
   mutations = mutationsOf(schema, document);
-  const published = ['kubectl', 'kubeadm', 'kubelet']
+  const published = ['kubectl', 'kubeadm']
     .map((tool) => world.release.artifact(VERSION, PLATFORM, tool))
     .concat(world.release.sbom(VERSION));
   files = published.map(({ path, bytes }, index) => {

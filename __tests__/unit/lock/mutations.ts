@@ -169,7 +169,7 @@ function changedCharacters(text: string): string[] {
 /** The members of a lock whose values are entries by name. */
 const SECTIONS = ['files', 'images'];
 
-/** The same field of the other entries, of files and of images. */
+/** The same field of other entries, of files and of images. Each pair is exchanged once. */
 function counterpartsOf(document: Json, pointer: Pointer): Pointer[] {
   const [section, name, ...rest] = pointer;
   if (!SECTIONS.includes(String(section)) || name === undefined) return [];
@@ -179,7 +179,12 @@ function counterpartsOf(document: Json, pointer: Pointer): Pointer[] {
     )
     .filter((other) => {
       const value = at(document, other);
-      return value !== undefined && JSON.stringify(value) !== JSON.stringify(at(document, pointer));
+      const isNext = JSON.stringify(other) > JSON.stringify(pointer);
+      return (
+        isNext &&
+        value !== undefined &&
+        JSON.stringify(value) !== JSON.stringify(at(document, pointer))
+      );
     });
 }
 
