@@ -275,13 +275,6 @@ describe('tarballs of a lock', () => {
     world.release.file(VERSION, SOURCE).sign(STRANGER);
     expectRefused(await run(tarballs(), files), 'IDENTITY_MISMATCH');
   });
-
-  test('images are refused: locks do not hold them', async () => {
-    const says = ['lock files do not hold images yet'];
-    const result = await run(genuine, { images: 'control-plane' });
-    expectRefused(result, 'INVALID_INPUT', { says });
-    expect(requestsTo(world)).toEqual([]);
-  });
 });
 
 describe('the version', () => {

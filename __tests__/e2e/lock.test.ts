@@ -444,6 +444,15 @@ describe('where a lock is written', () => {
     expect(requestedPaths(world)).toEqual([]);
   });
 
+  test.each([[[]], [['--check']]])('not in the place of a folder, with %j', async (more) => {
+    mkdirSync(join(folder, FILE));
+    const result = await lock('--platforms', LINUX, ...more);
+    expect(result.exitCode).toBe(2);
+    expect(result.stderr).toContain(`Input "lock-file": "${FILE}" is a folder.`);
+    expect(requestedPaths(world)).toEqual([]);
+    expect(readdirSync(join(folder, FILE))).toEqual([]);
+  });
+
   testUnless(MISSING.symbolicLinks)('not through a link to a folder elsewhere', async () => {
     const elsewhere = mkdtempSync(join(tmpdir(), 'elsewhere-'));
     symlinkSync(elsewhere, join(folder, 'link'));
@@ -497,7 +506,9 @@ describe('the command line', () => {
     [['lock', '--bind-release', 'false']],
     [['lock', '--tools', 'none']],
     [['lock', '--artifacts', '../kubernetes-src.tar.gz']],
-    [['lock', '--images', 'control-plane']],
+    [['lock', '--images', 'control-plain']],
+    [['lock', '--images', 'control-plane', '--image-certificate-identity', '']],
+    [['lock', '--tools', 'none', '--platforms', LINUX]],
     [['lock', '--certificate-identity', '']],
   ])('%j: exit code 2', async (args) => {
     const { exitCode, stdout, stderr } = await run(...args);

@@ -126,7 +126,7 @@ describe('a run with images in its lock', () => {
   test('asks registry and log without a lock', async () => {
     const result = await run(lockNow(), { images: ETCD, 'lock-file': '', version: VERSION });
     expectVerified(result, { [ETCD]: pinned('etcd', '3.5.15-0') });
-    expect(counted()).toEqual({ ...NOBODY, registry: 4, log: 1 });
+    expect(counted()).toEqual({ ...NOBODY, registry: 3, log: 1 });
   });
 
   test('beside a tool', async () => {
@@ -301,6 +301,12 @@ const locked = (): LockJson => JSON.parse(written()) as LockJson;
 describe('lock --images', () => {
   const CONTROL_PLANE_AND_ETCD = ['--images', `control-plane,${ETCD}`];
 
+  const withoutBundles = ({ images = {} }: LockJson): object =>
+    Object.entries(images).map(([name, { digest, payload, blobs }]) => [
+      name,
+      { digest, payload, blobs },
+    ]);
+
   test('writes what a run verifies images with', async () => {
     const result = await lock(...CONTROL_PLANE_AND_ETCD);
     expect(result.exitCode).toBe(0);
@@ -317,8 +323,8 @@ describe('lock --images', () => {
     isValid(locked());
     expect(isValid.errors).toBeNull();
     expect(written()).toBe(lockText(locked()));
-    // The evidence is what was published, put together by other code.
-    expect(locked()).toEqual(lockNow());
+    // Put together by other code. The log signs its tree head anew for each answer.
+    expect(withoutBundles(locked())).toEqual(withoutBundles(lockNow()));
     world.reset();
     expectVerified(await run(locked(), { images: 'control-plane' }), controlPlane());
     expect(counted()).toEqual({ ...NOBODY, host: 1 });
