@@ -116,7 +116,7 @@ export async function proveFile(
   }
   await chmod(file, modeOf(artifact));
   const binding = await context.binder.bind(artifact, found.verified, file);
-  checkSecondFactors(artifact.name, found.verified, binding, context.secondFactors, Date.now());
+  checkSecondFactors(artifact, found.verified, binding, context.secondFactors, Date.now());
   return { ...found, binding, readAt };
 }
 
