@@ -411,6 +411,27 @@ describe('lock --images', () => {
     expect(locked().images?.[nameOf('kube-proxy', UNLISTED)]?.blobs).toHaveLength(5);
   });
 
+  test.each([
+    [2, 0],
+    [4, 2],
+  ])('%i images with configurations of 1 MB: exit code %i', async (count, exitCode) => {
+    const names = CONTROL_PLANE.slice(0, count);
+    for (const name of names) {
+      const rootfs = { type: 'layers', diff_ids: [] };
+      const config = { os: 'linux', architecture: 'riscv64', rootfs, padding: 'x'.repeat(1e6) };
+      const manifest = {
+        schemaVersion: 2,
+        config: world.registry.putBlob(Buffer.from(JSON.stringify(config)), ''),
+        layers: [],
+      };
+      sign(name, world.registry.putManifest(name, manifest, VERSION));
+    }
+    const result = await lock('--images', names.join());
+    expect(result.exitCode).toBe(exitCode);
+    if (exitCode !== 0) expect(result.stderr).toContain('larger than 4194304 bytes');
+    expect(readdirSync(folder)).toHaveLength(exitCode === 0 ? 1 : 0);
+  });
+
   test('by the identity that the options name', async () => {
     one(STRANGER)();
     const named = ['--image-certificate-identity', 'stranger@example.com'];

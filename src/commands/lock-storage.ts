@@ -48,6 +48,16 @@ function readText(name: string, file: string, workspace: string): Buffer {
   }
 }
 
+/** @throws {SetupError} INVALID_INPUT for a lock file that no run would read */
+export function assertReadable(text: string): void {
+  if (Buffer.byteLength(text) > MAX_LOCK_BYTES) {
+    throw new SetupError(
+      'INVALID_INPUT',
+      `The lock file would be larger than ${String(MAX_LOCK_BYTES)} bytes. Lock fewer images, or lock them in a file of their own.`,
+    );
+  }
+}
+
 /** Replaces the lock file in one step. */
 export function write(inputs: LockInputs, text: string): void {
   inFolder(inputs, () => {

@@ -24,7 +24,7 @@ import type { Verified } from '../sigstore/verify/verify.js';
 import { BackgroundTasks } from '../transfer/background-tasks.js';
 import type { HttpClient } from '../transfer/http.js';
 import { lockImages } from './lock-images.js';
-import { assertWritable, readExisting, write } from './lock-storage.js';
+import { assertReadable, assertWritable, readExisting, write } from './lock-storage.js';
 
 /** So many files at once. More would share the same line anyway. */
 const CONCURRENT_FILES = 4;
@@ -51,8 +51,10 @@ export async function lockRelease(inputs: LockInputs, logger: Logger): Promise<L
   const before = readExisting(inputs, logger);
   const after = await proveLock(inputs, before, logger);
   const changes = compareLocks(before, after);
+  const text = serializeLock(after);
+  assertReadable(text);
   if (changes.length > 0 && !inputs.check) {
-    write(inputs, serializeLock(after));
+    write(inputs, text);
   }
   const { version, files, images } = after;
   return { version, contents: describeContents(files.size, images.size), changes };
