@@ -6,14 +6,10 @@ import {
   DAY,
   NATIVE_PLATFORM,
   World,
-  imagePayload,
   lockOf,
   lockText,
-  putSignature,
-  putSignatures,
+  putSignedImage,
   releaseFilePath,
-  signAsPromoter,
-  signatureAnnotations,
   tally,
   type ActionResult,
   type LockJson,
@@ -509,11 +505,7 @@ describe('a field of the lock that is wrong, through dist', () => {
   test('each is refused', async () => {
     const schema = JSON.parse(textOf('schema/lock.schema.json')) as object;
     const image = 'registry.k8s.io/etcd:3.5.15-0';
-    const digest = world.registry.putImage('etcd', '3.5.15-0');
-    const payload = imagePayload({ reference: 'registry.k8s.io/etcd', digest });
-    const signature = signatureAnnotations(signAsPromoter(world.release, payload));
-    const layer = putSignature(world.registry, payload, signature);
-    putSignatures(world.registry, 'etcd', digest, [layer]);
+    putSignedImage(world, 'etcd', '3.5.15-0');
     const lock = lockOf(world, VERSION, {
       images: [image],
       bundleOf: (file) => {

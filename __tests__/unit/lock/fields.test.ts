@@ -21,13 +21,10 @@ import {
   RELEASE_IDENTITY,
   RELEASE_ISSUER,
   World,
-  imagePayload,
+  imageLayers,
   lockOf,
   lockedImage,
-  putSignature,
-  putSignatures,
-  signAsPromoter,
-  signatureAnnotations,
+  putSignedImage,
   tally,
   type PublishedFile,
 } from '../../support/index.js';
@@ -60,30 +57,6 @@ const IMAGES = [
   ...RELEASE_IMAGES.map((name) => `registry.k8s.io/${name}:${VERSION}`),
 ];
 
-const layersOf = (repository: string, arch: string): Buffer[] => [
-  Buffer.from(`base for ${arch}`),
-  Buffer.from(`${repository} for ${arch}`),
-];
-
-function publishImages(): void {
-  const { registry } = world;
-  const etcd = registry.putImage('etcd', '3.5.15-0');
-  const others = RELEASE_IMAGES.map((name): [string, string] => {
-    const images = ARCHITECTURES.map((architecture) => {
-      const layers = layersOf(name, architecture);
-      const platform = `linux/${architecture}`;
-      const digest = registry.putImage(name, undefined, { layers, platform });
-      return { digest, platform: { os: 'linux', architecture } };
-    });
-    return [name, registry.putIndex(name, VERSION, images)];
-  });
-  for (const [name, digest] of [['etcd', etcd] as const, ...others]) {
-    const payload = imagePayload({ reference: `registry.k8s.io/${name}`, digest });
-    const annotations = signatureAnnotations(signAsPromoter(world.release, payload));
-    putSignatures(registry, name, digest, [putSignature(registry, payload, annotations)]);
-  }
-}
-
 beforeAll(async () => {
   world = await World.start({
     baseEntries: 100,
@@ -94,13 +67,14 @@ beforeAll(async () => {
         platforms: [PLATFORM],
         sbom: {
           releaseImages: RELEASE_IMAGES.flatMap((name) =>
-            ARCHITECTURES.map((arch) => ({ name, arch, layers: layersOf(name, arch) })),
+            ARCHITECTURES.map((arch) => ({ name, arch, layers: imageLayers(name, VERSION, arch) })),
           ),
         },
       },
     ],
   });
-  publishImages();
+  putSignedImage(world, 'etcd', '3.5.15-0');
+  for (const name of RELEASE_IMAGES) putSignedImage(world, name, VERSION, ARCHITECTURES);
   trust = parseTrustedRoot(Buffer.from(JSON.stringify(world.trustedRoot())));
   folder = mkdtempSync(join(tmpdir(), 'lock-fields-'));
   // One of the files and one of the images are in Rekor v2, with a timestamp.
