@@ -5,17 +5,11 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { TrustMaterial } from '@sigstore/verify';
 import Ajv from 'ajv';
 import { digestFile } from '../../../src/files/digested-file.js';
-import type { PublishedSbom } from '../../../src/install/binding.js';
 import { LockedImages } from '../../../src/install/image-source.js';
-import { verifyImages } from '../../../src/install/images.js';
-import { imageOf, parseImageRequest } from '../../../src/kubernetes/image.js';
-import { Release } from '../../../src/kubernetes/release.js';
 import { checkRelease, readSbom } from '../../../src/kubernetes/sbom.js';
-import type { Lock } from '../../../src/lock/lock.js';
 import { parseLock } from '../../../src/lock/read.js';
 import { verifySubject } from '../../../src/sigstore/evidence/source.js';
 import { parseTrustedRoot } from '../../../src/sigstore/trust/trusted-root-json.js';
-import { BackgroundTasks } from '../../../src/transfer/background-tasks.js';
 import {
   IMAGE_IDENTITY,
   RELEASE_IDENTITY,
@@ -31,6 +25,7 @@ import {
 import { errorOf } from '../expect-error.js';
 import { textOf } from '../repository.js';
 import { fieldsOf, mutationsOf, type Json, type Mutation } from './mutations.js';
+import { proveImages } from './prove-images.js';
 
 // Every field of a lock, wrong in every way, through the real reader and the real verification.
 
@@ -132,37 +127,14 @@ async function prove(text: string): Promise<void> {
   for (const { path, subject, signedAt } of proven) {
     checkRelease(listed, VERSION, path, { sha256: subject.sha256.toString('hex'), signedAt });
   }
-  await proveImages(lock, { kind: 'signed', verified: sbom.verified, sbom: listed });
-}
-
-async function proveImages(lock: Lock, sbom: PublishedSbom): Promise<void> {
-  const noBinding = (): never => {
-    throw new Error('an image is not bound like a file');
-  };
-  const verified = await verifyImages(
-    {
-      background: new BackgroundTasks(),
-      binder: {
-        fetchSbomFor: noBinding,
-        bind: noBinding,
-        bindCached: noBinding,
-        publishedSbom: () => Promise.resolve(sbom),
-      },
-      logger: { info: noLine, debug: noLine, warning: noLine, progress: noLine },
-      release: new Release(VERSION, new URL('https://dl.k8s.io')),
-      secondFactors: { checksums: {}, minimumAge: undefined, maximumAge: undefined },
-      images: new LockedImages(lock, { trust: Promise.resolve(trust), identity: IMAGE_POLICY }),
-    },
-    IMAGES.map((name) => imageOf(parseImageRequest(name)?.[0] ?? noBinding(), VERSION)),
-  );
-  // An image that is not one of the release any more would be a weaker proof.
-  for (const { image, version } of verified) {
+  const images = new LockedImages(lock, { trust: Promise.resolve(trust), identity: IMAGE_POLICY });
+  const published = { kind: 'signed', verified: sbom.verified, sbom: listed } as const;
+  for (const { image, version } of await proveImages(images, IMAGES, VERSION, published)) {
+    // Not to be taken for one of the release would be a weaker proof.
     const isOfRelease = image.repository !== 'etcd';
     expect(version.proven).toEqual(isOfRelease ? ['linux/amd64', 'linux/arm64'] : []);
   }
 }
-
-const noLine = (): void => undefined;
 
 describe('as it was written', () => {
   test.each<[string, (text: string) => string]>([
