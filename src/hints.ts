@@ -89,7 +89,7 @@ const SITUATIONS: Readonly<Record<Exclude<Situation, 'image'>, string>> = {
   'no-release-proof':
     'If you use a mirror, add kubernetes-release.spdx with its .sig and .cert. As a last resort, set "bind-release: false", which accepts any file that Kubernetes ever signed, for any version or platform.',
   'image-of-another-version':
-    'Do not use the image: Kubernetes signed it, but it is not the version you asked for. A registry, a mirror or a proxy serves a different image under this tag.',
+    'Do not use the image: Kubernetes signed it, but it is not the version you asked for. A registry, a mirror, a proxy or the lock file has a different image under this tag.',
   'signature-of-another-image':
     'Do not use the image: the registry, a mirror or a proxy serves it with the signature of another image. Check "image-registry". Without one, report this at https://github.com/kubernetes/k8s.io/issues.',
   'not-in-release':

@@ -5,9 +5,12 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import Ajv from 'ajv';
 import {
+  Cosign,
+  IMAGE_IDENTITY,
   NATIVE_PLATFORM,
   digestOf,
   filesBelow,
+  findCosign,
   lockOf,
   lockText,
   putSignatures,
@@ -19,6 +22,7 @@ import {
   type LockJson,
   type LockedImageJson,
 } from '../support/index.js';
+import { testUnless } from '../support/skip.js';
 import { textOf } from '../unit/repository.js';
 import {
   IMPATIENT,
@@ -56,6 +60,8 @@ const isValid = new Ajv().compile(JSON.parse(textOf('schema/lock.schema.json')) 
 const nameOf = (repository: string, version = VERSION): string =>
   `registry.k8s.io/${repository}:${version}`;
 const ALL = [...CONTROL_PLANE.map((name) => nameOf(name)), ETCD];
+
+const cosign = findCosign();
 
 let folder: string;
 const finished: { cleanup(): void }[] = [];
@@ -457,6 +463,24 @@ describe('lock --images', () => {
     expect(readdirSync(folder)).toEqual([]);
     tally('attacks refused or without effect');
   });
+
+  testUnless('absent' in cosign ? cosign.absent : undefined)(
+    'cosign accepts payload and bundle that were taken out of the lock, as docs/lock-file.md tells',
+    async () => {
+      await lock('--images', ETCD);
+      const { payload = '', bundle } = locked().images?.[ETCD] ?? {};
+      const [file, bundleFile] = [join(folder, 'etcd.json'), join(folder, 'etcd.sigstore.json')];
+      writeFileSync(file, Buffer.from(payload, 'base64'));
+      writeFileSync(bundleFile, JSON.stringify(bundle));
+      const executable = 'executable' in cosign ? cosign.executable : '';
+      const judge = new Cosign(executable, world, folder);
+      const promoter = { identity: IMAGE_IDENTITY };
+      expect(await judge.verifyBundle(file, bundleFile, promoter)).toMatchObject({
+        accepted: true,
+      });
+      expect(await judge.verifyBundle(file, bundleFile)).toMatchObject({ accepted: false });
+    },
+  );
 
   test('through the action in lock/', async () => {
     const result = await runAction({
