@@ -20,8 +20,9 @@ const BELOW_LOCK = [
   '../transfer/',
   '../kubernetes/',
   '../sigstore/',
+  '../registry/',
 ];
-const BELOW_INSTALL = [...BELOW_LOCK, '../registry/', '../lock/'];
+const BELOW_INSTALL = [...BELOW_LOCK, '../lock/'];
 const BELOW_TOP = [
   './errors.js',
   './files/',

@@ -17,7 +17,6 @@ import { readImageRegistry, readImages } from './inputs/images.js';
 import { readFilesToLock, type FilesToLock } from './inputs/files-to-lock.js';
 import {
   assertLocked,
-  assertNoImages,
   lockedVersion,
   readLockFile,
   readLockFilePath,
@@ -32,7 +31,7 @@ import { readTrustRoot } from './inputs/trust-root.js';
 import { readToken, readUrl } from './inputs/urls.js';
 import { readClusterVersion, readVersion, type VersionChoice } from './inputs/version.js';
 import type { ClusterVersion } from './kubernetes/cluster-version.js';
-import type { ImageRequest } from './kubernetes/image.js';
+import { imageOf, type ImageRequest } from './kubernetes/image.js';
 import { assertPublished } from './kubernetes/platform.js';
 import { Release, type RequestedFiles } from './kubernetes/release.js';
 import type { Lock } from './lock/lock.js';
@@ -58,17 +57,21 @@ export interface SourceInputs {
   readonly limits: TransferLimits;
 }
 
-/** Everything that a run depends on, validated. */
-export interface Inputs extends VersionChoice, RequestedFiles, SourceInputs {
-  /** It has every requested file, of the version. */
-  readonly lock: Lock | undefined;
-  /** The cluster that the tools are for. */
-  readonly clusterVersion: ClusterVersion | undefined;
+/** Which images to verify, where they come from, and what they must prove. */
+export interface ImageInputs {
   readonly images: readonly ImageRequest[];
   /** Ends in a slash; https, or http on loopback. A path is put in front of every repository. */
   readonly imageRegistry: URL;
   /** Who must have signed the images. */
   readonly imageIdentity: ExpectedIdentity;
+}
+
+/** Everything that a run depends on, validated. */
+export interface Inputs extends VersionChoice, RequestedFiles, SourceInputs, ImageInputs {
+  /** It has every requested file and image, of the version. */
+  readonly lock: Lock | undefined;
+  /** The cluster that the tools are for. */
+  readonly clusterVersion: ClusterVersion | undefined;
   /** Whether binaries for that platform run on this machine. */
   readonly isNative: boolean;
   readonly bindRelease: boolean;
@@ -81,7 +84,7 @@ export function currentEnvironment(): Environment {
 }
 
 /** What to lock, and where, validated. */
-export interface LockInputs extends VersionChoice, SourceInputs {
+export interface LockInputs extends VersionChoice, SourceInputs, ImageInputs {
   /** The cluster that the tools are for. */
   readonly clusterVersion: ClusterVersion | undefined;
   readonly files: FilesToLock;
@@ -125,7 +128,9 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
   const lock = readLockFile(inputs);
   const choice = lock === undefined ? requested : await lockedVersion(lock, inputs, requested);
   if (lock !== undefined) {
-    assertLocked(lock, new Release(lock.version, source.downloadBaseUrl).requested(files));
+    const release = new Release(lock.version, source.downloadBaseUrl);
+    const locked = images.map((request) => imageOf(request, lock.version));
+    assertLocked(lock, release.requested(files), locked);
   }
   return {
     ...choice,
@@ -133,12 +138,7 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
     ...files,
     lock,
     clusterVersion,
-    images,
-    imageRegistry: readImageRegistry(inputs),
-    imageIdentity: {
-      subjectAlternativeName: readRequired(inputs, 'image-certificate-identity'),
-      issuer: source.identity.issuer,
-    },
+    ...readImageInputs(inputs, images, source.identity),
     isNative,
     bindRelease: readBoolean(inputs, 'bind-release', true),
     checkLatest: readBoolean(inputs, 'check-latest', false),
@@ -152,15 +152,17 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
  */
 export async function loadLockInputs(environment: Environment): Promise<LockInputs> {
   const inputs = new RawInputs(environment);
-  assertNoImages(inputs);
-  const files = readFilesToLock(inputs, environment);
+  const images = readImages(inputs);
+  const files = readFilesToLock(inputs, environment, images.length > 0);
   if (!readBoolean(inputs, 'bind-release', true)) {
     throw invalidInput('bind-release', 'false', 'true: a lock file holds nothing unproven');
   }
   const clusterVersion = readClusterVersion(inputs);
+  const source = readSource(inputs, environment, files);
   return {
     ...(await readVersion(inputs, clusterVersion)),
-    ...readSource(inputs, environment, files),
+    ...source,
+    ...readImageInputs(inputs, images, source.identity),
     clusterVersion,
     files,
     lockFile: readLockFilePath(inputs),
@@ -210,6 +212,20 @@ function readSource(inputs: RawInputs, environment: Environment, files: FileName
     runner: readRunner(environment),
     proxyEnvironment: environment.variables,
     limits: readLimits(environment.variables),
+  };
+}
+
+/** @param identity of files: one issuer is expected for both */
+function readImageInputs(
+  inputs: RawInputs,
+  images: readonly ImageRequest[],
+  { issuer }: ExpectedIdentity,
+): ImageInputs {
+  const subjectAlternativeName = readRequired(inputs, 'image-certificate-identity');
+  return {
+    images,
+    imageRegistry: readImageRegistry(inputs),
+    imageIdentity: { subjectAlternativeName, issuer },
   };
 }
 

@@ -159,7 +159,11 @@ export class Report implements Logger {
    */
   async lock(
     name: string,
-    { version, files, changes }: { version: string; files: number; changes: readonly string[] },
+    {
+      version,
+      contents,
+      changes,
+    }: { version: string; contents: string; changes: readonly string[] },
     isCheck: boolean,
   ): Promise<void> {
     const isChanged = changes.length > 0;
@@ -177,7 +181,7 @@ export class Report implements Logger {
     const state = isChanged ? (isCheck ? 'is out of date' : 'was written') : 'is up to date';
     core.summary
       .addHeading('Kubernetes lock file', 3)
-      .addRaw(`<p>${escapeHtml(`${name} ${state}: ${version}, ${String(files)} files`)}</p>`, true)
+      .addRaw(`<p>${escapeHtml(`${name} ${state}: ${version}, ${contents}`)}</p>`, true)
       .addRaw(isChanged ? `<pre>${changes.map(escapeHtml).join('\n')}</pre>` : '', true);
     await this.#writeSummary();
   }

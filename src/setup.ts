@@ -11,6 +11,7 @@ import {
 import { CacheAccess } from './install/cache-access.js';
 import { assertUnchanged, commitAll } from './install/commit.js';
 import type { InstallContext } from './install/context.js';
+import { LockedImages, RegistryImages, type ImageSource } from './install/image-source.js';
 import { isOfRelease, verifyImages, type VerifiedImage } from './install/images.js';
 import { LockedBinder } from './install/locked-binding.js';
 import { allFromCache, obtainAll } from './install/obtain.js';
@@ -168,13 +169,17 @@ async function youngFromCache(
 /** Verifies every image, with the identity that signs images. Nothing is pulled. */
 function obtainImages(context: InstallContext, inputs: Inputs): Promise<VerifiedImage[]> {
   return verifyImages(
-    {
-      ...context,
-      policy: { ...context.policy, identity: inputs.imageIdentity },
-      registry: new RegistryClient(context.http, inputs.imageRegistry),
-    },
+    { ...context, images: imageSource(context, inputs) },
     inputs.images.map((request) => imageOf(request, context.release.version)),
   );
+}
+
+function imageSource(context: InstallContext, inputs: Inputs): ImageSource {
+  const { lock, http, log } = context;
+  const policy = { ...context.policy, identity: inputs.imageIdentity };
+  return lock === undefined
+    ? new RegistryImages(new RegistryClient(http, inputs.imageRegistry), log, policy)
+    : new LockedImages(lock, policy);
 }
 
 async function installContext(shared: Shared, release: Release): Promise<InstallContext> {

@@ -137,7 +137,7 @@ export async function proveBy(
     context.logger.warning('Broken publication', `${artifact.path}: ${found.recovered}`);
   }
   const binding = await context.binder.bind(artifact, found.verified, await prepare());
-  checkSecondFactors(artifact.name, found.verified, binding, context.secondFactors, Date.now());
+  checkSecondFactors(artifact, found.verified, binding, context.secondFactors, Date.now());
   return { ...found, binding, readAt };
 }
 

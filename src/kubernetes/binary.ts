@@ -16,13 +16,19 @@ export function isBinary(artifact: Artifact): artifact is Binary {
   return artifact.delivery === 'on-path';
 }
 
+/** Path inside the release: `bin/linux/amd64/kubectl`. */
+export function binaryPath(tool: Tool, platform: Platform): string {
+  const suffix = platform.os === 'windows' ? '.exe' : '';
+  return `bin/${platformName(platform)}/${tool}${suffix}`;
+}
+
 /**
  * @param version with `v`
  * @param base where `release/` is, ending in a slash
  */
 export function binaryOf(version: string, base: URL, tool: Tool, platform: Platform): Binary {
-  const fileName = platform.os === 'windows' ? `${tool}.exe` : tool;
-  const path = `bin/${platformName(platform)}/${fileName}`;
+  const path = binaryPath(tool, platform);
+  const fileName = path.slice(path.lastIndexOf('/') + 1);
   return {
     ...urlsOf(base, version, path),
     path,
