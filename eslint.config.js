@@ -118,6 +118,7 @@ const LAYERS = [
       '../hints.js',
       '../report.js',
       '../session.js',
+      '../setup.js',
     ],
   },
   {

@@ -1,7 +1,9 @@
+import type { SearchPaths } from './install/preinstalled.js';
 import type { SecondFactors } from './install/second-factors.js';
 import { readArtifacts } from './inputs/artifacts.js';
 import { readChecksums, type FileNames } from './inputs/checksums.js';
 import type { Environment } from './inputs/environment.js';
+import { assertAnyFile, readTargetFolder } from './inputs/install.js';
 import { readImageRegistry, readImages } from './inputs/images.js';
 import { readFilesToLock, type FilesToLock } from './inputs/files-to-lock.js';
 import {
@@ -60,6 +62,8 @@ export interface Inputs extends VersionChoice, RequestedFiles, SourceInputs {
   readonly imageIdentity: ExpectedIdentity;
   /** Whether binaries for that platform run on this machine. */
   readonly isNative: boolean;
+  /** Where to look for copies that somebody else installed. */
+  readonly searchPaths: SearchPaths;
   readonly bindRelease: boolean;
   readonly checkLatest: boolean;
 }
@@ -77,6 +81,14 @@ export interface LockInputs extends VersionChoice, SourceInputs {
   readonly lockFile: LockFilePath;
   /** Compare, and write nothing. */
   readonly check: boolean;
+}
+
+/** What to install, and where, validated. */
+export interface InstallInputs extends Inputs {
+  /** An absolute path; need not exist. */
+  readonly folder: string;
+  /** Whether to use, and to keep, copies in the tool cache. */
+  readonly useCache: boolean;
 }
 
 const DEFAULT_BASE_URL = 'https://dl.k8s.io';
@@ -119,6 +131,7 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
       issuer: source.identity.issuer,
     },
     isNative,
+    searchPaths: source.runner,
     bindRelease: readBoolean(inputs, 'bind-release', true),
     checkLatest: readBoolean(inputs, 'check-latest', false),
   };
@@ -145,6 +158,19 @@ export async function loadLockInputs(environment: Environment): Promise<LockInpu
     lockFile: readLockFilePath(inputs),
     check: readBoolean(inputs, 'check', false),
   };
+}
+
+/**
+ * Reads and validates what the command `install` takes.
+ *
+ * @throws {SetupError} as {@link loadInputs}
+ */
+export async function loadInstallInputs(environment: Environment): Promise<InstallInputs> {
+  const inputs = new RawInputs(environment);
+  const folder = readTargetFolder(inputs);
+  const asked = await loadInputs(environment);
+  assertAnyFile(asked);
+  return { ...asked, folder, useCache: !readBoolean(inputs, 'no-cache', false) };
 }
 
 function readSource(inputs: RawInputs, environment: Environment, files: FileNames): SourceInputs {

@@ -2,11 +2,12 @@ import type * as Commander from 'commander';
 import { LOCK_ACTION, commandArguments } from '../inputs/command-line.js';
 import { commandParser } from './command.js';
 import { runLockAction } from './lock-action.js';
+import { INSTALL } from './install-command.js';
 import { LOCK } from './lock-command.js';
 import { EXIT_CODES, EXIT_CODES_HELP } from './terminal.js';
 
 /** In the order of the help. */
-const COMMANDS = [LOCK];
+const COMMANDS = [INSTALL, LOCK];
 
 /** Runs the command that the arguments name. A failure is reported, and never thrown. */
 export async function main(): Promise<void> {

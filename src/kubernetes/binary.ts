@@ -16,12 +16,17 @@ export function isBinary(artifact: Artifact): artifact is Binary {
   return artifact.delivery === 'on-path';
 }
 
+/** `kubectl`, or `kubectl.exe` for Windows. */
+export function binaryFileName(tool: Tool, { os }: Platform): string {
+  return os === 'windows' ? `${tool}.exe` : tool;
+}
+
 /**
  * @param version with `v`
  * @param base where `release/` is, ending in a slash
  */
 export function binaryOf(version: string, base: URL, tool: Tool, platform: Platform): Binary {
-  const fileName = platform.os === 'windows' ? `${tool}.exe` : tool;
+  const fileName = binaryFileName(tool, platform);
   const path = `bin/${platformName(platform)}/${fileName}`;
   return {
     ...urlsOf(base, version, path),
