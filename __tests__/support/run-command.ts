@@ -15,6 +15,8 @@ export interface CommandOptions {
   readonly uid?: number;
   /** A bound on the size of any file that it writes, in blocks of 512 bytes (setrlimit, RLIMIT_FSIZE). */
   readonly fileBlocks?: number;
+  /** Kills the process after so long; 60 seconds unless given. */
+  readonly timeoutMs?: number;
 }
 
 export interface CommandResult {
@@ -44,7 +46,7 @@ export const runCommand = (
 
 export function startCommand(
   args: readonly string[],
-  { folder: given, env = {}, uid, fileBlocks }: CommandOptions = {},
+  { folder: given, env = {}, uid, fileBlocks, timeoutMs = 60_000 }: CommandOptions = {},
 ): RunningCommand {
   const root = mkdtempSync(join(tmpdir(), 'run-command-'));
   const [folder = '', temp = '', home = ''] = ['folder', 'temp', 'home'].map((name) => {
@@ -67,9 +69,11 @@ export function startCommand(
   const output = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+  const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
   const finished = new Promise<CommandResult>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (exitCode) => {
+      clearTimeout(timer);
       resolve({
         exitCode,
         stdout: output.stdout.replaceAll(EOL, '\n'),
