@@ -66,7 +66,7 @@ export class Report implements Logger {
     }
   }
 
-  /** Before anything else is logged. */
+  /** To be called before anything else is logged. */
   mask(secret: string | undefined): void {
     if (secret !== undefined) {
       core.setSecret(secret);

@@ -13,6 +13,7 @@ import { assertUnchanged, commitAll } from './install/commit.js';
 import type { InstallContext } from './install/context.js';
 import { isOfRelease, verifyImages, type VerifiedImage } from './install/images.js';
 import { LockedBinder } from './install/locked-binding.js';
+import type { Logger } from './install/logger.js';
 import { allFromCache, obtainAll } from './install/obtain.js';
 import { checkPathLookup } from './install/path-lookup.js';
 import { warnOfOldPointer } from './install/old-pointer.js';
@@ -30,7 +31,6 @@ import { imageOf } from './kubernetes/image.js';
 import { requestedNames, type Release } from './kubernetes/release.js';
 import { assertSupportedSkew } from './kubernetes/skew.js';
 import { RegistryClient } from './registry/client.js';
-import type { Logger } from './install/logger.js';
 import { Report, type Results, type SharedDurations } from './report.js';
 import {
   httpClient,
@@ -50,7 +50,7 @@ export async function run(): Promise<void> {
   const report = new Report();
   try {
     const inputs = await loadInputs(currentEnvironment());
-    report.mask(inputs.downloadToken);
+    report.mask(inputs.downloadToken); // Before anything else is logged.
     noticeIgnoredFile(inputs, report);
     await withScratchFolder(inputs.runner.temp, (scratch) =>
       setUp(inputs, report, scratch, async (results, durations) => {

@@ -3,13 +3,18 @@ import { constants, rmSync } from 'node:fs';
 import { access, copyFile, open, readdir, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { SetupError, codeOf, explain } from '../errors.js';
-import { digestFile } from '../files/digested-file.js';
+import { digestFile, type DigestedFile } from '../files/digested-file.js';
 import { makeFolders } from '../files/make-folders.js';
 import { assertPrivate, entryAt, trustedOwners } from '../files/private-file.js';
 import { renameHeld } from '../files/rename.js';
 import { modeOf } from './cache-entry.js';
 import { changedByAnotherRun } from './install-failed.js';
 import type { InstalledArtifact } from './verified-artifact.js';
+
+/** A verified file that is in the tool cache. */
+type CachedFile = Pick<InstalledArtifact, 'artifact' | 'cacheEntry'> & {
+  readonly verified: { readonly subject: Pick<DigestedFile, 'size' | 'sha256'> };
+};
 
 /** A verified file in the folder that the user named. */
 export interface PlacedFile {
@@ -74,7 +79,7 @@ const MAX_TRIES = 5;
  */
 export async function placeAll(
   folder: string,
-  files: readonly InstalledArtifact[],
+  files: readonly CachedFile[],
 ): Promise<PlacedFile[]> {
   try {
     await makeFolders(folder, 0o755);
@@ -94,10 +99,7 @@ export async function placeAll(
   }
 }
 
-async function placeOnce(
-  folder: string,
-  files: readonly InstalledArtifact[],
-): Promise<PlacedFile[]> {
+async function placeOnce(folder: string, files: readonly CachedFile[]): Promise<PlacedFile[]> {
   const copies = new Map<string, string>();
   const removeCopies = (): void => {
     for (const copy of copies.values()) {
@@ -132,7 +134,7 @@ async function placeOnce(
 async function isThere(
   target: string,
   folder: string,
-  { artifact, verified: { subject } }: InstalledArtifact,
+  { artifact, verified: { subject } }: CachedFile,
 ): Promise<boolean> {
   const found = await entryAt(target);
   const hasMode = process.platform === 'win32' || (found?.mode ?? 0) % 0o10000 === modeOf(artifact);
@@ -150,7 +152,7 @@ async function isThere(
 
 /** Copies a file out of the tool cache, and requires the copy to be what was verified. */
 async function copyVerified(
-  { artifact, cacheEntry, verified: { subject } }: InstalledArtifact,
+  { artifact, cacheEntry, verified: { subject } }: CachedFile,
   copy: string,
 ): Promise<void> {
   const { file } = cacheEntry.files();
