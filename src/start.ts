@@ -1,12 +1,8 @@
+import { main } from './commands/main.js';
 import { commandArguments } from './inputs/command-line.js';
 import { run } from './setup.js';
 
-/** A step of a workflow has no arguments, and does not load the commands. */
+/** A step of a workflow has no arguments. */
 export async function start(): Promise<void> {
-  if (commandArguments().length === 0) {
-    await run();
-  } else {
-    const { main } = await import('./commands/main.js');
-    await main();
-  }
+  await (commandArguments().length === 0 ? run() : main());
 }

@@ -19,6 +19,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { INSTALL } from '../../src/commands/install-command.js';
 import {
   NATIVE_PLATFORM,
   World,
@@ -30,6 +31,7 @@ import {
   tally,
   type CommandResult,
 } from '../support/index.js';
+import { textOf } from '../unit/repository.js';
 import { MISSING, linkFolder, testUnless } from '../support/skip.js';
 import {
   FOREIGN,
@@ -659,14 +661,28 @@ describe('killed', () => {
   });
 });
 
-test('a step of a workflow evaluates nothing that only commands need', async () => {
-  const dist = join(import.meta.dirname, '..', '..', 'dist');
-  const text = readFileSync(join(dist, 'index.js'), 'utf8');
-  // A sentence of the help of `install`, and one of `lock`.
-  for (const words of ['A laptop, into a folder', 'Lock the newest patch']) {
-    expect(text).not.toContain(words);
-    expect(
-      filesBelow(dist).filter((file) => readFileSync(join(dist, file), 'utf8').includes(words)),
-    ).toHaveLength(1);
-  }
+describe('docs/install.md and the examples of the help', () => {
+  const text = textOf('docs/install.md').replaceAll(/\\\n\s*/g, ' ');
+  const recipes = [
+    ...`${text}\n${INSTALL.examples}`.matchAll(/setup-verified-kubectl (install .*?)\)?$/gm),
+  ].map(([, line = '']) => line);
+
+  test('has recipes', () => {
+    expect(recipes).toHaveLength(8);
+  });
+
+  // As written, but in this world and into another folder.
+  test.each(recipes)('%s', async (line) => {
+    const args = line.split(' ').slice(1, -1);
+    const folder = folderWithOlderKubectl();
+    writeFileSync(join(folder, 'kubernetes.lock.json'), lockText(lockOf(world, VERSION)));
+    const inputs = { ...world.inputs() };
+    if (args.includes('embedded')) {
+      args[args.indexOf('embedded')] = world.writeTrustedRoot();
+      inputs['tuf-root'] = inputs['tuf-mirror-url'] = '';
+    }
+    const target = folderWithOlderKubectl();
+    const run = await installIn(world, inputs, { args, folder, target });
+    expectGenuine(run);
+  });
 });
