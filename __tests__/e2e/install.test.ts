@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -258,6 +259,13 @@ describe('what is there already', () => {
     symlinkSync(elsewhere, join(folder, KUBECTL));
     expectGenuine(await install(INPUTS, { target: folder }));
     expect(snapshot(join(elsewhere, '..'))).toEqual(before);
+  });
+
+  testUnless(MISSING.namedPipes)('a pipe is replaced', async () => {
+    const folder = target();
+    rmSync(join(folder, KUBECTL));
+    execFileSync('mkfifo', [join(folder, KUBECTL)]);
+    expectGenuine(await install(INPUTS, { target: folder }));
   });
 
   test('a folder in its place: refused before anything is asked for', async () => {
