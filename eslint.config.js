@@ -120,6 +120,7 @@ const LAYERS = [
       '../report.js',
       '../report/',
       '../session.js',
+      '../setup.js',
     ],
   },
   {

@@ -104,6 +104,8 @@ const SITUATIONS: Readonly<Record<Exclude<Situation, 'image'>, string>> = {
     'Run the command "lock" with this version, these "tools", "artifacts" and "images", and every platform that the jobs run on, and commit the file.',
   'lock-too-new':
     'Use the version of the action that wrote the lock file, or a later one. Or write the lock file again with the command "lock" of this version.',
+  'target-folder':
+    'Check that this user can write to the folder, that it has free space, and that no running program keeps the file open.',
   'trusted-root-file': 'Set "trusted-root" to the path of a trusted_root.json.',
   'embedded-trusted-root': 'This is a bug in the action. Please report it.',
   'runner-variable-missing':

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { SearchPaths } from './install/preinstalled.js';
 import type { SecondFactors } from './install/second-factors.js';
 import { readArtifacts } from './inputs/artifacts.js';
 import { readChecksums, type FileNames } from './inputs/checksums.js';
@@ -13,6 +14,7 @@ import {
   type GivenEvidence,
   type GivenSbom,
 } from './inputs/file-to-verify.js';
+import { assertAnyFile, readTargetFolder } from './inputs/install.js';
 import { readImageRegistry, readImages } from './inputs/images.js';
 import { readFilesToLock, type FilesToLock } from './inputs/files-to-lock.js';
 import {
@@ -74,6 +76,8 @@ export interface Inputs extends VersionChoice, RequestedFiles, SourceInputs, Ima
   readonly clusterVersion: ClusterVersion | undefined;
   /** Whether binaries for that platform run on this machine. */
   readonly isNative: boolean;
+  /** Where to look for copies that somebody else installed. */
+  readonly searchPaths: SearchPaths;
   readonly bindRelease: boolean;
   readonly checkLatest: boolean;
 }
@@ -101,6 +105,14 @@ export interface VerifyInputs extends SourceInputs {
   /** In place of the published one. */
   readonly sbom: GivenSbom | undefined;
   readonly bindRelease: boolean;
+}
+
+/** What to install, and where, validated. */
+export interface InstallInputs extends Inputs {
+  /** An absolute path; need not exist. */
+  readonly folder: string;
+  /** Whether to use, and to keep, copies in the tool cache. */
+  readonly useCache: boolean;
 }
 
 const DEFAULT_BASE_URL = 'https://dl.k8s.io';
@@ -140,6 +152,7 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
     clusterVersion,
     ...readImageInputs(inputs, images, source.identity),
     isNative,
+    searchPaths: source.runner,
     bindRelease: readBoolean(inputs, 'bind-release', true),
     checkLatest: readBoolean(inputs, 'check-latest', false),
   };
@@ -192,6 +205,19 @@ export async function loadVerifyInputs(environment: Environment): Promise<Verify
     claim: await readClaim(inputs, environment, context),
     sbom: readSbomInput(inputs, context),
   };
+}
+
+/**
+ * Reads and validates what the command `install` takes.
+ *
+ * @throws {SetupError} as {@link loadInputs}
+ */
+export async function loadInstallInputs(environment: Environment): Promise<InstallInputs> {
+  const inputs = new RawInputs(environment);
+  const folder = readTargetFolder(inputs);
+  const asked = await loadInputs(environment);
+  assertAnyFile(asked);
+  return { ...asked, folder, useCache: !readBoolean(inputs, 'no-cache', false) };
 }
 
 function readSource(inputs: RawInputs, environment: Environment, files: FileNames): SourceInputs {

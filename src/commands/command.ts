@@ -10,7 +10,7 @@ export interface CommandOption {
   /** `--check`, `--platforms <list>`. */
   readonly flags: string;
   readonly help: string;
-  readonly group: InputOption['group'] | 'Lock' | 'Evidence' | 'Output';
+  readonly group: InputOption['group'] | 'Install' | 'Lock' | 'Evidence' | 'Output';
 }
 
 /** A command of the command line. */
@@ -102,7 +102,8 @@ async function runCommand(command: Command, parser: Commander.Command): Promise<
 function inputsFrom(command: Command, parser: Commander.Command): Record<string, string> {
   const values = Object.fromEntries(INPUT_OPTIONS.map((option) => [option.name, option.default]));
   for (const option of parser.options) {
-    const value: unknown = parser.getOptionValue(option.attributeName());
+    const given: unknown = parser.getOptionValue(option.attributeName());
+    const value = option.negate ? given === false : given; // `--no-cache` sets `cache` to false.
     const name = option.long?.slice(2) ?? '';
     if (typeof value === 'string' || typeof value === 'boolean') {
       values[name] = String(value);

@@ -16,10 +16,14 @@ export function isBinary(artifact: Artifact): artifact is Binary {
   return artifact.delivery === 'on-path';
 }
 
+/** `kubectl`, or `kubectl.exe` for Windows. */
+export function binaryFileName(tool: Tool, { os }: Platform): string {
+  return os === 'windows' ? `${tool}.exe` : tool;
+}
+
 /** Path inside the release: `bin/linux/amd64/kubectl`. */
 export function binaryPath(tool: Tool, platform: Platform): string {
-  const suffix = platform.os === 'windows' ? '.exe' : '';
-  return `bin/${platformName(platform)}/${tool}${suffix}`;
+  return `bin/${platformName(platform)}/${binaryFileName(tool, platform)}`;
 }
 
 /**
@@ -27,8 +31,8 @@ export function binaryPath(tool: Tool, platform: Platform): string {
  * @param base where `release/` is, ending in a slash
  */
 export function binaryOf(version: string, base: URL, tool: Tool, platform: Platform): Binary {
+  const fileName = binaryFileName(tool, platform);
   const path = binaryPath(tool, platform);
-  const fileName = path.slice(path.lastIndexOf('/') + 1);
   return {
     ...urlsOf(base, version, path),
     path,

@@ -25,7 +25,7 @@ export function proveImages(
         bindCached: unexpected,
         publishedSbom: () => Promise.resolve(sbom),
       },
-      logger: { info: noLine, debug: noLine, warning: noLine, progress: noLine },
+      logger: { info: noLine, notice: noLine, debug: noLine, warning: noLine, progress: noLine },
       release: new Release(version, new URL('https://dl.k8s.io')),
       secondFactors: { checksums: {}, minimumAge: undefined, maximumAge: undefined },
       images,
