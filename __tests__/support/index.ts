@@ -18,6 +18,7 @@ export * from './lock.js';
 export * from './log-forgeries.js';
 export * from './merkle-tree.js';
 export * from './native-platform.js';
+export * from './npm.js';
 export * from './provenance.js';
 export * from './proxy.js';
 export * from './raw-server.js';
