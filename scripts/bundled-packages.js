@@ -11,6 +11,7 @@ export const BUNDLED_PACKAGES = [
   '@sigstore/tuf',
   '@sigstore/verify',
   'commander',
+  'log-update',
   'p-limit',
   'p-retry',
   'semver',

@@ -9,17 +9,16 @@ import { join } from 'node:path';
  * @returns {string} for each package its name and version, the identifier of its licence and the text, sorted by name
  */
 export function licensesOf(root, stats) {
-  return foldersIn(stats)
-    .map((path) => {
-      const folder = join(root, path);
-      const { name, version, license } =
-        /** @type {{ name: string, version: string, license: string }} */ (
-          JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
-        );
-      return `${name}@${version}\n${license}\n${textOf(root, folder, license).trimEnd()}\n`;
-    })
-    .sort()
-    .join('\n');
+  const texts = foldersIn(stats).map((path) => {
+    const folder = join(root, path);
+    const { name, version, license } =
+      /** @type {{ name: string, version: string, license: string }} */ (
+        JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+      );
+    return `${name}@${version}\n${license}\n${textOf(root, folder, license).trimEnd()}\n`;
+  });
+  // npm may install the same version of a package in two places.
+  return [...new Set(texts)].sort().join('\n');
 }
 
 /**

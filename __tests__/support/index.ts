@@ -21,6 +21,7 @@ export * from './native-platform.js';
 export * from './npm.js';
 export * from './provenance.js';
 export * from './proxy.js';
+export * from './pseudo-terminal.js';
 export * from './raw-server.js';
 export * from './registry.js';
 export * from './release-host.js';
