@@ -48,8 +48,8 @@ afterAll(async () => {
 /** As npx takes it: the path alone would be a program to execute. */
 const tarball = (): string => pathToFileURL(packed.tarball).href;
 
-async function run(specifier: string, ...args: string[]): Promise<NpxResult> {
-  const result = await npx(specifier, args);
+async function run(...args: string[]): Promise<NpxResult> {
+  const result = await npx(args);
   finished.push(result);
   return result;
 }
@@ -87,6 +87,13 @@ describe('the package', () => {
 describe('npx, without a registry', () => {
   test('runs the package', async () => {
     const result = await run(tarball(), 'lock', '--help');
+    expect(result).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(result.stdout).toMatch(/^Usage: setup-verified-kubectl lock /);
+  });
+
+  test('runs the file, as docs/commands.md says', async () => {
+    const file = `--package=${packed.tarball}`;
+    const result = await run('--offline', file, 'setup-verified-kubectl', 'lock', '--help');
     expect(result).toMatchObject({ exitCode: 0, stderr: '' });
     expect(result.stdout).toMatch(/^Usage: setup-verified-kubectl lock /);
   });

@@ -16,7 +16,7 @@ import {
 } from '../support/index.js';
 import { describeUnless } from '../support/skip.js';
 import { ROOT, textOf } from '../unit/repository.js';
-import { STRANGER, runIn } from './expectations.js';
+import { STRANGER, expectRefused, runIn } from './expectations.js';
 
 const VERSION = 'v1.31.9';
 const OLDER = 'v1.31.8';
@@ -279,6 +279,13 @@ describeUnless(missing)('docs/examples/refresh-lock.yml', () => {
 
   beforeEach(() => {
     world.release.publish({ version: VERSION, platforms: PLATFORMS });
+  });
+
+  test('until then, a run refuses the lock', async () => {
+    bump(VERSION);
+    const text = inOrigin('show', `${RENOVATE}:${FILE}`);
+    const run = await runIn(world, { 'lock-file': FILE }, { workspace: { [FILE]: text } });
+    expectRefused(run, 'LOCK_MISMATCH');
   });
 
   test("completes the lock on Renovate's branch", async () => {

@@ -58,15 +58,15 @@ export interface NpxResult {
   cleanup(): void;
 }
 
-/** `npx --yes <specifier> <args>` in an empty folder, with an empty cache, and without a registry. */
-export function npx(specifier: string, args: readonly string[]): Promise<NpxResult> {
+/** `npx --yes <args>` in an empty folder, with an empty cache, and without a registry. */
+export function npx(args: readonly string[]): Promise<NpxResult> {
   const root = mkdtempSync(join(tmpdir(), 'npx-'));
   const folder = join(root, 'folder');
   mkdirSync(folder);
   return new Promise((resolve) => {
     execFile(
       'npx',
-      ['--yes', specifier, ...args],
+      ['--yes', ...args],
       { cwd: folder, env: npmEnvironment(root), shell: isBatchFile },
       (error, stdout, stderr) => {
         const exitCode = typeof error?.code === 'number' ? error.code : error === null ? 0 : null;
