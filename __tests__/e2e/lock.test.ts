@@ -517,7 +517,7 @@ describe('the command line', () => {
     const { exitCode, stdout, stderr } = await run(...args);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toContain('Usage: setup-verified-kubectl <command> [options]');
-    expect(stdout).toContain('lock --check: the lock file is out of date');
+    expect(stdout).toContain('--check found a difference');
   });
 
   test('lock --help has examples and exit codes', async () => {

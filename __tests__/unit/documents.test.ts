@@ -31,10 +31,10 @@ interface Example {
   readonly text: string;
 }
 
-/** Every YAML block of a document. */
+/** Every YAML block of a document, except those that name another CI system's file. */
 function examplesOf(document: string): Example[] {
   const text = readFileSync(join(ROOT, document), 'utf8');
-  return [...text.matchAll(/^( *)```ya?ml\n(.*?)^ *```$/gms)].map(
+  return [...text.matchAll(/^( *)```ya?ml\n(?!# \.gitlab-ci\.yml\n)(.*?)^ *```$/gms)].map(
     ({ 1: indent = '', 2: block = '', index }) => ({
       where: `${document}:${text.slice(0, index).split('\n').length}`,
       text: block.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),

@@ -219,12 +219,14 @@ export async function downloadArtifact(
   label: string = artifact.name,
 ): Promise<DigestedFile> {
   try {
-    return await download(context.http, artifact.url, file, {
+    const digested = await download(context.http, artifact.url, file, {
       maxBytes: artifact.maxBytes,
       onProgress: (received, total) => {
         context.logger.progress(label, received, total);
       },
     });
+    context.logger.progress(label, digested.size, digested.size);
+    return digested;
   } catch (error) {
     throw await whyNotDownloaded(context, artifact, error);
   }

@@ -8,6 +8,9 @@ export interface Logger {
   notice(title: string, message: string): void;
   /** An annotation: something a person should look at, although the run goes on. */
   warning(title: string, message: string): void;
-  /** How far a download has come. Called often; `total` is undefined where nobody told it. */
+  /**
+   * How far a download has come. Called often; `total` is undefined where nobody told it. The last
+   * call for a download that is complete has both the same.
+   */
   progress(what: string, received: number, total: number | undefined): void;
 }
