@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,6 +18,7 @@ import { CacheEntry } from '../../../src/install/cache-entry.js';
 import { assertCanPlace, placeAll } from '../../../src/install/target-folder.js';
 import { binaryOf } from '../../../src/kubernetes/binary.js';
 import type { Tool } from '../../../src/kubernetes/platform.js';
+import { MISSING, testUnless } from '../../support/skip.js';
 import { rejectionOf } from '../expect-error.js';
 
 // What no test of the command can time: something changes between the verification and the last step.
@@ -81,6 +84,16 @@ describe('placeAll', () => {
       await expectFailed(placeAll(target, files), 'changed after it was verified');
       expect(contents()).toEqual({ kubectl: 'old' });
       expect(process.listenerCount('exit')).toBe(listeners);
+    },
+  );
+
+  testUnless(MISSING.permissionBits).each([0o700, 0o4755])(
+    'a copy with mode %o: the file has its own',
+    async (mode) => {
+      const file = cached('kubectl', Buffer.from('new'));
+      chmodSync(file.cacheEntry.files().file, mode);
+      await placeAll(target, [file]);
+      expect(statSync(path.join(target, 'kubectl')).mode & 0o7777).toBe(0o755);
     },
   );
 
