@@ -57,11 +57,7 @@ function readLock(json: Buffer, name: string): Lock {
     throw new Error('"version" is not an exact version such as v1.31.9');
   }
   const files = readFiles(object(lock['files']), name);
-  const images = readImages(
-    lock['images'] === undefined ? {} : object(lock['images']),
-    version,
-    name,
-  );
+  const images = readImages(object(lock['images'] ?? {}), version, name);
   const content = { version, files, images };
   if (withoutWhiteSpace(text) !== withoutWhiteSpace(serializeLock(content))) {
     throw new Error(

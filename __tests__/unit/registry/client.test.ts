@@ -311,6 +311,25 @@ describe('a registry that asks for a token', () => {
       expect(authorizations()).toEqual([undefined, 'Bearer one', 'Bearer one', 'Bearer two']);
     });
 
+    test('gets one other, although another request is answered with each new one', async () => {
+      registry.putImage('a', 'v1');
+      demandToken(registry, challengeFor(tokenServer.url));
+      const asking = client();
+      await asking.manifest('a', 'v1');
+      server.faults.push({
+        match: '/manifests/v2',
+        times: 9,
+        act: async ({ response }) => {
+          await asking.manifest('a', 'v1');
+          const headers = { 'www-authenticate': challengeFor(tokenServer.url) };
+          response.writeHead(401, headers).end();
+        },
+      });
+      expect(await codeOfRejection(asking.manifest('a', 'v2'))).toBe('REGISTRY_UNAVAILABLE');
+      expect(server.requestsFor('/manifests/v2')).toHaveLength(2);
+      expect(tokens).toHaveLength(2);
+    });
+
     test('gets one for several requests that are under way', async () => {
       const digest = registry.putImage('a', 'v1');
       tokenAnswer = { token: 'one' };
