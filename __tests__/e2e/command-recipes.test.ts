@@ -1,6 +1,7 @@
 // The recipes in docs/commands.md, as written. Two things are replaced: the hosts, by those of the test world, and npx, by
 // the command line of this repository (npx.test.ts runs the real one). Folders of the machine are below a temporary one.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -36,7 +37,7 @@ beforeEach(() => {
   world.reset();
   world.release.publish({ version: VERSION, platforms });
   folder = mkdtempSync(join(tmpdir(), 'recipes-'));
-  mkdirSync(join(folder, 'path'));
+  for (const name of ['path', 'home']) mkdirSync(join(folder, name));
   writeFileSync(join(folder, 'path', 'npx'), NPX, { mode: 0o755 });
   writeFileSync(join(folder, 'path', 'npm'), NPM, { mode: 0o755 });
 });
@@ -76,15 +77,16 @@ function blocksOf(heading: string): string[] {
 }
 
 /** @returns the exit code */
-function shell(
+async function shell(
   script: string,
   cwd: string,
   env: Readonly<Record<string, string>> = {},
-): number | null {
+): Promise<number | null> {
   mkdirSync(cwd, { recursive: true });
-  const { status } = spawnSync('bash', ['-e', '-c', script], {
+  // Not spawnSync(): the servers of the test world are in this process.
+  const child = spawn('bash', ['-e', '-c', script], {
     cwd,
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: 'ignore',
     env: {
       PATH: [join(folder, 'path'), process.env['PATH'] ?? ''].join(delimiter),
       HOME: join(folder, 'home'),
@@ -97,18 +99,23 @@ function shell(
       ...env,
     },
   });
+  const [status] = (await once(child, 'close')) as [number | null];
   return status;
 }
 
 /** [the recipe, runs it and returns the exit code, the file that it installs] */
-const RECIPES: readonly (readonly [heading: string, run: () => number | null, file: string])[] = [
+const RECIPES: readonly (readonly [
+  heading: string,
+  run: () => Promise<number | null>,
+  file: string,
+])[] = [
   [
     'Dockerfile',
-    () => {
+    async () => {
       const [dockerfile = ''] = blocksOf('Dockerfile');
       const [, command = ''] = /^RUN (.*)$/m.exec(dockerfile) ?? [];
       const [, source = ''] = /^COPY --from=kubectl (\S+) /m.exec(dockerfile) ?? [];
-      const status = shell(command.replace('/verified', join(folder, 'verified')), folder);
+      const status = await shell(command.replace('/verified', join(folder, 'verified')), folder);
       // With --no-cache, the layer has nothing else.
       if (status === 0) expect(filesBelow(join(folder, 'home'))).toEqual([]);
       expect(source).toBe('/verified/kubectl');
@@ -118,7 +125,7 @@ const RECIPES: readonly (readonly [heading: string, run: () => number | null, fi
   ],
   [
     'GitLab CI',
-    () => {
+    async () => {
       const { deploy } = parse(blocksOf('GitLab CI')[0] ?? '') as {
         deploy: {
           variables: { XDG_CACHE_HOME: string };
@@ -129,7 +136,7 @@ const RECIPES: readonly (readonly [heading: string, run: () => number | null, fi
       const project = join(folder, 'project');
       const cache = deploy.variables.XDG_CACHE_HOME.replace('$CI_PROJECT_DIR', project);
       const env = { CI: 'true', CI_PROJECT_DIR: project, XDG_CACHE_HOME: cache };
-      const status = shell(deploy.script.join('\n'), project, env);
+      const status = await shell(deploy.script.join('\n'), project, env);
       if (status === 0)
         expect(filesBelow(join(project, deploy.cache.paths[0] ?? ''))).not.toEqual([]);
       return status;
@@ -150,15 +157,15 @@ describe.each(RECIPES)('%s', (heading, run, file) => {
     heading === 'GitLab CI' ? MISSING.executables : undefined,
   );
 
-  runs('installs kubectl', () => {
-    expect(run()).toBe(0);
+  runs('installs kubectl', async () => {
+    expect(await run()).toBe(0);
     expect(existsSync(join(folder, file))).toBe(true);
   });
 
-  runs('and not one that somebody else signed', () => {
+  runs('and not one that somebody else signed', async () => {
     for (const platform of platforms)
       world.release.artifact(VERSION, platform, 'kubectl').sign(STRANGER);
-    expect(run()).toBe(1);
+    expect(await run()).toBe(1);
     expect(existsSync(join(folder, file))).toBe(false);
   });
 });
@@ -173,27 +180,27 @@ describe('Air gap', () => {
   );
 
   /** Runs the second part with what the first one made, and nothing else. */
-  function install(): number | null {
+  async function install(): Promise<number | null> {
     const there = join(folder, 'there');
     cpSync(join(folder, 'here'), there, { recursive: true });
     world.reset();
     const script = disconnected.replace('/usr/local/bin', join(folder, 'bin'));
-    const status = shell(script, there, { HOME: join(folder, 'other-home') });
+    const status = await shell(script, there, { HOME: join(folder, 'other-home') });
     expect(requestedPaths(world)).toEqual([]);
     return status;
   }
 
-  runs('installs kubectl without a request', () => {
-    expect(shell(connected, join(folder, 'here'))).toBe(0);
-    expect(install()).toBe(0);
+  runs('installs kubectl without a request', async () => {
+    expect(await shell(connected, join(folder, 'here'))).toBe(0);
+    expect(await install()).toBe(0);
     expect(existsSync(join(folder, 'bin', 'kubectl'))).toBe(true);
   });
 
-  runs('and not one that was changed on the way', () => {
-    expect(shell(connected, join(folder, 'here'))).toBe(0);
+  runs('and not one that was changed on the way', async () => {
+    expect(await shell(connected, join(folder, 'here'))).toBe(0);
     const kubectl = join(folder, 'here/kubernetes/release', VERSION, 'bin/linux/amd64/kubectl');
     writeFileSync(kubectl, 'another file');
-    expect(install()).toBe(1);
+    expect(await install()).toBe(1);
     expect(existsSync(join(folder, 'bin', 'kubectl'))).toBe(false);
   });
 });
