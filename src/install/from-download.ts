@@ -96,7 +96,7 @@ export interface ProvenFile extends VerifiedEvidence<DigestedFile> {
  * Every check on a file, by what was published for it, or by the lock. Evidence and SBOM are
  * fetched while the file is still on its way.
  *
- * @param file where it is; a binary is made executable
+ * @param file where it is; a binary is made executable, unless `isReadOnly`
  * @throws {SetupError}
  */
 export async function proveFile(
@@ -104,6 +104,7 @@ export async function proveFile(
   artifact: Artifact,
   file: string,
   pending: Promise<DigestedFile>,
+  { isReadOnly = false }: { readonly isReadOnly?: boolean } = {},
 ): Promise<ProvenFile> {
   const arriving = context.background.start(pending);
   const evidence = evidenceFor(context, artifact);
@@ -114,7 +115,9 @@ export async function proveFile(
   if (found.recovered !== undefined) {
     context.logger.warning('Broken publication', `${artifact.path}: ${found.recovered}`);
   }
-  await chmod(file, modeOf(artifact));
+  if (!isReadOnly) {
+    await chmod(file, modeOf(artifact));
+  }
   const binding = await context.binder.bind(artifact, found.verified, file);
   checkSecondFactors(artifact.name, found.verified, binding, context.secondFactors, Date.now());
   return { ...found, binding, readAt };

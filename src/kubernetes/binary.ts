@@ -16,18 +16,26 @@ export function isBinary(artifact: Artifact): artifact is Binary {
   return artifact.delivery === 'on-path';
 }
 
+/** Inside a release: `bin/windows/amd64/kubectl.exe`. */
+export function binaryPath(tool: Tool, platform: Platform): string {
+  return `bin/${platformName(platform)}/${fileNameOf(tool, platform)}`;
+}
+
+function fileNameOf(tool: Tool, { os }: Platform): string {
+  return os === 'windows' ? `${tool}.exe` : tool;
+}
+
 /**
  * @param version with `v`
  * @param base where `release/` is, ending in a slash
  */
 export function binaryOf(version: string, base: URL, tool: Tool, platform: Platform): Binary {
-  const fileName = platform.os === 'windows' ? `${tool}.exe` : tool;
-  const path = `bin/${platformName(platform)}/${fileName}`;
+  const path = binaryPath(tool, platform);
   return {
     ...urlsOf(base, version, path),
     path,
     name: tool,
-    fileName,
+    fileName: fileNameOf(tool, platform),
     version,
     platform,
     platforms: publishedPlatforms(tool),
