@@ -102,6 +102,10 @@ const SITUATIONS: Readonly<Record<Exclude<Situation, 'image'>, string>> = {
     'Run the command "lock" with this version, these "tools" and "artifacts", and every platform that the jobs run on, and commit the file.',
   'lock-too-new':
     'Use the version of the action that wrote the lock file, or a later one. Or write the lock file again with the command "lock" of this version.',
+  'mirror-folder':
+    'Check the free space, the owner and the permissions of the folder. Nobody else may be able to write to it ("chmod go-w"), and no folder in it may be a link. Or choose another folder.',
+  'mirror-pair':
+    'Delete the .sig and .cert files of the release in that folder, or choose another folder. The bundles have the same signatures and certificates, and the log entries that belong to them.',
   'trusted-root-file': 'Set "trusted-root" to the path of a trusted_root.json.',
   'embedded-trusted-root': 'This is a bug in the action. Please report it.',
   'runner-variable-missing':

@@ -3,7 +3,7 @@ import { readArtifacts } from './inputs/artifacts.js';
 import { readChecksums, type FileNames } from './inputs/checksums.js';
 import type { Environment } from './inputs/environment.js';
 import { readImageRegistry, readImages } from './inputs/images.js';
-import { readFilesToLock, type FilesToLock } from './inputs/files-to-lock.js';
+import { filesOfLock, readFilesToLock, type FilesToLock } from './inputs/files-to-lock.js';
 import {
   assertLocked,
   assertNoImages,
@@ -12,6 +12,12 @@ import {
   readLockFilePath,
   type LockFilePath,
 } from './inputs/lock-file.js';
+import {
+  assertNoFilter,
+  assertResolvableOffline,
+  readMirrorFolder,
+  withoutNetwork,
+} from './inputs/mirror.js';
 import { readPlatform } from './inputs/platform.js';
 import { RawInputs, invalidInput, readBoolean, readRequired } from './inputs/raw-inputs.js';
 import { readAges } from './inputs/release-age.js';
@@ -76,6 +82,19 @@ export interface LockInputs extends VersionChoice, SourceInputs {
   readonly files: FilesToLock;
   readonly lockFile: LockFilePath;
   /** Compare, and write nothing. */
+  readonly check: boolean;
+}
+
+/** What to mirror, and where, validated. */
+export interface MirrorInputs extends VersionChoice, SourceInputs {
+  /** The cluster that the tools are for. */
+  readonly clusterVersion: ClusterVersion | undefined;
+  readonly files: FilesToLock;
+  /** It has every file. */
+  readonly lock: Lock | undefined;
+  /** An absolute path. */
+  readonly folder: string;
+  /** Prove what is in the folder; write nothing, and ask nobody. */
   readonly check: boolean;
 }
 
@@ -144,6 +163,39 @@ export async function loadLockInputs(environment: Environment): Promise<LockInpu
     files,
     lockFile: readLockFilePath(inputs),
     check: readBoolean(inputs, 'check', false),
+  };
+}
+
+/**
+ * Reads and validates what the command `mirror` takes.
+ *
+ * @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED, LOCK_INVALID, LOCK_MISMATCH
+ */
+export async function loadMirrorInputs(environment: Environment): Promise<MirrorInputs> {
+  const inputs = new RawInputs(environment);
+  const folder = readMirrorFolder(inputs);
+  const check = readBoolean(inputs, 'check', false);
+  const lock = readLockFile(inputs);
+  if (lock !== undefined) {
+    assertNoFilter(inputs);
+  }
+  const files = lock === undefined ? readFilesToLock(inputs, environment) : filesOfLock(lock);
+  const source = readSource(inputs, environment, files);
+  const clusterVersion = readClusterVersion(inputs);
+  const requested = await readVersion(inputs, clusterVersion);
+  const choice = lock === undefined ? requested : await lockedVersion(lock, inputs, requested);
+  if (check) {
+    assertResolvableOffline(choice);
+  }
+  return {
+    ...choice,
+    ...source,
+    trustRoot: check ? withoutNetwork(source.trustRoot) : source.trustRoot,
+    clusterVersion,
+    files,
+    lock,
+    folder,
+    check,
   };
 }
 

@@ -10,7 +10,7 @@ export interface CommandOption {
   /** `--check`, `--platforms <list>`. */
   readonly flags: string;
   readonly help: string;
-  readonly group: InputOption['group'] | 'Lock' | 'Output';
+  readonly group: InputOption['group'] | 'Lock' | 'Mirror' | 'Output';
 }
 
 /** A command of the command line. */

@@ -30,7 +30,7 @@ import { BackgroundTasks } from '../transfer/background-tasks.js';
 import type { HttpClient } from '../transfer/http.js';
 
 /** So many files at once. More would share the same line anyway. */
-const CONCURRENT_FILES = 4;
+export const CONCURRENT_FILES = 4;
 
 export interface LockOutcome {
   /** With `v`. */
@@ -206,7 +206,16 @@ function proofContext({
   };
 }
 
-function artifactsOf({ inputs, release, logger }: LockRun): Artifact[] {
+/** Every file that is asked for. Says which ones Kubernetes does not publish. */
+export function artifactsOf({
+  inputs,
+  release,
+  logger,
+}: {
+  readonly inputs: Pick<LockInputs, 'files'>;
+  readonly release: Release;
+  readonly logger: Logger;
+}): Artifact[] {
   const { binaries, artifacts, unpublished } = inputs.files;
   for (const what of unpublished) {
     logger.info(`Skipping ${what}: Kubernetes does not publish it`);

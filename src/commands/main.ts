@@ -3,10 +3,11 @@ import { LOCK_ACTION, commandArguments } from '../inputs/command-line.js';
 import { commandParser } from './command.js';
 import { runLockAction } from './lock-action.js';
 import { LOCK } from './lock-command.js';
+import { MIRROR } from './mirror-command.js';
 import { EXIT_CODES, EXIT_CODES_HELP } from './terminal.js';
 
 /** In the order of the help. */
-const COMMANDS = [LOCK];
+const COMMANDS = [LOCK, MIRROR];
 
 /** Runs the command that the arguments name. A failure is reported, and never thrown. */
 export async function main(): Promise<void> {

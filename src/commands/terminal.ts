@@ -15,6 +15,7 @@ export const EXIT_CODES_HELP = `Exit codes:
   1    Refused or failed; standard error has the code, the cause and the next step
   2    Wrong use
   3    lock --check: the lock file is out of date
+       mirror --check: the folder is not what was asked for
   130  Ended by Ctrl-C`;
 
 /** What a command says on standard error. Results go to standard output. */

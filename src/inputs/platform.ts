@@ -69,7 +69,8 @@ export function readPlatforms(inputs: RawInputs, environment: Environment): Plat
   });
 }
 
-function parsePlatform(name: string): Platform | undefined {
+/** @param name `<os>/<arch>` */
+export function parsePlatform(name: string): Platform | undefined {
   const [osName = '', archName = '', ...more] = name.split('/');
   const os = OPERATING_SYSTEMS.find((one) => one === osName);
   const arch = ARCHITECTURES.find((one) => one === archName);
