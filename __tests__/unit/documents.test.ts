@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
 import { parse } from 'yaml';
+import { COMMANDS } from '../../src/commands/main.js';
 import { TOOLS } from '../../src/kubernetes/platform.js';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -187,7 +188,15 @@ describe('action.yml', () => {
         /(?:readUrl|readRequired|readBoolean|readTrusted|readAge)\(inputs, '([a-z-]+)'/g,
       ),
     ].map(([, name]) => name);
-    const declared = [...Object.keys(action.inputs), ...Object.keys(lockAction.inputs)];
+    const own = COMMANDS.flatMap(({ argument, options }) => [
+      argument?.name,
+      ...options.map(({ flags }) => /--([a-z-]+)/.exec(flags)?.[1]),
+    ]);
+    const declared = [
+      ...Object.keys(action.inputs),
+      ...Object.keys(lockAction.inputs),
+      ...own.filter((name) => read.includes(name)),
+    ];
     expect([...new Set(read)].sort()).toEqual([...new Set(declared)].sort());
   });
 

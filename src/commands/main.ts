@@ -7,7 +7,7 @@ import { MIRROR } from './mirror-command.js';
 import { EXIT_CODES, EXIT_CODES_HELP } from './terminal.js';
 
 /** In the order of the help. */
-const COMMANDS = [LOCK, MIRROR];
+export const COMMANDS = [LOCK, MIRROR];
 
 /** Runs the command that the arguments name. A failure is reported, and never thrown. */
 export async function main(): Promise<void> {
