@@ -117,6 +117,7 @@ const LAYERS = [
       '../escape.js',
       '../hints.js',
       '../report.js',
+      '../report/',
       '../session.js',
     ],
   },

@@ -13,10 +13,12 @@ import {
   CURL,
   NODE_ALONE,
   OURS,
+  OURS_LOCKED,
   OURS_REFUSED,
   buildBaseline,
   cosign,
   incumbent,
+  variant,
   type Command,
   type Contender,
   type Inputs,
@@ -65,10 +67,16 @@ const FAST: Network = { latency: 20, bandwidth: 100e6 };
 
 const KUBECTL_ALONE: Inputs = { version: KUBECTL.version.slice(1), tools: 'kubectl' };
 const THREE_TOOLS: Inputs = { ...KUBECTL_ALONE, tools: 'kubectl,kubeadm,kubelet' };
+/** Each by itself, then together. */
+const KINDS: readonly (readonly [string, Record<string, string>])[] = [
+  ['a tarball', { tools: 'none', artifacts: 'client' }],
+  ['four images', { tools: 'none', images: 'control-plane' }],
+  ['kubectl, a tarball and four images', { artifacts: 'client', images: 'control-plane' }],
+];
 const REFUSED: Inputs = { ...KUBECTL_ALONE, version: 'bad bad' };
 
 const INCUMBENT = await incumbent();
-const ACTIONS = [OURS, ...INCUMBENT, BASELINE_ACTION];
+const ACTIONS = [OURS, OURS_LOCKED, ...INCUMBENT, BASELINE_ACTION];
 const WITHOUT_CACHE = [...ACTIONS, CURL, ...cosign()];
 const ONE = { inputs: KUBECTL_ALONE, references: [...INCUMBENT, BASELINE_ACTION] };
 const THREE = {
@@ -90,6 +98,13 @@ const SCENARIOS: readonly Scenario[] = [
   { ...THREE, name: 'three tools, cold' },
   { ...THREE, name: 'three tools, cold, 20 ms and 100 MB/s', network: FAST },
   {
+    name: 'tool, tarball and images, cold, 20 ms and 100 MB/s',
+    inputs: KUBECTL_ALONE,
+    contenders: [OURS, ...KINDS.map(([name, inputs]) => variant(name, inputs))],
+    references: [OURS],
+    network: FAST,
+  },
+  {
     name: 'a refused input',
     inputs: REFUSED,
     contenders: [OURS_REFUSED, NODE_ALONE],
@@ -100,8 +115,8 @@ const SCENARIOS: readonly Scenario[] = [
 /** Of artifacts, in bytes. A binary may have 1 GiB. */
 const SIZES = [1, 10, 57, 150, 400, 1000].map((megabytes) => megabytes * 1e6);
 const SIZES_NAME = 'size of the artifact, cold';
-/** A server tarball has about 400 MB; the other is there to compare its memory with. */
-const TARBALL_SIZES = [4e6, 400e6];
+/** A server tarball has about 400 MB; a file may have 2 GiB; the small one is there to compare its memory with. */
+const TARBALL_SIZES = [4e6, 400e6, 1500e6];
 const TARBALLS_NAME = 'a server tarball through `artifacts`';
 
 const { server, ready } = await startServer();

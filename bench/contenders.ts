@@ -47,6 +47,23 @@ export const OURS: Contender = {
     measured(folder, [join(ROOT, 'dist', 'index.js')], runnerEnvironment(folder, inputs, ready)),
 };
 
+/** Other inputs than those of the scenario. */
+export function variant(name: string, changes: Readonly<Record<string, string>>): Contender {
+  return {
+    name: `this action, ${name}`,
+    command: (folder, inputs, ready) => OURS.command(folder, { ...inputs, ...changes }, ready),
+  };
+}
+
+/** With a lock file, and without TUF. */
+export const OURS_LOCKED: Contender = {
+  name: 'this action, with a lock file',
+  command: (folder, inputs, ready) => {
+    const { env, ...command } = OURS.command(folder, { ...inputs, ...ready.locked.inputs }, ready);
+    return { ...command, env: { ...env, GITHUB_WORKSPACE: ready.locked.workspace } };
+  },
+};
+
 /** With inputs that are refused. Nothing is preloaded: the time of Node itself is compared. */
 export const OURS_REFUSED: Contender = {
   name: 'this action',

@@ -2,11 +2,19 @@
 // forked with IPC. Answers the messages of bench.ts.
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import {
   World,
   artifactPath,
   cosignEnvironment,
+  imagePayload,
+  lockOf,
+  lockText,
+  putSignature,
+  putSignatures,
   releaseFilePath,
+  signAsPromoter,
+  signatureAnnotations,
 } from '../__tests__/support/index.js';
 import { KUBECTL } from '../scripts/fetch-kubectl.js';
 
@@ -25,12 +33,18 @@ export type Reply =
       readonly environment: Record<string, string>;
       /** What cosign needs to trust this world. */
       readonly cosign: Record<string, string>;
+      /** A lock file with the kubectl of this release, in this folder. */
+      readonly locked: { readonly workspace: string; readonly inputs: Record<string, string> };
     }
   | { readonly kind: 'done' }
   | { readonly kind: 'counted'; readonly requests: number; readonly bytes: number };
 
-/** What bench.ts asks for as `server`. */
+/** What bench.ts asks for as `server` and `client`. */
 const SERVER_TARBALL = 'kubernetes-server-linux-amd64.tar.gz';
+const CLIENT_TARBALL = 'kubernetes-client-linux-amd64.tar.gz';
+const CLIENT_BYTES = 30e6;
+const IMAGES = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kube-proxy'];
+const LOCK_FILE = 'kubernetes.lock.json';
 
 const [file = ''] = process.argv.slice(2);
 const world = await World.start({ tls: true, hostNames: ['dl.k8s.io'] });
@@ -43,12 +57,21 @@ for (const tool of ['kubectl', 'kubeadm', 'kubelet']) {
     tool === 'kubectl' ? kubectl : Buffer.concat([kubectl, Buffer.from(tool)]),
   );
 }
-world.release.putSbom(KUBECTL.version);
+publishAt(releaseFilePath(KUBECTL.version, CLIENT_TARBALL), randomBytes(CLIENT_BYTES));
+for (const image of IMAGES) publishImage(image, KUBECTL.version);
+world.release.putSbom(KUBECTL.version, {
+  releaseImages: IMAGES.map((name) => ({ name, arch: 'amd64', layers: [Buffer.from(name)] })),
+});
+const lockFile = world.writeFile(LOCK_FILE, lockText(lockOf(world, KUBECTL.version)));
 reply({
   kind: 'ready',
   inputs: world.inputs(),
   environment: world.environment(),
   cosign: cosignEnvironment(world),
+  locked: {
+    workspace: dirname(lockFile),
+    inputs: { 'lock-file': LOCK_FILE, 'trusted-root': world.writeTrustedRoot(), 'tuf-root': '' },
+  },
 });
 
 process.on('message', (order: Order) => {
@@ -96,6 +119,18 @@ function publish(version: string, tool: string, bytes: Buffer): void {
 function publishAt(path: string, bytes: Buffer): void {
   world.release.putFile(path, bytes);
   world.host.put(path, { file: world.writeFile(path.replaceAll('/', '-'), bytes) });
+}
+
+/** One image of a release with its signature. */
+function publishImage(name: string, version: string): void {
+  const layers = [Buffer.from(name)];
+  const amd64 = world.registry.putImage(name, undefined, { layers, format: 'docker' });
+  const platforms = [{ digest: amd64, platform: { os: 'linux', architecture: 'amd64' } }];
+  const digest = world.registry.putIndex(name, version, platforms, 'docker');
+  const payload = imagePayload({ reference: `registry.k8s.io/${name}`, digest });
+  const annotations = signatureAnnotations(signAsPromoter(world.release, payload));
+  const signature = putSignature(world.registry, payload, annotations);
+  putSignatures(world.registry, name, digest, [signature]);
 }
 
 function reply(message: Reply): void {

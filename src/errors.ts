@@ -34,6 +34,7 @@ export type Situation =
   | 'announced-only'
   | 'changed-by-another-run'
   | 'contradictory-sbom'
+  | 'file-changed'
   | 'embedded-trusted-root'
   | 'image'
   | 'image-of-another-version'

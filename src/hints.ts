@@ -85,6 +85,8 @@ const SITUATIONS: Readonly<Record<Exclude<Situation, 'image'>, string>> = {
     'Another job on this machine changed the tool cache at the same time. Run the job again. If the error persists, find out who else writes to RUNNER_TOOL_CACHE.',
   'contradictory-sbom':
     'Do not use the file. Either the release process made a mistake, or someone with its identity signed another SBOM. Report it at https://github.com/kubernetes/release/issues.',
+  'file-changed':
+    'Find out which process writes to the file, and run the command again. To verify a file that is in use, verify a copy.',
   'operating-system-not-published': 'Run the job on Linux, macOS or Windows.',
   'no-release-proof':
     'If you use a mirror, add kubernetes-release.spdx with its .sig and .cert. As a last resort, set "bind-release: false", which accepts any file that Kubernetes ever signed, for any version or platform.',

@@ -1,7 +1,18 @@
+import path from 'node:path';
 import type { SecondFactors } from './install/second-factors.js';
 import { readArtifacts } from './inputs/artifacts.js';
 import { readChecksums, type FileNames } from './inputs/checksums.js';
 import type { Environment } from './inputs/environment.js';
+import {
+  readClaim,
+  readEvidence,
+  readFile,
+  readSbomInput,
+  type Claim,
+  type FileToVerify,
+  type GivenEvidence,
+  type GivenSbom,
+} from './inputs/file-to-verify.js';
 import { readImageRegistry, readImages } from './inputs/images.js';
 import { filesOfLock, readFilesToLock, type FilesToLock } from './inputs/files-to-lock.js';
 import {
@@ -96,6 +107,16 @@ export interface MirrorInputs extends VersionChoice, SourceInputs {
   readonly folder: string;
   /** Prove what is in the folder; write nothing, and ask nobody. */
   readonly check: boolean;
+}
+
+/** What to verify, and by what, validated. */
+export interface VerifyInputs extends SourceInputs {
+  readonly file: FileToVerify;
+  readonly evidence: GivenEvidence;
+  readonly claim: Claim;
+  /** In place of the published one. */
+  readonly sbom: GivenSbom | undefined;
+  readonly bindRelease: boolean;
 }
 
 const DEFAULT_BASE_URL = 'https://dl.k8s.io';
@@ -196,6 +217,30 @@ export async function loadMirrorInputs(environment: Environment): Promise<Mirror
     lock,
     folder,
     check,
+  };
+}
+
+/**
+ * Reads and validates what the command `verify` takes.
+ *
+ * @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED, LOCK_INVALID, LOCK_MISMATCH
+ */
+export async function loadVerifyInputs(environment: Environment): Promise<VerifyInputs> {
+  const inputs = new RawInputs(environment);
+  const file = readFile(environment, inputs);
+  const name = path.basename(file.name);
+  const source = readSource(inputs, environment, {
+    tools: [],
+    artifacts: [{ requested: name, name }],
+  });
+  const bindRelease = readBoolean(inputs, 'bind-release', true);
+  const evidence = readEvidence(inputs);
+  const context = { file, evidence, bindRelease };
+  return {
+    ...source,
+    ...context,
+    claim: await readClaim(inputs, environment, context),
+    sbom: readSbomInput(inputs, context),
   };
 }
 

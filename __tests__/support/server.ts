@@ -213,8 +213,7 @@ export async function send(
   if (request.method === 'HEAD' || status === 304 || length === 0) {
     response.end();
   } else if (bandwidth !== undefined) {
-    const { body: bytes } = await inMemory(answer);
-    await sendPaced(bytes, response, bandwidth);
+    await sendPaced(body, response, bandwidth);
   } else if (typeof body === 'string' || Buffer.isBuffer(body)) {
     response.end(body);
   } else {
@@ -226,20 +225,44 @@ export async function send(
 /** Pieces that take a few milliseconds each, which is what a timer can measure out. */
 const PACED_PIECE = 256 << 10;
 
-async function sendPaced(body: Buffer, response: ServerResponse, bandwidth: number): Promise<void> {
+async function sendPaced(
+  body: Buffer | string | FileRange,
+  response: ServerResponse,
+  bandwidth: number,
+): Promise<void> {
   const started = performance.now();
-  for (let sent = 0; sent < body.length && !response.destroyed; sent += PACED_PIECE) {
+  let sent = 0;
+  for await (const piece of piecesOf(body)) {
+    if (response.destroyed) break;
     const due = started + (sent / bandwidth) * 1000;
     const early = due - performance.now();
     if (early > 1) await new Promise((resolve) => setTimeout(resolve, early));
     await new Promise<void>((resolve) => {
       // Called when the piece is on its way, and also when the client has gone.
-      response.write(body.subarray(sent, sent + PACED_PIECE), () => {
+      response.write(piece, () => {
         resolve();
       });
     });
+    sent += piece.length;
   }
   response.end();
+}
+
+/** A file is read while it is sent: read before the first byte, it would be a delay of its own. */
+async function* piecesOf(body: Buffer | string | FileRange): AsyncGenerator<Buffer> {
+  if (typeof body === 'string' || Buffer.isBuffer(body)) {
+    const bytes = Buffer.from(body);
+    for (let at = 0; at < bytes.length; at += PACED_PIECE) {
+      yield bytes.subarray(at, at + PACED_PIECE);
+    }
+    return;
+  }
+  const { file, start, end } = body;
+  yield* createReadStream(file, {
+    start,
+    end: end - 1,
+    highWaterMark: PACED_PIECE,
+  }) as AsyncIterable<Buffer>;
 }
 
 /** An answer whose body is in memory. */

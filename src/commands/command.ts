@@ -10,7 +10,7 @@ export interface CommandOption {
   /** `--check`, `--platforms <list>`. */
   readonly flags: string;
   readonly help: string;
-  readonly group: InputOption['group'] | 'Lock' | 'Mirror' | 'Output';
+  readonly group: InputOption['group'] | 'Lock' | 'Mirror' | 'Evidence' | 'Output';
 }
 
 /** A command of the command line. */
@@ -30,6 +30,8 @@ export interface Command {
   readonly inputs: Readonly<Record<string, Pick<CommandOption, 'help' | 'group'>>>;
   /** Inputs that the command has another option for, or refuses: accepted, but not shown. */
   readonly hiddenInputs: readonly string[];
+  /** Inputs that mean nothing to the command: not accepted. */
+  readonly unknownInputs?: readonly string[];
   /**
    * @param environment options and argument, as inputs of the action
    * @returns the exit code
@@ -62,6 +64,9 @@ export function commandParser(
     parser.addOption(new Option(flags, help).helpGroup(`${group} options:`));
   }
   for (const { name, value, default: otherwise, ...input } of INPUT_OPTIONS) {
+    if (command.unknownInputs?.includes(name) === true) {
+      continue;
+    }
     const shown = otherwise === '' ? input.help : `${input.help} [default: ${otherwise}]`;
     const { help, group } = command.inputs[name] ?? { help: shown, group: input.group };
     parser.addOption(

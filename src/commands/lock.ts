@@ -28,9 +28,7 @@ import { loadTrustRoot, type TrustRoot } from '../sigstore/trust/trusted-root.js
 import type { Verified } from '../sigstore/verify/verify.js';
 import { BackgroundTasks } from '../transfer/background-tasks.js';
 import type { HttpClient } from '../transfer/http.js';
-
-/** So many files at once. More would share the same line anyway. */
-export const CONCURRENT_FILES = 4;
+import { CONCURRENT_FILES, artifactsOf } from './requested-artifacts.js';
 
 export interface LockOutcome {
   /** With `v`. */
@@ -204,26 +202,6 @@ function proofContext({
     binder: new SbomBinder(context),
     secondFactors: inputs.secondFactors,
   };
-}
-
-/** Every file that is asked for. Says which ones Kubernetes does not publish. */
-export function artifactsOf({
-  inputs,
-  release,
-  logger,
-}: {
-  readonly inputs: Pick<LockInputs, 'files'>;
-  readonly release: Release;
-  readonly logger: Logger;
-}): Artifact[] {
-  const { binaries, artifacts, unpublished } = inputs.files;
-  for (const what of unpublished) {
-    logger.info(`Skipping ${what}: Kubernetes does not publish it`);
-  }
-  return [
-    ...binaries.map(({ tool, platform }) => release.binary(tool, platform)),
-    ...artifacts.map((request) => release.file(request)),
-  ];
 }
 
 /** Downloads and proves one file. {@link lockSbom} requires the SBOM that binds it to be signed. */

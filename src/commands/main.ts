@@ -1,13 +1,14 @@
 import type * as Commander from 'commander';
 import { LOCK_ACTION, commandArguments } from '../inputs/command-line.js';
-import { commandParser } from './command.js';
+import { commandParser, type Command } from './command.js';
 import { runLockAction } from './lock-action.js';
 import { LOCK } from './lock-command.js';
 import { MIRROR } from './mirror-command.js';
+import { VERIFY } from './verify-command.js';
 import { EXIT_CODES, EXIT_CODES_HELP } from './terminal.js';
 
 /** In the order of the help. */
-export const COMMANDS = [LOCK, MIRROR];
+export const COMMANDS: readonly Command[] = [LOCK, MIRROR, VERIFY];
 
 /** Runs the command that the arguments name. A failure is reported, and never thrown. */
 export async function main(): Promise<void> {

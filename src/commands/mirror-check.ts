@@ -21,7 +21,7 @@ import { readStoredBundle } from '../sigstore/evidence/stored.js';
 import { untrustedPart } from '../sigstore/trust/subset.js';
 import { MAX_TRUSTED_ROOT_BYTES, parseTrustedRoot } from '../sigstore/trust/trusted-root-json.js';
 import type { Verified } from '../sigstore/verify/verify.js';
-import { CONCURRENT_FILES } from './lock.js';
+import { CONCURRENT_FILES } from './requested-artifacts.js';
 import { MirrorFolder } from './mirror-folder.js';
 import { isOfFile, pointerText } from './mirror.js';
 import {

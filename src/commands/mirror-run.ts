@@ -4,7 +4,7 @@ import { digestFile, type DigestedFile } from '../files/digested-file.js';
 import type { MirrorInputs } from '../inputs.js';
 import { SbomBinder, type BindingContext } from '../install/binding.js';
 import type { ProofContext } from '../install/context.js';
-import { proveFile } from '../install/from-download.js';
+import { proveBy } from '../install/from-download.js';
 import { LockedBinder } from '../install/locked-binding.js';
 import type { Logger } from '../install/logger.js';
 import type { Artifact } from '../kubernetes/artifact.js';
@@ -12,11 +12,12 @@ import { Release } from '../kubernetes/release.js';
 import { FileError } from '../files/errors.js';
 import { httpClient, trustRootSource } from '../session.js';
 import { TransparencyLog } from '../sigstore/evidence/rekor.js';
+import { StoredBundle } from '../sigstore/evidence/stored.js';
 import { loadTrustRoot, type TrustRoot } from '../sigstore/trust/trusted-root.js';
 import type { Verified } from '../sigstore/verify/verify.js';
 import { BackgroundTasks } from '../transfer/background-tasks.js';
 import type { HttpClient } from '../transfer/http.js';
-import { artifactsOf } from './lock.js';
+import { artifactsOf } from './requested-artifacts.js';
 import type { MirrorFolder } from './mirror-folder.js';
 
 /** What making a mirror and checking one have in common. */
@@ -102,8 +103,8 @@ async function proofContext(
 }
 
 /**
- * Proves a file that is in the folder, as a run proves it that is given the folder: by the bundle
- * and the SBOM that are there, or by the lock. Nothing is changed.
+ * Proves a file that is in the folder, by the bundle and the SBOM that are there, or by the lock.
+ * Nothing is changed.
  *
  * @param context a {@link localContext}
  * @throws {SetupError} every code of the verification
@@ -114,14 +115,16 @@ export async function proveInFolder(
   context: ProofContext,
   artifact: Artifact,
 ): Promise<Verified<DigestedFile>> {
-  const { file, bundle, pair } = folder.pathsOf(artifact);
+  const { file, bundle } = folder.pathsOf(artifact);
   await folder.assertPlain(file);
   if (context.lock === undefined) {
     await folder.assertPlain(bundle);
-    await assertNoPair(folder, pair);
   }
+  const evidence = context.lock?.evidenceFor(artifact) ?? new StoredBundle(bundle);
   const arriving = digestFile(file, artifact.maxBytes);
-  const { verified } = await proveFile(context, artifact, file, arriving, { isReadOnly: true });
+  const { verified } = await proveBy(context, artifact, evidence, arriving, () =>
+    Promise.resolve(file),
+  );
   return verified;
 }
 

@@ -17,7 +17,7 @@ import { newerThan, pointerOf, resolveVersion } from '../kubernetes/version.js';
 import { keepTrustRoot, withScratchFolder } from '../session.js';
 import { serializeBundle } from '../sigstore/bundle.js';
 import type { Verified } from '../sigstore/verify/verify.js';
-import { CONCURRENT_FILES } from './lock.js';
+import { CONCURRENT_FILES } from './requested-artifacts.js';
 import { MirrorFolder, MissingFileError, scratchPrefix } from './mirror-folder.js';
 import {
   assertNoPair,

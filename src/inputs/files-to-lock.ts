@@ -1,18 +1,12 @@
 import { SetupError } from '../errors.js';
-import { binaryPath } from '../kubernetes/binary.js';
-import {
-  assertPublished,
-  isTool,
-  platformName,
-  type Platform,
-  type Tool,
-} from '../kubernetes/platform.js';
-import { parseReleaseFile, type ReleaseFileRequest } from '../kubernetes/release-file.js';
+import { parseReleasePath } from '../kubernetes/named-file.js';
+import { assertPublished, platformName, type Platform, type Tool } from '../kubernetes/platform.js';
+import type { ReleaseFileRequest } from '../kubernetes/release-file.js';
 import type { Lock } from '../lock/lock.js';
 import { lockInvalid } from '../lock/read.js';
 import { readArtifact } from './artifacts.js';
 import type { Environment } from './environment.js';
-import { parsePlatform, readPlatforms } from './platform.js';
+import { readPlatforms } from './platform.js';
 import type { RawInputs } from './raw-inputs.js';
 import { readTools } from './tools.js';
 
@@ -54,38 +48,21 @@ export function readFilesToLock(inputs: RawInputs, environment: Environment): Fi
  * @throws {SetupError} LOCK_INVALID for a file that no release has; PLATFORM_NOT_PUBLISHED
  */
 export function filesOfLock(lock: Lock): FilesToLock {
-  const paths = [...lock.files.keys()];
-  const binaries = paths.flatMap((path) => binaryAt(path) ?? []);
-  const artifacts = paths.flatMap((path) => {
-    const request = parseReleaseFile(path, NO_MATTER);
-    return request?.name === path ? request : [];
-  });
-  const known = new Set([
-    ...binaries.map(({ path }) => path),
-    ...artifacts.map(({ name }) => name),
-  ]);
-  const unknown = paths.find((path) => !known.has(path));
-  if (unknown !== undefined) {
-    throw lockInvalid(lock.name, `no release has ${JSON.stringify(unknown)}`);
+  const binaries: { readonly tool: Tool; readonly platform: Platform }[] = [];
+  const artifacts: ReleaseFileRequest[] = [];
+  for (const path of lock.files.keys()) {
+    const named = parseReleasePath(path);
+    if (named === undefined) {
+      throw lockInvalid(lock.name, `no release has ${JSON.stringify(path)}`);
+    }
+    if (named.kind === 'binary') {
+      binaries.push(named);
+    } else {
+      artifacts.push(named.request);
+    }
   }
   const tools = [...new Set(binaries.map(({ tool }) => tool))];
   return { tools, binaries, artifacts, unpublished: [] };
-}
-
-/** The name of a file in a release says its platform itself. */
-const NO_MATTER: Platform = { os: 'linux', arch: 'amd64' };
-
-/** @param path inside a release: `bin/linux/amd64/kubectl` */
-function binaryAt(
-  path: string,
-): { readonly tool: Tool; readonly platform: Platform; readonly path: string } | undefined {
-  const [, name = '', tool = ''] = /^bin\/([^/]+\/[^/]+)\/([a-z-]+)(?:\.exe)?$/.exec(path) ?? [];
-  const platform = parsePlatform(name);
-  if (platform === undefined || !isTool(tool)) {
-    return undefined;
-  }
-  assertPublished(tool, platform);
-  return binaryPath(tool, platform) === path ? { tool, platform, path } : undefined;
 }
 
 /** What `read` returns for each platform. @throws the first error if it throws for all of them */

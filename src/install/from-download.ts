@@ -96,7 +96,7 @@ export interface ProvenFile extends VerifiedEvidence<DigestedFile> {
  * Every check on a file, by what was published for it, or by the lock. Evidence and SBOM are
  * fetched while the file is still on its way.
  *
- * @param file where it is; a binary is made executable, unless `isReadOnly`
+ * @param file where it is; a binary is made executable
  * @throws {SetupError}
  */
 export async function proveFile(
@@ -104,10 +104,31 @@ export async function proveFile(
   artifact: Artifact,
   file: string,
   pending: Promise<DigestedFile>,
-  { isReadOnly = false }: { readonly isReadOnly?: boolean } = {},
 ): Promise<ProvenFile> {
   const arriving = context.background.start(pending);
   const evidence = evidenceFor(context, artifact);
+  return proveBy(context, artifact, evidence, arriving, async () => {
+    await chmod(file, modeOf(artifact));
+    return file;
+  });
+}
+
+/**
+ * Every check on a file, by this evidence alone. The SBOM is fetched while the file is still on its
+ * way.
+ *
+ * @param prepare returns where the file is; called when the file is verified, and before the binder
+ *   may execute it
+ * @throws {SetupError}
+ */
+export async function proveBy(
+  context: ProofContext,
+  artifact: Artifact,
+  evidence: EvidenceSource,
+  pending: Promise<DigestedFile>,
+  prepare: () => Promise<string>,
+): Promise<ProvenFile> {
+  const arriving = context.background.start(pending);
   context.binder.fetchSbomFor(artifact);
   const subject = await arriving;
   const readAt = performance.now();
@@ -115,10 +136,7 @@ export async function proveFile(
   if (found.recovered !== undefined) {
     context.logger.warning('Broken publication', `${artifact.path}: ${found.recovered}`);
   }
-  if (!isReadOnly) {
-    await chmod(file, modeOf(artifact));
-  }
-  const binding = await context.binder.bind(artifact, found.verified, file);
+  const binding = await context.binder.bind(artifact, found.verified, await prepare());
   checkSecondFactors(artifact.name, found.verified, binding, context.secondFactors, Date.now());
   return { ...found, binding, readAt };
 }

@@ -16,26 +16,18 @@ export function isBinary(artifact: Artifact): artifact is Binary {
   return artifact.delivery === 'on-path';
 }
 
-/** Inside a release: `bin/windows/amd64/kubectl.exe`. */
-export function binaryPath(tool: Tool, platform: Platform): string {
-  return `bin/${platformName(platform)}/${fileNameOf(tool, platform)}`;
-}
-
-function fileNameOf(tool: Tool, { os }: Platform): string {
-  return os === 'windows' ? `${tool}.exe` : tool;
-}
-
 /**
  * @param version with `v`
  * @param base where `release/` is, ending in a slash
  */
 export function binaryOf(version: string, base: URL, tool: Tool, platform: Platform): Binary {
-  const path = binaryPath(tool, platform);
+  const fileName = platform.os === 'windows' ? `${tool}.exe` : tool;
+  const path = `bin/${platformName(platform)}/${fileName}`;
   return {
     ...urlsOf(base, version, path),
     path,
     name: tool,
-    fileName: fileNameOf(tool, platform),
+    fileName,
     version,
     platform,
     platforms: publishedPlatforms(tool),

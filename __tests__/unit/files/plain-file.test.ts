@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,4 +38,10 @@ testUnless(MISSING.proc)('nothing is read of a file that claims to be empty', ()
 // Files of /sys claim to have a page (4096 bytes), and have less.
 testUnless(MISSING.proc)('a file with less than it claims', () => {
   expect(readPlainFile('/sys/kernel/uevent_seqnum', 1 << 20).toString()).toMatch(/^\d+\n$/);
+});
+
+testUnless(MISSING.namedPipes)('a pipe that nobody writes to is refused, not waited for', () => {
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  expect(() => readPlainFile(pipe, 1000)).toThrow('is not a file');
 });
