@@ -221,7 +221,11 @@ async function makeFolder(folder: string): Promise<void> {
   }
 }
 
+/** In containers, a process often has the same number each time; this one has no folder yet. */
 function isRunning(pid: number): boolean {
+  if (pid === process.pid) {
+    return false;
+  }
   try {
     process.kill(pid, 0);
     return true;
