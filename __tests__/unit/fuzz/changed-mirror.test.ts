@@ -66,7 +66,7 @@ const { commandEnvironment } = await import('../../../src/inputs/command-line.js
 const { checkMirror } = await import('../../../src/commands/mirror-check.js');
 const { mirrorRelease } = await import('../../../src/commands/mirror.js');
 
-jest.setTimeout(900_000);
+jest.setTimeout(1_800_000);
 
 const logger = {
   info: () => undefined,
@@ -224,7 +224,7 @@ const SIGNED = [BINARY, SBOM];
 /** A real kubectl has 60 MB: of the binary, these many offsets are tried, the first and the last among them. */
 const SAMPLES = 200;
 /** The check is run for one in so many of the changes: it takes as long as the run. */
-const CHECK_INTERVAL = 16;
+const CHECK_INTERVAL = 50;
 
 test.each(FILES)('every byte of %s, changed', async (name) => {
   const file = join(folder, name);
