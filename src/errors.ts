@@ -40,6 +40,8 @@ export type Situation =
   | 'image-of-another-version'
   | 'lock-incomplete'
   | 'lock-too-new'
+  | 'mirror-folder'
+  | 'mirror-pair'
   | 'no-release-proof'
   | 'not-in-release'
   | 'not-a-blob-bundle'

@@ -106,6 +106,10 @@ const SITUATIONS: Readonly<Record<Exclude<Situation, 'image'>, string>> = {
     'Use the version of the action that wrote the lock file, or a later one. Or write the lock file again with the command "lock" of this version.',
   'target-folder':
     'Check that this user can write to the folder, that it has free space, and that no running program keeps the file open.',
+  'mirror-folder':
+    'Check the free space, the owner and the permissions of the folder. Nobody else may be able to write to it ("chmod go-w"), and no folder in it may be a link. Or choose another folder.',
+  'mirror-pair':
+    'Delete the .sig and .cert files of the release in that folder, or choose another folder. The bundles have the same signatures and certificates, and the log entries that belong to them.',
   'trusted-root-file': 'Set "trusted-root" to the path of a trusted_root.json.',
   'embedded-trusted-root': 'This is a bug in the action. Please report it.',
   'runner-variable-missing':

@@ -16,7 +16,7 @@ import {
 } from './inputs/file-to-verify.js';
 import { assertAnyFile, readTargetFolder } from './inputs/install.js';
 import { readImageRegistry, readImages } from './inputs/images.js';
-import { readFilesToLock, type FilesToLock } from './inputs/files-to-lock.js';
+import { filesOfLock, readFilesToLock, type FilesToLock } from './inputs/files-to-lock.js';
 import {
   assertLocked,
   lockedVersion,
@@ -24,6 +24,12 @@ import {
   readLockFilePath,
   type LockFilePath,
 } from './inputs/lock-file.js';
+import {
+  assertNoFilter,
+  assertResolvableOffline,
+  readMirrorFolder,
+  withoutNetwork,
+} from './inputs/mirror.js';
 import { readPlatform } from './inputs/platform.js';
 import { RawInputs, invalidInput, readBoolean, readRequired } from './inputs/raw-inputs.js';
 import { readAges } from './inputs/release-age.js';
@@ -94,6 +100,19 @@ export interface LockInputs extends VersionChoice, SourceInputs, ImageInputs {
   readonly files: FilesToLock;
   readonly lockFile: LockFilePath;
   /** Compare, and write nothing. */
+  readonly check: boolean;
+}
+
+/** What to mirror, and where, validated. */
+export interface MirrorInputs extends VersionChoice, SourceInputs {
+  /** The cluster that the tools are for. */
+  readonly clusterVersion: ClusterVersion | undefined;
+  readonly files: FilesToLock;
+  /** It has every file. */
+  readonly lock: Lock | undefined;
+  /** An absolute path. */
+  readonly folder: string;
+  /** Prove what is in the folder; write nothing, and ask nobody. */
   readonly check: boolean;
 }
 
@@ -180,6 +199,40 @@ export async function loadLockInputs(environment: Environment): Promise<LockInpu
     files,
     lockFile: readLockFilePath(inputs),
     check: readBoolean(inputs, 'check', false),
+  };
+}
+
+/**
+ * Reads and validates what the command `mirror` takes.
+ *
+ * @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED, LOCK_INVALID, LOCK_MISMATCH
+ */
+export async function loadMirrorInputs(environment: Environment): Promise<MirrorInputs> {
+  const inputs = new RawInputs(environment);
+  const folder = readMirrorFolder(inputs);
+  const check = readBoolean(inputs, 'check', false);
+  const lock = readLockFile(inputs);
+  if (lock !== undefined) {
+    assertNoFilter(inputs);
+  }
+  const files =
+    lock === undefined ? readFilesToLock(inputs, environment, false) : filesOfLock(lock);
+  const source = readSource(inputs, environment, files);
+  const clusterVersion = readClusterVersion(inputs);
+  const requested = await readVersion(inputs, clusterVersion);
+  const choice = lock === undefined ? requested : await lockedVersion(lock, inputs, requested);
+  if (check) {
+    assertResolvableOffline(choice);
+  }
+  return {
+    ...choice,
+    ...source,
+    trustRoot: check ? withoutNetwork(source.trustRoot) : source.trustRoot,
+    clusterVersion,
+    files,
+    lock,
+    folder,
+    check,
   };
 }
 

@@ -15,17 +15,24 @@ import { describeRetry, describeWait } from './transfer/retry.js';
 
 // What a run of the action and a command have in common: connections, trust root, temporary folder.
 
+type TransferInputs = Pick<
+  Inputs,
+  'downloadToken' | 'downloadBaseUrl' | 'proxyEnvironment' | 'limits'
+>;
+
 /** The one HTTP client of a run. */
 export function httpClient(
-  inputs: Pick<Inputs, 'downloadToken' | 'downloadBaseUrl' | 'proxyEnvironment' | 'limits'>,
+  inputs: TransferInputs,
   signal: AbortSignal,
   logger: Logger,
+  isOffline = false,
 ): HttpClient {
   const { downloadToken, downloadBaseUrl } = inputs;
   return new HttpClient({
     userAgent: 'setup-verified-kubectl',
     proxyEnvironment: inputs.proxyEnvironment,
     limits: inputs.limits,
+    isOffline,
     token:
       downloadToken === undefined
         ? undefined
@@ -100,12 +107,17 @@ export function noticeEndedSupport(
 /** As shells report a process that a signal ended: 128 and the number of the signal. */
 const EXIT_CODES = { SIGTERM: 143, SIGINT: 130 } as const;
 
-/** A folder that is removed when the work ends, however it ends. */
+/**
+ * A folder that is removed when the work ends, however it ends.
+ *
+ * @param prefix of its name
+ */
 export async function withScratchFolder(
   temp: string,
   work: (scratch: string) => Promise<void>,
+  prefix = 'setup-verified-kubectl-',
 ): Promise<void> {
-  const scratch = await makeScratchFolder(temp);
+  const scratch = await makeScratchFolder(temp, prefix);
   for (const [signal, exitCode] of Object.entries(EXIT_CODES)) {
     process.once(signal, () => {
       rmSync(scratch, { force: true, recursive: true });
@@ -120,10 +132,10 @@ export async function withScratchFolder(
   }
 }
 
-async function makeScratchFolder(temp: string): Promise<string> {
+async function makeScratchFolder(temp: string, prefix: string): Promise<string> {
   try {
     await makeFolders(temp);
-    return await mkdtemp(path.join(temp, 'setup-verified-kubectl-'));
+    return await mkdtemp(path.join(temp, prefix));
   } catch (error) {
     throw installFailed(`cannot create a temporary folder in ${temp}`, error);
   }

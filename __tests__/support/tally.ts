@@ -11,6 +11,7 @@ export type Tallied =
   | 'disk failures named'
   | 'fuzz cases'
   | 'changed bytes refused'
+  | 'changed bytes of a mirror refused or without effect'
   | 'wrong fields of a lock refused';
 
 /** Counts for the summary table; to be called when the thing has been shown, not before. */

@@ -11,7 +11,7 @@ export interface CommandOption {
   /** `--check`, `--platforms <list>`. */
   readonly flags: string;
   readonly help: string;
-  readonly group: InputOption['group'] | 'Install' | 'Lock' | 'Evidence' | 'Output';
+  readonly group: InputOption['group'] | 'Install' | 'Lock' | 'Mirror' | 'Evidence' | 'Output';
 }
 
 /** A command of the command line. */

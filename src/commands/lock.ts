@@ -25,9 +25,7 @@ import { BackgroundTasks } from '../transfer/background-tasks.js';
 import type { HttpClient } from '../transfer/http.js';
 import { lockImages } from './lock-images.js';
 import { assertReadable, assertWritable, readExisting, write } from './lock-storage.js';
-
-/** So many files at once. More would share the same line anyway. */
-const CONCURRENT_FILES = 4;
+import { CONCURRENT_FILES, artifactsOf } from './requested-artifacts.js';
 
 export interface LockOutcome {
   /** With `v`. */
@@ -161,17 +159,6 @@ function proofContext({
     binder: new SbomBinder(context),
     secondFactors: inputs.secondFactors,
   };
-}
-
-function artifactsOf({ inputs, release, logger }: LockRun): Artifact[] {
-  const { binaries, artifacts, unpublished } = inputs.files;
-  for (const what of unpublished) {
-    logger.info(`Skipping ${what}: Kubernetes does not publish it`);
-  }
-  return [
-    ...binaries.map(({ tool, platform }) => release.binary(tool, platform)),
-    ...artifacts.map((request) => release.file(request)),
-  ];
 }
 
 /** Downloads and proves one file. {@link lockSbom} requires the SBOM that binds it to be signed. */

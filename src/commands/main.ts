@@ -5,11 +5,12 @@ import { runLockAction } from './lock-action.js';
 import { INSTALL } from './install-command.js';
 import { HELP, closingText } from './help.js';
 import { LOCK } from './lock-command.js';
+import { MIRROR } from './mirror-command.js';
 import { VERIFY } from './verify-command.js';
 import { EXIT_CODES, EXIT_CODES_HELP } from './terminal.js';
 
 /** In the order of the help. */
-export const COMMANDS: readonly Command[] = [INSTALL, VERIFY, LOCK];
+export const COMMANDS: readonly Command[] = [INSTALL, VERIFY, LOCK, MIRROR];
 
 /** Runs the command that the arguments name. A failure is reported, and never thrown. */
 export async function main(): Promise<void> {

@@ -1,6 +1,9 @@
 import { SetupError } from '../errors.js';
+import { parseReleasePath } from '../kubernetes/named-file.js';
 import { assertPublished, platformName, type Platform, type Tool } from '../kubernetes/platform.js';
 import type { ReleaseFileRequest } from '../kubernetes/release-file.js';
+import type { Lock } from '../lock/lock.js';
+import { lockInvalid } from '../lock/read.js';
 import { readArtifact } from './artifacts.js';
 import type { Environment } from './environment.js';
 import { readPlatforms } from './platform.js';
@@ -42,6 +45,29 @@ export function readFilesToLock(
     published(name, platforms, unpublished, (platform) => readArtifact(name, platform)),
   );
   return { tools, binaries, artifacts: unambiguous(artifacts), unpublished };
+}
+
+/**
+ * Every file of a lock.
+ *
+ * @throws {SetupError} LOCK_INVALID for a file that no release has; PLATFORM_NOT_PUBLISHED
+ */
+export function filesOfLock(lock: Lock): FilesToLock {
+  const binaries: { readonly tool: Tool; readonly platform: Platform }[] = [];
+  const artifacts: ReleaseFileRequest[] = [];
+  for (const path of lock.files.keys()) {
+    const named = parseReleasePath(path);
+    if (named === undefined) {
+      throw lockInvalid(lock.name, `no release has ${JSON.stringify(path)}`);
+    }
+    if (named.kind === 'binary') {
+      binaries.push(named);
+    } else {
+      artifacts.push(named.request);
+    }
+  }
+  const tools = [...new Set(binaries.map(({ tool }) => tool))];
+  return { tools, binaries, artifacts, unpublished: [] };
 }
 
 /** What `read` returns for each platform. @throws the first error if it throws for all of them */

@@ -176,6 +176,24 @@ export async function resolveVersion(
   }
 }
 
+/**
+ * The pointer that answers a request.
+ *
+ * @param base where `release/` is, ending in a slash
+ * @returns undefined for an exact version, which needs none, and for a range, which takes several
+ */
+export function pointerOf(request: VersionRequest, base: URL): URL | undefined {
+  switch (request.kind) {
+    case 'stable':
+      return pointerUrl(base, 'stable', request.minor);
+    case 'prerelease':
+      return pointerUrl(base, 'latest', request.minor);
+    case 'exact':
+    case 'range':
+      return undefined;
+  }
+}
+
 /** Pointers are unsigned text: nothing but a version ever leaves this function. */
 async function readPointer(
   http: HttpClient,

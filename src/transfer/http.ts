@@ -42,6 +42,8 @@ export interface HttpOptions {
   readonly proxyEnvironment: ProxyEnvironment;
   readonly limits: TransferLimits;
   readonly token?: BearerToken | undefined;
+  /** Refuses every request, for work that must ask nobody. Files are still read. */
+  readonly isOffline?: boolean;
   /** Ends every transfer when it is aborted. */
   readonly signal: AbortSignal;
   readonly onRequest: (record: RequestRecord) => void;
@@ -154,6 +156,9 @@ export class HttpClient {
   async open(url: URL, options: RequestOptions, signal: AbortSignal): Promise<HttpResponse> {
     if (url.protocol === 'file:') {
       return { status: 200, headers: {}, body: await openFile(url, signal) };
+    }
+    if (this.#options.isOffline === true) {
+      throw new NonRetryableError('no request is made while a folder is checked');
     }
     const token = options.token === undefined ? this.#options.token : (options.token ?? undefined);
     let target = url;

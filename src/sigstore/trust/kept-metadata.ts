@@ -2,7 +2,6 @@ import { createHash, randomUUID } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { TrustMaterial } from '@sigstore/verify';
 import { DownloadHTTPError } from 'tuf-js/dist/error.js';
 import { makeFolders } from '../../files/make-folders.js';
 import { assertPrivate, entryAt, trustedOwners } from '../../files/private-file.js';
@@ -14,7 +13,7 @@ import { nameInSet, runClient, type FileSet, type GetFile, type Repository } fro
 const MAX_KEPT_BYTES = 16 << 20;
 
 /** Reads the trust root in verified files. Throws if there is none, or one that is not accepted. */
-export type ReadTrustMaterial = (files: FileSet) => TrustMaterial;
+export type ReadTrustRoot<T> = (files: FileSet) => T;
 
 /**
  * The file in which metadata of a repository is kept. Another mirror, or another initial root, is
@@ -34,12 +33,12 @@ export function keptPath(folder: string, { mirror, root }: Repository): string {
  *
  * @returns undefined unless the files are complete, genuine, fresh and not older than `seen`
  */
-export async function verifyKept(
+export async function verifyKept<T>(
   repository: Repository,
   kept: FileSet,
-  read: ReadTrustMaterial,
+  read: ReadTrustRoot<T>,
   seen?: FileSet,
-): Promise<TrustMaterial | undefined> {
+): Promise<T | undefined> {
   if (kept.size === 0) {
     return undefined; // The client would fail at its first file, after 5 ms: twice in a cold run.
   }
@@ -92,7 +91,7 @@ export async function keepFiles(
   file: string,
   files: FileSet,
   repository: Repository,
-  read: ReadTrustMaterial,
+  read: ReadTrustRoot<unknown>,
   http: HttpClient,
 ): Promise<void> {
   const folder = path.dirname(file);

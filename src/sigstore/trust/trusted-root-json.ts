@@ -3,7 +3,7 @@ import { toTrustMaterial, type TrustMaterial } from '@sigstore/verify';
 import { parseStrictJson } from '../../strict-json.js';
 
 /** The public one is 7 KiB. */
-const MAX_TRUSTED_ROOT_BYTES = 1 << 20;
+export const MAX_TRUSTED_ROOT_BYTES = 1 << 20;
 
 /** The only one that sigstore-go accepts. */
 const MEDIA_TYPE = 'application/vnd.dev.sigstore.trustedroot+json;version=0.1';

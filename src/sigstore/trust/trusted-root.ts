@@ -39,6 +39,8 @@ interface TufSource extends TufRepository {
 /** The keys and certificates that everything is verified against. */
 export interface TrustRoot {
   readonly material: TrustMaterial;
+  /** The trusted_root.json that they are from. */
+  readonly json: Buffer;
   /** For the report: `TUF repository … (cached metadata, still fresh)`. */
   readonly origin: string;
   /** Keeps the metadata for later runs. Call it once every file is verified. */
@@ -57,17 +59,23 @@ export async function loadTrustRoot(source: TrustRootSource, http: HttpClient): 
       case 'tuf':
         return await loadThroughTuf(source, http);
       case 'file':
-        return fixed(parseTrustedRoot(source.json), `file ${source.path}`);
+        return fixed(trustedRootIn(source.json), `file ${source.path}`);
       case 'embedded':
-        return fixed(parseTrustedRoot(embedded('targets')), 'embedded copy');
+        return fixed(trustedRootIn(embedded('targets')), 'embedded copy');
     }
   } catch (error) {
     throw http.signal.aborted ? error : translated(source, error);
   }
 }
 
-function fixed(material: TrustMaterial, origin: string): TrustRoot {
-  return { material, origin, keep: () => Promise.resolve() };
+type ParsedTrustedRoot = Pick<TrustRoot, 'material' | 'json'>;
+
+function fixed(root: ParsedTrustedRoot, origin: string): TrustRoot {
+  return { ...root, origin, keep: () => Promise.resolve() };
+}
+
+function trustedRootIn(json: Buffer): ParsedTrustedRoot {
+  return { material: parseTrustedRoot(json), json };
 }
 
 function embedded(what: 'root.json' | 'targets'): Buffer {
@@ -82,7 +90,7 @@ async function loadThroughTuf(source: TufSource, http: HttpClient): Promise<Trus
   const file = keptPath(source.cache, repository);
   const origin = `TUF repository ${mirror}`;
   const kept = await readKept(file, http);
-  const fresh = await verifyKept(repository, kept, trustMaterialIn);
+  const fresh = await verifyKept(repository, kept, trustedRootOf);
   if (fresh !== undefined) {
     return fixed(fresh, `${origin} (cached metadata, still fresh)`);
   }
@@ -91,20 +99,19 @@ async function loadThroughTuf(source: TufSource, http: HttpClient): Promise<Trus
     (name, maxLength) => http.read(new URL(`${mirror}/${name}`), maxLength),
     kept,
   );
-  const material = trustMaterialIn(files);
   return {
-    material,
+    ...trustedRootOf(files),
     origin,
-    keep: () => keepFiles(file, files, repository, trustMaterialIn, http),
+    keep: () => keepFiles(file, files, repository, trustedRootOf, http),
   };
 }
 
-function trustMaterialIn(files: FileSet): TrustMaterial {
+function trustedRootOf(files: FileSet): ParsedTrustedRoot {
   const json = files.get(TARGET);
   if (json === undefined) {
     throw new Error(`the repository has no target ${TARGET}`);
   }
-  return parseTrustedRoot(json);
+  return trustedRootIn(json);
 }
 
 /** Error codes of a disk that cannot be written to. */
