@@ -445,8 +445,8 @@ describe('the tool cache', () => {
 describe('--no-cache', () => {
   const noCache = { args: ['--no-cache'] };
 
-  test('leaves nothing but the file', async () => {
-    const run = await install(INPUTS, noCache);
+  test('leaves nothing but the file, and names no evidence that is gone', async () => {
+    const run = await install(INPUTS, { args: ['--no-cache', '--verbose'] });
     expectGenuine(run);
     expect(filesBelow(run.home)).toEqual([]);
     expect(filesBelow(run.temp)).toEqual([]);
