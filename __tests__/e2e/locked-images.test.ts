@@ -183,8 +183,8 @@ describe('a run with images in its lock', () => {
       '"images"',
     ];
     const images = `kube-proxy ${ETCD}`;
-    // With a trust root through TUF, which would be fetched in the background.
-    const more = { ...world.inputs(), 'trusted-root': '', images };
+    // The tool would be downloaded first, and the trust root fetched in the background.
+    const more = { ...world.inputs(), 'trusted-root': '', images, tools: 'kubectl' };
     expectRefused(await run(lock, more), 'LOCK_MISMATCH', { says });
     expectRefused(await run(lockNow([]), { images }), 'LOCK_MISMATCH');
     expect(counted()).toEqual(NOBODY);
