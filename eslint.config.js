@@ -21,8 +21,9 @@ const BELOW_LOCK = [
   '../transfer/',
   '../kubernetes/',
   '../sigstore/',
+  '../registry/',
 ];
-const BELOW_INSTALL = [...BELOW_LOCK, '../registry/', '../lock/'];
+const BELOW_INSTALL = [...BELOW_LOCK, '../lock/'];
 const BELOW_TOP = [
   './errors.js',
   './files/',
@@ -118,7 +119,9 @@ const LAYERS = [
       '../escape.js',
       '../hints.js',
       '../report.js',
+      '../report/',
       '../session.js',
+      '../setup.js',
     ],
   },
   {

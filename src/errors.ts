@@ -34,6 +34,7 @@ export type Situation =
   | 'announced-only'
   | 'changed-by-another-run'
   | 'contradictory-sbom'
+  | 'file-changed'
   | 'embedded-trusted-root'
   | 'image'
   | 'image-of-another-version'
@@ -48,6 +49,7 @@ export type Situation =
   | 'range-without-release'
   | 'runner-variable-missing'
   | 'signature-of-another-image'
+  | 'target-folder'
   | 'trusted-root-file';
 
 interface Details {

@@ -1,12 +1,24 @@
+import path from 'node:path';
+import type { SearchPaths } from './install/preinstalled.js';
 import type { SecondFactors } from './install/second-factors.js';
 import { readArtifacts } from './inputs/artifacts.js';
 import { readChecksums, type FileNames } from './inputs/checksums.js';
 import type { Environment } from './inputs/environment.js';
+import {
+  readClaim,
+  readEvidence,
+  readFile,
+  readSbomInput,
+  type Claim,
+  type FileToVerify,
+  type GivenEvidence,
+  type GivenSbom,
+} from './inputs/file-to-verify.js';
+import { assertAnyFile, readTargetFolder } from './inputs/install.js';
 import { readImageRegistry, readImages } from './inputs/images.js';
 import { readFilesToLock, type FilesToLock } from './inputs/files-to-lock.js';
 import {
   assertLocked,
-  assertNoImages,
   lockedVersion,
   readLockFile,
   readLockFilePath,
@@ -21,7 +33,7 @@ import { readTrustRoot } from './inputs/trust-root.js';
 import { readToken, readUrl } from './inputs/urls.js';
 import { readClusterVersion, readVersion, type VersionChoice } from './inputs/version.js';
 import type { ClusterVersion } from './kubernetes/cluster-version.js';
-import type { ImageRequest } from './kubernetes/image.js';
+import { imageOf, type ImageRequest } from './kubernetes/image.js';
 import { assertPublished } from './kubernetes/platform.js';
 import { Release, type RequestedFiles } from './kubernetes/release.js';
 import type { Lock } from './lock/lock.js';
@@ -47,19 +59,25 @@ export interface SourceInputs {
   readonly limits: TransferLimits;
 }
 
-/** Everything that a run depends on, validated. */
-export interface Inputs extends VersionChoice, RequestedFiles, SourceInputs {
-  /** It has every requested file, of the version. */
-  readonly lock: Lock | undefined;
-  /** The cluster that the tools are for. */
-  readonly clusterVersion: ClusterVersion | undefined;
+/** Which images to verify, where they come from, and what they must prove. */
+export interface ImageInputs {
   readonly images: readonly ImageRequest[];
   /** Ends in a slash; https, or http on loopback. A path is put in front of every repository. */
   readonly imageRegistry: URL;
   /** Who must have signed the images. */
   readonly imageIdentity: ExpectedIdentity;
+}
+
+/** Everything that a run depends on, validated. */
+export interface Inputs extends VersionChoice, RequestedFiles, SourceInputs, ImageInputs {
+  /** It has every requested file and image, of the version. */
+  readonly lock: Lock | undefined;
+  /** The cluster that the tools are for. */
+  readonly clusterVersion: ClusterVersion | undefined;
   /** Whether binaries for that platform run on this machine. */
   readonly isNative: boolean;
+  /** Where to look for copies that somebody else installed. */
+  readonly searchPaths: SearchPaths;
   readonly bindRelease: boolean;
   readonly checkLatest: boolean;
 }
@@ -70,13 +88,31 @@ export function currentEnvironment(): Environment {
 }
 
 /** What to lock, and where, validated. */
-export interface LockInputs extends VersionChoice, SourceInputs {
+export interface LockInputs extends VersionChoice, SourceInputs, ImageInputs {
   /** The cluster that the tools are for. */
   readonly clusterVersion: ClusterVersion | undefined;
   readonly files: FilesToLock;
   readonly lockFile: LockFilePath;
   /** Compare, and write nothing. */
   readonly check: boolean;
+}
+
+/** What to verify, and by what, validated. */
+export interface VerifyInputs extends SourceInputs {
+  readonly file: FileToVerify;
+  readonly evidence: GivenEvidence;
+  readonly claim: Claim;
+  /** In place of the published one. */
+  readonly sbom: GivenSbom | undefined;
+  readonly bindRelease: boolean;
+}
+
+/** What to install, and where, validated. */
+export interface InstallInputs extends Inputs {
+  /** An absolute path; need not exist. */
+  readonly folder: string;
+  /** Whether to use, and to keep, copies in the tool cache. */
+  readonly useCache: boolean;
 }
 
 const DEFAULT_BASE_URL = 'https://dl.k8s.io';
@@ -104,7 +140,9 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
   const lock = readLockFile(inputs);
   const choice = lock === undefined ? requested : await lockedVersion(lock, inputs, requested);
   if (lock !== undefined) {
-    assertLocked(lock, new Release(lock.version, source.downloadBaseUrl).requested(files));
+    const release = new Release(lock.version, source.downloadBaseUrl);
+    const locked = images.map((request) => imageOf(request, lock.version));
+    assertLocked(lock, release.requested(files), locked);
   }
   return {
     ...choice,
@@ -112,13 +150,9 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
     ...files,
     lock,
     clusterVersion,
-    images,
-    imageRegistry: readImageRegistry(inputs),
-    imageIdentity: {
-      subjectAlternativeName: readRequired(inputs, 'image-certificate-identity'),
-      issuer: source.identity.issuer,
-    },
+    ...readImageInputs(inputs, images, source.identity),
     isNative,
+    searchPaths: source.runner,
     bindRelease: readBoolean(inputs, 'bind-release', true),
     checkLatest: readBoolean(inputs, 'check-latest', false),
   };
@@ -131,20 +165,59 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
  */
 export async function loadLockInputs(environment: Environment): Promise<LockInputs> {
   const inputs = new RawInputs(environment);
-  assertNoImages(inputs);
-  const files = readFilesToLock(inputs, environment);
+  const images = readImages(inputs);
+  const files = readFilesToLock(inputs, environment, images.length > 0);
   if (!readBoolean(inputs, 'bind-release', true)) {
     throw invalidInput('bind-release', 'false', 'true: a lock file holds nothing unproven');
   }
   const clusterVersion = readClusterVersion(inputs);
+  const source = readSource(inputs, environment, files);
   return {
     ...(await readVersion(inputs, clusterVersion)),
-    ...readSource(inputs, environment, files),
+    ...source,
+    ...readImageInputs(inputs, images, source.identity),
     clusterVersion,
     files,
     lockFile: readLockFilePath(inputs),
     check: readBoolean(inputs, 'check', false),
   };
+}
+
+/**
+ * Reads and validates what the command `verify` takes.
+ *
+ * @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED, LOCK_INVALID, LOCK_MISMATCH
+ */
+export async function loadVerifyInputs(environment: Environment): Promise<VerifyInputs> {
+  const inputs = new RawInputs(environment);
+  const file = readFile(environment, inputs);
+  const name = path.basename(file.name);
+  const source = readSource(inputs, environment, {
+    tools: [],
+    artifacts: [{ requested: name, name }],
+  });
+  const bindRelease = readBoolean(inputs, 'bind-release', true);
+  const evidence = readEvidence(inputs);
+  const context = { file, evidence, bindRelease };
+  return {
+    ...source,
+    ...context,
+    claim: await readClaim(inputs, environment, context),
+    sbom: readSbomInput(inputs, context),
+  };
+}
+
+/**
+ * Reads and validates what the command `install` takes.
+ *
+ * @throws {SetupError} as {@link loadInputs}
+ */
+export async function loadInstallInputs(environment: Environment): Promise<InstallInputs> {
+  const inputs = new RawInputs(environment);
+  const folder = readTargetFolder(inputs);
+  const asked = await loadInputs(environment);
+  assertAnyFile(asked);
+  return { ...asked, folder, useCache: !readBoolean(inputs, 'no-cache', false) };
 }
 
 function readSource(inputs: RawInputs, environment: Environment, files: FileNames): SourceInputs {
@@ -165,6 +238,20 @@ function readSource(inputs: RawInputs, environment: Environment, files: FileName
     runner: readRunner(environment),
     proxyEnvironment: environment.variables,
     limits: readLimits(environment.variables),
+  };
+}
+
+/** @param identity of files: one issuer is expected for both */
+function readImageInputs(
+  inputs: RawInputs,
+  images: readonly ImageRequest[],
+  { issuer }: ExpectedIdentity,
+): ImageInputs {
+  const subjectAlternativeName = readRequired(inputs, 'image-certificate-identity');
+  return {
+    images,
+    imageRegistry: readImageRegistry(inputs),
+    imageIdentity: { subjectAlternativeName, issuer },
   };
 }
 

@@ -30,6 +30,7 @@ export * from './run-command.js';
 export * from './sbom.js';
 export * from './server-certificate.js';
 export * from './server.js';
+export * from './signed-image.js';
 export * from './sigstore-bundle.js';
 export * from './tally.js';
 export * from './timestamp-authority.js';

@@ -6,6 +6,8 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
 import { parse } from 'yaml';
+import type { Command } from '../../src/commands/command.js';
+import { COMMANDS } from '../../src/commands/main.js';
 import { TOOLS } from '../../src/kubernetes/platform.js';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -170,6 +172,12 @@ describe('the check itself refuses', () => {
   });
 });
 
+/** What a command takes that no action has. */
+const ownOptionsOf = ({ argument, options }: Command): string[] => [
+  ...(argument === undefined ? [] : [argument.name]),
+  ...options.map(({ flags }) => /--([a-z-]+)/.exec(flags)?.[1] ?? ''),
+];
+
 describe('action.yml', () => {
   test('declares a path for each tool', () => {
     const paths = Object.keys(action.outputs).filter(
@@ -178,7 +186,7 @@ describe('action.yml', () => {
     expect(paths.sort()).toEqual(TOOLS.map((tool) => `${tool}-path`).sort());
   });
 
-  test('and the inputs that the code reads are the same', () => {
+  test('and the commands: the inputs that the code reads are the same', () => {
     const files = ['src/inputs.ts', ...globSync('src/inputs/*.ts', { cwd: ROOT })];
     const code = files.map((file) => readFileSync(join(ROOT, file), 'utf8')).join('\n');
     const read = [
@@ -187,7 +195,11 @@ describe('action.yml', () => {
         /(?:readUrl|readRequired|readBoolean|readTrusted|readAge)\(inputs, '([a-z-]+)'/g,
       ),
     ].map(([, name]) => name);
-    const declared = [...Object.keys(action.inputs), ...Object.keys(lockAction.inputs)];
+    const declared = [
+      ...Object.keys(action.inputs),
+      ...Object.keys(lockAction.inputs),
+      ...COMMANDS.flatMap(ownOptionsOf).filter((name) => read.includes(name)),
+    ];
     expect([...new Set(read)].sort()).toEqual([...new Set(declared)].sort());
   });
 

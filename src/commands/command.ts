@@ -11,7 +11,7 @@ export interface CommandOption {
   /** `--check`, `--platforms <list>`. */
   readonly flags: string;
   readonly help: string;
-  readonly group: InputOption['group'] | 'Lock' | 'Output';
+  readonly group: InputOption['group'] | 'Install' | 'Lock' | 'Evidence' | 'Output';
 }
 
 /** A command of the command line. */
@@ -31,6 +31,8 @@ export interface Command {
   readonly inputs: Readonly<Record<string, Pick<CommandOption, 'help' | 'group'>>>;
   /** Inputs that the command has another option for, or refuses: accepted, but not shown. */
   readonly hiddenInputs: readonly string[];
+  /** Inputs that mean nothing to the command: not accepted. */
+  readonly unknownInputs?: readonly string[];
   /**
    * @param environment options and argument, as inputs of the action
    * @returns the exit code
@@ -67,6 +69,9 @@ export function commandParser(
   }
   addOptions(command.options);
   for (const { name, value, default: otherwise, ...input } of INPUT_OPTIONS) {
+    if (command.unknownInputs?.includes(name) === true) {
+      continue;
+    }
     const shown = otherwise === '' ? input.help : `${input.help} [default: ${otherwise}]`;
     const { help, group } = command.inputs[name] ?? { help: shown, group: input.group };
     parser.addOption(
@@ -106,7 +111,8 @@ async function runCommand(command: Command, parser: Commander.Command): Promise<
 function inputsFrom(command: Command, parser: Commander.Command): Record<string, string> {
   const values = Object.fromEntries(INPUT_OPTIONS.map((option) => [option.name, option.default]));
   for (const option of parser.options) {
-    const value: unknown = parser.getOptionValue(option.attributeName());
+    const given: unknown = parser.getOptionValue(option.attributeName());
+    const value = option.negate ? given === false : given; // `--no-cache` sets `cache` to false.
     const name = option.long?.slice(2) ?? '';
     if (typeof value === 'string' || typeof value === 'boolean') {
       values[name] = String(value);

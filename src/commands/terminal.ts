@@ -56,6 +56,10 @@ export class Terminal implements Logger {
     }
   }
 
+  notice(title: string, message: string): void {
+    this.info(`${title}: ${message}`);
+  }
+
   warning(title: string, message: string): void {
     this.#line(`${styled('yellow', 'warning')}: ${escapeLogLine(`${title}: ${message}`)}`);
   }

@@ -1,6 +1,6 @@
 import { createHash, createVerify, type KeyObject } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { FileError, TooLargeError } from './errors.js';
 
 const PIECE = 1 << 20;
@@ -120,8 +120,25 @@ export class Digester {
  *   file system
  */
 export async function digestFile(path: string, maxBytes: number): Promise<DigestedFile> {
-  const digester = new Digester();
   const file = await open(path, 'r');
+  try {
+    return await digestOpenFile(file, path, maxBytes);
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * As {@link digestFile}, of a file that is open. It stays open.
+ *
+ * @param path for {@link DigestedFile.path}
+ */
+export async function digestOpenFile(
+  file: FileHandle,
+  path: string,
+  maxBytes: number,
+): Promise<DigestedFile> {
+  const digester = new Digester();
   let page = Buffer.allocUnsafeSlow(PIECE);
   let nextPage = Buffer.allocUnsafeSlow(PIECE);
   let reading: ReturnType<typeof file.read> | undefined;
@@ -149,6 +166,5 @@ export async function digestFile(path: string, maxBytes: number): Promise<Digest
     return digester.toFile(path, entry);
   } finally {
     await reading?.catch(() => undefined); // Nothing may be read into a page that is gone.
-    await file.close();
   }
 }

@@ -4,6 +4,7 @@ import {
   OPERATING_SYSTEMS,
   parseArchitecture,
   parseOperatingSystem,
+  parsePlatform,
   type Platform,
 } from '../kubernetes/platform.js';
 import type { Environment } from './environment.js';
@@ -69,9 +70,22 @@ export function readPlatforms(inputs: RawInputs, environment: Environment): Plat
   });
 }
 
-function parsePlatform(name: string): Platform | undefined {
-  const [osName = '', archName = '', ...more] = name.split('/');
-  const os = OPERATING_SYSTEMS.find((one) => one === osName);
-  const arch = ARCHITECTURES.find((one) => one === archName);
-  return os === undefined || arch === undefined || more.length > 0 ? undefined : { os, arch };
+/**
+ * `platform`: one `<os>/<arch>`; the platform of {@link readPlatform} if it is empty.
+ *
+ * @throws {SetupError} PLATFORM_NOT_PUBLISHED, INVALID_INPUT
+ */
+export function readOnePlatform(inputs: RawInputs, environment: Environment): Platform {
+  const name = inputs.get('platform');
+  if (name === '') {
+    return readPlatform(inputs, environment).platform;
+  }
+  if (inputs.get('architecture') !== '') {
+    throw new SetupError('INVALID_INPUT', 'Set either "platform" or "architecture", not both.');
+  }
+  const platform = parsePlatform(name);
+  if (platform === undefined) {
+    throw invalidInput('platform', name, 'a platform such as linux/amd64 or darwin/arm64');
+  }
+  return platform;
 }

@@ -107,6 +107,28 @@ export async function proveFile(
 ): Promise<ProvenFile> {
   const arriving = context.background.start(pending);
   const evidence = evidenceFor(context, artifact);
+  return proveBy(context, artifact, evidence, arriving, async () => {
+    await chmod(file, modeOf(artifact));
+    return file;
+  });
+}
+
+/**
+ * Every check on a file, by this evidence alone. The SBOM is fetched while the file is still on its
+ * way.
+ *
+ * @param prepare returns where the file is; called when the file is verified, and before the binder
+ *   may execute it
+ * @throws {SetupError}
+ */
+export async function proveBy(
+  context: ProofContext,
+  artifact: Artifact,
+  evidence: EvidenceSource,
+  pending: Promise<DigestedFile>,
+  prepare: () => Promise<string>,
+): Promise<ProvenFile> {
+  const arriving = context.background.start(pending);
   context.binder.fetchSbomFor(artifact);
   const subject = await arriving;
   const readAt = performance.now();
@@ -114,9 +136,8 @@ export async function proveFile(
   if (found.recovered !== undefined) {
     context.logger.warning('Broken publication', `${artifact.path}: ${found.recovered}`);
   }
-  await chmod(file, modeOf(artifact));
-  const binding = await context.binder.bind(artifact, found.verified, file);
-  checkSecondFactors(artifact.name, found.verified, binding, context.secondFactors, Date.now());
+  const binding = await context.binder.bind(artifact, found.verified, await prepare());
+  checkSecondFactors(artifact, found.verified, binding, context.secondFactors, Date.now());
   return { ...found, binding, readAt };
 }
 

@@ -4,6 +4,8 @@ export interface Logger {
   info(message: string): void;
   /** A line that appears only when the runner is asked for debug output. */
   debug(message: string): void;
+  /** An annotation: something to know. */
+  notice(title: string, message: string): void;
   /** An annotation: something a person should look at, although the run goes on. */
   warning(title: string, message: string): void;
   /**

@@ -54,6 +54,17 @@ export function parseOperatingSystem(nodePlatform: string): OperatingSystem | un
   }
 }
 
+/**
+ * @param name `linux/amd64`
+ * @returns undefined for anything else
+ */
+export function parsePlatform(name: string): Platform | undefined {
+  const [osName = '', archName = '', ...more] = name.split('/');
+  const os = OPERATING_SYSTEMS.find((one) => one === osName);
+  const arch = ARCHITECTURES.find((one) => one === archName);
+  return os === undefined || arch === undefined || more.length > 0 ? undefined : { os, arch };
+}
+
 const CLIENT = [
   'linux/amd64',
   'linux/386',

@@ -128,7 +128,8 @@ function notSigned(reason: string): SetupError {
   );
 }
 
-function notLogged(name: string, subject: Subject): SetupError {
+/** The signature verifies, but nobody logged it. */
+export function notLogged(name: string, subject: Subject): SetupError {
   return new SetupError(
     'LOG_ENTRY_NOT_FOUND',
     `the transparency log has no entry for the signature of ${name} (SHA-256 ${subject.sha256.toString('hex')})`,
