@@ -113,6 +113,9 @@ describeUnless(NO_PSEUDO_TERMINAL)('progress on a terminal', () => {
   });
 
   test('an error stands alone', async () => {
+    // The other download is under way when it appears.
+    world.host.server.faults.length = 0;
+    world.host.server.fail(/darwin\/arm64\/kubectl$/, fault.stallAfter(500), Infinity);
     world.release.artifact(VERSION, 'linux/amd64', 'kubectl').sign(STRANGER);
     const { exitCode, output } = await onTerminal(lockArguments());
     expect(exitCode).toBe(1);

@@ -2,8 +2,8 @@ import type * as Commander from 'commander';
 import { LOCK_ACTION, commandArguments } from '../inputs/command-line.js';
 import { commandParser, type Command } from './command.js';
 import { runLockAction } from './lock-action.js';
-import { INSTALL } from './install-command.js';
 import { HELP, closingText } from './help.js';
+import { INSTALL } from './install-command.js';
 import { LOCK } from './lock-command.js';
 import { MIRROR } from './mirror-command.js';
 import { VERIFY } from './verify-command.js';
@@ -33,9 +33,9 @@ export async function main(): Promise<void> {
 
 const EXAMPLES = `Examples:
   The options of a command:
-    setup-verified-kubectl lock --help
-  Lock the newest patch of 1.31 for two platforms:
-    setup-verified-kubectl lock --version 1.31 --platforms linux/amd64,darwin/arm64
+    setup-verified-kubectl install --help
+  Install the newest patch of 1.31:
+    setup-verified-kubectl install ~/.local/bin --version 1.31
 
 Documentation:
   https://github.com/org/setup-verified-kubectl/blob/main/docs/commands.md`;
