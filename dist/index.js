@@ -12336,7 +12336,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 // Keeps the young generation of the heap small, so that network buffers are freed early: otherwise
 // tens of megabytes of them pile up. Loading the modules would make it grow, so this comes first.
 (0,node_v8__WEBPACK_IMPORTED_MODULE_0__.setFlagsFromString)('--semi-space-growth-factor=1');
-const { start } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 8796));
+const { start } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 4046));
 await start();
 
 __webpack_async_result__();
@@ -12344,7 +12344,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 8796:
+/***/ 4046:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -13178,149 +13178,77 @@ function readChecksums(inputs, { tools, artifacts, binaries = [] }) {
     return Object.fromEntries(checksums);
 }
 
-;// CONCATENATED MODULE: ./src/files/errors.ts
-/** A failure of this machine's own files. Trying again does not help. */
-class FileError extends Error {
-    constructor(message, cause) {
-        super(message, cause === undefined ? undefined : { cause });
-        this.name = 'FileError';
-    }
-}
-/** More bytes than allowed. */
-class TooLargeError extends FileError {
-    constructor(maxBytes) {
-        super(`larger than ${String(maxBytes)} bytes`);
-        this.name = 'TooLargeError';
-    }
-}
-/** The file system did not take the bytes: disk full, no permission. */
-class StorageError extends FileError {
-    constructor(message, cause) {
-        super(message, cause);
-        this.name = 'StorageError';
-    }
-}
+;// CONCATENATED MODULE: ./src/kubernetes/image.ts
 
-;// CONCATENATED MODULE: ./src/files/plain-file.ts
-
-
-/** Opening a pipe does not wait for somebody to write to it (POSIX `open`). Windows has no such pipes. */
-const READ = external_node_fs_.constants.O_RDONLY | (external_node_fs_.constants.O_NONBLOCK ?? 0);
-/**
- * Reads a file, and no more of it than the size it claims to have: none of a file in /proc, where the
- * size is 0 and a read may never return.
- *
- * @throws {FileError} if it is not a plain file, or larger than `maxBytes`; or the error of the file system
- */
-function readPlainFile(file, maxBytes) {
-    const opened = (0,external_node_fs_.openSync)(file, READ);
-    try {
-        const found = (0,external_node_fs_.fstatSync)(opened);
-        if (!found.isFile()) {
-            throw new FileError('it is not a file'); // Reading a pipe or a device may never end.
-        }
-        if (found.size > maxBytes) {
-            throw new TooLargeError(maxBytes);
-        }
-        const bytes = Buffer.alloc(found.size);
-        let filled = 0;
-        for (let read = -1; read !== 0 && filled < bytes.length; filled += read) {
-            read = (0,external_node_fs_.readSync)(opened, bytes, filled, bytes.length - filled, null);
-        }
-        return bytes.subarray(0, filled);
-    }
-    finally {
-        (0,external_node_fs_.closeSync)(opened);
-    }
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/named-file.ts
-
-
+/** Where Kubernetes publishes its images. Their signatures name it, too. */
+const IMAGE_DOMAIN = 'registry.k8s.io';
+/** `control-plane`: every release has these. */
+const CONTROL_PLANE = [
+    'kube-apiserver',
+    'kube-controller-manager',
+    'kube-scheduler',
+    'kube-proxy',
+];
+/** Every image of a release. */
+const RELEASE_IMAGES = [...CONTROL_PLANE, 'kubectl', 'conformance'];
 /** For messages. */
-const ACCEPTED_NAMED_FILES = 'a tool (kubectl), a tarball (client, server, node, test), the name of a file (kubernetes-src.tar.gz), or a path in the release (bin/linux/amd64/kubectl)';
-function artifactOf(release, named) {
-    return named.kind === 'binary'
-        ? release.binary(named.tool, named.platform)
-        : release.file(named.request);
-}
+const ACCEPTED_IMAGES = `${RELEASE_IMAGES.join(', ')}; control-plane for the first four; or a full reference with a tag or a digest, such as ${IMAGE_DOMAIN}/etcd:3.5.15-0`;
+/** The grammar of github.com/distribution/reference, reference.go. */
+const COMPONENT = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
+const REPOSITORY = `${COMPONENT}(?:/${COMPONENT})*`;
+const TAG = '[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}';
+const REFERENCE = new RegExp(`^${IMAGE_DOMAIN.replaceAll('.', '\\.')}/(${REPOSITORY})(?::(${TAG}))?(?:@(sha256:[0-9a-f]{64}))?$`);
+const REPOSITORY_PATH = new RegExp(`^${REPOSITORY}$`);
+/** Of domain and repository together. */
+const MAX_NAME_LENGTH = 255;
 /**
- * Which file of a release a user means.
+ * Parses one word of the input `images`.
  *
- * @param text `kubectl`, `client`, or what {@link parseReleasePath} accepts
- * @param platform asked only if the text does not name one
- * @returns undefined for a name that no release has
- * @throws {SetupError} PLATFORM_NOT_PUBLISHED
+ * @returns the images that it means; undefined unless it is one of {@link ACCEPTED_IMAGES}
  */
-function parseNamedFile(text, platform) {
-    if (isTool(text)) {
-        return binary(text, platform());
+function parseImageRequest(word) {
+    if (word === 'control-plane') {
+        return CONTROL_PLANE.map(ofChosenVersion);
     }
-    return isTarball(text) ? topFile(text, platform()) : parseReleasePath(text);
+    if (isReleaseImage(word)) {
+        return [ofChosenVersion(word)];
+    }
+    const [, repository, tag, digest] = REFERENCE.exec(word) ?? [];
+    const isComplete = tag !== undefined || digest !== undefined;
+    if (repository === undefined ||
+        !isComplete ||
+        `${IMAGE_DOMAIN}/${repository}`.length > MAX_NAME_LENGTH) {
+        return undefined;
+    }
+    return [{ requested: word, repository, tag, digest }];
 }
-/**
- * Which file a path inside a release is, as SBOMs and lock files write it.
- *
- * @param path `bin/linux/amd64/kubectl`, `kubernetes-src.tar.gz`
- * @returns undefined for a path that no release has
- * @throws {SetupError} PLATFORM_NOT_PUBLISHED
- */
-function parseReleasePath(path) {
-    const [, folder, tool = '', suffix] = /^bin\/([^/]+\/[^/]+)\/([a-z-]+)(\.exe)?$/.exec(path) ?? [];
-    if (folder === undefined) {
-        return isTarball(path) ? undefined : topFile(path, ANY_PLATFORM);
-    }
-    const platform = parsePlatform(folder);
-    return platform !== undefined &&
-        isTool(tool) &&
-        (suffix !== undefined) === (platform.os === 'windows')
-        ? binary(tool, platform)
-        : undefined;
+/** Whether a path can go in front of repositories. */
+function isRepositoryPath(path) {
+    return REPOSITORY_PATH.test(path);
 }
-/** Only for names that say themselves what they are for. */
-const ANY_PLATFORM = { os: 'linux', arch: 'amd64' };
-const VERSION = 'v?(\\d+\\.\\d+\\.\\d+(?:-[a-z]+\\.\\d+)?)';
-const PLATFORM = `(${OPERATING_SYSTEMS.join('|')})[-_.](${ARCHITECTURES.join('|')})`;
-/** Longest first: `kubectl-convert` begins with `kubectl`. */
-const TOOL = `(${TOOLS.toSorted((a, b) => b.length - a.length).join('|')})`;
-const BINARY_FILE = new RegExp(`^${TOOL}(?:[-_.]${VERSION})?(?:[-_.]${PLATFORM})?(?:[-_.]${VERSION})?(\\.exe)?$`);
-/**
- * Which file of a release a file on disk claims to be, as people name downloads: `kubectl`,
- * `kubectl.exe`, `kubectl-v1.31.9`, `kubectl-linux-arm64`, `kubernetes-client-linux-amd64.tar.gz`.
- *
- * @param name without folder
- * @param platform asked only if the name does not say it
- * @returns undefined for any other name
- * @throws {SetupError} PLATFORM_NOT_PUBLISHED
- */
-function readFileName(name, platform) {
-    const [match, tool = '', before, os, arch, after, suffix] = BINARY_FILE.exec(name) ?? [];
-    if (match === undefined || !isTool(tool)) {
-        const file = name.startsWith('bin/') ? undefined : parseReleasePath(name);
-        return file === undefined ? undefined : { file, version: undefined };
-    }
-    const version = before ?? after;
-    const named = os === undefined ? undefined : parsePlatform(`${os}/${arch ?? ''}`);
+function ofChosenVersion(name) {
+    return { requested: name, repository: name, tag: undefined, digest: undefined };
+}
+/** `kube-apiserver`, or `kube-apiserver-arm64`: each architecture also has its own repository. */
+function isReleaseImage(name) {
+    return RELEASE_IMAGES.some((image) => name === image || ARCHITECTURES.some((arch) => name === `${image}-${arch}`));
+}
+/** @param version of the release, with `v` */
+function imageOf(request, version) {
+    const { repository, digest } = request;
+    const tag = request.tag ?? (digest === undefined ? version : undefined);
+    const tagged = tag === undefined ? '' : `:${tag}`;
+    const digested = digest === undefined ? '' : `@${digest}`;
     return {
-        file: binary(tool, named ?? withSuffix(platform(), suffix)),
-        version: version === undefined ? undefined : `v${version}`,
+        ...request,
+        reference: digest ?? tag ?? version,
+        name: `${IMAGE_DOMAIN}/${repository}${tagged}${digested}`,
+        releaseImage: tag === version && isReleaseImage(repository) ? repository : undefined,
     };
 }
-/** Only Windows has `.exe`. */
-function withSuffix(platform, suffix) {
-    return suffix === undefined ? platform : { ...platform, os: 'windows' };
-}
-/** @throws {SetupError} PLATFORM_NOT_PUBLISHED */
-function binary(tool, platform) {
-    assertPublished(tool, platform);
-    return { kind: 'binary', tool, platform };
-}
-/** @throws {SetupError} PLATFORM_NOT_PUBLISHED */
-function topFile(name, platform) {
-    const request = parseReleaseFile(name, platform);
-    return request === undefined ? undefined : { kind: 'top', request };
-}
 
+;// CONCATENATED MODULE: external "node:url"
+const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
 ;// CONCATENATED MODULE: ./src/transfer/errors.ts
 /**
  * A transfer that failed: the operation, the object and the cause, in that order.
@@ -13370,6 +13298,716 @@ class NonRetryableError extends Error {
     constructor(message, cause) {
         super(message, cause === undefined ? undefined : { cause });
         this.name = 'NonRetryableError';
+    }
+}
+
+;// CONCATENATED MODULE: external "node:timers/promises"
+const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
+;// CONCATENATED MODULE: ./node_modules/is-network-error/index.js
+const objectToString = Object.prototype.toString;
+
+const isError = value => objectToString.call(value) === '[object Error]';
+
+const errorMessages = new Set([
+	'network error', // Chrome
+	'NetworkError when attempting to fetch resource.', // Firefox
+	'The Internet connection appears to be offline.', // Safari 16
+	'Network request failed', // `cross-fetch`
+	'fetch failed', // Undici (Node.js)
+	'terminated', // Undici (Node.js)
+	' A network error occurred.', // Bun (WebKit)
+	'Network connection lost', // Cloudflare Workers (fetch)
+]);
+
+function isNetworkError(error) {
+	const isValid = error
+		&& isError(error)
+		&& error.name === 'TypeError'
+		&& typeof error.message === 'string';
+
+	if (!isValid) {
+		return false;
+	}
+
+	const {message, stack} = error;
+
+	// Safari 17+ has generic message but no stack for network errors
+	if (message === 'Load failed' || (message.startsWith('Load failed (') && message.endsWith(')'))) {
+		return stack === undefined
+			// Sentry adds its own stack trace to the fetch error, so also check for that
+			|| '__sentry_captured__' in error;
+	}
+
+	// Deno network errors start with specific text
+	if (message.startsWith('error sending request for url')) {
+		return true;
+	}
+
+	// Chrome: exact "Failed to fetch" or with hostname: "Failed to fetch (example.com)"
+	if (message === 'Failed to fetch' || (message.startsWith('Failed to fetch (') && message.endsWith(')'))) {
+		return true;
+	}
+
+	// Standard network error messages
+	return errorMessages.has(message);
+}
+
+;// CONCATENATED MODULE: ./node_modules/p-retry/index.js
+
+
+function validateRetries(retries) {
+	if (typeof retries === 'number') {
+		if (retries < 0) {
+			throw new TypeError('Expected `retries` to be a non-negative number.');
+		}
+
+		if (Number.isNaN(retries)) {
+			throw new TypeError('Expected `retries` to be a valid number or Infinity, got NaN.');
+		}
+
+		// Not `Number.isSafeInteger`, which would reject a huge `retries`. That is accepted on purpose and behaves as effectively forever.
+		// eslint-disable-next-line unicorn/prefer-number-is-safe-integer
+		if (Number.isFinite(retries) && !Number.isInteger(retries)) {
+			throw new TypeError('Expected `retries` to be a non-negative integer or Infinity.');
+		}
+	} else if (retries !== undefined) {
+		throw new TypeError('Expected `retries` to be a number or Infinity.');
+	}
+}
+
+function validateNumberOption(name, value, {allowInfinity = false} = {}) {
+	if (typeof value !== 'number' || Number.isNaN(value)) {
+		throw new TypeError(`Expected \`${name}\` to be a number${allowInfinity ? ' or Infinity' : ''}.`);
+	}
+
+	if (!allowInfinity && !Number.isFinite(value)) {
+		throw new TypeError(`Expected \`${name}\` to be a finite number.`);
+	}
+
+	if (value < 0) {
+		throw new TypeError(`Expected \`${name}\` to be \u{2265} 0.`);
+	}
+}
+
+function validateOption(name, value, type) {
+	// `null` means "not provided", as it does for the other options. `unref` needs this because it is the one option with no default of its own.
+	if (value === undefined || value === null) {
+		return;
+	}
+
+	if (typeof value !== type) {
+		throw new TypeError(`Expected \`${name}\` to be a ${type}.`);
+	}
+}
+
+function validateSignal(value) {
+	// `null` means "not provided", as it does for the other options.
+	if (value === undefined || value === null) {
+		return;
+	}
+
+	// Duck typed rather than `instanceof`, so a signal from another realm still works. All three methods are checked because `removeEventListener` is called from inside a timer callback, where a `TypeError` would be an uncaught exception rather than a rejection the caller could catch.
+	if (typeof value.throwIfAborted !== 'function'
+		|| typeof value.addEventListener !== 'function'
+		|| typeof value.removeEventListener !== 'function') {
+		throw new TypeError('Expected `signal` to be an AbortSignal.');
+	}
+}
+
+class AbortError extends Error {
+	constructor(message) {
+		super(typeof message === 'string' ? message : undefined);
+
+		this.name = 'AbortError';
+
+		if (message instanceof Error) {
+			this.originalError = message;
+			({message} = message);
+		} else {
+			// Created here, so it already captures every caller frame. Copying `this.stack` instead would only rewrite the header, which is rendered lazily from `name` and `message` at read time. It also stringifies a non-string message, so reuse its result below.
+			this.originalError = new Error(message);
+			({message} = this.originalError);
+
+			// The caller sees this error, so the frame for this constructor is dropped where the runtime supports it. Left in, the top frame blames p-retry for an error the caller threw. An error the caller passed keeps its own stack, which points at their throw site already. V8-only, hence the lint exception, and the optional call leaves the stack as it is where it is missing.
+			// eslint-disable-next-line unicorn/no-nonstandard-builtin-properties
+			Error.captureStackTrace?.(this.originalError, AbortError);
+		}
+
+		this.message = message;
+	}
+}
+
+// `setTimeout` cannot represent a longer delay and fires it right away instead, which turns a long backoff into a tight retry loop. Cap at the largest value it can still hold.
+const maximumDelay = (2 ** 31) - 1;
+
+function calculateDelay(retriesConsumed, options) {
+	// Nothing to wait for, and multiplying by a factor that has grown to `Infinity` would give `NaN`.
+	if (options.minTimeout === 0) {
+		return 0;
+	}
+
+	// `retriesConsumed` starts at 0 and only ever counts up, so the first retry is already attempt 1.
+	const attempt = retriesConsumed + 1;
+	const random = options.randomize ? (Math.random() + 1) : 1;
+
+	const timeout = Math.round(random * options.minTimeout * (options.factor ** (attempt - 1)));
+
+	// `maxTimeout` rounds up, so a fractional cap still gives a whole number of milliseconds. Rounding down would turn a cap below 1 into no timer at all, which never yields to the event loop. `Math.ceil(Infinity)` is `Infinity`.
+	return Math.min(timeout, Math.ceil(options.maxTimeout), maximumDelay);
+}
+
+function calculateRemainingTime(start, max) {
+	return Number.isFinite(max) ? max - (performance.now() - start) : max;
+}
+
+async function delayForRetry(delay, options) {
+	if (delay <= 0) {
+		return;
+	}
+
+	await new Promise((resolve, reject) => {
+		// Registered with `once`, so it removes itself when it fires.
+		const onAbort = () => {
+			clearTimeout(timeoutToken);
+			reject(options.signal.reason);
+		};
+
+		const timeoutToken = setTimeout(() => {
+			options.signal?.removeEventListener('abort', onAbort);
+			resolve();
+		}, delay);
+
+		if (options.unref) {
+			timeoutToken.unref?.();
+		}
+
+		options.signal?.addEventListener('abort', onAbort, {once: true});
+	});
+}
+
+// Stringifying a thrown value can itself throw, for an object with no usable `toString`. That must never be allowed to replace the failure the caller is actually dealing with.
+//
+// A thrown value whose own accessors or proxy traps throw is not supported, here or anywhere else. It comes from the caller's own code, so it is not something to defend against.
+function stringifyThrownValue(value) {
+	try {
+		return String(value);
+	} catch {
+		return Object.prototype.toString.call(value);
+	}
+}
+
+// `AbortError` wraps the error the caller actually wants, and the wrappers can be nested, so keep unwrapping until the cause is reached. Otherwise an `AbortError` would escape `pRetry` and a `catch` doing `error instanceof AbortError` would read a real failure as a cancellation.
+//
+// Two wrappers whose `originalError` points at each other are not supported, like the thrown values above.
+function unwrapAbortError(error) {
+	let cause = error;
+
+	// A wrapper with no error to unwrap to is the cause as far as it goes.
+	while (cause instanceof AbortError && cause.originalError instanceof Error) {
+		cause = cause.originalError;
+	}
+
+	return cause;
+}
+
+async function onAttemptFailure({error, attemptNumber, retriesConsumed, startTime, options}) {
+	// The signal is checked after the operation and after every callback, so a cancellation is never reported as an operation failure or a callback's decision, and no callback runs after it. The last check also guards the delay, whose abort listener never fires on a signal that is already aborted.
+	const abortIfNeeded = () => {
+		options.signal?.throwIfAborted();
+	};
+
+	const normalizedError = error instanceof Error
+		? error
+		: new TypeError(`Non-error was thrown: "${stringifyThrownValue(error)}". You should only throw errors.`);
+
+	// Checked before unwrapping an `AbortError`, because the reason a caller aborted with is final. Unwrapping it would replace the reason they chose with whatever is inside it, and it would also let an `AbortError` from the operation outrank a cancellation the caller asked for.
+	abortIfNeeded();
+
+	if (normalizedError instanceof AbortError) {
+		throw unwrapAbortError(normalizedError);
+	}
+
+	// `retriesConsumed` only ever advances while `retriesLeft` is above 0, so this is never negative. `Infinity` minus a finite count is `Infinity`, so an unlimited budget needs no special case.
+	const retriesLeft = options.retries - retriesConsumed;
+
+	// A `TypeError` normally means the operation itself is broken rather than the thing it was trying to reach, so retrying it does not help. A network `TypeError` is the exception, and its message differs per runtime, so it has to be recognised rather than assumed.
+	const isRetriableError = !(normalizedError instanceof TypeError) || isNetworkError(normalizedError);
+
+	// Out of time already, out of retries, or a failure that is never retried, so the delay is 0 and the callbacks are told that no retry follows. Only computed when a retry can still follow, so a randomized delay does not draw from `Math.random` for a wait that is never taken.
+	const timeLeft = calculateRemainingTime(startTime, options.maxRetryTime);
+	const delayTime = isRetriableError && timeLeft > 0 && retriesLeft > 0 ? calculateDelay(retriesConsumed, options) : 0;
+
+	const consumeRetryContext = Object.freeze({
+		error: normalizedError,
+		attemptNumber,
+		retriesLeft,
+		retriesConsumed,
+		retryDelay: delayTime,
+	});
+
+	// No answer means no opinion, so fall back to the default. Treating it as `false` instead would leave `retries` uncounted and let the loop run forever.
+	const consumeRetry = (await options.shouldConsumeRetry(consumeRetryContext)) ?? true;
+
+	abortIfNeeded();
+
+	const effectiveDelay = consumeRetry ? delayTime : 0;
+	const context = Object.freeze({
+		error: normalizedError,
+		attemptNumber,
+		retriesLeft,
+		retriesConsumed,
+		retryDelay: effectiveDelay,
+	});
+
+	await options.onFailedAttempt(context);
+
+	abortIfNeeded();
+
+	const remainingTime = calculateRemainingTime(startTime, options.maxRetryTime);
+
+	// No time or budget left, or a failure that retrying cannot help with.
+	if (
+		!isRetriableError
+		|| remainingTime <= 0
+		|| retriesLeft <= 0
+	) {
+		throw normalizedError;
+	}
+
+	const shouldRetry = await options.shouldRetry(context);
+
+	abortIfNeeded();
+
+	if (!shouldRetry) {
+		throw normalizedError;
+	}
+
+	const remainingTimeAfterShouldRetry = calculateRemainingTime(startTime, options.maxRetryTime);
+
+	if (remainingTimeAfterShouldRetry <= 0) {
+		throw normalizedError;
+	}
+
+	if (!consumeRetry) {
+		return false;
+	}
+
+	await delayForRetry(Math.min(effectiveDelay, remainingTimeAfterShouldRetry), options);
+
+	return true;
+}
+
+async function pRetry(input, options = {}) {
+	options = {...options};
+
+	// Applied before validating, so that `null` means "not provided" here as it does for every other option.
+	options.retries ??= 10;
+
+	validateRetries(options.retries);
+
+	if (Object.hasOwn(options, 'forever')) {
+		throw new Error('The `forever` option is no longer supported. For many use-cases, you can set `retries: Infinity` instead.');
+	}
+
+	options.factor ??= 2;
+	options.minTimeout ??= 1000;
+	options.maxTimeout ??= Infinity;
+	options.maxRetryTime ??= Infinity;
+	options.randomize ??= false;
+	options.onFailedAttempt ??= () => {};
+	options.shouldRetry ??= () => true;
+	options.shouldConsumeRetry ??= () => true;
+
+	// Validate the options that have a runtime type to check.
+	validateOption('onFailedAttempt', options.onFailedAttempt, 'function');
+	validateOption('shouldRetry', options.shouldRetry, 'function');
+	validateOption('shouldConsumeRetry', options.shouldConsumeRetry, 'function');
+	validateOption('randomize', options.randomize, 'boolean');
+	validateOption('unref', options.unref, 'boolean');
+	validateSignal(options.signal);
+	validateNumberOption('factor', options.factor);
+	validateNumberOption('minTimeout', options.minTimeout);
+	validateNumberOption('maxTimeout', options.maxTimeout, {allowInfinity: true});
+	validateNumberOption('maxRetryTime', options.maxRetryTime, {allowInfinity: true});
+
+	// A negative factor is rejected above, so this only catches `0`. Treat it as `1` to keep the delay constant instead of dropping to zero after the first retry.
+	if (options.factor === 0) {
+		options.factor = 1;
+	}
+
+	options.signal?.throwIfAborted();
+
+	let attemptNumber = 0;
+	let retriesConsumed = 0;
+	const startTime = performance.now();
+
+	// A consumed count is always finite, so `Infinity` keeps this true and needs no special case.
+	while (retriesConsumed <= options.retries) {
+		attemptNumber++;
+
+		try {
+			options.signal?.throwIfAborted();
+
+			const result = await input(attemptNumber);
+
+			options.signal?.throwIfAborted();
+
+			return result;
+		} catch (error) {
+			if (await onAttemptFailure({
+				error,
+				attemptNumber,
+				retriesConsumed,
+				startTime,
+				options,
+			})) {
+				retriesConsumed++;
+			}
+		}
+	}
+
+	// Unreachable: `onAttemptFailure` throws once `retriesLeft` reaches 0, which is the same state the loop condition tests, so the loop is always left by a throw. Kept as a guard against a future change to either side breaking that pairing.
+	throw new Error('Retry attempts exhausted without throwing an error.');
+}
+
+function makeRetriable(function_, options) {
+	return function (...arguments_) {
+		return pRetry(() => function_.apply(this, arguments_), options);
+	};
+}
+
+;// CONCATENATED MODULE: ./src/files/errors.ts
+/** A failure of this machine's own files. Trying again does not help. */
+class FileError extends Error {
+    constructor(message, cause) {
+        super(message, cause === undefined ? undefined : { cause });
+        this.name = 'FileError';
+    }
+}
+/** More bytes than allowed. */
+class TooLargeError extends FileError {
+    constructor(maxBytes) {
+        super(`larger than ${String(maxBytes)} bytes`);
+        this.name = 'TooLargeError';
+    }
+}
+/** The file system did not take the bytes: disk full, no permission. */
+class StorageError extends FileError {
+    constructor(message, cause) {
+        super(message, cause);
+        this.name = 'StorageError';
+    }
+}
+
+;// CONCATENATED MODULE: ./src/transfer/retry.ts
+
+
+
+
+
+/** Statuses that a later request may change: time-outs, throttling, trouble at the server. */
+const TRANSIENT_STATUSES = new Set([408, 425, 429, 500, 502, 503, 504]);
+/** The most characters of a URL, and of a reason, that a line about a retry shows. */
+const MAX_SHOWN = 200;
+/** One line of the log, of bounded length. */
+function describeRetry(record) {
+    const { method, url, reason, delay, nextTry, maxTries } = record;
+    const when = `retrying in ${(delay / 1000).toFixed(1)} s`;
+    const count = `attempt ${String(nextTry)} of ${String(maxTries)}`;
+    return `${method} ${shortened(url)}: ${shortened(reason)}; ${when} (${count})`;
+}
+/** One line of the log, of bounded length. */
+function describeWait({ method, url }) {
+    return `still waiting for ${method} ${shortened(url)}`;
+}
+function shortened(text) {
+    return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
+}
+/**
+ * Runs one transfer, again after a passing fault: exponential backoff with jitter, `Retry-After`
+ * respected, the number of tries and the total time bounded.
+ *
+ * @param attempt one try; it must stop when its signal is aborted
+ * @throws {TransferError} after the last try, naming host, tries and the last cause; or the
+ *   reason of `signal` when that was aborted
+ */
+async function withRetries(transfer, attempt) {
+    const stopNotices = startWaitNotices(transfer);
+    try {
+        return await retried(transfer, attempt);
+    }
+    finally {
+        stopNotices();
+    }
+}
+/** @returns ends the notices */
+function startWaitNotices({ method, url, limits, onWait }) {
+    const notice = () => {
+        onWait?.({ method, url: withoutSecrets(url) });
+        timer = setTimeout(notice, limits.waitNoticeInterval).unref();
+    };
+    let timer = setTimeout(notice, limits.firstWaitNotice).unref();
+    return () => {
+        clearTimeout(timer);
+    };
+}
+async function retried({ method, url, total, limits, signal, onRetry }, attempt) {
+    const started = performance.now();
+    const deadline = AbortSignal.timeout(Math.ceil(total));
+    const either = AbortSignal.any([signal, deadline]);
+    let tries = 0;
+    let last;
+    try {
+        return await pRetry(() => {
+            tries += 1;
+            return attempt(either);
+        }, {
+            retries: limits.retries,
+            minTimeout: limits.retryDelay,
+            maxTimeout: limits.maxRetryDelay,
+            randomize: true,
+            maxRetryTime: total,
+            signal: either,
+            shouldRetry: ({ error }) => isTransient(error),
+            onFailedAttempt: async ({ error, retriesLeft, retryDelay }) => {
+                last = error;
+                if (retriesLeft === 0 || !isTransient(error)) {
+                    return;
+                }
+                const asked = error instanceof StatusError ? (error.retryAfter ?? 0) : 0;
+                const delay = Math.max(retryDelay, Math.min(asked, limits.maxRetryDelay));
+                if (performance.now() - started + delay < total) {
+                    onRetry?.({
+                        method,
+                        url: withoutSecrets(url),
+                        reason: explain(error),
+                        delay,
+                        nextTry: tries + 1,
+                        maxTries: limits.retries + 1,
+                    });
+                }
+                await (0,external_node_timers_promises_namespaceObject.setTimeout)(delay - retryDelay, undefined, { signal: either });
+            },
+        });
+    }
+    catch (error) {
+        if (signal.aborted) {
+            throw signal.reason;
+        }
+        const cause = deadline.aborted
+            ? new NonRetryableError(`gave up after ${String(total / 1000)} s`, last ?? error)
+            : error;
+        throw transferError(method, url, tries, cause);
+    }
+}
+function isTransient(error) {
+    // A TypeError is a defect of this program, and p-retry does not retry it.
+    if (error instanceof NonRetryableError ||
+        error instanceof FileError ||
+        error instanceof TypeError) {
+        return false;
+    }
+    return error instanceof StatusError ? TRANSIENT_STATUSES.has(error.status) : true;
+}
+function transferError(method, url, tries, cause) {
+    const shown = withoutSecrets(url);
+    const times = tries === 1 ? '1 attempt' : `${String(tries)} attempts`;
+    const where = url.protocol === 'file:' ? '' : ` (${url.host}, ${times})`;
+    return new TransferError(`${method} ${shown}${where}: ${explain(cause)}`, {
+        url: shown,
+        tries,
+        local: cause instanceof StorageError,
+        cause,
+        ...(cause instanceof StatusError ? { status: cause.status } : {}),
+    });
+}
+/** The URL as it may be shown: no credentials, no query (a mirror's may hold a signature). */
+function withoutSecrets(url) {
+    return url.protocol === 'file:' ? url.href : `${url.protocol}//${url.host}${url.pathname}`;
+}
+
+;// CONCATENATED MODULE: ./src/transfer/transport.ts
+
+
+/** Whether a URL may be requested: https, or http on this machine. */
+function isTransportAllowed(url) {
+    return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
+}
+function isLoopback(hostname) {
+    return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
+}
+/** @throws {NonRetryableError} unless {@link isTransportAllowed} */
+function assertTransport(url) {
+    if (!isTransportAllowed(url)) {
+        throw new NonRetryableError(`${withoutSecrets(url)} is neither https nor http on loopback`);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/inputs/urls.ts
+
+
+
+/**
+ * A URL of a server, or of a folder if `mayBeFile`. Its path ends in a slash.
+ *
+ * @param otherwise the URL for an empty input
+ */
+function readUrl(inputs, name, otherwise, mayBeFile = false) {
+    const given = inputs.get(name);
+    const accepted = mayBeFile
+        ? `an https URL, http on loopback, or a file URL such as ${inputs.isWindows ? 'file:///C:/mirror' : 'file:///srv/mirror'}, without credentials, query or fragment`
+        : 'an https URL, or http on loopback, without credentials, query or fragment';
+    // A message must not repeat a secret, and the runner does not mask one that is cut.
+    const shown = /[@?#]/.test(given) ? '(a URL with credentials, query or fragment)' : given;
+    const url = URL.parse(given === '' ? otherwise : given);
+    const isAllowed = url !== null && (isTransportAllowed(url) || (mayBeFile && url.protocol === 'file:'));
+    if (!isAllowed) {
+        throw invalidInput(name, shown, accepted);
+    }
+    if (url.username !== '' || url.password !== '') {
+        throw invalidInput(name, shown, `${accepted}; see "download-token"`);
+    }
+    if (url.search !== '' || url.hash !== '') {
+        throw invalidInput(name, shown, accepted);
+    }
+    if (url.protocol === 'file:' && !isLocalPath(url, inputs.isWindows)) {
+        throw invalidInput(name, shown, accepted);
+    }
+    url.pathname = url.pathname.replace(/\/*$/, '/');
+    return url;
+}
+/** Whether a file URL is a path on this machine: it names no host, and on Windows it has a drive. */
+function isLocalPath(url, windows) {
+    // Windows would open a share on that host, and send it the credentials of the runner's account.
+    if (url.host !== '') {
+        return false;
+    }
+    try {
+        return (0,external_node_url_namespaceObject.fileURLToPath)(url, { windows }) !== '';
+    }
+    catch {
+        return false; // The caller throws.
+    }
+}
+/** @param base the only server that the token is sent to */
+function readToken(inputs, base) {
+    const token = inputs.get('download-token');
+    if (token === '') {
+        return undefined;
+    }
+    if (!/^[\x21-\x7e]+$/.test(token) || base.protocol === 'file:') {
+        throw invalidInput('download-token', '(not shown)', 'a bearer token of printable ASCII characters, for a "download-base-url" with https');
+    }
+    return token;
+}
+
+;// CONCATENATED MODULE: ./src/inputs/images.ts
+
+
+
+const DEFAULT_REGISTRY = 'https://registry.k8s.io';
+/** kubeadm lists seven. */
+const MAX_IMAGES = 100;
+/** `images`, without duplicates. */
+function readImages(inputs) {
+    const images = new Map();
+    for (const word of inputs.words('images')) {
+        const requests = parseImageRequest(word);
+        if (requests === undefined) {
+            throw invalidInput('images', word, ACCEPTED_IMAGES);
+        }
+        for (const request of requests) {
+            images.set(request.requested, request);
+        }
+    }
+    if (images.size > MAX_IMAGES) {
+        throw invalidInput('images', `${String(images.size)} images`, `at most ${String(MAX_IMAGES)}`);
+    }
+    return [...images.values()];
+}
+/** `image-registry`. Its path ends in a slash, and goes in front of every repository. */
+function readImageRegistry(inputs) {
+    const url = readUrl(inputs, 'image-registry', DEFAULT_REGISTRY);
+    const path = url.pathname.slice(1, -1);
+    if (path !== '' && !isRepositoryPath(path)) {
+        throw invalidInput('image-registry', url.href, 'the URL of a registry, whose path (if any) consists of lower-case names');
+    }
+    return url;
+}
+
+;// CONCATENATED MODULE: ./src/files/plain-file.ts
+
+
+/** Opening a pipe does not wait for somebody to write to it (POSIX `open`). Windows has no such pipes. */
+const READ = external_node_fs_.constants.O_RDONLY | (external_node_fs_.constants.O_NONBLOCK ?? 0);
+/**
+ * Reads a file, and no more of it than the size it claims to have: none of a file in /proc, where the
+ * size is 0 and a read may never return.
+ *
+ * @throws {FileError} if it is not a plain file, or larger than `maxBytes`; or the error of the file system
+ */
+function readPlainFile(file, maxBytes) {
+    const opened = (0,external_node_fs_.openSync)(file, READ);
+    try {
+        const found = (0,external_node_fs_.fstatSync)(opened);
+        if (!found.isFile()) {
+            throw new FileError('it is not a file'); // Reading a pipe or a device may never end.
+        }
+        if (found.size > maxBytes) {
+            throw new TooLargeError(maxBytes);
+        }
+        const bytes = Buffer.alloc(found.size);
+        let filled = 0;
+        for (let read = -1; read !== 0 && filled < bytes.length; filled += read) {
+            read = (0,external_node_fs_.readSync)(opened, bytes, filled, bytes.length - filled, null);
+        }
+        return bytes.subarray(0, filled);
+    }
+    finally {
+        (0,external_node_fs_.closeSync)(opened);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/files/workspace-file.ts
+
+
+
+
+/** A file that is outside the workspace after all links are resolved. */
+class OutsideWorkspaceError extends FileError {
+    constructor() {
+        super('is outside the workspace');
+    }
+}
+/**
+ * Reads a file of a repository.
+ *
+ * The author of a pull request can put a link at the path. So the file must be inside the workspace
+ * after all links are resolved.
+ *
+ * @param file its absolute path
+ * @param workspace the folder that the file must be in, an absolute path
+ * @param maxBytes a larger file is refused, unread
+ * @throws {OutsideWorkspaceError}
+ * @throws {Error} if it is not a file, is too large, or cannot be read
+ */
+function readWorkspaceFile(file, workspace, maxBytes) {
+    // The native variant also corrects the case of names on file systems that ignore case.
+    const real = external_node_fs_.realpathSync.native(file);
+    assertInside(real, external_node_fs_.realpathSync.native(workspace));
+    return readPlainFile(real, maxBytes);
+}
+/**
+ * Both paths must be real ones, with all links resolved.
+ *
+ * @throws {OutsideWorkspaceError}
+ */
+function assertInside(file, folder) {
+    const relative = external_node_path_default().relative(folder, file);
+    const [first] = relative.split((external_node_path_default()).sep);
+    // Absolute: on another drive of Windows.
+    if (first === '..' || external_node_path_default().isAbsolute(relative)) {
+        throw new OutsideWorkspaceError();
     }
 }
 
@@ -13619,6 +14257,23 @@ async function resolveVersion(request, http, base, info) {
             return readPointer(http, base, 'latest', request.minor);
         case 'range':
             return newestInRange(request.range, http, base, info);
+    }
+}
+/**
+ * The pointer that answers a request.
+ *
+ * @param base where `release/` is, ending in a slash
+ * @returns undefined for an exact version, which needs none, and for a range, which takes several
+ */
+function pointerOf(request, base) {
+    switch (request.kind) {
+        case 'stable':
+            return pointerUrl(base, 'stable', request.minor);
+        case 'prerelease':
+            return pointerUrl(base, 'latest', request.minor);
+        case 'exact':
+        case 'range':
+            return undefined;
     }
 }
 /** Pointers are unsigned text: nothing but a version ever leaves this function. */
@@ -14500,7 +15155,7 @@ function withoutUnverified(bundle) {
 var protobuf_specs_dist = __nccwpck_require__(9654);
 ;// CONCATENATED MODULE: ./src/sigstore/verify/asn1.ts
 /** Identifier octets (X.690 §8.1.2). */
-const TAG = {
+const asn1_TAG = {
     boolean: 0x01,
     integer: 0x02,
     bitString: 0x03,
@@ -14550,17 +15205,17 @@ const FULCIO_STRING = /^1\.3\.6\.1\.4\.1\.57264\.1\.(?:[89]|1\d|2[0-4])$/;
 /** What the value of an extension must look like, as Fulcio and Google's CA Service write it. */
 const FORMS = new Map([
     // Subject key identifier, RFC 5280 §4.2.1.2.
-    ['2.5.29.14', (value) => hasParts(value, TAG.octetString)],
+    ['2.5.29.14', (value) => hasParts(value, asn1_TAG.octetString)],
     // Authority key identifier, §4.2.1.1, without issuer and serial number.
     [
         '2.5.29.35',
-        (value) => hasParts(value, TAG.sequence) && hasParts(value?.subs[0], TAG.primitive0),
+        (value) => hasParts(value, asn1_TAG.sequence) && hasParts(value?.subs[0], asn1_TAG.primitive0),
     ],
     // Authority information access, §4.2.2.1, by URI.
     [
         '1.3.6.1.5.5.7.1.1',
-        (value) => hasParts(value, TAG.sequence) &&
-            (value?.subs[0]?.subs ?? []).every((access) => hasParts(access, TAG.objectIdentifier, TAG.primitive6)),
+        (value) => hasParts(value, asn1_TAG.sequence) &&
+            (value?.subs[0]?.subs ?? []).every((access) => hasParts(access, asn1_TAG.objectIdentifier, asn1_TAG.primitive6)),
     ],
 ]);
 /**
@@ -14583,7 +15238,7 @@ function leafExtensionDefect(extension) {
 function isUtf8String(octets) {
     // The parser accepts DER only, and nothing after the one element.
     const { tag, value } = core_dist.ASN1Obj.parseBuffer(Buffer.from(octets?.value ?? []));
-    return tag.toDER() === TAG.utf8String && (0,external_node_buffer_namespaceObject.isUtf8)(value);
+    return tag.toDER() === asn1_TAG.utf8String && (0,external_node_buffer_namespaceObject.isUtf8)(value);
 }
 
 ;// CONCATENATED MODULE: ./src/sigstore/verify/certificate.ts
@@ -14603,14 +15258,14 @@ const PROCESSED = new Set([
 ]);
 /** RFC 5280 §4.1.2, without the unique identifiers, which §4.1.2.8 tells authorities not to use. */
 const TBS_CERTIFICATE = [
-    TAG.context0, // version
-    TAG.integer, // serial number
-    TAG.sequence, // signature
-    TAG.sequence, // issuer
-    TAG.sequence, // validity
-    TAG.sequence, // subject
-    TAG.sequence, // subject public key info
-    TAG.context3, // extensions
+    asn1_TAG.context0, // version
+    asn1_TAG.integer, // serial number
+    asn1_TAG.sequence, // signature
+    asn1_TAG.sequence, // issuer
+    asn1_TAG.sequence, // validity
+    asn1_TAG.sequence, // subject
+    asn1_TAG.sequence, // subject public key info
+    asn1_TAG.context3, // extensions
 ];
 /**
  * Reads a signing certificate.
@@ -14682,9 +15337,9 @@ function certificateDefect(certificate) {
 }
 function structureDefect(certificate) {
     const { root, tbsCertificate } = certificate;
-    if (!hasParts(root, TAG.sequence, TAG.sequence, TAG.bitString) ||
+    if (!hasParts(root, asn1_TAG.sequence, asn1_TAG.sequence, asn1_TAG.bitString) ||
         !hasParts(tbsCertificate, ...TBS_CERTIFICATE) ||
-        !hasParts(tbsCertificate.subs[7], TAG.sequence)) {
+        !hasParts(tbsCertificate.subs[7], asn1_TAG.sequence)) {
         return 'does not have exactly the fields of an X.509 v3 certificate';
     }
     if (certificate.version !== 'v3') {
@@ -14713,8 +15368,8 @@ function leafDefect(leaf) {
 function extensionsDefect(extensions) {
     const seen = new Set();
     for (const extension of extensions) {
-        const saysWhetherCritical = hasParts(extension, TAG.objectIdentifier, TAG.boolean, TAG.octetString);
-        if (!saysWhetherCritical && !hasParts(extension, TAG.objectIdentifier, TAG.octetString)) {
+        const saysWhetherCritical = hasParts(extension, asn1_TAG.objectIdentifier, asn1_TAG.boolean, asn1_TAG.octetString);
+        if (!saysWhetherCritical && !hasParts(extension, asn1_TAG.objectIdentifier, asn1_TAG.octetString)) {
             return 'has a malformed extension';
         }
         const oid = extension.subs[0]?.toOID() ?? '';
@@ -14854,75 +15509,6 @@ function readBundle(value) {
     return { bundle, signed: signedContent(bundle).digest.toString('hex') };
 }
 
-;// CONCATENATED MODULE: ./src/kubernetes/image.ts
-
-/** Where Kubernetes publishes its images. Their signatures name it, too. */
-const IMAGE_DOMAIN = 'registry.k8s.io';
-/** `control-plane`: every release has these. */
-const CONTROL_PLANE = [
-    'kube-apiserver',
-    'kube-controller-manager',
-    'kube-scheduler',
-    'kube-proxy',
-];
-/** Every image of a release. */
-const RELEASE_IMAGES = [...CONTROL_PLANE, 'kubectl', 'conformance'];
-/** For messages. */
-const ACCEPTED_IMAGES = `${RELEASE_IMAGES.join(', ')}; control-plane for the first four; or a full reference with a tag or a digest, such as ${IMAGE_DOMAIN}/etcd:3.5.15-0`;
-/** The grammar of github.com/distribution/reference, reference.go. */
-const COMPONENT = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
-const REPOSITORY = `${COMPONENT}(?:/${COMPONENT})*`;
-const image_TAG = '[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}';
-const REFERENCE = new RegExp(`^${IMAGE_DOMAIN.replaceAll('.', '\\.')}/(${REPOSITORY})(?::(${image_TAG}))?(?:@(sha256:[0-9a-f]{64}))?$`);
-const REPOSITORY_PATH = new RegExp(`^${REPOSITORY}$`);
-/** Of domain and repository together. */
-const MAX_NAME_LENGTH = 255;
-/**
- * Parses one word of the input `images`.
- *
- * @returns the images that it means; undefined unless it is one of {@link ACCEPTED_IMAGES}
- */
-function parseImageRequest(word) {
-    if (word === 'control-plane') {
-        return CONTROL_PLANE.map(ofChosenVersion);
-    }
-    if (isReleaseImage(word)) {
-        return [ofChosenVersion(word)];
-    }
-    const [, repository, tag, digest] = REFERENCE.exec(word) ?? [];
-    const isComplete = tag !== undefined || digest !== undefined;
-    if (repository === undefined ||
-        !isComplete ||
-        `${IMAGE_DOMAIN}/${repository}`.length > MAX_NAME_LENGTH) {
-        return undefined;
-    }
-    return [{ requested: word, repository, tag, digest }];
-}
-/** Whether a path can go in front of repositories. */
-function isRepositoryPath(path) {
-    return REPOSITORY_PATH.test(path);
-}
-function ofChosenVersion(name) {
-    return { requested: name, repository: name, tag: undefined, digest: undefined };
-}
-/** `kube-apiserver`, or `kube-apiserver-arm64`: each architecture also has its own repository. */
-function isReleaseImage(name) {
-    return RELEASE_IMAGES.some((image) => name === image || ARCHITECTURES.some((arch) => name === `${image}-${arch}`));
-}
-/** @param version of the release, with `v` */
-function imageOf(request, version) {
-    const { repository, digest } = request;
-    const tag = request.tag ?? (digest === undefined ? version : undefined);
-    const tagged = tag === undefined ? '' : `:${tag}`;
-    const digested = digest === undefined ? '' : `@${digest}`;
-    return {
-        ...request,
-        reference: digest ?? tag ?? version,
-        name: `${IMAGE_DOMAIN}/${repository}${tagged}${digested}`,
-        releaseImage: tag === version && isReleaseImage(repository) ? repository : undefined,
-    };
-}
-
 ;// CONCATENATED MODULE: ./src/sigstore/image-payload.ts
 
 
@@ -14997,7 +15583,7 @@ function image_payload_mismatch(reason, cause) {
 
 
 /** The input `images` takes as many. */
-const MAX_IMAGES = 100;
+const read_images_MAX_IMAGES = 100;
 /**
  * Reads the member `images` of a lock file.
  *
@@ -15006,10 +15592,10 @@ const MAX_IMAGES = 100;
  * @throws {SetupError} LOCK_MISMATCH
  * @throws {Error}
  */
-function readImages(entries, version, name) {
+function read_images_readImages(entries, version, name) {
     const references = Object.keys(entries);
-    if (references.length > MAX_IMAGES) {
-        throw new Error(`it has more than ${String(MAX_IMAGES)} images`);
+    if (references.length > read_images_MAX_IMAGES) {
+        throw new Error(`it has more than ${String(read_images_MAX_IMAGES)} images`);
     }
     return new Map(references.map((reference) => [
         reference,
@@ -15124,7 +15710,7 @@ function readLock(json, name) {
         throw new Error('"version" is not an exact version such as v1.31.9');
     }
     const files = readFiles(object(lock['files']), name);
-    const images = readImages(lock['images'] === undefined ? {} : object(lock['images']), version, name);
+    const images = read_images_readImages(object(lock['images'] ?? {}), version, name);
     const content = { version, files, images };
     if (withoutWhiteSpace(text) !== withoutWhiteSpace(serializeLock(content))) {
         throw new Error('a member is unknown, written twice, in another order, or not as the command "lock" writes it');
@@ -15166,49 +15752,6 @@ function readFile(path, value, name) {
         }
         return { sha256, bundle };
     });
-}
-
-;// CONCATENATED MODULE: ./src/files/workspace-file.ts
-
-
-
-
-/** A file that is outside the workspace after all links are resolved. */
-class OutsideWorkspaceError extends FileError {
-    constructor() {
-        super('is outside the workspace');
-    }
-}
-/**
- * Reads a file of a repository.
- *
- * The author of a pull request can put a link at the path. So the file must be inside the workspace
- * after all links are resolved.
- *
- * @param file its absolute path
- * @param workspace the folder that the file must be in, an absolute path
- * @param maxBytes a larger file is refused, unread
- * @throws {OutsideWorkspaceError}
- * @throws {Error} if it is not a file, is too large, or cannot be read
- */
-function readWorkspaceFile(file, workspace, maxBytes) {
-    // The native variant also corrects the case of names on file systems that ignore case.
-    const real = external_node_fs_.realpathSync.native(file);
-    assertInside(real, external_node_fs_.realpathSync.native(workspace));
-    return readPlainFile(real, maxBytes);
-}
-/**
- * Both paths must be real ones, with all links resolved.
- *
- * @throws {OutsideWorkspaceError}
- */
-function assertInside(file, folder) {
-    const relative = external_node_path_default().relative(folder, file);
-    const [first] = relative.split((external_node_path_default()).sep);
-    // Absolute: on another drive of Windows.
-    if (first === '..' || external_node_path_default().isAbsolute(relative)) {
-        throw new OutsideWorkspaceError();
-    }
 }
 
 ;// CONCATENATED MODULE: ./src/inputs/lock-file.ts
@@ -15351,6 +15894,152 @@ function readOnePlatform(inputs, environment) {
         throw invalidInput('platform', name, 'a platform such as linux/amd64 or darwin/arm64');
     }
     return platform;
+}
+
+;// CONCATENATED MODULE: ./src/inputs/release-age.ts
+
+/** In milliseconds. */
+const UNITS = {
+    m: 60_000,
+    h: 3_600_000,
+    d: 86_400_000,
+    w: 604_800_000,
+};
+/** `minimum-release-age` and `maximum-release-age`. */
+function readAges(inputs) {
+    const minimumAge = readAge(inputs, 'minimum-release-age');
+    const maximumAge = readAge(inputs, 'maximum-release-age');
+    if (minimumAge !== undefined && maximumAge !== undefined && maximumAge <= minimumAge) {
+        throw invalidInput('maximum-release-age', inputs.get('maximum-release-age'), 'an age greater than "minimum-release-age"');
+    }
+    return { minimumAge, maximumAge };
+}
+/** @returns milliseconds */
+function readAge(inputs, name) {
+    const given = inputs.get(name);
+    if (given === '') {
+        return undefined;
+    }
+    const [, count, unit] = /^(\d{1,4})([mhdw])$/.exec(given) ?? [];
+    const milliseconds = UNITS[unit ?? ''];
+    if (count === undefined || milliseconds === undefined) {
+        throw invalidInput(name, given, 'a number and a unit: 90m, 12h, 3d, 1w');
+    }
+    return Number(count) * milliseconds;
+}
+
+;// CONCATENATED MODULE: ./src/inputs/runner.ts
+
+
+
+/** @throws {SetupError} INSTALL_FAILED if the runner did not name its folders, or names files that do not exist */
+function readRunner({ variables, platform }) {
+    const temp = variables['RUNNER_TEMP'] ?? '';
+    const toolCache = variables['RUNNER_TOOL_CACHE'] ?? '';
+    const missing = [
+        ...(temp === '' ? ['RUNNER_TEMP'] : []),
+        ...(toolCache === '' ? ['RUNNER_TOOL_CACHE'] : []),
+    ];
+    if (missing.length > 0) {
+        throw new SetupError('INSTALL_FAILED', `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set`, { situation: 'runner-variable-missing' });
+    }
+    // @actions/core writes to them when everything is installed, and its error has no code.
+    for (const name of ['GITHUB_OUTPUT', 'GITHUB_PATH']) {
+        const file = variables[name] ?? '';
+        if (file !== '' && !(0,external_node_fs_.existsSync)(file)) {
+            throw new SetupError('INSTALL_FAILED', `${name} names a file that does not exist: ${file}`, {
+                situation: 'runner-variable-missing',
+            });
+        }
+    }
+    const separator = platform === 'win32' ? ';' : ':';
+    const search = variables['PATH'] ?? variables['Path'] ?? '';
+    return {
+        temp: external_node_path_default().resolve(temp),
+        toolCache: external_node_path_default().resolve(toolCache),
+        path: search.split(separator).filter((folder) => folder !== ''),
+        shellFunctions: Object.keys(variables).flatMap(
+        // `export -f kubectl` in bash sets BASH_FUNC_kubectl%%.
+        (name) => /^BASH_FUNC_(.+)%%$/.exec(name)?.[1] ?? []),
+    };
+}
+
+;// CONCATENATED MODULE: ./src/inputs/tools.ts
+
+
+/**
+ * `tools`, without duplicates; `kubectl` if it is empty, and no tool for `none`.
+ *
+ * @param hasOthers whether a run without tools has anything to do
+ */
+function readTools(inputs, hasOthers) {
+    const names = inputs.words('tools');
+    if (names.length === 1 && names[0] === 'none') {
+        if (!hasOthers) {
+            throw invalidInput('tools', 'none', 'a tool, or "artifacts" or "images" beside none');
+        }
+        return [];
+    }
+    const tools = names.map((name) => {
+        if (!isTool(name)) {
+            throw invalidInput('tools', name, `one or more of ${TOOLS.join(', ')}, separated by commas, spaces or newlines; or none, alone`);
+        }
+        return name;
+    });
+    return tools.length === 0 ? ['kubectl'] : tools;
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/trust/public-instance.ts
+/** The TUF repository of Sigstore's public instance, and its seed in `@sigstore/tuf`. */
+const PUBLIC_MIRROR = 'https://tuf-repo-cdn.sigstore.dev';
+
+;// CONCATENATED MODULE: ./src/inputs/trust-root.ts
+
+
+
+
+
+/** For a trusted_root.json or an initial root.json. The public ones have 7 KiB. */
+const MAX_TRUST_BYTES = 1 << 20;
+/** `trusted-root`, `tuf-mirror-url` and `tuf-root`. */
+function readTrustRoot(inputs) {
+    const trustedRoot = inputs.get('trusted-root');
+    const mirror = readUrl(inputs, 'tuf-mirror-url', PUBLIC_MIRROR);
+    const root = inputs.get('tuf-root');
+    if (trustedRoot !== '') {
+        if (root !== '') {
+            throw new SetupError('INVALID_INPUT', 'Set either "trusted-root" or "tuf-root", not both.');
+        }
+        return trustedRoot === 'embedded'
+            ? { kind: 'embedded' }
+            : {
+                kind: 'file',
+                path: inputs.path('trusted-root'),
+                json: readTrusted(inputs, 'trusted-root', ', or "embedded"'),
+            };
+    }
+    if (root !== '') {
+        return { kind: 'tuf', mirror, root: readTrusted(inputs, 'tuf-root') };
+    }
+    if (mirror.origin !== PUBLIC_MIRROR || mirror.pathname !== '/') {
+        throw invalidInput('tuf-mirror-url', mirror.href, '"tuf-root" to be set too (the path of the initial root.json), because this is not Sigstore\'s repository');
+    }
+    return { kind: 'tuf', mirror };
+}
+/** Reads a file once, so that the trust key of a run is computed from the bytes that it trusts. */
+function readTrusted(inputs, name, otherwise = '') {
+    const file = inputs.path(name);
+    try {
+        const json = readPlainFile(file, MAX_TRUST_BYTES);
+        if (json.length === 0) {
+            throw new Error('it is empty');
+        }
+        return json;
+    }
+    catch (error) {
+        const accepted = `the path of a file of at most 1 MiB${otherwise}`;
+        throw invalidInput(name, inputs.get(name), `${accepted} (${explain(error)})`);
+    }
 }
 
 ;// CONCATENATED MODULE: ./src/kubernetes/cluster-version.ts
@@ -17007,1001 +17696,6 @@ async function readVersion(inputs, clusterVersion) {
     };
 }
 
-;// CONCATENATED MODULE: ./src/inputs/file-to-verify.ts
-
-
-
-
-
-
-
-
-
-
-
-/** The argument `file`. Nothing is trimmed: a name may end in a space. */
-function file_to_verify_readFile({ variables }, inputs) {
-    const name = variables['INPUT_FILE'] ?? '';
-    if (name === '') {
-        throw invalidInput('file', name, 'the path of a file');
-    }
-    return { name, path: external_node_path_default().resolve(inputs.workspace, name) };
-}
-/**
- * `signature` with `certificate`, `bundle`, or `lock-file`; else what is published.
- *
- * @throws {SetupError} INVALID_INPUT, LOCK_INVALID, LOCK_MISMATCH
- */
-function readEvidence(inputs) {
-    const has = {
-        signature: inputs.get('signature') !== '',
-        certificate: inputs.get('certificate') !== '',
-        bundle: inputs.get('bundle') !== '',
-        lock: inputs.get('lock-file') !== '',
-    };
-    const sources = [has.signature || has.certificate, has.bundle, has.lock];
-    if (sources.filter(Boolean).length > 1) {
-        throw new SetupError('INVALID_INPUT', 'Set only one of "signature" with "certificate", "bundle", and "lock-file".');
-    }
-    if (has.signature !== has.certificate) {
-        throw new SetupError('INVALID_INPUT', 'Set both "signature" and "certificate", or neither.');
-    }
-    if (has.signature) {
-        return {
-            kind: 'signature',
-            signature: readGiven(inputs, 'signature', MAX_SIGNATURE_BYTES),
-            certificate: readGiven(inputs, 'certificate', MAX_CERTIFICATE_BYTES),
-        };
-    }
-    if (has.bundle) {
-        return { kind: 'bundle', json: readGiven(inputs, 'bundle', MAX_BUNDLE_BYTES) };
-    }
-    return has.lock ? { kind: 'lock', lock: file_to_verify_readLock(inputs) } : { kind: 'published' };
-}
-/**
- * `version`, `version-file`, `artifact`, `platform` and `architecture`. Only the name of the file is
- * a default, and only for what the file is: no name chooses the version.
- *
- * @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED, LOCK_MISMATCH
- */
-async function readClaim(inputs, environment, { file, evidence, bindRelease }) {
-    const has = {
-        version: inputs.get('version') !== '' || inputs.get('version-file') !== '',
-        file: ['artifact', 'platform', 'architecture'].some((name) => inputs.get(name) !== ''),
-    };
-    const platform = () => readOnePlatform(inputs, environment);
-    if (evidence.kind === 'lock') {
-        return {
-            kind: 'file-of-release',
-            choice: await lockedVersion(evidence.lock, inputs, await readVersion(inputs, undefined)),
-            file: has.file ? readNamed(inputs, file, platform) : undefined,
-        };
-    }
-    if (evidence.kind !== 'published' && !bindRelease) {
-        if (has.version || has.file) {
-            throw new SetupError('INVALID_INPUT', 'Set neither a version nor "artifact", "platform" and "architecture" while "bind-release" is false: nothing would check them.');
-        }
-        return { kind: 'signed', evidence };
-    }
-    if (!has.version) {
-        throw noVersion(file, evidence, platform);
-    }
-    return {
-        kind: 'file-of-release',
-        choice: await readVersion(inputs, undefined),
-        file: readNamed(inputs, file, platform),
-    };
-}
-/** @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED */
-function readNamed(inputs, { name }, platform) {
-    const given = inputs.get('artifact');
-    if (given === '') {
-        const claim = readFileName(external_node_path_default().basename(name), platform);
-        if (claim === undefined) {
-            throw new SetupError('INVALID_INPUT', `The name ${JSON.stringify(external_node_path_default().basename(name))} does not say which file of a release it is. Set "artifact" to ${ACCEPTED_NAMED_FILES}.`);
-        }
-        return claim.file;
-    }
-    const named = parseNamedFile(given, platform);
-    if (named === undefined) {
-        throw invalidInput('artifact', given, ACCEPTED_NAMED_FILES);
-    }
-    return named;
-}
-function noVersion({ name }, { kind }, platform) {
-    const version = readFileName(external_node_path_default().basename(name), platform)?.version;
-    const hints = [
-        ...(version === undefined ? [] : [` Its name says ${version}.`]),
-        ...(kind === 'published'
-            ? []
-            : [' To verify the signature alone, set "bind-release" to false.']),
-    ];
-    return new SetupError('INVALID_INPUT', `Set "version" or "version-file" to the release that ${JSON.stringify(name)} must be from.${hints.join('')}`);
-}
-/**
- * `sbom` and `sbom-bundle`.
- *
- * @throws {SetupError} INVALID_INPUT
- */
-function readSbomInput(inputs, { evidence, bindRelease }) {
-    const has = { sbom: inputs.get('sbom') !== '', bundle: inputs.get('sbom-bundle') !== '' };
-    if (!has.sbom && !has.bundle) {
-        return undefined;
-    }
-    if (!bindRelease) {
-        throw new SetupError('INVALID_INPUT', 'Set either "sbom" or "bind-release: false", not both.');
-    }
-    if (!has.sbom || has.bundle === (evidence.kind === 'lock')) {
-        throw new SetupError('INVALID_INPUT', 'Set both "sbom" and "sbom-bundle". With "lock-file", set "sbom" alone: the lock file has the evidence.');
-    }
-    return {
-        name: inputs.get('sbom'),
-        path: inputs.path('sbom'),
-        evidence: evidence.kind === 'lock'
-            ? evidence
-            : { kind: 'bundle', json: readGiven(inputs, 'sbom-bundle', MAX_BUNDLE_BYTES) },
-    };
-}
-function file_to_verify_readLock(inputs) {
-    const name = JSON.stringify(inputs.get('lock-file'));
-    let json;
-    try {
-        json = readPlainFile(inputs.path('lock-file'), MAX_LOCK_BYTES);
-    }
-    catch (error) {
-        throw lockInvalid(name, explain(error), error);
-    }
-    return parseLock(json, name);
-}
-/** Reads a small file that an input names. */
-function readGiven(inputs, name, maxBytes) {
-    try {
-        return readPlainFile(inputs.path(name), maxBytes);
-    }
-    catch (error) {
-        const accepted = `the path of a file of at most ${String(maxBytes)} bytes (${explain(error)})`;
-        throw invalidInput(name, inputs.get(name), accepted);
-    }
-}
-
-;// CONCATENATED MODULE: ./src/inputs/install.ts
-
-
-/**
- * `folder`, which need not exist.
- *
- * @returns an absolute path
- * @throws {SetupError} INVALID_INPUT
- */
-function readTargetFolder(inputs) {
-    if (inputs.get('folder') === '') {
-        throw invalidInput('folder', '', 'the path of the folder to install into');
-    }
-    return inputs.path('folder');
-}
-/** @throws {SetupError} INVALID_INPUT for images alone, which are not put into a folder */
-function assertAnyFile({ tools, artifacts }) {
-    if (tools.length + artifacts.length === 0) {
-        throw new SetupError('INVALID_INPUT', 'Nothing to install: set "tools" or "artifacts". Images are verified, but not pulled.');
-    }
-}
-
-;// CONCATENATED MODULE: external "node:url"
-const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
-;// CONCATENATED MODULE: external "node:timers/promises"
-const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
-;// CONCATENATED MODULE: ./node_modules/is-network-error/index.js
-const objectToString = Object.prototype.toString;
-
-const isError = value => objectToString.call(value) === '[object Error]';
-
-const errorMessages = new Set([
-	'network error', // Chrome
-	'NetworkError when attempting to fetch resource.', // Firefox
-	'The Internet connection appears to be offline.', // Safari 16
-	'Network request failed', // `cross-fetch`
-	'fetch failed', // Undici (Node.js)
-	'terminated', // Undici (Node.js)
-	' A network error occurred.', // Bun (WebKit)
-	'Network connection lost', // Cloudflare Workers (fetch)
-]);
-
-function isNetworkError(error) {
-	const isValid = error
-		&& isError(error)
-		&& error.name === 'TypeError'
-		&& typeof error.message === 'string';
-
-	if (!isValid) {
-		return false;
-	}
-
-	const {message, stack} = error;
-
-	// Safari 17+ has generic message but no stack for network errors
-	if (message === 'Load failed' || (message.startsWith('Load failed (') && message.endsWith(')'))) {
-		return stack === undefined
-			// Sentry adds its own stack trace to the fetch error, so also check for that
-			|| '__sentry_captured__' in error;
-	}
-
-	// Deno network errors start with specific text
-	if (message.startsWith('error sending request for url')) {
-		return true;
-	}
-
-	// Chrome: exact "Failed to fetch" or with hostname: "Failed to fetch (example.com)"
-	if (message === 'Failed to fetch' || (message.startsWith('Failed to fetch (') && message.endsWith(')'))) {
-		return true;
-	}
-
-	// Standard network error messages
-	return errorMessages.has(message);
-}
-
-;// CONCATENATED MODULE: ./node_modules/p-retry/index.js
-
-
-function validateRetries(retries) {
-	if (typeof retries === 'number') {
-		if (retries < 0) {
-			throw new TypeError('Expected `retries` to be a non-negative number.');
-		}
-
-		if (Number.isNaN(retries)) {
-			throw new TypeError('Expected `retries` to be a valid number or Infinity, got NaN.');
-		}
-
-		// Not `Number.isSafeInteger`, which would reject a huge `retries`. That is accepted on purpose and behaves as effectively forever.
-		// eslint-disable-next-line unicorn/prefer-number-is-safe-integer
-		if (Number.isFinite(retries) && !Number.isInteger(retries)) {
-			throw new TypeError('Expected `retries` to be a non-negative integer or Infinity.');
-		}
-	} else if (retries !== undefined) {
-		throw new TypeError('Expected `retries` to be a number or Infinity.');
-	}
-}
-
-function validateNumberOption(name, value, {allowInfinity = false} = {}) {
-	if (typeof value !== 'number' || Number.isNaN(value)) {
-		throw new TypeError(`Expected \`${name}\` to be a number${allowInfinity ? ' or Infinity' : ''}.`);
-	}
-
-	if (!allowInfinity && !Number.isFinite(value)) {
-		throw new TypeError(`Expected \`${name}\` to be a finite number.`);
-	}
-
-	if (value < 0) {
-		throw new TypeError(`Expected \`${name}\` to be \u{2265} 0.`);
-	}
-}
-
-function validateOption(name, value, type) {
-	// `null` means "not provided", as it does for the other options. `unref` needs this because it is the one option with no default of its own.
-	if (value === undefined || value === null) {
-		return;
-	}
-
-	if (typeof value !== type) {
-		throw new TypeError(`Expected \`${name}\` to be a ${type}.`);
-	}
-}
-
-function validateSignal(value) {
-	// `null` means "not provided", as it does for the other options.
-	if (value === undefined || value === null) {
-		return;
-	}
-
-	// Duck typed rather than `instanceof`, so a signal from another realm still works. All three methods are checked because `removeEventListener` is called from inside a timer callback, where a `TypeError` would be an uncaught exception rather than a rejection the caller could catch.
-	if (typeof value.throwIfAborted !== 'function'
-		|| typeof value.addEventListener !== 'function'
-		|| typeof value.removeEventListener !== 'function') {
-		throw new TypeError('Expected `signal` to be an AbortSignal.');
-	}
-}
-
-class AbortError extends Error {
-	constructor(message) {
-		super(typeof message === 'string' ? message : undefined);
-
-		this.name = 'AbortError';
-
-		if (message instanceof Error) {
-			this.originalError = message;
-			({message} = message);
-		} else {
-			// Created here, so it already captures every caller frame. Copying `this.stack` instead would only rewrite the header, which is rendered lazily from `name` and `message` at read time. It also stringifies a non-string message, so reuse its result below.
-			this.originalError = new Error(message);
-			({message} = this.originalError);
-
-			// The caller sees this error, so the frame for this constructor is dropped where the runtime supports it. Left in, the top frame blames p-retry for an error the caller threw. An error the caller passed keeps its own stack, which points at their throw site already. V8-only, hence the lint exception, and the optional call leaves the stack as it is where it is missing.
-			// eslint-disable-next-line unicorn/no-nonstandard-builtin-properties
-			Error.captureStackTrace?.(this.originalError, AbortError);
-		}
-
-		this.message = message;
-	}
-}
-
-// `setTimeout` cannot represent a longer delay and fires it right away instead, which turns a long backoff into a tight retry loop. Cap at the largest value it can still hold.
-const maximumDelay = (2 ** 31) - 1;
-
-function calculateDelay(retriesConsumed, options) {
-	// Nothing to wait for, and multiplying by a factor that has grown to `Infinity` would give `NaN`.
-	if (options.minTimeout === 0) {
-		return 0;
-	}
-
-	// `retriesConsumed` starts at 0 and only ever counts up, so the first retry is already attempt 1.
-	const attempt = retriesConsumed + 1;
-	const random = options.randomize ? (Math.random() + 1) : 1;
-
-	const timeout = Math.round(random * options.minTimeout * (options.factor ** (attempt - 1)));
-
-	// `maxTimeout` rounds up, so a fractional cap still gives a whole number of milliseconds. Rounding down would turn a cap below 1 into no timer at all, which never yields to the event loop. `Math.ceil(Infinity)` is `Infinity`.
-	return Math.min(timeout, Math.ceil(options.maxTimeout), maximumDelay);
-}
-
-function calculateRemainingTime(start, max) {
-	return Number.isFinite(max) ? max - (performance.now() - start) : max;
-}
-
-async function delayForRetry(delay, options) {
-	if (delay <= 0) {
-		return;
-	}
-
-	await new Promise((resolve, reject) => {
-		// Registered with `once`, so it removes itself when it fires.
-		const onAbort = () => {
-			clearTimeout(timeoutToken);
-			reject(options.signal.reason);
-		};
-
-		const timeoutToken = setTimeout(() => {
-			options.signal?.removeEventListener('abort', onAbort);
-			resolve();
-		}, delay);
-
-		if (options.unref) {
-			timeoutToken.unref?.();
-		}
-
-		options.signal?.addEventListener('abort', onAbort, {once: true});
-	});
-}
-
-// Stringifying a thrown value can itself throw, for an object with no usable `toString`. That must never be allowed to replace the failure the caller is actually dealing with.
-//
-// A thrown value whose own accessors or proxy traps throw is not supported, here or anywhere else. It comes from the caller's own code, so it is not something to defend against.
-function stringifyThrownValue(value) {
-	try {
-		return String(value);
-	} catch {
-		return Object.prototype.toString.call(value);
-	}
-}
-
-// `AbortError` wraps the error the caller actually wants, and the wrappers can be nested, so keep unwrapping until the cause is reached. Otherwise an `AbortError` would escape `pRetry` and a `catch` doing `error instanceof AbortError` would read a real failure as a cancellation.
-//
-// Two wrappers whose `originalError` points at each other are not supported, like the thrown values above.
-function unwrapAbortError(error) {
-	let cause = error;
-
-	// A wrapper with no error to unwrap to is the cause as far as it goes.
-	while (cause instanceof AbortError && cause.originalError instanceof Error) {
-		cause = cause.originalError;
-	}
-
-	return cause;
-}
-
-async function onAttemptFailure({error, attemptNumber, retriesConsumed, startTime, options}) {
-	// The signal is checked after the operation and after every callback, so a cancellation is never reported as an operation failure or a callback's decision, and no callback runs after it. The last check also guards the delay, whose abort listener never fires on a signal that is already aborted.
-	const abortIfNeeded = () => {
-		options.signal?.throwIfAborted();
-	};
-
-	const normalizedError = error instanceof Error
-		? error
-		: new TypeError(`Non-error was thrown: "${stringifyThrownValue(error)}". You should only throw errors.`);
-
-	// Checked before unwrapping an `AbortError`, because the reason a caller aborted with is final. Unwrapping it would replace the reason they chose with whatever is inside it, and it would also let an `AbortError` from the operation outrank a cancellation the caller asked for.
-	abortIfNeeded();
-
-	if (normalizedError instanceof AbortError) {
-		throw unwrapAbortError(normalizedError);
-	}
-
-	// `retriesConsumed` only ever advances while `retriesLeft` is above 0, so this is never negative. `Infinity` minus a finite count is `Infinity`, so an unlimited budget needs no special case.
-	const retriesLeft = options.retries - retriesConsumed;
-
-	// A `TypeError` normally means the operation itself is broken rather than the thing it was trying to reach, so retrying it does not help. A network `TypeError` is the exception, and its message differs per runtime, so it has to be recognised rather than assumed.
-	const isRetriableError = !(normalizedError instanceof TypeError) || isNetworkError(normalizedError);
-
-	// Out of time already, out of retries, or a failure that is never retried, so the delay is 0 and the callbacks are told that no retry follows. Only computed when a retry can still follow, so a randomized delay does not draw from `Math.random` for a wait that is never taken.
-	const timeLeft = calculateRemainingTime(startTime, options.maxRetryTime);
-	const delayTime = isRetriableError && timeLeft > 0 && retriesLeft > 0 ? calculateDelay(retriesConsumed, options) : 0;
-
-	const consumeRetryContext = Object.freeze({
-		error: normalizedError,
-		attemptNumber,
-		retriesLeft,
-		retriesConsumed,
-		retryDelay: delayTime,
-	});
-
-	// No answer means no opinion, so fall back to the default. Treating it as `false` instead would leave `retries` uncounted and let the loop run forever.
-	const consumeRetry = (await options.shouldConsumeRetry(consumeRetryContext)) ?? true;
-
-	abortIfNeeded();
-
-	const effectiveDelay = consumeRetry ? delayTime : 0;
-	const context = Object.freeze({
-		error: normalizedError,
-		attemptNumber,
-		retriesLeft,
-		retriesConsumed,
-		retryDelay: effectiveDelay,
-	});
-
-	await options.onFailedAttempt(context);
-
-	abortIfNeeded();
-
-	const remainingTime = calculateRemainingTime(startTime, options.maxRetryTime);
-
-	// No time or budget left, or a failure that retrying cannot help with.
-	if (
-		!isRetriableError
-		|| remainingTime <= 0
-		|| retriesLeft <= 0
-	) {
-		throw normalizedError;
-	}
-
-	const shouldRetry = await options.shouldRetry(context);
-
-	abortIfNeeded();
-
-	if (!shouldRetry) {
-		throw normalizedError;
-	}
-
-	const remainingTimeAfterShouldRetry = calculateRemainingTime(startTime, options.maxRetryTime);
-
-	if (remainingTimeAfterShouldRetry <= 0) {
-		throw normalizedError;
-	}
-
-	if (!consumeRetry) {
-		return false;
-	}
-
-	await delayForRetry(Math.min(effectiveDelay, remainingTimeAfterShouldRetry), options);
-
-	return true;
-}
-
-async function pRetry(input, options = {}) {
-	options = {...options};
-
-	// Applied before validating, so that `null` means "not provided" here as it does for every other option.
-	options.retries ??= 10;
-
-	validateRetries(options.retries);
-
-	if (Object.hasOwn(options, 'forever')) {
-		throw new Error('The `forever` option is no longer supported. For many use-cases, you can set `retries: Infinity` instead.');
-	}
-
-	options.factor ??= 2;
-	options.minTimeout ??= 1000;
-	options.maxTimeout ??= Infinity;
-	options.maxRetryTime ??= Infinity;
-	options.randomize ??= false;
-	options.onFailedAttempt ??= () => {};
-	options.shouldRetry ??= () => true;
-	options.shouldConsumeRetry ??= () => true;
-
-	// Validate the options that have a runtime type to check.
-	validateOption('onFailedAttempt', options.onFailedAttempt, 'function');
-	validateOption('shouldRetry', options.shouldRetry, 'function');
-	validateOption('shouldConsumeRetry', options.shouldConsumeRetry, 'function');
-	validateOption('randomize', options.randomize, 'boolean');
-	validateOption('unref', options.unref, 'boolean');
-	validateSignal(options.signal);
-	validateNumberOption('factor', options.factor);
-	validateNumberOption('minTimeout', options.minTimeout);
-	validateNumberOption('maxTimeout', options.maxTimeout, {allowInfinity: true});
-	validateNumberOption('maxRetryTime', options.maxRetryTime, {allowInfinity: true});
-
-	// A negative factor is rejected above, so this only catches `0`. Treat it as `1` to keep the delay constant instead of dropping to zero after the first retry.
-	if (options.factor === 0) {
-		options.factor = 1;
-	}
-
-	options.signal?.throwIfAborted();
-
-	let attemptNumber = 0;
-	let retriesConsumed = 0;
-	const startTime = performance.now();
-
-	// A consumed count is always finite, so `Infinity` keeps this true and needs no special case.
-	while (retriesConsumed <= options.retries) {
-		attemptNumber++;
-
-		try {
-			options.signal?.throwIfAborted();
-
-			const result = await input(attemptNumber);
-
-			options.signal?.throwIfAborted();
-
-			return result;
-		} catch (error) {
-			if (await onAttemptFailure({
-				error,
-				attemptNumber,
-				retriesConsumed,
-				startTime,
-				options,
-			})) {
-				retriesConsumed++;
-			}
-		}
-	}
-
-	// Unreachable: `onAttemptFailure` throws once `retriesLeft` reaches 0, which is the same state the loop condition tests, so the loop is always left by a throw. Kept as a guard against a future change to either side breaking that pairing.
-	throw new Error('Retry attempts exhausted without throwing an error.');
-}
-
-function makeRetriable(function_, options) {
-	return function (...arguments_) {
-		return pRetry(() => function_.apply(this, arguments_), options);
-	};
-}
-
-;// CONCATENATED MODULE: ./src/transfer/retry.ts
-
-
-
-
-
-/** Statuses that a later request may change: time-outs, throttling, trouble at the server. */
-const TRANSIENT_STATUSES = new Set([408, 425, 429, 500, 502, 503, 504]);
-/** The most characters of a URL, and of a reason, that a line about a retry shows. */
-const MAX_SHOWN = 200;
-/** One line of the log, of bounded length. */
-function describeRetry(record) {
-    const { method, url, reason, delay, nextTry, maxTries } = record;
-    const when = `retrying in ${(delay / 1000).toFixed(1)} s`;
-    const count = `attempt ${String(nextTry)} of ${String(maxTries)}`;
-    return `${method} ${shortened(url)}: ${shortened(reason)}; ${when} (${count})`;
-}
-/** One line of the log, of bounded length. */
-function describeWait({ method, url }) {
-    return `still waiting for ${method} ${shortened(url)}`;
-}
-function shortened(text) {
-    return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
-}
-/**
- * Runs one transfer, again after a passing fault: exponential backoff with jitter, `Retry-After`
- * respected, the number of tries and the total time bounded.
- *
- * @param attempt one try; it must stop when its signal is aborted
- * @throws {TransferError} after the last try, naming host, tries and the last cause; or the
- *   reason of `signal` when that was aborted
- */
-async function withRetries(transfer, attempt) {
-    const stopNotices = startWaitNotices(transfer);
-    try {
-        return await retried(transfer, attempt);
-    }
-    finally {
-        stopNotices();
-    }
-}
-/** @returns ends the notices */
-function startWaitNotices({ method, url, limits, onWait }) {
-    const notice = () => {
-        onWait?.({ method, url: withoutSecrets(url) });
-        timer = setTimeout(notice, limits.waitNoticeInterval).unref();
-    };
-    let timer = setTimeout(notice, limits.firstWaitNotice).unref();
-    return () => {
-        clearTimeout(timer);
-    };
-}
-async function retried({ method, url, total, limits, signal, onRetry }, attempt) {
-    const started = performance.now();
-    const deadline = AbortSignal.timeout(Math.ceil(total));
-    const either = AbortSignal.any([signal, deadline]);
-    let tries = 0;
-    let last;
-    try {
-        return await pRetry(() => {
-            tries += 1;
-            return attempt(either);
-        }, {
-            retries: limits.retries,
-            minTimeout: limits.retryDelay,
-            maxTimeout: limits.maxRetryDelay,
-            randomize: true,
-            maxRetryTime: total,
-            signal: either,
-            shouldRetry: ({ error }) => isTransient(error),
-            onFailedAttempt: async ({ error, retriesLeft, retryDelay }) => {
-                last = error;
-                if (retriesLeft === 0 || !isTransient(error)) {
-                    return;
-                }
-                const asked = error instanceof StatusError ? (error.retryAfter ?? 0) : 0;
-                const delay = Math.max(retryDelay, Math.min(asked, limits.maxRetryDelay));
-                if (performance.now() - started + delay < total) {
-                    onRetry?.({
-                        method,
-                        url: withoutSecrets(url),
-                        reason: explain(error),
-                        delay,
-                        nextTry: tries + 1,
-                        maxTries: limits.retries + 1,
-                    });
-                }
-                await (0,external_node_timers_promises_namespaceObject.setTimeout)(delay - retryDelay, undefined, { signal: either });
-            },
-        });
-    }
-    catch (error) {
-        if (signal.aborted) {
-            throw signal.reason;
-        }
-        const cause = deadline.aborted
-            ? new NonRetryableError(`gave up after ${String(total / 1000)} s`, last ?? error)
-            : error;
-        throw transferError(method, url, tries, cause);
-    }
-}
-function isTransient(error) {
-    // A TypeError is a defect of this program, and p-retry does not retry it.
-    if (error instanceof NonRetryableError ||
-        error instanceof FileError ||
-        error instanceof TypeError) {
-        return false;
-    }
-    return error instanceof StatusError ? TRANSIENT_STATUSES.has(error.status) : true;
-}
-function transferError(method, url, tries, cause) {
-    const shown = withoutSecrets(url);
-    const times = tries === 1 ? '1 attempt' : `${String(tries)} attempts`;
-    const where = url.protocol === 'file:' ? '' : ` (${url.host}, ${times})`;
-    return new TransferError(`${method} ${shown}${where}: ${explain(cause)}`, {
-        url: shown,
-        tries,
-        local: cause instanceof StorageError,
-        cause,
-        ...(cause instanceof StatusError ? { status: cause.status } : {}),
-    });
-}
-/** The URL as it may be shown: no credentials, no query (a mirror's may hold a signature). */
-function withoutSecrets(url) {
-    return url.protocol === 'file:' ? url.href : `${url.protocol}//${url.host}${url.pathname}`;
-}
-
-;// CONCATENATED MODULE: ./src/transfer/transport.ts
-
-
-/** Whether a URL may be requested: https, or http on this machine. */
-function isTransportAllowed(url) {
-    return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
-}
-function isLoopback(hostname) {
-    return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
-}
-/** @throws {NonRetryableError} unless {@link isTransportAllowed} */
-function assertTransport(url) {
-    if (!isTransportAllowed(url)) {
-        throw new NonRetryableError(`${withoutSecrets(url)} is neither https nor http on loopback`);
-    }
-}
-
-;// CONCATENATED MODULE: ./src/inputs/urls.ts
-
-
-
-/**
- * A URL of a server, or of a folder if `mayBeFile`. Its path ends in a slash.
- *
- * @param otherwise the URL for an empty input
- */
-function readUrl(inputs, name, otherwise, mayBeFile = false) {
-    const given = inputs.get(name);
-    const accepted = mayBeFile
-        ? `an https URL, http on loopback, or a file URL such as ${inputs.isWindows ? 'file:///C:/mirror' : 'file:///srv/mirror'}, without credentials, query or fragment`
-        : 'an https URL, or http on loopback, without credentials, query or fragment';
-    // A message must not repeat a secret, and the runner does not mask one that is cut.
-    const shown = /[@?#]/.test(given) ? '(a URL with credentials, query or fragment)' : given;
-    const url = URL.parse(given === '' ? otherwise : given);
-    const isAllowed = url !== null && (isTransportAllowed(url) || (mayBeFile && url.protocol === 'file:'));
-    if (!isAllowed) {
-        throw invalidInput(name, shown, accepted);
-    }
-    if (url.username !== '' || url.password !== '') {
-        throw invalidInput(name, shown, `${accepted}; see "download-token"`);
-    }
-    if (url.search !== '' || url.hash !== '') {
-        throw invalidInput(name, shown, accepted);
-    }
-    if (url.protocol === 'file:' && !isLocalPath(url, inputs.isWindows)) {
-        throw invalidInput(name, shown, accepted);
-    }
-    url.pathname = url.pathname.replace(/\/*$/, '/');
-    return url;
-}
-/** Whether a file URL is a path on this machine: it names no host, and on Windows it has a drive. */
-function isLocalPath(url, windows) {
-    // Windows would open a share on that host, and send it the credentials of the runner's account.
-    if (url.host !== '') {
-        return false;
-    }
-    try {
-        return (0,external_node_url_namespaceObject.fileURLToPath)(url, { windows }) !== '';
-    }
-    catch {
-        return false; // The caller throws.
-    }
-}
-/** @param base the only server that the token is sent to */
-function readToken(inputs, base) {
-    const token = inputs.get('download-token');
-    if (token === '') {
-        return undefined;
-    }
-    if (!/^[\x21-\x7e]+$/.test(token) || base.protocol === 'file:') {
-        throw invalidInput('download-token', '(not shown)', 'a bearer token of printable ASCII characters, for a "download-base-url" with https');
-    }
-    return token;
-}
-
-;// CONCATENATED MODULE: ./src/inputs/images.ts
-
-
-
-const DEFAULT_REGISTRY = 'https://registry.k8s.io';
-/** kubeadm lists seven. */
-const images_MAX_IMAGES = 100;
-/** `images`, without duplicates. */
-function images_readImages(inputs) {
-    const images = new Map();
-    for (const word of inputs.words('images')) {
-        const requests = parseImageRequest(word);
-        if (requests === undefined) {
-            throw invalidInput('images', word, ACCEPTED_IMAGES);
-        }
-        for (const request of requests) {
-            images.set(request.requested, request);
-        }
-    }
-    if (images.size > images_MAX_IMAGES) {
-        throw invalidInput('images', `${String(images.size)} images`, `at most ${String(images_MAX_IMAGES)}`);
-    }
-    return [...images.values()];
-}
-/** `image-registry`. Its path ends in a slash, and goes in front of every repository. */
-function readImageRegistry(inputs) {
-    const url = readUrl(inputs, 'image-registry', DEFAULT_REGISTRY);
-    const path = url.pathname.slice(1, -1);
-    if (path !== '' && !isRepositoryPath(path)) {
-        throw invalidInput('image-registry', url.href, 'the URL of a registry, whose path (if any) consists of lower-case names');
-    }
-    return url;
-}
-
-;// CONCATENATED MODULE: ./src/inputs/tools.ts
-
-
-/**
- * `tools`, without duplicates; `kubectl` if it is empty, and no tool for `none`.
- *
- * @param hasOthers whether a run without tools has anything to do
- */
-function readTools(inputs, hasOthers) {
-    const names = inputs.words('tools');
-    if (names.length === 1 && names[0] === 'none') {
-        if (!hasOthers) {
-            throw invalidInput('tools', 'none', 'a tool, or "artifacts" or "images" beside none');
-        }
-        return [];
-    }
-    const tools = names.map((name) => {
-        if (!isTool(name)) {
-            throw invalidInput('tools', name, `one or more of ${TOOLS.join(', ')}, separated by commas, spaces or newlines; or none, alone`);
-        }
-        return name;
-    });
-    return tools.length === 0 ? ['kubectl'] : tools;
-}
-
-;// CONCATENATED MODULE: ./src/inputs/files-to-lock.ts
-
-
-
-
-
-/**
- * `tools`, `artifacts` and `platforms`.
- *
- * @param hasImages whether there is something to lock without any of them
- * @throws {SetupError} INVALID_INPUT; PLATFORM_NOT_PUBLISHED for a tool or an artifact that none of
- *   the platforms has
- */
-function readFilesToLock(inputs, environment, hasImages) {
-    const names = inputs.words('artifacts');
-    const tools = readTools(inputs, names.length > 0 || hasImages);
-    const platforms = readPlatforms(inputs, environment);
-    const unpublished = [];
-    const binaries = tools.flatMap((tool) => published(tool, platforms, unpublished, (platform) => {
-        assertPublished(tool, platform);
-        return { tool, platform };
-    }));
-    const artifacts = names.flatMap((name) => published(name, platforms, unpublished, (platform) => readArtifact(name, platform)));
-    return { tools, binaries, artifacts: unambiguous(artifacts), unpublished };
-}
-/** What `read` returns for each platform. @throws the first error if it throws for all of them */
-function published(name, platforms, unpublished, read) {
-    const found = [];
-    const missing = [];
-    let first;
-    for (const platform of platforms) {
-        try {
-            found.push(read(platform));
-        }
-        catch (error) {
-            if (!(error instanceof SetupError) || error.code !== 'PLATFORM_NOT_PUBLISHED') {
-                throw error;
-            }
-            first ??= error;
-            missing.push(`${name} for ${platformName(platform)}`);
-        }
-    }
-    if (found.length === 0) {
-        throw first;
-    }
-    unpublished.push(...missing);
-    return found;
-}
-/** Each file once. Where `server` means several files, only the names of the files tell them apart. */
-function unambiguous(requests) {
-    const files = new Map(requests.map((request) => [request.name, request]));
-    return [...files.values()].map((file) => {
-        const isOne = requests.every(({ requested, name }) => requested !== file.requested || name === file.name);
-        return isOne ? file : { ...file, requested: file.name };
-    });
-}
-
-;// CONCATENATED MODULE: ./src/inputs/release-age.ts
-
-/** In milliseconds. */
-const UNITS = {
-    m: 60_000,
-    h: 3_600_000,
-    d: 86_400_000,
-    w: 604_800_000,
-};
-/** `minimum-release-age` and `maximum-release-age`. */
-function readAges(inputs) {
-    const minimumAge = readAge(inputs, 'minimum-release-age');
-    const maximumAge = readAge(inputs, 'maximum-release-age');
-    if (minimumAge !== undefined && maximumAge !== undefined && maximumAge <= minimumAge) {
-        throw invalidInput('maximum-release-age', inputs.get('maximum-release-age'), 'an age greater than "minimum-release-age"');
-    }
-    return { minimumAge, maximumAge };
-}
-/** @returns milliseconds */
-function readAge(inputs, name) {
-    const given = inputs.get(name);
-    if (given === '') {
-        return undefined;
-    }
-    const [, count, unit] = /^(\d{1,4})([mhdw])$/.exec(given) ?? [];
-    const milliseconds = UNITS[unit ?? ''];
-    if (count === undefined || milliseconds === undefined) {
-        throw invalidInput(name, given, 'a number and a unit: 90m, 12h, 3d, 1w');
-    }
-    return Number(count) * milliseconds;
-}
-
-;// CONCATENATED MODULE: ./src/inputs/runner.ts
-
-
-
-/** @throws {SetupError} INSTALL_FAILED if the runner did not name its folders, or names files that do not exist */
-function readRunner({ variables, platform }) {
-    const temp = variables['RUNNER_TEMP'] ?? '';
-    const toolCache = variables['RUNNER_TOOL_CACHE'] ?? '';
-    const missing = [
-        ...(temp === '' ? ['RUNNER_TEMP'] : []),
-        ...(toolCache === '' ? ['RUNNER_TOOL_CACHE'] : []),
-    ];
-    if (missing.length > 0) {
-        throw new SetupError('INSTALL_FAILED', `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set`, { situation: 'runner-variable-missing' });
-    }
-    // @actions/core writes to them when everything is installed, and its error has no code.
-    for (const name of ['GITHUB_OUTPUT', 'GITHUB_PATH']) {
-        const file = variables[name] ?? '';
-        if (file !== '' && !(0,external_node_fs_.existsSync)(file)) {
-            throw new SetupError('INSTALL_FAILED', `${name} names a file that does not exist: ${file}`, {
-                situation: 'runner-variable-missing',
-            });
-        }
-    }
-    const separator = platform === 'win32' ? ';' : ':';
-    const search = variables['PATH'] ?? variables['Path'] ?? '';
-    return {
-        temp: external_node_path_default().resolve(temp),
-        toolCache: external_node_path_default().resolve(toolCache),
-        path: search.split(separator).filter((folder) => folder !== ''),
-        shellFunctions: Object.keys(variables).flatMap(
-        // `export -f kubectl` in bash sets BASH_FUNC_kubectl%%.
-        (name) => /^BASH_FUNC_(.+)%%$/.exec(name)?.[1] ?? []),
-    };
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/trust/public-instance.ts
-/** The TUF repository of Sigstore's public instance, and its seed in `@sigstore/tuf`. */
-const PUBLIC_MIRROR = 'https://tuf-repo-cdn.sigstore.dev';
-
-;// CONCATENATED MODULE: ./src/inputs/trust-root.ts
-
-
-
-
-
-/** For a trusted_root.json or an initial root.json. The public ones have 7 KiB. */
-const MAX_TRUST_BYTES = 1 << 20;
-/** `trusted-root`, `tuf-mirror-url` and `tuf-root`. */
-function readTrustRoot(inputs) {
-    const trustedRoot = inputs.get('trusted-root');
-    const mirror = readUrl(inputs, 'tuf-mirror-url', PUBLIC_MIRROR);
-    const root = inputs.get('tuf-root');
-    if (trustedRoot !== '') {
-        if (root !== '') {
-            throw new SetupError('INVALID_INPUT', 'Set either "trusted-root" or "tuf-root", not both.');
-        }
-        return trustedRoot === 'embedded'
-            ? { kind: 'embedded' }
-            : {
-                kind: 'file',
-                path: inputs.path('trusted-root'),
-                json: readTrusted(inputs, 'trusted-root', ', or "embedded"'),
-            };
-    }
-    if (root !== '') {
-        return { kind: 'tuf', mirror, root: readTrusted(inputs, 'tuf-root') };
-    }
-    if (mirror.origin !== PUBLIC_MIRROR || mirror.pathname !== '/') {
-        throw invalidInput('tuf-mirror-url', mirror.href, '"tuf-root" to be set too (the path of the initial root.json), because this is not Sigstore\'s repository');
-    }
-    return { kind: 'tuf', mirror };
-}
-/** Reads a file once, so that the trust key of a run is computed from the bytes that it trusts. */
-function readTrusted(inputs, name, otherwise = '') {
-    const file = inputs.path(name);
-    try {
-        const json = readPlainFile(file, MAX_TRUST_BYTES);
-        if (json.length === 0) {
-            throw new Error('it is empty');
-        }
-        return json;
-    }
-    catch (error) {
-        const accepted = `the path of a file of at most 1 MiB${otherwise}`;
-        throw invalidInput(name, inputs.get(name), `${accepted} (${explain(error)})`);
-    }
-}
-
 ;// CONCATENATED MODULE: ./src/transfer/limits.ts
 const TRANSFER_LIMITS = {
     responseTimeout: 15_000,
@@ -18054,10 +17748,6 @@ function scaled(limits, factor) {
 
 
 
-
-
-
-
 /** The only place in src/ where the environment of the process is read. */
 function currentEnvironment() {
     return { variables: process.env, platform: process.platform, arch: process.arch };
@@ -18074,7 +17764,7 @@ async function loadInputs(environment) {
     const inputs = new RawInputs(environment);
     const { platform, isNative } = readPlatform(inputs, environment);
     const artifacts = readArtifacts(inputs, platform);
-    const images = images_readImages(inputs);
+    const images = readImages(inputs);
     const tools = readTools(inputs, artifacts.length + images.length > 0);
     for (const tool of tools) {
         assertPublished(tool, platform);
@@ -18103,65 +17793,7 @@ async function loadInputs(environment) {
         checkLatest: readBoolean(inputs, 'check-latest', false),
     };
 }
-/**
- * Reads and validates what the command `lock` takes.
- *
- * @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED
- */
-async function loadLockInputs(environment) {
-    const inputs = new RawInputs(environment);
-    const images = images_readImages(inputs);
-    const files = readFilesToLock(inputs, environment, images.length > 0);
-    if (!readBoolean(inputs, 'bind-release', true)) {
-        throw invalidInput('bind-release', 'false', 'true: a lock file holds nothing unproven');
-    }
-    const clusterVersion = readClusterVersion(inputs);
-    const source = readSource(inputs, environment, files);
-    return {
-        ...(await readVersion(inputs, clusterVersion)),
-        ...source,
-        ...readImageInputs(inputs, images, source.identity),
-        clusterVersion,
-        files,
-        lockFile: readLockFilePath(inputs),
-        check: readBoolean(inputs, 'check', false),
-    };
-}
-/**
- * Reads and validates what the command `verify` takes.
- *
- * @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED, LOCK_INVALID, LOCK_MISMATCH
- */
-async function loadVerifyInputs(environment) {
-    const inputs = new RawInputs(environment);
-    const file = file_to_verify_readFile(environment, inputs);
-    const name = external_node_path_default().basename(file.name);
-    const source = readSource(inputs, environment, {
-        tools: [],
-        artifacts: [{ requested: name, name }],
-    });
-    const bindRelease = readBoolean(inputs, 'bind-release', true);
-    const evidence = readEvidence(inputs);
-    const context = { file, evidence, bindRelease };
-    return {
-        ...source,
-        ...context,
-        claim: await readClaim(inputs, environment, context),
-        sbom: readSbomInput(inputs, context),
-    };
-}
-/**
- * Reads and validates what the command `install` takes.
- *
- * @throws {SetupError} as {@link loadInputs}
- */
-async function loadInstallInputs(environment) {
-    const inputs = new RawInputs(environment);
-    const folder = readTargetFolder(inputs);
-    const asked = await loadInputs(environment);
-    assertAnyFile(asked);
-    return { ...asked, folder, useCache: !readBoolean(inputs, 'no-cache', false) };
-}
+/** What every command has in common with a run. */
 function readSource(inputs, environment, files) {
     const downloadBaseUrl = readUrl(inputs, 'download-base-url', DEFAULT_BASE_URL, true);
     return {
@@ -18549,6 +18181,8 @@ const SITUATIONS = {
     'lock-incomplete': 'Run the command "lock" with this version, these "tools", "artifacts" and "images", and every platform that the jobs run on, and commit the file.',
     'lock-too-new': 'Use the version of the action that wrote the lock file, or a later one. Or write the lock file again with the command "lock" of this version.',
     'target-folder': 'Check that this user can write to the folder, that it has free space, and that no running program keeps the file open.',
+    'mirror-folder': 'Check the free space, the owner and the permissions of the folder. Nobody else may be able to write to it ("chmod go-w"), and no folder in it may be a link. Or choose another folder.',
+    'mirror-pair': 'Delete the .sig and .cert files of the release in that folder, or choose another folder. The bundles have the same signatures and certificates, and the log entries that belong to them.',
     'trusted-root-file': 'Set "trusted-root" to the path of a trusted_root.json.',
     'embedded-trusted-root': 'This is a bug in the action. Please report it.',
     'runner-variable-missing': 'The runner sets these variables for every action. To run the action by hand, see "npm run action" in CONTRIBUTING.md.',
@@ -18844,6 +18478,513 @@ function inputsFrom(command, parser) {
         values[command.argument.name] = parser.args[0] ?? '';
     }
     return values;
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/named-file.ts
+
+
+/** For messages. */
+const ACCEPTED_NAMED_FILES = 'a tool (kubectl), a tarball (client, server, node, test), the name of a file (kubernetes-src.tar.gz), or a path in the release (bin/linux/amd64/kubectl)';
+function artifactOf(release, named) {
+    return named.kind === 'binary'
+        ? release.binary(named.tool, named.platform)
+        : release.file(named.request);
+}
+/**
+ * Which file of a release a user means.
+ *
+ * @param text `kubectl`, `client`, or what {@link parseReleasePath} accepts
+ * @param platform asked only if the text does not name one
+ * @returns undefined for a name that no release has
+ * @throws {SetupError} PLATFORM_NOT_PUBLISHED
+ */
+function parseNamedFile(text, platform) {
+    if (isTool(text)) {
+        return binary(text, platform());
+    }
+    return isTarball(text) ? topFile(text, platform()) : parseReleasePath(text);
+}
+/**
+ * Which file a path inside a release is, as SBOMs and lock files write it.
+ *
+ * @param path `bin/linux/amd64/kubectl`, `kubernetes-src.tar.gz`
+ * @returns undefined for a path that no release has
+ * @throws {SetupError} PLATFORM_NOT_PUBLISHED
+ */
+function parseReleasePath(path) {
+    const [, folder, tool = '', suffix] = /^bin\/([^/]+\/[^/]+)\/([a-z-]+)(\.exe)?$/.exec(path) ?? [];
+    if (folder === undefined) {
+        return isTarball(path) ? undefined : topFile(path, ANY_PLATFORM);
+    }
+    const platform = parsePlatform(folder);
+    return platform !== undefined &&
+        isTool(tool) &&
+        (suffix !== undefined) === (platform.os === 'windows')
+        ? binary(tool, platform)
+        : undefined;
+}
+/** Only for names that say themselves what they are for. */
+const ANY_PLATFORM = { os: 'linux', arch: 'amd64' };
+const VERSION = 'v?(\\d+\\.\\d+\\.\\d+(?:-[a-z]+\\.\\d+)?)';
+const PLATFORM = `(${OPERATING_SYSTEMS.join('|')})[-_.](${ARCHITECTURES.join('|')})`;
+/** Longest first: `kubectl-convert` begins with `kubectl`. */
+const TOOL = `(${TOOLS.toSorted((a, b) => b.length - a.length).join('|')})`;
+const BINARY_FILE = new RegExp(`^${TOOL}(?:[-_.]${VERSION})?(?:[-_.]${PLATFORM})?(?:[-_.]${VERSION})?(\\.exe)?$`);
+/**
+ * Which file of a release a file on disk claims to be, as people name downloads: `kubectl`,
+ * `kubectl.exe`, `kubectl-v1.31.9`, `kubectl-linux-arm64`, `kubernetes-client-linux-amd64.tar.gz`.
+ *
+ * @param name without folder
+ * @param platform asked only if the name does not say it
+ * @returns undefined for any other name
+ * @throws {SetupError} PLATFORM_NOT_PUBLISHED
+ */
+function readFileName(name, platform) {
+    const [match, tool = '', before, os, arch, after, suffix] = BINARY_FILE.exec(name) ?? [];
+    if (match === undefined || !isTool(tool)) {
+        const file = name.startsWith('bin/') ? undefined : parseReleasePath(name);
+        return file === undefined ? undefined : { file, version: undefined };
+    }
+    const version = before ?? after;
+    const named = os === undefined ? undefined : parsePlatform(`${os}/${arch ?? ''}`);
+    return {
+        file: binary(tool, named ?? withSuffix(platform(), suffix)),
+        version: version === undefined ? undefined : `v${version}`,
+    };
+}
+/** Only Windows has `.exe`. */
+function withSuffix(platform, suffix) {
+    return suffix === undefined ? platform : { ...platform, os: 'windows' };
+}
+/** @throws {SetupError} PLATFORM_NOT_PUBLISHED */
+function binary(tool, platform) {
+    assertPublished(tool, platform);
+    return { kind: 'binary', tool, platform };
+}
+/** @throws {SetupError} PLATFORM_NOT_PUBLISHED */
+function topFile(name, platform) {
+    const request = parseReleaseFile(name, platform);
+    return request === undefined ? undefined : { kind: 'top', request };
+}
+
+;// CONCATENATED MODULE: ./src/inputs/file-to-verify.ts
+
+
+
+
+
+
+
+
+
+
+
+/** The argument `file`. Nothing is trimmed: a name may end in a space. */
+function file_to_verify_readFile({ variables }, inputs) {
+    const name = variables['INPUT_FILE'] ?? '';
+    if (name === '') {
+        throw invalidInput('file', name, 'the path of a file');
+    }
+    return { name, path: external_node_path_default().resolve(inputs.workspace, name) };
+}
+/**
+ * `signature` with `certificate`, `bundle`, or `lock-file`; else what is published.
+ *
+ * @throws {SetupError} INVALID_INPUT, LOCK_INVALID, LOCK_MISMATCH
+ */
+function readEvidence(inputs) {
+    const has = {
+        signature: inputs.get('signature') !== '',
+        certificate: inputs.get('certificate') !== '',
+        bundle: inputs.get('bundle') !== '',
+        lock: inputs.get('lock-file') !== '',
+    };
+    const sources = [has.signature || has.certificate, has.bundle, has.lock];
+    if (sources.filter(Boolean).length > 1) {
+        throw new SetupError('INVALID_INPUT', 'Set only one of "signature" with "certificate", "bundle", and "lock-file".');
+    }
+    if (has.signature !== has.certificate) {
+        throw new SetupError('INVALID_INPUT', 'Set both "signature" and "certificate", or neither.');
+    }
+    if (has.signature) {
+        return {
+            kind: 'signature',
+            signature: readGiven(inputs, 'signature', MAX_SIGNATURE_BYTES),
+            certificate: readGiven(inputs, 'certificate', MAX_CERTIFICATE_BYTES),
+        };
+    }
+    if (has.bundle) {
+        return { kind: 'bundle', json: readGiven(inputs, 'bundle', MAX_BUNDLE_BYTES) };
+    }
+    return has.lock ? { kind: 'lock', lock: file_to_verify_readLock(inputs) } : { kind: 'published' };
+}
+/**
+ * `version`, `version-file`, `artifact`, `platform` and `architecture`. Only the name of the file is
+ * a default, and only for what the file is: no name chooses the version.
+ *
+ * @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED, LOCK_MISMATCH
+ */
+async function readClaim(inputs, environment, { file, evidence, bindRelease }) {
+    const has = {
+        version: inputs.get('version') !== '' || inputs.get('version-file') !== '',
+        file: ['artifact', 'platform', 'architecture'].some((name) => inputs.get(name) !== ''),
+    };
+    const platform = () => readOnePlatform(inputs, environment);
+    if (evidence.kind === 'lock') {
+        return {
+            kind: 'file-of-release',
+            choice: await lockedVersion(evidence.lock, inputs, await readVersion(inputs, undefined)),
+            file: has.file ? readNamed(inputs, file, platform) : undefined,
+        };
+    }
+    if (evidence.kind !== 'published' && !bindRelease) {
+        if (has.version || has.file) {
+            throw new SetupError('INVALID_INPUT', 'Set neither a version nor "artifact", "platform" and "architecture" while "bind-release" is false: nothing would check them.');
+        }
+        return { kind: 'signed', evidence };
+    }
+    if (!has.version) {
+        throw noVersion(file, evidence, platform);
+    }
+    return {
+        kind: 'file-of-release',
+        choice: await readVersion(inputs, undefined),
+        file: readNamed(inputs, file, platform),
+    };
+}
+/** @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED */
+function readNamed(inputs, { name }, platform) {
+    const given = inputs.get('artifact');
+    if (given === '') {
+        const claim = readFileName(external_node_path_default().basename(name), platform);
+        if (claim === undefined) {
+            throw new SetupError('INVALID_INPUT', `The name ${JSON.stringify(external_node_path_default().basename(name))} does not say which file of a release it is. Set "artifact" to ${ACCEPTED_NAMED_FILES}.`);
+        }
+        return claim.file;
+    }
+    const named = parseNamedFile(given, platform);
+    if (named === undefined) {
+        throw invalidInput('artifact', given, ACCEPTED_NAMED_FILES);
+    }
+    return named;
+}
+function noVersion({ name }, { kind }, platform) {
+    const version = readFileName(external_node_path_default().basename(name), platform)?.version;
+    const hints = [
+        ...(version === undefined ? [] : [` Its name says ${version}.`]),
+        ...(kind === 'published'
+            ? []
+            : [' To verify the signature alone, set "bind-release" to false.']),
+    ];
+    return new SetupError('INVALID_INPUT', `Set "version" or "version-file" to the release that ${JSON.stringify(name)} must be from.${hints.join('')}`);
+}
+/**
+ * `sbom` and `sbom-bundle`.
+ *
+ * @throws {SetupError} INVALID_INPUT
+ */
+function readSbomInput(inputs, { evidence, bindRelease }) {
+    const has = { sbom: inputs.get('sbom') !== '', bundle: inputs.get('sbom-bundle') !== '' };
+    if (!has.sbom && !has.bundle) {
+        return undefined;
+    }
+    if (!bindRelease) {
+        throw new SetupError('INVALID_INPUT', 'Set either "sbom" or "bind-release: false", not both.');
+    }
+    if (!has.sbom || has.bundle === (evidence.kind === 'lock')) {
+        throw new SetupError('INVALID_INPUT', 'Set both "sbom" and "sbom-bundle". With "lock-file", set "sbom" alone: the lock file has the evidence.');
+    }
+    return {
+        name: inputs.get('sbom'),
+        path: inputs.path('sbom'),
+        evidence: evidence.kind === 'lock'
+            ? evidence
+            : { kind: 'bundle', json: readGiven(inputs, 'sbom-bundle', MAX_BUNDLE_BYTES) },
+    };
+}
+function file_to_verify_readLock(inputs) {
+    const name = JSON.stringify(inputs.get('lock-file'));
+    let json;
+    try {
+        json = readPlainFile(inputs.path('lock-file'), MAX_LOCK_BYTES);
+    }
+    catch (error) {
+        throw lockInvalid(name, explain(error), error);
+    }
+    return parseLock(json, name);
+}
+/** Reads a small file that an input names. */
+function readGiven(inputs, name, maxBytes) {
+    try {
+        return readPlainFile(inputs.path(name), maxBytes);
+    }
+    catch (error) {
+        const accepted = `the path of a file of at most ${String(maxBytes)} bytes (${explain(error)})`;
+        throw invalidInput(name, inputs.get(name), accepted);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/inputs/files-to-lock.ts
+
+
+
+
+
+
+
+/**
+ * `tools`, `artifacts` and `platforms`.
+ *
+ * @param hasImages whether there is something to lock without any of them
+ * @throws {SetupError} INVALID_INPUT; PLATFORM_NOT_PUBLISHED for a tool or an artifact that none of
+ *   the platforms has
+ */
+function readFilesToLock(inputs, environment, hasImages) {
+    const names = inputs.words('artifacts');
+    const tools = readTools(inputs, names.length > 0 || hasImages);
+    const platforms = readPlatforms(inputs, environment);
+    const unpublished = [];
+    const binaries = tools.flatMap((tool) => published(tool, platforms, unpublished, (platform) => {
+        assertPublished(tool, platform);
+        return { tool, platform };
+    }));
+    const artifacts = names.flatMap((name) => published(name, platforms, unpublished, (platform) => readArtifact(name, platform)));
+    return { tools, binaries, artifacts: unambiguous(artifacts), unpublished };
+}
+/**
+ * Every file of a lock.
+ *
+ * @throws {SetupError} LOCK_INVALID for a file that no release has; PLATFORM_NOT_PUBLISHED
+ */
+function filesOfLock(lock) {
+    const binaries = [];
+    const artifacts = [];
+    for (const path of lock.files.keys()) {
+        const named = parseReleasePath(path);
+        if (named === undefined) {
+            throw lockInvalid(lock.name, `no release has ${JSON.stringify(path)}`);
+        }
+        if (named.kind === 'binary') {
+            binaries.push(named);
+        }
+        else {
+            artifacts.push(named.request);
+        }
+    }
+    const tools = [...new Set(binaries.map(({ tool }) => tool))];
+    return { tools, binaries, artifacts, unpublished: [] };
+}
+/** What `read` returns for each platform. @throws the first error if it throws for all of them */
+function published(name, platforms, unpublished, read) {
+    const found = [];
+    const missing = [];
+    let first;
+    for (const platform of platforms) {
+        try {
+            found.push(read(platform));
+        }
+        catch (error) {
+            if (!(error instanceof SetupError) || error.code !== 'PLATFORM_NOT_PUBLISHED') {
+                throw error;
+            }
+            first ??= error;
+            missing.push(`${name} for ${platformName(platform)}`);
+        }
+    }
+    if (found.length === 0) {
+        throw first;
+    }
+    unpublished.push(...missing);
+    return found;
+}
+/** Each file once. Where `server` means several files, only the names of the files tell them apart. */
+function unambiguous(requests) {
+    const files = new Map(requests.map((request) => [request.name, request]));
+    return [...files.values()].map((file) => {
+        const isOne = requests.every(({ requested, name }) => requested !== file.requested || name === file.name);
+        return isOne ? file : { ...file, requested: file.name };
+    });
+}
+
+;// CONCATENATED MODULE: ./src/inputs/install.ts
+
+
+/**
+ * `folder`, which need not exist.
+ *
+ * @returns an absolute path
+ * @throws {SetupError} INVALID_INPUT
+ */
+function readTargetFolder(inputs) {
+    if (inputs.get('folder') === '') {
+        throw invalidInput('folder', '', 'the path of the folder to install into');
+    }
+    return inputs.path('folder');
+}
+/** @throws {SetupError} INVALID_INPUT for images alone, which are not put into a folder */
+function assertAnyFile({ tools, artifacts }) {
+    if (tools.length + artifacts.length === 0) {
+        throw new SetupError('INVALID_INPUT', 'Nothing to install: set "tools" or "artifacts". Images are verified, but not pulled.');
+    }
+}
+
+;// CONCATENATED MODULE: ./src/inputs/mirror.ts
+
+
+/**
+ * The folder of the command `mirror`, an absolute path.
+ *
+ * @throws {SetupError} INVALID_INPUT for an empty one, and for inputs that a mirror cannot honor
+ */
+function readMirrorFolder(inputs) {
+    if (inputs.get('images') !== '') {
+        throw invalidInput('images', inputs.get('images'), 'none: a mirror holds files, not images');
+    }
+    if (!readBoolean(inputs, 'bind-release', true)) {
+        throw invalidInput('bind-release', 'false', 'true: a mirror holds nothing unproven');
+    }
+    if (inputs.get('folder') === '') {
+        throw invalidInput('folder', '', 'the path of a folder, which need not exist');
+    }
+    return inputs.path('folder');
+}
+/**
+ * A lock says itself which files it has. All of them are mirrored.
+ *
+ * @throws {SetupError} INVALID_INPUT
+ */
+function assertNoFilter(inputs) {
+    const isGiven = (name) => 
+    // The default of the option cannot be told from the same text by the user, and takes nothing away.
+    !['', ...(name === 'tools' ? ['kubectl'] : [])].includes(inputs.get(name));
+    const given = ['tools', 'artifacts', 'platforms', 'architecture'].find(isGiven);
+    if (given !== undefined) {
+        throw new SetupError('INVALID_INPUT', `Set either "lock-file" or "${given}", not both: every file of the lock file is mirrored.`);
+    }
+}
+/** @throws {SetupError} INVALID_INPUT for a range: the pointers that it takes are not mirrored */
+function assertResolvableOffline({ version, versionSource }) {
+    if (version.kind === 'range') {
+        throw invalidInput('version', versionSource, 'an exact version, or one that has a pointer in the folder (1.31, stable, prerelease), with "check"');
+    }
+}
+/**
+ * The trust root for a check that asks nobody: without a choice, the embedded one. Never the one in
+ * the folder, unless the user names it: a folder cannot vouch for itself.
+ *
+ * @throws {SetupError} INVALID_INPUT
+ */
+function withoutNetwork(choice) {
+    if (choice.kind !== 'tuf') {
+        return choice;
+    }
+    if (choice.root !== undefined) {
+        throw new SetupError('INVALID_INPUT', 'Input "tuf-root" cannot be combined with "check", which asks nobody. Set "trusted-root" to a file.');
+    }
+    return { kind: 'embedded' };
+}
+
+;// CONCATENATED MODULE: ./src/commands/inputs.ts
+
+
+
+
+
+
+
+
+
+
+/**
+ * Reads and validates what the command `lock` takes.
+ *
+ * @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED
+ */
+async function loadLockInputs(environment) {
+    const inputs = new RawInputs(environment);
+    const images = readImages(inputs);
+    const files = readFilesToLock(inputs, environment, images.length > 0);
+    if (!readBoolean(inputs, 'bind-release', true)) {
+        throw invalidInput('bind-release', 'false', 'true: a lock file holds nothing unproven');
+    }
+    const clusterVersion = readClusterVersion(inputs);
+    const source = readSource(inputs, environment, files);
+    return {
+        ...(await readVersion(inputs, clusterVersion)),
+        ...source,
+        ...readImageInputs(inputs, images, source.identity),
+        clusterVersion,
+        files,
+        lockFile: readLockFilePath(inputs),
+        check: readBoolean(inputs, 'check', false),
+    };
+}
+/**
+ * Reads and validates what the command `mirror` takes.
+ *
+ * @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED, LOCK_INVALID, LOCK_MISMATCH
+ */
+async function loadMirrorInputs(environment) {
+    const inputs = new RawInputs(environment);
+    const folder = readMirrorFolder(inputs);
+    const check = readBoolean(inputs, 'check', false);
+    const lock = readLockFile(inputs);
+    if (lock !== undefined) {
+        assertNoFilter(inputs);
+    }
+    const files = lock === undefined ? readFilesToLock(inputs, environment, false) : filesOfLock(lock);
+    const source = readSource(inputs, environment, files);
+    const clusterVersion = readClusterVersion(inputs);
+    const requested = await readVersion(inputs, clusterVersion);
+    const choice = lock === undefined ? requested : await lockedVersion(lock, inputs, requested);
+    if (check) {
+        assertResolvableOffline(choice);
+    }
+    return {
+        ...choice,
+        ...source,
+        trustRoot: check ? withoutNetwork(source.trustRoot) : source.trustRoot,
+        clusterVersion,
+        files,
+        lock,
+        folder,
+        check,
+    };
+}
+/**
+ * Reads and validates what the command `verify` takes.
+ *
+ * @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED, LOCK_INVALID, LOCK_MISMATCH
+ */
+async function loadVerifyInputs(environment) {
+    const inputs = new RawInputs(environment);
+    const file = file_to_verify_readFile(environment, inputs);
+    const name = external_node_path_default().basename(file.name);
+    const source = readSource(inputs, environment, {
+        tools: [],
+        artifacts: [{ requested: name, name }],
+    });
+    const bindRelease = readBoolean(inputs, 'bind-release', true);
+    const evidence = readEvidence(inputs);
+    const context = { file, evidence, bindRelease };
+    return {
+        ...source,
+        ...context,
+        claim: await readClaim(inputs, environment, context),
+        sbom: readSbomInput(inputs, context),
+    };
+}
+/**
+ * Reads and validates what the command `install` takes.
+ *
+ * @throws {SetupError} as {@link loadInputs}
+ */
+async function loadInstallInputs(environment) {
+    const inputs = new RawInputs(environment);
+    const folder = readTargetFolder(inputs);
+    const asked = await loadInputs(environment);
+    assertAnyFile(asked);
+    return { ...asked, folder, useCache: !readBoolean(inputs, 'no-cache', false) };
 }
 
 // EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 7 modules
@@ -19861,11 +20002,11 @@ function timestampDefect(response, chains) {
     const root = core_dist.ASN1Obj.parseBuffer(Buffer.from(response));
     const [status, token] = root.subs;
     const signedData = token?.subs[1]?.subs[0];
-    if (root.tag.toDER() !== TAG.sequence ||
-        !hasParts(root, TAG.sequence, TAG.sequence) ||
-        !hasParts(token, TAG.objectIdentifier, TAG.context0) ||
+    if (root.tag.toDER() !== asn1_TAG.sequence ||
+        !hasParts(root, asn1_TAG.sequence, asn1_TAG.sequence) ||
+        !hasParts(token, asn1_TAG.objectIdentifier, asn1_TAG.context0) ||
         !isEncoded(token?.subs[0], SIGNED_DATA) ||
-        !hasParts(token?.subs[1], TAG.sequence) ||
+        !hasParts(token?.subs[1], asn1_TAG.sequence) ||
         signedData === undefined) {
         return 'is not a response with signed data';
     }
@@ -19878,21 +20019,21 @@ function signedDataDefect(signedData, chains) {
     const [version, digests, content, ...more] = signedData.subs;
     const [certificates, signers] = more.length === 2 ? more : [undefined, more[0]];
     const signer = signers?.subs[0];
-    const beginning = [TAG.integer, TAG.set, TAG.sequence];
-    if (!(hasParts(signedData, ...beginning, TAG.set) ||
-        hasParts(signedData, ...beginning, TAG.context0, TAG.set)) ||
+    const beginning = [asn1_TAG.integer, asn1_TAG.set, asn1_TAG.sequence];
+    if (!(hasParts(signedData, ...beginning, asn1_TAG.set) ||
+        hasParts(signedData, ...beginning, asn1_TAG.context0, asn1_TAG.set)) ||
         !isEncoded(version, SIGNED_DATA_VERSION) ||
-        !hasParts(content, TAG.objectIdentifier, TAG.context0) ||
+        !hasParts(content, asn1_TAG.objectIdentifier, asn1_TAG.context0) ||
         !isEncoded(content?.subs[0], TST_INFO) ||
-        !hasParts(content?.subs[1], TAG.octetString) ||
+        !hasParts(content?.subs[1], asn1_TAG.octetString) ||
         // A second element would not be part of what is signed.
-        !hasParts(content?.subs[1]?.subs[0], TAG.sequence) ||
-        !hasParts(signers, TAG.sequence) ||
+        !hasParts(content?.subs[1]?.subs[0], asn1_TAG.sequence) ||
+        !hasParts(signers, asn1_TAG.sequence) ||
         signer === undefined) {
         return 'does not contain exactly one TSTInfo signed by one signer';
     }
     const digest = signer.subs[2]?.toDER();
-    if (!hasParts(digests, TAG.sequence) || !isEncoded(digests?.subs[0], digest)) {
+    if (!hasParts(digests, asn1_TAG.sequence) || !isEncoded(digests?.subs[0], digest)) {
         return 'names different digest algorithms than its signer';
     }
     return signerDefect(signer) ?? certificatesDefect(certificates, signer, chains);
@@ -19900,13 +20041,13 @@ function signedDataDefect(signedData, chains) {
 /** RFC 5652 §5.3; without unsigned attributes. */
 function signerDefect(signer) {
     const [version, id, digest, , signature] = signer.subs;
-    if (!hasParts(signer, TAG.integer, TAG.sequence, TAG.sequence, TAG.context0, TAG.sequence, TAG.octetString) ||
+    if (!hasParts(signer, asn1_TAG.integer, asn1_TAG.sequence, asn1_TAG.sequence, asn1_TAG.context0, asn1_TAG.sequence, asn1_TAG.octetString) ||
         !isEncoded(version, SIGNER_INFO_VERSION) ||
-        !hasParts(id, TAG.sequence, TAG.integer)) {
+        !hasParts(id, asn1_TAG.sequence, asn1_TAG.integer)) {
         return 'has a malformed signer';
     }
-    const hasDigestAlgorithm = (hasParts(digest, TAG.objectIdentifier) ||
-        (hasParts(digest, TAG.objectIdentifier, TAG.null) && isEncoded(digest?.subs[1], NULL))) &&
+    const hasDigestAlgorithm = (hasParts(digest, asn1_TAG.objectIdentifier) ||
+        (hasParts(digest, asn1_TAG.objectIdentifier, asn1_TAG.null) && isEncoded(digest?.subs[1], NULL))) &&
         DIGESTS.some((known) => isEncoded(digest?.subs[0], known));
     const hasSignatureAlgorithm = SIGNATURES.some((known) => isEncoded(signature, known));
     return hasDigestAlgorithm && hasSignatureAlgorithm ? undefined : 'uses unknown algorithms';
@@ -22932,6 +23073,9 @@ class HttpClient {
         if (url.protocol === 'file:') {
             return { status: 200, headers: {}, body: await openFile(url, signal) };
         }
+        if (this.#options.isOffline === true) {
+            throw new NonRetryableError('no request is made while a folder is checked');
+        }
         const token = options.token === undefined ? this.#options.token : (options.token ?? undefined);
         let target = url;
         let withToken = true;
@@ -23051,14 +23195,14 @@ function http_seconds(milliseconds) {
 
 
 
-// What a run of the action and a command have in common: connections, trust root, temporary folder.
 /** The one HTTP client of a run. */
-function httpClient(inputs, signal, logger) {
+function httpClient(inputs, signal, logger, isOffline = false) {
     const { downloadToken, downloadBaseUrl } = inputs;
     return new HttpClient({
         userAgent: 'setup-verified-kubectl',
         proxyEnvironment: inputs.proxyEnvironment,
         limits: inputs.limits,
+        isOffline,
         token: downloadToken === undefined
             ? undefined
             : { origin: downloadBaseUrl.origin, value: downloadToken },
@@ -23114,9 +23258,13 @@ function noticeEndedSupport(version, cluster, logger) {
 }
 /** As shells report a process that a signal ended: 128 and the number of the signal. */
 const session_EXIT_CODES = { SIGTERM: 143, SIGINT: 130 };
-/** A folder that is removed when the work ends, however it ends. */
-async function withScratchFolder(temp, work) {
-    const scratch = await makeScratchFolder(temp);
+/**
+ * A folder that is removed when the work ends, however it ends.
+ *
+ * @param prefix of its name
+ */
+async function withScratchFolder(temp, work, prefix = 'setup-verified-kubectl-') {
+    const scratch = await makeScratchFolder(temp, prefix);
     for (const [signal, exitCode] of Object.entries(session_EXIT_CODES)) {
         process.once(signal, () => {
             (0,external_node_fs_.rmSync)(scratch, { force: true, recursive: true });
@@ -23131,10 +23279,10 @@ async function withScratchFolder(temp, work) {
         await (0,promises_namespaceObject.rm)(scratch, { force: true, recursive: true, maxRetries: 3 }).catch(() => undefined);
     }
 }
-async function makeScratchFolder(temp) {
+async function makeScratchFolder(temp, prefix) {
     try {
         await makeFolders(temp);
-        return await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(temp, 'setup-verified-kubectl-'));
+        return await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(temp, prefix));
     }
     catch (error) {
         throw installFailed(`cannot create a temporary folder in ${temp}`, error);
@@ -23667,17 +23815,20 @@ async function loadTrustRoot(source, http) {
             case 'tuf':
                 return await loadThroughTuf(source, http);
             case 'file':
-                return fixed(parseTrustedRoot(source.json), `file ${source.path}`);
+                return fixed(trustedRootIn(source.json), `file ${source.path}`);
             case 'embedded':
-                return fixed(parseTrustedRoot(embedded('targets')), 'embedded copy');
+                return fixed(trustedRootIn(embedded('targets')), 'embedded copy');
         }
     }
     catch (error) {
         throw http.signal.aborted ? error : trusted_root_translated(source, error);
     }
 }
-function fixed(material, origin) {
-    return { material, origin, keep: () => Promise.resolve() };
+function fixed(root, origin) {
+    return { ...root, origin, keep: () => Promise.resolve() };
+}
+function trustedRootIn(json) {
+    return { material: parseTrustedRoot(json), json };
 }
 function embedded(what) {
     const seed = seeds_namespaceObject[PUBLIC_MIRROR];
@@ -23690,24 +23841,23 @@ async function loadThroughTuf(source, http) {
     const file = keptPath(source.cache, repository);
     const origin = `TUF repository ${mirror}`;
     const kept = await readKept(file, http);
-    const fresh = await verifyKept(repository, kept, trustMaterialIn);
+    const fresh = await verifyKept(repository, kept, trustedRootOf);
     if (fresh !== undefined) {
         return fixed(fresh, `${origin} (cached metadata, still fresh)`);
     }
     const files = await runClient(repository, (name, maxLength) => http.read(new URL(`${mirror}/${name}`), maxLength), kept);
-    const material = trustMaterialIn(files);
     return {
-        material,
+        ...trustedRootOf(files),
         origin,
-        keep: () => keepFiles(file, files, repository, trustMaterialIn, http),
+        keep: () => keepFiles(file, files, repository, trustedRootOf, http),
     };
 }
-function trustMaterialIn(files) {
+function trustedRootOf(files) {
     const json = files.get(TARGET);
     if (json === undefined) {
         throw new Error(`the repository has no target ${TARGET}`);
     }
-    return parseTrustedRoot(json);
+    return trustedRootIn(json);
 }
 /** Error codes of a disk that cannot be written to. */
 const WRITE_ERRORS = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS']);
@@ -24432,6 +24582,21 @@ function unusablePath(name, error) {
     return new SetupError('INVALID_INPUT', `Input "lock-file": ${name} ${error.message}.`);
 }
 
+;// CONCATENATED MODULE: ./src/commands/requested-artifacts.ts
+/** So many files at once. More would share the same line anyway. */
+const CONCURRENT_FILES = 4;
+/** Every file that is asked for. Says which ones Kubernetes does not publish. */
+function artifactsOf({ inputs, release, logger, }) {
+    const { binaries, artifacts, unpublished } = inputs.files;
+    for (const what of unpublished) {
+        logger.info(`Skipping ${what}: Kubernetes does not publish it`);
+    }
+    return [
+        ...binaries.map(({ tool, platform }) => release.binary(tool, platform)),
+        ...artifacts.map((request) => release.file(request)),
+    ];
+}
+
 ;// CONCATENATED MODULE: ./src/commands/lock.ts
 
 
@@ -24453,8 +24618,7 @@ function unusablePath(name, error) {
 
 
 
-/** So many files at once. More would share the same line anyway. */
-const CONCURRENT_FILES = 4;
+
 /**
  * Proves every file of the lock as a run would, and then writes the lock file, unless it says the
  * same already. Evidence that it has and that still passes is kept, so that nothing changes without
@@ -24544,16 +24708,6 @@ function proofContext({ inputs, release, logger, http, background, trust, scratc
         secondFactors: inputs.secondFactors,
     };
 }
-function artifactsOf({ inputs, release, logger }) {
-    const { binaries, artifacts, unpublished } = inputs.files;
-    for (const what of unpublished) {
-        logger.info(`Skipping ${what}: Kubernetes does not publish it`);
-    }
-    return [
-        ...binaries.map(({ tool, platform }) => release.binary(tool, platform)),
-        ...artifacts.map((request) => release.file(request)),
-    ];
-}
 /** Downloads and proves one file. {@link lockSbom} requires the SBOM that binds it to be signed. */
 async function lockArtifact(run, context, artifact) {
     const folder = await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(run.scratch, 'file-'));
@@ -24612,6 +24766,7 @@ async function lock_proves({ policy, release }, file, locked, { subject, uuid })
 }
 
 ;// CONCATENATED MODULE: ./src/commands/lock-action.ts
+
 
 
 
@@ -25870,6 +26025,7 @@ function log({ title, log, paths }, { useCache }, logger) {
 
 
 
+
 const INSTALL = {
     name: 'install',
     summary: 'Install verified binaries and other files into a folder',
@@ -25910,6 +26066,7 @@ async function install_command_run(environment, terminal) {
 }
 
 ;// CONCATENATED MODULE: ./src/commands/lock-command.ts
+
 
 
 
@@ -25958,6 +26115,915 @@ async function lock_command_run(environment, terminal) {
     const state = changes.length === 0 ? 'is up to date' : 'was written';
     terminal.info(`${name} ${state}: ${version}, ${contents}`);
     return EXIT_CODES.done;
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/trust/subset.ts
+
+
+const LISTS = ['tlogs', 'ctlogs', 'certificateAuthorities', 'timestampAuthorities'];
+/**
+ * Compares two trusted roots. What a root trusts is a set: its order and spelling mean nothing.
+ *
+ * @param json a trusted_root.json that `parseTrustedRoot` accepts, and so is `trusted`
+ * @returns what the first root trusts and the second does not, or not for as long, for a message;
+ *   undefined if there is nothing
+ */
+function untrustedPart(json, trusted) {
+    const [found, known] = [normalized(json), normalized(trusted)];
+    for (const list of LISTS) {
+        const index = found[list].findIndex((one) => !known[list].some((other) => covers(other, one)));
+        if (index !== -1) {
+            const { name } = found[list][index] ?? { name: '' };
+            return `${list}[${String(index)}] (${name})`;
+        }
+    }
+    return undefined;
+}
+/** In the spelling of one library, so that equal values are equal texts. */
+function normalized(json) {
+    const root = object(protobuf_specs_dist.TrustedRoot.toJSON(protobuf_specs_dist.TrustedRoot.fromJSON(JSON.parse(json.toString('utf8')))));
+    const read = (list) => {
+        const entries = root[list] ?? [];
+        return Array.isArray(entries) ? entries.map(trusted) : [];
+    };
+    return {
+        tlogs: read('tlogs'),
+        ctlogs: read('ctlogs'),
+        certificateAuthorities: read('certificateAuthorities'),
+        timestampAuthorities: read('timestampAuthorities'),
+    };
+}
+/** Logs have their time beside the key, authorities beside the certificates. */
+function trusted(value) {
+    const { validFor: ofAuthority, publicKey, ...entry } = object(value);
+    const { validFor: ofKey, ...key } = object(publicKey ?? {});
+    const { start, end } = object(ofKey ?? ofAuthority ?? {});
+    return {
+        name: JSON.stringify(entry['baseUrl'] ?? entry['uri'] ?? ''),
+        identity: JSON.stringify([entry, key]),
+        start: typeof start === 'string' ? Date.parse(start) : -Infinity,
+        end: typeof end === 'string' ? Date.parse(end) : Infinity,
+    };
+}
+function covers(known, found) {
+    return known.identity === found.identity && known.start <= found.start && found.end <= known.end;
+}
+
+;// CONCATENATED MODULE: ./src/files/place-file.ts
+
+
+
+/**
+ * Gives a finished file its name, in one step. Its bytes are on the disk before, so that after a
+ * power cut there is the whole file or none. A link at the name is replaced, and not followed.
+ *
+ * @param partial on the same file system as `target`
+ * @throws the error of the file system
+ */
+async function placeFile(partial, target) {
+    await flush(partial, 'r+'); // Windows flushes only what is open for writing.
+    await renameHeld(partial, target);
+    // Windows opens no folder, and some file systems flush none. The name may then be lost, and no more.
+    await flush(external_node_path_default().dirname(target), 'r').catch(() => undefined);
+}
+async function flush(file, flags) {
+    const handle = await (0,promises_namespaceObject.open)(file, flags);
+    try {
+        await handle.sync();
+    }
+    finally {
+        await handle.close();
+    }
+}
+
+;// CONCATENATED MODULE: ./src/commands/mirror-folder.ts
+
+
+
+
+
+
+
+
+
+
+
+/** In the folder, beside `release/`. */
+const TRUSTED_ROOT = 'trusted_root.json';
+const FOLDER_MODE = 0o755;
+const FILE_MODE = 0o644;
+/** Temporary folders are in the folder itself, so that files can be renamed into place. */
+const SCRATCH = /^\.mirror-(\d{1,10})-[A-Za-z0-9]{6}$/;
+/** The prefix of a temporary folder of this process. */
+const scratchPrefix = () => `.mirror-${String(process.pid)}-`;
+/** There is nothing at a path. */
+class MissingFileError extends FileError {
+}
+/** A folder with the layout of the release host. */
+class MirrorFolder {
+    /** Absolute, with all links resolved. */
+    path;
+    /** Ends in a slash. */
+    url;
+    constructor(folder) {
+        this.path = folder;
+        this.url = (0,external_node_url_namespaceObject.pathToFileURL)(`${folder}${(external_node_path_default()).sep}`);
+    }
+    /**
+     * Opens a folder to write to it, and makes it if it does not exist. What earlier runs left
+     * behind is removed.
+     *
+     * @throws {SetupError} INSTALL_FAILED, also if other users can write to it
+     */
+    static async make(given) {
+        try {
+            await makeFolders(given, FOLDER_MODE);
+            const folder = new MirrorFolder(external_node_fs_.realpathSync.native(given));
+            await folder.#assertPrivate(folder.path);
+            await folder.#removeLeftovers();
+            return folder;
+        }
+        catch (error) {
+            throw mirrorFailed(`cannot write to the folder ${given}`, error);
+        }
+    }
+    /** @throws {SetupError} INVALID_INPUT if it is not a folder */
+    static async open(given) {
+        try {
+            const folder = external_node_fs_.realpathSync.native(given);
+            await (0,promises_namespaceObject.readdir)(folder);
+            return new MirrorFolder(folder);
+        }
+        catch (error) {
+            throw new SetupError('INVALID_INPUT', `cannot read the folder ${given}: ${explain(error)}.`);
+        }
+    }
+    /** @param artifact of a release whose base is {@link url} */
+    pathsOf({ url, digestUrl, evidence }) {
+        return {
+            file: (0,external_node_url_namespaceObject.fileURLToPath)(url),
+            digest: (0,external_node_url_namespaceObject.fileURLToPath)(digestUrl),
+            bundle: (0,external_node_url_namespaceObject.fileURLToPath)(evidence.bundle),
+            pair: [(0,external_node_url_namespaceObject.fileURLToPath)(evidence.signature), (0,external_node_url_namespaceObject.fileURLToPath)(evidence.certificate)],
+        };
+    }
+    get trustedRoot() {
+        return external_node_path_default().join(this.path, TRUSTED_ROOT);
+    }
+    /** For messages: inside the folder, with slashes. */
+    nameOf(file) {
+        return external_node_path_default().relative(this.path, file).split((external_node_path_default()).sep).join('/');
+    }
+    /** Why others can change the folder; undefined if they cannot, and on Windows. */
+    async whyNotPrivate() {
+        try {
+            await this.#assertPrivate(this.path);
+            return undefined;
+        }
+        catch (error) {
+            return explain(error);
+        }
+    }
+    /**
+     * Requires a plain file in plain folders: a link leads elsewhere, a pipe may never end.
+     *
+     * @throws {MissingFileError}
+     * @throws {FileError}
+     */
+    async assertPlain(file) {
+        for (const folder of this.#foldersTo(file)) {
+            await this.#assertKind(folder, 'folder');
+        }
+        await this.#assertKind(file, 'file');
+    }
+    /** Whether anything has the name, links not followed. */
+    async has(file) {
+        return (await entryAt(file)) !== undefined;
+    }
+    /**
+     * The bytes of a small file.
+     *
+     * @throws {MissingFileError}
+     * @throws {FileError}
+     */
+    async read(file, maxBytes) {
+        await this.assertPlain(file);
+        return readPlainFile(file, maxBytes);
+    }
+    /**
+     * Writes a small file, unless it has these bytes already.
+     *
+     * @param scratch a folder of this run, in this folder
+     * @returns whether it had other bytes
+     * @throws {SetupError} INSTALL_FAILED
+     */
+    async write(file, bytes, scratch) {
+        const had = await this.read(file, bytes.length).catch(() => undefined); // It is replaced.
+        if (had?.equals(bytes) === true) {
+            return false;
+        }
+        const partial = external_node_path_default().join(scratch, (0,external_node_crypto_namespaceObject.randomUUID)());
+        try {
+            await (0,promises_namespaceObject.writeFile)(partial, bytes, { flag: 'wx', mode: FILE_MODE });
+        }
+        catch (error) {
+            throw mirrorFailed(`cannot write ${file}`, error);
+        }
+        await this.place(partial, file);
+        return true;
+    }
+    /**
+     * Gives a finished file its name. Whatever else has the name is replaced, but no folder.
+     *
+     * @param partial in a folder of this run, in this folder
+     * @throws {SetupError} INSTALL_FAILED
+     */
+    async place(partial, file) {
+        try {
+            for (const folder of this.#foldersTo(file)) {
+                await mirror_folder_makeFolder(folder);
+                await this.#assertPrivate(folder);
+            }
+            if ((await entryAt(file))?.isDirectory() === true) {
+                throw new FileError('a folder has its name');
+            }
+            await placeFile(partial, file);
+        }
+        catch (error) {
+            throw mirrorFailed(`cannot write ${file}`, error);
+        }
+    }
+    /** Below this folder, those that a file is in, outermost first. */
+    #foldersTo(file) {
+        const names = external_node_path_default().relative(this.path, external_node_path_default().dirname(file)).split((external_node_path_default()).sep);
+        return names
+            .filter((name) => name !== '')
+            .map((_, index) => external_node_path_default().join(this.path, ...names.slice(0, index + 1)));
+    }
+    async #assertKind(file, kind) {
+        const found = await entryAt(file);
+        if (found === undefined) {
+            throw new MissingFileError(`${this.nameOf(file)} is missing`);
+        }
+        if (!(kind === 'file' ? found.isFile() : found.isDirectory())) {
+            const what = found.isSymbolicLink() ? 'a link' : `not a ${kind}`;
+            throw new FileError(`${this.nameOf(file)} is ${what}`);
+        }
+    }
+    async #assertPrivate(folder) {
+        await assertPrivate(folder, 'folder', await trustedOwners(this.path));
+    }
+    /** Of processes that were killed. */
+    async #removeLeftovers() {
+        for (const name of await (0,promises_namespaceObject.readdir)(this.path)) {
+            const pid = Number(SCRATCH.exec(name)?.[1] ?? 0);
+            if (pid !== 0 && !mirror_folder_isRunning(pid)) {
+                await (0,promises_namespaceObject.rm)(external_node_path_default().join(this.path, name), { recursive: true, force: true, maxRetries: 3 });
+            }
+        }
+    }
+}
+async function mirror_folder_makeFolder(folder) {
+    try {
+        await (0,promises_namespaceObject.mkdir)(folder, { mode: FOLDER_MODE });
+    }
+    catch (error) {
+        if (codeOf(error) !== 'EEXIST') {
+            throw error;
+        }
+    }
+}
+/** In containers, a process often has the same number each time; this one has no folder yet. */
+function mirror_folder_isRunning(pid) {
+    if (pid === process.pid) {
+        return false;
+    }
+    try {
+        process.kill(pid, 0);
+        return true;
+    }
+    catch (error) {
+        return codeOf(error) !== 'ESRCH';
+    }
+}
+/** INSTALL_FAILED, with what to do about the folder. */
+function mirrorFailed(message, cause) {
+    return cause instanceof SetupError
+        ? cause
+        : new SetupError('INSTALL_FAILED', `${message}: ${explain(cause)}`, {
+            situation: 'mirror-folder',
+            cause,
+        });
+}
+
+;// CONCATENATED MODULE: ./src/commands/mirror-run.ts
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+/** Loads the trust root, and ends all transfers when the work ends. */
+async function withMirrorRun(start, work) {
+    const { inputs, logger, scratch } = start;
+    const abort = new AbortController();
+    const background = new BackgroundTasks();
+    try {
+        const offline = httpClient(inputs, abort.signal, logger, true);
+        const online = inputs.check ? offline : httpClient(inputs, abort.signal, logger);
+        const trust = await loadTrustRoot(trustRootSource(inputs, scratch), online);
+        return await work({ ...start, background, online, offline, trust });
+    }
+    finally {
+        // Nothing may still write to the scratch folder when it is removed.
+        abort.abort();
+        await background.ended();
+    }
+}
+/** The files of a mirror: those that are asked for, and the SBOM, which binds them. */
+function mirroredArtifacts({ inputs, logger }, release) {
+    const sbom = release.sbom();
+    const asked = artifactsOf({ inputs, release, logger });
+    const others = new Map(asked.map((artifact) => [artifact.path, artifact]));
+    others.delete(sbom.path);
+    return { sbom, others: [...others.values()] };
+}
+/** For files in the folder: everything is read there, and nobody is asked. */
+function localContext(run, version) {
+    return mirror_run_proofContext(run, run.offline, new Release(version, run.folder.url));
+}
+/** For files on the release host. */
+function remoteContext(run, version) {
+    return mirror_run_proofContext(run, run.online, new Release(version, run.inputs.downloadBaseUrl));
+}
+async function mirror_run_proofContext(run, http, release) {
+    const { inputs, background, logger, trust } = run;
+    const context = {
+        http,
+        background,
+        log: new TransparencyLog(http, inputs.rekorUrl),
+        policy: { trust: Promise.resolve(trust.material), identity: inputs.identity },
+        release,
+        scratch: await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(run.scratch, 'release-')),
+        logger,
+        isNative: false, // A mirror holds an SBOM: what a binary says of itself would not be enough.
+    };
+    return {
+        ...context,
+        lock: inputs.lock,
+        binder: inputs.lock === undefined ? new SbomBinder(context) : new LockedBinder(context, inputs.lock),
+        secondFactors: inputs.secondFactors,
+    };
+}
+/**
+ * Proves a file that is in the folder, by the bundle and the SBOM that are there, or by the lock.
+ * Nothing is changed.
+ *
+ * @param context a {@link localContext}
+ * @throws {SetupError} every code of the verification
+ * @throws {FileError}
+ */
+async function proveInFolder(folder, context, artifact) {
+    const { file, bundle } = folder.pathsOf(artifact);
+    await folder.assertPlain(file);
+    if (context.lock === undefined) {
+        await folder.assertPlain(bundle);
+    }
+    const evidence = context.lock?.evidenceFor(artifact) ?? new StoredBundle(bundle);
+    const arriving = digestFile(file, artifact.maxBytes);
+    const { verified } = await proveBy(context, artifact, evidence, arriving, () => Promise.resolve(file));
+    return verified;
+}
+/**
+ * A run prefers `.sig` and `.cert` to a bundle, and asks the log for the entry that belongs to them.
+ *
+ * @throws {FileError}
+ */
+async function assertNoPair(folder, pair) {
+    for (const file of pair) {
+        if (await folder.has(file)) {
+            throw new FileError(`${folder.nameOf(file)} is in the folder: with it, a run asks the transparency log instead of reading the bundle`);
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./src/commands/mirror.ts
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+/**
+ * Makes a folder complete: every file that is asked for, its digest and its bundle, the SBOM, the
+ * trust root, and the pointer that names the version.
+ *
+ * Every file is proven as a run proves it, before it gets its name. What is there already and
+ * passes is not downloaded again.
+ *
+ * @throws {SetupError} every code of the verification; INSTALL_FAILED for a folder that cannot be
+ *   written to, or that others can write to
+ */
+async function mirrorRelease(inputs, logger) {
+    const folder = await MirrorFolder.make(inputs.folder);
+    let outcome;
+    const work = async (scratch) => {
+        outcome = await withMirrorRun({ inputs, logger, folder, scratch }, fillFolder);
+    };
+    await withScratchFolder(folder.path, work, scratchPrefix());
+    if (outcome === undefined) {
+        throw new TypeError('the mirror was not made');
+    }
+    return outcome;
+}
+async function fillFolder(run) {
+    const { inputs, logger, folder, trust } = run;
+    const version = await resolveVersion(inputs.version, run.online, inputs.downloadBaseUrl, (line) => {
+        logger.info(line);
+    });
+    logger.info(`Version: ${version} (requested: ${inputs.versionSource})`);
+    if (inputs.clusterVersion !== undefined) {
+        assertSupportedSkew(version, inputs.files.tools, inputs.clusterVersion);
+    }
+    const release = new Release(version, inputs.downloadBaseUrl);
+    const { sbom, others } = mirroredArtifacts(run, release);
+    await assertNoPairs(run, version, [sbom, ...others]);
+    await mirror_write(run, folder.trustedRoot, trust.json);
+    const local = await localContext(run, version);
+    // The SBOM comes first, and from then on it is read from the folder.
+    const remote = { ...(await remoteContext(run, version)), binder: local.binder };
+    const files = [await mirrorSbom(run, local, remote, sbom)];
+    const limit = pLimit(CONCURRENT_FILES);
+    const pending = others.map((artifact) => run.background.start(limit(() => mirrorFile(run, local, remote, artifact))));
+    files.push(...(await Promise.all(pending)));
+    await movePointer(run, version);
+    await keepTrustRoot(trust, logger);
+    return { version, folder, files: files.sort((a, b) => (a.name < b.name ? -1 : 1)) };
+}
+/**
+ * A folder that has signatures of its own is not made for this: they are not ours to delete.
+ *
+ * @throws {SetupError} INSTALL_FAILED
+ */
+async function assertNoPairs({ folder }, version, artifacts) {
+    for (const artifact of artifacts) {
+        try {
+            await assertNoPair(folder, folder.pathsOf(mirror_inFolder(folder, version, artifact)).pair);
+        }
+        catch (error) {
+            throw new SetupError('INSTALL_FAILED', explain(error), { situation: 'mirror-pair' });
+        }
+    }
+}
+/** Without it, nothing else could be proven. */
+async function mirrorSbom(run, local, remote, sbom) {
+    try {
+        return await mirrorFile(run, local, remote, sbom);
+    }
+    catch (error) {
+        const { code, situation } = error instanceof SetupError ? error : {};
+        throw code === 'RELEASE_NOT_SIGNED' || situation === 'not-in-release'
+            ? new SetupError('RELEASE_MISMATCH', `cannot mirror ${sbom.version} without its signed SBOM: ${explain(error)}`, { situation: 'no-release-proof', cause: error })
+            : error;
+    }
+}
+/**
+ * Proves a file in the folder, or else downloads it and proves that.
+ *
+ * @param artifact on the release host
+ */
+async function mirrorFile(run, local, remote, artifact) {
+    const { folder, logger, scratch } = run;
+    const copy = mirror_inFolder(folder, artifact.version, artifact);
+    const paths = folder.pathsOf(copy);
+    const name = folder.nameOf(paths.file);
+    const kept = await keptFile(run, local, copy);
+    const partial = external_node_path_default().join(scratch, (0,external_node_crypto_namespaceObject.randomUUID)());
+    const verified = kept ?? (await downloadTo(partial, remote, artifact));
+    const sha256 = verified.subject.sha256.toString('hex');
+    // The file itself comes last: what has its name is complete, whenever this process is killed.
+    await mirror_write(run, paths.bundle, serializeBundle(verified.bundle));
+    await mirror_write(run, paths.digest, Buffer.from(sha256));
+    if (kept === undefined) {
+        await folder.place(partial, paths.file);
+    }
+    logger.info(`${kept === undefined ? 'Verified' : 'Kept'} ${name}: ${sha256}`);
+    return { name, sha256, isKept: kept !== undefined };
+}
+/** Undefined for a file that is not there, or that does not pass. */
+async function keptFile({ folder, logger }, local, copy) {
+    const { file } = folder.pathsOf(copy);
+    try {
+        return await proveInFolder(folder, local, copy);
+    }
+    catch (error) {
+        if (local.http.signal.aborted || !isOfFile(error)) {
+            throw error;
+        }
+        if (!(error instanceof MissingFileError) || (await folder.has(file))) {
+            logger.info(`Replacing ${folder.nameOf(file)}: ${explain(error)}`);
+        }
+        return undefined;
+    }
+}
+/** Codes that are about what the user asks for. A download would fail in the same way. */
+const ABOUT_THE_REQUEST = new Set([
+    'CHECKSUM_MISMATCH',
+    'RELEASE_TOO_NEW',
+    'RELEASE_TOO_OLD',
+]);
+/** Whether an error says that a file in the folder does not prove itself. */
+function isOfFile(error) {
+    return error instanceof SetupError
+        ? !ABOUT_THE_REQUEST.has(error.code)
+        : error instanceof FileError || codeOf(error) !== '';
+}
+async function downloadTo(partial, remote, artifact) {
+    const arriving = downloadArtifact(remote, artifact, partial, artifact.path);
+    const { verified } = await proveFile(remote, artifact, partial, arriving);
+    return verified;
+}
+async function mirror_write({ folder, logger, scratch }, file, bytes) {
+    const existed = await folder.has(file);
+    if ((await folder.write(file, bytes, scratch)) && existed) {
+        logger.info(`Replaced ${folder.nameOf(file)}: it had other bytes`);
+    }
+}
+/**
+ * Writes the pointer that a run with the same `version` reads; none for an exact version and for a
+ * range. It is written last, so that it never names a release that is not there.
+ */
+async function movePointer(run, version) {
+    const { inputs, folder, logger } = run;
+    const pointer = pointerOf(inputs.version, folder.url);
+    if (pointer === undefined) {
+        return;
+    }
+    const file = (0,external_node_url_namespaceObject.fileURLToPath)(pointer);
+    const newer = await newerInFolder(run, version);
+    if (newer === undefined) {
+        await mirror_write(run, file, pointerText(version));
+    }
+    else {
+        logger.warning('Pointer names an older version', `${inputs.downloadBaseUrl.href} names ${version} for "${inputs.versionSource}", but ${folder.nameOf(file)} in the folder names ${newer}, which is there too. It was left as it is: either ${newer} was withdrawn, or the release host, a mirror or a proxy is serving an outdated pointer. To go back, delete the file.`);
+    }
+}
+/** What is in a pointer of the folder: as on dl.k8s.io. */
+function pointerText(version) {
+    return Buffer.from(`${version}\n`);
+}
+/** The version that the pointer in the folder names, if it is newer and the folder has it. */
+async function newerInFolder({ inputs, folder, offline }, version) {
+    try {
+        const named = await resolveVersion(inputs.version, offline, folder.url);
+        const sbom = (0,external_node_url_namespaceObject.fileURLToPath)(new Release(named, folder.url).sbom().url);
+        const [newer] = (0,external_node_fs_.existsSync)(sbom) ? await newerThan(version, [named], inputs.version) : [];
+        return newer;
+    }
+    catch (error) {
+        if (error instanceof SetupError) {
+            return undefined; // There is none yet, or it is damaged: it is written.
+        }
+        throw error;
+    }
+}
+/** The same file of a release, in the folder. */
+function mirror_inFolder(folder, version, artifact) {
+    return { ...artifact, ...urlsOf(folder.url, version, artifact.path) };
+}
+
+;// CONCATENATED MODULE: ./src/commands/mirror-check.ts
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+/** The bytes of a digest or a pointer. */
+const MAX_TEXT_BYTES = 256;
+/**
+ * Proves everything in a folder that is asked for. Nothing is written to it, and nobody is asked.
+ *
+ * @throws {SetupError} for a failure that says nothing about the folder
+ */
+async function checkMirror(inputs, logger) {
+    const folder = await MirrorFolder.open(inputs.folder);
+    const danger = await folder.whyNotPrivate();
+    if (danger !== undefined) {
+        logger.warning('Folder not private', `${danger}. What is proven now may be changed later.`);
+    }
+    let verdict;
+    await withScratchFolder(inputs.runner.temp, async (scratch) => {
+        verdict = await withMirrorRun({ inputs, logger, folder, scratch }, checkFolder);
+    });
+    if (verdict === undefined) {
+        throw new TypeError('the folder was not checked');
+    }
+    return verdict;
+}
+async function checkFolder(run) {
+    const { inputs, logger, folder, trust } = run;
+    const root = new Differences(folder);
+    const theirs = await root.collect(folder.trustedRoot, () => mirror_check_trustedRootIn(run));
+    logger.info(`Trust root: ${trust.origin}`);
+    const version = await root.collect(pointerFile(run), () => versionIn(run));
+    if (version === undefined) {
+        return { version, files: 0, differences: root.lines };
+    }
+    logger.info(`Version: ${version} (requested: ${inputs.versionSource})`);
+    if (inputs.clusterVersion !== undefined) {
+        assertSupportedSkew(version, inputs.files.tools, inputs.clusterVersion);
+    }
+    const local = await localContext(run, version);
+    const { sbom, others } = mirroredArtifacts(run, local.release);
+    const artifacts = [sbom, ...others];
+    const limit = pLimit(CONCURRENT_FILES);
+    const found = await Promise.all(artifacts.map((artifact) => run.background.start(limit(() => checkFile(run, local, artifact, theirs)))));
+    const extra = await extraFiles(folder, local.release, artifacts);
+    return {
+        version,
+        files: artifacts.length,
+        differences: [...root.lines, ...found.flat(), ...extra].sort(),
+    };
+}
+/** What is wrong with some files. */
+class Differences {
+    lines = [];
+    #folder;
+    constructor(folder) {
+        this.#folder = folder;
+    }
+    /** The result, or undefined if that shows that something is wrong with a file. */
+    async collect(file, look) {
+        try {
+            return await look();
+        }
+        catch (error) {
+            if (!isOfFile(error)) {
+                throw error;
+            }
+            const name = this.#folder.nameOf(file);
+            this.lines.push((await this.#folder.has(file)) ? `damaged ${name}: ${explain(error)}` : `missing ${name}`);
+            return undefined;
+        }
+    }
+}
+/**
+ * What a run with the folder's trusted_root.json trusts: nothing that this process does not trust.
+ *
+ * @throws {FileError}
+ */
+async function mirror_check_trustedRootIn({ folder, trust }) {
+    const json = await folder.read(folder.trustedRoot, MAX_TRUSTED_ROOT_BYTES);
+    let material;
+    try {
+        material = parseTrustedRoot(json);
+    }
+    catch (error) {
+        // A file that is not JSON may be a secret, so nothing of it is shown.
+        throw new FileError(error instanceof SyntaxError ? 'it is not JSON' : explain(error));
+    }
+    const untrusted = untrustedPart(json, trust.json);
+    if (untrusted !== undefined) {
+        throw new FileError(`it trusts ${untrusted}, which ${trust.origin} does not`);
+    }
+    return material;
+}
+/** The file that names the version; the folder itself if the user names it. */
+function pointerFile({ inputs, folder }) {
+    const pointer = pointerOf(inputs.version, folder.url);
+    return pointer === undefined ? folder.path : (0,external_node_url_namespaceObject.fileURLToPath)(pointer);
+}
+/** @throws {SetupError} VERSION_NOT_FOUND */
+async function versionIn(run) {
+    const { inputs, folder, offline } = run;
+    const version = await resolveVersion(inputs.version, offline, folder.url);
+    if (pointerFile(run) !== folder.path) {
+        const text = await folder.read(pointerFile(run), MAX_TEXT_BYTES);
+        await assertEqual(text, pointerText(version));
+    }
+    return version;
+}
+/** What is wrong with a file and with what belongs to it. */
+async function checkFile({ folder }, local, artifact, theirs) {
+    const paths = folder.pathsOf(artifact);
+    const found = new Differences(folder);
+    const bundle = await found.collect(paths.bundle, async () => {
+        await folder.assertPlain(paths.bundle);
+        return serializeBundle(await readStoredBundle(paths.bundle));
+    });
+    const digest = await found.collect(paths.digest, () => folder.read(paths.digest, MAX_TEXT_BYTES));
+    if (bundle === undefined && local.lock === undefined) {
+        // Nothing proves the file, and that was said.
+        await found.collect(paths.file, () => folder.assertPlain(paths.file));
+        return found.lines;
+    }
+    const verified = await found.collect(paths.file, () => proveInFolder(folder, local, artifact));
+    if (verified === undefined) {
+        return found.lines;
+    }
+    const sha256 = Buffer.from(verified.subject.sha256.toString('hex'));
+    await found.collect(paths.bundle, () => assertEqual(bundle, serializeBundle(verified.bundle)));
+    await found.collect(paths.digest, () => assertEqual(digest, sha256));
+    if (theirs !== undefined) {
+        await found.collect(folder.trustedRoot, () => proveAgain(local, artifact, verified, theirs));
+    }
+    return found.lines;
+}
+/** A run trusts what the folder says: that must be enough to prove the file, too. */
+function proveAgain({ policy }, artifact, { subject, bundle }, theirs) {
+    const source = { find: () => Promise.resolve({ candidates: [{ bundle }] }) };
+    const { identity } = policy;
+    return verifySubject({ trust: Promise.resolve(theirs), identity }, artifact.path, subject, [
+        source,
+    ]);
+}
+/**
+ * @param bytes of a file; undefined for one that was reported already
+ * @throws {FileError}
+ */
+function assertEqual(bytes, expected) {
+    return bytes?.equals(expected) === false
+        ? Promise.reject(new FileError('it does not have the bytes that "mirror" writes'))
+        : Promise.resolve();
+}
+/** What is in the folder of the release and was not asked for. */
+async function extraFiles(folder, { version }, artifacts) {
+    const expected = new Set();
+    for (const artifact of artifacts) {
+        const { file, digest, bundle } = folder.pathsOf(artifact);
+        for (const one of [file, digest, bundle]) {
+            expected.add(one);
+        }
+    }
+    const root = external_node_path_default().join(folder.path, 'release', version);
+    const extra = [];
+    const folders = [root];
+    for (let at = folders.pop(); at !== undefined; at = folders.pop()) {
+        // A link is not followed; what should be behind it is reported as damaged.
+        for (const entry of (await isPlainFolder(at))
+            ? await (0,promises_namespaceObject.readdir)(at, { withFileTypes: true })
+            : []) {
+            const file = external_node_path_default().join(at, entry.name);
+            if (entry.isDirectory()) {
+                folders.push(file);
+            }
+            else if (!expected.has(file)) {
+                extra.push(`extra ${folder.nameOf(file)}`);
+            }
+        }
+    }
+    return extra;
+}
+async function isPlainFolder(folder) {
+    return (await entryAt(folder))?.isDirectory() === true;
+}
+
+;// CONCATENATED MODULE: ./src/commands/mirror-command.ts
+
+
+
+
+
+
+
+
+const MIRROR = {
+    name: 'mirror',
+    summary: 'Make a folder that runs without a network install from',
+    description: 'Download files of a release, verify them, and keep them with their evidence in a folder with the layout of dl.k8s.io.\nRun it again to go on after an interruption, to repair damage, or to get newer versions: what is there and still proves itself is kept.',
+    argument: { name: 'folder', help: 'The folder, which need not exist' },
+    examples: `Examples:
+  The newest patch of 1.31, for Linux and macOS:
+    setup-verified-kubectl mirror /srv/mirror --version 1.31 --platforms linux/amd64,darwin/arm64
+  Everything in a lock file:
+    setup-verified-kubectl mirror /srv/mirror --lock-file kubernetes.lock.json
+  On the other side of the air gap, without any network:
+    setup-verified-kubectl mirror /srv/mirror --lock-file kubernetes.lock.json --check
+
+Use it in a workflow with "download-base-url: file:///srv/mirror" and "trusted-root: /srv/mirror/trusted_root.json".`,
+    options: [
+        {
+            flags: '--platforms <list>',
+            help: "<os>/<arch>, separated by commas [default: this machine's]",
+            group: 'Release',
+        },
+        {
+            flags: '--check',
+            help: 'Write nothing and ask nobody; print what is missing, damaged or extra, and exit with 3 if anything is',
+            group: 'Mirror',
+        },
+    ],
+    inputs: {
+        'lock-file': {
+            help: 'Mirror every file of this lock file, with its evidence',
+            group: 'Release',
+        },
+        'trusted-root': {
+            help: 'A trusted_root.json in place of TUF, or "embedded" for the built-in copy [default with --check: embedded]',
+            group: 'Trust',
+        },
+    },
+    hiddenInputs: ['architecture', 'bind-release', 'check-latest'],
+    unknownInputs: ['images', 'image-registry', 'image-certificate-identity'],
+    run: mirror_command_run,
+};
+async function mirror_command_run(environment, terminal) {
+    const inputs = await loadMirrorInputs(environment);
+    warnOfOwnTrustRoot(inputs, terminal);
+    return inputs.check ? check(inputs, terminal) : make(inputs, terminal);
+}
+async function make(inputs, terminal) {
+    const { version, folder, files } = await mirrorRelease(inputs, terminal);
+    process.stdout.write(files.map(({ sha256, name }) => `${sha256}  ${name}\n`).join(''));
+    const kept = files.filter(({ isKept }) => isKept).length;
+    terminal.info(`${folder.path} is complete: ${version}, ${String(files.length)} files, ${String(kept)} of them kept`);
+    for (const line of usage(inputs, version, folder)) {
+        terminal.info(line);
+    }
+    return EXIT_CODES.done;
+}
+/** Lines for a workflow. */
+function usage({ version: request }, version, { url, trustedRoot }) {
+    return [
+        'To install from it:',
+        `  version: '${mirror_command_inFolder(request) ?? version.slice(1)}'`,
+        `  download-base-url: ${url.href.replace(/\/$/, '')}`,
+        `  trusted-root: ${trustedRoot}`,
+    ];
+}
+/** A request that the pointer in the folder answers; undefined if there is none. */
+function mirror_command_inFolder(request) {
+    switch (request.kind) {
+        case 'stable':
+            return request.minor ?? 'stable';
+        case 'prerelease':
+            return request.minor === undefined ? 'prerelease' : `prerelease-${request.minor}`;
+        case 'exact':
+        case 'range':
+            return undefined;
+    }
+}
+async function check(inputs, terminal) {
+    const { version, files, differences } = await checkMirror(inputs, terminal);
+    if (differences.length > 0) {
+        process.stdout.write(`${differences.join('\n')}\n`);
+        terminal.info(`${inputs.folder} is not complete. Run the same command without --check.`);
+        return EXIT_CODES.different;
+    }
+    terminal.info(`${inputs.folder} is complete and proven: ${version ?? ''}, ${String(files)} files`);
+    return EXIT_CODES.done;
+}
+/** A folder that vouches for itself only proves that its files belong together. */
+function warnOfOwnTrustRoot({ folder, trustRoot }, terminal) {
+    if (trustRoot.kind !== 'file') {
+        return;
+    }
+    const own = external_node_path_default().join(folder, TRUSTED_ROOT);
+    if (real(trustRoot.path) === real(own)) {
+        terminal.warning('Trust root of the folder', 'The trust root is the one in the folder itself, so whoever made the folder decides what passes. Use "embedded", or a file from elsewhere.');
+    }
+}
+/** Undefined for what does not exist. */
+function real(file) {
+    try {
+        return external_node_fs_.realpathSync.native(file);
+    }
+    catch {
+        return undefined; // Then it is not the other file either.
+    }
 }
 
 ;// CONCATENATED MODULE: ./src/report/verified-file.ts
@@ -26379,6 +27445,7 @@ function verify_changed(error) {
 
 
 
+
 /** `verify <file>`. */
 const VERIFY = {
     name: 'verify',
@@ -26505,8 +27572,9 @@ function refused(file, error) {
 
 
 
+
 /** In the order of the help. */
-const COMMANDS = [INSTALL, VERIFY, LOCK];
+const COMMANDS = [INSTALL, VERIFY, LOCK, MIRROR];
 /** Runs the command that the arguments name. A failure is reported, and never thrown. */
 async function main() {
     const args = commandArguments();
@@ -26528,9 +27596,9 @@ async function main() {
 }
 const EXAMPLES = `Examples:
   The options of a command:
-    setup-verified-kubectl lock --help
-  Lock the newest patch of 1.31 for two platforms:
-    setup-verified-kubectl lock --version 1.31 --platforms linux/amd64,darwin/arm64
+    setup-verified-kubectl install --help
+  Install the newest patch of 1.31:
+    setup-verified-kubectl install ~/.local/bin --version 1.31
 
 Documentation:
   https://github.com/org/setup-verified-kubectl/blob/main/docs/commands.md`;

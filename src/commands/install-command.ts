@@ -1,4 +1,5 @@
-import { loadInstallInputs, type Environment } from '../inputs.js';
+import { type Environment } from '../inputs.js';
+import { loadInstallInputs } from './inputs.js';
 import type { Command } from './command.js';
 import { install } from './install.js';
 import { EXIT_CODES, type Terminal } from './terminal.js';

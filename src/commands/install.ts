@@ -1,5 +1,6 @@
 import path from 'node:path';
-import type { Inputs, InstallInputs } from '../inputs.js';
+import type { Inputs } from '../inputs.js';
+import type { InstallInputs } from './inputs.js';
 import { assertUnchanged } from '../install/commit.js';
 import type { Logger } from '../install/logger.js';
 import { assertCanPlace, placeAll, type PlacedFile } from '../install/target-folder.js';

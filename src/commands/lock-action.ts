@@ -1,4 +1,5 @@
-import { currentEnvironment, loadLockInputs } from '../inputs.js';
+import { currentEnvironment } from '../inputs.js';
+import { loadLockInputs } from './inputs.js';
 import { namedFailure } from '../install/install-failed.js';
 import { Report } from '../report.js';
 import { lockRelease } from './lock.js';

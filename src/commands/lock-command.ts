@@ -1,4 +1,5 @@
-import { loadLockInputs, type Environment } from '../inputs.js';
+import { type Environment } from '../inputs.js';
+import { loadLockInputs } from './inputs.js';
 import { DEFAULT_LOCK_FILE } from '../inputs/lock-file.js';
 import type { Command } from './command.js';
 import { lockRelease } from './lock.js';

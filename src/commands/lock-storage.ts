@@ -3,7 +3,7 @@ import { SetupError, explain } from '../errors.js';
 import { IsFolderError, assertReplaceable, writeWorkspaceFile } from '../files/atomic-write.js';
 import type { FileError } from '../files/errors.js';
 import { OutsideWorkspaceError, readWorkspaceFile } from '../files/workspace-file.js';
-import type { LockInputs } from '../inputs.js';
+import type { LockInputs } from './inputs.js';
 import { installFailed } from '../install/install-failed.js';
 import type { Logger } from '../install/logger.js';
 import type { Lock } from '../lock/lock.js';

@@ -3,7 +3,7 @@ import path from 'node:path';
 import pLimit from 'p-limit';
 import { SetupError } from '../errors.js';
 import type { DigestedFile } from '../files/digested-file.js';
-import type { LockInputs } from '../inputs.js';
+import type { LockInputs } from './inputs.js';
 import { SbomBinder, type BindingContext } from '../install/binding.js';
 import type { ProofContext } from '../install/context.js';
 import { downloadArtifact, proveFile } from '../install/from-download.js';

@@ -7,7 +7,7 @@ import { explain } from '../errors.js';
 import type { DigestedFile } from '../files/digested-file.js';
 import { FileError } from '../files/errors.js';
 import { entryAt } from '../files/private-file.js';
-import type { MirrorInputs } from '../inputs.js';
+import type { MirrorInputs } from './inputs.js';
 import type { ProofContext } from '../install/context.js';
 import type { Logger } from '../install/logger.js';
 import type { Artifact } from '../kubernetes/artifact.js';

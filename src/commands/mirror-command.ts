@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs';
 import path from 'node:path';
-import { loadMirrorInputs, type Environment, type MirrorInputs } from '../inputs.js';
+import { type Environment } from '../inputs.js';
+import { loadMirrorInputs, type MirrorInputs } from './inputs.js';
 import type { VersionRequest } from '../kubernetes/version.js';
 import type { Command } from './command.js';
 import { checkMirror } from './mirror-check.js';
@@ -45,14 +46,8 @@ Use it in a workflow with "download-base-url: file:///srv/mirror" and "trusted-r
       group: 'Trust',
     },
   },
-  hiddenInputs: [
-    'architecture',
-    'images',
-    'image-registry',
-    'image-certificate-identity',
-    'bind-release',
-    'check-latest',
-  ],
+  hiddenInputs: ['architecture', 'bind-release', 'check-latest'],
+  unknownInputs: ['images', 'image-registry', 'image-certificate-identity'],
   run,
 };
 

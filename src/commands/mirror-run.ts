@@ -1,7 +1,7 @@
 import { mkdtemp } from 'node:fs/promises';
 import path from 'node:path';
 import { digestFile, type DigestedFile } from '../files/digested-file.js';
-import type { MirrorInputs } from '../inputs.js';
+import type { MirrorInputs } from './inputs.js';
 import { SbomBinder, type BindingContext } from '../install/binding.js';
 import type { ProofContext } from '../install/context.js';
 import { proveBy } from '../install/from-download.js';

@@ -6,7 +6,7 @@ import pLimit from 'p-limit';
 import { SetupError, codeOf, explain } from '../errors.js';
 import type { DigestedFile } from '../files/digested-file.js';
 import { FileError } from '../files/errors.js';
-import type { MirrorInputs } from '../inputs.js';
+import type { MirrorInputs } from './inputs.js';
 import type { ProofContext } from '../install/context.js';
 import { downloadArtifact, proveFile } from '../install/from-download.js';
 import type { Logger } from '../install/logger.js';

@@ -1,7 +1,8 @@
 import { SetupError, explain } from '../errors.js';
 import { escapeLogLine } from '../escape.js';
 import { UNEXPECTED_HINT, hintFor } from '../hints.js';
-import { loadVerifyInputs, type Environment } from '../inputs.js';
+import { type Environment } from '../inputs.js';
+import { loadVerifyInputs } from './inputs.js';
 import { namedFailure } from '../install/install-failed.js';
 import {
   verifiedFileReport,

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { SetupError, explain } from '../errors.js';
 import type { DigestedFile } from '../files/digested-file.js';
 import { FileChangedError, readUntouched, type UntouchedFile } from '../files/untouched-file.js';
-import type { VerifyInputs } from '../inputs.js';
+import type { VerifyInputs } from './inputs.js';
 import type { FileToVerify, GivenEvidence, OwnEvidence } from '../inputs/file-to-verify.js';
 import {
   NoBinder,

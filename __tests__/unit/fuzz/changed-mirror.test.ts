@@ -61,7 +61,7 @@ jest.unstable_mockModule('@actions/core', () => ({
 }));
 
 const { run } = await import('../../../src/setup.js');
-const { loadMirrorInputs } = await import('../../../src/inputs.js');
+const { loadMirrorInputs } = await import('../../../src/commands/inputs.js');
 const { commandEnvironment } = await import('../../../src/inputs/command-line.js');
 const { checkMirror } = await import('../../../src/commands/mirror-check.js');
 const { mirrorRelease } = await import('../../../src/commands/mirror.js');
