@@ -46,8 +46,8 @@ Use it in a workflow with "download-base-url: file:///srv/mirror" and "trusted-r
       group: 'Trust',
     },
   },
-  hiddenInputs: ['architecture', 'bind-release', 'check-latest'],
-  unknownInputs: ['images', 'image-registry', 'image-certificate-identity'],
+  hiddenInputs: ['architecture', 'images', 'bind-release', 'check-latest'],
+  unknownInputs: ['image-registry', 'image-certificate-identity'],
   run,
 };
 
