@@ -3,6 +3,7 @@ import comments from '@eslint-community/eslint-plugin-eslint-comments/configs';
 import js from '@eslint/js';
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
+import { BUNDLED_PACKAGES } from './scripts/bundled-packages.js';
 
 /**
  * @typedef {object} Layer
@@ -20,8 +21,9 @@ const BELOW_LOCK = [
   '../transfer/',
   '../kubernetes/',
   '../sigstore/',
+  '../registry/',
 ];
-const BELOW_INSTALL = [...BELOW_LOCK, '../registry/', '../lock/'];
+const BELOW_INSTALL = [...BELOW_LOCK, '../lock/'];
 const BELOW_TOP = [
   './errors.js',
   './files/',
@@ -119,6 +121,7 @@ const LAYERS = [
       '../report.js',
       '../report/',
       '../session.js',
+      '../setup.js',
     ],
   },
   {
@@ -137,7 +140,7 @@ const GUARDED_PACKAGES = {
   process: 'Use the global `process`; its environment is read in inputs.ts alone.',
 };
 
-/** Tests and tools use the development dependencies; the action must not ship them. */
+/** Those that are not bundled are for tests and tools; the action must not ship them. */
 const { devDependencies } = /** @type {{ devDependencies: Record<string, string> }} */ (
   JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
 );
@@ -228,7 +231,11 @@ function forbiddenImports(imports, packages) {
     },
     ...guarded.map(([name, message]) => ({ regex: packageRegex([name]), message })),
     {
-      regex: packageRegex(Object.keys(devDependencies).filter((name) => !packages.includes(name))),
+      regex: packageRegex(
+        Object.keys(devDependencies).filter(
+          (name) => !packages.includes(name) && !BUNDLED_PACKAGES.includes(name),
+        ),
+      ),
       message: 'A development dependency: the action must not ship it.',
     },
   ];

@@ -8064,7 +8064,7 @@ const outside = __nccwpck_require__(280)
 const gtr = __nccwpck_require__(2276)
 const ltr = __nccwpck_require__(5213)
 const intersects = __nccwpck_require__(3465)
-const simplifyRange = __nccwpck_require__(9647)
+const simplifyRange = __nccwpck_require__(2028)
 const subset = __nccwpck_require__(1489)
 module.exports = {
   parse,
@@ -9262,7 +9262,7 @@ module.exports = outside
 
 /***/ }),
 
-/***/ 9647:
+/***/ 2028:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -12336,7 +12336,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 // Keeps the young generation of the heap small, so that network buffers are freed early: otherwise
 // tens of megabytes of them pile up. Loading the modules would make it grow, so this comes first.
 (0,node_v8__WEBPACK_IMPORTED_MODULE_0__.setFlagsFromString)('--semi-space-growth-factor=1');
-const { start } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 2028));
+const { start } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 8796));
 await start();
 
 __webpack_async_result__();
@@ -12344,7 +12344,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 2028:
+/***/ 8796:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -12353,8 +12353,8 @@ __nccwpck_require__.d(__webpack_exports__, {
   start: () => (/* binding */ start)
 });
 
-;// CONCATENATED MODULE: external "node:os"
-const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
+// EXTERNAL MODULE: external "node:os"
+var external_node_os_ = __nccwpck_require__(8161);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
 var external_node_path_default = /*#__PURE__*/__nccwpck_require__.n(external_node_path_);
@@ -12382,7 +12382,7 @@ function commandEnvironment({ variables, ...machine }, inputs) {
     return {
         ...machine,
         variables: {
-            RUNNER_TEMP: (0,external_node_os_namespaceObject.tmpdir)(),
+            RUNNER_TEMP: (0,external_node_os_.tmpdir)(),
             RUNNER_TOOL_CACHE: cacheFolder({ variables, ...machine }),
             ...Object.fromEntries([...others, ...options]),
         },
@@ -12393,14 +12393,14 @@ function cacheFolder({ variables, platform }) {
     const name = 'setup-verified-kubectl';
     switch (platform) {
         case 'win32':
-            return external_node_path_default().join(variables['LOCALAPPDATA'] ?? (0,external_node_os_namespaceObject.homedir)(), name);
+            return external_node_path_default().join(variables['LOCALAPPDATA'] ?? (0,external_node_os_.homedir)(), name);
         case 'darwin':
-            return external_node_path_default().join((0,external_node_os_namespaceObject.homedir)(), 'Library', 'Caches', name);
+            return external_node_path_default().join((0,external_node_os_.homedir)(), 'Library', 'Caches', name);
         default:
             // XDG Base Directory Specification 0.8: a relative path is ignored.
             return external_node_path_default().join(external_node_path_default().isAbsolute(variables['XDG_CACHE_HOME'] ?? '')
                 ? (variables['XDG_CACHE_HOME'] ?? '')
-                : external_node_path_default().join((0,external_node_os_namespaceObject.homedir)(), '.cache'), name);
+                : external_node_path_default().join((0,external_node_os_.homedir)(), '.cache'), name);
     }
 }
 
@@ -12546,6 +12546,16 @@ function parseOperatingSystem(nodePlatform) {
         default:
             return undefined;
     }
+}
+/**
+ * @param name `linux/amd64`
+ * @returns undefined for anything else
+ */
+function parsePlatform(name) {
+    const [osName = '', archName = '', ...more] = name.split('/');
+    const os = OPERATING_SYSTEMS.find((one) => one === osName);
+    const arch = ARCHITECTURES.find((one) => one === archName);
+    return os === undefined || arch === undefined || more.length > 0 ? undefined : { os, arch };
 }
 const CLIENT = [
     'linux/amd64',
@@ -13088,15 +13098,61 @@ function readArtifact(name, platform) {
     return request;
 }
 
+;// CONCATENATED MODULE: ./src/kubernetes/binary.ts
+
+
+/** The largest binary of a release is about 130 MB. */
+const MAX_BINARY_BYTES = 1 << 30;
+/** Only programs go on `PATH`. */
+function isBinary(artifact) {
+    return artifact.delivery === 'on-path';
+}
+/** `kubectl`, or `kubectl.exe` for Windows. */
+function binaryFileName(tool, { os }) {
+    return os === 'windows' ? `${tool}.exe` : tool;
+}
+/** Path inside the release: `bin/linux/amd64/kubectl`. */
+function binaryPath(tool, platform) {
+    return `bin/${platformName(platform)}/${binaryFileName(tool, platform)}`;
+}
+/**
+ * @param version with `v`
+ * @param base where `release/` is, ending in a slash
+ */
+function binaryOf(version, base, tool, platform) {
+    const fileName = binaryFileName(tool, platform);
+    const path = binaryPath(tool, platform);
+    return {
+        ...urlsOf(base, version, path),
+        path,
+        name: tool,
+        fileName,
+        version,
+        platform,
+        platforms: publishedPlatforms(tool),
+        maxBytes: MAX_BINARY_BYTES,
+        delivery: 'on-path',
+        boundBy: { kind: 'sbom' },
+    };
+}
+
 ;// CONCATENATED MODULE: ./src/inputs/checksums.ts
+
 
 /**
  * `checksum`: SHA-256 by the name of the file, 64 lowercase hex digits.
  *
- * An artifact has two names: the one that the user gave it in `artifacts`, and that of the file.
+ * An artifact has two names: the one that the user gave it in `artifacts`, and that of the file. A
+ * tool for several platforms is several files, which only their paths inside the release tell apart.
  */
-function readChecksums(inputs, { tools, artifacts }) {
-    const names = [...new Set([...tools, ...artifacts.map(({ name }) => name)])];
+function readChecksums(inputs, { tools, artifacts, binaries = [] }) {
+    const ofTools = tools.flatMap((tool) => {
+        const platforms = binaries.filter((binary) => binary.tool === tool);
+        return platforms.length > 1
+            ? platforms.map(({ platform }) => binaryPath(tool, platform))
+            : [tool];
+    });
+    const names = [...new Set([...ofTools, ...artifacts.map(({ name }) => name)])];
     const fileNames = new Map([
         ...artifacts.map(({ requested, name }) => [requested, name]),
         ...names.map((name) => [name, name]),
@@ -13106,7 +13162,7 @@ function readChecksums(inputs, { tools, artifacts }) {
         .get('checksum')
         .split(/[\s,]+/)
         .filter((text) => text !== '')) {
-        const [, given, hex] = /^(?:([a-z0-9.-]+)=)?(?:sha256:)?([0-9a-fA-F]{64})$/.exec(item) ?? [];
+        const [, given, hex] = /^(?:([a-z0-9./-]+)=)?(?:sha256:)?([0-9a-fA-F]{64})$/.exec(item) ?? [];
         const sole = names.length === 1 ? names[0] : undefined;
         const name = given === undefined ? sole : fileNames.get(given);
         if (hex === undefined || name === undefined) {
@@ -13122,77 +13178,149 @@ function readChecksums(inputs, { tools, artifacts }) {
     return Object.fromEntries(checksums);
 }
 
-;// CONCATENATED MODULE: ./src/kubernetes/image.ts
+;// CONCATENATED MODULE: ./src/files/errors.ts
+/** A failure of this machine's own files. Trying again does not help. */
+class FileError extends Error {
+    constructor(message, cause) {
+        super(message, cause === undefined ? undefined : { cause });
+        this.name = 'FileError';
+    }
+}
+/** More bytes than allowed. */
+class TooLargeError extends FileError {
+    constructor(maxBytes) {
+        super(`larger than ${String(maxBytes)} bytes`);
+        this.name = 'TooLargeError';
+    }
+}
+/** The file system did not take the bytes: disk full, no permission. */
+class StorageError extends FileError {
+    constructor(message, cause) {
+        super(message, cause);
+        this.name = 'StorageError';
+    }
+}
 
-/** Where Kubernetes publishes its images. Their signatures name it, too. */
-const IMAGE_DOMAIN = 'registry.k8s.io';
-/** `control-plane`: every release has these. */
-const CONTROL_PLANE = [
-    'kube-apiserver',
-    'kube-controller-manager',
-    'kube-scheduler',
-    'kube-proxy',
-];
-/** Every image of a release. */
-const RELEASE_IMAGES = [...CONTROL_PLANE, 'kubectl', 'conformance'];
-/** For messages. */
-const ACCEPTED_IMAGES = `${RELEASE_IMAGES.join(', ')}; control-plane for the first four; or a full reference with a tag or a digest, such as ${IMAGE_DOMAIN}/etcd:3.5.15-0`;
-/** The grammar of github.com/distribution/reference, reference.go. */
-const COMPONENT = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
-const REPOSITORY = `${COMPONENT}(?:/${COMPONENT})*`;
-const TAG = '[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}';
-const REFERENCE = new RegExp(`^${IMAGE_DOMAIN.replaceAll('.', '\\.')}/(${REPOSITORY})(?::(${TAG}))?(?:@(sha256:[0-9a-f]{64}))?$`);
-const REPOSITORY_PATH = new RegExp(`^${REPOSITORY}$`);
-/** Of domain and repository together. */
-const MAX_NAME_LENGTH = 255;
+;// CONCATENATED MODULE: ./src/files/plain-file.ts
+
+
+/** Opening a pipe does not wait for somebody to write to it (POSIX `open`). Windows has no such pipes. */
+const READ = external_node_fs_.constants.O_RDONLY | (external_node_fs_.constants.O_NONBLOCK ?? 0);
 /**
- * Parses one word of the input `images`.
+ * Reads a file, and no more of it than the size it claims to have: none of a file in /proc, where the
+ * size is 0 and a read may never return.
  *
- * @returns the images that it means; undefined unless it is one of {@link ACCEPTED_IMAGES}
+ * @throws {FileError} if it is not a plain file, or larger than `maxBytes`; or the error of the file system
  */
-function parseImageRequest(word) {
-    if (word === 'control-plane') {
-        return CONTROL_PLANE.map(ofChosenVersion);
+function readPlainFile(file, maxBytes) {
+    const opened = (0,external_node_fs_.openSync)(file, READ);
+    try {
+        const found = (0,external_node_fs_.fstatSync)(opened);
+        if (!found.isFile()) {
+            throw new FileError('it is not a file'); // Reading a pipe or a device may never end.
+        }
+        if (found.size > maxBytes) {
+            throw new TooLargeError(maxBytes);
+        }
+        const bytes = Buffer.alloc(found.size);
+        let filled = 0;
+        for (let read = -1; read !== 0 && filled < bytes.length; filled += read) {
+            read = (0,external_node_fs_.readSync)(opened, bytes, filled, bytes.length - filled, null);
+        }
+        return bytes.subarray(0, filled);
     }
-    if (isReleaseImage(word)) {
-        return [ofChosenVersion(word)];
+    finally {
+        (0,external_node_fs_.closeSync)(opened);
     }
-    const [, repository, tag, digest] = REFERENCE.exec(word) ?? [];
-    const isComplete = tag !== undefined || digest !== undefined;
-    if (repository === undefined ||
-        !isComplete ||
-        `${IMAGE_DOMAIN}/${repository}`.length > MAX_NAME_LENGTH) {
-        return undefined;
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/named-file.ts
+
+
+/** For messages. */
+const ACCEPTED_NAMED_FILES = 'a tool (kubectl), a tarball (client, server, node, test), the name of a file (kubernetes-src.tar.gz), or a path in the release (bin/linux/amd64/kubectl)';
+function artifactOf(release, named) {
+    return named.kind === 'binary'
+        ? release.binary(named.tool, named.platform)
+        : release.file(named.request);
+}
+/**
+ * Which file of a release a user means.
+ *
+ * @param text `kubectl`, `client`, or what {@link parseReleasePath} accepts
+ * @param platform asked only if the text does not name one
+ * @returns undefined for a name that no release has
+ * @throws {SetupError} PLATFORM_NOT_PUBLISHED
+ */
+function parseNamedFile(text, platform) {
+    if (isTool(text)) {
+        return binary(text, platform());
     }
-    return [{ requested: word, repository, tag, digest }];
+    return isTarball(text) ? topFile(text, platform()) : parseReleasePath(text);
 }
-/** Whether a path can go in front of repositories. */
-function isRepositoryPath(path) {
-    return REPOSITORY_PATH.test(path);
+/**
+ * Which file a path inside a release is, as SBOMs and lock files write it.
+ *
+ * @param path `bin/linux/amd64/kubectl`, `kubernetes-src.tar.gz`
+ * @returns undefined for a path that no release has
+ * @throws {SetupError} PLATFORM_NOT_PUBLISHED
+ */
+function parseReleasePath(path) {
+    const [, folder, tool = '', suffix] = /^bin\/([^/]+\/[^/]+)\/([a-z-]+)(\.exe)?$/.exec(path) ?? [];
+    if (folder === undefined) {
+        return isTarball(path) ? undefined : topFile(path, ANY_PLATFORM);
+    }
+    const platform = parsePlatform(folder);
+    return platform !== undefined &&
+        isTool(tool) &&
+        (suffix !== undefined) === (platform.os === 'windows')
+        ? binary(tool, platform)
+        : undefined;
 }
-function ofChosenVersion(name) {
-    return { requested: name, repository: name, tag: undefined, digest: undefined };
-}
-/** `kube-apiserver`, or `kube-apiserver-arm64`: each architecture also has its own repository. */
-function isReleaseImage(name) {
-    return RELEASE_IMAGES.some((image) => name === image || ARCHITECTURES.some((arch) => name === `${image}-${arch}`));
-}
-/** @param version of the release, with `v` */
-function imageOf(request, version) {
-    const { repository, digest } = request;
-    const tag = request.tag ?? (digest === undefined ? version : undefined);
-    const tagged = tag === undefined ? '' : `:${tag}`;
-    const digested = digest === undefined ? '' : `@${digest}`;
+/** Only for names that say themselves what they are for. */
+const ANY_PLATFORM = { os: 'linux', arch: 'amd64' };
+const VERSION = 'v?(\\d+\\.\\d+\\.\\d+(?:-[a-z]+\\.\\d+)?)';
+const PLATFORM = `(${OPERATING_SYSTEMS.join('|')})[-_.](${ARCHITECTURES.join('|')})`;
+/** Longest first: `kubectl-convert` begins with `kubectl`. */
+const TOOL = `(${TOOLS.toSorted((a, b) => b.length - a.length).join('|')})`;
+const BINARY_FILE = new RegExp(`^${TOOL}(?:[-_.]${VERSION})?(?:[-_.]${PLATFORM})?(?:[-_.]${VERSION})?(\\.exe)?$`);
+/**
+ * Which file of a release a file on disk claims to be, as people name downloads: `kubectl`,
+ * `kubectl.exe`, `kubectl-v1.31.9`, `kubectl-linux-arm64`, `kubernetes-client-linux-amd64.tar.gz`.
+ *
+ * @param name without folder
+ * @param platform asked only if the name does not say it
+ * @returns undefined for any other name
+ * @throws {SetupError} PLATFORM_NOT_PUBLISHED
+ */
+function readFileName(name, platform) {
+    const [match, tool = '', before, os, arch, after, suffix] = BINARY_FILE.exec(name) ?? [];
+    if (match === undefined || !isTool(tool)) {
+        const file = name.startsWith('bin/') ? undefined : parseReleasePath(name);
+        return file === undefined ? undefined : { file, version: undefined };
+    }
+    const version = before ?? after;
+    const named = os === undefined ? undefined : parsePlatform(`${os}/${arch ?? ''}`);
     return {
-        ...request,
-        reference: digest ?? tag ?? version,
-        name: `${IMAGE_DOMAIN}/${repository}${tagged}${digested}`,
-        releaseImage: tag === version && isReleaseImage(repository) ? repository : undefined,
+        file: binary(tool, named ?? withSuffix(platform(), suffix)),
+        version: version === undefined ? undefined : `v${version}`,
     };
 }
+/** Only Windows has `.exe`. */
+function withSuffix(platform, suffix) {
+    return suffix === undefined ? platform : { ...platform, os: 'windows' };
+}
+/** @throws {SetupError} PLATFORM_NOT_PUBLISHED */
+function binary(tool, platform) {
+    assertPublished(tool, platform);
+    return { kind: 'binary', tool, platform };
+}
+/** @throws {SetupError} PLATFORM_NOT_PUBLISHED */
+function topFile(name, platform) {
+    const request = parseReleaseFile(name, platform);
+    return request === undefined ? undefined : { kind: 'top', request };
+}
 
-;// CONCATENATED MODULE: external "node:url"
-const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
 ;// CONCATENATED MODULE: ./src/transfer/errors.ts
 /**
  * A transfer that failed: the operation, the object and the cause, in that order.
@@ -13245,850 +13373,6 @@ class NonRetryableError extends Error {
     }
 }
 
-;// CONCATENATED MODULE: external "node:timers/promises"
-const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
-;// CONCATENATED MODULE: ./node_modules/is-network-error/index.js
-const objectToString = Object.prototype.toString;
-
-const isError = value => objectToString.call(value) === '[object Error]';
-
-const errorMessages = new Set([
-	'network error', // Chrome
-	'NetworkError when attempting to fetch resource.', // Firefox
-	'The Internet connection appears to be offline.', // Safari 16
-	'Network request failed', // `cross-fetch`
-	'fetch failed', // Undici (Node.js)
-	'terminated', // Undici (Node.js)
-	' A network error occurred.', // Bun (WebKit)
-	'Network connection lost', // Cloudflare Workers (fetch)
-]);
-
-function isNetworkError(error) {
-	const isValid = error
-		&& isError(error)
-		&& error.name === 'TypeError'
-		&& typeof error.message === 'string';
-
-	if (!isValid) {
-		return false;
-	}
-
-	const {message, stack} = error;
-
-	// Safari 17+ has generic message but no stack for network errors
-	if (message === 'Load failed' || (message.startsWith('Load failed (') && message.endsWith(')'))) {
-		return stack === undefined
-			// Sentry adds its own stack trace to the fetch error, so also check for that
-			|| '__sentry_captured__' in error;
-	}
-
-	// Deno network errors start with specific text
-	if (message.startsWith('error sending request for url')) {
-		return true;
-	}
-
-	// Chrome: exact "Failed to fetch" or with hostname: "Failed to fetch (example.com)"
-	if (message === 'Failed to fetch' || (message.startsWith('Failed to fetch (') && message.endsWith(')'))) {
-		return true;
-	}
-
-	// Standard network error messages
-	return errorMessages.has(message);
-}
-
-;// CONCATENATED MODULE: ./node_modules/p-retry/index.js
-
-
-function validateRetries(retries) {
-	if (typeof retries === 'number') {
-		if (retries < 0) {
-			throw new TypeError('Expected `retries` to be a non-negative number.');
-		}
-
-		if (Number.isNaN(retries)) {
-			throw new TypeError('Expected `retries` to be a valid number or Infinity, got NaN.');
-		}
-
-		// Not `Number.isSafeInteger`, which would reject a huge `retries`. That is accepted on purpose and behaves as effectively forever.
-		// eslint-disable-next-line unicorn/prefer-number-is-safe-integer
-		if (Number.isFinite(retries) && !Number.isInteger(retries)) {
-			throw new TypeError('Expected `retries` to be a non-negative integer or Infinity.');
-		}
-	} else if (retries !== undefined) {
-		throw new TypeError('Expected `retries` to be a number or Infinity.');
-	}
-}
-
-function validateNumberOption(name, value, {allowInfinity = false} = {}) {
-	if (typeof value !== 'number' || Number.isNaN(value)) {
-		throw new TypeError(`Expected \`${name}\` to be a number${allowInfinity ? ' or Infinity' : ''}.`);
-	}
-
-	if (!allowInfinity && !Number.isFinite(value)) {
-		throw new TypeError(`Expected \`${name}\` to be a finite number.`);
-	}
-
-	if (value < 0) {
-		throw new TypeError(`Expected \`${name}\` to be \u{2265} 0.`);
-	}
-}
-
-function validateOption(name, value, type) {
-	// `null` means "not provided", as it does for the other options. `unref` needs this because it is the one option with no default of its own.
-	if (value === undefined || value === null) {
-		return;
-	}
-
-	if (typeof value !== type) {
-		throw new TypeError(`Expected \`${name}\` to be a ${type}.`);
-	}
-}
-
-function validateSignal(value) {
-	// `null` means "not provided", as it does for the other options.
-	if (value === undefined || value === null) {
-		return;
-	}
-
-	// Duck typed rather than `instanceof`, so a signal from another realm still works. All three methods are checked because `removeEventListener` is called from inside a timer callback, where a `TypeError` would be an uncaught exception rather than a rejection the caller could catch.
-	if (typeof value.throwIfAborted !== 'function'
-		|| typeof value.addEventListener !== 'function'
-		|| typeof value.removeEventListener !== 'function') {
-		throw new TypeError('Expected `signal` to be an AbortSignal.');
-	}
-}
-
-class AbortError extends Error {
-	constructor(message) {
-		super(typeof message === 'string' ? message : undefined);
-
-		this.name = 'AbortError';
-
-		if (message instanceof Error) {
-			this.originalError = message;
-			({message} = message);
-		} else {
-			// Created here, so it already captures every caller frame. Copying `this.stack` instead would only rewrite the header, which is rendered lazily from `name` and `message` at read time. It also stringifies a non-string message, so reuse its result below.
-			this.originalError = new Error(message);
-			({message} = this.originalError);
-
-			// The caller sees this error, so the frame for this constructor is dropped where the runtime supports it. Left in, the top frame blames p-retry for an error the caller threw. An error the caller passed keeps its own stack, which points at their throw site already. V8-only, hence the lint exception, and the optional call leaves the stack as it is where it is missing.
-			// eslint-disable-next-line unicorn/no-nonstandard-builtin-properties
-			Error.captureStackTrace?.(this.originalError, AbortError);
-		}
-
-		this.message = message;
-	}
-}
-
-// `setTimeout` cannot represent a longer delay and fires it right away instead, which turns a long backoff into a tight retry loop. Cap at the largest value it can still hold.
-const maximumDelay = (2 ** 31) - 1;
-
-function calculateDelay(retriesConsumed, options) {
-	// Nothing to wait for, and multiplying by a factor that has grown to `Infinity` would give `NaN`.
-	if (options.minTimeout === 0) {
-		return 0;
-	}
-
-	// `retriesConsumed` starts at 0 and only ever counts up, so the first retry is already attempt 1.
-	const attempt = retriesConsumed + 1;
-	const random = options.randomize ? (Math.random() + 1) : 1;
-
-	const timeout = Math.round(random * options.minTimeout * (options.factor ** (attempt - 1)));
-
-	// `maxTimeout` rounds up, so a fractional cap still gives a whole number of milliseconds. Rounding down would turn a cap below 1 into no timer at all, which never yields to the event loop. `Math.ceil(Infinity)` is `Infinity`.
-	return Math.min(timeout, Math.ceil(options.maxTimeout), maximumDelay);
-}
-
-function calculateRemainingTime(start, max) {
-	return Number.isFinite(max) ? max - (performance.now() - start) : max;
-}
-
-async function delayForRetry(delay, options) {
-	if (delay <= 0) {
-		return;
-	}
-
-	await new Promise((resolve, reject) => {
-		// Registered with `once`, so it removes itself when it fires.
-		const onAbort = () => {
-			clearTimeout(timeoutToken);
-			reject(options.signal.reason);
-		};
-
-		const timeoutToken = setTimeout(() => {
-			options.signal?.removeEventListener('abort', onAbort);
-			resolve();
-		}, delay);
-
-		if (options.unref) {
-			timeoutToken.unref?.();
-		}
-
-		options.signal?.addEventListener('abort', onAbort, {once: true});
-	});
-}
-
-// Stringifying a thrown value can itself throw, for an object with no usable `toString`. That must never be allowed to replace the failure the caller is actually dealing with.
-//
-// A thrown value whose own accessors or proxy traps throw is not supported, here or anywhere else. It comes from the caller's own code, so it is not something to defend against.
-function stringifyThrownValue(value) {
-	try {
-		return String(value);
-	} catch {
-		return Object.prototype.toString.call(value);
-	}
-}
-
-// `AbortError` wraps the error the caller actually wants, and the wrappers can be nested, so keep unwrapping until the cause is reached. Otherwise an `AbortError` would escape `pRetry` and a `catch` doing `error instanceof AbortError` would read a real failure as a cancellation.
-//
-// Two wrappers whose `originalError` points at each other are not supported, like the thrown values above.
-function unwrapAbortError(error) {
-	let cause = error;
-
-	// A wrapper with no error to unwrap to is the cause as far as it goes.
-	while (cause instanceof AbortError && cause.originalError instanceof Error) {
-		cause = cause.originalError;
-	}
-
-	return cause;
-}
-
-async function onAttemptFailure({error, attemptNumber, retriesConsumed, startTime, options}) {
-	// The signal is checked after the operation and after every callback, so a cancellation is never reported as an operation failure or a callback's decision, and no callback runs after it. The last check also guards the delay, whose abort listener never fires on a signal that is already aborted.
-	const abortIfNeeded = () => {
-		options.signal?.throwIfAborted();
-	};
-
-	const normalizedError = error instanceof Error
-		? error
-		: new TypeError(`Non-error was thrown: "${stringifyThrownValue(error)}". You should only throw errors.`);
-
-	// Checked before unwrapping an `AbortError`, because the reason a caller aborted with is final. Unwrapping it would replace the reason they chose with whatever is inside it, and it would also let an `AbortError` from the operation outrank a cancellation the caller asked for.
-	abortIfNeeded();
-
-	if (normalizedError instanceof AbortError) {
-		throw unwrapAbortError(normalizedError);
-	}
-
-	// `retriesConsumed` only ever advances while `retriesLeft` is above 0, so this is never negative. `Infinity` minus a finite count is `Infinity`, so an unlimited budget needs no special case.
-	const retriesLeft = options.retries - retriesConsumed;
-
-	// A `TypeError` normally means the operation itself is broken rather than the thing it was trying to reach, so retrying it does not help. A network `TypeError` is the exception, and its message differs per runtime, so it has to be recognised rather than assumed.
-	const isRetriableError = !(normalizedError instanceof TypeError) || isNetworkError(normalizedError);
-
-	// Out of time already, out of retries, or a failure that is never retried, so the delay is 0 and the callbacks are told that no retry follows. Only computed when a retry can still follow, so a randomized delay does not draw from `Math.random` for a wait that is never taken.
-	const timeLeft = calculateRemainingTime(startTime, options.maxRetryTime);
-	const delayTime = isRetriableError && timeLeft > 0 && retriesLeft > 0 ? calculateDelay(retriesConsumed, options) : 0;
-
-	const consumeRetryContext = Object.freeze({
-		error: normalizedError,
-		attemptNumber,
-		retriesLeft,
-		retriesConsumed,
-		retryDelay: delayTime,
-	});
-
-	// No answer means no opinion, so fall back to the default. Treating it as `false` instead would leave `retries` uncounted and let the loop run forever.
-	const consumeRetry = (await options.shouldConsumeRetry(consumeRetryContext)) ?? true;
-
-	abortIfNeeded();
-
-	const effectiveDelay = consumeRetry ? delayTime : 0;
-	const context = Object.freeze({
-		error: normalizedError,
-		attemptNumber,
-		retriesLeft,
-		retriesConsumed,
-		retryDelay: effectiveDelay,
-	});
-
-	await options.onFailedAttempt(context);
-
-	abortIfNeeded();
-
-	const remainingTime = calculateRemainingTime(startTime, options.maxRetryTime);
-
-	// No time or budget left, or a failure that retrying cannot help with.
-	if (
-		!isRetriableError
-		|| remainingTime <= 0
-		|| retriesLeft <= 0
-	) {
-		throw normalizedError;
-	}
-
-	const shouldRetry = await options.shouldRetry(context);
-
-	abortIfNeeded();
-
-	if (!shouldRetry) {
-		throw normalizedError;
-	}
-
-	const remainingTimeAfterShouldRetry = calculateRemainingTime(startTime, options.maxRetryTime);
-
-	if (remainingTimeAfterShouldRetry <= 0) {
-		throw normalizedError;
-	}
-
-	if (!consumeRetry) {
-		return false;
-	}
-
-	await delayForRetry(Math.min(effectiveDelay, remainingTimeAfterShouldRetry), options);
-
-	return true;
-}
-
-async function pRetry(input, options = {}) {
-	options = {...options};
-
-	// Applied before validating, so that `null` means "not provided" here as it does for every other option.
-	options.retries ??= 10;
-
-	validateRetries(options.retries);
-
-	if (Object.hasOwn(options, 'forever')) {
-		throw new Error('The `forever` option is no longer supported. For many use-cases, you can set `retries: Infinity` instead.');
-	}
-
-	options.factor ??= 2;
-	options.minTimeout ??= 1000;
-	options.maxTimeout ??= Infinity;
-	options.maxRetryTime ??= Infinity;
-	options.randomize ??= false;
-	options.onFailedAttempt ??= () => {};
-	options.shouldRetry ??= () => true;
-	options.shouldConsumeRetry ??= () => true;
-
-	// Validate the options that have a runtime type to check.
-	validateOption('onFailedAttempt', options.onFailedAttempt, 'function');
-	validateOption('shouldRetry', options.shouldRetry, 'function');
-	validateOption('shouldConsumeRetry', options.shouldConsumeRetry, 'function');
-	validateOption('randomize', options.randomize, 'boolean');
-	validateOption('unref', options.unref, 'boolean');
-	validateSignal(options.signal);
-	validateNumberOption('factor', options.factor);
-	validateNumberOption('minTimeout', options.minTimeout);
-	validateNumberOption('maxTimeout', options.maxTimeout, {allowInfinity: true});
-	validateNumberOption('maxRetryTime', options.maxRetryTime, {allowInfinity: true});
-
-	// A negative factor is rejected above, so this only catches `0`. Treat it as `1` to keep the delay constant instead of dropping to zero after the first retry.
-	if (options.factor === 0) {
-		options.factor = 1;
-	}
-
-	options.signal?.throwIfAborted();
-
-	let attemptNumber = 0;
-	let retriesConsumed = 0;
-	const startTime = performance.now();
-
-	// A consumed count is always finite, so `Infinity` keeps this true and needs no special case.
-	while (retriesConsumed <= options.retries) {
-		attemptNumber++;
-
-		try {
-			options.signal?.throwIfAborted();
-
-			const result = await input(attemptNumber);
-
-			options.signal?.throwIfAborted();
-
-			return result;
-		} catch (error) {
-			if (await onAttemptFailure({
-				error,
-				attemptNumber,
-				retriesConsumed,
-				startTime,
-				options,
-			})) {
-				retriesConsumed++;
-			}
-		}
-	}
-
-	// Unreachable: `onAttemptFailure` throws once `retriesLeft` reaches 0, which is the same state the loop condition tests, so the loop is always left by a throw. Kept as a guard against a future change to either side breaking that pairing.
-	throw new Error('Retry attempts exhausted without throwing an error.');
-}
-
-function makeRetriable(function_, options) {
-	return function (...arguments_) {
-		return pRetry(() => function_.apply(this, arguments_), options);
-	};
-}
-
-;// CONCATENATED MODULE: ./src/files/errors.ts
-/** A failure of this machine's own files. Trying again does not help. */
-class FileError extends Error {
-    constructor(message, cause) {
-        super(message, cause === undefined ? undefined : { cause });
-        this.name = 'FileError';
-    }
-}
-/** More bytes than allowed. */
-class TooLargeError extends FileError {
-    constructor(maxBytes) {
-        super(`larger than ${String(maxBytes)} bytes`);
-        this.name = 'TooLargeError';
-    }
-}
-/** The file system did not take the bytes: disk full, no permission. */
-class StorageError extends FileError {
-    constructor(message, cause) {
-        super(message, cause);
-        this.name = 'StorageError';
-    }
-}
-
-;// CONCATENATED MODULE: ./src/transfer/retry.ts
-
-
-
-
-
-/** Statuses that a later request may change: time-outs, throttling, trouble at the server. */
-const TRANSIENT_STATUSES = new Set([408, 425, 429, 500, 502, 503, 504]);
-/** The most characters of a URL, and of a reason, that a line about a retry shows. */
-const MAX_SHOWN = 200;
-/** One line of the log, of bounded length. */
-function describeRetry(record) {
-    const { method, url, reason, delay, nextTry, maxTries } = record;
-    const when = `retrying in ${(delay / 1000).toFixed(1)} s`;
-    const count = `attempt ${String(nextTry)} of ${String(maxTries)}`;
-    return `${method} ${shortened(url)}: ${shortened(reason)}; ${when} (${count})`;
-}
-/** One line of the log, of bounded length. */
-function describeWait({ method, url }) {
-    return `still waiting for ${method} ${shortened(url)}`;
-}
-function shortened(text) {
-    return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
-}
-/**
- * Runs one transfer, again after a passing fault: exponential backoff with jitter, `Retry-After`
- * respected, the number of tries and the total time bounded.
- *
- * @param attempt one try; it must stop when its signal is aborted
- * @throws {TransferError} after the last try, naming host, tries and the last cause; or the
- *   reason of `signal` when that was aborted
- */
-async function withRetries(transfer, attempt) {
-    const stopNotices = startWaitNotices(transfer);
-    try {
-        return await retried(transfer, attempt);
-    }
-    finally {
-        stopNotices();
-    }
-}
-/** @returns ends the notices */
-function startWaitNotices({ method, url, limits, onWait }) {
-    const notice = () => {
-        onWait?.({ method, url: withoutSecrets(url) });
-        timer = setTimeout(notice, limits.waitNoticeInterval).unref();
-    };
-    let timer = setTimeout(notice, limits.firstWaitNotice).unref();
-    return () => {
-        clearTimeout(timer);
-    };
-}
-async function retried({ method, url, total, limits, signal, onRetry }, attempt) {
-    const started = performance.now();
-    const deadline = AbortSignal.timeout(Math.ceil(total));
-    const either = AbortSignal.any([signal, deadline]);
-    let tries = 0;
-    let last;
-    try {
-        return await pRetry(() => {
-            tries += 1;
-            return attempt(either);
-        }, {
-            retries: limits.retries,
-            minTimeout: limits.retryDelay,
-            maxTimeout: limits.maxRetryDelay,
-            randomize: true,
-            maxRetryTime: total,
-            signal: either,
-            shouldRetry: ({ error }) => isTransient(error),
-            onFailedAttempt: async ({ error, retriesLeft, retryDelay }) => {
-                last = error;
-                if (retriesLeft === 0 || !isTransient(error)) {
-                    return;
-                }
-                const asked = error instanceof StatusError ? (error.retryAfter ?? 0) : 0;
-                const delay = Math.max(retryDelay, Math.min(asked, limits.maxRetryDelay));
-                if (performance.now() - started + delay < total) {
-                    onRetry?.({
-                        method,
-                        url: withoutSecrets(url),
-                        reason: explain(error),
-                        delay,
-                        nextTry: tries + 1,
-                        maxTries: limits.retries + 1,
-                    });
-                }
-                await (0,external_node_timers_promises_namespaceObject.setTimeout)(delay - retryDelay, undefined, { signal: either });
-            },
-        });
-    }
-    catch (error) {
-        if (signal.aborted) {
-            throw signal.reason;
-        }
-        const cause = deadline.aborted
-            ? new NonRetryableError(`gave up after ${String(total / 1000)} s`, last ?? error)
-            : error;
-        throw transferError(method, url, tries, cause);
-    }
-}
-function isTransient(error) {
-    // A TypeError is a defect of this program, and p-retry does not retry it.
-    if (error instanceof NonRetryableError ||
-        error instanceof FileError ||
-        error instanceof TypeError) {
-        return false;
-    }
-    return error instanceof StatusError ? TRANSIENT_STATUSES.has(error.status) : true;
-}
-function transferError(method, url, tries, cause) {
-    const shown = withoutSecrets(url);
-    const times = tries === 1 ? '1 attempt' : `${String(tries)} attempts`;
-    const where = url.protocol === 'file:' ? '' : ` (${url.host}, ${times})`;
-    return new TransferError(`${method} ${shown}${where}: ${explain(cause)}`, {
-        url: shown,
-        tries,
-        local: cause instanceof StorageError,
-        cause,
-        ...(cause instanceof StatusError ? { status: cause.status } : {}),
-    });
-}
-/** The URL as it may be shown: no credentials, no query (a mirror's may hold a signature). */
-function withoutSecrets(url) {
-    return url.protocol === 'file:' ? url.href : `${url.protocol}//${url.host}${url.pathname}`;
-}
-
-;// CONCATENATED MODULE: ./src/transfer/transport.ts
-
-
-/** Whether a URL may be requested: https, or http on this machine. */
-function isTransportAllowed(url) {
-    return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
-}
-function isLoopback(hostname) {
-    return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
-}
-/** @throws {NonRetryableError} unless {@link isTransportAllowed} */
-function assertTransport(url) {
-    if (!isTransportAllowed(url)) {
-        throw new NonRetryableError(`${withoutSecrets(url)} is neither https nor http on loopback`);
-    }
-}
-
-;// CONCATENATED MODULE: ./src/inputs/urls.ts
-
-
-
-/**
- * A URL of a server, or of a folder if `mayBeFile`. Its path ends in a slash.
- *
- * @param otherwise the URL for an empty input
- */
-function readUrl(inputs, name, otherwise, mayBeFile = false) {
-    const given = inputs.get(name);
-    const accepted = mayBeFile
-        ? `an https URL, http on loopback, or a file URL such as ${inputs.isWindows ? 'file:///C:/mirror' : 'file:///srv/mirror'}, without credentials, query or fragment`
-        : 'an https URL, or http on loopback, without credentials, query or fragment';
-    // A message must not repeat a secret, and the runner does not mask one that is cut.
-    const shown = /[@?#]/.test(given) ? '(a URL with credentials, query or fragment)' : given;
-    const url = URL.parse(given === '' ? otherwise : given);
-    const isAllowed = url !== null && (isTransportAllowed(url) || (mayBeFile && url.protocol === 'file:'));
-    if (!isAllowed) {
-        throw invalidInput(name, shown, accepted);
-    }
-    if (url.username !== '' || url.password !== '') {
-        throw invalidInput(name, shown, `${accepted}; see "download-token"`);
-    }
-    if (url.search !== '' || url.hash !== '') {
-        throw invalidInput(name, shown, accepted);
-    }
-    if (url.protocol === 'file:' && !isLocalPath(url, inputs.isWindows)) {
-        throw invalidInput(name, shown, accepted);
-    }
-    url.pathname = url.pathname.replace(/\/*$/, '/');
-    return url;
-}
-/** Whether a file URL is a path on this machine: it names no host, and on Windows it has a drive. */
-function isLocalPath(url, windows) {
-    // Windows would open a share on that host, and send it the credentials of the runner's account.
-    if (url.host !== '') {
-        return false;
-    }
-    try {
-        return (0,external_node_url_namespaceObject.fileURLToPath)(url, { windows }) !== '';
-    }
-    catch {
-        return false; // The caller throws.
-    }
-}
-/** @param base the only server that the token is sent to */
-function readToken(inputs, base) {
-    const token = inputs.get('download-token');
-    if (token === '') {
-        return undefined;
-    }
-    if (!/^[\x21-\x7e]+$/.test(token) || base.protocol === 'file:') {
-        throw invalidInput('download-token', '(not shown)', 'a bearer token of printable ASCII characters, for a "download-base-url" with https');
-    }
-    return token;
-}
-
-;// CONCATENATED MODULE: ./src/inputs/images.ts
-
-
-
-const DEFAULT_REGISTRY = 'https://registry.k8s.io';
-/** kubeadm lists seven. */
-const MAX_IMAGES = 100;
-/** `images`, without duplicates. */
-function readImages(inputs) {
-    const images = new Map();
-    for (const word of inputs.words('images')) {
-        const requests = parseImageRequest(word);
-        if (requests === undefined) {
-            throw invalidInput('images', word, ACCEPTED_IMAGES);
-        }
-        for (const request of requests) {
-            images.set(request.requested, request);
-        }
-    }
-    if (images.size > MAX_IMAGES) {
-        throw invalidInput('images', `${String(images.size)} images`, `at most ${String(MAX_IMAGES)}`);
-    }
-    return [...images.values()];
-}
-/** `image-registry`. Its path ends in a slash, and goes in front of every repository. */
-function readImageRegistry(inputs) {
-    const url = readUrl(inputs, 'image-registry', DEFAULT_REGISTRY);
-    const path = url.pathname.slice(1, -1);
-    if (path !== '' && !isRepositoryPath(path)) {
-        throw invalidInput('image-registry', url.href, 'the URL of a registry, whose path (if any) consists of lower-case names');
-    }
-    return url;
-}
-
-;// CONCATENATED MODULE: ./src/inputs/platform.ts
-
-
-
-/**
- * The platform to install for: this machine's operating system, and `architecture`.
- *
- * @returns `isNative`: whether binaries for that platform run on this machine
- * @throws {SetupError} PLATFORM_NOT_PUBLISHED, INVALID_INPUT
- */
-function readPlatform(inputs, environment) {
-    const os = parseOperatingSystem(environment.platform);
-    if (os === undefined) {
-        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes does not publish binaries for ${environment.platform}, only for ${OPERATING_SYSTEMS.join(', ')}.`, { situation: 'operating-system-not-published' });
-    }
-    const native = parseArchitecture(environment.arch);
-    const given = inputs.get('architecture');
-    const arch = given === '' ? native : parseArchitecture(given);
-    if (arch === undefined && given === '') {
-        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes does not publish binaries for ${os}/${environment.arch}. It publishes binaries for ${ARCHITECTURES.join(', ')}.`);
-    }
-    if (arch === undefined) {
-        throw invalidInput('architecture', given, 'amd64 (x64), arm64, arm, 386 (x86), ppc64le or s390x');
-    }
-    return { platform: { os, arch }, isNative: arch === native };
-}
-/**
- * `platforms`: `<os>/<arch>`, separated by commas, spaces or lines, without duplicates; the one of
- * {@link readPlatform} if it is empty.
- *
- * @throws {SetupError} PLATFORM_NOT_PUBLISHED, INVALID_INPUT
- */
-function readPlatforms(inputs, environment) {
-    const names = inputs.words('platforms');
-    if (names.length === 0) {
-        return [readPlatform(inputs, environment).platform];
-    }
-    if (inputs.get('architecture') !== '') {
-        throw new SetupError('INVALID_INPUT', 'Set either "platforms" or "architecture", not both.');
-    }
-    return names.map((name) => {
-        const platform = parsePlatform(name);
-        if (platform === undefined) {
-            throw invalidInput('platforms', name, 'platforms such as linux/amd64,darwin/arm64');
-        }
-        return platform;
-    });
-}
-function parsePlatform(name) {
-    const [osName = '', archName = '', ...more] = name.split('/');
-    const os = OPERATING_SYSTEMS.find((one) => one === osName);
-    const arch = ARCHITECTURES.find((one) => one === archName);
-    return os === undefined || arch === undefined || more.length > 0 ? undefined : { os, arch };
-}
-
-;// CONCATENATED MODULE: ./src/inputs/tools.ts
-
-
-/**
- * `tools`, without duplicates; `kubectl` if it is empty, and no tool for `none`.
- *
- * @param hasOthers whether a run without tools has anything to do
- */
-function readTools(inputs, hasOthers) {
-    const names = inputs.words('tools');
-    if (names.length === 1 && names[0] === 'none') {
-        if (!hasOthers) {
-            throw invalidInput('tools', 'none', 'a tool, or "artifacts" or "images" beside none');
-        }
-        return [];
-    }
-    const tools = names.map((name) => {
-        if (!isTool(name)) {
-            throw invalidInput('tools', name, `one or more of ${TOOLS.join(', ')}, separated by commas, spaces or newlines; or none, alone`);
-        }
-        return name;
-    });
-    return tools.length === 0 ? ['kubectl'] : tools;
-}
-
-;// CONCATENATED MODULE: ./src/inputs/files-to-lock.ts
-
-
-
-
-
-/**
- * `tools`, `artifacts` and `platforms`.
- *
- * @throws {SetupError} INVALID_INPUT; PLATFORM_NOT_PUBLISHED for a tool or an artifact that none of
- *   the platforms has
- */
-function readFilesToLock(inputs, environment) {
-    const names = inputs.words('artifacts');
-    const tools = readTools(inputs, names.length > 0);
-    const platforms = readPlatforms(inputs, environment);
-    const unpublished = [];
-    const binaries = tools.flatMap((tool) => published(tool, platforms, unpublished, (platform) => {
-        assertPublished(tool, platform);
-        return { tool, platform };
-    }));
-    const artifacts = names.flatMap((name) => published(name, platforms, unpublished, (platform) => readArtifact(name, platform)));
-    return { tools, binaries, artifacts: unambiguous(artifacts), unpublished };
-}
-/** What `read` returns for each platform. @throws the first error if it throws for all of them */
-function published(name, platforms, unpublished, read) {
-    const found = [];
-    const missing = [];
-    let first;
-    for (const platform of platforms) {
-        try {
-            found.push(read(platform));
-        }
-        catch (error) {
-            if (!(error instanceof SetupError) || error.code !== 'PLATFORM_NOT_PUBLISHED') {
-                throw error;
-            }
-            first ??= error;
-            missing.push(`${name} for ${platformName(platform)}`);
-        }
-    }
-    if (found.length === 0) {
-        throw first;
-    }
-    unpublished.push(...missing);
-    return found;
-}
-/** Each file once. Where `server` means several files, only the names of the files tell them apart. */
-function unambiguous(requests) {
-    const files = new Map(requests.map((request) => [request.name, request]));
-    return [...files.values()].map((file) => {
-        const isOne = requests.every(({ requested, name }) => requested !== file.requested || name === file.name);
-        return isOne ? file : { ...file, requested: file.name };
-    });
-}
-
-;// CONCATENATED MODULE: ./src/files/plain-file.ts
-
-
-/**
- * Reads a file, and no more of it than the size it claims to have: none of a file in /proc, where the
- * size is 0 and a read may never return.
- *
- * @throws {FileError} if it is not a plain file, or larger than `maxBytes`; or the error of the file system
- */
-function readPlainFile(file, maxBytes) {
-    const found = (0,external_node_fs_.statSync)(file);
-    if (!found.isFile()) {
-        throw new FileError('it is not a file'); // Reading a pipe or a device may never end.
-    }
-    if (found.size > maxBytes) {
-        throw new TooLargeError(maxBytes);
-    }
-    const bytes = Buffer.alloc(found.size);
-    let filled = 0;
-    const opened = (0,external_node_fs_.openSync)(file, 'r');
-    try {
-        for (let read = -1; read !== 0 && filled < bytes.length; filled += read) {
-            read = (0,external_node_fs_.readSync)(opened, bytes, filled, bytes.length - filled, null);
-        }
-    }
-    finally {
-        (0,external_node_fs_.closeSync)(opened);
-    }
-    return bytes.subarray(0, filled);
-}
-
-;// CONCATENATED MODULE: ./src/files/workspace-file.ts
-
-
-
-
-/** A file that is outside the workspace after all links are resolved. */
-class OutsideWorkspaceError extends FileError {
-    constructor() {
-        super('is outside the workspace');
-    }
-}
-/**
- * Reads a file of a repository.
- *
- * The author of a pull request can put a link at the path. So the file must be inside the workspace
- * after all links are resolved.
- *
- * @param file its absolute path
- * @param workspace the folder that the file must be in, an absolute path
- * @param maxBytes a larger file is refused, unread
- * @throws {OutsideWorkspaceError}
- * @throws {Error} if it is not a file, is too large, or cannot be read
- */
-function readWorkspaceFile(file, workspace, maxBytes) {
-    // The native variant also corrects the case of names on file systems that ignore case.
-    const real = external_node_fs_.realpathSync.native(file);
-    assertInside(real, external_node_fs_.realpathSync.native(workspace));
-    return readPlainFile(real, maxBytes);
-}
-/**
- * Both paths must be real ones, with all links resolved.
- *
- * @throws {OutsideWorkspaceError}
- */
-function assertInside(file, folder) {
-    const relative = external_node_path_default().relative(folder, file);
-    const [first] = relative.split((external_node_path_default()).sep);
-    // Absolute: on another drive of Windows.
-    if (first === '..' || external_node_path_default().isAbsolute(relative)) {
-        throw new OutsideWorkspaceError();
-    }
-}
-
 ;// CONCATENATED MODULE: ./src/transfer/download-failed.ts
 
 
@@ -14109,36 +13393,6 @@ function downloadFailed(error, what) {
     return new SetupError('DOWNLOAD_FAILED', `cannot fetch ${what}: ${error.message}`, {
         cause: error,
     });
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/binary.ts
-
-
-/** The largest binary of a release is about 130 MB. */
-const MAX_BINARY_BYTES = 1 << 30;
-/** Only programs go on `PATH`. */
-function isBinary(artifact) {
-    return artifact.delivery === 'on-path';
-}
-/**
- * @param version with `v`
- * @param base where `release/` is, ending in a slash
- */
-function binaryOf(version, base, tool, platform) {
-    const fileName = platform.os === 'windows' ? `${tool}.exe` : tool;
-    const path = `bin/${platformName(platform)}/${fileName}`;
-    return {
-        ...urlsOf(base, version, path),
-        path,
-        name: tool,
-        fileName,
-        version,
-        platform,
-        platforms: publishedPlatforms(tool),
-        maxBytes: MAX_BINARY_BYTES,
-        delivery: 'on-path',
-        boundBy: { kind: 'sbom' },
-    };
 }
 
 ;// CONCATENATED MODULE: ./src/kubernetes/release.ts
@@ -14433,8 +13687,6 @@ function olderPatches(newestPatch) {
     return Array.from({ length: Math.min(newest, MAX_PATCHES) }, (_, index) => `v${minorOf(newestPatch)}.${String(newest - 1 - index)}`);
 }
 
-// EXTERNAL MODULE: ./node_modules/@sigstore/bundle/dist/index.js
-var dist = __nccwpck_require__(1040);
 ;// CONCATENATED MODULE: ./src/sigstore/base64.ts
 /**
  * Decodes base64 (RFC 4648 §4) that is written in the one canonical way.
@@ -14447,6 +13699,468 @@ var dist = __nccwpck_require__(1040);
 function decodeBase64(text) {
     const bytes = Buffer.from(text, 'base64');
     return bytes.length > 0 && bytes.toString('base64') === text ? bytes : undefined;
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/json.ts
+
+// Readers for JSON from outside: each returns a value of its type, or throws a TypeError.
+function object(value) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+        throw new TypeError('not an object');
+    }
+    return value;
+}
+/** @param longest more items than these are refused */
+function list(value, longest) {
+    if (!Array.isArray(value) || value.length > longest) {
+        throw new TypeError(`not a list of at most ${String(longest)} items`);
+    }
+    return value;
+}
+function nonEmptyString(value) {
+    if (typeof value !== 'string' || value === '') {
+        throw new TypeError('not a text');
+    }
+    return value;
+}
+function safeInteger(value) {
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+        throw new TypeError('not a whole number');
+    }
+    return value;
+}
+/** @param value canonical base64 (RFC 4648 §4) */
+function base64(value) {
+    const bytes = decodeBase64(nonEmptyString(value));
+    if (bytes === undefined) {
+        throw new TypeError('not base64');
+    }
+    return bytes;
+}
+
+// EXTERNAL MODULE: ./node_modules/@sigstore/bundle/dist/index.js
+var dist = __nccwpck_require__(1040);
+;// CONCATENATED MODULE: ./src/registry/errors.ts
+
+/** The registry does not answer, or answers with an error. */
+function registryUnavailable(message, cause) {
+    return new SetupError('REGISTRY_UNAVAILABLE', message, { cause });
+}
+/** The registry serves other bytes than were asked for, or bytes that cannot be read. */
+function imageMismatch(message, cause) {
+    return new SetupError('IMAGE_MISMATCH', message, { cause });
+}
+
+;// CONCATENATED MODULE: ./src/strict-json.ts
+/** Manifests and payloads need six levels of nesting. */
+const MAX_DEPTH = 32;
+/**
+ * Parses JSON (RFC 8259) that every reader reads the same way.
+ *
+ * RFC 8259 §4 does not say which of two members with the same name counts: `JSON.parse` takes the
+ * last one, other readers the first. Such text is refused, and so is text that is not UTF-8 or
+ * begins with a byte order mark.
+ *
+ * @throws {SyntaxError}
+ */
+function parseStrictJson(bytes) {
+    const text = decodeUtf8(bytes);
+    const value = JSON.parse(text);
+    assertUniqueNames(text);
+    return value;
+}
+function decodeUtf8(bytes) {
+    try {
+        return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    }
+    catch {
+        throw new SyntaxError('it is not UTF-8');
+    }
+}
+/** A string, with the colon after it if it names a member; or a bracket. */
+const TOKEN = /("(?:[^"\\]|\\.)*")([ \t\r\n]*:)?|[[\]{}]/gs;
+/** @param text valid JSON */
+function assertUniqueNames(text) {
+    const open = [];
+    for (const [token, string, colon] of text.matchAll(TOKEN)) {
+        if (token === '{' || token === '[') {
+            open.push(new Set());
+            if (open.length > MAX_DEPTH) {
+                throw new SyntaxError(`it is nested more than ${String(MAX_DEPTH)} levels deep`);
+            }
+        }
+        else if (token === '}' || token === ']') {
+            open.pop();
+        }
+        else if (string !== undefined && colon !== undefined) {
+            // Escapes count: "a" and "\u0061" are the same name.
+            const name = JSON.parse(string);
+            if (open.at(-1)?.has(name) === true) {
+                throw new SyntaxError(`it has two members named ${JSON.stringify(name.slice(0, 100))}`);
+            }
+            open.at(-1)?.add(name);
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./src/registry/manifest.ts
+
+
+
+
+const DIGEST = /^sha256:[0-9a-f]{64}$/;
+/** An index lists about five manifests, and an image has at most about forty layers. */
+const MAX_MANIFESTS = 100;
+const MAX_LAYERS = 1000;
+/** Of one blob, in bytes: 1 TiB. */
+const MAX_SIZE = 2 ** 40;
+const INDEX_TYPES = [
+    'application/vnd.oci.image.index.v1+json',
+    'application/vnd.docker.distribution.manifest.list.v2+json',
+];
+const IMAGE_TYPES = [
+    'application/vnd.oci.image.manifest.v1+json',
+    'application/vnd.docker.distribution.manifest.v2+json',
+];
+/** For the header `Accept`. */
+const MANIFEST_TYPES = [...INDEX_TYPES, ...IMAGE_TYPES];
+/** @returns undefined unless the text is `sha256:` and 64 lower-case hex digits */
+function parseDigest(text) {
+    return DIGEST.test(text) ? text : undefined;
+}
+function digestOf(bytes) {
+    return `sha256:${(0,external_node_crypto_namespaceObject.createHash)('sha256').update(bytes).digest('hex')}`;
+}
+/**
+ * Parses a manifest. Its members decide whether it is an index or an image, and a media type must
+ * agree: otherwise two readers could read the same bytes, with the same digest, as different things
+ * (CVE-2021-41190).
+ *
+ * @param name of the image, for messages
+ * @throws {SetupError} IMAGE_MISMATCH
+ */
+function parseManifest(bytes, name) {
+    try {
+        const manifest = record(parseStrictJson(bytes));
+        const identified = { bytes, digest: digestOf(bytes) };
+        if ('manifests' in manifest) {
+            return { ...parseIndex(manifest), ...identified };
+        }
+        if ('layers' in manifest) {
+            return { ...parseImage(manifest), ...identified };
+        }
+        throw new TypeError('it is neither an image nor an index');
+    }
+    catch (error) {
+        throw imageMismatch(`cannot parse the manifest of ${name}: ${explain(error)}`, error);
+    }
+}
+function parseIndex(index) {
+    assertMediaType(index, INDEX_TYPES, ['config', 'layers', 'fsLayers']);
+    const manifests = manifest_list(index['manifests'], MAX_MANIFESTS).map(parsePlatformDescriptor);
+    const platforms = manifests.flatMap(({ platform }) => platform ?? []);
+    const twice = platforms.find((platform, i) => platforms.indexOf(platform) !== i);
+    if (twice !== undefined) {
+        throw new TypeError(`it lists two images for ${twice}`);
+    }
+    return { kind: 'index', manifests };
+}
+function parseImage(image) {
+    assertMediaType(image, IMAGE_TYPES, ['manifests', 'fsLayers']);
+    return {
+        kind: 'image',
+        config: parseDescriptor(image['config']),
+        layers: manifest_list(image['layers'], MAX_LAYERS).map(parseDescriptor),
+    };
+}
+/** `mediaType` is optional in OCI's manifests (image-spec, manifest.md), and always in Docker's. */
+function assertMediaType(manifest, accepted, absent) {
+    const { schemaVersion, mediaType } = manifest;
+    if (schemaVersion !== 2) {
+        throw new TypeError('its schema version is not 2');
+    }
+    if (mediaType !== undefined && !accepted.includes(string(mediaType))) {
+        throw new TypeError('its media type does not fit its members');
+    }
+    if (absent.some((name) => name in manifest)) {
+        throw new TypeError('it has members of an image and of an index, or of an old format');
+    }
+}
+function parsePlatformDescriptor(value) {
+    const { platform } = record(value);
+    return {
+        ...parseDescriptor(value),
+        platform: platform === undefined ? undefined : manifest_platformName(record(platform)),
+    };
+}
+/** BuildKit's attestations are manifests for `unknown/unknown`. An index can have several of them. */
+function manifest_platformName(platform) {
+    const parts = ['os', 'architecture', 'variant', 'os.version'].flatMap((key) => platform[key] === undefined ? [] : string(platform[key]));
+    return parts.every((part) => part === 'unknown') ? undefined : parts.join('/');
+}
+function parseDescriptor(value) {
+    const { mediaType, digest, size, annotations } = record(value);
+    const parsed = parseDigest(string(digest));
+    if (parsed === undefined) {
+        throw new TypeError('a digest is not a SHA-256');
+    }
+    if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0 || size > MAX_SIZE) {
+        throw new TypeError('a size is not a number of bytes');
+    }
+    return {
+        mediaType: string(mediaType),
+        digest: parsed,
+        size,
+        annotations: new Map(Object.entries(annotations === undefined ? {} : record(annotations)).map(([key, text]) => [
+            key,
+            string(text),
+        ])),
+    };
+}
+/**
+ * Parses the configuration of an image (OCI image-spec, config.md).
+ *
+ * @param name of the image, for messages
+ * @throws {SetupError} IMAGE_MISMATCH
+ */
+function parseConfig(bytes, name) {
+    try {
+        const config = record(parseStrictJson(bytes));
+        const { diff_ids: diffIds } = record(config['rootfs']);
+        return {
+            platform: `${string(config['os'])}/${string(config['architecture'])}`,
+            diffIds: manifest_list(diffIds, MAX_LAYERS).map((id) => {
+                const digest = parseDigest(string(id));
+                if (digest === undefined) {
+                    throw new TypeError('the digest of a layer is not a SHA-256');
+                }
+                return digest;
+            }),
+        };
+    }
+    catch (error) {
+        throw imageMismatch(`cannot parse the configuration of ${name}: ${explain(error)}`, error);
+    }
+}
+function record(value) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+        throw new TypeError('a value is not an object');
+    }
+    return value;
+}
+function manifest_list(value, longest) {
+    if (!Array.isArray(value) || value.length > longest) {
+        throw new TypeError(`a value is not a list of at most ${String(longest)} items`);
+    }
+    return value;
+}
+function string(value) {
+    if (typeof value !== 'string') {
+        throw new TypeError('a value is not a string');
+    }
+    return value;
+}
+
+;// CONCATENATED MODULE: ./src/registry/contents.ts
+
+
+/** The configuration of an image is a few KiB. */
+const MAX_CONFIG_BYTES = 1 << 20;
+/**
+ * Reads what a manifest refers to, by digest.
+ *
+ * @param name of the image, for messages
+ * @throws {SetupError} REGISTRY_UNAVAILABLE, IMAGE_MISMATCH
+ */
+async function fetchContents(registry, repository, manifest, name) {
+    const withConfig = async (image, platform) => {
+        const config = await registry.blob(repository, image.config, MAX_CONFIG_BYTES);
+        return { platform, manifest: image, config };
+    };
+    if (manifest.kind === 'image') {
+        return { manifest, images: [await withConfig(manifest, undefined)] };
+    }
+    const images = await Promise.all(forPlatforms(manifest.manifests).map(async ({ digest, platform }) => {
+        const image = await registry.manifest(repository, digest);
+        return withConfig(assertImage(image, `${name} for ${platform} at ${registry.host}`), platform);
+    }));
+    return { manifest, images };
+}
+/**
+ * The same from bytes that were stored.
+ *
+ * @param digest of the manifest
+ * @param find the bytes with a digest
+ * @throws {SetupError} IMAGE_MISMATCH; what `find` throws
+ */
+function parseContents(digest, find, name) {
+    const manifest = parseManifest(find(digest), name);
+    const withConfig = (image, platform) => {
+        const { digest: configDigest, size } = image.config;
+        const config = find(configDigest);
+        if (config.length !== size || size > MAX_CONFIG_BYTES) {
+            throw imageMismatch(`${name} has a configuration of another size than its manifest says`);
+        }
+        return { platform, manifest: image, config };
+    };
+    if (manifest.kind === 'image') {
+        return { manifest, images: [withConfig(manifest, undefined)] };
+    }
+    const images = forPlatforms(manifest.manifests).map((listed) => {
+        const image = parseManifest(find(listed.digest), name);
+        return withConfig(assertImage(image, `${name} for ${listed.platform}`), listed.platform);
+    });
+    return { manifest, images };
+}
+/**
+ * The bytes for {@link parseContents}, each once: the manifest, and for each platform manifest and
+ * configuration.
+ */
+function blobsOf({ manifest, images }) {
+    const blobs = images.flatMap((image) => [image.manifest.bytes, image.config]);
+    const byContent = new Map([manifest.bytes, ...blobs].map((bytes) => [bytes.toString('base64'), bytes]));
+    return [...byContent.values()];
+}
+/** Without attestations. */
+function forPlatforms(manifests) {
+    return manifests.flatMap(({ digest, platform }) => platform === undefined ? [] : [{ digest, platform }]);
+}
+function assertImage(manifest, name) {
+    if (manifest?.kind !== 'image') {
+        throw imageMismatch(`there is no image ${name}`);
+    }
+    return manifest;
+}
+
+;// CONCATENATED MODULE: ./src/lock/lock.ts
+
+/** The format that this code reads and writes. */
+const LOCK_VERSION = 1;
+/** Every lock has it: it proves which release the other files belong to. */
+const SBOM_PATH = 'kubernetes-release.spdx';
+/** Evidence or digest that is not for what the lock says. */
+function lockMismatch(message, cause) {
+    return new SetupError('LOCK_MISMATCH', message, { cause });
+}
+/**
+ * A lock file that was read. Its evidence is not verified yet: a lock pins what a run installs and
+ * brings the evidence, but who must have signed is decided by the run.
+ */
+class Lock {
+    /** The path as the user wrote it, for messages. */
+    name;
+    version;
+    files;
+    images;
+    constructor(name, { version, files, images }) {
+        this.name = name;
+        this.version = version;
+        this.files = files;
+        this.images = images;
+    }
+    /**
+     * @returns SHA-256 of the file, 64 hex digits
+     * @throws {SetupError} LOCK_MISMATCH if the lock does not have the file
+     */
+    digestOf(file) {
+        return this.#find(file).sha256;
+    }
+    /**
+     * The evidence for one file. It is for the locked bytes alone: for any others, `find()` throws
+     * LOCK_MISMATCH, and no other source is asked.
+     *
+     * @throws {SetupError} LOCK_MISMATCH if the lock does not have the file
+     */
+    evidenceFor(file) {
+        return new LockedEvidence(this.name, file.path, this.#find(file));
+    }
+    /**
+     * An image, with the evidence for it.
+     *
+     * @throws {SetupError} LOCK_MISMATCH if the lock does not have the image
+     */
+    image({ name }) {
+        return this.images.get(name) ?? this.#throwIncomplete(name);
+    }
+    #find({ path, version }) {
+        const found = version === this.version ? this.files.get(path) : undefined;
+        return found ?? this.#throwIncomplete(`${path} of ${version}`);
+    }
+    #throwIncomplete(missing) {
+        const files = [...this.files.keys()].filter((path) => path !== SBOM_PATH);
+        const others = [...files, ...this.images.keys()].join(', ');
+        throw new SetupError('LOCK_MISMATCH', `${this.name} does not have ${missing}; it has ${this.version} with ${others}`, { situation: 'lock-incomplete' });
+    }
+}
+class LockedEvidence {
+    #lock;
+    #path;
+    #file;
+    constructor(lock, path, file) {
+        this.#lock = lock;
+        this.#path = path;
+        this.#file = file;
+    }
+    find(subject) {
+        const sha256 = subject.sha256.toString('hex');
+        if (sha256 !== this.#file.sha256) {
+            return Promise.reject(lockMismatch(`${this.#path} has SHA-256 ${sha256}, but ${this.#lock} has ${this.#file.sha256}`));
+        }
+        return Promise.resolve({ candidates: [{ bundle: this.#file.bundle }] });
+    }
+}
+
+;// CONCATENATED MODULE: ./src/lock/format.ts
+
+
+
+/**
+ * The text of a lock file, UTF-8.
+ *
+ * Made for review: the version, each digest and each piece of evidence are on a line of their own;
+ * files are sorted by path, images by reference. So a new patch changes three lines and two for
+ * each further file.
+ */
+function serializeLock({ version, files, images }) {
+    const members = [
+        `  "lockVersion": ${String(LOCK_VERSION)}`,
+        `  "version": ${JSON.stringify(version)}`,
+        mapText('files', files, fileFields),
+        ...(images.size === 0 ? [] : [mapText('images', images, imageFields)]),
+    ];
+    return `{\n${members.join(',\n')}\n}\n`;
+}
+function fileFields({ sha256, bundle }) {
+    return [
+        ['sha256', sha256],
+        ['bundle', (0,dist/* bundleToJSON */.ev)(bundle)],
+    ];
+}
+function imageFields({ digest, payload, bundle, contents }) {
+    return [
+        ['digest', digest],
+        ['payload', payload.toString('base64')],
+        ['bundle', (0,dist/* bundleToJSON */.ev)(bundle)],
+        ['blobs', blobsOf(contents).map((bytes) => bytes.toString('base64'))],
+    ];
+}
+function mapText(name, entries, fieldsOf) {
+    const texts = [...entries]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([key, entry]) => {
+        const fields = fieldsOf(entry).map(([field, value]) => `      ${JSON.stringify(field)}: ${JSON.stringify(value)}`);
+        return `    ${JSON.stringify(key)}: {\n${fields.join(',\n')}\n    }`;
+    });
+    return `  ${JSON.stringify(name)}: {\n${texts.join(',\n')}\n  }`;
+}
+/**
+ * JSON without the white space between its tokens (RFC 8259 §2). Formatters of a repository, and
+ * git on Windows, change that and nothing else.
+ *
+ * @param json valid JSON
+ */
+function withoutWhiteSpace(json) {
+    return json.replaceAll(/("[^"\\]*(?:\\.[^"\\]*)*")|[ \t\r\n]+/g, '$1');
 }
 
 ;// CONCATENATED MODULE: ./src/sigstore/checkpoint.ts
@@ -14584,43 +14298,6 @@ function malformed(suffix, reason, cause) {
     return new SetupError('SIGNATURE_MALFORMED', `cannot parse the ${suffix} file: ${reason}`, {
         cause,
     });
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/json.ts
-
-// Readers for JSON from outside: each returns a value of its type, or throws a TypeError.
-function object(value) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-        throw new TypeError('not an object');
-    }
-    return value;
-}
-/** @param longest more items than these are refused */
-function list(value, longest) {
-    if (!Array.isArray(value) || value.length > longest) {
-        throw new TypeError(`not a list of at most ${String(longest)} items`);
-    }
-    return value;
-}
-function nonEmptyString(value) {
-    if (typeof value !== 'string' || value === '') {
-        throw new TypeError('not a text');
-    }
-    return value;
-}
-function safeInteger(value) {
-    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
-        throw new TypeError('not a whole number');
-    }
-    return value;
-}
-/** @param value canonical base64 (RFC 4648 §4) */
-function base64(value) {
-    const bytes = decodeBase64(nonEmptyString(value));
-    if (bytes === undefined) {
-        throw new TypeError('not base64');
-    }
-    return bytes;
 }
 
 ;// CONCATENATED MODULE: ./src/sigstore/hashedrekord.ts
@@ -14823,7 +14500,7 @@ function withoutUnverified(bundle) {
 var protobuf_specs_dist = __nccwpck_require__(9654);
 ;// CONCATENATED MODULE: ./src/sigstore/verify/asn1.ts
 /** Identifier octets (X.690 §8.1.2). */
-const asn1_TAG = {
+const TAG = {
     boolean: 0x01,
     integer: 0x02,
     bitString: 0x03,
@@ -14873,17 +14550,17 @@ const FULCIO_STRING = /^1\.3\.6\.1\.4\.1\.57264\.1\.(?:[89]|1\d|2[0-4])$/;
 /** What the value of an extension must look like, as Fulcio and Google's CA Service write it. */
 const FORMS = new Map([
     // Subject key identifier, RFC 5280 §4.2.1.2.
-    ['2.5.29.14', (value) => hasParts(value, asn1_TAG.octetString)],
+    ['2.5.29.14', (value) => hasParts(value, TAG.octetString)],
     // Authority key identifier, §4.2.1.1, without issuer and serial number.
     [
         '2.5.29.35',
-        (value) => hasParts(value, asn1_TAG.sequence) && hasParts(value?.subs[0], asn1_TAG.primitive0),
+        (value) => hasParts(value, TAG.sequence) && hasParts(value?.subs[0], TAG.primitive0),
     ],
     // Authority information access, §4.2.2.1, by URI.
     [
         '1.3.6.1.5.5.7.1.1',
-        (value) => hasParts(value, asn1_TAG.sequence) &&
-            (value?.subs[0]?.subs ?? []).every((access) => hasParts(access, asn1_TAG.objectIdentifier, asn1_TAG.primitive6)),
+        (value) => hasParts(value, TAG.sequence) &&
+            (value?.subs[0]?.subs ?? []).every((access) => hasParts(access, TAG.objectIdentifier, TAG.primitive6)),
     ],
 ]);
 /**
@@ -14906,7 +14583,7 @@ function leafExtensionDefect(extension) {
 function isUtf8String(octets) {
     // The parser accepts DER only, and nothing after the one element.
     const { tag, value } = core_dist.ASN1Obj.parseBuffer(Buffer.from(octets?.value ?? []));
-    return tag.toDER() === asn1_TAG.utf8String && (0,external_node_buffer_namespaceObject.isUtf8)(value);
+    return tag.toDER() === TAG.utf8String && (0,external_node_buffer_namespaceObject.isUtf8)(value);
 }
 
 ;// CONCATENATED MODULE: ./src/sigstore/verify/certificate.ts
@@ -14926,14 +14603,14 @@ const PROCESSED = new Set([
 ]);
 /** RFC 5280 §4.1.2, without the unique identifiers, which §4.1.2.8 tells authorities not to use. */
 const TBS_CERTIFICATE = [
-    asn1_TAG.context0, // version
-    asn1_TAG.integer, // serial number
-    asn1_TAG.sequence, // signature
-    asn1_TAG.sequence, // issuer
-    asn1_TAG.sequence, // validity
-    asn1_TAG.sequence, // subject
-    asn1_TAG.sequence, // subject public key info
-    asn1_TAG.context3, // extensions
+    TAG.context0, // version
+    TAG.integer, // serial number
+    TAG.sequence, // signature
+    TAG.sequence, // issuer
+    TAG.sequence, // validity
+    TAG.sequence, // subject
+    TAG.sequence, // subject public key info
+    TAG.context3, // extensions
 ];
 /**
  * Reads a signing certificate.
@@ -15005,9 +14682,9 @@ function certificateDefect(certificate) {
 }
 function structureDefect(certificate) {
     const { root, tbsCertificate } = certificate;
-    if (!hasParts(root, asn1_TAG.sequence, asn1_TAG.sequence, asn1_TAG.bitString) ||
+    if (!hasParts(root, TAG.sequence, TAG.sequence, TAG.bitString) ||
         !hasParts(tbsCertificate, ...TBS_CERTIFICATE) ||
-        !hasParts(tbsCertificate.subs[7], asn1_TAG.sequence)) {
+        !hasParts(tbsCertificate.subs[7], TAG.sequence)) {
         return 'does not have exactly the fields of an X.509 v3 certificate';
     }
     if (certificate.version !== 'v3') {
@@ -15036,8 +14713,8 @@ function leafDefect(leaf) {
 function extensionsDefect(extensions) {
     const seen = new Set();
     for (const extension of extensions) {
-        const saysWhetherCritical = hasParts(extension, asn1_TAG.objectIdentifier, asn1_TAG.boolean, asn1_TAG.octetString);
-        if (!saysWhetherCritical && !hasParts(extension, asn1_TAG.objectIdentifier, asn1_TAG.octetString)) {
+        const saysWhetherCritical = hasParts(extension, TAG.objectIdentifier, TAG.boolean, TAG.octetString);
+        if (!saysWhetherCritical && !hasParts(extension, TAG.objectIdentifier, TAG.octetString)) {
             return 'has a malformed extension';
         }
         const oid = extension.subs[0]?.toOID() ?? '';
@@ -15145,109 +14822,252 @@ function signature_mismatch(reason) {
     return new SetupError('SIGNATURE_MISMATCH', reason);
 }
 
-;// CONCATENATED MODULE: ./src/lock/lock.ts
+;// CONCATENATED MODULE: ./src/lock/read-entry.ts
 
-/** The format that this code reads and writes. */
-const LOCK_VERSION = 1;
-/** Every lock has it: it proves which release the other files belong to. */
-const SBOM_PATH = 'kubernetes-release.spdx';
+
+
+
 /**
- * A lock file that was read. Its evidence is not verified yet: a lock pins what a run installs and
- * brings the evidence, but who must have signed is decided by the run.
+ * Reads one entry of a lock file.
+ *
+ * @param key of the entry, for messages
+ * @throws {SetupError} LOCK_MISMATCH if `read` does
+ * @throws {Error} for everything else, with the key in front
  */
-class Lock {
-    /** The path as the user wrote it, for messages. */
-    name;
-    version;
-    files;
-    constructor(name, { version, files }) {
-        this.name = name;
-        this.version = version;
-        this.files = files;
+function readEntry(key, read) {
+    try {
+        return read();
     }
-    /**
-     * @returns SHA-256 of the file, 64 hex digits
-     * @throws {SetupError} LOCK_MISMATCH if the lock does not have the file
-     */
-    digestOf(file) {
-        return this.#find(file).sha256;
+    catch (error) {
+        throw error instanceof SetupError && error.code === 'LOCK_MISMATCH'
+            ? error
+            : new Error(`${key}: ${explain(error)}`);
     }
-    /**
-     * The evidence for one file. It is for the locked bytes alone: for any others, `find()` throws
-     * LOCK_MISMATCH, and no other source is asked.
-     *
-     * @throws {SetupError} LOCK_MISMATCH if the lock does not have the file
-     */
-    evidenceFor(file) {
-        return new LockedEvidence(this.name, file.path, this.#find(file));
+}
+/** A bundle in the form of the lock file, and the SHA-256 (hex) of what it is for. */
+function readBundle(value) {
+    const json = Buffer.from(JSON.stringify(object(value)));
+    if (json.length > MAX_BUNDLE_BYTES) {
+        throw new Error(`"bundle" is larger than ${String(MAX_BUNDLE_BYTES)} bytes`);
     }
-    #find({ path, version }) {
-        const found = this.files.get(path);
-        if (version !== this.version || found === undefined) {
-            const others = [...this.files.keys()].filter((other) => other !== SBOM_PATH);
-            throw new SetupError('LOCK_MISMATCH', `${this.name} does not have ${path} of ${version}; it has ${this.version} with ${others.join(', ')}`, { situation: 'lock-incomplete' });
+    const bundle = toCurrentVersion(parseBundle(json));
+    return { bundle, signed: signedContent(bundle).digest.toString('hex') };
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/image.ts
+
+/** Where Kubernetes publishes its images. Their signatures name it, too. */
+const IMAGE_DOMAIN = 'registry.k8s.io';
+/** `control-plane`: every release has these. */
+const CONTROL_PLANE = [
+    'kube-apiserver',
+    'kube-controller-manager',
+    'kube-scheduler',
+    'kube-proxy',
+];
+/** Every image of a release. */
+const RELEASE_IMAGES = [...CONTROL_PLANE, 'kubectl', 'conformance'];
+/** For messages. */
+const ACCEPTED_IMAGES = `${RELEASE_IMAGES.join(', ')}; control-plane for the first four; or a full reference with a tag or a digest, such as ${IMAGE_DOMAIN}/etcd:3.5.15-0`;
+/** The grammar of github.com/distribution/reference, reference.go. */
+const COMPONENT = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
+const REPOSITORY = `${COMPONENT}(?:/${COMPONENT})*`;
+const image_TAG = '[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}';
+const REFERENCE = new RegExp(`^${IMAGE_DOMAIN.replaceAll('.', '\\.')}/(${REPOSITORY})(?::(${image_TAG}))?(?:@(sha256:[0-9a-f]{64}))?$`);
+const REPOSITORY_PATH = new RegExp(`^${REPOSITORY}$`);
+/** Of domain and repository together. */
+const MAX_NAME_LENGTH = 255;
+/**
+ * Parses one word of the input `images`.
+ *
+ * @returns the images that it means; undefined unless it is one of {@link ACCEPTED_IMAGES}
+ */
+function parseImageRequest(word) {
+    if (word === 'control-plane') {
+        return CONTROL_PLANE.map(ofChosenVersion);
+    }
+    if (isReleaseImage(word)) {
+        return [ofChosenVersion(word)];
+    }
+    const [, repository, tag, digest] = REFERENCE.exec(word) ?? [];
+    const isComplete = tag !== undefined || digest !== undefined;
+    if (repository === undefined ||
+        !isComplete ||
+        `${IMAGE_DOMAIN}/${repository}`.length > MAX_NAME_LENGTH) {
+        return undefined;
+    }
+    return [{ requested: word, repository, tag, digest }];
+}
+/** Whether a path can go in front of repositories. */
+function isRepositoryPath(path) {
+    return REPOSITORY_PATH.test(path);
+}
+function ofChosenVersion(name) {
+    return { requested: name, repository: name, tag: undefined, digest: undefined };
+}
+/** `kube-apiserver`, or `kube-apiserver-arm64`: each architecture also has its own repository. */
+function isReleaseImage(name) {
+    return RELEASE_IMAGES.some((image) => name === image || ARCHITECTURES.some((arch) => name === `${image}-${arch}`));
+}
+/** @param version of the release, with `v` */
+function imageOf(request, version) {
+    const { repository, digest } = request;
+    const tag = request.tag ?? (digest === undefined ? version : undefined);
+    const tagged = tag === undefined ? '' : `:${tag}`;
+    const digested = digest === undefined ? '' : `@${digest}`;
+    return {
+        ...request,
+        reference: digest ?? tag ?? version,
+        name: `${IMAGE_DOMAIN}/${repository}${tagged}${digested}`,
+        releaseImage: tag === version && isReleaseImage(repository) ? repository : undefined,
+    };
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/image-payload.ts
+
+
+
+
+/** A payload has about 350 bytes; signers can add annotations. */
+const MAX_PAYLOAD_BYTES = 16 << 10;
+/** The media type of a payload, as the layer of an image's signature. */
+const PAYLOAD_TYPE = 'application/vnd.dev.cosign.simplesigning.v1+json';
+/** `critical.type` of cosign's payloads (sigstore/sigstore, pkg/signature/payload). */
+const IMAGE_SIGNATURE = 'cosign container image signature';
+/** What the signature of an image covers: a JSON document that names the image. */
+class ImagePayload {
+    bytes;
+    sha256;
+    constructor(bytes) {
+        this.bytes = bytes;
+        this.sha256 = (0,external_node_crypto_namespaceObject.createHash)('sha256').update(bytes).digest();
+    }
+    isSignedBy(key, signature) {
+        return (0,external_node_crypto_namespaceObject.verify)('sha256', this.bytes, key, signature);
+    }
+}
+/**
+ * Requires a verified payload to name this image: its digest, its repository, and cosign's type.
+ *
+ * @see https://github.com/containers/image/blob/main/docs/containers-signature.5.md
+ * @throws {SetupError} IMAGE_MISMATCH
+ */
+function checkImagePayload({ subject }, expected) {
+    const { digest, repository, type } = parsePayload(subject.bytes);
+    if (type !== IMAGE_SIGNATURE) {
+        throw image_payload_mismatch(`its type is ${shown(type)}, not that of a container image signature`);
+    }
+    if (digest !== expected.digest) {
+        throw image_payload_mismatch(`it names the manifest ${shown(digest)}`);
+    }
+    if (repository !== expected.repository) {
+        throw image_payload_mismatch(`it names the repository ${shown(repository)}`);
+    }
+}
+function parsePayload(bytes) {
+    try {
+        const critical = object(object(parseStrictJson(bytes))['critical']);
+        return {
+            digest: nonEmptyString(object(critical['image'])['docker-manifest-digest']),
+            repository: nonEmptyString(object(critical['identity'])['docker-reference']),
+            type: nonEmptyString(critical['type']),
+        };
+    }
+    catch (error) {
+        throw image_payload_mismatch(`it cannot be parsed: ${explain(error)}`, error);
+    }
+}
+function shown(text) {
+    return JSON.stringify(text.slice(0, 200));
+}
+function image_payload_mismatch(reason, cause) {
+    return new SetupError('IMAGE_MISMATCH', `the signed payload is not for this image: ${reason}`, {
+        situation: 'signature-of-another-image',
+        cause,
+    });
+}
+
+;// CONCATENATED MODULE: ./src/lock/read-images.ts
+
+
+
+
+
+
+
+
+/** The input `images` takes as many. */
+const MAX_IMAGES = 100;
+/**
+ * Reads the member `images` of a lock file.
+ *
+ * @param version of the lock
+ * @param name of the lock, for messages
+ * @throws {SetupError} LOCK_MISMATCH
+ * @throws {Error}
+ */
+function readImages(entries, version, name) {
+    const references = Object.keys(entries);
+    if (references.length > MAX_IMAGES) {
+        throw new Error(`it has more than ${String(MAX_IMAGES)} images`);
+    }
+    return new Map(references.map((reference) => [
+        reference,
+        readEntry(reference, () => readImage(parseName(reference, version), entries[reference], name)),
+    ]));
+}
+/** The image that a full reference names. */
+function parseName(reference, version) {
+    const [request] = parseImageRequest(reference) ?? [];
+    const image = request === undefined ? undefined : imageOf(request, version);
+    if (image?.name !== reference) {
+        throw new Error('the name of an image is not a full reference');
+    }
+    return image;
+}
+function readImage(image, value, name) {
+    const entry = object(value);
+    const digest = parseDigest(asText(entry['digest'], 'digest'));
+    if (digest === undefined) {
+        throw new Error('"digest" is not "sha256:" and 64 lowercase hex digits');
+    }
+    if (image.digest !== undefined && image.digest !== digest) {
+        throw lockMismatch(`${name} has ${image.name} with another digest: ${digest}`);
+    }
+    const payload = Buffer.from(asText(entry['payload'], 'payload'), 'base64');
+    if (payload.length > MAX_PAYLOAD_BYTES) {
+        throw new Error(`"payload" is larger than ${String(MAX_PAYLOAD_BYTES)} bytes`);
+    }
+    const { bundle, signed } = readBundle(entry['bundle']);
+    const sha256 = (0,external_node_crypto_namespaceObject.createHash)('sha256').update(payload).digest('hex');
+    if (signed !== sha256) {
+        throw lockMismatch(`${name} has ${image.name} with a payload whose SHA-256 is ${sha256}, but its evidence is for one with SHA-256 ${signed}`);
+    }
+    return { digest, payload, bundle, contents: readContents(image, digest, entry['blobs'], name) };
+}
+/** That there are no other blobs, and that they are in order, is checked with the whole text. */
+function readContents(image, digest, value, name) {
+    if (!Array.isArray(value)) {
+        throw new Error('"blobs" is not a list');
+    }
+    const blobs = value.map((one) => Buffer.from(asText(one, 'blobs'), 'base64'));
+    const byDigest = new Map(blobs.map((bytes) => [digestOf(bytes), bytes]));
+    const find = (wanted) => {
+        const found = byDigest.get(wanted);
+        if (found === undefined) {
+            throw lockMismatch(`${name} has ${image.name} with the digest ${digest}, but without the manifest or configuration ${wanted}`);
         }
         return found;
+    };
+    return image.releaseImage === undefined
+        ? { manifest: parseManifest(find(digest), image.name), images: [] }
+        : parseContents(digest, find, image.name);
+}
+function asText(value, member) {
+    if (typeof value !== 'string') {
+        throw new Error(`"${member}" is not text`);
     }
-}
-class LockedEvidence {
-    #lock;
-    #path;
-    #file;
-    constructor(lock, path, file) {
-        this.#lock = lock;
-        this.#path = path;
-        this.#file = file;
-    }
-    find(subject) {
-        const sha256 = subject.sha256.toString('hex');
-        if (sha256 !== this.#file.sha256) {
-            return Promise.reject(new SetupError('LOCK_MISMATCH', `${this.#path} has SHA-256 ${sha256}, but ${this.#lock} has ${this.#file.sha256}`));
-        }
-        return Promise.resolve({ candidates: [{ bundle: this.#file.bundle }] });
-    }
-}
-
-;// CONCATENATED MODULE: ./src/lock/format.ts
-
-
-/**
- * The text of a lock file, UTF-8.
- *
- * Made for review: the version, each SHA-256 and each bundle are on a line of their own, and files
- * are sorted by path. So a new patch changes three lines and two for each further file.
- */
-function serializeLock({ version, files }) {
-    const entries = [...files]
-        .sort(([a], [b]) => (a < b ? -1 : 1))
-        .map(([path, file]) => `    ${JSON.stringify(path)}: ${entryText(file)}`);
-    return [
-        '{',
-        `  "lockVersion": ${String(LOCK_VERSION)},`,
-        `  "version": ${JSON.stringify(version)},`,
-        '  "files": {',
-        entries.join(',\n'),
-        '  }',
-        '}',
-        '',
-    ].join('\n');
-}
-function entryText({ sha256, bundle }) {
-    return [
-        '{',
-        `      "sha256": ${JSON.stringify(sha256)},`,
-        `      "bundle": ${JSON.stringify((0,dist/* bundleToJSON */.ev)(bundle))}`,
-        '    }',
-    ].join('\n');
-}
-/**
- * JSON without the white space between its tokens (RFC 8259 §2). Formatters of a repository, and
- * git on Windows, change that and nothing else.
- *
- * @param json valid JSON
- */
-function withoutWhiteSpace(json) {
-    return json.replaceAll(/("[^"\\]*(?:\\.[^"\\]*)*")|[ \t\r\n]+/g, '$1');
+    return value;
 }
 
 ;// CONCATENATED MODULE: ./src/lock/read.ts
@@ -15304,10 +15124,12 @@ function readLock(json, name) {
         throw new Error('"version" is not an exact version such as v1.31.9');
     }
     const files = readFiles(object(lock['files']), name);
-    if (withoutWhiteSpace(text) !== withoutWhiteSpace(serializeLock({ version, files }))) {
+    const images = readImages(lock['images'] === undefined ? {} : object(lock['images']), version, name);
+    const content = { version, files, images };
+    if (withoutWhiteSpace(text) !== withoutWhiteSpace(serializeLock(content))) {
         throw new Error('a member is unknown, written twice, in another order, or not as the command "lock" writes it');
     }
-    return new Lock(name, { version, files });
+    return new Lock(name, content);
 }
 function assertLockVersion(found, name) {
     if (found === LOCK_VERSION) {
@@ -15332,27 +15154,60 @@ function readFile(path, value, name) {
     if (!PATH.test(path)) {
         throw new Error('the name of a file is not a path inside a release');
     }
-    try {
+    return readEntry(path, () => {
         const entry = object(value);
         const sha256 = entry['sha256'];
         if (typeof sha256 !== 'string' || !SHA256.test(sha256)) {
             throw new Error('"sha256" is not 64 lowercase hex digits');
         }
-        const json = Buffer.from(JSON.stringify(object(entry['bundle'])));
-        if (json.length > MAX_BUNDLE_BYTES) {
-            throw new Error(`"bundle" is larger than ${String(MAX_BUNDLE_BYTES)} bytes`);
-        }
-        const bundle = toCurrentVersion(parseBundle(json));
-        const { digest } = signedContent(bundle);
-        if (digest.toString('hex') !== sha256) {
-            throw new SetupError('LOCK_MISMATCH', `${name} has ${path} with SHA-256 ${sha256}, but its evidence is for a file with SHA-256 ${digest.toString('hex')}`);
+        const { bundle, signed } = readBundle(entry['bundle']);
+        if (signed !== sha256) {
+            throw lockMismatch(`${name} has ${path} with SHA-256 ${sha256}, but its evidence is for a file with SHA-256 ${signed}`);
         }
         return { sha256, bundle };
+    });
+}
+
+;// CONCATENATED MODULE: ./src/files/workspace-file.ts
+
+
+
+
+/** A file that is outside the workspace after all links are resolved. */
+class OutsideWorkspaceError extends FileError {
+    constructor() {
+        super('is outside the workspace');
     }
-    catch (error) {
-        throw error instanceof SetupError && error.code === 'LOCK_MISMATCH'
-            ? error
-            : new Error(`${path}: ${explain(error)}`);
+}
+/**
+ * Reads a file of a repository.
+ *
+ * The author of a pull request can put a link at the path. So the file must be inside the workspace
+ * after all links are resolved.
+ *
+ * @param file its absolute path
+ * @param workspace the folder that the file must be in, an absolute path
+ * @param maxBytes a larger file is refused, unread
+ * @throws {OutsideWorkspaceError}
+ * @throws {Error} if it is not a file, is too large, or cannot be read
+ */
+function readWorkspaceFile(file, workspace, maxBytes) {
+    // The native variant also corrects the case of names on file systems that ignore case.
+    const real = external_node_fs_.realpathSync.native(file);
+    assertInside(real, external_node_fs_.realpathSync.native(workspace));
+    return readPlainFile(real, maxBytes);
+}
+/**
+ * Both paths must be real ones, with all links resolved.
+ *
+ * @throws {OutsideWorkspaceError}
+ */
+function assertInside(file, folder) {
+    const relative = external_node_path_default().relative(folder, file);
+    const [first] = relative.split((external_node_path_default()).sep);
+    // Absolute: on another drive of Windows.
+    if (first === '..' || external_node_path_default().isAbsolute(relative)) {
+        throw new OutsideWorkspaceError();
     }
 }
 
@@ -15376,7 +15231,6 @@ function readLockFile(inputs) {
     if (readBoolean(inputs, 'check-latest', false)) {
         throw new SetupError('INVALID_INPUT', 'Set either "lock-file" or "check-latest", not both.');
     }
-    assertNoImages(inputs);
     const name = JSON.stringify(given);
     return parseLock(readText(inputs, name), name);
 }
@@ -15400,19 +15254,16 @@ async function lockedVersion(lock, inputs, choice) {
     };
 }
 /**
- * Requires a lock to have every file that is asked for.
+ * Requires a lock to have every file and every image that is asked for.
  *
  * @throws {SetupError} LOCK_MISMATCH
  */
-function assertLocked(lock, files) {
+function assertLocked(lock, files, images) {
     for (const file of files) {
         lock.digestOf(file);
     }
-}
-/** @throws {SetupError} INVALID_INPUT for `images`, which no lock holds */
-function assertNoImages(inputs) {
-    if (inputs.get('images') !== '') {
-        throw new SetupError('INVALID_INPUT', 'Input "images" cannot be combined with a lock file: lock files do not hold images yet. Verify the images in a step of their own.');
+    for (const image of images) {
+        lock.image(image);
     }
 }
 /** Where the command `lock` writes, if the user names no other file. */
@@ -15434,125 +15285,72 @@ function readText(inputs, name) {
     }
 }
 
-;// CONCATENATED MODULE: ./src/inputs/release-age.ts
+;// CONCATENATED MODULE: ./src/inputs/platform.ts
 
-/** In milliseconds. */
-const UNITS = {
-    m: 60_000,
-    h: 3_600_000,
-    d: 86_400_000,
-    w: 604_800_000,
-};
-/** `minimum-release-age` and `maximum-release-age`. */
-function readAges(inputs) {
-    const minimumAge = readAge(inputs, 'minimum-release-age');
-    const maximumAge = readAge(inputs, 'maximum-release-age');
-    if (minimumAge !== undefined && maximumAge !== undefined && maximumAge <= minimumAge) {
-        throw invalidInput('maximum-release-age', inputs.get('maximum-release-age'), 'an age greater than "minimum-release-age"');
+
+
+/**
+ * The platform to install for: this machine's operating system, and `architecture`.
+ *
+ * @returns `isNative`: whether binaries for that platform run on this machine
+ * @throws {SetupError} PLATFORM_NOT_PUBLISHED, INVALID_INPUT
+ */
+function readPlatform(inputs, environment) {
+    const os = parseOperatingSystem(environment.platform);
+    if (os === undefined) {
+        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes does not publish binaries for ${environment.platform}, only for ${OPERATING_SYSTEMS.join(', ')}.`, { situation: 'operating-system-not-published' });
     }
-    return { minimumAge, maximumAge };
+    const native = parseArchitecture(environment.arch);
+    const given = inputs.get('architecture');
+    const arch = given === '' ? native : parseArchitecture(given);
+    if (arch === undefined && given === '') {
+        throw new SetupError('PLATFORM_NOT_PUBLISHED', `Kubernetes does not publish binaries for ${os}/${environment.arch}. It publishes binaries for ${ARCHITECTURES.join(', ')}.`);
+    }
+    if (arch === undefined) {
+        throw invalidInput('architecture', given, 'amd64 (x64), arm64, arm, 386 (x86), ppc64le or s390x');
+    }
+    return { platform: { os, arch }, isNative: arch === native };
 }
-/** @returns milliseconds */
-function readAge(inputs, name) {
-    const given = inputs.get(name);
-    if (given === '') {
-        return undefined;
+/**
+ * `platforms`: `<os>/<arch>`, separated by commas, spaces or lines, without duplicates; the one of
+ * {@link readPlatform} if it is empty.
+ *
+ * @throws {SetupError} PLATFORM_NOT_PUBLISHED, INVALID_INPUT
+ */
+function readPlatforms(inputs, environment) {
+    const names = inputs.words('platforms');
+    if (names.length === 0) {
+        return [readPlatform(inputs, environment).platform];
     }
-    const [, count, unit] = /^(\d{1,4})([mhdw])$/.exec(given) ?? [];
-    const milliseconds = UNITS[unit ?? ''];
-    if (count === undefined || milliseconds === undefined) {
-        throw invalidInput(name, given, 'a number and a unit: 90m, 12h, 3d, 1w');
+    if (inputs.get('architecture') !== '') {
+        throw new SetupError('INVALID_INPUT', 'Set either "platforms" or "architecture", not both.');
     }
-    return Number(count) * milliseconds;
-}
-
-;// CONCATENATED MODULE: ./src/inputs/runner.ts
-
-
-
-/** @throws {SetupError} INSTALL_FAILED if the runner did not name its folders, or names files that do not exist */
-function readRunner({ variables, platform }) {
-    const temp = variables['RUNNER_TEMP'] ?? '';
-    const toolCache = variables['RUNNER_TOOL_CACHE'] ?? '';
-    const missing = [
-        ...(temp === '' ? ['RUNNER_TEMP'] : []),
-        ...(toolCache === '' ? ['RUNNER_TOOL_CACHE'] : []),
-    ];
-    if (missing.length > 0) {
-        throw new SetupError('INSTALL_FAILED', `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set`, { situation: 'runner-variable-missing' });
-    }
-    // @actions/core writes to them when everything is installed, and its error has no code.
-    for (const name of ['GITHUB_OUTPUT', 'GITHUB_PATH']) {
-        const file = variables[name] ?? '';
-        if (file !== '' && !(0,external_node_fs_.existsSync)(file)) {
-            throw new SetupError('INSTALL_FAILED', `${name} names a file that does not exist: ${file}`, {
-                situation: 'runner-variable-missing',
-            });
+    return names.map((name) => {
+        const platform = parsePlatform(name);
+        if (platform === undefined) {
+            throw invalidInput('platforms', name, 'platforms such as linux/amd64,darwin/arm64');
         }
-    }
-    const separator = platform === 'win32' ? ';' : ':';
-    const search = variables['PATH'] ?? variables['Path'] ?? '';
-    return {
-        temp: external_node_path_default().resolve(temp),
-        toolCache: external_node_path_default().resolve(toolCache),
-        path: search.split(separator).filter((folder) => folder !== ''),
-        shellFunctions: Object.keys(variables).flatMap(
-        // `export -f kubectl` in bash sets BASH_FUNC_kubectl%%.
-        (name) => /^BASH_FUNC_(.+)%%$/.exec(name)?.[1] ?? []),
-    };
+        return platform;
+    });
 }
-
-;// CONCATENATED MODULE: ./src/sigstore/trust/public-instance.ts
-/** The TUF repository of Sigstore's public instance, and its seed in `@sigstore/tuf`. */
-const PUBLIC_MIRROR = 'https://tuf-repo-cdn.sigstore.dev';
-
-;// CONCATENATED MODULE: ./src/inputs/trust-root.ts
-
-
-
-
-
-/** For a trusted_root.json or an initial root.json. The public ones have 7 KiB. */
-const MAX_TRUST_BYTES = 1 << 20;
-/** `trusted-root`, `tuf-mirror-url` and `tuf-root`. */
-function readTrustRoot(inputs) {
-    const trustedRoot = inputs.get('trusted-root');
-    const mirror = readUrl(inputs, 'tuf-mirror-url', PUBLIC_MIRROR);
-    const root = inputs.get('tuf-root');
-    if (trustedRoot !== '') {
-        if (root !== '') {
-            throw new SetupError('INVALID_INPUT', 'Set either "trusted-root" or "tuf-root", not both.');
-        }
-        return trustedRoot === 'embedded'
-            ? { kind: 'embedded' }
-            : {
-                kind: 'file',
-                path: inputs.path('trusted-root'),
-                json: readTrusted(inputs, 'trusted-root', ', or "embedded"'),
-            };
+/**
+ * `platform`: one `<os>/<arch>`; the platform of {@link readPlatform} if it is empty.
+ *
+ * @throws {SetupError} PLATFORM_NOT_PUBLISHED, INVALID_INPUT
+ */
+function readOnePlatform(inputs, environment) {
+    const name = inputs.get('platform');
+    if (name === '') {
+        return readPlatform(inputs, environment).platform;
     }
-    if (root !== '') {
-        return { kind: 'tuf', mirror, root: readTrusted(inputs, 'tuf-root') };
+    if (inputs.get('architecture') !== '') {
+        throw new SetupError('INVALID_INPUT', 'Set either "platform" or "architecture", not both.');
     }
-    if (mirror.origin !== PUBLIC_MIRROR || mirror.pathname !== '/') {
-        throw invalidInput('tuf-mirror-url', mirror.href, '"tuf-root" to be set too (the path of the initial root.json), because this is not Sigstore\'s repository');
+    const platform = parsePlatform(name);
+    if (platform === undefined) {
+        throw invalidInput('platform', name, 'a platform such as linux/amd64 or darwin/arm64');
     }
-    return { kind: 'tuf', mirror };
-}
-/** Reads a file once, so that the trust key of a run is computed from the bytes that it trusts. */
-function readTrusted(inputs, name, otherwise = '') {
-    const file = inputs.path(name);
-    try {
-        const json = readPlainFile(file, MAX_TRUST_BYTES);
-        if (json.length === 0) {
-            throw new Error('it is empty');
-        }
-        return json;
-    }
-    catch (error) {
-        const accepted = `the path of a file of at most 1 MiB${otherwise}`;
-        throw invalidInput(name, inputs.get(name), `${accepted} (${explain(error)})`);
-    }
+    return platform;
 }
 
 ;// CONCATENATED MODULE: ./src/kubernetes/cluster-version.ts
@@ -17209,6 +17007,1001 @@ async function readVersion(inputs, clusterVersion) {
     };
 }
 
+;// CONCATENATED MODULE: ./src/inputs/file-to-verify.ts
+
+
+
+
+
+
+
+
+
+
+
+/** The argument `file`. Nothing is trimmed: a name may end in a space. */
+function file_to_verify_readFile({ variables }, inputs) {
+    const name = variables['INPUT_FILE'] ?? '';
+    if (name === '') {
+        throw invalidInput('file', name, 'the path of a file');
+    }
+    return { name, path: external_node_path_default().resolve(inputs.workspace, name) };
+}
+/**
+ * `signature` with `certificate`, `bundle`, or `lock-file`; else what is published.
+ *
+ * @throws {SetupError} INVALID_INPUT, LOCK_INVALID, LOCK_MISMATCH
+ */
+function readEvidence(inputs) {
+    const has = {
+        signature: inputs.get('signature') !== '',
+        certificate: inputs.get('certificate') !== '',
+        bundle: inputs.get('bundle') !== '',
+        lock: inputs.get('lock-file') !== '',
+    };
+    const sources = [has.signature || has.certificate, has.bundle, has.lock];
+    if (sources.filter(Boolean).length > 1) {
+        throw new SetupError('INVALID_INPUT', 'Set only one of "signature" with "certificate", "bundle", and "lock-file".');
+    }
+    if (has.signature !== has.certificate) {
+        throw new SetupError('INVALID_INPUT', 'Set both "signature" and "certificate", or neither.');
+    }
+    if (has.signature) {
+        return {
+            kind: 'signature',
+            signature: readGiven(inputs, 'signature', MAX_SIGNATURE_BYTES),
+            certificate: readGiven(inputs, 'certificate', MAX_CERTIFICATE_BYTES),
+        };
+    }
+    if (has.bundle) {
+        return { kind: 'bundle', json: readGiven(inputs, 'bundle', MAX_BUNDLE_BYTES) };
+    }
+    return has.lock ? { kind: 'lock', lock: file_to_verify_readLock(inputs) } : { kind: 'published' };
+}
+/**
+ * `version`, `version-file`, `artifact`, `platform` and `architecture`. Only the name of the file is
+ * a default, and only for what the file is: no name chooses the version.
+ *
+ * @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED, LOCK_MISMATCH
+ */
+async function readClaim(inputs, environment, { file, evidence, bindRelease }) {
+    const has = {
+        version: inputs.get('version') !== '' || inputs.get('version-file') !== '',
+        file: ['artifact', 'platform', 'architecture'].some((name) => inputs.get(name) !== ''),
+    };
+    const platform = () => readOnePlatform(inputs, environment);
+    if (evidence.kind === 'lock') {
+        return {
+            kind: 'file-of-release',
+            choice: await lockedVersion(evidence.lock, inputs, await readVersion(inputs, undefined)),
+            file: has.file ? readNamed(inputs, file, platform) : undefined,
+        };
+    }
+    if (evidence.kind !== 'published' && !bindRelease) {
+        if (has.version || has.file) {
+            throw new SetupError('INVALID_INPUT', 'Set neither a version nor "artifact", "platform" and "architecture" while "bind-release" is false: nothing would check them.');
+        }
+        return { kind: 'signed', evidence };
+    }
+    if (!has.version) {
+        throw noVersion(file, evidence, platform);
+    }
+    return {
+        kind: 'file-of-release',
+        choice: await readVersion(inputs, undefined),
+        file: readNamed(inputs, file, platform),
+    };
+}
+/** @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED */
+function readNamed(inputs, { name }, platform) {
+    const given = inputs.get('artifact');
+    if (given === '') {
+        const claim = readFileName(external_node_path_default().basename(name), platform);
+        if (claim === undefined) {
+            throw new SetupError('INVALID_INPUT', `The name ${JSON.stringify(external_node_path_default().basename(name))} does not say which file of a release it is. Set "artifact" to ${ACCEPTED_NAMED_FILES}.`);
+        }
+        return claim.file;
+    }
+    const named = parseNamedFile(given, platform);
+    if (named === undefined) {
+        throw invalidInput('artifact', given, ACCEPTED_NAMED_FILES);
+    }
+    return named;
+}
+function noVersion({ name }, { kind }, platform) {
+    const version = readFileName(external_node_path_default().basename(name), platform)?.version;
+    const hints = [
+        ...(version === undefined ? [] : [` Its name says ${version}.`]),
+        ...(kind === 'published'
+            ? []
+            : [' To verify the signature alone, set "bind-release" to false.']),
+    ];
+    return new SetupError('INVALID_INPUT', `Set "version" or "version-file" to the release that ${JSON.stringify(name)} must be from.${hints.join('')}`);
+}
+/**
+ * `sbom` and `sbom-bundle`.
+ *
+ * @throws {SetupError} INVALID_INPUT
+ */
+function readSbomInput(inputs, { evidence, bindRelease }) {
+    const has = { sbom: inputs.get('sbom') !== '', bundle: inputs.get('sbom-bundle') !== '' };
+    if (!has.sbom && !has.bundle) {
+        return undefined;
+    }
+    if (!bindRelease) {
+        throw new SetupError('INVALID_INPUT', 'Set either "sbom" or "bind-release: false", not both.');
+    }
+    if (!has.sbom || has.bundle === (evidence.kind === 'lock')) {
+        throw new SetupError('INVALID_INPUT', 'Set both "sbom" and "sbom-bundle". With "lock-file", set "sbom" alone: the lock file has the evidence.');
+    }
+    return {
+        name: inputs.get('sbom'),
+        path: inputs.path('sbom'),
+        evidence: evidence.kind === 'lock'
+            ? evidence
+            : { kind: 'bundle', json: readGiven(inputs, 'sbom-bundle', MAX_BUNDLE_BYTES) },
+    };
+}
+function file_to_verify_readLock(inputs) {
+    const name = JSON.stringify(inputs.get('lock-file'));
+    let json;
+    try {
+        json = readPlainFile(inputs.path('lock-file'), MAX_LOCK_BYTES);
+    }
+    catch (error) {
+        throw lockInvalid(name, explain(error), error);
+    }
+    return parseLock(json, name);
+}
+/** Reads a small file that an input names. */
+function readGiven(inputs, name, maxBytes) {
+    try {
+        return readPlainFile(inputs.path(name), maxBytes);
+    }
+    catch (error) {
+        const accepted = `the path of a file of at most ${String(maxBytes)} bytes (${explain(error)})`;
+        throw invalidInput(name, inputs.get(name), accepted);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/inputs/install.ts
+
+
+/**
+ * `folder`, which need not exist.
+ *
+ * @returns an absolute path
+ * @throws {SetupError} INVALID_INPUT
+ */
+function readTargetFolder(inputs) {
+    if (inputs.get('folder') === '') {
+        throw invalidInput('folder', '', 'the path of the folder to install into');
+    }
+    return inputs.path('folder');
+}
+/** @throws {SetupError} INVALID_INPUT for images alone, which are not put into a folder */
+function assertAnyFile({ tools, artifacts }) {
+    if (tools.length + artifacts.length === 0) {
+        throw new SetupError('INVALID_INPUT', 'Nothing to install: set "tools" or "artifacts". Images are verified, but not pulled.');
+    }
+}
+
+;// CONCATENATED MODULE: external "node:url"
+const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
+;// CONCATENATED MODULE: external "node:timers/promises"
+const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
+;// CONCATENATED MODULE: ./node_modules/is-network-error/index.js
+const objectToString = Object.prototype.toString;
+
+const isError = value => objectToString.call(value) === '[object Error]';
+
+const errorMessages = new Set([
+	'network error', // Chrome
+	'NetworkError when attempting to fetch resource.', // Firefox
+	'The Internet connection appears to be offline.', // Safari 16
+	'Network request failed', // `cross-fetch`
+	'fetch failed', // Undici (Node.js)
+	'terminated', // Undici (Node.js)
+	' A network error occurred.', // Bun (WebKit)
+	'Network connection lost', // Cloudflare Workers (fetch)
+]);
+
+function isNetworkError(error) {
+	const isValid = error
+		&& isError(error)
+		&& error.name === 'TypeError'
+		&& typeof error.message === 'string';
+
+	if (!isValid) {
+		return false;
+	}
+
+	const {message, stack} = error;
+
+	// Safari 17+ has generic message but no stack for network errors
+	if (message === 'Load failed' || (message.startsWith('Load failed (') && message.endsWith(')'))) {
+		return stack === undefined
+			// Sentry adds its own stack trace to the fetch error, so also check for that
+			|| '__sentry_captured__' in error;
+	}
+
+	// Deno network errors start with specific text
+	if (message.startsWith('error sending request for url')) {
+		return true;
+	}
+
+	// Chrome: exact "Failed to fetch" or with hostname: "Failed to fetch (example.com)"
+	if (message === 'Failed to fetch' || (message.startsWith('Failed to fetch (') && message.endsWith(')'))) {
+		return true;
+	}
+
+	// Standard network error messages
+	return errorMessages.has(message);
+}
+
+;// CONCATENATED MODULE: ./node_modules/p-retry/index.js
+
+
+function validateRetries(retries) {
+	if (typeof retries === 'number') {
+		if (retries < 0) {
+			throw new TypeError('Expected `retries` to be a non-negative number.');
+		}
+
+		if (Number.isNaN(retries)) {
+			throw new TypeError('Expected `retries` to be a valid number or Infinity, got NaN.');
+		}
+
+		// Not `Number.isSafeInteger`, which would reject a huge `retries`. That is accepted on purpose and behaves as effectively forever.
+		// eslint-disable-next-line unicorn/prefer-number-is-safe-integer
+		if (Number.isFinite(retries) && !Number.isInteger(retries)) {
+			throw new TypeError('Expected `retries` to be a non-negative integer or Infinity.');
+		}
+	} else if (retries !== undefined) {
+		throw new TypeError('Expected `retries` to be a number or Infinity.');
+	}
+}
+
+function validateNumberOption(name, value, {allowInfinity = false} = {}) {
+	if (typeof value !== 'number' || Number.isNaN(value)) {
+		throw new TypeError(`Expected \`${name}\` to be a number${allowInfinity ? ' or Infinity' : ''}.`);
+	}
+
+	if (!allowInfinity && !Number.isFinite(value)) {
+		throw new TypeError(`Expected \`${name}\` to be a finite number.`);
+	}
+
+	if (value < 0) {
+		throw new TypeError(`Expected \`${name}\` to be \u{2265} 0.`);
+	}
+}
+
+function validateOption(name, value, type) {
+	// `null` means "not provided", as it does for the other options. `unref` needs this because it is the one option with no default of its own.
+	if (value === undefined || value === null) {
+		return;
+	}
+
+	if (typeof value !== type) {
+		throw new TypeError(`Expected \`${name}\` to be a ${type}.`);
+	}
+}
+
+function validateSignal(value) {
+	// `null` means "not provided", as it does for the other options.
+	if (value === undefined || value === null) {
+		return;
+	}
+
+	// Duck typed rather than `instanceof`, so a signal from another realm still works. All three methods are checked because `removeEventListener` is called from inside a timer callback, where a `TypeError` would be an uncaught exception rather than a rejection the caller could catch.
+	if (typeof value.throwIfAborted !== 'function'
+		|| typeof value.addEventListener !== 'function'
+		|| typeof value.removeEventListener !== 'function') {
+		throw new TypeError('Expected `signal` to be an AbortSignal.');
+	}
+}
+
+class AbortError extends Error {
+	constructor(message) {
+		super(typeof message === 'string' ? message : undefined);
+
+		this.name = 'AbortError';
+
+		if (message instanceof Error) {
+			this.originalError = message;
+			({message} = message);
+		} else {
+			// Created here, so it already captures every caller frame. Copying `this.stack` instead would only rewrite the header, which is rendered lazily from `name` and `message` at read time. It also stringifies a non-string message, so reuse its result below.
+			this.originalError = new Error(message);
+			({message} = this.originalError);
+
+			// The caller sees this error, so the frame for this constructor is dropped where the runtime supports it. Left in, the top frame blames p-retry for an error the caller threw. An error the caller passed keeps its own stack, which points at their throw site already. V8-only, hence the lint exception, and the optional call leaves the stack as it is where it is missing.
+			// eslint-disable-next-line unicorn/no-nonstandard-builtin-properties
+			Error.captureStackTrace?.(this.originalError, AbortError);
+		}
+
+		this.message = message;
+	}
+}
+
+// `setTimeout` cannot represent a longer delay and fires it right away instead, which turns a long backoff into a tight retry loop. Cap at the largest value it can still hold.
+const maximumDelay = (2 ** 31) - 1;
+
+function calculateDelay(retriesConsumed, options) {
+	// Nothing to wait for, and multiplying by a factor that has grown to `Infinity` would give `NaN`.
+	if (options.minTimeout === 0) {
+		return 0;
+	}
+
+	// `retriesConsumed` starts at 0 and only ever counts up, so the first retry is already attempt 1.
+	const attempt = retriesConsumed + 1;
+	const random = options.randomize ? (Math.random() + 1) : 1;
+
+	const timeout = Math.round(random * options.minTimeout * (options.factor ** (attempt - 1)));
+
+	// `maxTimeout` rounds up, so a fractional cap still gives a whole number of milliseconds. Rounding down would turn a cap below 1 into no timer at all, which never yields to the event loop. `Math.ceil(Infinity)` is `Infinity`.
+	return Math.min(timeout, Math.ceil(options.maxTimeout), maximumDelay);
+}
+
+function calculateRemainingTime(start, max) {
+	return Number.isFinite(max) ? max - (performance.now() - start) : max;
+}
+
+async function delayForRetry(delay, options) {
+	if (delay <= 0) {
+		return;
+	}
+
+	await new Promise((resolve, reject) => {
+		// Registered with `once`, so it removes itself when it fires.
+		const onAbort = () => {
+			clearTimeout(timeoutToken);
+			reject(options.signal.reason);
+		};
+
+		const timeoutToken = setTimeout(() => {
+			options.signal?.removeEventListener('abort', onAbort);
+			resolve();
+		}, delay);
+
+		if (options.unref) {
+			timeoutToken.unref?.();
+		}
+
+		options.signal?.addEventListener('abort', onAbort, {once: true});
+	});
+}
+
+// Stringifying a thrown value can itself throw, for an object with no usable `toString`. That must never be allowed to replace the failure the caller is actually dealing with.
+//
+// A thrown value whose own accessors or proxy traps throw is not supported, here or anywhere else. It comes from the caller's own code, so it is not something to defend against.
+function stringifyThrownValue(value) {
+	try {
+		return String(value);
+	} catch {
+		return Object.prototype.toString.call(value);
+	}
+}
+
+// `AbortError` wraps the error the caller actually wants, and the wrappers can be nested, so keep unwrapping until the cause is reached. Otherwise an `AbortError` would escape `pRetry` and a `catch` doing `error instanceof AbortError` would read a real failure as a cancellation.
+//
+// Two wrappers whose `originalError` points at each other are not supported, like the thrown values above.
+function unwrapAbortError(error) {
+	let cause = error;
+
+	// A wrapper with no error to unwrap to is the cause as far as it goes.
+	while (cause instanceof AbortError && cause.originalError instanceof Error) {
+		cause = cause.originalError;
+	}
+
+	return cause;
+}
+
+async function onAttemptFailure({error, attemptNumber, retriesConsumed, startTime, options}) {
+	// The signal is checked after the operation and after every callback, so a cancellation is never reported as an operation failure or a callback's decision, and no callback runs after it. The last check also guards the delay, whose abort listener never fires on a signal that is already aborted.
+	const abortIfNeeded = () => {
+		options.signal?.throwIfAborted();
+	};
+
+	const normalizedError = error instanceof Error
+		? error
+		: new TypeError(`Non-error was thrown: "${stringifyThrownValue(error)}". You should only throw errors.`);
+
+	// Checked before unwrapping an `AbortError`, because the reason a caller aborted with is final. Unwrapping it would replace the reason they chose with whatever is inside it, and it would also let an `AbortError` from the operation outrank a cancellation the caller asked for.
+	abortIfNeeded();
+
+	if (normalizedError instanceof AbortError) {
+		throw unwrapAbortError(normalizedError);
+	}
+
+	// `retriesConsumed` only ever advances while `retriesLeft` is above 0, so this is never negative. `Infinity` minus a finite count is `Infinity`, so an unlimited budget needs no special case.
+	const retriesLeft = options.retries - retriesConsumed;
+
+	// A `TypeError` normally means the operation itself is broken rather than the thing it was trying to reach, so retrying it does not help. A network `TypeError` is the exception, and its message differs per runtime, so it has to be recognised rather than assumed.
+	const isRetriableError = !(normalizedError instanceof TypeError) || isNetworkError(normalizedError);
+
+	// Out of time already, out of retries, or a failure that is never retried, so the delay is 0 and the callbacks are told that no retry follows. Only computed when a retry can still follow, so a randomized delay does not draw from `Math.random` for a wait that is never taken.
+	const timeLeft = calculateRemainingTime(startTime, options.maxRetryTime);
+	const delayTime = isRetriableError && timeLeft > 0 && retriesLeft > 0 ? calculateDelay(retriesConsumed, options) : 0;
+
+	const consumeRetryContext = Object.freeze({
+		error: normalizedError,
+		attemptNumber,
+		retriesLeft,
+		retriesConsumed,
+		retryDelay: delayTime,
+	});
+
+	// No answer means no opinion, so fall back to the default. Treating it as `false` instead would leave `retries` uncounted and let the loop run forever.
+	const consumeRetry = (await options.shouldConsumeRetry(consumeRetryContext)) ?? true;
+
+	abortIfNeeded();
+
+	const effectiveDelay = consumeRetry ? delayTime : 0;
+	const context = Object.freeze({
+		error: normalizedError,
+		attemptNumber,
+		retriesLeft,
+		retriesConsumed,
+		retryDelay: effectiveDelay,
+	});
+
+	await options.onFailedAttempt(context);
+
+	abortIfNeeded();
+
+	const remainingTime = calculateRemainingTime(startTime, options.maxRetryTime);
+
+	// No time or budget left, or a failure that retrying cannot help with.
+	if (
+		!isRetriableError
+		|| remainingTime <= 0
+		|| retriesLeft <= 0
+	) {
+		throw normalizedError;
+	}
+
+	const shouldRetry = await options.shouldRetry(context);
+
+	abortIfNeeded();
+
+	if (!shouldRetry) {
+		throw normalizedError;
+	}
+
+	const remainingTimeAfterShouldRetry = calculateRemainingTime(startTime, options.maxRetryTime);
+
+	if (remainingTimeAfterShouldRetry <= 0) {
+		throw normalizedError;
+	}
+
+	if (!consumeRetry) {
+		return false;
+	}
+
+	await delayForRetry(Math.min(effectiveDelay, remainingTimeAfterShouldRetry), options);
+
+	return true;
+}
+
+async function pRetry(input, options = {}) {
+	options = {...options};
+
+	// Applied before validating, so that `null` means "not provided" here as it does for every other option.
+	options.retries ??= 10;
+
+	validateRetries(options.retries);
+
+	if (Object.hasOwn(options, 'forever')) {
+		throw new Error('The `forever` option is no longer supported. For many use-cases, you can set `retries: Infinity` instead.');
+	}
+
+	options.factor ??= 2;
+	options.minTimeout ??= 1000;
+	options.maxTimeout ??= Infinity;
+	options.maxRetryTime ??= Infinity;
+	options.randomize ??= false;
+	options.onFailedAttempt ??= () => {};
+	options.shouldRetry ??= () => true;
+	options.shouldConsumeRetry ??= () => true;
+
+	// Validate the options that have a runtime type to check.
+	validateOption('onFailedAttempt', options.onFailedAttempt, 'function');
+	validateOption('shouldRetry', options.shouldRetry, 'function');
+	validateOption('shouldConsumeRetry', options.shouldConsumeRetry, 'function');
+	validateOption('randomize', options.randomize, 'boolean');
+	validateOption('unref', options.unref, 'boolean');
+	validateSignal(options.signal);
+	validateNumberOption('factor', options.factor);
+	validateNumberOption('minTimeout', options.minTimeout);
+	validateNumberOption('maxTimeout', options.maxTimeout, {allowInfinity: true});
+	validateNumberOption('maxRetryTime', options.maxRetryTime, {allowInfinity: true});
+
+	// A negative factor is rejected above, so this only catches `0`. Treat it as `1` to keep the delay constant instead of dropping to zero after the first retry.
+	if (options.factor === 0) {
+		options.factor = 1;
+	}
+
+	options.signal?.throwIfAborted();
+
+	let attemptNumber = 0;
+	let retriesConsumed = 0;
+	const startTime = performance.now();
+
+	// A consumed count is always finite, so `Infinity` keeps this true and needs no special case.
+	while (retriesConsumed <= options.retries) {
+		attemptNumber++;
+
+		try {
+			options.signal?.throwIfAborted();
+
+			const result = await input(attemptNumber);
+
+			options.signal?.throwIfAborted();
+
+			return result;
+		} catch (error) {
+			if (await onAttemptFailure({
+				error,
+				attemptNumber,
+				retriesConsumed,
+				startTime,
+				options,
+			})) {
+				retriesConsumed++;
+			}
+		}
+	}
+
+	// Unreachable: `onAttemptFailure` throws once `retriesLeft` reaches 0, which is the same state the loop condition tests, so the loop is always left by a throw. Kept as a guard against a future change to either side breaking that pairing.
+	throw new Error('Retry attempts exhausted without throwing an error.');
+}
+
+function makeRetriable(function_, options) {
+	return function (...arguments_) {
+		return pRetry(() => function_.apply(this, arguments_), options);
+	};
+}
+
+;// CONCATENATED MODULE: ./src/transfer/retry.ts
+
+
+
+
+
+/** Statuses that a later request may change: time-outs, throttling, trouble at the server. */
+const TRANSIENT_STATUSES = new Set([408, 425, 429, 500, 502, 503, 504]);
+/** The most characters of a URL, and of a reason, that a line about a retry shows. */
+const MAX_SHOWN = 200;
+/** One line of the log, of bounded length. */
+function describeRetry(record) {
+    const { method, url, reason, delay, nextTry, maxTries } = record;
+    const when = `retrying in ${(delay / 1000).toFixed(1)} s`;
+    const count = `attempt ${String(nextTry)} of ${String(maxTries)}`;
+    return `${method} ${shortened(url)}: ${shortened(reason)}; ${when} (${count})`;
+}
+/** One line of the log, of bounded length. */
+function describeWait({ method, url }) {
+    return `still waiting for ${method} ${shortened(url)}`;
+}
+function shortened(text) {
+    return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
+}
+/**
+ * Runs one transfer, again after a passing fault: exponential backoff with jitter, `Retry-After`
+ * respected, the number of tries and the total time bounded.
+ *
+ * @param attempt one try; it must stop when its signal is aborted
+ * @throws {TransferError} after the last try, naming host, tries and the last cause; or the
+ *   reason of `signal` when that was aborted
+ */
+async function withRetries(transfer, attempt) {
+    const stopNotices = startWaitNotices(transfer);
+    try {
+        return await retried(transfer, attempt);
+    }
+    finally {
+        stopNotices();
+    }
+}
+/** @returns ends the notices */
+function startWaitNotices({ method, url, limits, onWait }) {
+    const notice = () => {
+        onWait?.({ method, url: withoutSecrets(url) });
+        timer = setTimeout(notice, limits.waitNoticeInterval).unref();
+    };
+    let timer = setTimeout(notice, limits.firstWaitNotice).unref();
+    return () => {
+        clearTimeout(timer);
+    };
+}
+async function retried({ method, url, total, limits, signal, onRetry }, attempt) {
+    const started = performance.now();
+    const deadline = AbortSignal.timeout(Math.ceil(total));
+    const either = AbortSignal.any([signal, deadline]);
+    let tries = 0;
+    let last;
+    try {
+        return await pRetry(() => {
+            tries += 1;
+            return attempt(either);
+        }, {
+            retries: limits.retries,
+            minTimeout: limits.retryDelay,
+            maxTimeout: limits.maxRetryDelay,
+            randomize: true,
+            maxRetryTime: total,
+            signal: either,
+            shouldRetry: ({ error }) => isTransient(error),
+            onFailedAttempt: async ({ error, retriesLeft, retryDelay }) => {
+                last = error;
+                if (retriesLeft === 0 || !isTransient(error)) {
+                    return;
+                }
+                const asked = error instanceof StatusError ? (error.retryAfter ?? 0) : 0;
+                const delay = Math.max(retryDelay, Math.min(asked, limits.maxRetryDelay));
+                if (performance.now() - started + delay < total) {
+                    onRetry?.({
+                        method,
+                        url: withoutSecrets(url),
+                        reason: explain(error),
+                        delay,
+                        nextTry: tries + 1,
+                        maxTries: limits.retries + 1,
+                    });
+                }
+                await (0,external_node_timers_promises_namespaceObject.setTimeout)(delay - retryDelay, undefined, { signal: either });
+            },
+        });
+    }
+    catch (error) {
+        if (signal.aborted) {
+            throw signal.reason;
+        }
+        const cause = deadline.aborted
+            ? new NonRetryableError(`gave up after ${String(total / 1000)} s`, last ?? error)
+            : error;
+        throw transferError(method, url, tries, cause);
+    }
+}
+function isTransient(error) {
+    // A TypeError is a defect of this program, and p-retry does not retry it.
+    if (error instanceof NonRetryableError ||
+        error instanceof FileError ||
+        error instanceof TypeError) {
+        return false;
+    }
+    return error instanceof StatusError ? TRANSIENT_STATUSES.has(error.status) : true;
+}
+function transferError(method, url, tries, cause) {
+    const shown = withoutSecrets(url);
+    const times = tries === 1 ? '1 attempt' : `${String(tries)} attempts`;
+    const where = url.protocol === 'file:' ? '' : ` (${url.host}, ${times})`;
+    return new TransferError(`${method} ${shown}${where}: ${explain(cause)}`, {
+        url: shown,
+        tries,
+        local: cause instanceof StorageError,
+        cause,
+        ...(cause instanceof StatusError ? { status: cause.status } : {}),
+    });
+}
+/** The URL as it may be shown: no credentials, no query (a mirror's may hold a signature). */
+function withoutSecrets(url) {
+    return url.protocol === 'file:' ? url.href : `${url.protocol}//${url.host}${url.pathname}`;
+}
+
+;// CONCATENATED MODULE: ./src/transfer/transport.ts
+
+
+/** Whether a URL may be requested: https, or http on this machine. */
+function isTransportAllowed(url) {
+    return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
+}
+function isLoopback(hostname) {
+    return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
+}
+/** @throws {NonRetryableError} unless {@link isTransportAllowed} */
+function assertTransport(url) {
+    if (!isTransportAllowed(url)) {
+        throw new NonRetryableError(`${withoutSecrets(url)} is neither https nor http on loopback`);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/inputs/urls.ts
+
+
+
+/**
+ * A URL of a server, or of a folder if `mayBeFile`. Its path ends in a slash.
+ *
+ * @param otherwise the URL for an empty input
+ */
+function readUrl(inputs, name, otherwise, mayBeFile = false) {
+    const given = inputs.get(name);
+    const accepted = mayBeFile
+        ? `an https URL, http on loopback, or a file URL such as ${inputs.isWindows ? 'file:///C:/mirror' : 'file:///srv/mirror'}, without credentials, query or fragment`
+        : 'an https URL, or http on loopback, without credentials, query or fragment';
+    // A message must not repeat a secret, and the runner does not mask one that is cut.
+    const shown = /[@?#]/.test(given) ? '(a URL with credentials, query or fragment)' : given;
+    const url = URL.parse(given === '' ? otherwise : given);
+    const isAllowed = url !== null && (isTransportAllowed(url) || (mayBeFile && url.protocol === 'file:'));
+    if (!isAllowed) {
+        throw invalidInput(name, shown, accepted);
+    }
+    if (url.username !== '' || url.password !== '') {
+        throw invalidInput(name, shown, `${accepted}; see "download-token"`);
+    }
+    if (url.search !== '' || url.hash !== '') {
+        throw invalidInput(name, shown, accepted);
+    }
+    if (url.protocol === 'file:' && !isLocalPath(url, inputs.isWindows)) {
+        throw invalidInput(name, shown, accepted);
+    }
+    url.pathname = url.pathname.replace(/\/*$/, '/');
+    return url;
+}
+/** Whether a file URL is a path on this machine: it names no host, and on Windows it has a drive. */
+function isLocalPath(url, windows) {
+    // Windows would open a share on that host, and send it the credentials of the runner's account.
+    if (url.host !== '') {
+        return false;
+    }
+    try {
+        return (0,external_node_url_namespaceObject.fileURLToPath)(url, { windows }) !== '';
+    }
+    catch {
+        return false; // The caller throws.
+    }
+}
+/** @param base the only server that the token is sent to */
+function readToken(inputs, base) {
+    const token = inputs.get('download-token');
+    if (token === '') {
+        return undefined;
+    }
+    if (!/^[\x21-\x7e]+$/.test(token) || base.protocol === 'file:') {
+        throw invalidInput('download-token', '(not shown)', 'a bearer token of printable ASCII characters, for a "download-base-url" with https');
+    }
+    return token;
+}
+
+;// CONCATENATED MODULE: ./src/inputs/images.ts
+
+
+
+const DEFAULT_REGISTRY = 'https://registry.k8s.io';
+/** kubeadm lists seven. */
+const images_MAX_IMAGES = 100;
+/** `images`, without duplicates. */
+function images_readImages(inputs) {
+    const images = new Map();
+    for (const word of inputs.words('images')) {
+        const requests = parseImageRequest(word);
+        if (requests === undefined) {
+            throw invalidInput('images', word, ACCEPTED_IMAGES);
+        }
+        for (const request of requests) {
+            images.set(request.requested, request);
+        }
+    }
+    if (images.size > images_MAX_IMAGES) {
+        throw invalidInput('images', `${String(images.size)} images`, `at most ${String(images_MAX_IMAGES)}`);
+    }
+    return [...images.values()];
+}
+/** `image-registry`. Its path ends in a slash, and goes in front of every repository. */
+function readImageRegistry(inputs) {
+    const url = readUrl(inputs, 'image-registry', DEFAULT_REGISTRY);
+    const path = url.pathname.slice(1, -1);
+    if (path !== '' && !isRepositoryPath(path)) {
+        throw invalidInput('image-registry', url.href, 'the URL of a registry, whose path (if any) consists of lower-case names');
+    }
+    return url;
+}
+
+;// CONCATENATED MODULE: ./src/inputs/tools.ts
+
+
+/**
+ * `tools`, without duplicates; `kubectl` if it is empty, and no tool for `none`.
+ *
+ * @param hasOthers whether a run without tools has anything to do
+ */
+function readTools(inputs, hasOthers) {
+    const names = inputs.words('tools');
+    if (names.length === 1 && names[0] === 'none') {
+        if (!hasOthers) {
+            throw invalidInput('tools', 'none', 'a tool, or "artifacts" or "images" beside none');
+        }
+        return [];
+    }
+    const tools = names.map((name) => {
+        if (!isTool(name)) {
+            throw invalidInput('tools', name, `one or more of ${TOOLS.join(', ')}, separated by commas, spaces or newlines; or none, alone`);
+        }
+        return name;
+    });
+    return tools.length === 0 ? ['kubectl'] : tools;
+}
+
+;// CONCATENATED MODULE: ./src/inputs/files-to-lock.ts
+
+
+
+
+
+/**
+ * `tools`, `artifacts` and `platforms`.
+ *
+ * @param hasImages whether there is something to lock without any of them
+ * @throws {SetupError} INVALID_INPUT; PLATFORM_NOT_PUBLISHED for a tool or an artifact that none of
+ *   the platforms has
+ */
+function readFilesToLock(inputs, environment, hasImages) {
+    const names = inputs.words('artifacts');
+    const tools = readTools(inputs, names.length > 0 || hasImages);
+    const platforms = readPlatforms(inputs, environment);
+    const unpublished = [];
+    const binaries = tools.flatMap((tool) => published(tool, platforms, unpublished, (platform) => {
+        assertPublished(tool, platform);
+        return { tool, platform };
+    }));
+    const artifacts = names.flatMap((name) => published(name, platforms, unpublished, (platform) => readArtifact(name, platform)));
+    return { tools, binaries, artifacts: unambiguous(artifacts), unpublished };
+}
+/** What `read` returns for each platform. @throws the first error if it throws for all of them */
+function published(name, platforms, unpublished, read) {
+    const found = [];
+    const missing = [];
+    let first;
+    for (const platform of platforms) {
+        try {
+            found.push(read(platform));
+        }
+        catch (error) {
+            if (!(error instanceof SetupError) || error.code !== 'PLATFORM_NOT_PUBLISHED') {
+                throw error;
+            }
+            first ??= error;
+            missing.push(`${name} for ${platformName(platform)}`);
+        }
+    }
+    if (found.length === 0) {
+        throw first;
+    }
+    unpublished.push(...missing);
+    return found;
+}
+/** Each file once. Where `server` means several files, only the names of the files tell them apart. */
+function unambiguous(requests) {
+    const files = new Map(requests.map((request) => [request.name, request]));
+    return [...files.values()].map((file) => {
+        const isOne = requests.every(({ requested, name }) => requested !== file.requested || name === file.name);
+        return isOne ? file : { ...file, requested: file.name };
+    });
+}
+
+;// CONCATENATED MODULE: ./src/inputs/release-age.ts
+
+/** In milliseconds. */
+const UNITS = {
+    m: 60_000,
+    h: 3_600_000,
+    d: 86_400_000,
+    w: 604_800_000,
+};
+/** `minimum-release-age` and `maximum-release-age`. */
+function readAges(inputs) {
+    const minimumAge = readAge(inputs, 'minimum-release-age');
+    const maximumAge = readAge(inputs, 'maximum-release-age');
+    if (minimumAge !== undefined && maximumAge !== undefined && maximumAge <= minimumAge) {
+        throw invalidInput('maximum-release-age', inputs.get('maximum-release-age'), 'an age greater than "minimum-release-age"');
+    }
+    return { minimumAge, maximumAge };
+}
+/** @returns milliseconds */
+function readAge(inputs, name) {
+    const given = inputs.get(name);
+    if (given === '') {
+        return undefined;
+    }
+    const [, count, unit] = /^(\d{1,4})([mhdw])$/.exec(given) ?? [];
+    const milliseconds = UNITS[unit ?? ''];
+    if (count === undefined || milliseconds === undefined) {
+        throw invalidInput(name, given, 'a number and a unit: 90m, 12h, 3d, 1w');
+    }
+    return Number(count) * milliseconds;
+}
+
+;// CONCATENATED MODULE: ./src/inputs/runner.ts
+
+
+
+/** @throws {SetupError} INSTALL_FAILED if the runner did not name its folders, or names files that do not exist */
+function readRunner({ variables, platform }) {
+    const temp = variables['RUNNER_TEMP'] ?? '';
+    const toolCache = variables['RUNNER_TOOL_CACHE'] ?? '';
+    const missing = [
+        ...(temp === '' ? ['RUNNER_TEMP'] : []),
+        ...(toolCache === '' ? ['RUNNER_TOOL_CACHE'] : []),
+    ];
+    if (missing.length > 0) {
+        throw new SetupError('INSTALL_FAILED', `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set`, { situation: 'runner-variable-missing' });
+    }
+    // @actions/core writes to them when everything is installed, and its error has no code.
+    for (const name of ['GITHUB_OUTPUT', 'GITHUB_PATH']) {
+        const file = variables[name] ?? '';
+        if (file !== '' && !(0,external_node_fs_.existsSync)(file)) {
+            throw new SetupError('INSTALL_FAILED', `${name} names a file that does not exist: ${file}`, {
+                situation: 'runner-variable-missing',
+            });
+        }
+    }
+    const separator = platform === 'win32' ? ';' : ':';
+    const search = variables['PATH'] ?? variables['Path'] ?? '';
+    return {
+        temp: external_node_path_default().resolve(temp),
+        toolCache: external_node_path_default().resolve(toolCache),
+        path: search.split(separator).filter((folder) => folder !== ''),
+        shellFunctions: Object.keys(variables).flatMap(
+        // `export -f kubectl` in bash sets BASH_FUNC_kubectl%%.
+        (name) => /^BASH_FUNC_(.+)%%$/.exec(name)?.[1] ?? []),
+    };
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/trust/public-instance.ts
+/** The TUF repository of Sigstore's public instance, and its seed in `@sigstore/tuf`. */
+const PUBLIC_MIRROR = 'https://tuf-repo-cdn.sigstore.dev';
+
+;// CONCATENATED MODULE: ./src/inputs/trust-root.ts
+
+
+
+
+
+/** For a trusted_root.json or an initial root.json. The public ones have 7 KiB. */
+const MAX_TRUST_BYTES = 1 << 20;
+/** `trusted-root`, `tuf-mirror-url` and `tuf-root`. */
+function readTrustRoot(inputs) {
+    const trustedRoot = inputs.get('trusted-root');
+    const mirror = readUrl(inputs, 'tuf-mirror-url', PUBLIC_MIRROR);
+    const root = inputs.get('tuf-root');
+    if (trustedRoot !== '') {
+        if (root !== '') {
+            throw new SetupError('INVALID_INPUT', 'Set either "trusted-root" or "tuf-root", not both.');
+        }
+        return trustedRoot === 'embedded'
+            ? { kind: 'embedded' }
+            : {
+                kind: 'file',
+                path: inputs.path('trusted-root'),
+                json: readTrusted(inputs, 'trusted-root', ', or "embedded"'),
+            };
+    }
+    if (root !== '') {
+        return { kind: 'tuf', mirror, root: readTrusted(inputs, 'tuf-root') };
+    }
+    if (mirror.origin !== PUBLIC_MIRROR || mirror.pathname !== '/') {
+        throw invalidInput('tuf-mirror-url', mirror.href, '"tuf-root" to be set too (the path of the initial root.json), because this is not Sigstore\'s repository');
+    }
+    return { kind: 'tuf', mirror };
+}
+/** Reads a file once, so that the trust key of a run is computed from the bytes that it trusts. */
+function readTrusted(inputs, name, otherwise = '') {
+    const file = inputs.path(name);
+    try {
+        const json = readPlainFile(file, MAX_TRUST_BYTES);
+        if (json.length === 0) {
+            throw new Error('it is empty');
+        }
+        return json;
+    }
+    catch (error) {
+        const accepted = `the path of a file of at most 1 MiB${otherwise}`;
+        throw invalidInput(name, inputs.get(name), `${accepted} (${explain(error)})`);
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/transfer/limits.ts
 const TRANSFER_LIMITS = {
     responseTimeout: 15_000,
@@ -17261,6 +18054,10 @@ function scaled(limits, factor) {
 
 
 
+
+
+
+
 /** The only place in src/ where the environment of the process is read. */
 function currentEnvironment() {
     return { variables: process.env, platform: process.platform, arch: process.arch };
@@ -17277,7 +18074,7 @@ async function loadInputs(environment) {
     const inputs = new RawInputs(environment);
     const { platform, isNative } = readPlatform(inputs, environment);
     const artifacts = readArtifacts(inputs, platform);
-    const images = readImages(inputs);
+    const images = images_readImages(inputs);
     const tools = readTools(inputs, artifacts.length + images.length > 0);
     for (const tool of tools) {
         assertPublished(tool, platform);
@@ -17289,7 +18086,9 @@ async function loadInputs(environment) {
     const lock = readLockFile(inputs);
     const choice = lock === undefined ? requested : await lockedVersion(lock, inputs, requested);
     if (lock !== undefined) {
-        assertLocked(lock, new Release(lock.version, source.downloadBaseUrl).requested(files));
+        const release = new Release(lock.version, source.downloadBaseUrl);
+        const locked = images.map((request) => imageOf(request, lock.version));
+        assertLocked(lock, release.requested(files), locked);
     }
     return {
         ...choice,
@@ -17297,13 +18096,9 @@ async function loadInputs(environment) {
         ...files,
         lock,
         clusterVersion,
-        images,
-        imageRegistry: readImageRegistry(inputs),
-        imageIdentity: {
-            subjectAlternativeName: readRequired(inputs, 'image-certificate-identity'),
-            issuer: source.identity.issuer,
-        },
+        ...readImageInputs(inputs, images, source.identity),
         isNative,
+        searchPaths: source.runner,
         bindRelease: readBoolean(inputs, 'bind-release', true),
         checkLatest: readBoolean(inputs, 'check-latest', false),
     };
@@ -17315,20 +18110,57 @@ async function loadInputs(environment) {
  */
 async function loadLockInputs(environment) {
     const inputs = new RawInputs(environment);
-    assertNoImages(inputs);
-    const files = readFilesToLock(inputs, environment);
+    const images = images_readImages(inputs);
+    const files = readFilesToLock(inputs, environment, images.length > 0);
     if (!readBoolean(inputs, 'bind-release', true)) {
         throw invalidInput('bind-release', 'false', 'true: a lock file holds nothing unproven');
     }
     const clusterVersion = readClusterVersion(inputs);
+    const source = readSource(inputs, environment, files);
     return {
         ...(await readVersion(inputs, clusterVersion)),
-        ...readSource(inputs, environment, files),
+        ...source,
+        ...readImageInputs(inputs, images, source.identity),
         clusterVersion,
         files,
         lockFile: readLockFilePath(inputs),
         check: readBoolean(inputs, 'check', false),
     };
+}
+/**
+ * Reads and validates what the command `verify` takes.
+ *
+ * @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED, LOCK_INVALID, LOCK_MISMATCH
+ */
+async function loadVerifyInputs(environment) {
+    const inputs = new RawInputs(environment);
+    const file = file_to_verify_readFile(environment, inputs);
+    const name = external_node_path_default().basename(file.name);
+    const source = readSource(inputs, environment, {
+        tools: [],
+        artifacts: [{ requested: name, name }],
+    });
+    const bindRelease = readBoolean(inputs, 'bind-release', true);
+    const evidence = readEvidence(inputs);
+    const context = { file, evidence, bindRelease };
+    return {
+        ...source,
+        ...context,
+        claim: await readClaim(inputs, environment, context),
+        sbom: readSbomInput(inputs, context),
+    };
+}
+/**
+ * Reads and validates what the command `install` takes.
+ *
+ * @throws {SetupError} as {@link loadInputs}
+ */
+async function loadInstallInputs(environment) {
+    const inputs = new RawInputs(environment);
+    const folder = readTargetFolder(inputs);
+    const asked = await loadInputs(environment);
+    assertAnyFile(asked);
+    return { ...asked, folder, useCache: !readBoolean(inputs, 'no-cache', false) };
 }
 function readSource(inputs, environment, files) {
     const downloadBaseUrl = readUrl(inputs, 'download-base-url', DEFAULT_BASE_URL, true);
@@ -17348,6 +18180,15 @@ function readSource(inputs, environment, files) {
         runner: readRunner(environment),
         proxyEnvironment: environment.variables,
         limits: readLimits(environment.variables),
+    };
+}
+/** @param identity of files: one issuer is expected for both */
+function readImageInputs(inputs, images, { issuer }) {
+    const subjectAlternativeName = readRequired(inputs, 'image-certificate-identity');
+    return {
+        images,
+        imageRegistry: readImageRegistry(inputs),
+        imageIdentity: { subjectAlternativeName, issuer },
     };
 }
 /** For tests of slow and dead servers: every limit of a transfer is multiplied by it. Values of 1 or more are ignored. */
@@ -17540,6 +18381,69 @@ function installFailed(message, cause) {
 
 ;// CONCATENATED MODULE: external "node:util"
 const external_node_util_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:util");
+;// CONCATENATED MODULE: ./src/commands/help.ts
+
+/** Commander removes the colors where the help goes to no terminal, and where NO_COLOR or TERM=dumb is set. */
+const ALWAYS = { validateStream: false };
+/** Narrower descriptions than this are not wrapped: there is no room for them. */
+const MIN_DESCRIPTION_WIDTH = 20;
+/** Columns of what is printed where there is no terminal. */
+const DEFAULT_WIDTH = 80;
+const HELP = {
+    minWidthToWrap: MIN_DESCRIPTION_WIDTH,
+    styleTitle: title,
+    styleCommandText: literal,
+    styleSubcommandText: literal,
+    styleOptionText: literal,
+    styleArgumentText: placeholder,
+    styleOptionTerm: (term) => {
+        const [flags = '', value] = term.split(/ (?=<)/);
+        return value === undefined ? literal(flags) : `${literal(flags)} ${placeholder(value)}`;
+    },
+};
+/**
+ * Text for the end of a help, wrapped. A line without indent is a heading. Lines with four spaces are commands to copy,
+ * and are never wrapped.
+ *
+ * @param columns of the terminal
+ */
+function closingText(text, columns) {
+    return text
+        .split('\n')
+        .map((line) => {
+        if (/^\S/.test(line)) {
+            return title(line);
+        }
+        return line.startsWith('    ') ? literal(line) : wrapped(line, columns ?? DEFAULT_WIDTH);
+    })
+        .join('\n');
+}
+/** With the indent of the line, and of the exit code that it begins with. */
+function wrapped(line, columns) {
+    const [start = ''] = /^ *(?:\d+ +)?/.exec(line) ?? [];
+    const lines = [start];
+    for (const word of line.slice(start.length).split(' ')) {
+        const last = lines.at(-1) ?? '';
+        const isEmpty = last.length === start.length;
+        if (isEmpty || last.length + 1 + word.length <= columns) {
+            lines[lines.length - 1] = `${last}${isEmpty ? '' : ' '}${word}`;
+        }
+        else {
+            lines.push(' '.repeat(start.length) + word);
+        }
+    }
+    return lines.join('\n');
+}
+function title(text) {
+    return (0,external_node_util_namespaceObject.styleText)(['bold', 'green'], text, ALWAYS);
+}
+function literal(text) {
+    return (0,external_node_util_namespaceObject.styleText)(['bold', 'cyan'], text, ALWAYS);
+}
+function placeholder(text) {
+    return (0,external_node_util_namespaceObject.styleText)('cyan', text, ALWAYS);
+}
+
 ;// CONCATENATED MODULE: ./src/escape.ts
 /**
  * C0 and C1 controls, line and paragraph separators, and the characters that reorder text:
@@ -17611,7 +18515,7 @@ const HINTS = {
     RELEASE_TOO_OLD: 'Choose a newer version. If you asked for the newest one, compare with https://kubernetes.io/releases/: a mirror, a CDN or a proxy may be serving an outdated pointer (such as stable.txt).',
     VERSION_SKEW: 'Set "version" to the minor version of the cluster, or set neither "version" nor "version-file". If the cluster runs a different version, correct "cluster-version".',
     LOCK_INVALID: 'Write the lock file again with the command "lock", and commit it. Do not edit it by hand, and exclude it from tools that sort keys.',
-    LOCK_MISMATCH: 'Do not use the file: the lock file holds another one. If Kubernetes has published the file again, or the lock file was edited, run the command "lock" and review what it changes.',
+    LOCK_MISMATCH: 'Do not use the file or the image: the lock file holds another one. If Kubernetes has published the file again, or the lock file was edited, run the command "lock" and review what it changes.',
     INSTALL_FAILED: 'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.',
     IMAGE_NOT_FOUND: 'Check the name and the tag. If "image-registry" is set, check that the mirror has the image.',
     IMAGE_NOT_SIGNED: 'Choose a signed image: Kubernetes has signed the images of its releases since v1.26. If "image-registry" is set, check that the mirror also has the tags "sha256-<hex>.sig"; "cosign copy" copies them.',
@@ -17634,15 +18538,17 @@ const SITUATIONS = {
     'announced-only': 'The release is probably minutes old and has not reached every server, or your mirror has not copied it yet. Run the job again later, or pin an older version until then.',
     'changed-by-another-run': 'Another job on this machine changed the tool cache at the same time. Run the job again. If the error persists, find out who else writes to RUNNER_TOOL_CACHE.',
     'contradictory-sbom': 'Do not use the file. Either the release process made a mistake, or someone with its identity signed another SBOM. Report it at https://github.com/kubernetes/release/issues.',
+    'file-changed': 'Find out which process writes to the file, and run the command again. To verify a file that is in use, verify a copy.',
     'operating-system-not-published': 'Run the job on Linux, macOS or Windows.',
     'no-release-proof': 'If you use a mirror, add kubernetes-release.spdx with its .sig and .cert. As a last resort, set "bind-release: false", which accepts any file that Kubernetes ever signed, for any version or platform.',
-    'image-of-another-version': 'Do not use the image: Kubernetes signed it, but it is not the version you asked for. A registry, a mirror or a proxy serves a different image under this tag.',
+    'image-of-another-version': 'Do not use the image: Kubernetes signed it, but it is not the version you asked for. A registry, a mirror, a proxy or the lock file has a different image under this tag.',
     'signature-of-another-image': 'Do not use the image: the registry, a mirror or a proxy serves it with the signature of another image. Check "image-registry". Without one, report this at https://github.com/kubernetes/k8s.io/issues.',
     'not-in-release': 'Remove it from "artifacts", or choose a release that has it. If "download-base-url" is set, check that the mirror has the file.',
     'published-unsigned': 'Remove it from "artifacts": nothing can prove it. The SBOM of the release, kubernetes-release.spdx, is signed, and lists the digest of every binary and tarball.',
     'not-a-blob-bundle': 'Use a bundle created with "cosign sign-blob --bundle". Attestations, and signatures made with a plain key, are not accepted.',
-    'lock-incomplete': 'Run the command "lock" with this version, these "tools" and "artifacts", and every platform that the jobs run on, and commit the file.',
+    'lock-incomplete': 'Run the command "lock" with this version, these "tools", "artifacts" and "images", and every platform that the jobs run on, and commit the file.',
     'lock-too-new': 'Use the version of the action that wrote the lock file, or a later one. Or write the lock file again with the command "lock" of this version.',
+    'target-folder': 'Check that this user can write to the folder, that it has free space, and that no running program keeps the file open.',
     'trusted-root-file': 'Set "trusted-root" to the path of a trusted_root.json.',
     'embedded-trusted-root': 'This is a bug in the action. Please report it.',
     'runner-variable-missing': 'The runner sets these variables for every action. To run the action by hand, see "npm run action" in CONTRIBUTING.md.',
@@ -17661,7 +18567,108 @@ function hintFor({ code, situation }) {
     }
 }
 
+;// CONCATENATED MODULE: ./src/commands/progress-bars.ts
+
+
+/** Milliseconds between two drawings. */
+const DRAW_INTERVAL = 80;
+const BAR_WIDTH = { min: 10, max: 30 };
+/** The downloads that are under way, one line for each, below everything else on a terminal. */
+class ProgressBars {
+    #stream;
+    #redraw;
+    #downloads = new Map();
+    #timer;
+    constructor(stream, redraw) {
+        this.#stream = stream;
+        this.#redraw = redraw;
+    }
+    /** A process that ends shows the cursor again, also if a signal ends it: log-update sees to that. */
+    static async on(stream) {
+        const { createLogUpdate } = await __nccwpck_require__.e(/* import() */ 210).then(__nccwpck_require__.bind(__nccwpck_require__, 2210)); // Not loaded unless there is a terminal.
+        return new ProgressBars(stream, createLogUpdate(stream));
+    }
+    /** A download that is complete is no longer shown. */
+    update(what, received, total) {
+        if (received === total) {
+            this.#downloads.delete(what);
+        }
+        else {
+            this.#downloads.set(what, { received, total });
+        }
+        this.#timer ??= setTimeout(() => {
+            this.#timer = undefined;
+            this.#draw();
+        }, DRAW_INTERVAL);
+    }
+    /** Prints a line above the bars. */
+    print(line) {
+        this.#redraw.clear();
+        this.#stream.write(`${line}\n`);
+        this.#draw();
+    }
+    close() {
+        clearTimeout(this.#timer);
+        this.#timer = undefined;
+        this.#downloads.clear();
+        this.#redraw.clear();
+        this.#redraw.done();
+    }
+    #draw() {
+        if (this.#downloads.size === 0) {
+            this.#redraw.clear();
+        }
+        else {
+            this.#redraw(progressLines(this.#downloads, this.#stream.columns).join('\n'));
+        }
+    }
+}
+/**
+ * @param downloads by the name to show
+ * @param columns of the terminal; no line is wider
+ */
+function progressLines(downloads, columns) {
+    const rows = [...downloads].map(([what, progress]) => ({
+        name: escapeLogLine(what),
+        progress,
+        amount: amountOf(progress),
+    }));
+    const amountWidth = Math.max(...rows.map(({ amount }) => amount.length));
+    const nameWidth = Math.max(...rows.map(({ name }) => name.length));
+    // One column stays free: some terminals wrap a line that fills the last one.
+    const free = columns - 1 - amountWidth - 2;
+    const barWidth = Math.min(BAR_WIDTH.max, free - nameWidth - 2);
+    return rows.map(({ name, progress, amount }) => {
+        const end = amount.padStart(amountWidth);
+        return barWidth >= BAR_WIDTH.min
+            ? `${name.padEnd(nameWidth)}  ${bar(progress, barWidth)}  ${end}`
+            : `${progress_bars_shortened(name, free)}  ${end}`.slice(0, columns - 1);
+    });
+}
+/** `45 %  25.3/57.1 MB` */
+function amountOf({ received, total }) {
+    const amount = (received / 1e6).toFixed(1);
+    if (total === undefined) {
+        return `${amount} MB`;
+    }
+    const all = (total / 1e6).toFixed(1);
+    const percent = String(Math.floor((received / total) * 100));
+    return `${percent.padStart(3)} %  ${amount.padStart(all.length)}/${all} MB`;
+}
+function bar({ received, total }, width) {
+    const full = total === undefined ? 0 : Math.floor((received / total) * width);
+    return color('cyan', '━'.repeat(full)) + color('dim', '━'.repeat(width - full));
+}
+function color(name, text) {
+    return text === '' ? '' : (0,external_node_util_namespaceObject.styleText)(name, text, { stream: process.stderr });
+}
+/** The end of a path tells more than its start. */
+function progress_bars_shortened(name, width) {
+    return name.length <= width ? name.padEnd(Math.max(0, width)) : `…${name.slice(1 - width)}`;
+}
+
 ;// CONCATENATED MODULE: ./src/commands/terminal.ts
+
 
 
 
@@ -17674,31 +18681,45 @@ const EXIT_CODES_HELP = `Exit codes:
   0    Done
   1    Refused or failed; standard error has the code, the cause and the next step
   2    Wrong use
-  3    lock --check: the lock file is out of date
+  3    --check found a difference
   130  Ended by Ctrl-C`;
 /** What a command says on standard error. Results go to standard output. */
 class Terminal {
     #isQuiet;
     #isVerbose;
+    #bars;
     #lastProgress = new Map();
-    constructor({ quiet, verbose }) {
+    constructor({ quiet, verbose }, bars) {
         this.#isQuiet = quiet;
         this.#isVerbose = verbose;
+        this.#bars = bars;
+    }
+    /** {@link close} it when the command ends. */
+    static async open(options) {
+        const bars = showsBars(options) ? await ProgressBars.on(process.stderr) : undefined;
+        return new Terminal(options, bars);
     }
     info(message) {
         if (!this.#isQuiet) {
-            line(escapeLogLine(message));
+            this.#line(escapeLogLine(message));
         }
     }
     debug(message) {
         if (this.#isVerbose) {
-            line(escapeLogLine(message));
+            this.#line(escapeLogLine(message));
         }
     }
+    notice(title, message) {
+        this.info(`${title}: ${message}`);
+    }
     warning(title, message) {
-        line(`${styled('yellow', 'warning')}: ${escapeLogLine(`${title}: ${message}`)}`);
+        this.#line(`${styled('yellow', 'warning')}: ${escapeLogLine(`${title}: ${message}`)}`);
     }
     progress(what, received, total) {
+        if (this.#bars !== undefined) {
+            this.#bars.update(what, received, total);
+            return;
+        }
         const now = performance.now();
         const last = this.#lastProgress.get(what);
         this.#lastProgress.set(what, last ?? now);
@@ -17713,20 +18734,38 @@ class Terminal {
         const known = error instanceof SetupError ? error : undefined;
         const code = known?.code ?? 'UNEXPECTED';
         const message = known?.message ?? explain(error);
-        line(`${styled('red', 'error')}[${code}]: ${escapeLogLine(message)}`);
-        line(`${styled('cyan', 'hint')}: ${known === undefined ? UNEXPECTED_HINT : hintFor(known)}`);
+        this.#line(`${styled('red', 'error')}[${code}]: ${escapeLogLine(message)}`);
+        this.#line(`${styled('cyan', 'hint')}: ${known === undefined ? UNEXPECTED_HINT : hintFor(known)}`);
         process.exitCode = code === 'INVALID_INPUT' ? EXIT_CODES.usage : EXIT_CODES.failed;
     }
+    /** Removes what is shown of downloads. */
+    close() {
+        this.#bars?.close();
+    }
+    #line(text) {
+        if (this.#bars === undefined) {
+            process.stderr.write(`${text}\n`);
+        }
+        else {
+            this.#bars.print(text);
+        }
+    }
+}
+/** Bars are for people: not for a pipe, a log, a CI system, or a terminal that cannot move its cursor. */
+function showsBars({ quiet, variables }) {
+    return (process.stderr.isTTY &&
+        !quiet &&
+        variables['TERM'] !== 'dumb' &&
+        (variables['NO_COLOR'] ?? '') === '' &&
+        ['', 'false'].includes(variables['CI'] ?? ''));
 }
 /** Colors only on a terminal, and not with NO_COLOR: Node asks both. */
 function styled(color, text) {
     return (0,external_node_util_namespaceObject.styleText)([color, 'bold'], text, { stream: process.stderr });
 }
-function line(text) {
-    process.stderr.write(`${text}\n`);
-}
 
 ;// CONCATENATED MODULE: ./src/commands/command.ts
+
 
 
 
@@ -17742,46 +18781,60 @@ function commandParser({ Command: Parser, Option }, command) {
         .summary(command.summary)
         .description(command.description)
         .usage(command.argument === undefined ? '[options]' : `[options] <${command.argument.name}>`)
-        .helpOption('-h, --help', 'Show this help')
+        .configureHelp(HELP)
+        .addHelpOption(new Option('-h, --help', 'Show this help').helpGroup('Output options:'))
         .showHelpAfterError('For the options, add --help.')
         .exitOverride();
+    const addOptions = (options) => {
+        for (const { flags, help, group } of options) {
+            parser.addOption(new Option(flags, help).helpGroup(`${group} options:`));
+        }
+    };
     if (command.argument !== undefined) {
         parser.argument(`<${command.argument.name}>`, command.argument.help);
     }
-    for (const { flags, help, group } of [...command.options, ...OUTPUT_OPTIONS]) {
-        parser.addOption(new Option(flags, help).helpGroup(`${group} options:`));
-    }
+    addOptions(command.options);
     for (const { name, value, default: otherwise, ...input } of INPUT_OPTIONS) {
+        if (command.unknownInputs?.includes(name) === true) {
+            continue;
+        }
         const shown = otherwise === '' ? input.help : `${input.help} [default: ${otherwise}]`;
         const { help, group } = command.inputs[name] ?? { help: shown, group: input.group };
         parser.addOption(new Option(`--${name} <${value}>`, help)
             .helpGroup(`${group} options:`)
             .hideHelp(command.hiddenInputs.includes(name)));
     }
+    addOptions(OUTPUT_OPTIONS);
     return parser
-        .addHelpText('after', `\n${command.examples}\n\n${EXIT_CODES_HELP}`)
+        .addHelpText('after', () => closingText(`\n${command.examples}\n\n${EXIT_CODES_HELP}`, process.stdout.columns))
         .action(() => runCommand(command, parser));
 }
 /** Runs the command. A failure is reported, and never thrown. */
 async function runCommand(command, parser) {
     const options = parser.opts();
-    const terminal = new Terminal({
+    const environment = currentEnvironment();
+    const terminal = await Terminal.open({
         quiet: options['quiet'] === true,
         verbose: options['verbose'] === true,
+        variables: environment.variables,
     });
     try {
         const inputs = inputsFrom(command, parser);
-        process.exitCode = await command.run(commandEnvironment(currentEnvironment(), inputs), terminal);
+        process.exitCode = await command.run(commandEnvironment(environment, inputs), terminal);
     }
     catch (error) {
         terminal.failure(namedFailure(error));
+    }
+    finally {
+        terminal.close();
     }
 }
 /** Options, argument and defaults by the names of inputs. */
 function inputsFrom(command, parser) {
     const values = Object.fromEntries(INPUT_OPTIONS.map((option) => [option.name, option.default]));
     for (const option of parser.options) {
-        const value = parser.getOptionValue(option.attributeName());
+        const given = parser.getOptionValue(option.attributeName());
+        const value = option.negate ? given === false : given; // `--no-cache` sets `cache` to false.
         const name = option.long?.slice(2) ?? '';
         if (typeof value === 'string' || typeof value === 'boolean') {
             values[name] = String(value);
@@ -17795,197 +18848,6 @@ function inputsFrom(command, parser) {
 
 // EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 7 modules
 var core = __nccwpck_require__(3838);
-;// CONCATENATED MODULE: ./src/kubernetes/skew.ts
-
-const POLICY_URL = 'https://kubernetes.io/releases/version-skew-policy/';
-const KUBEADM_URL = 'https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/create-cluster-kubeadm/#version-skew-policy';
-const skew_NODE = {
-    older: 3,
-    newer: 0,
-    before: { minor: 25, older: 2 },
-    source: POLICY_URL,
-};
-const CONTROLLER = {
-    older: 1,
-    newer: 0,
-    words: 'must not be newer than kube-apiserver; expected to match its minor version, but may be up to one minor version older',
-    source: POLICY_URL,
-};
-/**
- * Kubernetes' version skew policy for every tool. Undefined: Kubernetes has no rule for it.
- *
- * docs/version-skew.md shows the same table; a test compares them.
- */
-const SKEW_POLICY = {
-    kubectl: {
-        older: 1,
-        newer: 1,
-        words: 'supported within one minor version (older or newer) of kube-apiserver',
-        source: POLICY_URL,
-    },
-    kubeadm: {
-        older: 0,
-        newer: 1,
-        words: 'can be used with Kubernetes components that are the same version as kubeadm or one version older',
-        source: KUBEADM_URL,
-    },
-    kubelet: {
-        ...skew_NODE,
-        words: 'must not be newer than kube-apiserver; may be up to three minor versions older (kubelet < 1.25 up to two)',
-    },
-    'kube-proxy': {
-        ...skew_NODE,
-        words: 'must not be newer than kube-apiserver; may be up to three minor versions older (kube-proxy < 1.25 up to two)',
-    },
-    'kube-apiserver': {
-        older: 1,
-        newer: 1,
-        words: 'the newest and oldest instances of a cluster must be within one minor version',
-        source: POLICY_URL,
-    },
-    'kube-controller-manager': CONTROLLER,
-    'kube-scheduler': CONTROLLER,
-    'kubectl-convert': undefined,
-    'kube-log-runner': undefined,
-    'kube-aggregator': undefined,
-    'apiextensions-apiserver': undefined,
-    mounter: undefined,
-};
-/**
- * The minors of a tool that a cluster supports.
- *
- * @param cluster the cluster's minor
- * @returns undefined where Kubernetes has no rule
- */
-function supportedMinors(tool, cluster) {
-    const rule = SKEW_POLICY[tool];
-    if (rule === undefined) {
-        return undefined;
-    }
-    const { older, newer, before } = rule;
-    const exception = before === undefined ? 0 : Math.min(before.minor, cluster - before.older);
-    return { oldest: Math.max(0, cluster - older, exception), newest: cluster + newer };
-}
-/**
- * How many minors a version is newer than a cluster; negative: older.
- *
- * @param version with `v`
- * @returns undefined for a version of another major
- */
-function minorSkew(version, cluster) {
-    const minor = skew_minorOf(version);
-    return minor === undefined ? undefined : minor - cluster.minor;
-}
-/** The minor of `v1.<minor>.<patch>`; undefined for another major version. */
-function skew_minorOf(version) {
-    const minor = /^v1\.(\d+)\./.exec(version)?.[1];
-    return minor === undefined ? undefined : Number(minor);
-}
-/** `2 minor versions older than the cluster` */
-function describeSkew(skew) {
-    if (skew === 0) {
-        return 'the same minor version as the cluster';
-    }
-    const distance = Math.abs(skew);
-    return `${String(distance)} minor version${distance === 1 ? '' : 's'} ${skew < 0 ? 'older' : 'newer'} than the cluster`;
-}
-/**
- * Refuses a version that Kubernetes' policy does not support with a cluster.
- *
- * @param version of the release, with `v`
- * @throws {SetupError} VERSION_SKEW, naming every tool that is out of range
- */
-function assertSupportedSkew(version, tools, cluster) {
-    const minor = skew_minorOf(version);
-    const refusals = tools.flatMap((tool) => {
-        const range = supportedMinors(tool, cluster.minor);
-        return range === undefined || isWithin(minor, range)
-            ? []
-            : { tool, message: refusal(tool, version, cluster, range) };
-    });
-    if (refusals.length === 0) {
-        return;
-    }
-    const sources = new Set(refusals.map(({ tool }) => SKEW_POLICY[tool]?.source));
-    throw new SetupError('VERSION_SKEW', `${refusals.map(({ message }) => message).join('; ')} (${[...sources].join(', ')})`);
-}
-function isWithin(minor, { oldest, newest }) {
-    return minor !== undefined && minor >= oldest && minor <= newest;
-}
-function refusal(tool, version, cluster, { oldest, newest }) {
-    const skew = minorSkew(version, cluster);
-    const relation = skew === undefined
-        ? 'has a different major version from the cluster'
-        : `is ${describeSkew(skew)}`;
-    const range = oldest === newest ? `1.${String(oldest)}` : `1.${String(oldest)} to 1.${String(newest)}`;
-    return `${tool} ${version} ${relation} (${cluster.text}): supported: ${range}`;
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/release-dates.ts
-/**
- * When each minor's first release appeared, oldest first: [minor, date of 1.<minor>.0].
- *
- * Source: kubernetes/sig-release, releases/release-1.<minor>/README.md. New rows are appended by
- * scripts/release-dates.js, which takes the date of the tag's release on GitHub.
- *
- * Begins with 1.19, the first minor with fourteen months of support (KEP 1498).
- */
-const RELEASE_DATES = [
-    [19, '2020-08-26'],
-    [20, '2020-12-08'],
-    [21, '2021-04-08'],
-    [22, '2021-08-04'],
-    [23, '2021-12-07'],
-    [24, '2022-05-03'],
-    [25, '2022-08-23'],
-    [26, '2022-12-09'],
-    [27, '2023-04-11'],
-    [28, '2023-08-15'],
-    [29, '2023-12-13'],
-    [30, '2024-04-17'],
-    [31, '2024-08-13'],
-    [32, '2024-12-11'],
-    [33, '2025-04-23'],
-    [34, '2025-08-27'],
-    [35, '2025-12-17'],
-    [36, '2026-04-22'],
-];
-
-;// CONCATENATED MODULE: ./src/kubernetes/end-of-support.ts
-
-/** Twelve months of support and two of maintenance. */
-const MONTHS_OF_SUPPORT = 14;
-/** Kubernetes ends support on the 28th, a day that every month has. */
-const DAY_OF_MONTH = 28;
-/**
- * When Kubernetes' support for a minor ends, as planned: on the 28th of the fourteenth month after
- * its .0 (https://kubernetes.io/releases/patch-releases/#support-period).
- *
- * @returns midnight UTC; undefined for a minor that is not in the table of release dates
- */
-function endOfSupport(minor) {
-    const released = RELEASE_DATES.find(([listed]) => listed === minor)?.[1];
-    if (released === undefined) {
-        return undefined;
-    }
-    const date = new Date(`${released}T00:00:00Z`);
-    return new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + MONTHS_OF_SUPPORT, DAY_OF_MONTH));
-}
-/**
- * A sentence about a minor that Kubernetes no longer supports.
- *
- * @returns undefined for one that is still supported, and for one that is newer than the table
- */
-function describeEndedSupport(minor, now) {
-    const first = RELEASE_DATES[0]?.[0] ?? 0;
-    const end = endOfSupport(Math.max(minor, first));
-    if (end === undefined || now < end) {
-        return undefined;
-    }
-    const day = end.toISOString().slice(0, 10);
-    return `Kubernetes ended support for 1.${String(minor)} ${minor < first ? 'before' : 'on'} ${day}. It no longer publishes security fixes for that version, although your provider may. See https://kubernetes.io/releases/.`;
-}
-
 ;// CONCATENATED MODULE: ./node_modules/yocto-queue/index.js
 /*
 How it works:
@@ -18228,343 +19090,631 @@ function validateConcurrency(concurrency) {
 	}
 }
 
-;// CONCATENATED MODULE: ./src/registry/errors.ts
+;// CONCATENATED MODULE: ./src/install/second-factors.ts
 
-/** The registry does not answer, or answers with an error. */
-function registryUnavailable(message, cause) {
-    return new SetupError('REGISTRY_UNAVAILABLE', message, { cause });
-}
-/** The registry serves other bytes than were asked for, or bytes that cannot be read. */
-function imageMismatch(message, cause) {
-    return new SetupError('IMAGE_MISMATCH', message, { cause });
-}
-
-;// CONCATENATED MODULE: ./src/strict-json.ts
-/** Manifests and payloads need six levels of nesting. */
-const MAX_DEPTH = 32;
-/**
- * Parses JSON (RFC 8259) that every reader reads the same way.
- *
- * RFC 8259 §4 does not say which of two members with the same name counts: `JSON.parse` takes the
- * last one, other readers the first. Such text is refused, and so is text that is not UTF-8 or
- * begins with a byte order mark.
- *
- * @throws {SyntaxError}
- */
-function parseStrictJson(bytes) {
-    const text = decodeUtf8(bytes);
-    const value = JSON.parse(text);
-    assertUniqueNames(text);
-    return value;
-}
-function decodeUtf8(bytes) {
-    try {
-        return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    }
-    catch {
-        throw new SyntaxError('it is not UTF-8');
-    }
-}
-/** A string, with the colon after it if it names a member; or a bracket. */
-const TOKEN = /("(?:[^"\\]|\\.)*")([ \t\r\n]*:)?|[[\]{}]/gs;
-/** @param text valid JSON */
-function assertUniqueNames(text) {
-    const open = [];
-    for (const [token, string, colon] of text.matchAll(TOKEN)) {
-        if (token === '{' || token === '[') {
-            open.push(new Set());
-            if (open.length > MAX_DEPTH) {
-                throw new SyntaxError(`it is nested more than ${String(MAX_DEPTH)} levels deep`);
-            }
-        }
-        else if (token === '}' || token === ']') {
-            open.pop();
-        }
-        else if (string !== undefined && colon !== undefined) {
-            // Escapes count: "a" and "\u0061" are the same name.
-            const name = JSON.parse(string);
-            if (open.at(-1)?.has(name) === true) {
-                throw new SyntaxError(`it has two members named ${JSON.stringify(name.slice(0, 100))}`);
-            }
-            open.at(-1)?.add(name);
-        }
-    }
-}
-
-;// CONCATENATED MODULE: ./src/registry/manifest.ts
-
-
-
-
-const DIGEST = /^sha256:[0-9a-f]{64}$/;
-/** An index lists about five manifests, and an image has at most about forty layers. */
-const MAX_MANIFESTS = 100;
-const MAX_LAYERS = 1000;
-/** Of one blob, in bytes: 1 TiB. */
-const MAX_SIZE = 2 ** 40;
-const INDEX_TYPES = [
-    'application/vnd.oci.image.index.v1+json',
-    'application/vnd.docker.distribution.manifest.list.v2+json',
-];
-const IMAGE_TYPES = [
-    'application/vnd.oci.image.manifest.v1+json',
-    'application/vnd.docker.distribution.manifest.v2+json',
-];
-/** For the header `Accept`. */
-const MANIFEST_TYPES = [...INDEX_TYPES, ...IMAGE_TYPES];
-/** @returns undefined unless the text is `sha256:` and 64 lower-case hex digits */
-function parseDigest(text) {
-    return DIGEST.test(text) ? text : undefined;
-}
-function digestOf(bytes) {
-    return `sha256:${(0,external_node_crypto_namespaceObject.createHash)('sha256').update(bytes).digest('hex')}`;
+/** Hex; undefined for an artifact that `checksum` does not name. */
+function expectedChecksum({ name, path }, { checksums }) {
+    return checksums[path] ?? checksums[name];
 }
 /**
- * Parses a manifest. Its members decide whether it is an index or an image, and a media type must
- * agree: otherwise two readers could read the same bytes, with the same digest, as different things
- * (CVE-2021-41190).
- *
- * @param name of the image, for messages
- * @throws {SetupError} IMAGE_MISMATCH
+ * @param now milliseconds since the epoch
+ * @throws {SetupError} CHECKSUM_MISMATCH, RELEASE_TOO_NEW, RELEASE_TOO_OLD
  */
-function parseManifest(bytes, name) {
-    try {
-        const manifest = record(parseStrictJson(bytes));
-        const digest = digestOf(bytes);
-        if ('manifests' in manifest) {
-            return parseIndex(manifest, digest);
-        }
-        if ('layers' in manifest) {
-            return parseImage(manifest, digest);
-        }
-        throw new TypeError('it is neither an image nor an index');
-    }
-    catch (error) {
-        throw imageMismatch(`cannot parse the manifest of ${name}: ${explain(error)}`, error);
-    }
+function checkSecondFactors(artifact, verified, binding, secondFactors, now) {
+    const { name, path } = artifact;
+    const named = path in secondFactors.checksums ? path : name;
+    checkChecksum(named, verified, expectedChecksum(artifact, secondFactors));
+    const sbom = binding.kind === 'sbom' ? binding.sbom.signedAt : undefined;
+    checkAge(name, { file: verified.signedAt, sbom }, secondFactors, now);
 }
-function parseIndex(index, digest) {
-    assertMediaType(index, INDEX_TYPES, ['config', 'layers', 'fsLayers']);
-    const manifests = manifest_list(index['manifests'], MAX_MANIFESTS).map(parsePlatformDescriptor);
-    const platforms = manifests.flatMap(({ platform }) => platform ?? []);
-    const twice = platforms.find((platform, i) => platforms.indexOf(platform) !== i);
-    if (twice !== undefined) {
-        throw new TypeError(`it lists two images for ${twice}`);
-    }
-    return { kind: 'index', digest, manifests };
-}
-function parseImage(image, digest) {
-    assertMediaType(image, IMAGE_TYPES, ['manifests', 'fsLayers']);
-    return {
-        kind: 'image',
-        digest,
-        config: parseDescriptor(image['config']),
-        layers: manifest_list(image['layers'], MAX_LAYERS).map(parseDescriptor),
-    };
-}
-/** `mediaType` is optional in OCI's manifests (image-spec, manifest.md), and always in Docker's. */
-function assertMediaType(manifest, accepted, absent) {
-    const { schemaVersion, mediaType } = manifest;
-    if (schemaVersion !== 2) {
-        throw new TypeError('its schema version is not 2');
-    }
-    if (mediaType !== undefined && !accepted.includes(string(mediaType))) {
-        throw new TypeError('its media type does not fit its members');
-    }
-    if (absent.some((name) => name in manifest)) {
-        throw new TypeError('it has members of an image and of an index, or of an old format');
-    }
-}
-function parsePlatformDescriptor(value) {
-    const { platform } = record(value);
-    return {
-        ...parseDescriptor(value),
-        platform: platform === undefined ? undefined : manifest_platformName(record(platform)),
-    };
-}
-/** BuildKit's attestations are manifests for `unknown/unknown`. An index can have several of them. */
-function manifest_platformName(platform) {
-    const parts = ['os', 'architecture', 'variant', 'os.version'].flatMap((key) => platform[key] === undefined ? [] : string(platform[key]));
-    return parts.every((part) => part === 'unknown') ? undefined : parts.join('/');
-}
-function parseDescriptor(value) {
-    const { mediaType, digest, size, annotations } = record(value);
-    const parsed = parseDigest(string(digest));
-    if (parsed === undefined) {
-        throw new TypeError('a digest is not a SHA-256');
-    }
-    if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0 || size > MAX_SIZE) {
-        throw new TypeError('a size is not a number of bytes');
-    }
-    return {
-        mediaType: string(mediaType),
-        digest: parsed,
-        size,
-        annotations: new Map(Object.entries(annotations === undefined ? {} : record(annotations)).map(([key, text]) => [
-            key,
-            string(text),
-        ])),
-    };
-}
-/**
- * Parses the configuration of an image (OCI image-spec, config.md).
- *
- * @param name of the image, for messages
- * @throws {SetupError} IMAGE_MISMATCH
- */
-function parseConfig(bytes, name) {
-    try {
-        const config = record(parseStrictJson(bytes));
-        const { diff_ids: diffIds } = record(config['rootfs']);
-        return {
-            platform: `${string(config['os'])}/${string(config['architecture'])}`,
-            diffIds: manifest_list(diffIds, MAX_LAYERS).map((id) => {
-                const digest = parseDigest(string(id));
-                if (digest === undefined) {
-                    throw new TypeError('the digest of a layer is not a SHA-256');
-                }
-                return digest;
-            }),
-        };
-    }
-    catch (error) {
-        throw imageMismatch(`cannot parse the configuration of ${name}: ${explain(error)}`, error);
-    }
-}
-function record(value) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-        throw new TypeError('a value is not an object');
-    }
-    return value;
-}
-function manifest_list(value, longest) {
-    if (!Array.isArray(value) || value.length > longest) {
-        throw new TypeError(`a value is not a list of at most ${String(longest)} items`);
-    }
-    return value;
-}
-function string(value) {
-    if (typeof value !== 'string') {
-        throw new TypeError('a value is not a string');
-    }
-    return value;
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/image-payload.ts
-
-
-
-
-/** A payload has about 350 bytes; signers can add annotations. */
-const MAX_PAYLOAD_BYTES = 16 << 10;
-/** The media type of a payload, as the layer of an image's signature. */
-const PAYLOAD_TYPE = 'application/vnd.dev.cosign.simplesigning.v1+json';
-/** `critical.type` of cosign's payloads (sigstore/sigstore, pkg/signature/payload). */
-const IMAGE_SIGNATURE = 'cosign container image signature';
-/** What the signature of an image covers: a JSON document that names the image. */
-class ImagePayload {
-    bytes;
-    sha256;
-    constructor(bytes) {
-        this.bytes = bytes;
-        this.sha256 = (0,external_node_crypto_namespaceObject.createHash)('sha256').update(bytes).digest();
-    }
-    isSignedBy(key, signature) {
-        return (0,external_node_crypto_namespaceObject.verify)('sha256', this.bytes, key, signature);
+function checkChecksum(name, { subject }, expected) {
+    const found = subject.sha256.toString('hex');
+    if (expected !== undefined && expected !== found) {
+        throw new SetupError('CHECKSUM_MISMATCH', `${name}: expected SHA-256 ${expected}, found ${found}`);
     }
 }
 /**
- * Requires a verified payload to name this image: its digest, its repository, and cosign's type.
+ * Both ages count from times that the log or a timestamp authority signed, never from anything the
+ * publisher says.
  *
- * @see https://github.com/containers/image/blob/main/docs/containers-signature.5.md
- * @throws {SetupError} IMAGE_MISMATCH
+ * The minimum counts from the later of file and SBOM: somebody with a key that was stolen an hour
+ * ago can sign a new SBOM that names an old, genuine binary as the newest release.
+ *
+ * The maximum counts from the file alone: an attacker who holds a pointer back serves an old
+ * release with genuine signatures, and signing its SBOM again must not make the file look young.
+ *
+ * @param now milliseconds since the epoch
+ * @throws {SetupError} RELEASE_TOO_NEW, RELEASE_TOO_OLD
  */
-function checkImagePayload({ subject }, expected) {
-    const { digest, repository, type } = parsePayload(subject.bytes);
-    if (type !== IMAGE_SIGNATURE) {
-        throw image_payload_mismatch(`its type is ${shown(type)}, not that of a container image signature`);
+function checkAge(name, signedAt, { minimumAge, maximumAge }, now) {
+    const file = signedAt.file.getTime();
+    const latest = Math.max(file, signedAt.sbom?.getTime() ?? file);
+    if (minimumAge !== undefined && now - latest < minimumAge) {
+        const what = latest === file ? name : `the SBOM that lists ${name}`;
+        throw new SetupError('RELEASE_TOO_NEW', `${what} was signed at ${iso(latest)}, and "minimum-release-age" refuses it until ${iso(latest + minimumAge)}`);
     }
-    if (digest !== expected.digest) {
-        throw image_payload_mismatch(`it names the manifest ${shown(digest)}`);
-    }
-    if (repository !== expected.repository) {
-        throw image_payload_mismatch(`it names the repository ${shown(repository)}`);
-    }
-}
-function parsePayload(bytes) {
-    try {
-        const critical = object(object(parseStrictJson(bytes))['critical']);
-        return {
-            digest: nonEmptyString(object(critical['image'])['docker-manifest-digest']),
-            repository: nonEmptyString(object(critical['identity'])['docker-reference']),
-            type: nonEmptyString(critical['type']),
-        };
-    }
-    catch (error) {
-        throw image_payload_mismatch(`it cannot be parsed: ${explain(error)}`, error);
+    if (maximumAge !== undefined && now - file > maximumAge) {
+        throw new SetupError('RELEASE_TOO_OLD', `${name} was signed at ${iso(file)}, and "maximum-release-age" refuses anything signed before ${iso(now - maximumAge)}`);
     }
 }
-function shown(text) {
-    return JSON.stringify(text.slice(0, 200));
+/** @param time milliseconds since the epoch */
+function iso(time) {
+    return new Date(time).toISOString();
 }
-function image_payload_mismatch(reason, cause) {
-    return new SetupError('IMAGE_MISMATCH', `the signed payload is not for this image: ${reason}`, {
-        situation: 'signature-of-another-image',
-        cause,
+
+;// CONCATENATED MODULE: ./src/install/images.ts
+
+
+
+
+
+
+/** This many images at once. The client opens few connections per host anyway. */
+const CONCURRENT_IMAGES = 4;
+/** Whether the image was requested as one of the release. */
+function images_isOfRelease({ image }) {
+    return image.releaseImage !== undefined;
+}
+/**
+ * Verifies every image.
+ *
+ * @throws {SetupError} for the first one that fails
+ */
+async function verifyImages(context, images) {
+    if (images.some(({ releaseImage }) => releaseImage !== undefined)) {
+        void context.binder.publishedSbom();
+    }
+    const limit = pLimit(CONCURRENT_IMAGES);
+    const verified = await Promise.all(images.map((image) => context.background.start(limit(() => verifyImage(context, image)))));
+    warnOfUnproven(verified, context.logger);
+    return verified;
+}
+/** One warning for all images: a missing SBOM concerns every one of them. */
+function warnOfUnproven(images, logger) {
+    const unproven = images.filter(({ version }) => version.isExpected && version.reason !== undefined);
+    const byProof = Map.groupBy(unproven, ({ version }) => describeVersionProof(version));
+    if (byProof.size > 0) {
+        const reasons = [...byProof].map(([proof, group]) => `${group.map(({ image }) => image.name).join(', ')}: ${proof}.`);
+        logger.warning('Image version not proven', `Signatures do not cover tags, so the registry could have served another signed version under the same tag. ${reasons.join(' ')}`);
+    }
+}
+async function verifyImage(context, image) {
+    const started = performance.now();
+    const signed = await context.images.find(image);
+    const { manifest, verified } = signed;
+    const sbom = image.releaseImage === undefined ? undefined : await context.binder.publishedSbom();
+    const contents = sbom?.kind === 'signed' ? await signed.contents() : { manifest, images: [] };
+    const version = proveVersion(context.release, image, contents, sbom);
+    const signedAt = { file: verified.signedAt, sbom: version.sbomSignedAt };
+    checkAge(image.name, signedAt, agesFor(image, context.secondFactors), Date.now());
+    const pinned = `${IMAGE_DOMAIN}/${image.repository}@${manifest.digest}`;
+    const duration = performance.now() - started;
+    return { image, contents, pinned, verified, version, duration };
+}
+/**
+ * The maximum age is for releases, whose pointers can be held back. Other images, such as pause and
+ * etcd, are named by tag or digest, and stay the same for years.
+ */
+function agesFor({ releaseImage }, { minimumAge, maximumAge }) {
+    return { minimumAge, maximumAge: releaseImage === undefined ? undefined : maximumAge };
+}
+/**
+ * A signature does not cover tags. Which version an image is, is proven by the release's signed
+ * SBOM, if it lists the layers.
+ *
+ * @throws {SetupError} IMAGE_MISMATCH for an image with other layers
+ */
+function proveVersion({ version }, image, contents, published) {
+    const name = image.releaseImage;
+    if (name === undefined || published === undefined) {
+        return unproven(`not requested as an image of Kubernetes ${version}`, false);
+    }
+    if (published.kind !== 'signed') {
+        return unproven(published.reason, published.kind === 'missing');
+    }
+    const { sbom } = published;
+    const checked = contents.images.map((one) => {
+        const { platform, layers } = layersOf(image, one);
+        return { platform, isProven: isListed(sbom, version, name, platform, layers) };
     });
+    const platforms = (isProven) => checked.filter((one) => one.isProven === isProven).map(({ platform }) => platform);
+    const [proven, others] = [platforms(true), platforms(false)];
+    return {
+        proven,
+        unproven: others,
+        reason: whyUnproven(proven, others),
+        isExpected: true,
+        sbomSignedAt: proven.length === 0 ? undefined : published.verified.signedAt,
+    };
 }
-
-;// CONCATENATED MODULE: ./src/sigstore/verify/identity.ts
-
-
-/** Fulcio's extensions for the OIDC issuer: a raw string, and a DER UTF8String. */
-const OID_ISSUER_V1 = '1.3.6.1.4.1.57264.1.1';
-const OID_ISSUER_V2 = '1.3.6.1.4.1.57264.1.8';
-const OID_SUBJECT_ALTERNATIVE_NAME = '2.5.29.17';
-const TAG_UTF8_STRING = 0x0c;
-/** RFC 5280 §4.2.1.6: rfc822Name [1] and uniformResourceIdentifier [6]. */
-const TAG_RFC822_NAME = 1;
-const TAG_URI = 6;
-/**
- * Requires the certificate's subject alternative name and issuer to equal the expected ones.
- *
- * `@sigstore/verify` can compare them too, but takes a string for an unanchored regular
- * expression, skips an empty one, and looks at the first of several names.
- *
- * @throws {SetupError} IDENTITY_MISMATCH
- */
-function checkIdentity(certificate, expected) {
-    const names = subjectAlternativeNames(certificate);
-    const issuers = oidcIssuers(certificate);
-    if (names.length !== 1 || names[0] !== expected.subjectAlternativeName) {
-        throw identity_mismatch('certificate identity', expected.subjectAlternativeName, names);
+function whyUnproven(proven, others) {
+    if (others.length > 0) {
+        return 'the SBOM of the release does not list it';
     }
-    if (issuers.length === 0 || !issuers.every((issuer) => issuer === expected.issuer)) {
-        throw identity_mismatch('certificate OIDC issuer', expected.issuer, issuers);
+    return proven.length > 0 ? undefined : 'it has no image for any platform';
+}
+function unproven(reason, isExpected) {
+    return { proven: [], unproven: [], reason, isExpected, sbomSignedAt: undefined };
+}
+function isListed(sbom, version, name, platform, layers) {
+    const [os, arch = ''] = platform.split('/');
+    return os === 'linux' && checkReleaseImage(sbom, version, name, arch, layers);
+}
+function layersOf({ name }, { manifest, platform, config: bytes }) {
+    const config = parseConfig(bytes, name);
+    // The index may add a variant: linux/arm64/v8.
+    if (platform !== undefined && !`${platform}/`.startsWith(`${config.platform}/`)) {
+        throw imageMismatch(`${name} lists an image for ${platform}, but that image is for ${config.platform}`);
     }
+    if (config.diffIds.length !== manifest.layers.length) {
+        throw imageMismatch(`${name} for ${config.platform}: its manifest has ${String(manifest.layers.length)} layers, its configuration ${String(config.diffIds.length)}`);
+    }
+    const layers = manifest.layers.map(({ digest }, i) => ({
+        compressed: hexOf(digest),
+        uncompressed: hexOf(config.diffIds[i] ?? ''),
+    }));
+    return { platform: config.platform, layers };
 }
-/** Every name, of any kind; those that are neither e-mail address nor URI without their value. */
-function subjectAlternativeNames(certificate) {
-    const extension = certificate.extension(OID_SUBJECT_ALTERNATIVE_NAME);
-    return (extension?.valueObj.subs[0]?.subs ?? []).map((name) => name.tag.isContextSpecific(TAG_RFC822_NAME) || name.tag.isContextSpecific(TAG_URI)
-        ? name.value.toString('utf8')
-        : `(a name of type ${String(name.tag.number)})`);
+function hexOf(digest) {
+    return digest.slice('sha256:'.length);
 }
-function oidcIssuers(certificate) {
-    const v1 = certificate.extension(OID_ISSUER_V1);
-    const v2 = certificate.extension(OID_ISSUER_V2);
+/** For the report. */
+function describeVersionProof({ proven, unproven: others, reason }) {
+    if (proven.length === 0) {
+        return `version not proven (${reason ?? ''})`;
+    }
+    const rest = others.length === 0 ? '' : `; not for ${others.join(', ')} (${reason ?? ''})`;
+    return `proven by its signed SBOM, by the layers for ${proven.join(', ')}${rest}`;
+}
+
+;// CONCATENATED MODULE: ./src/report/proof.ts
+
+const PUBLIC_LOG = 'https://rekor.sigstore.dev/';
+function proofReport(verified, releaseProof) {
+    return {
+        'certificate-identity': verified.identity.subjectAlternativeName,
+        'certificate-oidc-issuer': verified.identity.issuer,
+        'log-entry-uuid': verified.uuid,
+        'log-index': verified.logIndex,
+        'integrated-time': verified.signedAt.toISOString(),
+        'release-proof': releaseProof,
+    };
+}
+/** Worded like cosign's output. */
+function proofLog(report) {
     return [
-        ...(v1 === undefined ? [] : [v1.value.toString('utf8')]),
-        ...(v2 === undefined ? [] : [utf8String(v2.value)]),
+        `tlog entry verified with uuid: ${report['log-entry-uuid']} index: ${report['log-index']}`,
+        'Verified OK',
+        `Signed by: ${report['certificate-identity']}`,
+        `Issuer: ${report['certificate-oidc-issuer']}`,
+        `Signed at: ${report['integrated-time']}`,
+        `Release: ${report['release-proof']}`,
     ];
 }
-function utf8String(der) {
-    const parsed = core_dist.ASN1Obj.parseBuffer(Buffer.from(der));
-    return parsed.tag.number === TAG_UTF8_STRING ? parsed.value.toString('utf8') : '(no UTF8String)';
+function proofRows(report, rekorUrl) {
+    return [
+        ['Signed by', escapeHtml(report['certificate-identity'])],
+        ['Issuer', escapeHtml(report['certificate-oidc-issuer'])],
+        ['Signed at', escapeHtml(report['integrated-time'])],
+        ['Log entry', logEntry(report, rekorUrl)],
+        ['Release', escapeHtml(report['release-proof'])],
+    ];
 }
-function identity_mismatch(what, expected, found) {
-    const shown = found.length === 0 ? 'none' : found.map((name) => JSON.stringify(name)).join(', ');
-    return new SetupError('IDENTITY_MISMATCH', `${what}: expected ${JSON.stringify(expected)}, found ${shown}`);
+function logEntry(report, rekorUrl) {
+    const index = escapeHtml(report['log-index']);
+    const uuid = `<code>${escapeHtml(report['log-entry-uuid'])}</code>`;
+    return rekorUrl.href === PUBLIC_LOG
+        ? `<a href="https://search.sigstore.dev/?logIndex=${index}">${index}</a>, ${uuid}`
+        : `${index}, ${uuid}`;
+}
+
+;// CONCATENATED MODULE: ./src/report/units.ts
+/** @param bytes shown in decimal megabytes, with one digit after the point */
+function megabytes(bytes) {
+    return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+/** @param milliseconds shown in seconds, with two digits after the point */
+function seconds(milliseconds) {
+    return `${(milliseconds / 1000).toFixed(2)} s`;
+}
+
+;// CONCATENATED MODULE: ./src/report/images.ts
+
+
+
+
+function imageSection(images, inputs, durations) {
+    const reports = images.map((image) => imageReport(image, durations));
+    return {
+        heading: 'Verified Kubernetes images',
+        items: reports.map((report) => imageItem(report, inputs)),
+        outputs: imageOutputs(reports),
+    };
+}
+function imageReport({ image, pinned, verified, version, duration }, { resolve }) {
+    return {
+        image: image.requested,
+        name: image.name,
+        reference: pinned,
+        ...proofReport(verified, describeVersionProof(version)),
+        'proven-platforms': version.proven,
+        'unproven-platforms': version.unproven,
+        'durations-ms': { resolve: Math.round(resolve), verify: Math.round(duration) },
+    };
+}
+function imageItem(report, { rekorUrl }) {
+    const took = `resolving the version ${seconds(report['durations-ms'].resolve)}, verification ${seconds(report['durations-ms'].verify)}`;
+    return {
+        report,
+        title: report.name,
+        log: [...proofLog(report), `Took: ${took}`, `Reference: ${report.reference}`],
+        paths: [],
+        rows: [
+            ['Image', `<b>${escapeHtml(report.name)}</b>`],
+            ['By digest', `<code>${escapeHtml(report.reference)}</code>`],
+            ...proofRows(report, rekorUrl),
+            ['Took', escapeHtml(took)],
+        ],
+    };
+}
+/** `images`: as the input names it -> by digest, ready to pin. */
+function imageOutputs(reports) {
+    const references = reports.map(({ image, reference }) => [image, reference]);
+    return reports.length === 0 ? {} : { images: JSON.stringify(Object.fromEntries(references)) };
+}
+
+;// CONCATENATED MODULE: ./src/files/digested-file.ts
+
+
+
+
+const PIECE = 1 << 20;
+/**
+ * A file whose bytes were hashed once while they passed by, on their way to the disk or from it.
+ *
+ * Made by {@link Digester}; the signature check has been fed in the same pass.
+ */
+class DigestedFile {
+    path;
+    /** In bytes. */
+    size;
+    /** SHA-256, 32 bytes. */
+    sha256;
+    /** The file itself, whatever its path may lead to later. */
+    entry;
+    #fed;
+    #checked = new Map();
+    constructor(path, size, sha256, fed, entry) {
+        this.path = path;
+        this.size = size;
+        this.sha256 = sha256;
+        this.entry = entry;
+        this.#fed = fed;
+    }
+    /**
+     * Whether `signature` is an ECDSA signature with SHA-256 over the file's bytes by `key`.
+     *
+     * The first question is answered from what was fed while streaming; a question about another
+     * key or signature reads the file again and refuses if it is no longer the same.
+     *
+     * @param signature DER (RFC 3279 §2.2.3)
+     */
+    isSignedBy(key, signature) {
+        const question = `${key.export({ type: 'spki', format: 'der' }).toString('hex')} ${signature.toString('hex')}`;
+        const known = this.#checked.get(question);
+        if (known !== undefined) {
+            return known;
+        }
+        const check = this.#fed ?? this.#readAgain();
+        this.#fed = undefined;
+        const isSigned = check.verify(key, signature);
+        this.#checked.set(question, isSigned);
+        return isSigned;
+    }
+    #readAgain() {
+        const digester = new Digester();
+        const piece = Buffer.allocUnsafe(PIECE);
+        const file = (0,external_node_fs_.openSync)(this.path, 'r');
+        try {
+            for (let read = -1; read !== 0;) {
+                read = (0,external_node_fs_.readSync)(file, piece, 0, PIECE, null);
+                digester.update(piece.subarray(0, read));
+            }
+        }
+        finally {
+            (0,external_node_fs_.closeSync)(file);
+        }
+        const { sha256, check } = digester.end();
+        if (!sha256.equals(this.sha256)) {
+            throw new FileError(`${this.path} was changed by another process`);
+        }
+        return check;
+    }
+}
+/** Takes the bytes of a file as they come: one SHA-256 and one ECDSA-with-SHA-256 check. */
+class Digester {
+    #hash = (0,external_node_crypto_namespaceObject.createHash)('sha256');
+    #check = (0,external_node_crypto_namespaceObject.createVerify)('sha256');
+    #size = 0;
+    update(piece) {
+        this.#size += piece.length;
+        this.#hash.update(piece);
+        this.#check.update(piece);
+    }
+    /** In bytes. */
+    get size() {
+        return this.#size;
+    }
+    end() {
+        return { sha256: this.#hash.digest(), check: this.#check };
+    }
+    /** @param path where the bytes are */
+    toFile(path, entry) {
+        const { sha256, check } = this.end();
+        return new DigestedFile(path, this.#size, sha256, check, entry);
+    }
+}
+/**
+ * Reads a file that is already on this machine. Nothing is read of a file that claims to be empty: one in
+ * /proc does, and reading it may never end.
+ *
+ * @param maxBytes a larger file is refused, unread
+ * @throws {TooLargeError} for a file larger than `maxBytes`
+ * @throws {FileError} for a file that is not a plain one, or that grows while it is read; or the error of the
+ *   file system
+ */
+async function digestFile(path, maxBytes) {
+    const file = await (0,promises_namespaceObject.open)(path, 'r');
+    try {
+        return await digestOpenFile(file, path, maxBytes);
+    }
+    finally {
+        await file.close();
+    }
+}
+/**
+ * As {@link digestFile}, of a file that is open. It stays open.
+ *
+ * @param path for {@link DigestedFile.path}
+ */
+async function digestOpenFile(file, path, maxBytes) {
+    const digester = new Digester();
+    let page = Buffer.allocUnsafeSlow(PIECE);
+    let nextPage = Buffer.allocUnsafeSlow(PIECE);
+    let reading;
+    try {
+        const entry = await file.stat();
+        if (!entry.isFile()) {
+            throw new FileError(`${path} is not a file`);
+        }
+        if (entry.size > maxBytes) {
+            throw new TooLargeError(maxBytes);
+        }
+        if (entry.size === 0) {
+            return digester.toFile(path, entry);
+        }
+        reading = file.read(page, 0, PIECE);
+        for (let read = (await reading).bytesRead; read > 0; read = (await reading).bytesRead) {
+            // The next page comes from the disk while this one is hashed.
+            reading = file.read(nextPage, 0, PIECE);
+            digester.update(page.subarray(0, read));
+            if (digester.size > entry.size) {
+                throw new FileError(`${path} was changed by another process`);
+            }
+            [page, nextPage] = [nextPage, page];
+        }
+        return digester.toFile(path, entry);
+    }
+    finally {
+        await reading?.catch(() => undefined); // Nothing may be read into a page that is gone.
+    }
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/evidence/logged.ts
+
+
+
+/** What the log holds for the digest of one subject. */
+class LoggedSignatures {
+    #log;
+    #subject;
+    constructor(log, subject) {
+        this.#log = log;
+        this.#subject = subject;
+    }
+    /**
+     * The entry that was made for this signature and certificate: by the UUID that follows from them
+     * and the digest, or else among the entries for the digest.
+     *
+     * @throws {SetupError} LOG_UNAVAILABLE, LOG_ENTRY_INVALID
+     */
+    async entryOf(detached) {
+        const uuid = leafHash(hashedRekordBody(this.#subject.sha256.toString('hex'), detached));
+        const entry = await this.#log.entryByLeafHash(uuid);
+        // The same pair in another encoding (line breaks in the PEM) has another UUID.
+        return entry ?? (await this.#entryWith(detached));
+    }
+    async #entryWith(detached) {
+        const entries = await this.#all();
+        return entries.find(({ body }) => {
+            const logged = parseHashedRekord(body);
+            return (logged?.signature.equals(detached.signature) === true &&
+                logged.certificate.equals(detached.certificate));
+        });
+    }
+    /**
+     * For a publication that is broken: signature and certificate of every entry, earliest first.
+     * Every check applies to them.
+     *
+     * @param failure what is wrong with the publication; thrown when no entry passes
+     * @throws {SetupError} LOG_UNAVAILABLE, LOG_ENTRY_INVALID
+     */
+    async evidence(failure) {
+        try {
+            const entries = await this.#all();
+            return { candidates: entries.flatMap((entry) => this.#candidate(entry, failure)), failure };
+        }
+        catch (error) {
+            // A signature that was published and is wrong matters more than a log that does not answer.
+            const isWrong = ['SIGNATURE_MISMATCH', 'SIGNATURE_MALFORMED'].includes(failure.code);
+            throw isWrong && error instanceof SetupError ? failure : error;
+        }
+    }
+    #all() {
+        return this.#log.entriesByDigest(this.#subject.sha256.toString('hex'));
+    }
+    /** Nothing for an entry of another kind: anybody may log anything for a digest. */
+    #candidate(entry, failure) {
+        const logged = parseHashedRekord(entry.body);
+        if (logged === undefined) {
+            return [];
+        }
+        const recovered = `${failure.message}; verified with the signature and certificate in log entry ${entry.uuid}`;
+        return [{ bundle: toBundle(this.#subject.sha256, logged, entry), recovered }];
+    }
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/evidence/pair.ts
+
+
+
+/**
+ * Fetches signature and certificate. They belong together, so they are always fetched together.
+ *
+ * @throws {SetupError} DOWNLOAD_FAILED
+ */
+async function fetchPair(http, urls) {
+    const [signature, certificate] = await Promise.all([
+        readPublished(http, urls.signature, MAX_SIGNATURE_BYTES),
+        readPublished(http, urls.certificate, MAX_CERTIFICATE_BYTES),
+    ]);
+    if (signature === undefined || certificate === undefined) {
+        const missing = [
+            ...(signature === undefined ? ['.sig'] : []),
+            ...(certificate === undefined ? ['.cert'] : []),
+        ];
+        return { kind: 'absent', reason: `${urls.name} has no ${missing.join(' and no ')}` };
+    }
+    try {
+        return { kind: 'complete', detached: parseDetached(signature, certificate) };
+    }
+    catch (error) {
+        if (error instanceof SetupError) {
+            return { kind: 'malformed', failure: error };
+        }
+        throw error;
+    }
+}
+/**
+ * @returns undefined where the host has no such file
+ * @throws {SetupError} DOWNLOAD_FAILED
+ */
+async function readPublished(http, url, maxBytes) {
+    try {
+        return await http.readIfPresent(url, maxBytes);
+    }
+    catch (error) {
+        throw downloadFailed(error, 'the signature');
+    }
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/evidence/published.ts
+
+
+
+
+
+
+
+/**
+ * What was published beside an artifact: `.sig` and `.cert` with their log entry; where there are
+ * none, a bundle. The log is asked where the pair is broken or was never logged, or where there is
+ * neither pair nor bundle. A bundle that fails is not replaced.
+ *
+ * The pair is fetched while the artifact is still on its way, and so is its log entry, where the
+ * digest is claimed somewhere. A claimed digest is never evidence: if it is wrong, the log is
+ * asked again.
+ */
+class PublishedEvidence {
+    #context;
+    #urls;
+    #pair;
+    /** @param claimedDigest SHA-256 of the artifact in hex, as an unsigned file beside it claims */
+    constructor(context, urls, claimedDigest) {
+        this.#context = context;
+        this.#urls = urls;
+        this.#pair = context.background.start(fetchPair(context.http, urls));
+        void context.background.start(this.#lookUpEarly(claimedDigest));
+    }
+    /** @throws {SetupError} */
+    async find(subject) {
+        const pair = await this.#pair;
+        const logged = new LoggedSignatures(this.#context.log, subject);
+        switch (pair.kind) {
+            case 'absent':
+                return this.#withoutPair(logged, pair.reason);
+            case 'malformed':
+                return this.#withFreshPair(subject, logged, pair.failure);
+            case 'complete': {
+                const failure = signatureFailure(subject, pair.detached);
+                return failure === undefined
+                    ? this.#withPair(subject, logged, pair.detached)
+                    : this.#withFreshPair(subject, logged, failure);
+            }
+        }
+    }
+    async #withPair(subject, logged, detached) {
+        const entry = await logged.entryOf(detached);
+        return entry === undefined
+            ? logged.evidence(notLogged(this.#urls.name, subject))
+            : { candidates: [{ bundle: toBundle(subject.sha256, detached, entry) }] };
+    }
+    /** A signing job that runs again replaces both files, and a reader may meet it halfway. */
+    async #withFreshPair(subject, logged, failure) {
+        const pair = await fetchPair(this.#context.http, this.#urls);
+        if (pair.kind === 'complete' && signatureFailure(subject, pair.detached) === undefined) {
+            const entry = await logged.entryOf(pair.detached);
+            if (entry !== undefined) {
+                const bundle = toBundle(subject.sha256, pair.detached, entry);
+                const recovered = `${failure.message}; verified with the pair from a second download`;
+                return { candidates: [{ bundle, recovered }] };
+            }
+        }
+        return logged.evidence(failure);
+    }
+    async #withoutPair(logged, reason) {
+        const json = await readPublished(this.#context.http, this.#urls.bundle, MAX_BUNDLE_BYTES);
+        return json === undefined
+            ? logged.evidence(notSigned(reason))
+            : { candidates: [{ bundle: parseBundle(json) }] };
+    }
+    /** The log remembers its answer, so that it is here when the subject is. */
+    async #lookUpEarly(claimedDigest) {
+        const [pair, digest] = await Promise.all([this.#pair, claimedDigest]);
+        if (pair.kind === 'complete' && digest !== undefined) {
+            await this.#context.log.entryByLeafHash(leafHash(hashedRekordBody(digest, pair.detached)));
+        }
+    }
+}
+/** Undefined when the signature verifies over the subject. */
+function signatureFailure(subject, detached) {
+    try {
+        checkSignature(subject, detached.signature, parseLeaf(detached.certificate));
+        return undefined;
+    }
+    catch (error) {
+        if (error instanceof SetupError && error.code === 'SIGNATURE_MISMATCH') {
+            return error;
+        }
+        throw error;
+    }
+}
+function notSigned(reason) {
+    return new SetupError('RELEASE_NOT_SIGNED', `${reason}, no Sigstore bundle, and no valid entry in the transparency log`);
+}
+/** The signature verifies, but nobody logged it. */
+function notLogged(name, subject) {
+    return new SetupError('LOG_ENTRY_NOT_FOUND', `the transparency log has no entry for the signature of ${name} (SHA-256 ${subject.sha256.toString('hex')})`);
 }
 
 // EXTERNAL MODULE: ./node_modules/@sigstore/verify/dist/index.js
@@ -18711,11 +19861,11 @@ function timestampDefect(response, chains) {
     const root = core_dist.ASN1Obj.parseBuffer(Buffer.from(response));
     const [status, token] = root.subs;
     const signedData = token?.subs[1]?.subs[0];
-    if (root.tag.toDER() !== asn1_TAG.sequence ||
-        !hasParts(root, asn1_TAG.sequence, asn1_TAG.sequence) ||
-        !hasParts(token, asn1_TAG.objectIdentifier, asn1_TAG.context0) ||
+    if (root.tag.toDER() !== TAG.sequence ||
+        !hasParts(root, TAG.sequence, TAG.sequence) ||
+        !hasParts(token, TAG.objectIdentifier, TAG.context0) ||
         !isEncoded(token?.subs[0], SIGNED_DATA) ||
-        !hasParts(token?.subs[1], asn1_TAG.sequence) ||
+        !hasParts(token?.subs[1], TAG.sequence) ||
         signedData === undefined) {
         return 'is not a response with signed data';
     }
@@ -18728,21 +19878,21 @@ function signedDataDefect(signedData, chains) {
     const [version, digests, content, ...more] = signedData.subs;
     const [certificates, signers] = more.length === 2 ? more : [undefined, more[0]];
     const signer = signers?.subs[0];
-    const beginning = [asn1_TAG.integer, asn1_TAG.set, asn1_TAG.sequence];
-    if (!(hasParts(signedData, ...beginning, asn1_TAG.set) ||
-        hasParts(signedData, ...beginning, asn1_TAG.context0, asn1_TAG.set)) ||
+    const beginning = [TAG.integer, TAG.set, TAG.sequence];
+    if (!(hasParts(signedData, ...beginning, TAG.set) ||
+        hasParts(signedData, ...beginning, TAG.context0, TAG.set)) ||
         !isEncoded(version, SIGNED_DATA_VERSION) ||
-        !hasParts(content, asn1_TAG.objectIdentifier, asn1_TAG.context0) ||
+        !hasParts(content, TAG.objectIdentifier, TAG.context0) ||
         !isEncoded(content?.subs[0], TST_INFO) ||
-        !hasParts(content?.subs[1], asn1_TAG.octetString) ||
+        !hasParts(content?.subs[1], TAG.octetString) ||
         // A second element would not be part of what is signed.
-        !hasParts(content?.subs[1]?.subs[0], asn1_TAG.sequence) ||
-        !hasParts(signers, asn1_TAG.sequence) ||
+        !hasParts(content?.subs[1]?.subs[0], TAG.sequence) ||
+        !hasParts(signers, TAG.sequence) ||
         signer === undefined) {
         return 'does not contain exactly one TSTInfo signed by one signer';
     }
     const digest = signer.subs[2]?.toDER();
-    if (!hasParts(digests, asn1_TAG.sequence) || !isEncoded(digests?.subs[0], digest)) {
+    if (!hasParts(digests, TAG.sequence) || !isEncoded(digests?.subs[0], digest)) {
         return 'names different digest algorithms than its signer';
     }
     return signerDefect(signer) ?? certificatesDefect(certificates, signer, chains);
@@ -18750,13 +19900,13 @@ function signedDataDefect(signedData, chains) {
 /** RFC 5652 §5.3; without unsigned attributes. */
 function signerDefect(signer) {
     const [version, id, digest, , signature] = signer.subs;
-    if (!hasParts(signer, asn1_TAG.integer, asn1_TAG.sequence, asn1_TAG.sequence, asn1_TAG.context0, asn1_TAG.sequence, asn1_TAG.octetString) ||
+    if (!hasParts(signer, TAG.integer, TAG.sequence, TAG.sequence, TAG.context0, TAG.sequence, TAG.octetString) ||
         !isEncoded(version, SIGNER_INFO_VERSION) ||
-        !hasParts(id, asn1_TAG.sequence, asn1_TAG.integer)) {
+        !hasParts(id, TAG.sequence, TAG.integer)) {
         return 'has a malformed signer';
     }
-    const hasDigestAlgorithm = (hasParts(digest, asn1_TAG.objectIdentifier) ||
-        (hasParts(digest, asn1_TAG.objectIdentifier, asn1_TAG.null) && isEncoded(digest?.subs[1], NULL))) &&
+    const hasDigestAlgorithm = (hasParts(digest, TAG.objectIdentifier) ||
+        (hasParts(digest, TAG.objectIdentifier, TAG.null) && isEncoded(digest?.subs[1], NULL))) &&
         DIGESTS.some((known) => isEncoded(digest?.subs[0], known));
     const hasSignatureAlgorithm = SIGNATURES.some((known) => isEncoded(signature, known));
     return hasDigestAlgorithm && hasSignatureAlgorithm ? undefined : 'uses unknown algorithms';
@@ -18876,6 +20026,59 @@ function translated(error) {
     return LOG_CODES.test(code) ? invalidEntry(reason, error) : untrusted(reason, error);
 }
 
+;// CONCATENATED MODULE: ./src/sigstore/verify/identity.ts
+
+
+/** Fulcio's extensions for the OIDC issuer: a raw string, and a DER UTF8String. */
+const OID_ISSUER_V1 = '1.3.6.1.4.1.57264.1.1';
+const OID_ISSUER_V2 = '1.3.6.1.4.1.57264.1.8';
+const OID_SUBJECT_ALTERNATIVE_NAME = '2.5.29.17';
+const TAG_UTF8_STRING = 0x0c;
+/** RFC 5280 §4.2.1.6: rfc822Name [1] and uniformResourceIdentifier [6]. */
+const TAG_RFC822_NAME = 1;
+const TAG_URI = 6;
+/**
+ * Requires the certificate's subject alternative name and issuer to equal the expected ones.
+ *
+ * `@sigstore/verify` can compare them too, but takes a string for an unanchored regular
+ * expression, skips an empty one, and looks at the first of several names.
+ *
+ * @throws {SetupError} IDENTITY_MISMATCH
+ */
+function checkIdentity(certificate, expected) {
+    const names = subjectAlternativeNames(certificate);
+    const issuers = oidcIssuers(certificate);
+    if (names.length !== 1 || names[0] !== expected.subjectAlternativeName) {
+        throw identity_mismatch('certificate identity', expected.subjectAlternativeName, names);
+    }
+    if (issuers.length === 0 || !issuers.every((issuer) => issuer === expected.issuer)) {
+        throw identity_mismatch('certificate OIDC issuer', expected.issuer, issuers);
+    }
+}
+/** Every name, of any kind; those that are neither e-mail address nor URI without their value. */
+function subjectAlternativeNames(certificate) {
+    const extension = certificate.extension(OID_SUBJECT_ALTERNATIVE_NAME);
+    return (extension?.valueObj.subs[0]?.subs ?? []).map((name) => name.tag.isContextSpecific(TAG_RFC822_NAME) || name.tag.isContextSpecific(TAG_URI)
+        ? name.value.toString('utf8')
+        : `(a name of type ${String(name.tag.number)})`);
+}
+function oidcIssuers(certificate) {
+    const v1 = certificate.extension(OID_ISSUER_V1);
+    const v2 = certificate.extension(OID_ISSUER_V2);
+    return [
+        ...(v1 === undefined ? [] : [v1.value.toString('utf8')]),
+        ...(v2 === undefined ? [] : [utf8String(v2.value)]),
+    ];
+}
+function utf8String(der) {
+    const parsed = core_dist.ASN1Obj.parseBuffer(Buffer.from(der));
+    return parsed.tag.number === TAG_UTF8_STRING ? parsed.value.toString('utf8') : '(no UTF8String)';
+}
+function identity_mismatch(what, expected, found) {
+    const shown = found.length === 0 ? 'none' : found.map((name) => JSON.stringify(name)).join(', ');
+    return new SetupError('IDENTITY_MISMATCH', `${what}: expected ${JSON.stringify(expected)}, found ${shown}`);
+}
+
 ;// CONCATENATED MODULE: ./src/sigstore/verify/verify.ts
 
 
@@ -18935,777 +20138,6 @@ function verify(subject, bundle, trust, expected) {
     const signedAt = checkAgainstTrustRoot(subject, bundle, trust);
     checkLogValidity(entry, signedAt, trust);
     return new Verified(seal, subject, bundle, expected, entry, signedAt);
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/evidence/logged.ts
-
-
-
-/** What the log holds for the digest of one subject. */
-class LoggedSignatures {
-    #log;
-    #subject;
-    constructor(log, subject) {
-        this.#log = log;
-        this.#subject = subject;
-    }
-    /**
-     * The entry that was made for this signature and certificate: by the UUID that follows from them
-     * and the digest, or else among the entries for the digest.
-     *
-     * @throws {SetupError} LOG_UNAVAILABLE, LOG_ENTRY_INVALID
-     */
-    async entryOf(detached) {
-        const uuid = leafHash(hashedRekordBody(this.#subject.sha256.toString('hex'), detached));
-        const entry = await this.#log.entryByLeafHash(uuid);
-        // The same pair in another encoding (line breaks in the PEM) has another UUID.
-        return entry ?? (await this.#entryWith(detached));
-    }
-    async #entryWith(detached) {
-        const entries = await this.#all();
-        return entries.find(({ body }) => {
-            const logged = parseHashedRekord(body);
-            return (logged?.signature.equals(detached.signature) === true &&
-                logged.certificate.equals(detached.certificate));
-        });
-    }
-    /**
-     * For a publication that is broken: signature and certificate of every entry, earliest first.
-     * Every check applies to them.
-     *
-     * @param failure what is wrong with the publication; thrown when no entry passes
-     * @throws {SetupError} LOG_UNAVAILABLE, LOG_ENTRY_INVALID
-     */
-    async evidence(failure) {
-        try {
-            const entries = await this.#all();
-            return { candidates: entries.flatMap((entry) => this.#candidate(entry, failure)), failure };
-        }
-        catch (error) {
-            // A signature that was published and is wrong matters more than a log that does not answer.
-            const isWrong = ['SIGNATURE_MISMATCH', 'SIGNATURE_MALFORMED'].includes(failure.code);
-            throw isWrong && error instanceof SetupError ? failure : error;
-        }
-    }
-    #all() {
-        return this.#log.entriesByDigest(this.#subject.sha256.toString('hex'));
-    }
-    /** Nothing for an entry of another kind: anybody may log anything for a digest. */
-    #candidate(entry, failure) {
-        const logged = parseHashedRekord(entry.body);
-        if (logged === undefined) {
-            return [];
-        }
-        const recovered = `${failure.message}; verified with the signature and certificate in log entry ${entry.uuid}`;
-        return [{ bundle: toBundle(this.#subject.sha256, logged, entry), recovered }];
-    }
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/evidence/image-signatures.ts
-
-
-
-
-
-
-
-
-
-
-/** Annotations of a layer (sigstore/cosign, pkg/oci/static and specs/SIGNATURE_SPEC.md). */
-const SIGNATURE_ANNOTATION = 'dev.cosignproject.cosign/signature';
-const CERTIFICATE_ANNOTATION = 'dev.sigstore.cosign/certificate';
-/** Images are sometimes signed again when they are promoted. At most this many signatures are read. */
-const MAX_SIGNATURES = 32;
-/** At most this many are verified. Only signatures with the expected identity count: others cost no request. */
-const MAX_TRIES = 8;
-/**
- * Steps 3 to 6 of the verification for the signature of an image, and the check of its payload. One
- * signature that passes everything is enough.
- *
- * cosign stores the log's timestamp next to a signature. It does not prove that the entry is in the
- * log, so the entry is requested from the log instead.
- *
- * @param name of the image, for messages
- * @throws {SetupError} IMAGE_NOT_SIGNED, IMAGE_MISMATCH, and every code of the verification. If
- *   several signatures fail, the error is that of the one that passed the most checks.
- */
-async function verifyImageSignature(policy, log, name, image, layers) {
-    const candidates = layers.filter(({ mediaType }) => mediaType === PAYLOAD_TYPE);
-    const failures = [];
-    let tries = 0;
-    for (const candidate of candidates.slice(0, MAX_SIGNATURES)) {
-        try {
-            const detached = readDetached(candidate);
-            // verify() checks the identity again. This check saves the requests for signatures by others.
-            checkSigner(detached, policy.identity);
-            tries += 1;
-            if (tries > MAX_TRIES) {
-                break;
-            }
-            return await verifyCandidate(policy, log, image, detached, candidate);
-        }
-        catch (error) {
-            if (!(error instanceof SetupError) || !ABOUT_ONE_SIGNATURE.includes(error.code)) {
-                throw error;
-            }
-            failures.push(error);
-        }
-    }
-    const failure = mostTelling(failures);
-    throw failure === undefined ? notSigned(`${name} has no signature`) : ofImage(name, failure);
-}
-async function verifyCandidate(policy, log, image, detached, candidate) {
-    const payload = new ImagePayload(await candidate.payload());
-    checkSignature(payload, detached.signature, parseLeaf(detached.certificate));
-    const entry = await new LoggedSignatures(log, payload).entryOf(detached);
-    if (entry === undefined) {
-        throw new SetupError('LOG_ENTRY_NOT_FOUND', `the transparency log has no entry for the signature (payload SHA-256 ${payload.sha256.toString('hex')})`);
-    }
-    const bundle = toBundle(payload.sha256, detached, entry);
-    const verified = verify(payload, bundle, await policy.trust, policy.identity);
-    checkImagePayload(verified, image);
-    return verified;
-}
-function readDetached({ annotations }) {
-    const signature = annotations.get(SIGNATURE_ANNOTATION);
-    const certificate = annotations.get(CERTIFICATE_ANNOTATION);
-    if (signature === undefined || certificate === undefined) {
-        throw image_signatures_malformed('it has no certificate; signatures with a plain key are not supported');
-    }
-    try {
-        return parseDetached(Buffer.from(signature), Buffer.from(certificate));
-    }
-    catch (error) {
-        throw image_signatures_malformed(explain(error), error);
-    }
-}
-function checkSigner({ certificate }, expected) {
-    try {
-        checkIdentity(core_dist.X509Certificate.parse(Buffer.from(certificate)), expected);
-    }
-    catch (error) {
-        throw error instanceof SetupError
-            ? error
-            : image_signatures_malformed(`its certificate cannot be read: ${explain(error)}`, error);
-    }
-}
-/** Codes that say what is wrong with one signature, in the order of the checks. */
-const ABOUT_ONE_SIGNATURE = [
-    'SIGNATURE_MALFORMED',
-    'IDENTITY_MISMATCH',
-    'SIGNATURE_MISMATCH',
-    'CERTIFICATE_UNTRUSTED',
-    'LOG_ENTRY_NOT_FOUND',
-    'LOG_ENTRY_INVALID',
-    'IMAGE_MISMATCH',
-];
-/** The failure of the signature that passed the most checks. */
-function mostTelling(failures) {
-    const rank = ({ code }) => ABOUT_ONE_SIGNATURE.indexOf(code);
-    return failures.toSorted((a, b) => rank(b) - rank(a))[0];
-}
-/** @param reason names the image */
-function notSigned(reason) {
-    return new SetupError('IMAGE_NOT_SIGNED', reason);
-}
-function image_signatures_malformed(reason, cause) {
-    return new SetupError('SIGNATURE_MALFORMED', `the signature of the image cannot be read: ${reason}`, { cause });
-}
-/** The failure of one signature, as that of the image. */
-function ofImage(name, failure) {
-    return new SetupError(failure.code, `${name}: ${failure.message}`, {
-        situation: failure.situation ?? 'image',
-        cause: failure,
-    });
-}
-
-;// CONCATENATED MODULE: ./src/install/second-factors.ts
-
-/**
- * @param name of the artifact
- * @param now milliseconds since the epoch
- * @throws {SetupError} CHECKSUM_MISMATCH, RELEASE_TOO_NEW, RELEASE_TOO_OLD
- */
-function checkSecondFactors(name, verified, binding, secondFactors, now) {
-    checkChecksum(name, verified, secondFactors.checksums[name]);
-    const sbom = binding.kind === 'sbom' ? binding.sbom.signedAt : undefined;
-    checkAge(name, { file: verified.signedAt, sbom }, secondFactors, now);
-}
-function checkChecksum(name, { subject }, expected) {
-    const found = subject.sha256.toString('hex');
-    if (expected !== undefined && expected !== found) {
-        throw new SetupError('CHECKSUM_MISMATCH', `${name}: expected SHA-256 ${expected}, found ${found}`);
-    }
-}
-/**
- * Both ages count from times that the log or a timestamp authority signed, never from anything the
- * publisher says.
- *
- * The minimum counts from the later of file and SBOM: somebody with a key that was stolen an hour
- * ago can sign a new SBOM that names an old, genuine binary as the newest release.
- *
- * The maximum counts from the file alone: an attacker who holds a pointer back serves an old
- * release with genuine signatures, and signing its SBOM again must not make the file look young.
- *
- * @param now milliseconds since the epoch
- * @throws {SetupError} RELEASE_TOO_NEW, RELEASE_TOO_OLD
- */
-function checkAge(name, signedAt, { minimumAge, maximumAge }, now) {
-    const file = signedAt.file.getTime();
-    const latest = Math.max(file, signedAt.sbom?.getTime() ?? file);
-    if (minimumAge !== undefined && now - latest < minimumAge) {
-        const what = latest === file ? name : `the SBOM that lists ${name}`;
-        throw new SetupError('RELEASE_TOO_NEW', `${what} was signed at ${iso(latest)}, and "minimum-release-age" refuses it until ${iso(latest + minimumAge)}`);
-    }
-    if (maximumAge !== undefined && now - file > maximumAge) {
-        throw new SetupError('RELEASE_TOO_OLD', `${name} was signed at ${iso(file)}, and "maximum-release-age" refuses anything signed before ${iso(now - maximumAge)}`);
-    }
-}
-/** @param time milliseconds since the epoch */
-function iso(time) {
-    return new Date(time).toISOString();
-}
-
-;// CONCATENATED MODULE: ./src/install/images.ts
-
-
-
-
-
-
-
-
-
-/** This many images at once. The client opens few connections per host anyway. */
-const CONCURRENT_IMAGES = 4;
-/** The configuration of an image is a few KiB. */
-const MAX_CONFIG_BYTES = 1 << 20;
-/** Whether the image was requested as one of the release. */
-function images_isOfRelease({ image }) {
-    return image.releaseImage !== undefined;
-}
-/**
- * Verifies every image. Each tag is resolved once; from then on everything is requested by digest.
- *
- * @param context with the policy for images
- * @throws {SetupError} for the first one that fails
- */
-async function verifyImages(context, images) {
-    if (images.some(({ releaseImage }) => releaseImage !== undefined)) {
-        void context.binder.publishedSbom();
-    }
-    const limit = pLimit(CONCURRENT_IMAGES);
-    const verified = await Promise.all(images.map((image) => context.background.start(limit(() => verifyImage(context, image)))));
-    warnOfUnproven(verified, context.logger);
-    return verified;
-}
-/** One warning for all images: a missing SBOM concerns every one of them. */
-function warnOfUnproven(images, logger) {
-    const unproven = images.filter(({ version }) => version.isExpected && version.reason !== undefined);
-    const byProof = Map.groupBy(unproven, ({ version }) => describeVersionProof(version));
-    if (byProof.size > 0) {
-        const reasons = [...byProof].map(([proof, group]) => `${group.map(({ image }) => image.name).join(', ')}: ${proof}.`);
-        logger.warning('Image version not proven', `Signatures do not cover tags, so the registry could serve another signed version under the same tag. ${reasons.join(' ')}`);
-    }
-}
-async function verifyImage(context, image) {
-    const started = performance.now();
-    const { registry, policy, log, secondFactors } = context;
-    const manifest = await registry.manifest(image.repository, image.reference);
-    if (manifest === undefined) {
-        throw new SetupError('IMAGE_NOT_FOUND', `${image.name} does not exist at ${registry.host}`);
-    }
-    const { digest } = manifest;
-    const repository = `${IMAGE_DOMAIN}/${image.repository}`;
-    const layers = await signatureLayers(registry, image, digest);
-    const expected = { repository, digest };
-    const verified = await verifyImageSignature(policy, log, image.name, expected, layers);
-    const version = await proveVersion(context, image, manifest);
-    const signedAt = { file: verified.signedAt, sbom: version.sbomSignedAt };
-    checkAge(image.name, signedAt, agesFor(image, secondFactors), Date.now());
-    const duration = performance.now() - started;
-    return { image, pinned: `${repository}@${digest}`, verified, version, duration };
-}
-/**
- * The maximum age is for releases, whose pointers can be held back. Other images, such as pause and
- * etcd, are named by tag or digest, and stay the same for years.
- */
-function agesFor({ releaseImage }, { minimumAge, maximumAge }) {
-    return { minimumAge, maximumAge: releaseImage === undefined ? undefined : maximumAge };
-}
-/** What is at cosign's tag for the signatures of a manifest (sigstore/cosign, specs/SIGNATURE_SPEC.md). */
-async function signatureLayers(registry, { repository, name }, digest) {
-    const tag = `${digest.replace(':', '-')}.sig`;
-    const signatures = await registry.manifest(repository, tag);
-    if (signatures === undefined) {
-        throw notSigned(`${name} has no signature at ${registry.host} (tag ${tag})`);
-    }
-    if (signatures.kind !== 'image') {
-        throw notSigned(`the tag ${tag} of ${name} is not a signature`);
-    }
-    return signatures.layers.map((layer) => ({
-        mediaType: layer.mediaType,
-        annotations: layer.annotations,
-        payload: () => registry.blob(repository, layer, MAX_PAYLOAD_BYTES),
-    }));
-}
-/**
- * A signature does not cover tags. Which version an image is, is proven by the release's signed
- * SBOM, if it lists the layers.
- *
- * @throws {SetupError} IMAGE_MISMATCH for an image with other layers
- */
-async function proveVersion(context, image, manifest) {
-    const { binder, release } = context;
-    const name = image.releaseImage;
-    if (name === undefined) {
-        return unproven(`not requested as an image of Kubernetes ${release.version}`, false);
-    }
-    const published = await binder.publishedSbom();
-    if (published.kind !== 'signed') {
-        return unproven(published.reason, published.kind === 'missing');
-    }
-    const { sbom } = published;
-    const images = await platformImages(context.registry, image, manifest);
-    const checked = await Promise.all(images.map(async (one) => {
-        const { platform, layers } = await layersOf(context.registry, image, one);
-        return { platform, isProven: isListed(sbom, release.version, name, platform, layers) };
-    }));
-    const platforms = (isProven) => checked.filter((one) => one.isProven === isProven).map(({ platform }) => platform);
-    const [proven, others] = [platforms(true), platforms(false)];
-    return {
-        proven,
-        unproven: others,
-        reason: whyUnproven(proven, others),
-        isExpected: true,
-        sbomSignedAt: proven.length === 0 ? undefined : published.verified.signedAt,
-    };
-}
-function whyUnproven(proven, others) {
-    if (others.length > 0) {
-        return 'the SBOM of the release does not list it';
-    }
-    return proven.length > 0 ? undefined : 'it has no image for any platform';
-}
-function unproven(reason, isExpected) {
-    return { proven: [], unproven: [], reason, isExpected, sbomSignedAt: undefined };
-}
-function isListed(sbom, version, name, platform, layers) {
-    const [os, arch = ''] = platform.split('/');
-    return os === 'linux' && checkReleaseImage(sbom, version, name, arch, layers);
-}
-async function platformImages(registry, { repository, name }, manifest) {
-    if (manifest.kind === 'image') {
-        return [{ manifest, platform: undefined }];
-    }
-    const images = manifest.manifests.filter(({ platform }) => platform !== undefined);
-    return Promise.all(images.map(async ({ digest, platform }) => {
-        const one = await registry.manifest(repository, digest);
-        if (one?.kind !== 'image') {
-            throw imageMismatch(`${name} has no image for ${platform ?? ''} at ${registry.host}`);
-        }
-        return { manifest: one, platform };
-    }));
-}
-async function layersOf(registry, { repository, name }, { manifest, platform }) {
-    const bytes = await registry.blob(repository, manifest.config, MAX_CONFIG_BYTES);
-    const config = parseConfig(bytes, name);
-    // The index may add a variant: linux/arm64/v8.
-    if (platform !== undefined && !`${platform}/`.startsWith(`${config.platform}/`)) {
-        throw imageMismatch(`${name} lists an image for ${platform}, but that image is for ${config.platform}`);
-    }
-    if (config.diffIds.length !== manifest.layers.length) {
-        throw imageMismatch(`${name} for ${config.platform}: its manifest has ${String(manifest.layers.length)} layers, its configuration ${String(config.diffIds.length)}`);
-    }
-    const layers = manifest.layers.map(({ digest }, i) => ({
-        compressed: hexOf(digest),
-        uncompressed: hexOf(config.diffIds[i] ?? ''),
-    }));
-    return { platform: config.platform, layers };
-}
-function hexOf(digest) {
-    return digest.slice('sha256:'.length);
-}
-/** For the report. */
-function describeVersionProof({ proven, unproven: others, reason }) {
-    if (proven.length === 0) {
-        return `version not proven (${reason ?? ''})`;
-    }
-    const rest = others.length === 0 ? '' : `; not for ${others.join(', ')} (${reason ?? ''})`;
-    return `proven by its signed SBOM, by the layers for ${proven.join(', ')}${rest}`;
-}
-
-;// CONCATENATED MODULE: ./src/report/proof.ts
-
-const PUBLIC_LOG = 'https://rekor.sigstore.dev/';
-function proofReport(verified, releaseProof) {
-    return {
-        'certificate-identity': verified.identity.subjectAlternativeName,
-        'certificate-oidc-issuer': verified.identity.issuer,
-        'log-entry-uuid': verified.uuid,
-        'log-index': verified.logIndex,
-        'integrated-time': verified.signedAt.toISOString(),
-        'release-proof': releaseProof,
-    };
-}
-/** Worded like cosign's output. */
-function proofLog(report) {
-    return [
-        `tlog entry verified with uuid: ${report['log-entry-uuid']} index: ${report['log-index']}`,
-        'Verified OK',
-        `Signed by: ${report['certificate-identity']}`,
-        `Issuer: ${report['certificate-oidc-issuer']}`,
-        `Signed at: ${report['integrated-time']}`,
-        `Release: ${report['release-proof']}`,
-    ];
-}
-function proofRows(report, rekorUrl) {
-    return [
-        ['Signed by', escapeHtml(report['certificate-identity'])],
-        ['Issuer', escapeHtml(report['certificate-oidc-issuer'])],
-        ['Signed at', escapeHtml(report['integrated-time'])],
-        ['Log entry', logEntry(report, rekorUrl)],
-        ['Release', escapeHtml(report['release-proof'])],
-    ];
-}
-function logEntry(report, rekorUrl) {
-    const index = escapeHtml(report['log-index']);
-    const uuid = `<code>${escapeHtml(report['log-entry-uuid'])}</code>`;
-    return rekorUrl.href === PUBLIC_LOG
-        ? `<a href="https://search.sigstore.dev/?logIndex=${index}">${index}</a>, ${uuid}`
-        : `${index}, ${uuid}`;
-}
-
-;// CONCATENATED MODULE: ./src/report/units.ts
-/** @param bytes shown in decimal megabytes, with one digit after the point */
-function megabytes(bytes) {
-    return `${(bytes / 1e6).toFixed(1)} MB`;
-}
-/** @param milliseconds shown in seconds, with two digits after the point */
-function seconds(milliseconds) {
-    return `${(milliseconds / 1000).toFixed(2)} s`;
-}
-
-;// CONCATENATED MODULE: ./src/report/images.ts
-
-
-
-
-function imageSection(images, inputs, durations) {
-    const reports = images.map((image) => imageReport(image, durations));
-    return {
-        heading: 'Verified Kubernetes images',
-        items: reports.map((report) => imageItem(report, inputs)),
-        outputs: imageOutputs(reports),
-    };
-}
-function imageReport({ image, pinned, verified, version, duration }, { resolve }) {
-    return {
-        image: image.requested,
-        name: image.name,
-        reference: pinned,
-        ...proofReport(verified, describeVersionProof(version)),
-        'proven-platforms': version.proven,
-        'unproven-platforms': version.unproven,
-        'durations-ms': { resolve: Math.round(resolve), verify: Math.round(duration) },
-    };
-}
-function imageItem(report, { rekorUrl }) {
-    const took = `resolving the version ${seconds(report['durations-ms'].resolve)}, verification ${seconds(report['durations-ms'].verify)}`;
-    return {
-        report,
-        title: report.name,
-        log: [...proofLog(report), `Took: ${took}`, `Reference: ${report.reference}`],
-        rows: [
-            ['Image', `<b>${escapeHtml(report.name)}</b>`],
-            ['By digest', `<code>${escapeHtml(report.reference)}</code>`],
-            ...proofRows(report, rekorUrl),
-            ['Took', escapeHtml(took)],
-        ],
-    };
-}
-/** `images`: as the input names it -> by digest, ready to pin. */
-function imageOutputs(reports) {
-    const references = reports.map(({ image, reference }) => [image, reference]);
-    return reports.length === 0 ? {} : { images: JSON.stringify(Object.fromEntries(references)) };
-}
-
-;// CONCATENATED MODULE: ./src/files/digested-file.ts
-
-
-
-
-const PIECE = 1 << 20;
-/**
- * A file whose bytes were hashed once while they passed by, on their way to the disk or from it.
- *
- * Made by {@link Digester}; the signature check has been fed in the same pass.
- */
-class DigestedFile {
-    path;
-    /** In bytes. */
-    size;
-    /** SHA-256, 32 bytes. */
-    sha256;
-    /** The file itself, whatever its path may lead to later. */
-    entry;
-    #fed;
-    #checked = new Map();
-    constructor(path, size, sha256, fed, entry) {
-        this.path = path;
-        this.size = size;
-        this.sha256 = sha256;
-        this.entry = entry;
-        this.#fed = fed;
-    }
-    /**
-     * Whether `signature` is an ECDSA signature with SHA-256 over the file's bytes by `key`.
-     *
-     * The first question is answered from what was fed while streaming; a question about another
-     * key or signature reads the file again and refuses if it is no longer the same.
-     *
-     * @param signature DER (RFC 3279 §2.2.3)
-     */
-    isSignedBy(key, signature) {
-        const question = `${key.export({ type: 'spki', format: 'der' }).toString('hex')} ${signature.toString('hex')}`;
-        const known = this.#checked.get(question);
-        if (known !== undefined) {
-            return known;
-        }
-        const check = this.#fed ?? this.#readAgain();
-        this.#fed = undefined;
-        const isSigned = check.verify(key, signature);
-        this.#checked.set(question, isSigned);
-        return isSigned;
-    }
-    #readAgain() {
-        const digester = new Digester();
-        const piece = Buffer.allocUnsafe(PIECE);
-        const file = (0,external_node_fs_.openSync)(this.path, 'r');
-        try {
-            for (let read = -1; read !== 0;) {
-                read = (0,external_node_fs_.readSync)(file, piece, 0, PIECE, null);
-                digester.update(piece.subarray(0, read));
-            }
-        }
-        finally {
-            (0,external_node_fs_.closeSync)(file);
-        }
-        const { sha256, check } = digester.end();
-        if (!sha256.equals(this.sha256)) {
-            throw new FileError(`${this.path} was changed by another process`);
-        }
-        return check;
-    }
-}
-/** Takes the bytes of a file as they come: one SHA-256 and one ECDSA-with-SHA-256 check. */
-class Digester {
-    #hash = (0,external_node_crypto_namespaceObject.createHash)('sha256');
-    #check = (0,external_node_crypto_namespaceObject.createVerify)('sha256');
-    #size = 0;
-    update(piece) {
-        this.#size += piece.length;
-        this.#hash.update(piece);
-        this.#check.update(piece);
-    }
-    /** In bytes. */
-    get size() {
-        return this.#size;
-    }
-    end() {
-        return { sha256: this.#hash.digest(), check: this.#check };
-    }
-    /** @param path where the bytes are */
-    toFile(path, entry) {
-        const { sha256, check } = this.end();
-        return new DigestedFile(path, this.#size, sha256, check, entry);
-    }
-}
-/**
- * Reads a file that is already on this machine. Nothing is read of a file that claims to be empty: one in
- * /proc does, and reading it may never end.
- *
- * @param maxBytes a larger file is refused, unread
- * @throws {TooLargeError} for a file larger than `maxBytes`
- * @throws {FileError} for a file that is not a plain one, or that grows while it is read; or the error of the
- *   file system
- */
-async function digestFile(path, maxBytes) {
-    const digester = new Digester();
-    const file = await (0,promises_namespaceObject.open)(path, 'r');
-    let page = Buffer.allocUnsafeSlow(PIECE);
-    let nextPage = Buffer.allocUnsafeSlow(PIECE);
-    let reading;
-    try {
-        const entry = await file.stat();
-        if (!entry.isFile()) {
-            throw new FileError(`${path} is not a file`);
-        }
-        if (entry.size > maxBytes) {
-            throw new TooLargeError(maxBytes);
-        }
-        if (entry.size === 0) {
-            return digester.toFile(path, entry);
-        }
-        reading = file.read(page, 0, PIECE);
-        for (let read = (await reading).bytesRead; read > 0; read = (await reading).bytesRead) {
-            // The next page comes from the disk while this one is hashed.
-            reading = file.read(nextPage, 0, PIECE);
-            digester.update(page.subarray(0, read));
-            if (digester.size > entry.size) {
-                throw new FileError(`${path} was changed by another process`);
-            }
-            [page, nextPage] = [nextPage, page];
-        }
-        return digester.toFile(path, entry);
-    }
-    finally {
-        await reading?.catch(() => undefined); // Nothing may be read into a page that is gone.
-        await file.close();
-    }
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/evidence/pair.ts
-
-
-
-/**
- * Fetches signature and certificate. They belong together, so they are always fetched together.
- *
- * @throws {SetupError} DOWNLOAD_FAILED
- */
-async function fetchPair(http, urls) {
-    const [signature, certificate] = await Promise.all([
-        readPublished(http, urls.signature, MAX_SIGNATURE_BYTES),
-        readPublished(http, urls.certificate, MAX_CERTIFICATE_BYTES),
-    ]);
-    if (signature === undefined || certificate === undefined) {
-        const missing = [
-            ...(signature === undefined ? ['.sig'] : []),
-            ...(certificate === undefined ? ['.cert'] : []),
-        ];
-        return { kind: 'absent', reason: `${urls.name} has no ${missing.join(' and no ')}` };
-    }
-    try {
-        return { kind: 'complete', detached: parseDetached(signature, certificate) };
-    }
-    catch (error) {
-        if (error instanceof SetupError) {
-            return { kind: 'malformed', failure: error };
-        }
-        throw error;
-    }
-}
-/**
- * @returns undefined where the host has no such file
- * @throws {SetupError} DOWNLOAD_FAILED
- */
-async function readPublished(http, url, maxBytes) {
-    try {
-        return await http.readIfPresent(url, maxBytes);
-    }
-    catch (error) {
-        throw downloadFailed(error, 'the signature');
-    }
-}
-
-;// CONCATENATED MODULE: ./src/sigstore/evidence/published.ts
-
-
-
-
-
-
-
-/**
- * What was published beside an artifact: `.sig` and `.cert` with their log entry; where there are
- * none, a bundle. The log is asked where the pair is broken or was never logged, or where there is
- * neither pair nor bundle. A bundle that fails is not replaced.
- *
- * The pair is fetched while the artifact is still on its way, and so is its log entry, where the
- * digest is claimed somewhere. A claimed digest is never evidence: if it is wrong, the log is
- * asked again.
- */
-class PublishedEvidence {
-    #context;
-    #urls;
-    #pair;
-    /** @param claimedDigest SHA-256 of the artifact in hex, as an unsigned file beside it claims */
-    constructor(context, urls, claimedDigest) {
-        this.#context = context;
-        this.#urls = urls;
-        this.#pair = context.background.start(fetchPair(context.http, urls));
-        void context.background.start(this.#lookUpEarly(claimedDigest));
-    }
-    /** @throws {SetupError} */
-    async find(subject) {
-        const pair = await this.#pair;
-        const logged = new LoggedSignatures(this.#context.log, subject);
-        switch (pair.kind) {
-            case 'absent':
-                return this.#withoutPair(logged, pair.reason);
-            case 'malformed':
-                return this.#withFreshPair(subject, logged, pair.failure);
-            case 'complete': {
-                const failure = signatureFailure(subject, pair.detached);
-                return failure === undefined
-                    ? this.#withPair(subject, logged, pair.detached)
-                    : this.#withFreshPair(subject, logged, failure);
-            }
-        }
-    }
-    async #withPair(subject, logged, detached) {
-        const entry = await logged.entryOf(detached);
-        return entry === undefined
-            ? logged.evidence(notLogged(this.#urls.name, subject))
-            : { candidates: [{ bundle: toBundle(subject.sha256, detached, entry) }] };
-    }
-    /** A signing job that runs again replaces both files, and a reader may meet it halfway. */
-    async #withFreshPair(subject, logged, failure) {
-        const pair = await fetchPair(this.#context.http, this.#urls);
-        if (pair.kind === 'complete' && signatureFailure(subject, pair.detached) === undefined) {
-            const entry = await logged.entryOf(pair.detached);
-            if (entry !== undefined) {
-                const bundle = toBundle(subject.sha256, pair.detached, entry);
-                const recovered = `${failure.message}; verified with the pair from a second download`;
-                return { candidates: [{ bundle, recovered }] };
-            }
-        }
-        return logged.evidence(failure);
-    }
-    async #withoutPair(logged, reason) {
-        const json = await readPublished(this.#context.http, this.#urls.bundle, MAX_BUNDLE_BYTES);
-        return json === undefined
-            ? logged.evidence(published_notSigned(reason))
-            : { candidates: [{ bundle: parseBundle(json) }] };
-    }
-    /** The log remembers its answer, so that it is here when the subject is. */
-    async #lookUpEarly(claimedDigest) {
-        const [pair, digest] = await Promise.all([this.#pair, claimedDigest]);
-        if (pair.kind === 'complete' && digest !== undefined) {
-            await this.#context.log.entryByLeafHash(leafHash(hashedRekordBody(digest, pair.detached)));
-        }
-    }
-}
-/** Undefined when the signature verifies over the subject. */
-function signatureFailure(subject, detached) {
-    try {
-        checkSignature(subject, detached.signature, parseLeaf(detached.certificate));
-        return undefined;
-    }
-    catch (error) {
-        if (error instanceof SetupError && error.code === 'SIGNATURE_MISMATCH') {
-            return error;
-        }
-        throw error;
-    }
-}
-function published_notSigned(reason) {
-    return new SetupError('RELEASE_NOT_SIGNED', `${reason}, no Sigstore bundle, and no valid entry in the transparency log`);
-}
-function notLogged(name, subject) {
-    return new SetupError('LOG_ENTRY_NOT_FOUND', `the transparency log has no entry for the signature of ${name} (SHA-256 ${subject.sha256.toString('hex')})`);
 }
 
 ;// CONCATENATED MODULE: ./src/sigstore/evidence/source.ts
@@ -20483,9 +20915,10 @@ function fileLog(report, cluster) {
         `SHA-256: ${report.sha256} (${megabytes(report.size)})`,
         `Source: ${SOURCES[report.source]}`,
         `Took: ${durationsText(report['durations-ms'])}`,
-        `Path: ${report.path}`,
-        `Evidence: ${report['bundle-path']}`,
     ];
+}
+function filePaths(report) {
+    return [`Path: ${report.path}`, `Evidence: ${report['bundle-path']}`];
 }
 /** As {@link fileLog}. */
 function fileRows(report, rekorUrl, cluster) {
@@ -20535,6 +20968,7 @@ function artifactItem(report, { rekorUrl }) {
         report,
         title: platform === null ? name : `${name} (${platform})`,
         log: fileLog(report),
+        paths: filePaths(report),
         rows: [['Artifact', `<b>${escapeHtml(name)}</b>${madeFor}`], ...fileRows(report, rekorUrl)],
     };
 }
@@ -20548,6 +20982,132 @@ function artifactOutputs(requests, reports) {
     return first === undefined
         ? {}
         : { 'artifact-path': first[1], artifacts: JSON.stringify(Object.fromEntries(paths)) };
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/skew.ts
+
+const POLICY_URL = 'https://kubernetes.io/releases/version-skew-policy/';
+const KUBEADM_URL = 'https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/create-cluster-kubeadm/#version-skew-policy';
+const skew_NODE = {
+    older: 3,
+    newer: 0,
+    before: { minor: 25, older: 2 },
+    source: POLICY_URL,
+};
+const CONTROLLER = {
+    older: 1,
+    newer: 0,
+    words: 'must not be newer than kube-apiserver; expected to match its minor version, but may be up to one minor version older',
+    source: POLICY_URL,
+};
+/**
+ * Kubernetes' version skew policy for every tool. Undefined: Kubernetes has no rule for it.
+ *
+ * docs/version-skew.md shows the same table; a test compares them.
+ */
+const SKEW_POLICY = {
+    kubectl: {
+        older: 1,
+        newer: 1,
+        words: 'supported within one minor version (older or newer) of kube-apiserver',
+        source: POLICY_URL,
+    },
+    kubeadm: {
+        older: 0,
+        newer: 1,
+        words: 'can be used with Kubernetes components that are the same version as kubeadm or one version older',
+        source: KUBEADM_URL,
+    },
+    kubelet: {
+        ...skew_NODE,
+        words: 'must not be newer than kube-apiserver; may be up to three minor versions older (kubelet < 1.25 up to two)',
+    },
+    'kube-proxy': {
+        ...skew_NODE,
+        words: 'must not be newer than kube-apiserver; may be up to three minor versions older (kube-proxy < 1.25 up to two)',
+    },
+    'kube-apiserver': {
+        older: 1,
+        newer: 1,
+        words: 'the newest and oldest instances of a cluster must be within one minor version',
+        source: POLICY_URL,
+    },
+    'kube-controller-manager': CONTROLLER,
+    'kube-scheduler': CONTROLLER,
+    'kubectl-convert': undefined,
+    'kube-log-runner': undefined,
+    'kube-aggregator': undefined,
+    'apiextensions-apiserver': undefined,
+    mounter: undefined,
+};
+/**
+ * The minors of a tool that a cluster supports.
+ *
+ * @param cluster the cluster's minor
+ * @returns undefined where Kubernetes has no rule
+ */
+function supportedMinors(tool, cluster) {
+    const rule = SKEW_POLICY[tool];
+    if (rule === undefined) {
+        return undefined;
+    }
+    const { older, newer, before } = rule;
+    const exception = before === undefined ? 0 : Math.min(before.minor, cluster - before.older);
+    return { oldest: Math.max(0, cluster - older, exception), newest: cluster + newer };
+}
+/**
+ * How many minors a version is newer than a cluster; negative: older.
+ *
+ * @param version with `v`
+ * @returns undefined for a version of another major
+ */
+function minorSkew(version, cluster) {
+    const minor = skew_minorOf(version);
+    return minor === undefined ? undefined : minor - cluster.minor;
+}
+/** The minor of `v1.<minor>.<patch>`; undefined for another major version. */
+function skew_minorOf(version) {
+    const minor = /^v1\.(\d+)\./.exec(version)?.[1];
+    return minor === undefined ? undefined : Number(minor);
+}
+/** `2 minor versions older than the cluster` */
+function describeSkew(skew) {
+    if (skew === 0) {
+        return 'the same minor version as the cluster';
+    }
+    const distance = Math.abs(skew);
+    return `${String(distance)} minor version${distance === 1 ? '' : 's'} ${skew < 0 ? 'older' : 'newer'} than the cluster`;
+}
+/**
+ * Refuses a version that Kubernetes' policy does not support with a cluster.
+ *
+ * @param version of the release, with `v`
+ * @throws {SetupError} VERSION_SKEW, naming every tool that is out of range
+ */
+function assertSupportedSkew(version, tools, cluster) {
+    const minor = skew_minorOf(version);
+    const refusals = tools.flatMap((tool) => {
+        const range = supportedMinors(tool, cluster.minor);
+        return range === undefined || isWithin(minor, range)
+            ? []
+            : { tool, message: refusal(tool, version, cluster, range) };
+    });
+    if (refusals.length === 0) {
+        return;
+    }
+    const sources = new Set(refusals.map(({ tool }) => SKEW_POLICY[tool]?.source));
+    throw new SetupError('VERSION_SKEW', `${refusals.map(({ message }) => message).join('; ')} (${[...sources].join(', ')})`);
+}
+function isWithin(minor, { oldest, newest }) {
+    return minor !== undefined && minor >= oldest && minor <= newest;
+}
+function refusal(tool, version, cluster, { oldest, newest }) {
+    const skew = minorSkew(version, cluster);
+    const relation = skew === undefined
+        ? 'has a different major version from the cluster'
+        : `is ${describeSkew(skew)}`;
+    const range = oldest === newest ? `1.${String(oldest)}` : `1.${String(oldest)} to 1.${String(newest)}`;
+    return `${tool} ${version} ${relation} (${cluster.text}): supported: ${range}`;
 }
 
 ;// CONCATENATED MODULE: ./src/report/tools.ts
@@ -20571,6 +21131,7 @@ function toolItem(report, { rekorUrl }) {
         report,
         title: `${name} (${report.platform})`,
         log: fileLog(report, cluster),
+        paths: filePaths(report),
         rows: [
             ['Tool', `<b>${escapeHtml(name)}</b> for ${escapeHtml(report.platform)}`],
             ...fileRows(report, rekorUrl, cluster),
@@ -20646,8 +21207,6 @@ function outputsOfOne(tools, artifacts) {
 
 
 
-
-
 /** A line of progress at most this often, in milliseconds. */
 const report_PROGRESS_INTERVAL = 5_000;
 /**
@@ -20666,7 +21225,7 @@ class Report {
     debug(message) {
         core/* debug */.Yz(escapeLogLine(message));
     }
-    #notice(title, message) {
+    notice(title, message) {
         core/* notice */.lm(escapeLogLine(message), { title });
     }
     warning(title, message) {
@@ -20684,32 +21243,10 @@ class Report {
             this.info(`${what}: ${megabytes(received)} downloaded${percent}`);
         }
     }
-    /** Before anything else is logged. */
+    /** To be called before anything else is logged. */
     mask(secret) {
         if (secret !== undefined) {
             core/* setSecret */.Pq(secret);
-        }
-    }
-    /** Masks the token before anything else is logged. */
-    start(inputs) {
-        this.mask(inputs.downloadToken);
-        if (inputs.ignoredVersionFile !== undefined) {
-            this.#notice('version-file ignored', `"version" is set, so ${inputs.ignoredVersionFile} is not read.`);
-        }
-    }
-    /**
-     * One notice for each minor that Kubernetes no longer supports.
-     *
-     * @param version of the release, with `v`
-     */
-    endedSupport(version, cluster) {
-        const now = new Date();
-        const minors = [skew_minorOf(version), cluster?.minor].filter((minor) => minor !== undefined);
-        for (const minor of new Set(minors)) {
-            const notice = describeEndedSupport(minor, now);
-            if (notice !== undefined) {
-                this.#notice(`Kubernetes 1.${String(minor)} is no longer supported`, notice);
-            }
         }
     }
     /** One annotation, and a paragraph in the summary: code, cause, next step. */
@@ -20733,11 +21270,8 @@ class Report {
     }
     /** The log of each thing that was verified, outputs, and the job summary. */
     async success(inputs, results, durations) {
-        const { version, files, images } = results;
-        const sections = [
-            ...fileSections(files, inputs, durations),
-            imageSection(images, inputs, durations),
-        ];
+        const { version } = results;
+        const sections = sectionsOf(inputs, results, durations);
         const items = sections.flatMap((section) => section.items);
         for (const item of items) {
             this.#log(item);
@@ -20765,7 +21299,7 @@ class Report {
      *
      * @param name of the lock file, for messages
      */
-    async lock(name, { version, files, changes }, isCheck) {
+    async lock(name, { version, contents, changes, }, isCheck) {
         const isChanged = changes.length > 0;
         core/* setOutput */.uH('version', version);
         core/* setOutput */.uH('changed', String(isChanged));
@@ -20781,13 +21315,13 @@ class Report {
         const state = isChanged ? (isCheck ? 'is out of date' : 'was written') : 'is up to date';
         core/* summary */.z
             .addHeading('Kubernetes lock file', 3)
-            .addRaw(`<p>${escapeHtml(`${name} ${state}: ${version}, ${String(files)} files`)}</p>`, true)
+            .addRaw(`<p>${escapeHtml(`${name} ${state}: ${version}, ${contents}`)}</p>`, true)
             .addRaw(isChanged ? `<pre>${changes.map(escapeHtml).join('\n')}</pre>` : '', true);
         await this.#writeSummary();
     }
-    #log({ title, log }) {
+    #log({ title, log, paths }) {
         core/* startGroup */.Oh(escapeLogLine(title));
-        for (const line of log) {
+        for (const line of [...log, ...paths]) {
             this.info(line);
         }
         core/* endGroup */.N4();
@@ -20804,6 +21338,10 @@ class Report {
         }
     }
 }
+/** Everything that was verified. */
+function sectionsOf(inputs, { files, images }, durations) {
+    return [...fileSections(files, inputs, durations), imageSection(images, inputs, durations)];
+}
 /** Each message is bounded on its own. This bounds all of them together. */
 function boundedSummary(html) {
     return Buffer.byteLength(html) <= MAX_SUMMARY_BYTES
@@ -20818,48 +21356,6 @@ function addToSummary({ heading, items }) {
     for (const { rows } of items) {
         core/* summary */.z.addTable(rows.map(([name, html]) => [{ data: name, header: true }, html]));
     }
-}
-
-;// CONCATENATED MODULE: ./src/files/atomic-write.ts
-
-
-
-
-
-/**
- * Replaces a file of a repository in one step: a reader sees the old text or the new one. A link at
- * the path is replaced, and not followed.
- *
- * Synchronous, so that no signal is handled between the first byte and the last step.
- *
- * @param file its absolute path; its folder must exist, and be in the workspace after all links are
- *   resolved
- * @throws {OutsideWorkspaceError}
- * @throws {StorageError}
- */
-function writeWorkspaceFile(file, workspace, text) {
-    const partial = external_node_path_default().join(external_node_path_default().dirname(file), `.${external_node_path_default().basename(file)}.${(0,external_node_crypto_namespaceObject.randomUUID)()}`);
-    try {
-        assertFolderInside(file, workspace);
-        (0,external_node_fs_.writeFileSync)(partial, text, { flag: 'wx', flush: true });
-        (0,external_node_fs_.renameSync)(partial, file);
-    }
-    catch (error) {
-        (0,external_node_fs_.rmSync)(partial, { force: true });
-        throw error instanceof Error && 'syscall' in error
-            ? new StorageError(`cannot write ${file}`, error)
-            : error;
-    }
-}
-/**
- * Requires the folder of a file, which need not exist itself, to be in the workspace after all
- * links are resolved.
- *
- * @throws {OutsideWorkspaceError}
- * @throws the error of the file system, for a folder that does not exist
- */
-function assertFolderInside(file, workspace) {
-    assertInside(external_node_fs_.realpathSync.native(external_node_path_default().dirname(file)), external_node_fs_.realpathSync.native(workspace));
 }
 
 ;// CONCATENATED MODULE: ./src/files/make-folders.ts
@@ -21450,6 +21946,21 @@ async function verifyPublished(context, artifact, origin, folder, pending) {
 async function proveFile(context, artifact, file, pending) {
     const arriving = context.background.start(pending);
     const evidence = evidenceFor(context, artifact);
+    return proveBy(context, artifact, evidence, arriving, async () => {
+        await (0,promises_namespaceObject.chmod)(file, modeOf(artifact));
+        return file;
+    });
+}
+/**
+ * Every check on a file, by this evidence alone. The SBOM is fetched while the file is still on its
+ * way.
+ *
+ * @param prepare returns where the file is; called when the file is verified, and before the binder
+ *   may execute it
+ * @throws {SetupError}
+ */
+async function proveBy(context, artifact, evidence, pending, prepare) {
+    const arriving = context.background.start(pending);
     context.binder.fetchSbomFor(artifact);
     const subject = await arriving;
     const readAt = performance.now();
@@ -21457,9 +21968,8 @@ async function proveFile(context, artifact, file, pending) {
     if (found.recovered !== undefined) {
         context.logger.warning('Broken publication', `${artifact.path}: ${found.recovered}`);
     }
-    await (0,promises_namespaceObject.chmod)(file, modeOf(artifact));
-    const binding = await context.binder.bind(artifact, found.verified, file);
-    checkSecondFactors(artifact.name, found.verified, binding, context.secondFactors, Date.now());
+    const binding = await context.binder.bind(artifact, found.verified, await prepare());
+    checkSecondFactors(artifact, found.verified, binding, context.secondFactors, Date.now());
     return { ...found, binding, readAt };
 }
 /** The lock's evidence if there is a lock; else what is published, which is fetched from now on. */
@@ -21519,12 +22029,14 @@ async function publishedDigest({ http, logger }, artifact) {
  */
 async function downloadArtifact(context, artifact, file, label = artifact.name) {
     try {
-        return await download(context.http, artifact.url, file, {
+        const digested = await download(context.http, artifact.url, file, {
             maxBytes: artifact.maxBytes,
             onProgress: (received, total) => {
                 context.logger.progress(label, received, total);
             },
         });
+        context.logger.progress(label, digested.size, digested.size);
+        return digested;
     }
     catch (error) {
         throw await whyNotDownloaded(context, artifact, error);
@@ -21571,18 +22083,29 @@ function compareLocks(before, after) {
         lines.push(...(before === undefined ? [] : [`-version: ${before.version}`]));
         lines.push(`+version: ${after.version}`);
     }
-    const paths = new Set([...(before?.files.keys() ?? []), ...after.files.keys()]);
-    for (const path of [...paths].sort()) {
-        const [old, now] = [before?.files.get(path), after.files.get(path)];
-        if (old?.sha256 !== now?.sha256) {
-            lines.push(...(old === undefined ? [] : [`-${path}: ${old.sha256}`]));
-            lines.push(...(now === undefined ? [] : [`+${path}: ${now.sha256}`]));
+    const files = compareEntries(before?.files, after.files, {
+        digestOf: ({ sha256 }) => sha256,
+        changed: 'another bundle for the same bytes',
+    });
+    const images = compareEntries(before?.images, after.images, {
+        digestOf: ({ digest }) => digest,
+        changed: 'other evidence for the same image',
+    });
+    return [...lines, ...files, ...images];
+}
+function compareEntries(before, after, { digestOf, changed }) {
+    const keys = new Set([...(before?.keys() ?? []), ...after.keys()]);
+    return [...keys].sort().flatMap((key) => {
+        const [old, now] = [before?.get(key), after.get(key)];
+        const [oldDigest, newDigest] = [old && digestOf(old), now && digestOf(now)];
+        if (oldDigest !== newDigest) {
+            return [
+                ...(oldDigest === undefined ? [] : [`-${key}: ${oldDigest}`]),
+                ...(newDigest === undefined ? [] : [`+${key}: ${newDigest}`]),
+            ];
         }
-        else if (JSON.stringify(old) !== JSON.stringify(now)) {
-            lines.push(` ${path}: another bundle for the same bytes`);
-        }
-    }
-    return lines;
+        return JSON.stringify(old) === JSON.stringify(now) ? [] : [` ${key}: ${changed}`];
+    });
 }
 
 ;// CONCATENATED MODULE: ./src/install/obstacles.ts
@@ -21926,6 +22449,71 @@ function isRefusal(error) {
         }
     }
     return false;
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/release-dates.ts
+/**
+ * When each minor's first release appeared, oldest first: [minor, date of 1.<minor>.0].
+ *
+ * Source: kubernetes/sig-release, releases/release-1.<minor>/README.md. New rows are appended by
+ * scripts/release-dates.js, which takes the date of the tag's release on GitHub.
+ *
+ * Begins with 1.19, the first minor with fourteen months of support (KEP 1498).
+ */
+const RELEASE_DATES = [
+    [19, '2020-08-26'],
+    [20, '2020-12-08'],
+    [21, '2021-04-08'],
+    [22, '2021-08-04'],
+    [23, '2021-12-07'],
+    [24, '2022-05-03'],
+    [25, '2022-08-23'],
+    [26, '2022-12-09'],
+    [27, '2023-04-11'],
+    [28, '2023-08-15'],
+    [29, '2023-12-13'],
+    [30, '2024-04-17'],
+    [31, '2024-08-13'],
+    [32, '2024-12-11'],
+    [33, '2025-04-23'],
+    [34, '2025-08-27'],
+    [35, '2025-12-17'],
+    [36, '2026-04-22'],
+];
+
+;// CONCATENATED MODULE: ./src/kubernetes/end-of-support.ts
+
+/** Twelve months of support and two of maintenance. */
+const MONTHS_OF_SUPPORT = 14;
+/** Kubernetes ends support on the 28th, a day that every month has. */
+const DAY_OF_MONTH = 28;
+/**
+ * When Kubernetes' support for a minor ends, as planned: on the 28th of the fourteenth month after
+ * its .0 (https://kubernetes.io/releases/patch-releases/#support-period).
+ *
+ * @returns midnight UTC; undefined for a minor that is not in the table of release dates
+ */
+function endOfSupport(minor) {
+    const released = RELEASE_DATES.find(([listed]) => listed === minor)?.[1];
+    if (released === undefined) {
+        return undefined;
+    }
+    const date = new Date(`${released}T00:00:00Z`);
+    return new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + MONTHS_OF_SUPPORT, DAY_OF_MONTH));
+}
+/**
+ * A sentence about a minor that Kubernetes no longer supports.
+ *
+ * @returns undefined for one that is still supported, and for one that is newer than the table
+ */
+function describeEndedSupport(minor, now) {
+    const first = RELEASE_DATES[0]?.[0] ?? 0;
+    const end = endOfSupport(Math.max(minor, first));
+    if (end === undefined || now < end) {
+        return undefined;
+    }
+    const day = end.toISOString().slice(0, 10);
+    return `Kubernetes ended support for 1.${String(minor)} ${minor < first ? 'before' : 'on'} ${day}. It no longer publishes security fixes for that version, although your provider may. See https://kubernetes.io/releases/.`;
 }
 
 ;// CONCATENATED MODULE: ./src/transfer/file-url.ts
@@ -22461,6 +23049,8 @@ function http_seconds(milliseconds) {
 
 
 
+
+
 // What a run of the action and a command have in common: connections, trust root, temporary folder.
 /** The one HTTP client of a run. */
 function httpClient(inputs, signal, logger) {
@@ -22499,6 +23089,27 @@ async function keepTrustRoot(trust, logger) {
     }
     catch (error) {
         logger.debug(`cannot cache the trust root: ${String(error)}`);
+    }
+}
+/** A notice for a `version-file` that was not read. */
+function noticeIgnoredFile({ ignoredVersionFile }, logger) {
+    if (ignoredVersionFile !== undefined) {
+        logger.notice('version-file ignored', `"version" is set, so ${ignoredVersionFile} is not read.`);
+    }
+}
+/**
+ * One notice for each minor that Kubernetes no longer supports.
+ *
+ * @param version of the release, with `v`
+ */
+function noticeEndedSupport(version, cluster, logger) {
+    const now = new Date();
+    const minors = [skew_minorOf(version), cluster?.minor].filter((minor) => minor !== undefined);
+    for (const minor of new Set(minors)) {
+        const notice = describeEndedSupport(minor, now);
+        if (notice !== undefined) {
+            logger.notice(`Kubernetes 1.${String(minor)} is no longer supported`, notice);
+        }
     }
 }
 /** As shells report a process that a signal ended: 128 and the number of the signal. */
@@ -23147,10 +23758,681 @@ class BackgroundTasks {
     }
 }
 
+;// CONCATENATED MODULE: ./src/sigstore/evidence/image-signatures.ts
+
+
+
+
+
+
+
+
+
+
+/** Annotations of a layer (sigstore/cosign, pkg/oci/static and specs/SIGNATURE_SPEC.md). */
+const SIGNATURE_ANNOTATION = 'dev.cosignproject.cosign/signature';
+const CERTIFICATE_ANNOTATION = 'dev.sigstore.cosign/certificate';
+/** Images are sometimes signed again when they are promoted. At most this many signatures are read. */
+const MAX_SIGNATURES = 32;
+/** At most this many are verified. Only signatures with the expected identity count: others cost no request. */
+const MAX_TRIES = 8;
+/**
+ * Steps 3 to 6 of the verification for the signature of an image, and the check of its payload. One
+ * signature that passes everything is enough.
+ *
+ * cosign stores the log's timestamp next to a signature. It does not prove that the entry is in the
+ * log, so the entry is requested from the log instead.
+ *
+ * @param name of the image, for messages
+ * @throws {SetupError} IMAGE_NOT_SIGNED, IMAGE_MISMATCH, and every code of the verification. If
+ *   several signatures fail, the error is that of the one that passed the most checks.
+ */
+async function verifyImageSignature(policy, log, name, image, layers) {
+    const candidates = layers.filter(({ mediaType }) => mediaType === PAYLOAD_TYPE);
+    const failures = [];
+    let tries = 0;
+    for (const candidate of candidates.slice(0, MAX_SIGNATURES)) {
+        try {
+            const detached = readDetached(candidate);
+            // verify() checks the identity again. This check saves the requests for signatures by others.
+            checkSigner(detached, policy.identity);
+            tries += 1;
+            if (tries > MAX_TRIES) {
+                break;
+            }
+            return await verifyCandidate(policy, log, image, detached, candidate);
+        }
+        catch (error) {
+            if (!(error instanceof SetupError) || !ABOUT_ONE_SIGNATURE.includes(error.code)) {
+                throw error;
+            }
+            failures.push(error);
+        }
+    }
+    const failure = mostTelling(failures);
+    throw failure === undefined ? image_signatures_notSigned(`${name} has no signature`) : ofImage(name, failure);
+}
+/**
+ * Steps 3 to 6 of the verification for a signature that was stored with its log entry. Which image
+ * the payload names is not checked.
+ *
+ * @param name of the image, for messages
+ * @throws {SetupError} every code of the verification
+ */
+async function verifyStoredSignature(policy, name, payload, bundle) {
+    const trust = await policy.trust;
+    try {
+        return verify(payload, bundle, trust, policy.identity);
+    }
+    catch (error) {
+        throw error instanceof SetupError ? ofImage(name, error) : error;
+    }
+}
+async function verifyCandidate(policy, log, image, detached, candidate) {
+    const payload = new ImagePayload(await candidate.payload());
+    checkSignature(payload, detached.signature, parseLeaf(detached.certificate));
+    const entry = await new LoggedSignatures(log, payload).entryOf(detached);
+    if (entry === undefined) {
+        throw new SetupError('LOG_ENTRY_NOT_FOUND', `the transparency log has no entry for the signature (payload SHA-256 ${payload.sha256.toString('hex')})`);
+    }
+    const bundle = toBundle(payload.sha256, detached, entry);
+    const verified = verify(payload, bundle, await policy.trust, policy.identity);
+    checkImagePayload(verified, image);
+    return verified;
+}
+function readDetached({ annotations }) {
+    const signature = annotations.get(SIGNATURE_ANNOTATION);
+    const certificate = annotations.get(CERTIFICATE_ANNOTATION);
+    if (signature === undefined || certificate === undefined) {
+        throw image_signatures_malformed('it has no certificate; signatures with a plain key are not supported');
+    }
+    try {
+        return parseDetached(Buffer.from(signature), Buffer.from(certificate));
+    }
+    catch (error) {
+        throw image_signatures_malformed(explain(error), error);
+    }
+}
+function checkSigner({ certificate }, expected) {
+    try {
+        checkIdentity(core_dist.X509Certificate.parse(Buffer.from(certificate)), expected);
+    }
+    catch (error) {
+        throw error instanceof SetupError
+            ? error
+            : image_signatures_malformed(`its certificate cannot be read: ${explain(error)}`, error);
+    }
+}
+/** Codes that say what is wrong with one signature, in the order of the checks. */
+const ABOUT_ONE_SIGNATURE = [
+    'SIGNATURE_MALFORMED',
+    'IDENTITY_MISMATCH',
+    'SIGNATURE_MISMATCH',
+    'CERTIFICATE_UNTRUSTED',
+    'LOG_ENTRY_NOT_FOUND',
+    'LOG_ENTRY_INVALID',
+    'IMAGE_MISMATCH',
+];
+/** The failure of the signature that passed the most checks. */
+function mostTelling(failures) {
+    const rank = ({ code }) => ABOUT_ONE_SIGNATURE.indexOf(code);
+    return failures.toSorted((a, b) => rank(b) - rank(a))[0];
+}
+/** @param reason names the image */
+function image_signatures_notSigned(reason) {
+    return new SetupError('IMAGE_NOT_SIGNED', reason);
+}
+function image_signatures_malformed(reason, cause) {
+    return new SetupError('SIGNATURE_MALFORMED', `the signature of the image cannot be read: ${reason}`, { cause });
+}
+/** The failure of one signature, as that of the image. */
+function ofImage(name, failure) {
+    return new SetupError(failure.code, `${name}: ${failure.message}`, {
+        situation: failure.situation ?? 'image',
+        cause: failure,
+    });
+}
+
+;// CONCATENATED MODULE: ./src/install/image-source.ts
+
+
+
+
+
+
+/** Images and signatures from a registry, log entries from the log. */
+class RegistryImages {
+    #registry;
+    #log;
+    #policy;
+    /** @param policy with the identity that signs images */
+    constructor(registry, log, policy) {
+        this.#registry = registry;
+        this.#log = log;
+        this.#policy = policy;
+    }
+    /** The tag is resolved once. From then on, everything is requested by digest. */
+    async find(image) {
+        const { repository, reference, name } = image;
+        const manifest = await this.#registry.manifest(repository, reference);
+        if (manifest === undefined) {
+            throw new SetupError('IMAGE_NOT_FOUND', `${name} does not exist at ${this.#registry.host}`);
+        }
+        const { digest } = manifest;
+        const layers = await this.#signatureLayers(image, digest);
+        const expected = expectedImage(image, digest);
+        const verified = await verifyImageSignature(this.#policy, this.#log, name, expected, layers);
+        const contents = () => fetchContents(this.#registry, repository, manifest, name);
+        return { manifest, verified, contents };
+    }
+    /** What is at cosign's tag for the signatures of a manifest (sigstore/cosign, specs/SIGNATURE_SPEC.md). */
+    async #signatureLayers({ repository, name }, digest) {
+        const registry = this.#registry;
+        const tag = `${digest.replace(':', '-')}.sig`;
+        const signatures = await registry.manifest(repository, tag);
+        if (signatures === undefined) {
+            throw image_signatures_notSigned(`${name} has no signature at ${registry.host} (tag ${tag})`);
+        }
+        if (signatures.kind !== 'image') {
+            throw image_signatures_notSigned(`the tag ${tag} of ${name} is not a signature`);
+        }
+        return signatures.layers.map((layer) => ({
+            mediaType: layer.mediaType,
+            annotations: layer.annotations,
+            payload: () => registry.blob(repository, layer, MAX_PAYLOAD_BYTES),
+        }));
+    }
+}
+/** Images, signatures and log entries from a lock file. No registry is asked. */
+class LockedImages {
+    #lock;
+    #policy;
+    /** @param policy with the identity that signs images */
+    constructor(lock, policy) {
+        this.#lock = lock;
+        this.#policy = policy;
+    }
+    /**
+     * @throws {SetupError} LOCK_MISMATCH if the lock does not have the image, or has evidence for
+     *   something else
+     */
+    async find(image) {
+        const { digest, payload, bundle, contents } = this.#lock.image(image);
+        const subject = new ImagePayload(payload);
+        const verified = await verifyStoredSignature(this.#policy, image.name, subject, bundle);
+        try {
+            checkImagePayload(verified, expectedImage(image, digest));
+        }
+        catch (error) {
+            throw lockMismatch(`${this.#lock.name} has ${image.name} with the digest ${digest}, but ${explain(error)}`, error);
+        }
+        return {
+            manifest: contents.manifest,
+            verified,
+            contents: () => Promise.resolve(contents),
+        };
+    }
+}
+function expectedImage({ repository }, digest) {
+    return { repository: `${IMAGE_DOMAIN}/${repository}`, digest };
+}
+
+;// CONCATENATED MODULE: ./src/registry/challenge.ts
+/** RFC 9110 §11.6.1: a scheme, then parameters. Commas separate parameters and challenges. */
+const SCHEME = /^[ \t,]*([A-Za-z][A-Za-z0-9-]*)(?=[ \t,]|$)/;
+const PARAMETER = /^[ \t,]*([A-Za-z][A-Za-z0-9_-]*)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^ \t,"]+))/;
+/**
+ * The bearer challenge in a header `WWW-Authenticate`.
+ *
+ * @see https://distribution.github.io/distribution/spec/auth/token/
+ * @returns undefined if there is none, or if it has no realm or a duplicate parameter
+ */
+function parseBearerChallenge(header) {
+    const bearer = parseChallenges(header).find(({ scheme }) => scheme === 'bearer');
+    const realm = bearer?.parameters.get('realm');
+    if (bearer === undefined || realm === undefined || bearer.isAmbiguous) {
+        return undefined;
+    }
+    const { parameters } = bearer;
+    return { realm, service: parameters.get('service'), scope: parameters.get('scope') };
+}
+/** Stops at the first part that cannot be parsed. */
+function parseChallenges(header) {
+    const challenges = [];
+    let rest = header;
+    while (rest !== '') {
+        const [parameter, name, quoted, plain] = PARAMETER.exec(rest) ?? [];
+        const current = challenges.at(-1);
+        if (parameter !== undefined && name !== undefined && current !== undefined) {
+            const key = name.toLowerCase();
+            current.isAmbiguous ||= current.parameters.has(key);
+            current.parameters.set(key, plain ?? (quoted ?? '').replaceAll(/\\(.)/g, '$1'));
+            rest = rest.slice(parameter.length);
+            continue;
+        }
+        const [start, scheme] = SCHEME.exec(rest) ?? [];
+        if (start === undefined || scheme === undefined) {
+            break;
+        }
+        challenges.push({ scheme: scheme.toLowerCase(), parameters: new Map(), isAmbiguous: false });
+        rest = rest.slice(start.length);
+    }
+    return challenges;
+}
+
+;// CONCATENATED MODULE: ./src/registry/client.ts
+
+
+
+
+
+
+
+/** In bytes. OCI's distribution-spec asks registries to accept manifests of up to 4 MiB. */
+const MAX_MANIFEST_BYTES = 4 << 20;
+/** As in go-containerregistry, pkg/v1/remote/transport/bearer.go. */
+const MAX_TOKEN_BYTES = 64 << 10;
+/** Never the mirror's token: the registry names the token server, and could name the mirror. */
+const ANONYMOUS = null;
+/** Printable ASCII without spaces. */
+const client_TOKEN = /^[\x21-\x7e]+$/;
+/**
+ * Reads manifests and blobs from a registry, without credentials (OCI distribution-spec, "Pull").
+ *
+ * Everything that is requested by digest is checked against it. If the registry asks for a token, an
+ * anonymous one is requested from the token server that it names, and sent to that registry only.
+ */
+class RegistryClient {
+    #http;
+    #base;
+    /** By origin and repository. */
+    #tokens = new Map();
+    /** @param base https, or http on loopback; its path goes in front of every repository */
+    constructor(http, base) {
+        this.#http = http;
+        this.#base = base;
+    }
+    /** Host of the registry, for messages. */
+    get host() {
+        return this.#base.host;
+    }
+    /**
+     * @param repository `kube-apiserver`, `cluster-api/cluster-api-controller`
+     * @param reference a tag, or a digest
+     * @returns undefined if the registry has no such manifest
+     * @throws {SetupError} REGISTRY_UNAVAILABLE; IMAGE_MISMATCH if the manifest is malformed or has
+     *   another digest
+     */
+    async manifest(repository, reference) {
+        const name = this.#name(repository, reference);
+        const bytes = await this.#read(repository, `manifests/${reference}`, name, MAX_MANIFEST_BYTES);
+        if (bytes === undefined) {
+            return undefined;
+        }
+        const digest = parseDigest(reference);
+        if (digest !== undefined) {
+            assertDigest(bytes, digest, name);
+        }
+        return parseManifest(bytes, name);
+    }
+    /**
+     * @param maxBytes larger blobs are refused
+     * @throws {SetupError} REGISTRY_UNAVAILABLE; IMAGE_MISMATCH if the blob is missing, too large, or
+     *   does not match its descriptor
+     */
+    async blob(repository, { digest, size }, maxBytes) {
+        const name = this.#name(repository, digest);
+        if (size > maxBytes) {
+            throw imageMismatch(`${name} is larger than ${String(maxBytes)} bytes`);
+        }
+        const bytes = await this.#read(repository, `blobs/${digest}`, name, size);
+        if (bytes === undefined) {
+            throw imageMismatch(`the registry does not have ${name}`);
+        }
+        if (bytes.length !== size) {
+            throw imageMismatch(`${name} has ${String(bytes.length)} bytes instead of ${String(size)}`);
+        }
+        assertDigest(bytes, digest, name);
+        return bytes;
+    }
+    /** As a reference: `registry.k8s.io/etcd:3.5.15-0`, `registry.k8s.io/etcd@sha256:…`. */
+    #name(repository, reference) {
+        const separator = parseDigest(reference) === undefined ? ':' : '@';
+        return `${this.#base.host}${this.#base.pathname}${repository}${separator}${reference}`;
+    }
+    /** @returns undefined if there is no such object */
+    async #read(repository, path, name, maxBytes) {
+        const url = new URL(`/v2${this.#base.pathname}${repository}/${path}`, this.#base);
+        try {
+            return await this.#readWithToken(repository, url, maxBytes);
+        }
+        catch (error) {
+            if (!(error instanceof TransferError)) {
+                throw error;
+            }
+            if (error.status === 404) {
+                return undefined;
+            }
+            if (error.cause instanceof TooLargeError) {
+                throw imageMismatch(`${name} is larger than ${String(maxBytes)} bytes`, error);
+            }
+            throw registryUnavailable(`cannot fetch ${name}: ${error.message}`, error);
+        }
+    }
+    /** At most three requests: without a token, with one that has expired, with a new one. */
+    async #readWithToken(repository, url, maxBytes) {
+        const headers = { accept: MANIFEST_TYPES.concat('*/*').join(', ') };
+        let target = url;
+        let token = this.#tokens.get(keyOf(url, repository));
+        for (let mayRenew = true;;) {
+            try {
+                const bytes = await this.#http.read(target, maxBytes, {
+                    headers,
+                    token: token ?? ANONYMOUS,
+                });
+                token?.markAccepted();
+                return bytes;
+            }
+            catch (error) {
+                const challenge = challengeOf(error);
+                const isRefused = token !== undefined && !(mayRenew && token.hasExpired(challenge));
+                if (challenge === undefined || isRefused) {
+                    throw error;
+                }
+                mayRenew &&= token === undefined;
+                // A redirect may have led to another registry, with tokens of its own. The request goes
+                // there directly, so that nobody else gets the token.
+                token = await this.#token(repository, challenge, token);
+                target = challenge.url;
+            }
+        }
+    }
+    /** @param expired a token that must not be used again */
+    async #token(repository, { url, header }, expired) {
+        const key = keyOf(url, repository);
+        const known = this.#tokens.get(key);
+        // Another request may have got a new one in the meantime.
+        if (known !== undefined && known !== expired) {
+            return known;
+        }
+        const server = tokenServer(url, header);
+        const token = new RegistryToken(url.origin, await this.#fetchToken(url, server));
+        this.#tokens.set(key, token);
+        return token;
+    }
+    async #fetchToken(registry, server) {
+        try {
+            return parseToken(await this.#http.read(server, MAX_TOKEN_BYTES, { token: ANONYMOUS }));
+        }
+        catch (error) {
+            throw registryUnavailable(`${registry.host} asks for a token, but ${server.host} did not give one: ${explain(error)}`, error);
+        }
+    }
+}
+/** A token of a registry. It expires after some minutes. */
+class RegistryToken {
+    origin;
+    value;
+    #wasAccepted = false;
+    constructor(origin, value) {
+        this.origin = origin;
+        this.value = value;
+    }
+    /** The registry answered a request with this token. */
+    markAccepted() {
+        this.#wasAccepted = true;
+    }
+    /** Whether its own registry accepted it before, and refuses it now. */
+    hasExpired(challenge) {
+        return this.#wasAccepted && challenge?.url.origin === this.origin;
+    }
+}
+function keyOf(url, repository) {
+    return `${url.origin} ${repository}`;
+}
+function assertDigest(bytes, digest, name) {
+    const found = digestOf(bytes);
+    if (found !== digest) {
+        throw imageMismatch(`requested ${name}, but the registry returned ${found}`);
+    }
+}
+function challengeOf(error) {
+    return error instanceof TransferError && error.cause instanceof StatusError
+        ? error.cause.challenge
+        : undefined;
+}
+/**
+ * The URL that gives anonymous tokens for the request that the registry refused.
+ *
+ * @see https://distribution.github.io/distribution/spec/auth/token/
+ * @throws {SetupError} REGISTRY_UNAVAILABLE
+ */
+function tokenServer(registry, header) {
+    const challenge = parseBearerChallenge(header);
+    if (challenge === undefined) {
+        throw registryUnavailable(`${registry.host} requires credentials`);
+    }
+    const server = URL.parse(challenge.realm);
+    const isAllowed = server !== null &&
+        isTransportAllowed(server) &&
+        // Only a registry on this machine may name a token server on this machine without https.
+        (server.protocol === 'https:' || registry.protocol === 'http:') &&
+        server.username === '' &&
+        server.password === '';
+    if (!isAllowed) {
+        throw registryUnavailable(`${registry.host} names a token server whose URL is not https, or has credentials`);
+    }
+    for (const name of ['service', 'scope']) {
+        const value = challenge[name];
+        if (value !== undefined) {
+            server.searchParams.set(name, value);
+        }
+    }
+    return server;
+}
+function parseToken(answer) {
+    const parsed = client_parseJson(answer.toString('utf8'));
+    const { token, access_token: accessToken } = Object(parsed);
+    const value = token ?? accessToken;
+    if (typeof value !== 'string' || !client_TOKEN.test(value)) {
+        throw new TypeError('its answer has no token');
+    }
+    return value;
+}
+/** The message of `JSON.parse` would quote the answer, which may be a secret. */
+function client_parseJson(text) {
+    try {
+        return JSON.parse(text);
+    }
+    catch {
+        throw new TypeError('its answer is not JSON');
+    }
+}
+
+;// CONCATENATED MODULE: ./src/commands/lock-images.ts
+
+
+
+
+
+
+
+/**
+ * Verifies the images as a run does.
+ *
+ * @returns the entries of the lock file, by full reference
+ * @throws {SetupError} every code of the verification
+ */
+async function lockImages({ inputs, release, before, logger, http }, context) {
+    const policy = { ...context.policy, identity: inputs.imageIdentity };
+    const registry = new RegistryClient(http, inputs.imageRegistry);
+    const verified = await verifyImages({ ...context, images: new RegistryImages(registry, context.log, policy) }, inputs.images.map((request) => imageOf(request, release.version)));
+    const entries = new Map();
+    for (const one of verified) {
+        entries.set(one.image.name, await lockedImage(policy, one, release.version, before));
+        logger.info(`Verified ${one.image.name}: ${one.contents.manifest.digest}`);
+    }
+    return entries;
+}
+/** The entry of an image, with the evidence that the lock file has, if that proves the same. */
+async function lockedImage(policy, one, version, before) {
+    const { image, contents, verified } = one;
+    const { digest } = contents.manifest;
+    const kept = before?.version === version ? before.images.get(image.name) : undefined;
+    if (kept?.digest === digest && (await proves(policy, one, version, kept))) {
+        return kept;
+    }
+    const fresh = {
+        digest,
+        payload: verified.subject.bytes,
+        bundle: toCurrentVersion(verified.bundle),
+        contents,
+    };
+    if (!(await proves(policy, one, version, fresh))) {
+        throw new TypeError(`the evidence for ${image.name} does not pass in the form of the lock file`);
+    }
+    return fresh;
+}
+/** Whether a run would accept the entry, by the log entry that was just verified. */
+async function proves(policy, { image, verified }, version, locked) {
+    const images = new Map([[image.name, locked]]);
+    const lock = new Lock('the lock file', { version, files: new Map(), images });
+    try {
+        const again = await new LockedImages(lock, policy).find(image);
+        return again.verified.uuid === verified.uuid;
+    }
+    catch (error) {
+        if (error instanceof SetupError) {
+            return false;
+        }
+        throw error;
+    }
+}
+
+;// CONCATENATED MODULE: ./src/files/atomic-write.ts
+
+
+
+
+
+/** A folder where a file was to be written. */
+class IsFolderError extends FileError {
+    constructor() {
+        super('is a folder');
+    }
+}
+/**
+ * Replaces a file of a repository in one step: a reader sees the old text or the new one. A link at
+ * the path is replaced, and not followed.
+ *
+ * Synchronous, so that no signal is handled between the first byte and the last step.
+ *
+ * @param file its absolute path; its folder must exist, and be in the workspace after all links are
+ *   resolved
+ * @throws {OutsideWorkspaceError}
+ * @throws {StorageError}
+ */
+function writeWorkspaceFile(file, workspace, text) {
+    const partial = external_node_path_default().join(external_node_path_default().dirname(file), `.${external_node_path_default().basename(file)}.${(0,external_node_crypto_namespaceObject.randomUUID)()}`);
+    try {
+        assertReplaceable(file, workspace);
+        (0,external_node_fs_.writeFileSync)(partial, text, { flag: 'wx', flush: true });
+        (0,external_node_fs_.renameSync)(partial, file);
+    }
+    catch (error) {
+        (0,external_node_fs_.rmSync)(partial, { force: true });
+        throw error instanceof Error && 'syscall' in error
+            ? new StorageError(`cannot write ${file}`, error)
+            : error;
+    }
+}
+/**
+ * Requires the folder of a file, which need not exist itself, to be in the workspace after all
+ * links are resolved, and no folder to be in the file's place.
+ *
+ * @throws {OutsideWorkspaceError}
+ * @throws {IsFolderError}
+ * @throws the error of the file system, for a folder that does not exist
+ */
+function assertReplaceable(file, workspace) {
+    assertInside(external_node_fs_.realpathSync.native(external_node_path_default().dirname(file)), external_node_fs_.realpathSync.native(workspace));
+    if ((0,external_node_fs_.lstatSync)(file, { throwIfNoEntry: false })?.isDirectory() === true) {
+        throw new IsFolderError();
+    }
+}
+
+;// CONCATENATED MODULE: ./src/commands/lock-storage.ts
+
+
+
+
+
+
+/**
+ * Checks that the lock file can be written, as far as that can be told before anything is
+ * downloaded.
+ *
+ * @throws {SetupError} INVALID_INPUT, INSTALL_FAILED
+ */
+function assertWritable(inputs) {
+    inFolder(inputs, () => {
+        assertReplaceable(inputs.lockFile.path, inputs.lockFile.workspace);
+    });
+}
+/** A lock file that cannot be read is written again: it may hold the marks of a merge. */
+function readExisting({ lockFile, check }, logger) {
+    const { name, path: file, workspace } = lockFile;
+    if (!(0,external_node_fs_.existsSync)(file)) {
+        return undefined;
+    }
+    try {
+        return parseLock(lock_storage_readText(name, file, workspace), name);
+    }
+    catch (error) {
+        if (check || !(error instanceof SetupError) || !error.code.startsWith('LOCK_')) {
+            throw error;
+        }
+        logger.warning('Lock file not readable', `${error.message}. It is written again.`);
+        return undefined;
+    }
+}
+function lock_storage_readText(name, file, workspace) {
+    try {
+        return readWorkspaceFile(file, workspace, MAX_LOCK_BYTES);
+    }
+    catch (error) {
+        throw error instanceof OutsideWorkspaceError
+            ? unusablePath(name, error)
+            : lockInvalid(name, explain(error), error);
+    }
+}
+/** @throws {SetupError} INVALID_INPUT for a lock file that no run would read */
+function assertReadable(text) {
+    if (Buffer.byteLength(text) > MAX_LOCK_BYTES) {
+        throw new SetupError('INVALID_INPUT', `The lock file would be larger than ${String(MAX_LOCK_BYTES)} bytes. Lock fewer images, or lock them in a file of their own.`);
+    }
+}
+/** Replaces the lock file in one step. */
+function write(inputs, text) {
+    inFolder(inputs, () => {
+        writeWorkspaceFile(inputs.lockFile.path, inputs.lockFile.workspace, text);
+    });
+}
+function inFolder({ lockFile: { name } }, act) {
+    try {
+        act();
+    }
+    catch (error) {
+        throw error instanceof OutsideWorkspaceError || error instanceof IsFolderError
+            ? unusablePath(name, error)
+            : installFailed(`cannot write the lock file ${name}`, error);
+    }
+}
+function unusablePath(name, error) {
+    return new SetupError('INVALID_INPUT', `Input "lock-file": ${name} ${error.message}.`);
+}
+
 ;// CONCATENATED MODULE: ./src/commands/lock.ts
-
-
-
 
 
 
@@ -23182,62 +24464,21 @@ const CONCURRENT_FILES = 4;
  *   the verification
  */
 async function lockRelease(inputs, logger) {
-    // What would not let it be written is said before anything is downloaded.
-    inFolder(inputs, () => {
-        assertFolderInside(inputs.lockFile.path, inputs.lockFile.workspace);
-    });
+    assertWritable(inputs);
     const before = readExisting(inputs, logger);
     const after = await proveLock(inputs, before, logger);
     const changes = compareLocks(before, after);
+    const text = serializeLock(after);
+    assertReadable(text);
     if (changes.length > 0 && !inputs.check) {
-        write(inputs, serializeLock(after));
+        write(inputs, text);
     }
-    return { version: after.version, files: after.files.size, changes };
+    const { version, files, images } = after;
+    return { version, contents: describeContents(files.size, images.size), changes };
 }
-/** A lock file that cannot be read is written again: it may hold the marks of a merge. */
-function readExisting({ lockFile, check }, logger) {
-    const { name, path: file, workspace } = lockFile;
-    if (!(0,external_node_fs_.existsSync)(file)) {
-        return undefined;
-    }
-    try {
-        return parseLock(lock_readText(name, file, workspace), name);
-    }
-    catch (error) {
-        if (check || !(error instanceof SetupError) || !error.code.startsWith('LOCK_')) {
-            throw error;
-        }
-        logger.warning('Lock file not readable', `${error.message}. It is written again.`);
-        return undefined;
-    }
-}
-function lock_readText(name, file, workspace) {
-    try {
-        return readWorkspaceFile(file, workspace, MAX_LOCK_BYTES);
-    }
-    catch (error) {
-        throw error instanceof OutsideWorkspaceError
-            ? outside(name, error)
-            : lockInvalid(name, explain(error), error);
-    }
-}
-function write(inputs, text) {
-    inFolder(inputs, () => {
-        writeWorkspaceFile(inputs.lockFile.path, inputs.lockFile.workspace, text);
-    });
-}
-function inFolder({ lockFile: { name } }, act) {
-    try {
-        act();
-    }
-    catch (error) {
-        throw error instanceof OutsideWorkspaceError
-            ? outside(name, error)
-            : installFailed(`cannot write the lock file ${name}`, error);
-    }
-}
-function outside(name, error) {
-    return new SetupError('INVALID_INPUT', `Input "lock-file": ${name} ${error.message}.`);
+function describeContents(files, images) {
+    const ofImages = images === 0 ? [] : [images === 1 ? '1 image' : `${String(images)} images`];
+    return [files === 1 ? '1 file' : `${String(files)} files`, ...ofImages].join(', ');
 }
 async function proveLock(inputs, before, logger) {
     let content;
@@ -23272,13 +24513,15 @@ async function proveRelease(run) {
     const { release, background } = run;
     const context = proofContext(run);
     const limit = pLimit(CONCURRENT_FILES);
+    const arrivingImages = background.start(lockImages(run, context));
     const files = new Map(await Promise.all(artifactsOf(run).map((artifact) => background.start(limit(() => lockArtifact(run, context, artifact))))));
     const [file, sbom] = await lockSbom(run, context);
     const requested = files.get(file);
     if (requested !== undefined && requested.sha256 !== sbom.sha256) {
         throw new SetupError('RELEASE_MISMATCH', `${file} of ${release.version} changed during this run: its SHA-256 was ${requested.sha256} and ${sbom.sha256}`);
     }
-    return { version: release.version, files: files.set(file, sbom) };
+    const images = await arrivingImages;
+    return { version: release.version, files: files.set(file, sbom), images };
 }
 function proofContext({ inputs, release, logger, http, background, trust, scratch, }) {
     const context = {
@@ -23341,19 +24584,20 @@ async function lockSbom(run, context) {
 async function lockedFile({ before, release }, context, file, verified) {
     const sha256 = verified.subject.sha256.toString('hex');
     const kept = before?.version === release.version ? before.files.get(file) : undefined;
-    if (kept?.sha256 === sha256 && (await proves(context, file, kept, verified))) {
+    if (kept?.sha256 === sha256 && (await lock_proves(context, file, kept, verified))) {
         return [file, kept];
     }
     const fresh = { sha256, bundle: toCurrentVersion(verified.bundle) };
-    if (!(await proves(context, file, fresh, verified))) {
+    if (!(await lock_proves(context, file, fresh, verified))) {
         throw new TypeError(`the evidence for ${file} does not pass in the form of the lock file`);
     }
     return [file, fresh];
 }
 /** Whether a run would accept the entry, by the log entry that was just verified. */
-async function proves({ policy, release }, file, locked, { subject, uuid }) {
+async function lock_proves({ policy, release }, file, locked, { subject, uuid }) {
     const { version } = release;
-    const lock = new Lock('the lock file', { version, files: new Map([[file, locked]]) });
+    const files = new Map([[file, locked]]);
+    const lock = new Lock('the lock file', { version, files, images: new Map() });
     const evidence = [lock.evidenceFor({ path: file, version })];
     try {
         const again = await verifySubject(policy, file, subject, evidence);
@@ -23384,97 +24628,6 @@ async function runLockAction() {
     catch (error) {
         await report.failure(namedFailure(error), 'The lock file was not written');
     }
-}
-
-;// CONCATENATED MODULE: ./src/commands/lock-command.ts
-
-
-
-
-/** `lock`, as a command. As an action, it is in lock-action.ts. */
-const LOCK = {
-    name: 'lock',
-    summary: 'Write a lock file: version, digests and evidence, all proven',
-    description: 'Verify the files of a release and write their version, digests and Sigstore evidence to a lock file.\nNothing is written unless everything was proven. What has not changed stays as it is, byte for byte.',
-    examples: `Examples:
-  Lock the newest patch of 1.31 for two platforms:
-    setup-verified-kubectl lock --version 1.31 --platforms linux/amd64,darwin/arm64
-  See whether there is a newer patch, in a pull request or a schedule:
-    setup-verified-kubectl lock --version 1.31 --platforms linux/amd64,darwin/arm64 --check`,
-    options: [
-        {
-            flags: '--platforms <list>',
-            help: "<os>/<arch>, separated by commas [default: this machine's]",
-            group: 'Release',
-        },
-        {
-            flags: '--check',
-            help: 'Write nothing; print what would change, and exit with 3 if anything would',
-            group: 'Lock',
-        },
-    ],
-    inputs: {
-        'lock-file': { help: `Where to write [default: ${DEFAULT_LOCK_FILE}]`, group: 'Lock' },
-    },
-    hiddenInputs: ['architecture', 'images', 'image-registry', 'image-certificate-identity'],
-    run,
-};
-async function run(environment, terminal) {
-    const inputs = await loadLockInputs(environment);
-    const { version, files, changes } = await lockRelease(inputs, terminal);
-    const { name } = inputs.lockFile;
-    if (changes.length > 0) {
-        process.stdout.write(`${changes.join('\n')}\n`);
-    }
-    if (changes.length > 0 && inputs.check) {
-        terminal.info(`${name} is out of date. Run the same command without --check.`);
-        return EXIT_CODES.different;
-    }
-    const state = changes.length === 0 ? 'is up to date' : 'was written';
-    terminal.info(`${name} ${state}: ${version}, ${String(files)} files`);
-    return EXIT_CODES.done;
-}
-
-;// CONCATENATED MODULE: ./src/commands/main.ts
-
-
-
-
-
-/** In the order of the help. */
-const COMMANDS = [LOCK];
-/** Runs the command that the arguments name. A failure is reported, and never thrown. */
-async function main() {
-    const args = commandArguments();
-    if (args[0] === LOCK_ACTION) {
-        await runLockAction();
-        return;
-    }
-    const commander = await __nccwpck_require__.e(/* import() */ 179).then(__nccwpck_require__.bind(__nccwpck_require__, 8179)); // A step of a workflow does not load it.
-    try {
-        await program(commander).parseAsync(args, { from: 'user' });
-    }
-    catch (error) {
-        if (!(error instanceof commander.CommanderError)) {
-            throw error;
-        }
-        // Commander has said what is wrong, or printed the help.
-        process.exitCode = error.exitCode === 0 ? EXIT_CODES.done : EXIT_CODES.usage;
-    }
-}
-function program(commander) {
-    const root = new commander.Command('setup-verified-kubectl')
-        .description('Kubernetes release binaries, verified: signature, certificate, identity, transparency log and release SBOM.')
-        .usage('<command> [options]')
-        .helpOption('-h, --help', 'Show this help')
-        .helpCommand('help [command]', 'Show the help of a command')
-        .showHelpAfterError('For the options, add --help.')
-        .exitOverride()
-        .addHelpText('after', `\n${EXIT_CODES_HELP}`);
-    for (const command of COMMANDS) {
-        root.addCommand(commandParser(commander, command));
-    }
-    return root;
 }
 
 ;// CONCATENATED MODULE: ./src/install/refused-copies.ts
@@ -23528,7 +24681,7 @@ class RefusedCopies {
  */
 async function fromCache(context, artifact) {
     const expected = [
-        context.secondFactors.checksums[artifact.name],
+        expectedChecksum(artifact, context.secondFactors),
         context.lock?.digestOf(artifact),
     ].filter((sha256) => sha256 !== undefined);
     const entries = await cacheEntries(context.toolCache, artifact);
@@ -23648,7 +24801,7 @@ async function verifyCopy(context, entry, file, started) {
     const stored = await verifySubject(context.policy, artifact.path, file, evidence);
     const verified = await verifyLocked(context, artifact, stored.verified);
     const binding = await context.binder.bindCached(artifact, verified, files);
-    checkSecondFactors(artifact.name, verified, binding, context.secondFactors, Date.now());
+    checkSecondFactors(artifact, verified, binding, context.secondFactors, Date.now());
     return {
         artifact,
         verified,
@@ -23810,6 +24963,193 @@ async function assertUnchanged(installed) {
     }
 }
 
+;// CONCATENATED MODULE: ./src/install/target-folder.ts
+
+
+
+
+
+
+
+
+
+
+
+/**
+ * Says early what would prevent installing into a folder. Nothing is written, and the folder need
+ * not exist: {@link placeAll} has the last word.
+ *
+ * @param folder an absolute path
+ * @param names of the files
+ * @throws {SetupError} INSTALL_FAILED
+ */
+async function assertCanPlace(folder, names) {
+    try {
+        await (0,promises_namespaceObject.access)(await innermostFolder(folder), external_node_fs_.constants.W_OK | external_node_fs_.constants.X_OK);
+        for (const name of names) {
+            await target_folder_assertReplaceable(external_node_path_default().join(folder, name));
+        }
+    }
+    catch (error) {
+        throw cannotPlace(folder, error);
+    }
+}
+/** The folder, or if it does not exist, the innermost one above it that does. */
+async function innermostFolder(folder) {
+    const isMissing = (await entryAt(folder)) === undefined;
+    const parent = external_node_path_default().dirname(folder);
+    if (isMissing && parent !== folder) {
+        return innermostFolder(parent);
+    }
+    const found = await (0,promises_namespaceObject.stat)(folder).catch(() => undefined); // A link to nowhere is no folder either.
+    if (found?.isDirectory() !== true) {
+        throw new Error(`${folder} is not a folder`);
+    }
+    return folder;
+}
+/** Everything but a folder is replaced. A link is replaced, too, and not what it points to. */
+async function target_folder_assertReplaceable(file) {
+    if ((await entryAt(file))?.isDirectory() === true) {
+        throw new Error(`${file} is a folder`);
+    }
+}
+/** How often a file may vanish while it is being placed. */
+const target_folder_MAX_TRIES = 5;
+/**
+ * Puts verified files into a folder, which is made if it does not exist.
+ *
+ * Each file is copied to a private name in the folder, and the copy must have the verified digest.
+ * When all copies are complete, each is renamed to its own name: at every moment, there is the old
+ * file or the new one. If the process is killed, the next one removes what it left.
+ *
+ * @param folder an absolute path
+ * @throws {SetupError} INSTALL_FAILED
+ */
+async function placeAll(folder, files) {
+    try {
+        await makeFolders(folder, 0o755);
+        await target_folder_sweep(folder);
+        for (let tries = 1;; tries++) {
+            try {
+                return await placeOnce(folder, files);
+            }
+            catch (error) {
+                // Seen from a container that shares the folder, this process may look dead. It is not.
+                if (codeOf(error) !== 'ENOENT' || tries === target_folder_MAX_TRIES) {
+                    throw error;
+                }
+            }
+        }
+    }
+    catch (error) {
+        throw cannotPlace(folder, error);
+    }
+}
+async function placeOnce(folder, files) {
+    const copies = new Map();
+    const removeCopies = () => {
+        for (const copy of copies.values()) {
+            (0,external_node_fs_.rmSync)(copy, { force: true });
+        }
+    };
+    process.once('exit', removeCopies); // Ctrl-C ends the process at once.
+    try {
+        const placed = [];
+        for (const file of files) {
+            const target = external_node_path_default().join(folder, file.artifact.fileName);
+            const wasThere = await isThere(target, folder, file);
+            if (!wasThere) {
+                const copy = external_node_path_default().join(folder, partialName());
+                copies.set(target, copy);
+                await target_folder_assertReplaceable(target);
+                await copyVerified(file, copy);
+            }
+            placed.push({ path: target, wasThere });
+        }
+        for (const [target, copy] of copies) {
+            await renameHeld(copy, target);
+        }
+        return placed;
+    }
+    finally {
+        removeCopies();
+        process.off('exit', removeCopies);
+    }
+}
+/** Whether a plain file with the verified bytes is there, with its mode, that only we can change. */
+async function isThere(target, folder, { artifact, verified: { subject } }) {
+    const found = await entryAt(target);
+    const hasMode = process.platform === 'win32' || (found?.mode ?? 0) % 0o10000 === modeOf(artifact);
+    if (found?.isFile() !== true || found.size !== subject.size || !hasMode) {
+        return false;
+    }
+    try {
+        await assertPrivate(target, 'file', await trustedOwners(folder));
+        const { sha256 } = await digestFile(target, artifact.maxBytes);
+        return sha256.equals(subject.sha256);
+    }
+    catch {
+        return false; // What cannot be read, or can be changed by others, is replaced.
+    }
+}
+/** Copies a file out of the tool cache, and requires the copy to be what was verified. */
+async function copyVerified({ artifact, cacheEntry, verified: { subject } }, copy) {
+    const { file } = cacheEntry.files();
+    await (0,promises_namespaceObject.copyFile)(file, copy, external_node_fs_.constants.COPYFILE_EXCL); // Never through a link.
+    const { sha256 } = await digestFile(copy, artifact.maxBytes);
+    if (!sha256.equals(subject.sha256)) {
+        throw changedByAnotherRun(`${file} was changed after it was verified`);
+    }
+    const handle = await (0,promises_namespaceObject.open)(copy, 'r+');
+    try {
+        await handle.chmod(modeOf(artifact));
+        await handle.sync(); // Its name must not be on the disk before its bytes.
+    }
+    finally {
+        await handle.close();
+    }
+}
+const PARTIAL = /^\.setup-verified-kubectl-([0-9]{1,10})-[0-9a-f-]{36}$/;
+/** In milliseconds. A copy takes seconds, so this one was left, by a process of another machine perhaps. */
+const target_folder_STALE_AFTER = 60 * 60_000;
+function partialName() {
+    return `.setup-verified-kubectl-${String(process.pid)}-${(0,external_node_crypto_namespaceObject.randomUUID)()}`;
+}
+/** Removes the copies of processes that were killed. What cannot be removed is left. */
+async function target_folder_sweep(folder) {
+    for (const name of await (0,promises_namespaceObject.readdir)(folder)) {
+        const pid = PARTIAL.exec(name)?.[1];
+        const partial = external_node_path_default().join(folder, name);
+        if (pid !== undefined && (!isRunning(Number(pid)) || (await isStale(partial)))) {
+            await (0,promises_namespaceObject.unlink)(partial).catch(() => undefined); // A folder, or somebody else's in a sticky folder.
+        }
+    }
+}
+/** Whether another process with this number is running. This one has not made any copy yet. */
+function isRunning(pid) {
+    if (pid === process.pid) {
+        return false; // In a container, every process has the same number.
+    }
+    try {
+        return process.kill(pid, 0);
+    }
+    catch (error) {
+        return codeOf(error) !== 'ESRCH';
+    }
+}
+async function isStale(file) {
+    const found = await entryAt(file);
+    return found !== undefined && found.mtimeMs < Date.now() - target_folder_STALE_AFTER;
+}
+function cannotPlace(folder, error) {
+    return error instanceof SetupError
+        ? error
+        : new SetupError('INSTALL_FAILED', `cannot install into ${folder}: ${explain(error)}`, {
+            situation: 'target-folder',
+            cause: error,
+        });
+}
+
 ;// CONCATENATED MODULE: ./src/install/locked-binding.ts
 
 
@@ -23921,7 +25261,7 @@ async function preinstalledCopies({ toolCache, path: onPath }, artifact) {
     return places.filter((_, index) => found[index]);
 }
 async function foldersOfOthers(toolCache, { name, version, platform }) {
-    if (!(0,external_node_fs_.existsSync)(external_node_path_default().join(toolCache, name))) {
+    if (toolCache === undefined || !(0,external_node_fs_.existsSync)(external_node_path_default().join(toolCache, name))) {
         return [];
     }
     // Evaluated only where there is something to find, which saves other runs 4 ms.
@@ -24281,248 +25621,6 @@ function parts(trustRoot) {
     }
 }
 
-;// CONCATENATED MODULE: ./src/registry/challenge.ts
-/** RFC 9110 §11.6.1: a scheme, then parameters. Commas separate parameters and challenges. */
-const SCHEME = /^[ \t,]*([A-Za-z][A-Za-z0-9-]*)(?=[ \t,]|$)/;
-const PARAMETER = /^[ \t,]*([A-Za-z][A-Za-z0-9_-]*)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^ \t,"]+))/;
-/**
- * The bearer challenge in a header `WWW-Authenticate`.
- *
- * @see https://distribution.github.io/distribution/spec/auth/token/
- * @returns undefined if there is none, or if it has no realm or a duplicate parameter
- */
-function parseBearerChallenge(header) {
-    const bearer = parseChallenges(header).find(({ scheme }) => scheme === 'bearer');
-    const realm = bearer?.parameters.get('realm');
-    if (bearer === undefined || realm === undefined || bearer.isAmbiguous) {
-        return undefined;
-    }
-    const { parameters } = bearer;
-    return { realm, service: parameters.get('service'), scope: parameters.get('scope') };
-}
-/** Stops at the first part that cannot be parsed. */
-function parseChallenges(header) {
-    const challenges = [];
-    let rest = header;
-    while (rest !== '') {
-        const [parameter, name, quoted, plain] = PARAMETER.exec(rest) ?? [];
-        const current = challenges.at(-1);
-        if (parameter !== undefined && name !== undefined && current !== undefined) {
-            const key = name.toLowerCase();
-            current.isAmbiguous ||= current.parameters.has(key);
-            current.parameters.set(key, plain ?? (quoted ?? '').replaceAll(/\\(.)/g, '$1'));
-            rest = rest.slice(parameter.length);
-            continue;
-        }
-        const [start, scheme] = SCHEME.exec(rest) ?? [];
-        if (start === undefined || scheme === undefined) {
-            break;
-        }
-        challenges.push({ scheme: scheme.toLowerCase(), parameters: new Map(), isAmbiguous: false });
-        rest = rest.slice(start.length);
-    }
-    return challenges;
-}
-
-;// CONCATENATED MODULE: ./src/registry/client.ts
-
-
-
-
-
-
-
-/** In bytes. OCI's distribution-spec asks registries to accept manifests of up to 4 MiB. */
-const MAX_MANIFEST_BYTES = 4 << 20;
-/** As in go-containerregistry, pkg/v1/remote/transport/bearer.go. */
-const MAX_TOKEN_BYTES = 64 << 10;
-/** Never the mirror's token: the registry names the token server, and could name the mirror. */
-const ANONYMOUS = null;
-/** Printable ASCII without spaces. */
-const client_TOKEN = /^[\x21-\x7e]+$/;
-/**
- * Reads manifests and blobs from a registry, without credentials (OCI distribution-spec, "Pull").
- *
- * Everything that is requested by digest is checked against it. If the registry asks for a token, an
- * anonymous one is requested from the token server that it names, and sent to that registry only.
- */
-class RegistryClient {
-    #http;
-    #base;
-    /** By origin and repository. */
-    #tokens = new Map();
-    /** @param base https, or http on loopback; its path goes in front of every repository */
-    constructor(http, base) {
-        this.#http = http;
-        this.#base = base;
-    }
-    /** Host of the registry, for messages. */
-    get host() {
-        return this.#base.host;
-    }
-    /**
-     * @param repository `kube-apiserver`, `cluster-api/cluster-api-controller`
-     * @param reference a tag, or a digest
-     * @returns undefined if the registry has no such manifest
-     * @throws {SetupError} REGISTRY_UNAVAILABLE; IMAGE_MISMATCH if the manifest is malformed or has
-     *   another digest
-     */
-    async manifest(repository, reference) {
-        const name = this.#name(repository, reference);
-        const bytes = await this.#read(repository, `manifests/${reference}`, name, MAX_MANIFEST_BYTES);
-        if (bytes === undefined) {
-            return undefined;
-        }
-        const digest = parseDigest(reference);
-        if (digest !== undefined) {
-            assertDigest(bytes, digest, name);
-        }
-        return parseManifest(bytes, name);
-    }
-    /**
-     * @param maxBytes larger blobs are refused
-     * @throws {SetupError} REGISTRY_UNAVAILABLE; IMAGE_MISMATCH if the blob is missing, too large, or
-     *   does not match its descriptor
-     */
-    async blob(repository, { digest, size }, maxBytes) {
-        const name = this.#name(repository, digest);
-        if (size > maxBytes) {
-            throw imageMismatch(`${name} is larger than ${String(maxBytes)} bytes`);
-        }
-        const bytes = await this.#read(repository, `blobs/${digest}`, name, size);
-        if (bytes === undefined) {
-            throw imageMismatch(`the registry does not have ${name}`);
-        }
-        if (bytes.length !== size) {
-            throw imageMismatch(`${name} has ${String(bytes.length)} bytes instead of ${String(size)}`);
-        }
-        assertDigest(bytes, digest, name);
-        return bytes;
-    }
-    /** As a reference: `registry.k8s.io/etcd:3.5.15-0`, `registry.k8s.io/etcd@sha256:…`. */
-    #name(repository, reference) {
-        const separator = parseDigest(reference) === undefined ? ':' : '@';
-        return `${this.#base.host}${this.#base.pathname}${repository}${separator}${reference}`;
-    }
-    /** @returns undefined if there is no such object */
-    async #read(repository, path, name, maxBytes) {
-        const url = new URL(`/v2${this.#base.pathname}${repository}/${path}`, this.#base);
-        try {
-            return await this.#readWithToken(repository, url, maxBytes);
-        }
-        catch (error) {
-            if (!(error instanceof TransferError)) {
-                throw error;
-            }
-            if (error.status === 404) {
-                return undefined;
-            }
-            if (error.cause instanceof TooLargeError) {
-                throw imageMismatch(`${name} is larger than ${String(maxBytes)} bytes`, error);
-            }
-            throw registryUnavailable(`cannot fetch ${name}: ${error.message}`, error);
-        }
-    }
-    async #readWithToken(repository, url, maxBytes) {
-        const headers = { accept: MANIFEST_TYPES.concat('*/*').join(', ') };
-        const token = this.#tokens.get(keyOf(url, repository));
-        try {
-            return await this.#http.read(url, maxBytes, { headers, token: token ?? ANONYMOUS });
-        }
-        catch (error) {
-            const challenge = challengeOf(error);
-            if (challenge === undefined || token !== undefined) {
-                throw error;
-            }
-            // A redirect may have led to another registry, with tokens of its own. The request goes there
-            // directly, so that nobody else gets the token.
-            const asked = await this.#token(repository, challenge);
-            return this.#http.read(challenge.url, maxBytes, { headers, token: asked });
-        }
-    }
-    async #token(repository, { url, header }) {
-        const key = keyOf(url, repository);
-        const known = this.#tokens.get(key);
-        if (known !== undefined) {
-            return known;
-        }
-        const server = tokenServer(url, header);
-        const value = await this.#fetchToken(url, server);
-        const token = { origin: url.origin, value };
-        this.#tokens.set(key, token);
-        return token;
-    }
-    async #fetchToken(registry, server) {
-        try {
-            return parseToken(await this.#http.read(server, MAX_TOKEN_BYTES, { token: ANONYMOUS }));
-        }
-        catch (error) {
-            throw registryUnavailable(`${registry.host} asks for a token, but ${server.host} did not give one: ${explain(error)}`, error);
-        }
-    }
-}
-function keyOf(url, repository) {
-    return `${url.origin} ${repository}`;
-}
-function assertDigest(bytes, digest, name) {
-    const found = digestOf(bytes);
-    if (found !== digest) {
-        throw imageMismatch(`requested ${name}, but the registry returned ${found}`);
-    }
-}
-function challengeOf(error) {
-    return error instanceof TransferError && error.cause instanceof StatusError
-        ? error.cause.challenge
-        : undefined;
-}
-/**
- * The URL that gives anonymous tokens for the request that the registry refused.
- *
- * @see https://distribution.github.io/distribution/spec/auth/token/
- * @throws {SetupError} REGISTRY_UNAVAILABLE
- */
-function tokenServer(registry, header) {
-    const challenge = parseBearerChallenge(header);
-    if (challenge === undefined) {
-        throw registryUnavailable(`${registry.host} requires credentials`);
-    }
-    const server = URL.parse(challenge.realm);
-    const isAllowed = server !== null &&
-        isTransportAllowed(server) &&
-        // Only a registry on this machine may name a token server on this machine without https.
-        (server.protocol === 'https:' || registry.protocol === 'http:') &&
-        server.username === '' &&
-        server.password === '';
-    if (!isAllowed) {
-        throw registryUnavailable(`${registry.host} names a token server whose URL is not https, or has credentials`);
-    }
-    for (const name of ['service', 'scope']) {
-        const value = challenge[name];
-        if (value !== undefined) {
-            server.searchParams.set(name, value);
-        }
-    }
-    return server;
-}
-function parseToken(answer) {
-    const parsed = client_parseJson(answer.toString('utf8'));
-    const { token, access_token: accessToken } = Object(parsed);
-    const value = token ?? accessToken;
-    if (typeof value !== 'string' || !client_TOKEN.test(value)) {
-        throw new TypeError('its answer has no token');
-    }
-    return value;
-}
-/** The message of `JSON.parse` would quote the answer, which may be a secret. */
-function client_parseJson(text) {
-    try {
-        return JSON.parse(text);
-    }
-    catch {
-        throw new TypeError('its answer is not JSON');
-    }
-}
-
 ;// CONCATENATED MODULE: ./src/setup.ts
 
 
@@ -24548,44 +25646,48 @@ function client_parseJson(text) {
 
 
 
+
 /** Runs the action. A failure is reported, and never thrown. */
-async function setup_run() {
+async function run() {
     const report = new Report();
     try {
         const inputs = await loadInputs(currentEnvironment());
-        report.start(inputs);
-        await withScratchFolder(inputs.runner.temp, (scratch) => setUp(inputs, report, scratch));
+        report.mask(inputs.downloadToken); // Before anything else is logged.
+        noticeIgnoredFile(inputs, report);
+        await withScratchFolder(inputs.runner.temp, (scratch) => setUp(inputs, report, scratch, async (results, durations) => {
+            await checkPathLookup(results.files, inputs.runner, report);
+            await assertUnchanged(results.files);
+            await report.success(inputs, results, durations);
+            report.addToPath(results.files);
+        }));
     }
     catch (error) {
         await report.failure(namedFailure(error));
     }
 }
-/** The story of a run. Every file is verified before the first one is installed. */
-async function setUp(inputs, report, scratch) {
+/**
+ * The story of a run of the action, and of the command `install`. Every file is verified before the
+ * first one is installed.
+ */
+async function setUp(inputs, logger, scratch, deliver) {
     const abort = new AbortController();
     const background = new BackgroundTasks();
     try {
-        const http = httpClient(inputs, abort.signal, report);
+        const http = httpClient(inputs, abort.signal, logger);
         const trust = background.start(loadTrustRoot(trustRootSource(inputs, scratch), http));
         const started = performance.now();
-        const cacheAccess = cacheAccessOf(inputs, report);
-        const resolved = await resolveRelease(inputs, await cacheAccess.lookIn(), http, report);
+        const cacheAccess = cacheAccessOf(inputs, logger);
+        const resolved = await resolveRelease(inputs, await cacheAccess.lookIn(), http, logger);
         const resolvedAt = performance.now();
-        const shared = { inputs, report, scratch, http, background, trust, cacheAccess };
+        const shared = { inputs, logger, scratch, http, background, trust, cacheAccess };
         const { context, verified, images } = await obtainRelease(shared, resolved);
+        const { version } = context.release;
         const obtainedAt = performance.now();
-        report.endedSupport(context.release.version, inputs.clusterVersion);
-        const installed = await commitAll(context, verified);
+        noticeEndedSupport(version, inputs.clusterVersion, logger);
+        const files = await commitAll(context, verified);
         const installedAt = performance.now();
-        await keepTrustRoot(await trust, report);
-        await checkPathLookup(installed, inputs.runner, report);
-        await assertUnchanged(installed);
-        const results = { version: context.release.version, files: installed, images };
-        await report.success(inputs, results, {
-            resolve: resolvedAt - started,
-            install: installedAt - obtainedAt,
-        });
-        report.addToPath(installed);
+        await keepTrustRoot(await trust, logger);
+        await deliver({ version, files, images }, { resolve: resolvedAt - started, install: installedAt - obtainedAt });
     }
     finally {
         // Nothing may still write to the scratch folder when it is removed.
@@ -24595,10 +25697,10 @@ async function setUp(inputs, report, scratch) {
 }
 /** Verifies what was asked for, of this release; where that is not found, of the one that {@link resolveAgain} names. */
 async function obtainRelease(shared, first) {
-    const { inputs, report, http } = shared;
+    const { inputs, logger, http } = shared;
     for (let resolved = first;;) {
         const { release } = resolved;
-        report.info(`Version: ${release.version} (requested: ${inputs.versionSource})`);
+        logger.info(`Version: ${release.version} (requested: ${inputs.versionSource})`);
         if (resolved.namedBy !== 'tool-cache') {
             assertSkew(release, inputs);
         }
@@ -24612,8 +25714,8 @@ async function obtainRelease(shared, first) {
                     return { context, verified: cached, images: await obtainImages(context, inputs) };
                 }
                 // A folder's name alone must not choose a version: ask the host, as for an empty cache.
-                report.info(`${release.version} in the tool cache cannot be used; asking for the newest`);
-                resolved = await resolveFromHost(inputs, http, report);
+                logger.info(`${release.version} in the tool cache cannot be used; asking for the newest`);
+                resolved = await resolveFromHost(inputs, http, logger);
                 continue;
             }
             // All kinds of things are verified at the same time, and nothing is kept unless all pass. Tools are
@@ -24630,7 +25732,7 @@ async function obtainRelease(shared, first) {
             if (!(error instanceof SetupError) || error.code !== 'VERSION_NOT_FOUND') {
                 throw error;
             }
-            resolved = await resolveAgain(resolved, error, http, report);
+            resolved = await resolveAgain(resolved, error, http, logger);
         }
     }
 }
@@ -24653,14 +25755,17 @@ async function youngFromCache(context, artifacts) {
 }
 /** Verifies every image, with the identity that signs images. Nothing is pulled. */
 function obtainImages(context, inputs) {
-    return verifyImages({
-        ...context,
-        policy: { ...context.policy, identity: inputs.imageIdentity },
-        registry: new RegistryClient(context.http, inputs.imageRegistry),
-    }, inputs.images.map((request) => imageOf(request, context.release.version)));
+    return verifyImages({ ...context, images: imageSource(context, inputs) }, inputs.images.map((request) => imageOf(request, context.release.version)));
+}
+function imageSource(context, inputs) {
+    const { lock, http, log } = context;
+    const policy = { ...context.policy, identity: inputs.imageIdentity };
+    return lock === undefined
+        ? new RegistryImages(new RegistryClient(http, inputs.imageRegistry), log, policy)
+        : new LockedImages(lock, policy);
 }
 async function installContext(shared, release) {
-    const { inputs, report, http, background, trust, cacheAccess } = shared;
+    const { inputs, logger, http, background, trust, cacheAccess } = shared;
     const scratch = await (0,promises_namespaceObject.mkdtemp)(external_node_path_default().join(shared.scratch, 'release-'));
     const context = {
         http,
@@ -24672,7 +25777,7 @@ async function installContext(shared, release) {
         },
         release,
         scratch,
-        logger: report,
+        logger,
         isNative: inputs.isNative,
     };
     return {
@@ -24682,7 +25787,7 @@ async function installContext(shared, release) {
         secondFactors: inputs.secondFactors,
         toolCache: await cacheAccess.lookIn(release.version),
         cacheAccess,
-        searchPaths: inputs.runner,
+        searchPaths: inputs.searchPaths,
     };
 }
 function binderFor({ bindRelease, lock }, context) {
@@ -24691,14 +25796,767 @@ function binderFor({ bindRelease, lock }, context) {
     }
     return lock === undefined ? new SbomBinder(context) : new LockedBinder(context, lock);
 }
-function cacheAccessOf(inputs, report) {
+function cacheAccessOf(inputs, logger) {
     const { runner, identity, trustRoot, bindRelease, downloadBaseUrl } = inputs;
     const toolCache = {
         folder: runner.toolCache,
         trustKey: trustKey(identity, trustRoot, bindRelease ? undefined : downloadBaseUrl),
     };
     const names = requestedNames(inputs).map(({ name }) => name);
-    return new CacheAccess(toolCache, names, runner.temp, report);
+    return new CacheAccess(toolCache, names, runner.temp, logger);
+}
+
+;// CONCATENATED MODULE: ./src/commands/install.ts
+
+
+
+
+
+
+
+/**
+ * Does what a run of the action does, and then puts the verified files into a folder. Nothing is
+ * written to the folder unless every check passed.
+ *
+ * @returns every file, in the order of `tools` and `artifacts`
+ * @throws {SetupError} as a run; INSTALL_FAILED for a folder that cannot be used
+ */
+async function install(inputs, logger) {
+    const { folder } = inputs;
+    const placed = [];
+    noticeIgnoredFile(inputs, logger);
+    await assertCanPlace(folder, fileNames(inputs));
+    await withScratchFolder(inputs.runner.temp, (scratch) => setUp(inputsOfRun(inputs, scratch), logger, scratch, async (results, durations) => {
+        const sections = sectionsOf(inputs, results, durations);
+        for (const item of sections.flatMap(({ items }) => items)) {
+            log(item, inputs, logger);
+        }
+        await assertUnchanged(results.files);
+        placed.push(...(await placeAll(folder, results.files)));
+    }));
+    return placed;
+}
+function fileNames({ tools, platform, artifacts }) {
+    return [
+        ...tools.map((tool) => binaryFileName(tool, platform)),
+        ...artifacts.map(({ name }) => name),
+    ];
+}
+/** Everything temporary is in the scratch folder, and without a cache, everything else, too. */
+function inputsOfRun({ useCache, ...inputs }, scratch) {
+    const { toolCache, path: onPath } = inputs.runner;
+    return {
+        ...inputs,
+        runner: {
+            ...inputs.runner,
+            temp: scratch,
+            toolCache: useCache ? toolCache : external_node_path_default().join(scratch, 'tool-cache'),
+        },
+        // Tool caches of other actions are searched by a library that writes to standard output.
+        searchPaths: { toolCache: undefined, path: useCache ? onPath : [] },
+    };
+}
+/** What was proven, as a run logs it; and where the copy in the tool cache is, if that stays. */
+function log({ title, log, paths }, { useCache }, logger) {
+    for (const line of [title, ...log]) {
+        logger.info(line);
+    }
+    for (const line of useCache ? paths : []) {
+        logger.debug(line);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/commands/install-command.ts
+
+
+
+const INSTALL = {
+    name: 'install',
+    summary: 'Install verified binaries and other files into a folder',
+    description: 'Verify files of a release as the action does, and install them into a folder.\nNothing is written to the folder unless everything was proven. Each file is replaced in one step. A file that is up to date is left as it is.\nPrints the path of each file.',
+    argument: { name: 'folder', help: 'Where to install; created if it does not exist' },
+    examples: `Examples:
+  A laptop, into a folder of its user that is on PATH:
+    setup-verified-kubectl install ~/.local/bin
+  The newest patch of 1.31, for a cluster of that version:
+    setup-verified-kubectl install --version 1.31 --cluster-version 1.31 ./bin
+  What a reviewed lock file says:
+    setup-verified-kubectl install --lock-file kubernetes.lock.json ./bin
+  A Dockerfile, without a second copy in the layer:
+    RUN setup-verified-kubectl install --version 1.31.9 --no-cache /usr/local/bin`,
+    options: [
+        {
+            flags: '--no-cache',
+            help: 'Use no copy that is on this machine, and keep none but the installed file',
+            group: 'Install',
+        },
+    ],
+    inputs: {
+        'lock-file': {
+            help: 'Install what this lock file says, proven by its evidence',
+            group: 'Release',
+        },
+    },
+    hiddenInputs: [],
+    run: install_command_run,
+};
+async function install_command_run(environment, terminal) {
+    const placed = await install(await loadInstallInputs(environment), terminal);
+    for (const { path, wasThere } of placed) {
+        terminal.info(wasThere ? `${path} is up to date` : `Installed ${path}`);
+    }
+    process.stdout.write(placed.map(({ path }) => `${path}\n`).join(''));
+    return EXIT_CODES.done;
+}
+
+;// CONCATENATED MODULE: ./src/commands/lock-command.ts
+
+
+
+
+/** `lock`, as a command. As an action, it is in lock-action.ts. */
+const LOCK = {
+    name: 'lock',
+    summary: 'Write a lock file: version, digests and evidence, all proven',
+    description: 'Verify the files and images of a release and write their version, digests and Sigstore evidence to a lock file.\nNothing is written unless everything was proven. What has not changed stays as it is, byte for byte.',
+    examples: `Examples:
+  Lock the newest patch of 1.31 for two platforms:
+    setup-verified-kubectl lock --version 1.31 --platforms linux/amd64,darwin/arm64
+  Lock the images of the control plane, and those beside it:
+    setup-verified-kubectl lock --version 1.31 --images control-plane,registry.k8s.io/etcd:3.5.15-0
+  See whether there is a newer patch, in a pull request or a schedule:
+    setup-verified-kubectl lock --version 1.31 --platforms linux/amd64,darwin/arm64 --check`,
+    options: [
+        {
+            flags: '--platforms <list>',
+            help: "<os>/<arch>, separated by commas [default: this machine's]",
+            group: 'Release',
+        },
+        {
+            flags: '--check',
+            help: 'Write nothing; print what would change, and exit with 3 if anything would',
+            group: 'Lock',
+        },
+    ],
+    inputs: {
+        'lock-file': { help: `Where to write [default: ${DEFAULT_LOCK_FILE}]`, group: 'Lock' },
+    },
+    hiddenInputs: ['architecture'],
+    run: lock_command_run,
+};
+async function lock_command_run(environment, terminal) {
+    const inputs = await loadLockInputs(environment);
+    const { version, contents, changes } = await lockRelease(inputs, terminal);
+    const { name } = inputs.lockFile;
+    if (changes.length > 0) {
+        process.stdout.write(`${changes.join('\n')}\n`);
+    }
+    if (changes.length > 0 && inputs.check) {
+        terminal.info(`${name} is out of date. Run the same command without --check.`);
+        return EXIT_CODES.different;
+    }
+    const state = changes.length === 0 ? 'is up to date' : 'was written';
+    terminal.info(`${name} ${state}: ${version}, ${contents}`);
+    return EXIT_CODES.done;
+}
+
+;// CONCATENATED MODULE: ./src/report/verified-file.ts
+
+
+
+
+
+const EVIDENCE = {
+    signature: 'signature and certificate on this machine, log entry from the log',
+    bundle: 'bundle on this machine',
+    lock: 'lock file',
+    published: 'published',
+};
+/** @param file as the user wrote it */
+function verifiedFileReport(file, evidence, { verified, artifact, binding, trustRoot, recovered }) {
+    return {
+        verified: true,
+        file,
+        sha256: verified.subject.sha256.toString('hex'),
+        size: verified.subject.size,
+        release: artifact === undefined || binding.kind === 'skipped'
+            ? null
+            : releaseReport(artifact, binding),
+        ...proofReport(verified, describeBinding(binding)),
+        evidence,
+        recovered: recovered === undefined ? null : escapeLogLine(recovered),
+        'trust-root': trustRoot,
+    };
+}
+function releaseReport(artifact, binding) {
+    return {
+        version: artifact.version,
+        path: artifact.path,
+        platform: artifact.platform === undefined ? null : platformName(artifact.platform),
+        'sbom-sha256': binding.kind === 'sbom' ? binding.sbom.subject.sha256.toString('hex') : null,
+    };
+}
+/** For people. The first lines are worded like cosign's output. */
+function verifiedFileText(report) {
+    const { release } = report;
+    return [
+        ...proofLog({
+            ...report,
+            'release-proof': release === null
+                ? report['release-proof']
+                : `${release.version}, ${report['release-proof']}`,
+        }),
+        ...(release === null ? [] : [`Path in the release: ${release.path}`]),
+        ...(typeof release?.['sbom-sha256'] === 'string'
+            ? [`SHA-256 of the SBOM: ${release['sbom-sha256']}`]
+            : []),
+        `SHA-256: ${report.sha256} (${megabytes(report.size)})`,
+        `Evidence: ${EVIDENCE[report.evidence]}`,
+        ...(report.recovered === null ? [] : [`Broken publication: ${report.recovered}`]),
+        `Trust root: ${report['trust-root']}`,
+        `File: ${report.file}`,
+    ].map((line) => escapeLogLine(line));
+}
+
+;// CONCATENATED MODULE: ./src/files/untouched-file.ts
+
+
+
+
+/** Should a path become a pipe, opening it does not wait for a writer (POSIX `open`). Windows has no such pipes. */
+const untouched_file_READ = external_node_fs_.constants.O_RDONLY | (external_node_fs_.constants.O_NONBLOCK ?? 0);
+/** Another process changed or replaced the file. */
+class FileChangedError extends FileError {
+    constructor(path) {
+        super(`${path} was changed by another process while it was verified`);
+    }
+}
+/**
+ * Reads a file that somebody else may be writing to. Links are followed. Nothing but a plain file is
+ * opened: to read a pipe or a device may never end, and takes what another process waits for.
+ *
+ * @param maxBytes a larger file is refused, unread
+ * @throws {FileChangedError} for a file that changes while it is read
+ * @throws {FileError} for what is not a plain file, is empty, or is larger; or the error of the file
+ *   system
+ */
+async function readUntouched(path, maxBytes) {
+    assertPlain(path, await (0,promises_namespaceObject.stat)(path, { bigint: true }));
+    const file = await (0,promises_namespaceObject.open)(path, untouched_file_READ);
+    try {
+        const before = await file.stat({ bigint: true });
+        assertPlain(path, before);
+        const digested = await digestOpenFile(file, path, maxBytes);
+        await assertSame(path, before, file, digested);
+        return {
+            digested,
+            assertUntouched: async () => {
+                const after = await (0,promises_namespaceObject.stat)(path, { bigint: true }).catch(() => undefined);
+                if (after === undefined || !isSame(before, after)) {
+                    throw new FileChangedError(path);
+                }
+            },
+        };
+    }
+    finally {
+        await file.close();
+    }
+}
+function assertPlain(path, found) {
+    if (!found.isFile()) {
+        throw new FileError(`${path} is not a plain file`);
+    }
+    if (found.size === 0n) {
+        throw new FileError(`${path} is empty, or a file of /proc, which claims to be`);
+    }
+}
+/** A file of /sys has fewer bytes than it claims. */
+async function assertSame(path, before, file, { size }) {
+    if (BigInt(size) !== before.size || !isSame(before, await file.stat({ bigint: true }))) {
+        throw new FileChangedError(path);
+    }
+}
+/** The same file, not written to since: the system sets `ctime`, and no process can set it back. */
+function isSame(before, after) {
+    const keys = ['dev', 'ino', 'size', 'mtimeNs', 'ctimeNs'];
+    return keys.every((key) => before[key] === after[key]);
+}
+
+;// CONCATENATED MODULE: ./src/install/unexecuted-binding.ts
+
+
+
+
+/** Binds a file by the release's signed SBOM, or not at all: the file is never executed. */
+class UnexecutedBinder extends SbomBinder {
+    async bind(artifact, verified, file) {
+        const published = artifact.boundBy.kind === 'sbom' ? await this.publishedSbom() : undefined;
+        if (published !== undefined && published.kind !== 'signed') {
+            throw new SetupError('RELEASE_MISMATCH', `cannot prove that this is ${artifact.path} of ${artifact.version}: ${published.reason}`, { situation: 'no-release-proof' });
+        }
+        return super.bind(artifact, verified, file);
+    }
+}
+/** The same with an SBOM and evidence for it that the user has. No other SBOM is asked for. */
+class GivenSbomBinder extends UnexecutedBinder {
+    #given;
+    /**
+     * @param sbom not verified yet
+     * @param evidence for it
+     */
+    constructor(context, sbom, evidence) {
+        super(context);
+        this.#given = context.background.start(verifiedSbom(context, sbom, evidence));
+    }
+    publishedSbom() {
+        return this.#given;
+    }
+}
+async function verifiedSbom({ policy, release }, sbom, evidence) {
+    const { verified } = await verifySubject(policy, release.sbom().path, sbom, [evidence]);
+    return { kind: 'signed', verified, sbom: await readSbom(sbom) };
+}
+
+;// CONCATENATED MODULE: ./src/sigstore/evidence/given.ts
+
+
+
+
+
+
+// What a user names decides alone. So a wrong pair is not made good by another entry of the log, as
+// that of a broken publication is.
+/** A signature and a certificate that the user has. Their proof of logging comes from the log. */
+class GivenPair {
+    #log;
+    #name;
+    #signature;
+    #certificate;
+    /**
+     * @param name of what they sign, for messages
+     * @param signature base64 of a DER ECDSA signature
+     * @param certificate PEM, or base64 of it
+     */
+    constructor(log, name, { signature, certificate }) {
+        this.#log = log;
+        this.#name = name;
+        this.#signature = signature;
+        this.#certificate = certificate;
+    }
+    /** @throws {SetupError} SIGNATURE_MALFORMED, SIGNATURE_MISMATCH, LOG_ENTRY_NOT_FOUND, LOG_UNAVAILABLE */
+    async find(subject) {
+        const detached = parseDetached(this.#signature, this.#certificate);
+        // The log has no entry for a wrong signature: what is wrong is said first.
+        checkSignature(subject, detached.signature, parseLeaf(detached.certificate));
+        const entry = await new LoggedSignatures(this.#log, subject).entryOf(detached);
+        if (entry === undefined) {
+            throw notLogged(this.#name, subject);
+        }
+        return { candidates: [{ bundle: toBundle(subject.sha256, detached, entry) }] };
+    }
+}
+/** A Sigstore bundle that the user has. */
+class GivenBundle {
+    #json;
+    /** @param json a Sigstore bundle of version 0.1, 0.2 or 0.3 */
+    constructor(json) {
+        this.#json = json;
+    }
+    /** @throws {SetupError} SIGNATURE_MALFORMED */
+    find() {
+        return new Promise((resolve) => {
+            resolve({ candidates: [{ bundle: parseBundle(this.#json) }] });
+        });
+    }
+}
+
+;// CONCATENATED MODULE: ./src/commands/verify.ts
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+/** The largest file of a release is about 400 MB. A file of /proc may claim to have 128 TiB. */
+const verify_MAX_FILE_BYTES = 2 ** 34;
+/**
+ * Proves a file on this machine, by the checks of a run. The file is only read: never executed, and
+ * never changed.
+ *
+ * @throws {SetupError} every code of the verification
+ */
+async function verifyFile(inputs, logger) {
+    let result;
+    await withScratchFolder(inputs.runner.temp, async (scratch) => {
+        const abort = new AbortController();
+        const background = new BackgroundTasks();
+        try {
+            // What is wrong with the files is said before anybody is asked anything.
+            const file = await readInput('file', inputs.file, verify_MAX_FILE_BYTES);
+            const sbom = inputs.sbom === undefined
+                ? undefined
+                : (await readInput('sbom', inputs.sbom, MAX_SBOM_BYTES)).digested;
+            const http = httpClient(inputs, abort.signal, logger);
+            const trust = background.start(loadTrustRoot(trustRootSource(inputs, scratch), http));
+            const subject = file.digested;
+            const run = { inputs, subject, sbom, logger, http, background, trust, scratch };
+            const proof = await prove(run);
+            await assertUntouched(file);
+            await keepTrustRoot(await trust, logger);
+            result = { ...proof, trustRoot: (await trust).origin };
+        }
+        finally {
+            // Nothing may still write to the scratch folder when it is removed.
+            abort.abort();
+            await background.ended();
+        }
+    });
+    if (result === undefined) {
+        throw new TypeError('the file was not verified');
+    }
+    return result;
+}
+async function prove(run) {
+    const { inputs, subject, http, logger } = run;
+    const { claim, downloadBaseUrl } = inputs;
+    if (claim.kind === 'signed') {
+        return proveSigned(run, claim.evidence);
+    }
+    const version = await resolveVersion(claim.choice.version, http, downloadBaseUrl);
+    logger.info(`Version: ${version} (requested: ${claim.choice.versionSource})`);
+    const release = new Release(version, downloadBaseUrl);
+    const artifact = artifactOf(release, claim.file ?? verify_lockedFile(inputs, subject));
+    const context = verify_proofContext(run, release, artifact);
+    try {
+        const evidence = verify_evidenceFor(context, inputs.evidence, artifact);
+        const where = () => Promise.resolve(subject.path);
+        const proof = await proveBy(context, artifact, evidence, Promise.resolve(subject), where);
+        return { ...proof, artifact };
+    }
+    catch (error) {
+        throw await whyNotFound(error, release, http);
+    }
+}
+/** Who signed the file, and when, but not what it is. */
+async function proveSigned(run, given) {
+    const { inputs, subject } = run;
+    const context = publicationContext(run);
+    const name = baseName(inputs);
+    const evidence = ownEvidence(context, given, name);
+    const found = await verifySubject(context.policy, name, subject, [evidence]);
+    const binding = { kind: 'skipped' };
+    checkSecondFactors({ name, path: name }, found.verified, binding, inputs.secondFactors, Date.now());
+    return { ...found, artifact: undefined, binding };
+}
+const baseName = ({ file }) => external_node_path_default().basename(file.name);
+const lockOf = ({ evidence }) => evidence.kind === 'lock' ? evidence.lock : undefined;
+/** Which file of the lock has these bytes: the first one, where several have. */
+function verify_lockedFile(inputs, subject) {
+    const lock = lockOf(inputs);
+    const sha256 = subject.sha256.toString('hex');
+    const files = [...(lock?.files ?? [])];
+    const found = files.find(([, file]) => file.sha256 === sha256)?.[0] ?? '';
+    const named = parseReleasePath(found);
+    if (named === undefined) {
+        const others = files.map(([path, file]) => `${path} (${file.sha256})`).join(', ');
+        throw new SetupError('LOCK_MISMATCH', `${baseName(inputs)} has SHA-256 ${sha256}, and no file in ${String(lock?.name)} has; it has ${others}`);
+    }
+    return named;
+}
+function publicationContext({ inputs, http, background, trust, }) {
+    return {
+        http,
+        background,
+        log: new TransparencyLog(http, inputs.rekorUrl),
+        policy: {
+            trust: background.start(trust.then(({ material }) => material)),
+            identity: inputs.identity,
+        },
+    };
+}
+function verify_proofContext(run, release, artifact) {
+    const { inputs, logger, scratch } = run;
+    const { secondFactors } = inputs;
+    const context = {
+        ...publicationContext(run),
+        release,
+        scratch,
+        logger,
+        isNative: false, // The file is never executed.
+    };
+    return {
+        ...context,
+        lock: lockOf(inputs),
+        binder: verify_binderFor(run, context),
+        // The inputs know the file by its name on this machine.
+        secondFactors: {
+            ...secondFactors,
+            checksums: { [artifact.name]: secondFactors.checksums[baseName(inputs)] },
+        },
+    };
+}
+function verify_binderFor({ inputs, sbom }, context) {
+    const lock = lockOf(inputs);
+    if (!inputs.bindRelease) {
+        return new NoBinder();
+    }
+    if (sbom !== undefined && inputs.sbom !== undefined) {
+        const evidence = verify_evidenceFor(context, inputs.sbom.evidence, context.release.sbom());
+        return new GivenSbomBinder(context, sbom, evidence);
+    }
+    return lock === undefined ? new UnexecutedBinder(context) : new LockedBinder(context, lock);
+}
+/** What the user named decides alone. */
+function verify_evidenceFor(context, given, artifact) {
+    switch (given.kind) {
+        case 'signature':
+        case 'bundle':
+            return ownEvidence(context, given, artifact.path);
+        case 'lock':
+            return given.lock.evidenceFor(artifact);
+        case 'published':
+            // The file is here: nobody has to claim its digest.
+            return new PublishedEvidence(context, artifact.evidence, Promise.resolve(undefined));
+    }
+}
+function ownEvidence({ log }, given, name) {
+    return given.kind === 'bundle' ? new GivenBundle(given.json) : new GivenPair(log, name, given);
+}
+/** Where the host has no such release, that is what is wrong. */
+async function whyNotFound(error, release, http) {
+    const isOfRelease = error instanceof SetupError &&
+        (error.code === 'RELEASE_NOT_SIGNED' || error.situation === 'no-release-proof');
+    return !isOfRelease || (await isPublished(release.version, http, release.base))
+        ? error
+        : new SetupError('VERSION_NOT_FOUND', `Kubernetes ${release.version} does not exist at ${release.base.href}`, { cause: error });
+}
+/** @throws {SetupError} INVALID_INPUT for what is not a plain file, or cannot be read */
+async function readInput(input, { name, path: file }, maxBytes) {
+    try {
+        return await readUntouched(file, maxBytes);
+    }
+    catch (error) {
+        throw error instanceof FileChangedError
+            ? verify_changed(error)
+            : new SetupError('INVALID_INPUT', `Input "${input}": cannot read ${JSON.stringify(name)}: ${explain(error)}`, { cause: error });
+    }
+}
+async function assertUntouched(file) {
+    try {
+        await file.assertUntouched();
+    }
+    catch (error) {
+        throw error instanceof FileChangedError ? verify_changed(error) : error;
+    }
+}
+function verify_changed(error) {
+    return new SetupError('INSTALL_FAILED', error.message, {
+        situation: 'file-changed',
+        cause: error,
+    });
+}
+
+;// CONCATENATED MODULE: ./src/commands/verify-command.ts
+
+
+
+
+
+
+
+
+/** `verify <file>`. */
+const VERIFY = {
+    name: 'verify',
+    summary: 'Verify a file on this machine: who signed it, and which release it is from',
+    description: 'Verify a file on this machine: signature, certificate, identity, transparency log, and the signed SBOM of\nits release. The file is only read. By default the evidence is what the release host and the log have;\nevidence that you name decides alone.',
+    argument: { name: 'file', help: 'The file: a binary, tarball or SBOM of a Kubernetes release' },
+    examples: `Examples:
+  Is this kubectl the one of v1.31.9?
+    setup-verified-kubectl verify ./kubectl --version 1.31.9
+  Which file of the lock file is this? Nobody but the release host is asked, for the SBOM:
+    setup-verified-kubectl verify ./kubectl --lock-file kubernetes.lock.json --trusted-root embedded
+  A tarball, with a bundle beside it:
+    setup-verified-kubectl verify kubernetes-server-linux-amd64.tar.gz --version 1.31.9 --bundle server.sigstore.json
+  The signature alone, as "cosign verify-blob" does:
+    setup-verified-kubectl verify ./kubectl --signature kubectl.sig --certificate kubectl.cert --bind-release false
+  For a script:
+    setup-verified-kubectl verify ./kubectl --version 1.31.9 --json`,
+    options: [
+        {
+            flags: '--artifact <name>',
+            help: 'Which file of the release it is: kubectl, server, kubernetes-src.tar.gz, bin/linux/amd64/kubectl … [default: what its name says; with --lock-file, what its SHA-256 says]',
+            group: 'Release',
+        },
+        {
+            flags: '--platform <os/arch>',
+            help: "The platform it is for: linux/amd64, darwin/arm64 … [default: what its name says, else this machine's]",
+            group: 'Release',
+        },
+        {
+            flags: '--signature <path>',
+            help: 'Its signature, base64 (.sig); with --certificate',
+            group: 'Evidence',
+        },
+        {
+            flags: '--certificate <path>',
+            help: 'Its certificate, PEM or base64 of it (.cert); with --signature',
+            group: 'Evidence',
+        },
+        {
+            flags: '--bundle <path>',
+            help: 'Its Sigstore bundle, version 0.1, 0.2 or 0.3',
+            group: 'Evidence',
+        },
+        {
+            flags: '--sbom <path>',
+            help: "The release's SBOM, kubernetes-release.spdx, in place of the published one",
+            group: 'Evidence',
+        },
+        {
+            flags: '--sbom-bundle <path>',
+            help: 'The Sigstore bundle of --sbom; not with --lock-file, which has it',
+            group: 'Evidence',
+        },
+        {
+            flags: '--json',
+            help: 'Print one JSON object, also for a file that is refused',
+            group: 'Output',
+        },
+    ],
+    inputs: {
+        version: {
+            help: 'The release it must be from: 1.31.9, 1.31, stable …; needed unless --lock-file or --version-file has it',
+            group: 'Release',
+        },
+        'lock-file': { help: 'A lock file with its SHA-256 and evidence', group: 'Evidence' },
+        checksum: { help: 'Expected SHA-256, in addition to the signature', group: 'Verification' },
+        'bind-release': {
+            help: 'false: verify the signature, and prove nothing about the release [default: true]',
+            group: 'Verification',
+        },
+    },
+    hiddenInputs: [],
+    unknownInputs: [
+        'cluster-version',
+        'tools',
+        'artifacts',
+        'images',
+        'image-registry',
+        'image-certificate-identity',
+        'check-latest',
+    ],
+    run: verify_command_run,
+};
+async function verify_command_run(environment, terminal) {
+    const isJson = environment.variables['INPUT_JSON'] === 'true';
+    try {
+        const inputs = await loadVerifyInputs(environment);
+        const finding = await verifyFile(inputs, terminal);
+        const report = verifiedFileReport(inputs.file.name, inputs.evidence.kind, finding);
+        if (isJson) {
+            printJson(report);
+        }
+        else {
+            process.stdout.write(`${verifiedFileText(report).join('\n')}\n`);
+        }
+        return EXIT_CODES.done;
+    }
+    catch (error) {
+        if (isJson) {
+            printJson(refused(environment.variables['INPUT_FILE'] ?? '', namedFailure(error)));
+        }
+        throw error;
+    }
+}
+function printJson(report) {
+    process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
+}
+function refused(file, error) {
+    return {
+        verified: false,
+        file,
+        error: error instanceof SetupError
+            ? { code: error.code, message: escapeLogLine(error.message), hint: hintFor(error) }
+            : { code: 'UNEXPECTED', message: escapeLogLine(explain(error)), hint: UNEXPECTED_HINT },
+    };
+}
+
+;// CONCATENATED MODULE: ./src/commands/main.ts
+
+
+
+
+
+
+
+
+/** In the order of the help. */
+const COMMANDS = [INSTALL, VERIFY, LOCK];
+/** Runs the command that the arguments name. A failure is reported, and never thrown. */
+async function main() {
+    const args = commandArguments();
+    if (args[0] === LOCK_ACTION) {
+        await runLockAction();
+        return;
+    }
+    const commander = await __nccwpck_require__.e(/* import() */ 179).then(__nccwpck_require__.bind(__nccwpck_require__, 8179)); // A step of a workflow does not load it.
+    try {
+        await program(commander).parseAsync(args, { from: 'user' });
+    }
+    catch (error) {
+        if (!(error instanceof commander.CommanderError)) {
+            throw error;
+        }
+        // Commander has said what is wrong, or printed the help.
+        process.exitCode = error.exitCode === 0 ? EXIT_CODES.done : EXIT_CODES.usage;
+    }
+}
+const EXAMPLES = `Examples:
+  The options of a command:
+    setup-verified-kubectl lock --help
+  Lock the newest patch of 1.31 for two platforms:
+    setup-verified-kubectl lock --version 1.31 --platforms linux/amd64,darwin/arm64
+
+Documentation:
+  https://github.com/org/setup-verified-kubectl/blob/main/docs/commands.md`;
+function program(commander) {
+    const root = new commander.Command('setup-verified-kubectl')
+        .description('Kubernetes release binaries, verified: signature, certificate, identity, transparency log and release SBOM.')
+        .usage('<command> [options]')
+        .configureHelp(HELP)
+        .addOption(new commander.Option('-V, --version', 'Show the version of this program'))
+        .helpOption('-h, --help', 'Show this help')
+        .helpCommand('help [command]', 'Show the help of a command')
+        .showHelpAfterError('For the options, add --help.')
+        .exitOverride()
+        // Behind a command, --version is the version of Kubernetes.
+        .enablePositionalOptions()
+        // bin/setup-verified-kubectl.js answers the option when it is alone.
+        .hook('preSubcommand', (parser) => {
+        if (parser.opts()['version'] === true) {
+            parser.error('error: the version of Kubernetes belongs behind the command: <command> --version <version>');
+        }
+    })
+        .addHelpText('after', () => closingText(`\n${EXAMPLES}\n\n${EXIT_CODES_HELP}`, process.stdout.columns));
+    for (const command of COMMANDS) {
+        root.addCommand(commandParser(commander, command));
+    }
+    return root;
 }
 
 ;// CONCATENATED MODULE: ./src/start.ts
@@ -24707,7 +26565,7 @@ function cacheAccessOf(inputs, report) {
 
 /** A step of a workflow has no arguments. */
 async function start() {
-    await (commandArguments().length === 0 ? setup_run() : main());
+    await (commandArguments().length === 0 ? run() : main());
 }
 
 
@@ -24752,6 +26610,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:events"
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
+
+/***/ }),
+
+/***/ 8161:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
 
 /***/ }),
 

@@ -7,6 +7,6 @@ const ROOT = join(import.meta.dirname, '..');
 /** @throws Error when dist/ was built from other sources, or changed since */
 export default function assertFreshDist() {
   if (!isFresh(ROOT, join(ROOT, 'dist'))) {
-    throw new Error('dist/ is not the build of src/: run `npm run build`.');
+    throw new Error('dist/ is not the build of src/: run `npm run bundle`.');
   }
 }

@@ -6,32 +6,44 @@ import { join } from 'node:path';
 /**
  * @param {string} root of the repository
  * @param {string} stats what `ncc --stats-out` wrote
- * @returns {string} for each package its name, the identifier of its licence and the text, sorted by name
+ * @returns {string} for each package its name and version, the identifier of its licence and the text, sorted by name
  */
 export function licensesOf(root, stats) {
-  return packagesIn(stats)
-    .map((name) => {
-      const folder = join(root, 'node_modules', name);
-      const { license } = /** @type {{ license: string }} */ (
+  const texts = foldersIn(stats).map((path) => {
+    const folder = join(root, path);
+    const { name, version, license } =
+      /** @type {{ name: string, version: string, license: string }} */ (
         JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
       );
-      return `${name}\n${license}\n${textOf(root, folder, license).trimEnd()}\n`;
-    })
-    .join('\n');
+    return `${name}@${version}\n${license}\n${textOf(root, folder, license).trimEnd()}\n`;
+  });
+  // npm may install the same version of a package in two places.
+  return [...new Set(texts)].sort().join('\n');
 }
 
 /**
- * Of modules, of those that were put together into one, and of what asked for them.
+ * @param {string} licenses what {@link licensesOf} returned
+ * @returns {string[]} `<name>@<version>` of each package
+ */
+export function packagesOf(licenses) {
+  const headings = licenses.matchAll(/^((?:@[\w.-]+\/)?[\w.-]+@\d\S*)\n(?=[A-Z][\w.-]+\n)/gm);
+  return [...headings].map(([, name = '']) => name);
+}
+
+/**
+ * The folders of packages: of modules, of those that were put together into one, and of what asked for them.
  *
  * @param {string} stats
+ * @returns {string[]} relative to the repository, with slashes
  */
-function packagesIn(stats) {
+export function foldersIn(stats) {
   const names = stats.matchAll(/"name": ?"([^"]*node_modules[^"]*)"/g);
-  const packages = [...names].flatMap(([, name = '']) => {
-    const [, found] = /.*node_modules\/((?:@[^/]+\/)?[^/ ]+)/.exec(name) ?? [];
+  const folders = [...names].flatMap(([, name = '']) => {
+    const [, found] =
+      /.*?(node_modules\/(?:.*node_modules\/)?(?:@[^/]+\/)?[^/ ]+)/.exec(name) ?? [];
     return found ?? [];
   });
-  return [...new Set(packages)].sort();
+  return [...new Set(folders)].sort();
 }
 
 /**

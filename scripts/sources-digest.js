@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** All that `npm run build` reads, besides the packages that the lock file names. */
+/** All that `npm run bundle` reads, besides the packages that the lock file names. */
 const SOURCES = ['src', 'stubs'];
 const OTHER_SOURCES = [
   'package-lock.json',

@@ -51,6 +51,7 @@ export type Situation =
   | 'range-without-release'
   | 'runner-variable-missing'
   | 'signature-of-another-image'
+  | 'target-folder'
   | 'trusted-root-file';
 
 interface Details {

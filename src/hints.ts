@@ -44,7 +44,7 @@ export const HINTS: Readonly<Record<ErrorCode, string>> = {
   LOCK_INVALID:
     'Write the lock file again with the command "lock", and commit it. Do not edit it by hand, and exclude it from tools that sort keys.',
   LOCK_MISMATCH:
-    'Do not use the file: the lock file holds another one. If Kubernetes has published the file again, or the lock file was edited, run the command "lock" and review what it changes.',
+    'Do not use the file or the image: the lock file holds another one. If Kubernetes has published the file again, or the lock file was edited, run the command "lock" and review what it changes.',
   INSTALL_FAILED:
     'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.',
   IMAGE_NOT_FOUND:
@@ -91,7 +91,7 @@ const SITUATIONS: Readonly<Record<Exclude<Situation, 'image'>, string>> = {
   'no-release-proof':
     'If you use a mirror, add kubernetes-release.spdx with its .sig and .cert. As a last resort, set "bind-release: false", which accepts any file that Kubernetes ever signed, for any version or platform.',
   'image-of-another-version':
-    'Do not use the image: Kubernetes signed it, but it is not the version you asked for. A registry, a mirror or a proxy serves a different image under this tag.',
+    'Do not use the image: Kubernetes signed it, but it is not the version you asked for. A registry, a mirror, a proxy or the lock file has a different image under this tag.',
   'signature-of-another-image':
     'Do not use the image: the registry, a mirror or a proxy serves it with the signature of another image. Check "image-registry". Without one, report this at https://github.com/kubernetes/k8s.io/issues.',
   'not-in-release':
@@ -101,13 +101,15 @@ const SITUATIONS: Readonly<Record<Exclude<Situation, 'image'>, string>> = {
   'not-a-blob-bundle':
     'Use a bundle created with "cosign sign-blob --bundle". Attestations, and signatures made with a plain key, are not accepted.',
   'lock-incomplete':
-    'Run the command "lock" with this version, these "tools" and "artifacts", and every platform that the jobs run on, and commit the file.',
+    'Run the command "lock" with this version, these "tools", "artifacts" and "images", and every platform that the jobs run on, and commit the file.',
   'lock-too-new':
     'Use the version of the action that wrote the lock file, or a later one. Or write the lock file again with the command "lock" of this version.',
   'mirror-folder':
     'Check the free space, the owner and the permissions of the folder. Nobody else may be able to write to it ("chmod go-w"), and no folder in it may be a link. Or choose another folder.',
   'mirror-pair':
     'Delete the .sig and .cert files of the release in that folder, or choose another folder. The bundles have the same signatures and certificates, and the log entries that belong to them.',
+  'target-folder':
+    'Check that this user can write to the folder, that it has free space, and that no running program keeps the file open.',
   'trusted-root-file': 'Set "trusted-root" to the path of a trusted_root.json.',
   'embedded-trusted-root': 'This is a bug in the action. Please report it.',
   'runner-variable-missing':

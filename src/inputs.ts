@@ -1,7 +1,6 @@
 import path from 'node:path';
-import type { SecondFactors } from './install/second-factors.js';
+import type { SearchPaths } from './install/preinstalled.js';
 import { readArtifacts } from './inputs/artifacts.js';
-import { readChecksums, type FileNames } from './inputs/checksums.js';
 import type { Environment } from './inputs/environment.js';
 import {
   readClaim,
@@ -13,11 +12,11 @@ import {
   type GivenEvidence,
   type GivenSbom,
 } from './inputs/file-to-verify.js';
+import { assertAnyFile, readTargetFolder } from './inputs/install.js';
 import { readImageRegistry, readImages } from './inputs/images.js';
 import { filesOfLock, readFilesToLock, type FilesToLock } from './inputs/files-to-lock.js';
 import {
   assertLocked,
-  assertNoImages,
   lockedVersion,
   readLockFile,
   readLockFilePath,
@@ -31,52 +30,37 @@ import {
 } from './inputs/mirror.js';
 import { readPlatform } from './inputs/platform.js';
 import { RawInputs, invalidInput, readBoolean, readRequired } from './inputs/raw-inputs.js';
-import { readAges } from './inputs/release-age.js';
-import { readRunner, type Runner } from './inputs/runner.js';
+import { readSource, type SourceInputs } from './inputs/source.js';
 import { readTools } from './inputs/tools.js';
-import { readTrustRoot } from './inputs/trust-root.js';
-import { readToken, readUrl } from './inputs/urls.js';
 import { readClusterVersion, readVersion, type VersionChoice } from './inputs/version.js';
 import type { ClusterVersion } from './kubernetes/cluster-version.js';
-import type { ImageRequest } from './kubernetes/image.js';
+import { imageOf, type ImageRequest } from './kubernetes/image.js';
 import { assertPublished } from './kubernetes/platform.js';
 import { Release, type RequestedFiles } from './kubernetes/release.js';
 import type { Lock } from './lock/lock.js';
-import type { TrustRootChoice } from './sigstore/trust/trusted-root.js';
 import type { ExpectedIdentity } from './sigstore/verify/identity.js';
-import type { ProxyEnvironment } from './transfer/http.js';
-import { TRANSFER_LIMITS, scaled, type TransferLimits } from './transfer/limits.js';
 
 export type { Environment };
 
-/** Where files come from, and what they must prove. */
-export interface SourceInputs {
-  /** Ends in a slash; https, http on loopback, or file. */
-  readonly downloadBaseUrl: URL;
-  readonly downloadToken: string | undefined;
-  readonly secondFactors: SecondFactors;
-  readonly identity: ExpectedIdentity;
-  /** Ends in a slash. */
-  readonly rekorUrl: URL;
-  readonly trustRoot: TrustRootChoice;
-  readonly runner: Runner;
-  readonly proxyEnvironment: ProxyEnvironment;
-  readonly limits: TransferLimits;
-}
-
-/** Everything that a run depends on, validated. */
-export interface Inputs extends VersionChoice, RequestedFiles, SourceInputs {
-  /** It has every requested file, of the version. */
-  readonly lock: Lock | undefined;
-  /** The cluster that the tools are for. */
-  readonly clusterVersion: ClusterVersion | undefined;
+/** Which images to verify, where they come from, and what they must prove. */
+export interface ImageInputs {
   readonly images: readonly ImageRequest[];
   /** Ends in a slash; https, or http on loopback. A path is put in front of every repository. */
   readonly imageRegistry: URL;
   /** Who must have signed the images. */
   readonly imageIdentity: ExpectedIdentity;
+}
+
+/** Everything that a run depends on, validated. */
+export interface Inputs extends VersionChoice, RequestedFiles, SourceInputs, ImageInputs {
+  /** It has every requested file and image, of the version. */
+  readonly lock: Lock | undefined;
+  /** The cluster that the tools are for. */
+  readonly clusterVersion: ClusterVersion | undefined;
   /** Whether binaries for that platform run on this machine. */
   readonly isNative: boolean;
+  /** Where to look for copies that somebody else installed. */
+  readonly searchPaths: SearchPaths;
   readonly bindRelease: boolean;
   readonly checkLatest: boolean;
 }
@@ -87,7 +71,7 @@ export function currentEnvironment(): Environment {
 }
 
 /** What to lock, and where, validated. */
-export interface LockInputs extends VersionChoice, SourceInputs {
+export interface LockInputs extends VersionChoice, SourceInputs, ImageInputs {
   /** The cluster that the tools are for. */
   readonly clusterVersion: ClusterVersion | undefined;
   readonly files: FilesToLock;
@@ -119,8 +103,13 @@ export interface VerifyInputs extends SourceInputs {
   readonly bindRelease: boolean;
 }
 
-const DEFAULT_BASE_URL = 'https://dl.k8s.io';
-const DEFAULT_REKOR_URL = 'https://rekor.sigstore.dev';
+/** What to install, and where, validated. */
+export interface InstallInputs extends Inputs {
+  /** An absolute path; need not exist. */
+  readonly folder: string;
+  /** Whether to use, and to keep, copies in the tool cache. */
+  readonly useCache: boolean;
+}
 
 /**
  * Reads and validates every input.
@@ -144,7 +133,9 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
   const lock = readLockFile(inputs);
   const choice = lock === undefined ? requested : await lockedVersion(lock, inputs, requested);
   if (lock !== undefined) {
-    assertLocked(lock, new Release(lock.version, source.downloadBaseUrl).requested(files));
+    const release = new Release(lock.version, source.downloadBaseUrl);
+    const locked = images.map((request) => imageOf(request, lock.version));
+    assertLocked(lock, release.requested(files), locked);
   }
   return {
     ...choice,
@@ -152,13 +143,9 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
     ...files,
     lock,
     clusterVersion,
-    images,
-    imageRegistry: readImageRegistry(inputs),
-    imageIdentity: {
-      subjectAlternativeName: readRequired(inputs, 'image-certificate-identity'),
-      issuer: source.identity.issuer,
-    },
+    ...readImageInputs(inputs, images, source.identity),
     isNative,
+    searchPaths: source.runner,
     bindRelease: readBoolean(inputs, 'bind-release', true),
     checkLatest: readBoolean(inputs, 'check-latest', false),
   };
@@ -171,15 +158,17 @@ export async function loadInputs(environment: Environment): Promise<Inputs> {
  */
 export async function loadLockInputs(environment: Environment): Promise<LockInputs> {
   const inputs = new RawInputs(environment);
-  assertNoImages(inputs);
-  const files = readFilesToLock(inputs, environment);
+  const images = readImages(inputs);
+  const files = readFilesToLock(inputs, environment, images.length > 0);
   if (!readBoolean(inputs, 'bind-release', true)) {
     throw invalidInput('bind-release', 'false', 'true: a lock file holds nothing unproven');
   }
   const clusterVersion = readClusterVersion(inputs);
+  const source = readSource(inputs, environment, files);
   return {
     ...(await readVersion(inputs, clusterVersion)),
-    ...readSource(inputs, environment, files),
+    ...source,
+    ...readImageInputs(inputs, images, source.identity),
     clusterVersion,
     files,
     lockFile: readLockFilePath(inputs),
@@ -200,7 +189,8 @@ export async function loadMirrorInputs(environment: Environment): Promise<Mirror
   if (lock !== undefined) {
     assertNoFilter(inputs);
   }
-  const files = lock === undefined ? readFilesToLock(inputs, environment) : filesOfLock(lock);
+  const files =
+    lock === undefined ? readFilesToLock(inputs, environment, false) : filesOfLock(lock);
   const source = readSource(inputs, environment, files);
   const clusterVersion = readClusterVersion(inputs);
   const requested = await readVersion(inputs, clusterVersion);
@@ -244,29 +234,29 @@ export async function loadVerifyInputs(environment: Environment): Promise<Verify
   };
 }
 
-function readSource(inputs: RawInputs, environment: Environment, files: FileNames): SourceInputs {
-  const downloadBaseUrl = readUrl(inputs, 'download-base-url', DEFAULT_BASE_URL, true);
-  return {
-    downloadBaseUrl,
-    downloadToken: readToken(inputs, downloadBaseUrl),
-    secondFactors: {
-      checksums: readChecksums(inputs, files),
-      ...readAges(inputs),
-    },
-    identity: {
-      subjectAlternativeName: readRequired(inputs, 'certificate-identity'),
-      issuer: readRequired(inputs, 'certificate-oidc-issuer'),
-    },
-    rekorUrl: readUrl(inputs, 'rekor-url', DEFAULT_REKOR_URL),
-    trustRoot: readTrustRoot(inputs),
-    runner: readRunner(environment),
-    proxyEnvironment: environment.variables,
-    limits: readLimits(environment.variables),
-  };
+/**
+ * Reads and validates what the command `install` takes.
+ *
+ * @throws {SetupError} as {@link loadInputs}
+ */
+export async function loadInstallInputs(environment: Environment): Promise<InstallInputs> {
+  const inputs = new RawInputs(environment);
+  const folder = readTargetFolder(inputs);
+  const asked = await loadInputs(environment);
+  assertAnyFile(asked);
+  return { ...asked, folder, useCache: !readBoolean(inputs, 'no-cache', false) };
 }
 
-/** For tests of slow and dead servers: every limit of a transfer is multiplied by it. Values of 1 or more are ignored. */
-function readLimits(variables: Environment['variables']): TransferLimits {
-  const factor = Number(variables['SETUP_VERIFIED_KUBECTL_TIME_SCALE'] ?? '1');
-  return factor > 0 && factor < 1 ? scaled(TRANSFER_LIMITS, factor) : TRANSFER_LIMITS;
+/** @param identity of files: one issuer is expected for both */
+function readImageInputs(
+  inputs: RawInputs,
+  images: readonly ImageRequest[],
+  { issuer }: ExpectedIdentity,
+): ImageInputs {
+  const subjectAlternativeName = readRequired(inputs, 'image-certificate-identity');
+  return {
+    images,
+    imageRegistry: readImageRegistry(inputs),
+    imageIdentity: { subjectAlternativeName, issuer },
+  };
 }

@@ -7,14 +7,13 @@ import type { VerifiedImage } from './install/images.js';
 import type { Logger } from './install/logger.js';
 import type { InstalledArtifact } from './install/verified-artifact.js';
 import { isBinary } from './kubernetes/binary.js';
-import type { ClusterVersion } from './kubernetes/cluster-version.js';
-import { minorOf } from './kubernetes/skew.js';
-import { describeEndedSupport } from './kubernetes/end-of-support.js';
 import { imageSection } from './report/images.js';
 import type { ReportItem, ReportSection } from './report/section.js';
 import type { SharedDurations } from './report/file.js';
 import { fileSections } from './report/files.js';
 import { megabytes } from './report/units.js';
+
+export type { ReportItem, SharedDurations };
 
 /** A line of progress at most this often, in milliseconds. */
 const PROGRESS_INTERVAL = 5_000;
@@ -46,7 +45,7 @@ export class Report implements Logger {
     core.debug(escapeLogLine(message));
   }
 
-  #notice(title: string, message: string): void {
+  notice(title: string, message: string): void {
     core.notice(escapeLogLine(message), { title });
   }
 
@@ -67,37 +66,10 @@ export class Report implements Logger {
     }
   }
 
-  /** Before anything else is logged. */
+  /** To be called before anything else is logged. */
   mask(secret: string | undefined): void {
     if (secret !== undefined) {
       core.setSecret(secret);
-    }
-  }
-
-  /** Masks the token before anything else is logged. */
-  start(inputs: Inputs): void {
-    this.mask(inputs.downloadToken);
-    if (inputs.ignoredVersionFile !== undefined) {
-      this.#notice(
-        'version-file ignored',
-        `"version" is set, so ${inputs.ignoredVersionFile} is not read.`,
-      );
-    }
-  }
-
-  /**
-   * One notice for each minor that Kubernetes no longer supports.
-   *
-   * @param version of the release, with `v`
-   */
-  endedSupport(version: string, cluster: ClusterVersion | undefined): void {
-    const now = new Date();
-    const minors = [minorOf(version), cluster?.minor].filter((minor) => minor !== undefined);
-    for (const minor of new Set(minors)) {
-      const notice = describeEndedSupport(minor, now);
-      if (notice !== undefined) {
-        this.#notice(`Kubernetes 1.${String(minor)} is no longer supported`, notice);
-      }
     }
   }
 
@@ -123,11 +95,8 @@ export class Report implements Logger {
 
   /** The log of each thing that was verified, outputs, and the job summary. */
   async success(inputs: Inputs, results: Results, durations: SharedDurations): Promise<void> {
-    const { version, files, images } = results;
-    const sections = [
-      ...fileSections(files, inputs, durations),
-      imageSection(images, inputs, durations),
-    ];
+    const { version } = results;
+    const sections = sectionsOf(inputs, results, durations);
     const items = sections.flatMap((section) => section.items);
     for (const item of items) {
       this.#log(item);
@@ -159,7 +128,11 @@ export class Report implements Logger {
    */
   async lock(
     name: string,
-    { version, files, changes }: { version: string; files: number; changes: readonly string[] },
+    {
+      version,
+      contents,
+      changes,
+    }: { version: string; contents: string; changes: readonly string[] },
     isCheck: boolean,
   ): Promise<void> {
     const isChanged = changes.length > 0;
@@ -177,14 +150,14 @@ export class Report implements Logger {
     const state = isChanged ? (isCheck ? 'is out of date' : 'was written') : 'is up to date';
     core.summary
       .addHeading('Kubernetes lock file', 3)
-      .addRaw(`<p>${escapeHtml(`${name} ${state}: ${version}, ${String(files)} files`)}</p>`, true)
+      .addRaw(`<p>${escapeHtml(`${name} ${state}: ${version}, ${contents}`)}</p>`, true)
       .addRaw(isChanged ? `<pre>${changes.map(escapeHtml).join('\n')}</pre>` : '', true);
     await this.#writeSummary();
   }
 
-  #log({ title, log }: ReportItem): void {
+  #log({ title, log, paths }: ReportItem): void {
     core.startGroup(escapeLogLine(title));
-    for (const line of log) {
+    for (const line of [...log, ...paths]) {
       this.info(line);
     }
     core.endGroup();
@@ -200,6 +173,15 @@ export class Report implements Logger {
       this.info(`Cannot write the job summary: ${explain(error)}`);
     }
   }
+}
+
+/** Everything that was verified. */
+export function sectionsOf(
+  inputs: Inputs,
+  { files, images }: Results,
+  durations: SharedDurations,
+): ReportSection[] {
+  return [...fileSections(files, inputs, durations), imageSection(images, inputs, durations)];
 }
 
 /** Each message is bounded on its own. This bounds all of them together. */

@@ -6,6 +6,9 @@ import type { Inputs } from './inputs.js';
 import { TRUST_ROOT_FOLDER } from './install/cache-access.js';
 import { installFailed } from './install/install-failed.js';
 import type { Logger } from './install/logger.js';
+import type { ClusterVersion } from './kubernetes/cluster-version.js';
+import { describeEndedSupport } from './kubernetes/end-of-support.js';
+import { minorOf } from './kubernetes/skew.js';
 import type { TrustRoot, TrustRootSource } from './sigstore/trust/trusted-root.js';
 import { HttpClient } from './transfer/http.js';
 import { describeRetry, describeWait } from './transfer/retry.js';
@@ -65,6 +68,39 @@ export async function keepTrustRoot(trust: TrustRoot, logger: Logger): Promise<v
     await trust.keep();
   } catch (error) {
     logger.debug(`cannot cache the trust root: ${String(error)}`);
+  }
+}
+
+/** A notice for a `version-file` that was not read. */
+export function noticeIgnoredFile(
+  { ignoredVersionFile }: Pick<Inputs, 'ignoredVersionFile'>,
+  logger: Logger,
+): void {
+  if (ignoredVersionFile !== undefined) {
+    logger.notice(
+      'version-file ignored',
+      `"version" is set, so ${ignoredVersionFile} is not read.`,
+    );
+  }
+}
+
+/**
+ * One notice for each minor that Kubernetes no longer supports.
+ *
+ * @param version of the release, with `v`
+ */
+export function noticeEndedSupport(
+  version: string,
+  cluster: ClusterVersion | undefined,
+  logger: Logger,
+): void {
+  const now = new Date();
+  const minors = [minorOf(version), cluster?.minor].filter((minor) => minor !== undefined);
+  for (const minor of new Set(minors)) {
+    const notice = describeEndedSupport(minor, now);
+    if (notice !== undefined) {
+      logger.notice(`Kubernetes 1.${String(minor)} is no longer supported`, notice);
+    }
   }
 }
 

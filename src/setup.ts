@@ -11,8 +11,10 @@ import {
 import { CacheAccess } from './install/cache-access.js';
 import { assertUnchanged, commitAll } from './install/commit.js';
 import type { InstallContext } from './install/context.js';
+import { LockedImages, RegistryImages, type ImageSource } from './install/image-source.js';
 import { isOfRelease, verifyImages, type VerifiedImage } from './install/images.js';
 import { LockedBinder } from './install/locked-binding.js';
+import type { Logger } from './install/logger.js';
 import { allFromCache, obtainAll } from './install/obtain.js';
 import { checkPathLookup } from './install/path-lookup.js';
 import { warnOfOldPointer } from './install/old-pointer.js';
@@ -30,8 +32,15 @@ import { imageOf } from './kubernetes/image.js';
 import { requestedNames, type Release } from './kubernetes/release.js';
 import { assertSupportedSkew } from './kubernetes/skew.js';
 import { RegistryClient } from './registry/client.js';
-import { Report } from './report.js';
-import { httpClient, keepTrustRoot, trustRootSource, withScratchFolder } from './session.js';
+import { Report, type Results, type SharedDurations } from './report.js';
+import {
+  httpClient,
+  keepTrustRoot,
+  noticeEndedSupport,
+  noticeIgnoredFile,
+  trustRootSource,
+  withScratchFolder,
+} from './session.js';
 import { TransparencyLog } from './sigstore/evidence/rekor.js';
 import { loadTrustRoot, type TrustRoot } from './sigstore/trust/trusted-root.js';
 import { BackgroundTasks } from './transfer/background-tasks.js';
@@ -42,43 +51,59 @@ export async function run(): Promise<void> {
   const report = new Report();
   try {
     const inputs = await loadInputs(currentEnvironment());
-    report.start(inputs);
-    await withScratchFolder(inputs.runner.temp, (scratch) => setUp(inputs, report, scratch));
+    report.mask(inputs.downloadToken); // Before anything else is logged.
+    noticeIgnoredFile(inputs, report);
+    await withScratchFolder(inputs.runner.temp, (scratch) =>
+      setUp(inputs, report, scratch, async (results, durations) => {
+        await checkPathLookup(results.files, inputs.runner, report);
+        await assertUnchanged(results.files);
+        await report.success(inputs, results, durations);
+        report.addToPath(results.files);
+      }),
+    );
   } catch (error) {
     await report.failure(namedFailure(error));
   }
 }
 
-/** The story of a run. Every file is verified before the first one is installed. */
-async function setUp(inputs: Inputs, report: Report, scratch: string): Promise<void> {
+/** What becomes of the verified files, which are in the tool cache: on `PATH`, or in a folder. */
+type Deliver = (results: Results, durations: SharedDurations) => Promise<void>;
+
+/**
+ * The story of a run of the action, and of the command `install`. Every file is verified before the
+ * first one is installed.
+ */
+export async function setUp(
+  inputs: Inputs,
+  logger: Logger,
+  scratch: string,
+  deliver: Deliver,
+): Promise<void> {
   const abort = new AbortController();
   const background = new BackgroundTasks();
   try {
-    const http = httpClient(inputs, abort.signal, report);
+    const http = httpClient(inputs, abort.signal, logger);
     const trust = background.start(loadTrustRoot(trustRootSource(inputs, scratch), http));
     const started = performance.now();
 
-    const cacheAccess = cacheAccessOf(inputs, report);
-    const resolved = await resolveRelease(inputs, await cacheAccess.lookIn(), http, report);
+    const cacheAccess = cacheAccessOf(inputs, logger);
+    const resolved = await resolveRelease(inputs, await cacheAccess.lookIn(), http, logger);
     const resolvedAt = performance.now();
 
-    const shared = { inputs, report, scratch, http, background, trust, cacheAccess };
+    const shared = { inputs, logger, scratch, http, background, trust, cacheAccess };
     const { context, verified, images } = await obtainRelease(shared, resolved);
+    const { version } = context.release;
     const obtainedAt = performance.now();
-    report.endedSupport(context.release.version, inputs.clusterVersion);
+    noticeEndedSupport(version, inputs.clusterVersion, logger);
 
-    const installed = await commitAll(context, verified);
+    const files = await commitAll(context, verified);
     const installedAt = performance.now();
 
-    await keepTrustRoot(await trust, report);
-    await checkPathLookup(installed, inputs.runner, report);
-    await assertUnchanged(installed);
-    const results = { version: context.release.version, files: installed, images };
-    await report.success(inputs, results, {
-      resolve: resolvedAt - started,
-      install: installedAt - obtainedAt,
-    });
-    report.addToPath(installed);
+    await keepTrustRoot(await trust, logger);
+    await deliver(
+      { version, files, images },
+      { resolve: resolvedAt - started, install: installedAt - obtainedAt },
+    );
   } finally {
     // Nothing may still write to the scratch folder when it is removed.
     abort.abort();
@@ -89,7 +114,7 @@ async function setUp(inputs: Inputs, report: Report, scratch: string): Promise<v
 /** What every attempt of a run shares. */
 interface Shared {
   readonly inputs: Inputs;
-  readonly report: Report;
+  readonly logger: Logger;
   readonly scratch: string;
   readonly http: HttpClient;
   readonly background: BackgroundTasks;
@@ -105,10 +130,10 @@ interface ObtainedRelease {
 
 /** Verifies what was asked for, of this release; where that is not found, of the one that {@link resolveAgain} names. */
 async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<ObtainedRelease> {
-  const { inputs, report, http } = shared;
+  const { inputs, logger, http } = shared;
   for (let resolved = first; ;) {
     const { release } = resolved;
-    report.info(`Version: ${release.version} (requested: ${inputs.versionSource})`);
+    logger.info(`Version: ${release.version} (requested: ${inputs.versionSource})`);
     if (resolved.namedBy !== 'tool-cache') {
       assertSkew(release, inputs);
     }
@@ -122,8 +147,8 @@ async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<Ob
           return { context, verified: cached, images: await obtainImages(context, inputs) };
         }
         // A folder's name alone must not choose a version: ask the host, as for an empty cache.
-        report.info(`${release.version} in the tool cache cannot be used; asking for the newest`);
-        resolved = await resolveFromHost(inputs, http, report);
+        logger.info(`${release.version} in the tool cache cannot be used; asking for the newest`);
+        resolved = await resolveFromHost(inputs, http, logger);
         continue;
       }
       // All kinds of things are verified at the same time, and nothing is kept unless all pass. Tools are
@@ -139,7 +164,7 @@ async function obtainRelease(shared: Shared, first: ResolvedRelease): Promise<Ob
       if (!(error instanceof SetupError) || error.code !== 'VERSION_NOT_FOUND') {
         throw error;
       }
-      resolved = await resolveAgain(resolved, error, http, report);
+      resolved = await resolveAgain(resolved, error, http, logger);
     }
   }
 }
@@ -168,17 +193,21 @@ async function youngFromCache(
 /** Verifies every image, with the identity that signs images. Nothing is pulled. */
 function obtainImages(context: InstallContext, inputs: Inputs): Promise<VerifiedImage[]> {
   return verifyImages(
-    {
-      ...context,
-      policy: { ...context.policy, identity: inputs.imageIdentity },
-      registry: new RegistryClient(context.http, inputs.imageRegistry),
-    },
+    { ...context, images: imageSource(context, inputs) },
     inputs.images.map((request) => imageOf(request, context.release.version)),
   );
 }
 
+function imageSource(context: InstallContext, inputs: Inputs): ImageSource {
+  const { lock, http, log } = context;
+  const policy = { ...context.policy, identity: inputs.imageIdentity };
+  return lock === undefined
+    ? new RegistryImages(new RegistryClient(http, inputs.imageRegistry), log, policy)
+    : new LockedImages(lock, policy);
+}
+
 async function installContext(shared: Shared, release: Release): Promise<InstallContext> {
-  const { inputs, report, http, background, trust, cacheAccess } = shared;
+  const { inputs, logger, http, background, trust, cacheAccess } = shared;
   const scratch = await mkdtemp(path.join(shared.scratch, 'release-'));
   const context = {
     http,
@@ -190,7 +219,7 @@ async function installContext(shared: Shared, release: Release): Promise<Install
     },
     release,
     scratch,
-    logger: report,
+    logger,
     isNative: inputs.isNative,
   };
   return {
@@ -200,7 +229,7 @@ async function installContext(shared: Shared, release: Release): Promise<Install
     secondFactors: inputs.secondFactors,
     toolCache: await cacheAccess.lookIn(release.version),
     cacheAccess,
-    searchPaths: inputs.runner,
+    searchPaths: inputs.searchPaths,
   };
 }
 
@@ -211,12 +240,12 @@ function binderFor({ bindRelease, lock }: Inputs, context: BindingContext): Rele
   return lock === undefined ? new SbomBinder(context) : new LockedBinder(context, lock);
 }
 
-function cacheAccessOf(inputs: Inputs, report: Report): CacheAccess {
+function cacheAccessOf(inputs: Inputs, logger: Logger): CacheAccess {
   const { runner, identity, trustRoot, bindRelease, downloadBaseUrl } = inputs;
   const toolCache = {
     folder: runner.toolCache,
     trustKey: trustKey(identity, trustRoot, bindRelease ? undefined : downloadBaseUrl),
   };
   const names = requestedNames(inputs).map(({ name }) => name);
-  return new CacheAccess(toolCache, names, runner.temp, report);
+  return new CacheAccess(toolCache, names, runner.temp, logger);
 }

@@ -22,11 +22,13 @@ import {
   expectArtifacts,
   expectInstalled,
   expectRefused,
+  fileNameOf,
   requestsTo,
   runIn,
   startServers,
   stopServers,
 } from './expectations.js';
+import { installIn, missingFolder } from './install-expectations.js';
 import {
   fresh,
   world,
@@ -36,6 +38,7 @@ import {
   write,
   expectCosign,
   expectAction,
+  expectInstall,
   beside,
   answered,
   startWorld,
@@ -79,12 +82,15 @@ suite('cosign', () => {
     test.each(PAIRS)('$shows: $what', async ({ change, flags = [], ...row }) => {
       const publication = publish();
       change?.(publication);
-      const [theirs, ours] = await Promise.all([
-        cosign.verifyBlob(urlOf(publication.kubectl), {}, { flags }),
-        runIn(world, { version: publication.version }),
+      const { version, kubectl } = publication;
+      const [theirs, ours, installed] = await Promise.all([
+        cosign.verifyBlob(urlOf(kubectl), {}, { flags }),
+        runIn(world, { version }),
+        installIn(world, { version }),
       ]);
       expectCosign(theirs, row.cosign);
       expectAction(ours, row.action);
+      expectInstall(installed, row.action, { [fileNameOf('kubectl')]: kubectl.bytes });
     });
 
     test(`${PAIR}: those of the SBOM`, async () => {
@@ -99,11 +105,15 @@ suite('cosign', () => {
     test.each(TARBALLS)('$what', async ({ change, ...row }) => {
       const { version, tarball } = publishTarball();
       change?.(tarball);
-      const [theirs, ours] = await Promise.all([
+      const inputs = { version, tools: 'none', artifacts: TARBALL };
+      const [theirs, ours, installed] = await Promise.all([
         cosign.verifyBlob(urlOf(tarball)),
-        runIn(world, { version, tools: 'none', artifacts: TARBALL }),
+        runIn(world, inputs),
+        installIn(world, inputs, { target: missingFolder() }),
       ]);
       expectCosign(theirs, row.cosign);
+      const outcome = row.action === 'accepts' ? 'installed' : row.action;
+      expectInstall(installed, outcome, { [TARBALL]: tarball.bytes });
       if (row.action !== 'accepts') {
         expectRefused(ours, row.action);
         return;
@@ -130,7 +140,12 @@ suite('cosign', () => {
     expectCosign(await cosign.verifyBundle(file, write('bundle.json', bundle)), row.cosign);
     expect(requestsTo(world)).toEqual([]);
     world.host.put(`${kubectl.path}.sigstore.json`, bundle);
-    expectAction(await runIn(world, { version }), row.action);
+    const [ours, installed] = await Promise.all([
+      runIn(world, { version }),
+      installIn(world, { version }),
+    ]);
+    expectAction(ours, row.action);
+    expectInstall(installed, row.action, { [fileNameOf('kubectl')]: kubectl.bytes });
   }
 
   describe('verify-blob --bundle --trusted-root, of a bundle beside the artifact', () => {

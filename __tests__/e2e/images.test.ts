@@ -1,31 +1,20 @@
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import type { ErrorCode } from '../../src/errors.js';
 import {
-  CertificateAuthority,
   DAY,
   IMAGE_IDENTITY,
   LoopbackServer,
-  RELEASE_IDENTITY,
   RELEASE_ISSUER,
   World,
   digestOf,
-  fault,
-  forgery,
   imagePayload,
   putSignature,
   putSignatures,
   registryRedirector,
   signAsPromoter,
   signatureAnnotations,
-  signatureTag,
-  timestampAnnotation,
   type ActionResult,
-  type DescriptorJson,
   type LogEntryAnswer,
-  type ManifestJson,
-  type PayloadOptions,
-  type SignOptions,
 } from '../support/index.js';
 import { MISSING, describeUnless } from '../support/skip.js';
 import {
@@ -40,135 +29,32 @@ import {
   textOf,
   titlesOf,
 } from './expectations.js';
+import { FORGERIES } from './images/rows.js';
+import {
+  CONTROL_PLANE,
+  ARCHITECTURES,
+  ETCD,
+  NO_SBOM,
+  OLDER,
+  RESIGNED,
+  UNLISTED,
+  UNPROVEN,
+  VERSION,
+  expectVerified,
+  layersOf,
+  one,
+  pinned,
+  proofsOf,
+  publishImage,
+  published,
+  run,
+  serveAs,
+  sign,
+  signature,
+  BY_LAYERS,
+  world,
+} from './images/stage.js';
 import { runRecipe } from './recipe.js';
-
-const VERSION = 'v1.31.9';
-const OLDER = 'v1.31.8';
-/** Its SBOM lists no images. */
-const UNLISTED = 'v1.31.7';
-const RESIGNED = 'v1.31.6';
-const NO_SBOM = 'v1.31.5';
-const UNPROVEN = 'Image version not proven';
-const ARCHITECTURES = ['amd64', 'arm64'];
-const CONTROL_PLANE = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kube-proxy'];
-const ETCD = 'registry.k8s.io/etcd:3.5.15-0';
-const DIGEST = `sha256:${'0a'.repeat(32)}`;
-
-let world: World;
-/** By `<repository>:<tag>`. */
-let published: Map<string, string>;
-
-/** What the layers of an image hold, base first. */
-const layersOf = (repository: string, version: string, arch: string): Buffer[] => [
-  Buffer.from(`base for ${arch}`),
-  Buffer.from(`${repository} ${version} for ${arch}`),
-];
-
-/** An image of a release, for each architecture and for all of them, as `docker manifest` makes the latter. */
-function publishImage(
-  repository: string,
-  version: string,
-  architectures: readonly string[] = ARCHITECTURES,
-): string {
-  const images = architectures.map((arch) => {
-    const layers = layersOf(repository, version, arch);
-    const platform = `linux/${arch}`;
-    const digest = world.registry.putImage(repository, undefined, {
-      layers,
-      platform,
-      format: 'docker',
-    });
-    return { digest, platform: { os: 'linux', architecture: arch } };
-  });
-  return world.registry.putIndex(repository, version, images, 'docker');
-}
-
-/** Signs a payload and puts it there. */
-function signature(
-  repository: string,
-  digest: string,
-  options: SignOptions = {},
-  payload: Partial<PayloadOptions> = {},
-): DescriptorJson {
-  const reference = `registry.k8s.io/${repository}`;
-  const bytes = imagePayload({ reference, digest, ...payload });
-  const signed = signAsPromoter(world.release, bytes, options);
-  return putSignature(world.registry, bytes, signatureAnnotations(signed));
-}
-
-const sign = (repository: string, digest: string): void => {
-  putSignatures(world.registry, repository, digest, [
-    // The one of staging comes along when an image is promoted.
-    signature(repository, digest, {
-      certificate: { subjectAlternativeName: { email: RELEASE_IDENTITY } },
-    }),
-    signature(repository, digest),
-  ]);
-};
-
-function publishEverything(): void {
-  world.registry.clear();
-  published = new Map();
-  for (const version of [VERSION, OLDER]) {
-    for (const repository of CONTROL_PLANE) {
-      const digest = publishImage(repository, version);
-      published.set(`${repository}:${version}`, digest);
-      sign(repository, digest);
-    }
-  }
-  const etcd = world.registry.putImage('etcd', '3.5.15-0');
-  published.set('etcd:3.5.15-0', etcd);
-  sign('etcd', etcd);
-}
-
-beforeAll(async () => {
-  world = await World.start();
-  for (const version of [VERSION, OLDER, RESIGNED]) {
-    const releaseImages = CONTROL_PLANE.flatMap((repository) =>
-      ARCHITECTURES.map((arch) => ({
-        name: repository,
-        arch,
-        layers: layersOf(repository, version, arch),
-      })),
-    );
-    const tools = ['kubectl', 'kubeadm'];
-    world.release.publish({ version, platforms: [NATIVE], tools, sbom: { releaseImages } });
-  }
-  world.release.publish({ version: NO_SBOM, platforms: [NATIVE], sbom: false });
-  world.release.publish({ version: UNLISTED, platforms: [NATIVE], sbom: { images: 0 } });
-});
-
-afterAll(() => world.stop());
-
-beforeEach(() => {
-  world.reset();
-  publishEverything();
-});
-
-const run = (
-  inputs: Readonly<Record<string, string>>,
-  options: Parameters<typeof runIn>[2] = {},
-): Promise<ActionResult> => runIn(world, { version: VERSION, tools: 'none', ...inputs }, options);
-
-function expectVerified(
-  result: ActionResult,
-  images: Readonly<Record<string, string>>,
-  warnings: readonly string[] = [],
-): void {
-  expect(errorsOf(result)).toEqual([]);
-  expect(titlesOf(result, 'warning')).toEqual(warnings);
-  expect(result.exitCode).toBe(0);
-  expect(JSON.parse(result.outputs['images'] ?? '')).toEqual(images);
-  expect(result.tempFiles()).toEqual([]);
-}
-
-const pinned = (repository: string, version = VERSION): string =>
-  `registry.k8s.io/${repository}@${published.get(`${repository}:${version}`) ?? ''}`;
-
-const proofsOf = (result: ActionResult): (string | null | undefined)[] =>
-  reportsOf(result).map((report) => report['release-proof']);
-
-const BY_LAYERS = 'proven by its signed SBOM, by the layers for linux/amd64, linux/arm64';
 
 describe('accepted', () => {
   test('the control plane of a release, with nothing installed', async () => {
@@ -374,261 +260,8 @@ describe('accepted', () => {
   });
 });
 
-/** Puts other signatures of etcd's image there. */
-const signatures = (make: (digest: string) => DescriptorJson[]) => (): void => {
-  const digest = published.get('etcd:3.5.15-0') ?? '';
-  putSignatures(world.registry, 'etcd', digest, make(digest));
-};
-
-const one = (options: SignOptions, payload: Partial<PayloadOptions> = {}): (() => void) =>
-  signatures((digest) => [signature('etcd', digest, options, payload)]);
-
-/** Signed as ever, with the annotation that cosign adds: the log's timestamp for the entry. */
-function stamped(digest: string): DescriptorJson {
-  const bytes = imagePayload({ reference: 'registry.k8s.io/etcd', digest });
-  const signed = signAsPromoter(world.release, bytes);
-  const uuid = signed.entry?.uuid ?? '';
-  return putSignature(world.registry, bytes, {
-    ...signatureAnnotations(signed),
-    ...timestampAnnotation(world.log, uuid),
-  });
-}
-
-const email = (address: string): SignOptions => ({
-  certificate: { subjectAlternativeName: { email: address } },
-});
-
-const unknownAuthority = CertificateAuthority.create();
-
-/** Serves a release image under a tag that it does not belong to. */
-const serveAs = (from: string, version: string) => (): void => {
-  const digest = published.get(`${from}:${version}`) ?? '';
-  world.registry.putManifest('kube-proxy', world.registry.manifest(from, digest), VERSION);
-};
-
 describe('refused', () => {
-  test.each<[what: string, code: ErrorCode, forge: () => void, images?: string]>([
-    ['an image that is not there', 'IMAGE_NOT_FOUND', () => world.registry.clear()],
-    [
-      'no signature',
-      'IMAGE_NOT_SIGNED',
-      () =>
-        world.registry.manifests.delete(
-          `etcd ${signatureTag(published.get('etcd:3.5.15-0') ?? '')}`,
-        ),
-    ],
-    ['a signature without layers', 'IMAGE_NOT_SIGNED', signatures(() => [])],
-    [
-      'an index at the signature tag',
-      'IMAGE_NOT_SIGNED',
-      () => {
-        const digest = published.get('etcd:3.5.15-0') ?? '';
-        world.registry.putIndex('etcd', signatureTag(digest), []);
-      },
-    ],
-    ['a payload for another digest', 'IMAGE_MISMATCH', one({}, { digest: DIGEST })],
-    ['for another repository', 'IMAGE_MISMATCH', one({}, { reference: 'registry.k8s.io/etc' })],
-    ['of another type', 'IMAGE_MISMATCH', one({}, { type: 'atomic container signature' })],
-    ['signed by krel-staging only', 'IDENTITY_MISMATCH', one(email(RELEASE_IDENTITY))],
-    ['by a near miss', 'IDENTITY_MISMATCH', one(email(IMAGE_IDENTITY.replace('.iam', 'xiam')))],
-    ['by a stranger', 'IDENTITY_MISMATCH', one(STRANGER)],
-    ['by an unknown authority', 'CERTIFICATE_UNTRUSTED', one({ authority: unknownAuthority })],
-    ['never logged', 'LOG_ENTRY_NOT_FOUND', one({ log: false })],
-    [
-      'logged, with an entry timestamp but no inclusion proof',
-      'LOG_ENTRY_INVALID',
-      () => (world.log.tamper = forgery.withoutInclusionProof()),
-    ],
-    [
-      'logged, with a genuine entry timestamp, but no entry in the log',
-      'LOG_ENTRY_NOT_FOUND',
-      () => {
-        signatures((digest) => [stamped(digest)])();
-        world.logServer.fail(/log\/entries/, fault.status(404), Infinity);
-        world.logServer.fail(/index/, fault.body(Buffer.from('[]')), Infinity);
-      },
-    ],
-    [
-      'the signature tag of another image',
-      'IMAGE_MISMATCH',
-      signatures(() => [signature('kube-proxy', published.get(`kube-proxy:${VERSION}`) ?? '')]),
-    ],
-    [
-      'the certificate of another signature',
-      'SIGNATURE_MISMATCH',
-      signatures((digest) => {
-        const first = signature('etcd', digest);
-        const second = signature('etcd', digest, {}, { optional: null });
-        const key = 'dev.sigstore.cosign/certificate';
-        const certificate = second.annotations?.[key] ?? '';
-        return [{ ...first, annotations: { ...first.annotations, [key]: certificate } }];
-      }),
-    ],
-    [
-      'a payload that is not what its digest says',
-      'IMAGE_MISMATCH',
-      signatures((digest) => {
-        const layer = signature('etcd', digest);
-        const payload = world.registry.blobs.get(layer.digest) ?? Buffer.alloc(0);
-        const changed = Buffer.from(payload.toString().replace('v4.0.3', 'v4.0.4'));
-        world.registry.blobs.set(layer.digest, changed);
-        return [layer];
-      }),
-    ],
-    [
-      'a payload with a member twice, the right one last',
-      'IMAGE_MISMATCH',
-      signatures((digest) => {
-        const text = imagePayload({ reference: 'registry.k8s.io/etcd', digest }).toString();
-        const twice = `"image":{"docker-manifest-digest":"${DIGEST}",`;
-        const bytes = Buffer.from(text.replace('"image":{', twice));
-        const signed = signAsPromoter(world.release, bytes);
-        return [putSignature(world.registry, bytes, signatureAnnotations(signed))];
-      }),
-    ],
-    [
-      'a manifest without an end',
-      'IMAGE_MISMATCH',
-      () => {
-        world.registryServer.fail(`/manifests/3.5.15-0`, fault.endless(), Infinity);
-      },
-    ],
-    [
-      'a signature manifest without an end',
-      'IMAGE_MISMATCH',
-      () => {
-        world.registryServer.fail(/\/manifests\/sha256-/, fault.endless(), Infinity);
-      },
-    ],
-    [
-      'more layers than a signature can have',
-      'IMAGE_MISMATCH',
-      signatures((digest) => Array<DescriptorJson>(1001).fill(signature('etcd', digest))),
-    ],
-    [
-      'the right signature behind 32 others',
-      'IDENTITY_MISMATCH',
-      signatures((digest) => [
-        ...Array<DescriptorJson>(32).fill(signature('etcd', digest, STRANGER)),
-        signature('etcd', digest),
-      ]),
-    ],
-    [
-      'a payload without an end',
-      'IMAGE_MISMATCH',
-      () => {
-        world.registryServer.fail(/\/blobs\//, fault.endless(), Infinity);
-      },
-    ],
-    [
-      'a payload larger than any',
-      'IMAGE_MISMATCH',
-      one({}, { optional: { a: 'b'.repeat(16 << 10) } }),
-    ],
-    [
-      'a manifest that is not what its digest says',
-      'IMAGE_MISMATCH',
-      () => {
-        const stored = { bytes: Buffer.from('{}'), mediaType: 'application/json' };
-        world.registry.manifests.set(`etcd ${published.get('etcd:3.5.15-0') ?? ''}`, stored);
-      },
-      'registry.k8s.io/etcd@$',
-    ],
-    [
-      'a manifest with a member twice',
-      'IMAGE_MISMATCH',
-      () => {
-        const text = world.registry.manifest('etcd', '3.5.15-0').toString();
-        const digest = world.registry.putManifest(
-          'etcd',
-          Buffer.from(text.replace('{', '{"layers":[],')),
-          '3.5.15-0',
-        );
-        sign('etcd', digest);
-      },
-    ],
-    [
-      'an index with two images for a platform',
-      'IMAGE_MISMATCH',
-      () => {
-        const platform = { os: 'linux', architecture: 'amd64' };
-        const images = [1, 2].map((n) => ({
-          digest: world.registry.putImage('etcd', undefined, { layers: [Buffer.from([n])] }),
-          platform,
-        }));
-        sign('etcd', world.registry.putIndex('etcd', '3.5.15-0', images));
-      },
-    ],
-    ['the older image under the tag', 'IMAGE_MISMATCH', serveAs('kube-proxy', OLDER), 'kube-proxy'],
-    [
-      'another image of the release under the name',
-      'IMAGE_NOT_SIGNED',
-      serveAs('kube-scheduler', VERSION),
-      'kube-proxy',
-    ],
-    [
-      'an image whose index lies about the platform',
-      'IMAGE_MISMATCH',
-      () => {
-        const layers = layersOf('kube-proxy', VERSION, 'arm64');
-        const image = { layers, platform: 'linux/arm64' };
-        const digest = world.registry.putImage('kube-proxy', undefined, image);
-        const platform = { os: 'linux', architecture: 'amd64' };
-        sign('kube-proxy', world.registry.putIndex('kube-proxy', VERSION, [{ digest, platform }]));
-      },
-      'kube-proxy',
-    ],
-    [
-      'an image whose configuration names one layer more',
-      'IMAGE_MISMATCH',
-      () => {
-        const layers = layersOf('kube-proxy', VERSION, 'amd64');
-        const more = { layers: [...layers, Buffer.from('more')], platform: 'linux/amd64' };
-        const digest = world.registry.putImage('kube-proxy', undefined, more);
-        const text = world.registry.manifest('kube-proxy', digest).toString();
-        const manifest = JSON.parse(text) as ManifestJson;
-        manifest.layers.pop();
-        sign('kube-proxy', world.registry.putManifest('kube-proxy', manifest, VERSION));
-      },
-      'kube-proxy',
-    ],
-    [
-      'an index whose image is another index',
-      'IMAGE_MISMATCH',
-      () => {
-        const digest = published.get(`kube-proxy:${VERSION}`) ?? '';
-        const platform = { os: 'linux', architecture: 'amd64' };
-        sign('kube-proxy', world.registry.putIndex('kube-proxy', VERSION, [{ digest, platform }]));
-      },
-      'kube-proxy',
-    ],
-    [
-      'an index whose image is missing',
-      'IMAGE_MISMATCH',
-      () => {
-        const layers = layersOf('kube-proxy', VERSION, 'arm64');
-        const digest = world.registry.putImage('kube-proxy', undefined, { layers });
-        const platform = { os: 'linux', architecture: 'amd64' };
-        sign('kube-proxy', world.registry.putIndex('kube-proxy', VERSION, [{ digest, platform }]));
-        world.registry.manifests.delete(`kube-proxy ${digest}`);
-      },
-      'kube-proxy',
-    ],
-    [
-      'a registry that does not answer',
-      'REGISTRY_UNAVAILABLE',
-      () => {
-        world.registryServer.fail(/v2/, fault.status(503), Infinity);
-      },
-    ],
-    [
-      'a registry that asks for a password',
-      'REGISTRY_UNAVAILABLE',
-      () => {
-        world.registry.demand = { challenge: () => 'Basic realm="registry"', token: 'x' };
-      },
-    ],
-  ])('%s: %s', async (_what, code, forge, images = ETCD) => {
+  test.each(FORGERIES)('%s: %s', async (_what, code, forge, { images = ETCD } = {}) => {
     forge();
     const asked = images.replace('$', published.get('etcd:3.5.15-0') ?? '');
     const result = await run({ images: asked, tools: 'none' }, { env: IMPATIENT });

@@ -331,6 +331,42 @@ describe('lock --artifacts', () => {
   });
 });
 
+describe('lock --checksum', () => {
+  const lockKubectl = (checksum: string, platforms = [LINUX, MAC]): Promise<CommandResult> =>
+    lock('--version', VERSION, '--platforms', platforms.join(), '--checksum', checksum);
+  const sha256 = (platform: string): string =>
+    world.release.artifact(VERSION, platform, 'kubectl').sha256;
+
+  test.each([
+    ['a tool', () => `kubectl=${sha256(LINUX)}`],
+    ['nothing', () => sha256(LINUX)],
+    ['another platform', () => `bin/linux/arm64/kubectl=${sha256(LINUX)}`],
+  ])('that names %s is refused for several platforms, before any request', async (_, checksum) => {
+    const result = await lockKubectl(checksum());
+    expect(result.exitCode).toBe(2);
+    expect(result.stderr).toContain(`for each of bin/${LINUX}/kubectl, bin/${MAC}/kubectl`);
+    expect(requestedPaths(world)).toEqual([]);
+  });
+
+  test('that names each file by its path is checked for each', async () => {
+    const right = `bin/${LINUX}/kubectl=${sha256(LINUX)}\nbin/${MAC}/kubectl=${sha256(MAC)}`;
+    expect(await lockKubectl(right)).toMatchObject({ exitCode: 0 });
+    rmSync(join(folder, FILE));
+    const wrong = `bin/${LINUX}/kubectl=${sha256(MAC)}`;
+    const result = await lockKubectl(wrong);
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toContain(
+      `error[CHECKSUM_MISMATCH]: bin/${LINUX}/kubectl: expected SHA-256 ${sha256(MAC)}`,
+    );
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('that names the tool is taken for one platform', async () => {
+    expect(await lockKubectl(`kubectl=${sha256(MAC)}`, [MAC])).toMatchObject({ exitCode: 0 });
+    expect(await lockKubectl(`kubectl=${sha256(MAC)}`, [LINUX])).toMatchObject({ exitCode: 1 });
+  });
+});
+
 describe('lock --check', () => {
   test('succeeds for a lock that is up to date, and writes nothing', async () => {
     await lock('--version', '1.31', '--platforms', LINUX);
@@ -444,6 +480,15 @@ describe('where a lock is written', () => {
     expect(requestedPaths(world)).toEqual([]);
   });
 
+  test.each([[[]], [['--check']]])('not in the place of a folder, with %j', async (more) => {
+    mkdirSync(join(folder, FILE));
+    const result = await lock('--platforms', LINUX, ...more);
+    expect(result.exitCode).toBe(2);
+    expect(result.stderr).toContain(`Input "lock-file": "${FILE}" is a folder.`);
+    expect(requestedPaths(world)).toEqual([]);
+    expect(readdirSync(join(folder, FILE))).toEqual([]);
+  });
+
   testUnless(MISSING.symbolicLinks)('not through a link to a folder elsewhere', async () => {
     const elsewhere = mkdtempSync(join(tmpdir(), 'elsewhere-'));
     symlinkSync(elsewhere, join(folder, 'link'));
@@ -472,7 +517,7 @@ describe('the command line', () => {
     const { exitCode, stdout, stderr } = await run(...args);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toContain('Usage: setup-verified-kubectl <command> [options]');
-    expect(stdout).toContain('lock --check: the lock file is out of date');
+    expect(stdout).toContain('--check found a difference');
   });
 
   test('lock --help has examples and exit codes', async () => {
@@ -497,7 +542,9 @@ describe('the command line', () => {
     [['lock', '--bind-release', 'false']],
     [['lock', '--tools', 'none']],
     [['lock', '--artifacts', '../kubernetes-src.tar.gz']],
-    [['lock', '--images', 'control-plane']],
+    [['lock', '--images', 'control-plain']],
+    [['lock', '--images', 'control-plane', '--image-certificate-identity', '']],
+    [['lock', '--tools', 'none', '--platforms', LINUX]],
     [['lock', '--certificate-identity', '']],
   ])('%j: exit code 2', async (args) => {
     const { exitCode, stdout, stderr } = await run(...args);

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { EOL, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { giveAway } from './run-action.js';
 
 const ENTRY = fileURLToPath(new URL('../../bin/setup-verified-kubectl.js', import.meta.url));
 
@@ -10,20 +11,30 @@ export interface CommandOptions {
   /** The working directory; a new one unless given. */
   readonly folder?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Another user to run as, by number, with a group of the same number; takes root. */
+  readonly uid?: number;
+  /** A bound on the size of any file that it writes, in blocks of 512 bytes (setrlimit, RLIMIT_FSIZE). */
+  readonly fileBlocks?: number;
+  /** Kills the process after so long; 60 seconds unless given. */
+  readonly timeoutMs?: number;
 }
 
 export interface CommandResult {
+  /** Null if a signal ended it. */
   readonly exitCode: number | null;
   readonly stdout: string;
   readonly stderr: string;
   readonly folder: string;
   /** Where the command may keep temporary files. */
   readonly temp: string;
+  /** The user's home: the tool cache is below it. */
+  readonly home: string;
   cleanup(): void;
 }
 
 export interface RunningCommand {
   readonly child: ChildProcess;
+  readonly temp: string;
   readonly finished: Promise<CommandResult>;
 }
 
@@ -35,7 +46,7 @@ export const runCommand = (
 
 export function startCommand(
   args: readonly string[],
-  { folder: given, env = {} }: CommandOptions = {},
+  { folder: given, env = {}, uid, fileBlocks, timeoutMs = 60_000 }: CommandOptions = {},
 ): RunningCommand {
   const root = mkdtempSync(join(tmpdir(), 'run-command-'));
   const [folder = '', temp = '', home = ''] = ['folder', 'temp', 'home'].map((name) => {
@@ -44,7 +55,13 @@ export function startCommand(
     return path;
   });
   const cwd = given ?? folder;
-  const child = spawn(process.execPath, [ENTRY, ...args], {
+  if (uid !== undefined) giveAway(root, uid);
+  const command = [process.execPath, ENTRY, ...args];
+  const limit = `trap "" XFSZ; ulimit -f ${fileBlocks}; exec "$@"`;
+  const [program = '', ...words] =
+    fileBlocks === undefined ? command : ['/bin/sh', '-c', limit, 'sh', ...command];
+  const child = spawn(program, words, {
+    ...(uid === undefined ? {} : { uid, gid: uid }),
     cwd,
     env: { HOME: home, TMPDIR: temp, TEMP: temp, TMP: temp, LOCALAPPDATA: home, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -52,18 +69,21 @@ export function startCommand(
   const output = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+  const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
   const finished = new Promise<CommandResult>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (exitCode) => {
+      clearTimeout(timer);
       resolve({
         exitCode,
         stdout: output.stdout.replaceAll(EOL, '\n'),
         stderr: output.stderr.replaceAll(EOL, '\n'),
         folder: cwd,
         temp,
+        home,
         cleanup: () => rmSync(root, { recursive: true, force: true, maxRetries: 3 }),
       });
     });
   });
-  return { child, finished };
+  return { child, temp, finished };
 }

@@ -20,7 +20,7 @@ export interface BundleJson {
 export interface BundleParts {
   readonly artifact: Buffer;
   readonly signature: Buffer;
-  readonly certificate: IssuedCertificate;
+  readonly certificate: Pick<IssuedCertificate, 'der'>;
   readonly entries: readonly BundledLogEntry[];
   /** TimeStampResp, DER. */
   readonly timestamps?: readonly Buffer[];

@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
 import { parse } from 'yaml';
+import type { Command } from '../../src/commands/command.js';
 import { COMMANDS } from '../../src/commands/main.js';
 import { TOOLS } from '../../src/kubernetes/platform.js';
 
@@ -30,10 +31,10 @@ interface Example {
   readonly text: string;
 }
 
-/** Every YAML block of a document. */
+/** Every YAML block of a document, except those that name another CI system's file. */
 function examplesOf(document: string): Example[] {
   const text = readFileSync(join(ROOT, document), 'utf8');
-  return [...text.matchAll(/^( *)```ya?ml\n(.*?)^ *```$/gms)].map(
+  return [...text.matchAll(/^( *)```ya?ml\n(?!# \.gitlab-ci\.yml\n)(.*?)^ *```$/gms)].map(
     ({ 1: indent = '', 2: block = '', index }) => ({
       where: `${document}:${text.slice(0, index).split('\n').length}`,
       text: block.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
@@ -171,6 +172,12 @@ describe('the check itself refuses', () => {
   });
 });
 
+/** What a command takes that no action has. */
+const ownOptionsOf = ({ argument, options }: Command): string[] => [
+  ...(argument === undefined ? [] : [argument.name]),
+  ...options.map(({ flags }) => /--([a-z-]+)/.exec(flags)?.[1] ?? ''),
+];
+
 describe('action.yml', () => {
   test('declares a path for each tool', () => {
     const paths = Object.keys(action.outputs).filter(
@@ -179,7 +186,7 @@ describe('action.yml', () => {
     expect(paths.sort()).toEqual(TOOLS.map((tool) => `${tool}-path`).sort());
   });
 
-  test('and the inputs that the code reads are the same', () => {
+  test('and the commands: the inputs that the code reads are the same', () => {
     const files = ['src/inputs.ts', ...globSync('src/inputs/*.ts', { cwd: ROOT })];
     const code = files.map((file) => readFileSync(join(ROOT, file), 'utf8')).join('\n');
     const read = [
@@ -188,14 +195,10 @@ describe('action.yml', () => {
         /(?:readUrl|readRequired|readBoolean|readTrusted|readAge)\(inputs, '([a-z-]+)'/g,
       ),
     ].map(([, name]) => name);
-    const own = COMMANDS.flatMap(({ argument, options }) => [
-      argument?.name,
-      ...options.map(({ flags }) => /--([a-z-]+)/.exec(flags)?.[1]),
-    ]);
     const declared = [
       ...Object.keys(action.inputs),
       ...Object.keys(lockAction.inputs),
-      ...own.filter((name) => read.includes(name)),
+      ...COMMANDS.flatMap(ownOptionsOf).filter((name) => read.includes(name)),
     ];
     expect([...new Set(read)].sort()).toEqual([...new Set(declared)].sort());
   });

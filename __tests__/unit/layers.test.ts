@@ -153,6 +153,7 @@ const IMPORTS: [boundary: string, file: string, refused: string, accepted: strin
   ['no signature below a lock', 'src/sigstore/bundle.ts', '../lock/lock.js', './base64.js'],
   ['commands are at the top', 'src/install/obtain.ts', '../commands/lock.js', '../lock/lock.js'],
   ['a run starts no command', 'src/setup.ts', './commands/lock.js', './session.js'],
+  ['a command runs no other entry point', 'src/commands/install.ts', '../start.js', '../setup.js'],
   ['a session starts nothing', 'src/session.ts', './setup.js', './inputs.js'],
   ['the environment by import', 'src/setup.ts', 'node:process', 'node:os'],
 ];

@@ -3,6 +3,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
+import { BUNDLED_PACKAGES } from '../../scripts/bundled-packages.js';
+import { foldersIn, packagesOf } from '../../scripts/licenses.js';
 import { ROOT, textOf } from './repository.js';
 
 interface LockedPackage {
@@ -19,52 +22,78 @@ const lock = JSON.parse(textOf('package-lock.json')) as {
   packages: Record<string, LockedPackage>;
 };
 const manifest = JSON.parse(textOf('package.json')) as {
-  dependencies: Record<string, string>;
   devDependencies: Record<string, string>;
   allowScripts: Record<string, boolean>;
 };
 const locked = Object.entries(lock.packages).filter(([path]) => path !== '');
 
 describe('dist/licenses.txt', () => {
-  const shipped = packagesInBundle();
+  const folders = foldersInBundle();
+  const shipped = [
+    ...new Set(folders.map((path) => `${nameOf(path)}@${lock.packages[path]?.version ?? ''}`)),
+  ].sort();
   const licenses = textOf('dist/licenses.txt');
 
-  test('names every package that is in dist, and no other', () => {
-    const named = [...licenses.matchAll(/^(@?[a-z0-9][\w./-]*)\n(?=[A-Z][\w.-]+\n)/gm)];
-
-    expect(shipped).toContain('tuf-js');
-    expect(named.map(([, name]) => name).sort()).toEqual(shipped);
+  test('names every package that is in dist, in its version, and no other', () => {
+    expect(shipped).toContainEqual(expect.stringMatching(/^tuf-js@\d/));
+    expect(packagesOf(licenses)).toEqual(shipped);
   });
 
   test.each(shipped)('holds the text of the licence of %s', (name) => {
     const [, section = ''] = `\n${licenses}`.split(`\n${name}\n`);
 
-    expect(section.split(/\n@?[a-z0-9][\w./-]*\n[A-Z][\w.-]+\n/)[0]).toMatch(
+    expect(section.split(/\n@?[a-z0-9][\w./-]*@\d\S*\n[A-Z][\w.-]+\n/)[0]).toMatch(
       /Permission|Apache License|Redistribution|Blue Oak/,
     );
   });
 
-  test('every package in dist is a dependency of the action, and so in its SBOM', () => {
-    const production = locked.filter(([, { dev }]) => dev !== true).map(([path]) => nameOf(path));
+  test('has what src/ may import, and of what else package.json names, nothing', () => {
+    const direct = Object.keys(manifest.devDependencies).filter((name) =>
+      folders.includes(`node_modules/${name}`),
+    );
+    expect(direct).toEqual(BUNDLED_PACKAGES);
+  });
 
-    expect(shipped.filter((name) => !production.includes(name))).toEqual([]);
+  test('is what the SBOM of a release lists', () => {
+    const printed = execFileSync(process.execPath, [join(ROOT, 'scripts', 'sbom.js')], {
+      encoding: 'utf8',
+    });
+    const { packages, relationships } = JSON.parse(printed) as {
+      packages: { name: string; versionInfo: string; SPDXID: string }[];
+      relationships: { relationshipType: string; relatedSpdxElement: string }[];
+    };
+    const [root, ...others] = packages;
+    expect(root?.name).toBe('setup-verified-kubectl');
+    expect(others.map(({ name, versionInfo }) => `${name}@${versionInfo}`)).toEqual(
+      packagesOf(licenses),
+    );
+    const contained = relationships.filter((one) => one.relationshipType === 'CONTAINS');
+    expect(contained.map((one) => one.relatedSpdxElement)).toEqual(
+      others.map(({ SPDXID }) => SPDXID),
+    );
+    expect(relationships).toHaveLength(others.length + 1);
   });
 });
 
-/** The packages of which the bundler puts anything into dist, sorted. */
-function packagesInBundle(): string[] {
+test('Dependabot proposes updates of what is shipped apart from the others', () => {
+  const { updates } = parse(textOf('.github/dependabot.yml')) as {
+    updates: { 'package-ecosystem': string; groups: Record<string, Record<string, string[]>> }[];
+  };
+  const { groups } = updates.find((one) => one['package-ecosystem'] === 'npm') ?? {};
+  expect(groups).toEqual({
+    shipped: { patterns: BUNDLED_PACKAGES },
+    development: { patterns: ['*'], 'exclude-patterns': BUNDLED_PACKAGES },
+  });
+});
+
+/** Of the packages of which the bundler puts anything into dist, sorted. */
+function foldersInBundle(): string[] {
   const folder = mkdtempSync(join(tmpdir(), 'licenses-'));
   try {
     const stats = join(folder, 'stats.json');
     const build = join(ROOT, 'scripts', 'build.js');
     execFileSync(process.execPath, [build, '--out', folder, '--stats-out', stats]);
-    // Paths of modules, of those that were put together into one, and of what asked for them.
-    const names = readFileSync(stats, 'utf8').matchAll(/"name": ?"([^"]*node_modules[^"]*)"/g);
-    const packages = [...names].flatMap(([, name = '']) => {
-      const [, found] = /.*node_modules\/((?:@[^/]+\/)?[^/ ]+)/.exec(name) ?? [];
-      return found ?? [];
-    });
-    return [...new Set(packages)].sort();
+    return foldersIn(readFileSync(stats, 'utf8'));
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -80,8 +109,7 @@ describe('package-lock.json', () => {
   });
 
   test('is exact, as package.json is', () => {
-    const wanted = { ...manifest.dependencies, ...manifest.devDependencies };
-    for (const [name, version] of Object.entries(wanted)) {
+    for (const [name, version] of Object.entries(manifest.devDependencies)) {
       expect([name, lock.packages[`node_modules/${name}`]?.version]).toEqual([name, version]);
     }
   });

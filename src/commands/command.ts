@@ -3,6 +3,7 @@ import { currentEnvironment, type Environment } from '../inputs.js';
 import { commandEnvironment } from '../inputs/command-line.js';
 import { INPUT_OPTIONS, type InputOption } from '../inputs/options.js';
 import { namedFailure } from '../install/install-failed.js';
+import { HELP, closingText } from './help.js';
 import { EXIT_CODES_HELP, Terminal } from './terminal.js';
 
 /** An option, and where the help shows it. */
@@ -10,7 +11,7 @@ export interface CommandOption {
   /** `--check`, `--platforms <list>`. */
   readonly flags: string;
   readonly help: string;
-  readonly group: InputOption['group'] | 'Lock' | 'Mirror' | 'Evidence' | 'Output';
+  readonly group: InputOption['group'] | 'Install' | 'Lock' | 'Mirror' | 'Evidence' | 'Output';
 }
 
 /** A command of the command line. */
@@ -54,15 +55,19 @@ export function commandParser(
     .summary(command.summary)
     .description(command.description)
     .usage(command.argument === undefined ? '[options]' : `[options] <${command.argument.name}>`)
-    .helpOption('-h, --help', 'Show this help')
+    .configureHelp(HELP)
+    .addHelpOption(new Option('-h, --help', 'Show this help').helpGroup('Output options:'))
     .showHelpAfterError('For the options, add --help.')
     .exitOverride();
+  const addOptions = (options: readonly CommandOption[]): void => {
+    for (const { flags, help, group } of options) {
+      parser.addOption(new Option(flags, help).helpGroup(`${group} options:`));
+    }
+  };
   if (command.argument !== undefined) {
     parser.argument(`<${command.argument.name}>`, command.argument.help);
   }
-  for (const { flags, help, group } of [...command.options, ...OUTPUT_OPTIONS]) {
-    parser.addOption(new Option(flags, help).helpGroup(`${group} options:`));
-  }
+  addOptions(command.options);
   for (const { name, value, default: otherwise, ...input } of INPUT_OPTIONS) {
     if (command.unknownInputs?.includes(name) === true) {
       continue;
@@ -75,26 +80,30 @@ export function commandParser(
         .hideHelp(command.hiddenInputs.includes(name)),
     );
   }
+  addOptions(OUTPUT_OPTIONS);
   return parser
-    .addHelpText('after', `\n${command.examples}\n\n${EXIT_CODES_HELP}`)
+    .addHelpText('after', () =>
+      closingText(`\n${command.examples}\n\n${EXIT_CODES_HELP}`, process.stdout.columns),
+    )
     .action(() => runCommand(command, parser));
 }
 
 /** Runs the command. A failure is reported, and never thrown. */
 async function runCommand(command: Command, parser: Commander.Command): Promise<void> {
   const options = parser.opts<Record<string, string | boolean | undefined>>();
-  const terminal = new Terminal({
+  const environment = currentEnvironment();
+  const terminal = await Terminal.open({
     quiet: options['quiet'] === true,
     verbose: options['verbose'] === true,
+    variables: environment.variables,
   });
   try {
     const inputs = inputsFrom(command, parser);
-    process.exitCode = await command.run(
-      commandEnvironment(currentEnvironment(), inputs),
-      terminal,
-    );
+    process.exitCode = await command.run(commandEnvironment(environment, inputs), terminal);
   } catch (error) {
     terminal.failure(namedFailure(error));
+  } finally {
+    terminal.close();
   }
 }
 
@@ -102,7 +111,8 @@ async function runCommand(command: Command, parser: Commander.Command): Promise<
 function inputsFrom(command: Command, parser: Commander.Command): Record<string, string> {
   const values = Object.fromEntries(INPUT_OPTIONS.map((option) => [option.name, option.default]));
   for (const option of parser.options) {
-    const value: unknown = parser.getOptionValue(option.attributeName());
+    const given: unknown = parser.getOptionValue(option.attributeName());
+    const value = option.negate ? given === false : given; // `--no-cache` sets `cache` to false.
     const name = option.long?.slice(2) ?? '';
     if (typeof value === 'string' || typeof value === 'boolean') {
       values[name] = String(value);

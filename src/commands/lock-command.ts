@@ -9,10 +9,12 @@ export const LOCK: Command = {
   name: 'lock',
   summary: 'Write a lock file: version, digests and evidence, all proven',
   description:
-    'Verify the files of a release and write their version, digests and Sigstore evidence to a lock file.\nNothing is written unless everything was proven. What has not changed stays as it is, byte for byte.',
+    'Verify the files and images of a release and write their version, digests and Sigstore evidence to a lock file.\nNothing is written unless everything was proven. What has not changed stays as it is, byte for byte.',
   examples: `Examples:
   Lock the newest patch of 1.31 for two platforms:
     setup-verified-kubectl lock --version 1.31 --platforms linux/amd64,darwin/arm64
+  Lock the images of the control plane, and those beside it:
+    setup-verified-kubectl lock --version 1.31 --images control-plane,registry.k8s.io/etcd:3.5.15-0
   See whether there is a newer patch, in a pull request or a schedule:
     setup-verified-kubectl lock --version 1.31 --platforms linux/amd64,darwin/arm64 --check`,
   options: [
@@ -30,13 +32,13 @@ export const LOCK: Command = {
   inputs: {
     'lock-file': { help: `Where to write [default: ${DEFAULT_LOCK_FILE}]`, group: 'Lock' },
   },
-  hiddenInputs: ['architecture', 'images', 'image-registry', 'image-certificate-identity'],
+  hiddenInputs: ['architecture'],
   run,
 };
 
 async function run(environment: Environment, terminal: Terminal): Promise<number> {
   const inputs = await loadLockInputs(environment);
-  const { version, files, changes } = await lockRelease(inputs, terminal);
+  const { version, contents, changes } = await lockRelease(inputs, terminal);
   const { name } = inputs.lockFile;
   if (changes.length > 0) {
     process.stdout.write(`${changes.join('\n')}\n`);
@@ -46,6 +48,6 @@ async function run(environment: Environment, terminal: Terminal): Promise<number
     return EXIT_CODES.different;
   }
   const state = changes.length === 0 ? 'is up to date' : 'was written';
-  terminal.info(`${name} ${state}: ${version}, ${String(files)} files`);
+  terminal.info(`${name} ${state}: ${version}, ${contents}`);
   return EXIT_CODES.done;
 }

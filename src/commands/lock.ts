@@ -1,16 +1,12 @@
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import pLimit from 'p-limit';
-import { SetupError, explain } from '../errors.js';
-import { assertFolderInside, writeWorkspaceFile } from '../files/atomic-write.js';
+import { SetupError } from '../errors.js';
 import type { DigestedFile } from '../files/digested-file.js';
-import { OutsideWorkspaceError, readWorkspaceFile } from '../files/workspace-file.js';
 import type { LockInputs } from '../inputs.js';
 import { SbomBinder, type BindingContext } from '../install/binding.js';
 import type { ProofContext } from '../install/context.js';
 import { downloadArtifact, proveFile } from '../install/from-download.js';
-import { installFailed } from '../install/install-failed.js';
 import type { Logger } from '../install/logger.js';
 import type { Artifact } from '../kubernetes/artifact.js';
 import { Release } from '../kubernetes/release.js';
@@ -19,7 +15,6 @@ import { resolveVersion } from '../kubernetes/version.js';
 import { compareLocks } from '../lock/compare.js';
 import { serializeLock } from '../lock/format.js';
 import { Lock, type LockContent, type LockedFile } from '../lock/lock.js';
-import { MAX_LOCK_BYTES, lockInvalid, parseLock } from '../lock/read.js';
 import { httpClient, keepTrustRoot, trustRootSource, withScratchFolder } from '../session.js';
 import { toCurrentVersion } from '../sigstore/bundle.js';
 import { TransparencyLog } from '../sigstore/evidence/rekor.js';
@@ -28,13 +23,15 @@ import { loadTrustRoot, type TrustRoot } from '../sigstore/trust/trusted-root.js
 import type { Verified } from '../sigstore/verify/verify.js';
 import { BackgroundTasks } from '../transfer/background-tasks.js';
 import type { HttpClient } from '../transfer/http.js';
+import { lockImages } from './lock-images.js';
+import { assertReadable, assertWritable, readExisting, write } from './lock-storage.js';
 import { CONCURRENT_FILES, artifactsOf } from './requested-artifacts.js';
 
 export interface LockOutcome {
   /** With `v`. */
   readonly version: string;
-  /** How many files the lock has, the SBOM among them. */
-  readonly files: number;
+  /** How many files the lock has, the SBOM among them, and how many images: `2 files, 4 images`. */
+  readonly contents: string;
   /** What is different from the file as it was: see {@link compareLocks}. */
   readonly changes: readonly string[];
 }
@@ -48,64 +45,22 @@ export interface LockOutcome {
  *   the verification
  */
 export async function lockRelease(inputs: LockInputs, logger: Logger): Promise<LockOutcome> {
-  // What would not let it be written is said before anything is downloaded.
-  inFolder(inputs, () => {
-    assertFolderInside(inputs.lockFile.path, inputs.lockFile.workspace);
-  });
+  assertWritable(inputs);
   const before = readExisting(inputs, logger);
   const after = await proveLock(inputs, before, logger);
   const changes = compareLocks(before, after);
+  const text = serializeLock(after);
+  assertReadable(text);
   if (changes.length > 0 && !inputs.check) {
-    write(inputs, serializeLock(after));
+    write(inputs, text);
   }
-  return { version: after.version, files: after.files.size, changes };
+  const { version, files, images } = after;
+  return { version, contents: describeContents(files.size, images.size), changes };
 }
 
-/** A lock file that cannot be read is written again: it may hold the marks of a merge. */
-function readExisting({ lockFile, check }: LockInputs, logger: Logger): Lock | undefined {
-  const { name, path: file, workspace } = lockFile;
-  if (!existsSync(file)) {
-    return undefined;
-  }
-  try {
-    return parseLock(readText(name, file, workspace), name);
-  } catch (error) {
-    if (check || !(error instanceof SetupError) || !error.code.startsWith('LOCK_')) {
-      throw error;
-    }
-    logger.warning('Lock file not readable', `${error.message}. It is written again.`);
-    return undefined;
-  }
-}
-
-function readText(name: string, file: string, workspace: string): Buffer {
-  try {
-    return readWorkspaceFile(file, workspace, MAX_LOCK_BYTES);
-  } catch (error) {
-    throw error instanceof OutsideWorkspaceError
-      ? outside(name, error)
-      : lockInvalid(name, explain(error), error);
-  }
-}
-
-function write(inputs: LockInputs, text: string): void {
-  inFolder(inputs, () => {
-    writeWorkspaceFile(inputs.lockFile.path, inputs.lockFile.workspace, text);
-  });
-}
-
-function inFolder({ lockFile: { name } }: LockInputs, act: () => void): void {
-  try {
-    act();
-  } catch (error) {
-    throw error instanceof OutsideWorkspaceError
-      ? outside(name, error)
-      : installFailed(`cannot write the lock file ${name}`, error);
-  }
-}
-
-function outside(name: string, error: OutsideWorkspaceError): SetupError {
-  return new SetupError('INVALID_INPUT', `Input "lock-file": ${name} ${error.message}.`);
+function describeContents(files: number, images: number): string {
+  const ofImages = images === 0 ? [] : [images === 1 ? '1 image' : `${String(images)} images`];
+  return [files === 1 ? '1 file' : `${String(files)} files`, ...ofImages].join(', ');
 }
 
 async function proveLock(
@@ -156,6 +111,7 @@ async function proveRelease(run: LockRun): Promise<LockContent> {
   const { release, background } = run;
   const context = proofContext(run);
   const limit = pLimit(CONCURRENT_FILES);
+  const arrivingImages = background.start(lockImages(run, context));
   const files = new Map(
     await Promise.all(
       artifactsOf(run).map((artifact) =>
@@ -171,7 +127,8 @@ async function proveRelease(run: LockRun): Promise<LockContent> {
       `${file} of ${release.version} changed during this run: its SHA-256 was ${requested.sha256} and ${sbom.sha256}`,
     );
   }
-  return { version: release.version, files: files.set(file, sbom) };
+  const images = await arrivingImages;
+  return { version: release.version, files: files.set(file, sbom), images };
 }
 
 function proofContext({
@@ -266,7 +223,8 @@ async function proves(
   { subject, uuid }: Verified<DigestedFile>,
 ): Promise<boolean> {
   const { version } = release;
-  const lock = new Lock('the lock file', { version, files: new Map([[file, locked]]) });
+  const files = new Map([[file, locked]]);
+  const lock = new Lock('the lock file', { version, files, images: new Map() });
   const evidence = [lock.evidenceFor({ path: file, version })];
   try {
     const again = await verifySubject(policy, file, subject, evidence);

@@ -2,13 +2,15 @@ import type * as Commander from 'commander';
 import { LOCK_ACTION, commandArguments } from '../inputs/command-line.js';
 import { commandParser, type Command } from './command.js';
 import { runLockAction } from './lock-action.js';
+import { INSTALL } from './install-command.js';
+import { HELP, closingText } from './help.js';
 import { LOCK } from './lock-command.js';
 import { MIRROR } from './mirror-command.js';
 import { VERIFY } from './verify-command.js';
 import { EXIT_CODES, EXIT_CODES_HELP } from './terminal.js';
 
 /** In the order of the help. */
-export const COMMANDS: readonly Command[] = [LOCK, MIRROR, VERIFY];
+export const COMMANDS: readonly Command[] = [INSTALL, VERIFY, LOCK, MIRROR];
 
 /** Runs the command that the arguments name. A failure is reported, and never thrown. */
 export async function main(): Promise<void> {
@@ -29,17 +31,40 @@ export async function main(): Promise<void> {
   }
 }
 
+const EXAMPLES = `Examples:
+  The options of a command:
+    setup-verified-kubectl lock --help
+  Lock the newest patch of 1.31 for two platforms:
+    setup-verified-kubectl lock --version 1.31 --platforms linux/amd64,darwin/arm64
+
+Documentation:
+  https://github.com/org/setup-verified-kubectl/blob/main/docs/commands.md`;
+
 function program(commander: typeof Commander): Commander.Command {
   const root = new commander.Command('setup-verified-kubectl')
     .description(
       'Kubernetes release binaries, verified: signature, certificate, identity, transparency log and release SBOM.',
     )
     .usage('<command> [options]')
+    .configureHelp(HELP)
+    .addOption(new commander.Option('-V, --version', 'Show the version of this program'))
     .helpOption('-h, --help', 'Show this help')
     .helpCommand('help [command]', 'Show the help of a command')
     .showHelpAfterError('For the options, add --help.')
     .exitOverride()
-    .addHelpText('after', `\n${EXIT_CODES_HELP}`);
+    // Behind a command, --version is the version of Kubernetes.
+    .enablePositionalOptions()
+    // bin/setup-verified-kubectl.js answers the option when it is alone.
+    .hook('preSubcommand', (parser) => {
+      if (parser.opts()['version'] === true) {
+        parser.error(
+          'error: the version of Kubernetes belongs behind the command: <command> --version <version>',
+        );
+      }
+    })
+    .addHelpText('after', () =>
+      closingText(`\n${EXAMPLES}\n\n${EXIT_CODES_HELP}`, process.stdout.columns),
+    );
   for (const command of COMMANDS) {
     root.addCommand(commandParser(commander, command));
   }

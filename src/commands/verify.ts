@@ -116,7 +116,13 @@ async function proveSigned(run: VerifyRun, given: OwnEvidence): Promise<Proof> {
   const evidence = ownEvidence(context, given, name);
   const found = await verifySubject(context.policy, name, subject, [evidence]);
   const binding: Binding = { kind: 'skipped' };
-  checkSecondFactors(name, found.verified, binding, inputs.secondFactors, Date.now());
+  checkSecondFactors(
+    { name, path: name },
+    found.verified,
+    binding,
+    inputs.secondFactors,
+    Date.now(),
+  );
   return { ...found, artifact: undefined, binding };
 }
 

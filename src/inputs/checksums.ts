@@ -1,4 +1,5 @@
-import type { Tool } from '../kubernetes/platform.js';
+import { binaryPath } from '../kubernetes/binary.js';
+import type { Platform, Tool } from '../kubernetes/platform.js';
 import type { ReleaseFileRequest } from '../kubernetes/release-file.js';
 import { invalidInput, type RawInputs } from './raw-inputs.js';
 
@@ -6,18 +7,27 @@ import { invalidInput, type RawInputs } from './raw-inputs.js';
 export interface FileNames {
   readonly tools: readonly Tool[];
   readonly artifacts: readonly Pick<ReleaseFileRequest, 'requested' | 'name'>[];
+  /** Every binary, where a tool may be asked for for several platforms. */
+  readonly binaries?: readonly { readonly tool: Tool; readonly platform: Platform }[];
 }
 
 /**
  * `checksum`: SHA-256 by the name of the file, 64 lowercase hex digits.
  *
- * An artifact has two names: the one that the user gave it in `artifacts`, and that of the file.
+ * An artifact has two names: the one that the user gave it in `artifacts`, and that of the file. A
+ * tool for several platforms is several files, which only their paths inside the release tell apart.
  */
 export function readChecksums(
   inputs: RawInputs,
-  { tools, artifacts }: FileNames,
+  { tools, artifacts, binaries = [] }: FileNames,
 ): Readonly<Partial<Record<string, string>>> {
-  const names: string[] = [...new Set([...tools, ...artifacts.map(({ name }) => name)])];
+  const ofTools = tools.flatMap((tool) => {
+    const platforms = binaries.filter((binary) => binary.tool === tool);
+    return platforms.length > 1
+      ? platforms.map(({ platform }) => binaryPath(tool, platform))
+      : [tool];
+  });
+  const names: string[] = [...new Set([...ofTools, ...artifacts.map(({ name }) => name)])];
   const fileNames = new Map<string, string>([
     ...artifacts.map(({ requested, name }) => [requested, name] as const),
     ...names.map((name) => [name, name] as const),
@@ -27,7 +37,7 @@ export function readChecksums(
     .get('checksum')
     .split(/[\s,]+/)
     .filter((text) => text !== '')) {
-    const [, given, hex] = /^(?:([a-z0-9.-]+)=)?(?:sha256:)?([0-9a-fA-F]{64})$/.exec(item) ?? [];
+    const [, given, hex] = /^(?:([a-z0-9./-]+)=)?(?:sha256:)?([0-9a-fA-F]{64})$/.exec(item) ?? [];
     const sole = names.length === 1 ? names[0] : undefined;
     const name = given === undefined ? sole : fileNames.get(given);
     if (hex === undefined || name === undefined) {

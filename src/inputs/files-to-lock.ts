@@ -22,12 +22,17 @@ export interface FilesToLock {
 /**
  * `tools`, `artifacts` and `platforms`.
  *
+ * @param hasImages whether there is something to lock without any of them
  * @throws {SetupError} INVALID_INPUT; PLATFORM_NOT_PUBLISHED for a tool or an artifact that none of
  *   the platforms has
  */
-export function readFilesToLock(inputs: RawInputs, environment: Environment): FilesToLock {
+export function readFilesToLock(
+  inputs: RawInputs,
+  environment: Environment,
+  hasImages: boolean,
+): FilesToLock {
   const names = inputs.words('artifacts');
-  const tools = readTools(inputs, names.length > 0);
+  const tools = readTools(inputs, names.length > 0 || hasImages);
   const platforms = readPlatforms(inputs, environment);
   const unpublished: string[] = [];
   const binaries = tools.flatMap((tool) =>

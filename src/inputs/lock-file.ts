@@ -2,6 +2,7 @@ import path from 'node:path';
 import { SetupError, explain } from '../errors.js';
 import { OutsideWorkspaceError, readWorkspaceFile } from '../files/workspace-file.js';
 import type { Artifact } from '../kubernetes/artifact.js';
+import type { Image } from '../kubernetes/image.js';
 import { satisfies } from '../kubernetes/version.js';
 import type { Lock } from '../lock/lock.js';
 import { MAX_LOCK_BYTES, lockInvalid, parseLock } from '../lock/read.js';
@@ -21,7 +22,6 @@ export function readLockFile(inputs: RawInputs): Lock | undefined {
   if (readBoolean(inputs, 'check-latest', false)) {
     throw new SetupError('INVALID_INPUT', 'Set either "lock-file" or "check-latest", not both.');
   }
-  assertNoImages(inputs);
   const name = JSON.stringify(given);
   return parseLock(readText(inputs, name), name);
 }
@@ -55,23 +55,20 @@ export async function lockedVersion(
 }
 
 /**
- * Requires a lock to have every file that is asked for.
+ * Requires a lock to have every file and every image that is asked for.
  *
  * @throws {SetupError} LOCK_MISMATCH
  */
-export function assertLocked(lock: Lock, files: readonly Artifact[]): void {
+export function assertLocked(
+  lock: Lock,
+  files: readonly Artifact[],
+  images: readonly Image[],
+): void {
   for (const file of files) {
     lock.digestOf(file);
   }
-}
-
-/** @throws {SetupError} INVALID_INPUT for `images`, which no lock holds */
-export function assertNoImages(inputs: RawInputs): void {
-  if (inputs.get('images') !== '') {
-    throw new SetupError(
-      'INVALID_INPUT',
-      'Input "images" cannot be combined with a lock file: lock files do not hold images yet. Verify the images in a step of their own.',
-    );
+  for (const image of images) {
+    lock.image(image);
   }
 }
 

@@ -5,7 +5,7 @@ import { verifySubject } from '../sigstore/evidence/source.js';
 import { StoredBundle } from '../sigstore/evidence/stored.js';
 import type { Verified } from '../sigstore/verify/verify.js';
 import type { InstallContext } from './context.js';
-import { checkSecondFactors } from './second-factors.js';
+import { checkSecondFactors, expectedChecksum } from './second-factors.js';
 import { RefusedCopies } from './refused-copies.js';
 import { cacheEntries, type CacheEntry } from './cache-entry.js';
 import { installFailed } from './install-failed.js';
@@ -35,7 +35,7 @@ export async function fromCache(
   artifact: Artifact,
 ): Promise<InstalledArtifact | undefined> {
   const expected = [
-    context.secondFactors.checksums[artifact.name],
+    expectedChecksum(artifact, context.secondFactors),
     context.lock?.digestOf(artifact),
   ].filter((sha256) => sha256 !== undefined);
   const entries = await cacheEntries(context.toolCache, artifact);
@@ -177,7 +177,7 @@ async function verifyCopy(
   const stored = await verifySubject(context.policy, artifact.path, file, evidence);
   const verified = await verifyLocked(context, artifact, stored.verified);
   const binding = await context.binder.bindCached(artifact, verified, files);
-  checkSecondFactors(artifact.name, verified, binding, context.secondFactors, Date.now());
+  checkSecondFactors(artifact, verified, binding, context.secondFactors, Date.now());
   return {
     artifact,
     verified,

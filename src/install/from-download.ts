@@ -137,7 +137,7 @@ export async function proveBy(
     context.logger.warning('Broken publication', `${artifact.path}: ${found.recovered}`);
   }
   const binding = await context.binder.bind(artifact, found.verified, await prepare());
-  checkSecondFactors(artifact.name, found.verified, binding, context.secondFactors, Date.now());
+  checkSecondFactors(artifact, found.verified, binding, context.secondFactors, Date.now());
   return { ...found, binding, readAt };
 }
 
@@ -219,12 +219,14 @@ export async function downloadArtifact(
   label: string = artifact.name,
 ): Promise<DigestedFile> {
   try {
-    return await download(context.http, artifact.url, file, {
+    const digested = await download(context.http, artifact.url, file, {
       maxBytes: artifact.maxBytes,
       onProgress: (received, total) => {
         context.logger.progress(label, received, total);
       },
     });
+    context.logger.progress(label, digested.size, digested.size);
+    return digested;
   } catch (error) {
     throw await whyNotDownloaded(context, artifact, error);
   }

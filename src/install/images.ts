@@ -1,32 +1,25 @@
 import pLimit from 'p-limit';
-import { SetupError } from '../errors.js';
 import { IMAGE_DOMAIN, type Image } from '../kubernetes/image.js';
+import type { Release } from '../kubernetes/release.js';
 import { checkReleaseImage, type ImageLayer, type ReleaseSbom } from '../kubernetes/sbom.js';
-import type { RegistryClient } from '../registry/client.js';
+import type { ImageContents, PlatformImage } from '../registry/contents.js';
 import { imageMismatch } from '../registry/errors.js';
-import { parseConfig, type ImageManifest, type Manifest } from '../registry/manifest.js';
-import {
-  notSigned,
-  verifyImageSignature,
-  type SignatureLayer,
-} from '../sigstore/evidence/image-signatures.js';
-import { MAX_PAYLOAD_BYTES, type ImagePayload } from '../sigstore/image-payload.js';
-import type { Verified } from '../sigstore/verify/verify.js';
+import { parseConfig } from '../registry/manifest.js';
+import type { PublishedSbom } from './binding.js';
 import type { InstallContext } from './context.js';
+import type { ImageSource, SignedImage } from './image-source.js';
 import type { Logger } from './logger.js';
 import { checkAge, type SecondFactors } from './second-factors.js';
 
 /** This many images at once. The client opens few connections per host anyway. */
 const CONCURRENT_IMAGES = 4;
-/** The configuration of an image is a few KiB. */
-const MAX_CONFIG_BYTES = 1 << 20;
 
 /** What verifying images needs. */
 export interface ImageContext extends Pick<
   InstallContext,
-  'background' | 'binder' | 'log' | 'logger' | 'policy' | 'release' | 'secondFactors'
+  'background' | 'binder' | 'logger' | 'release' | 'secondFactors'
 > {
-  readonly registry: RegistryClient;
+  readonly images: ImageSource;
 }
 
 /** For which platforms of an image the release's SBOM proves the version. */
@@ -44,9 +37,11 @@ export interface VersionProof {
 /** An image that passed every check. Nothing of it was pulled. */
 export interface VerifiedImage {
   readonly image: Image;
+  /** What was read of it: at least its manifest. */
+  readonly contents: ImageContents;
   /** `registry.k8s.io/kube-apiserver@sha256:…` */
   readonly pinned: string;
-  readonly verified: Verified<ImagePayload>;
+  readonly verified: SignedImage['verified'];
   readonly version: VersionProof;
   /** How long it took, in milliseconds. */
   readonly duration: number;
@@ -58,9 +53,8 @@ export function isOfRelease({ image }: VerifiedImage): boolean {
 }
 
 /**
- * Verifies every image. Each tag is resolved once; from then on everything is requested by digest.
+ * Verifies every image.
  *
- * @param context with the policy for images
  * @throws {SetupError} for the first one that fails
  */
 export async function verifyImages(
@@ -90,28 +84,23 @@ function warnOfUnproven(images: readonly VerifiedImage[], logger: Logger): void 
     );
     logger.warning(
       'Image version not proven',
-      `Signatures do not cover tags, so the registry could serve another signed version under the same tag. ${reasons.join(' ')}`,
+      `Signatures do not cover tags, so the registry could have served another signed version under the same tag. ${reasons.join(' ')}`,
     );
   }
 }
 
 async function verifyImage(context: ImageContext, image: Image): Promise<VerifiedImage> {
   const started = performance.now();
-  const { registry, policy, log, secondFactors } = context;
-  const manifest = await registry.manifest(image.repository, image.reference);
-  if (manifest === undefined) {
-    throw new SetupError('IMAGE_NOT_FOUND', `${image.name} does not exist at ${registry.host}`);
-  }
-  const { digest } = manifest;
-  const repository = `${IMAGE_DOMAIN}/${image.repository}`;
-  const layers = await signatureLayers(registry, image, digest);
-  const expected = { repository, digest };
-  const verified = await verifyImageSignature(policy, log, image.name, expected, layers);
-  const version = await proveVersion(context, image, manifest);
+  const signed = await context.images.find(image);
+  const { manifest, verified } = signed;
+  const sbom = image.releaseImage === undefined ? undefined : await context.binder.publishedSbom();
+  const contents = sbom?.kind === 'signed' ? await signed.contents() : { manifest, images: [] };
+  const version = proveVersion(context.release, image, contents, sbom);
   const signedAt = { file: verified.signedAt, sbom: version.sbomSignedAt };
-  checkAge(image.name, signedAt, agesFor(image, secondFactors), Date.now());
+  checkAge(image.name, signedAt, agesFor(image, context.secondFactors), Date.now());
+  const pinned = `${IMAGE_DOMAIN}/${image.repository}@${manifest.digest}`;
   const duration = performance.now() - started;
-  return { image, pinned: `${repository}@${digest}`, verified, version, duration };
+  return { image, contents, pinned, verified, version, duration };
 }
 
 /**
@@ -125,55 +114,30 @@ function agesFor(
   return { minimumAge, maximumAge: releaseImage === undefined ? undefined : maximumAge };
 }
 
-/** What is at cosign's tag for the signatures of a manifest (sigstore/cosign, specs/SIGNATURE_SPEC.md). */
-async function signatureLayers(
-  registry: RegistryClient,
-  { repository, name }: Image,
-  digest: string,
-): Promise<SignatureLayer[]> {
-  const tag = `${digest.replace(':', '-')}.sig`;
-  const signatures = await registry.manifest(repository, tag);
-  if (signatures === undefined) {
-    throw notSigned(`${name} has no signature at ${registry.host} (tag ${tag})`);
-  }
-  if (signatures.kind !== 'image') {
-    throw notSigned(`the tag ${tag} of ${name} is not a signature`);
-  }
-  return signatures.layers.map((layer) => ({
-    mediaType: layer.mediaType,
-    annotations: layer.annotations,
-    payload: () => registry.blob(repository, layer, MAX_PAYLOAD_BYTES),
-  }));
-}
-
 /**
  * A signature does not cover tags. Which version an image is, is proven by the release's signed
  * SBOM, if it lists the layers.
  *
  * @throws {SetupError} IMAGE_MISMATCH for an image with other layers
  */
-async function proveVersion(
-  context: ImageContext,
+function proveVersion(
+  { version }: Release,
   image: Image,
-  manifest: Manifest,
-): Promise<VersionProof> {
-  const { binder, release } = context;
+  contents: ImageContents,
+  published: PublishedSbom | undefined,
+): VersionProof {
   const name = image.releaseImage;
-  if (name === undefined) {
-    return unproven(`not requested as an image of Kubernetes ${release.version}`, false);
+  if (name === undefined || published === undefined) {
+    return unproven(`not requested as an image of Kubernetes ${version}`, false);
   }
-  const published = await binder.publishedSbom();
   if (published.kind !== 'signed') {
     return unproven(published.reason, published.kind === 'missing');
   }
   const { sbom } = published;
-  const images = await platformImages(context.registry, image, manifest);
-  const checked = await Promise.all(
-    images.map(async (one) => {
-      const { platform, layers } = await layersOf(context.registry, image, one);
-      return { platform, isProven: isListed(sbom, release.version, name, platform, layers) };
-    }),
-  );
+  const checked = contents.images.map((one) => {
+    const { platform, layers } = layersOf(image, one);
+    return { platform, isProven: isListed(sbom, version, name, platform, layers) };
+  });
   const platforms = (isProven: boolean): string[] =>
     checked.filter((one) => one.isProven === isProven).map(({ platform }) => platform);
   const [proven, others] = [platforms(true), platforms(false)];
@@ -208,38 +172,10 @@ function isListed(
   return os === 'linux' && checkReleaseImage(sbom, version, name, arch, layers);
 }
 
-interface PlatformImage {
-  readonly manifest: ImageManifest;
-  /** As the index says; undefined for an image that is not in an index. */
-  readonly platform: string | undefined;
-}
-
-async function platformImages(
-  registry: RegistryClient,
-  { repository, name }: Image,
-  manifest: Manifest,
-): Promise<PlatformImage[]> {
-  if (manifest.kind === 'image') {
-    return [{ manifest, platform: undefined }];
-  }
-  const images = manifest.manifests.filter(({ platform }) => platform !== undefined);
-  return Promise.all(
-    images.map(async ({ digest, platform }) => {
-      const one = await registry.manifest(repository, digest);
-      if (one?.kind !== 'image') {
-        throw imageMismatch(`${name} has no image for ${platform ?? ''} at ${registry.host}`);
-      }
-      return { manifest: one, platform };
-    }),
-  );
-}
-
-async function layersOf(
-  registry: RegistryClient,
-  { repository, name }: Image,
-  { manifest, platform }: PlatformImage,
-): Promise<{ readonly platform: string; readonly layers: readonly ImageLayer[] }> {
-  const bytes = await registry.blob(repository, manifest.config, MAX_CONFIG_BYTES);
+function layersOf(
+  { name }: Image,
+  { manifest, platform, config: bytes }: PlatformImage,
+): { readonly platform: string; readonly layers: readonly ImageLayer[] } {
   const config = parseConfig(bytes, name);
   // The index may add a variant: linux/arm64/v8.
   if (platform !== undefined && !`${platform}/`.startsWith(`${config.platform}/`)) {

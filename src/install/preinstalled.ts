@@ -12,8 +12,8 @@ const CACHE_NAMES: Readonly<Record<string, readonly string[]>> = {
 
 /** Where a copy that somebody else installed may be found. */
 export interface SearchPaths {
-  /** RUNNER_TOOL_CACHE */
-  readonly toolCache: string;
+  /** RUNNER_TOOL_CACHE, which other actions share; undefined outside of a workflow, where there are none. */
+  readonly toolCache: string | undefined;
   /** Folders of `PATH`. */
   readonly path: readonly string[];
 }
@@ -33,10 +33,10 @@ export async function preinstalledCopies(
 }
 
 async function foldersOfOthers(
-  toolCache: string,
+  toolCache: string | undefined,
   { name, version, platform }: Binary,
 ): Promise<string[]> {
-  if (!existsSync(path.join(toolCache, name))) {
+  if (toolCache === undefined || !existsSync(path.join(toolCache, name))) {
     return [];
   }
   // Evaluated only where there is something to find, which saves other runs 4 ms.

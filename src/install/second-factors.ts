@@ -1,11 +1,12 @@
 import { SetupError } from '../errors.js';
+import type { Artifact } from '../kubernetes/artifact.js';
 import type { Subject } from '../sigstore/verify/subject.js';
 import type { Verified } from '../sigstore/verify/verify.js';
 import type { Binding } from './binding.js';
 
 /** What a user asks for beyond the verification. */
 export interface SecondFactors {
-  /** Expected SHA-256 in hex by the artifact's name; undefined for one without. */
+  /** Expected SHA-256 in hex by the artifact's name, or by its path inside the release. */
   readonly checksums: Readonly<Partial<Record<string, string>>>;
   /** How old the signatures of file and SBOM must be, in milliseconds. */
   readonly minimumAge: number | undefined;
@@ -13,19 +14,30 @@ export interface SecondFactors {
   readonly maximumAge: number | undefined;
 }
 
+/** Hex; undefined for an artifact that `checksum` does not name. */
+export function expectedChecksum(
+  { name, path }: ArtifactNames,
+  { checksums }: Pick<SecondFactors, 'checksums'>,
+): string | undefined {
+  return checksums[path] ?? checksums[name];
+}
+
+type ArtifactNames = Pick<Artifact, 'name' | 'path'>;
+
 /**
- * @param name of the artifact
  * @param now milliseconds since the epoch
  * @throws {SetupError} CHECKSUM_MISMATCH, RELEASE_TOO_NEW, RELEASE_TOO_OLD
  */
 export function checkSecondFactors(
-  name: string,
+  artifact: ArtifactNames,
   verified: Verified<Subject>,
   binding: Binding,
   secondFactors: SecondFactors,
   now: number,
 ): void {
-  checkChecksum(name, verified, secondFactors.checksums[name]);
+  const { name, path } = artifact;
+  const named = path in secondFactors.checksums ? path : name;
+  checkChecksum(named, verified, expectedChecksum(artifact, secondFactors));
   const sbom = binding.kind === 'sbom' ? binding.sbom.signedAt : undefined;
   checkAge(name, { file: verified.signedAt, sbom }, secondFactors, now);
 }

@@ -16,13 +16,23 @@ export function isBinary(artifact: Artifact): artifact is Binary {
   return artifact.delivery === 'on-path';
 }
 
+/** `kubectl`, or `kubectl.exe` for Windows. */
+export function binaryFileName(tool: Tool, { os }: Platform): string {
+  return os === 'windows' ? `${tool}.exe` : tool;
+}
+
+/** Path inside the release: `bin/linux/amd64/kubectl`. */
+export function binaryPath(tool: Tool, platform: Platform): string {
+  return `bin/${platformName(platform)}/${binaryFileName(tool, platform)}`;
+}
+
 /**
  * @param version with `v`
  * @param base where `release/` is, ending in a slash
  */
 export function binaryOf(version: string, base: URL, tool: Tool, platform: Platform): Binary {
-  const fileName = platform.os === 'windows' ? `${tool}.exe` : tool;
-  const path = `bin/${platformName(platform)}/${fileName}`;
+  const fileName = binaryFileName(tool, platform);
+  const path = binaryPath(tool, platform);
   return {
     ...urlsOf(base, version, path),
     path,

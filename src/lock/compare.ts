@@ -17,15 +17,38 @@ export function compareLocks(before: LockContent | undefined, after: LockContent
     lines.push(...(before === undefined ? [] : [`-version: ${before.version}`]));
     lines.push(`+version: ${after.version}`);
   }
-  const paths = new Set([...(before?.files.keys() ?? []), ...after.files.keys()]);
-  for (const path of [...paths].sort()) {
-    const [old, now] = [before?.files.get(path), after.files.get(path)];
-    if (old?.sha256 !== now?.sha256) {
-      lines.push(...(old === undefined ? [] : [`-${path}: ${old.sha256}`]));
-      lines.push(...(now === undefined ? [] : [`+${path}: ${now.sha256}`]));
-    } else if (JSON.stringify(old) !== JSON.stringify(now)) {
-      lines.push(` ${path}: another bundle for the same bytes`);
+  const files = compareEntries(before?.files, after.files, {
+    digestOf: ({ sha256 }) => sha256,
+    changed: 'another bundle for the same bytes',
+  });
+  const images = compareEntries(before?.images, after.images, {
+    digestOf: ({ digest }) => digest,
+    changed: 'other evidence for the same image',
+  });
+  return [...lines, ...files, ...images];
+}
+
+interface Entries<T> {
+  readonly digestOf: (entry: T) => string;
+  /** What to say of an entry whose digest is the same. */
+  readonly changed: string;
+}
+
+function compareEntries<T>(
+  before: ReadonlyMap<string, T> | undefined,
+  after: ReadonlyMap<string, T>,
+  { digestOf, changed }: Entries<T>,
+): string[] {
+  const keys = new Set([...(before?.keys() ?? []), ...after.keys()]);
+  return [...keys].sort().flatMap((key) => {
+    const [old, now] = [before?.get(key), after.get(key)];
+    const [oldDigest, newDigest] = [old && digestOf(old), now && digestOf(now)];
+    if (oldDigest !== newDigest) {
+      return [
+        ...(oldDigest === undefined ? [] : [`-${key}: ${oldDigest}`]),
+        ...(newDigest === undefined ? [] : [`+${key}: ${newDigest}`]),
+      ];
     }
-  }
-  return lines;
+    return JSON.stringify(old) === JSON.stringify(now) ? [] : [` ${key}: ${changed}`];
+  });
 }

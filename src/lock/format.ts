@@ -1,35 +1,57 @@
 import { bundleToJSON } from '@sigstore/bundle';
-import { LOCK_VERSION, type LockContent, type LockedFile } from './lock.js';
+import { blobsOf } from '../registry/contents.js';
+import { LOCK_VERSION, type LockContent, type LockedFile, type LockedImage } from './lock.js';
 
 /**
  * The text of a lock file, UTF-8.
  *
- * Made for review: the version, each SHA-256 and each bundle are on a line of their own, and files
- * are sorted by path. So a new patch changes three lines and two for each further file.
+ * Made for review: the version, each digest and each piece of evidence are on a line of their own;
+ * files are sorted by path, images by reference. So a new patch changes three lines and two for
+ * each further file.
  */
-export function serializeLock({ version, files }: LockContent): string {
-  const entries = [...files]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([path, file]) => `    ${JSON.stringify(path)}: ${entryText(file)}`);
-  return [
-    '{',
-    `  "lockVersion": ${String(LOCK_VERSION)},`,
-    `  "version": ${JSON.stringify(version)},`,
-    '  "files": {',
-    entries.join(',\n'),
-    '  }',
-    '}',
-    '',
-  ].join('\n');
+export function serializeLock({ version, files, images }: LockContent): string {
+  const members = [
+    `  "lockVersion": ${String(LOCK_VERSION)}`,
+    `  "version": ${JSON.stringify(version)}`,
+    mapText('files', files, fileFields),
+    ...(images.size === 0 ? [] : [mapText('images', images, imageFields)]),
+  ];
+  return `{\n${members.join(',\n')}\n}\n`;
 }
 
-function entryText({ sha256, bundle }: LockedFile): string {
+/** Names and values, in this order. */
+type Fields = readonly (readonly [name: string, value: unknown])[];
+
+function fileFields({ sha256, bundle }: LockedFile): Fields {
   return [
-    '{',
-    `      "sha256": ${JSON.stringify(sha256)},`,
-    `      "bundle": ${JSON.stringify(bundleToJSON(bundle))}`,
-    '    }',
-  ].join('\n');
+    ['sha256', sha256],
+    ['bundle', bundleToJSON(bundle)],
+  ];
+}
+
+function imageFields({ digest, payload, bundle, contents }: LockedImage): Fields {
+  return [
+    ['digest', digest],
+    ['payload', payload.toString('base64')],
+    ['bundle', bundleToJSON(bundle)],
+    ['blobs', blobsOf(contents).map((bytes) => bytes.toString('base64'))],
+  ];
+}
+
+function mapText<T>(
+  name: string,
+  entries: ReadonlyMap<string, T>,
+  fieldsOf: (entry: T) => Fields,
+): string {
+  const texts = [...entries]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, entry]) => {
+      const fields = fieldsOf(entry).map(
+        ([field, value]) => `      ${JSON.stringify(field)}: ${JSON.stringify(value)}`,
+      );
+      return `    ${JSON.stringify(key)}: {\n${fields.join(',\n')}\n    }`;
+    });
+  return `  ${JSON.stringify(name)}: {\n${texts.join(',\n')}\n  }`;
 }
 
 /**

@@ -1,5 +1,8 @@
 import type { Bundle } from '@sigstore/bundle';
 import { SetupError } from '../errors.js';
+import type { Image } from '../kubernetes/image.js';
+import type { ImageContents } from '../registry/contents.js';
+import type { Digest } from '../registry/manifest.js';
 import type { Evidence, EvidenceSource } from '../sigstore/evidence/source.js';
 import type { Subject } from '../sigstore/verify/subject.js';
 
@@ -17,12 +20,34 @@ export interface LockedFile {
   readonly bundle: Bundle;
 }
 
+/** One container image, as a lock holds it. */
+export interface LockedImage {
+  /** Of its manifest. */
+  readonly digest: Digest;
+  /** What the signature covers: JSON that names the image. */
+  readonly payload: Buffer;
+  /** The evidence for the payload: a Sigstore bundle v0.3 with the payload's digest. */
+  readonly bundle: Bundle;
+  /**
+   * Its manifest. For an image of the release also the images of its platforms, whose layers prove
+   * the version; for others none, because nothing proves their version.
+   */
+  readonly contents: ImageContents;
+}
+
 /** What a lock file says. */
 export interface LockContent {
   /** Of the release, with `v`. */
   readonly version: string;
   /** By path inside the release: `bin/linux/amd64/kubectl`, `kubernetes-release.spdx`. */
   readonly files: ReadonlyMap<string, LockedFile>;
+  /** By full reference: `registry.k8s.io/kube-apiserver:v1.31.9`. */
+  readonly images: ReadonlyMap<string, LockedImage>;
+}
+
+/** Evidence or digest that is not for what the lock says. */
+export function lockMismatch(message: string, cause?: unknown): SetupError {
+  return new SetupError('LOCK_MISMATCH', message, { cause });
 }
 
 /** A file of a release: see `Artifact`. */
@@ -40,11 +65,13 @@ export class Lock implements LockContent {
   readonly name: string;
   readonly version: string;
   readonly files: ReadonlyMap<string, LockedFile>;
+  readonly images: ReadonlyMap<string, LockedImage>;
 
-  constructor(name: string, { version, files }: LockContent) {
+  constructor(name: string, { version, files, images }: LockContent) {
     this.name = name;
     this.version = version;
     this.files = files;
+    this.images = images;
   }
 
   /**
@@ -65,17 +92,28 @@ export class Lock implements LockContent {
     return new LockedEvidence(this.name, file.path, this.#find(file));
   }
 
+  /**
+   * An image, with the evidence for it.
+   *
+   * @throws {SetupError} LOCK_MISMATCH if the lock does not have the image
+   */
+  image({ name }: Pick<Image, 'name'>): LockedImage {
+    return this.images.get(name) ?? this.#throwIncomplete(name);
+  }
+
   #find({ path, version }: Wanted): LockedFile {
-    const found = this.files.get(path);
-    if (version !== this.version || found === undefined) {
-      const others = [...this.files.keys()].filter((other) => other !== SBOM_PATH);
-      throw new SetupError(
-        'LOCK_MISMATCH',
-        `${this.name} does not have ${path} of ${version}; it has ${this.version} with ${others.join(', ')}`,
-        { situation: 'lock-incomplete' },
-      );
-    }
-    return found;
+    const found = version === this.version ? this.files.get(path) : undefined;
+    return found ?? this.#throwIncomplete(`${path} of ${version}`);
+  }
+
+  #throwIncomplete(missing: string): never {
+    const files = [...this.files.keys()].filter((path) => path !== SBOM_PATH);
+    const others = [...files, ...this.images.keys()].join(', ');
+    throw new SetupError(
+      'LOCK_MISMATCH',
+      `${this.name} does not have ${missing}; it has ${this.version} with ${others}`,
+      { situation: 'lock-incomplete' },
+    );
   }
 }
 
@@ -94,8 +132,7 @@ class LockedEvidence implements EvidenceSource {
     const sha256 = subject.sha256.toString('hex');
     if (sha256 !== this.#file.sha256) {
       return Promise.reject(
-        new SetupError(
-          'LOCK_MISMATCH',
+        lockMismatch(
           `${this.#path} has SHA-256 ${sha256}, but ${this.#lock} has ${this.#file.sha256}`,
         ),
       );

@@ -1,10 +1,10 @@
 import { SetupError, explain } from '../errors.js';
 import { isExactVersion } from '../kubernetes/version.js';
-import { MAX_BUNDLE_BYTES, parseBundle, toCurrentVersion } from '../sigstore/bundle.js';
 import { object } from '../sigstore/json.js';
-import { signedContent } from '../sigstore/verify/signature.js';
 import { serializeLock, withoutWhiteSpace } from './format.js';
-import { LOCK_VERSION, Lock, SBOM_PATH, type LockedFile } from './lock.js';
+import { LOCK_VERSION, Lock, SBOM_PATH, lockMismatch, type LockedFile } from './lock.js';
+import { readBundle, readEntry } from './read-entry.js';
+import { readImages } from './read-images.js';
 
 /** Every file of a release, with its bundle of about 6 KiB, is about 1 MiB. */
 export const MAX_LOCK_BYTES = 4 << 20;
@@ -57,12 +57,14 @@ function readLock(json: Buffer, name: string): Lock {
     throw new Error('"version" is not an exact version such as v1.31.9');
   }
   const files = readFiles(object(lock['files']), name);
-  if (withoutWhiteSpace(text) !== withoutWhiteSpace(serializeLock({ version, files }))) {
+  const images = readImages(object(lock['images'] ?? {}), version, name);
+  const content = { version, files, images };
+  if (withoutWhiteSpace(text) !== withoutWhiteSpace(serializeLock(content))) {
     throw new Error(
       'a member is unknown, written twice, in another order, or not as the command "lock" writes it',
     );
   }
-  return new Lock(name, { version, files });
+  return new Lock(name, content);
 }
 
 function assertLockVersion(found: unknown, name: string): void {
@@ -94,28 +96,18 @@ function readFile(path: string, value: unknown, name: string): LockedFile {
   if (!PATH.test(path)) {
     throw new Error('the name of a file is not a path inside a release');
   }
-  try {
+  return readEntry(path, () => {
     const entry = object(value);
     const sha256 = entry['sha256'];
     if (typeof sha256 !== 'string' || !SHA256.test(sha256)) {
       throw new Error('"sha256" is not 64 lowercase hex digits');
     }
-    const json = Buffer.from(JSON.stringify(object(entry['bundle'])));
-    if (json.length > MAX_BUNDLE_BYTES) {
-      throw new Error(`"bundle" is larger than ${String(MAX_BUNDLE_BYTES)} bytes`);
-    }
-    const bundle = toCurrentVersion(parseBundle(json));
-    const { digest } = signedContent(bundle);
-    if (digest.toString('hex') !== sha256) {
-      throw new SetupError(
-        'LOCK_MISMATCH',
-        `${name} has ${path} with SHA-256 ${sha256}, but its evidence is for a file with SHA-256 ${digest.toString('hex')}`,
+    const { bundle, signed } = readBundle(entry['bundle']);
+    if (signed !== sha256) {
+      throw lockMismatch(
+        `${name} has ${path} with SHA-256 ${sha256}, but its evidence is for a file with SHA-256 ${signed}`,
       );
     }
     return { sha256, bundle };
-  } catch (error) {
-    throw error instanceof SetupError && error.code === 'LOCK_MISMATCH'
-      ? error
-      : new Error(`${path}: ${explain(error)}`);
-  }
+  });
 }

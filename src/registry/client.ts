@@ -34,7 +34,7 @@ export class RegistryClient {
   readonly #http: HttpClient;
   readonly #base: URL;
   /** By origin and repository. */
-  readonly #tokens = new Map<string, BearerToken>();
+  readonly #tokens = new Map<string, RegistryToken>();
 
   /** @param base https, or http on loopback; its path goes in front of every repository */
   constructor(http: HttpClient, base: URL) {
@@ -118,32 +118,48 @@ export class RegistryClient {
     }
   }
 
+  /** At most three requests: without a token, with one that has expired, with a new one. */
   async #readWithToken(repository: string, url: URL, maxBytes: number): Promise<Buffer> {
     const headers = { accept: MANIFEST_TYPES.concat('*/*').join(', ') };
-    const token = this.#tokens.get(keyOf(url, repository));
-    try {
-      return await this.#http.read(url, maxBytes, { headers, token: token ?? ANONYMOUS });
-    } catch (error) {
-      const challenge = challengeOf(error);
-      if (challenge === undefined || token !== undefined) {
-        throw error;
+    let target = url;
+    let token = this.#tokens.get(keyOf(url, repository));
+    for (let mayRenew = true; ;) {
+      try {
+        const bytes = await this.#http.read(target, maxBytes, {
+          headers,
+          token: token ?? ANONYMOUS,
+        });
+        token?.markAccepted();
+        return bytes;
+      } catch (error) {
+        const challenge = challengeOf(error);
+        const isRefused = token !== undefined && !(mayRenew && token.hasExpired(challenge));
+        if (challenge === undefined || isRefused) {
+          throw error;
+        }
+        mayRenew &&= token === undefined;
+        // A redirect may have led to another registry, with tokens of its own. The request goes
+        // there directly, so that nobody else gets the token.
+        token = await this.#token(repository, challenge, token);
+        target = challenge.url;
       }
-      // A redirect may have led to another registry, with tokens of its own. The request goes there
-      // directly, so that nobody else gets the token.
-      const asked = await this.#token(repository, challenge);
-      return this.#http.read(challenge.url, maxBytes, { headers, token: asked });
     }
   }
 
-  async #token(repository: string, { url, header }: AuthenticationChallenge): Promise<BearerToken> {
+  /** @param expired a token that must not be used again */
+  async #token(
+    repository: string,
+    { url, header }: AuthenticationChallenge,
+    expired: RegistryToken | undefined,
+  ): Promise<RegistryToken> {
     const key = keyOf(url, repository);
     const known = this.#tokens.get(key);
-    if (known !== undefined) {
+    // Another request may have got a new one in the meantime.
+    if (known !== undefined && known !== expired) {
       return known;
     }
     const server = tokenServer(url, header);
-    const value = await this.#fetchToken(url, server);
-    const token = { origin: url.origin, value };
+    const token = new RegistryToken(url.origin, await this.#fetchToken(url, server));
     this.#tokens.set(key, token);
     return token;
   }
@@ -157,6 +173,28 @@ export class RegistryClient {
         error,
       );
     }
+  }
+}
+
+/** A token of a registry. It expires after some minutes. */
+class RegistryToken implements BearerToken {
+  readonly origin: string;
+  readonly value: string;
+  #wasAccepted = false;
+
+  constructor(origin: string, value: string) {
+    this.origin = origin;
+    this.value = value;
+  }
+
+  /** The registry answered a request with this token. */
+  markAccepted(): void {
+    this.#wasAccepted = true;
+  }
+
+  /** Whether its own registry accepted it before, and refuses it now. */
+  hasExpired(challenge: AuthenticationChallenge | undefined): boolean {
+    return this.#wasAccepted && challenge?.url.origin === this.origin;
   }
 }
 

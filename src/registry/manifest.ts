@@ -44,6 +44,8 @@ export interface PlatformDescriptor extends Descriptor {
 /** One image for one platform. */
 export interface ImageManifest {
   readonly kind: 'image';
+  /** As they were served. */
+  readonly bytes: Buffer;
   readonly digest: Digest;
   readonly config: Descriptor;
   readonly layers: readonly Descriptor[];
@@ -52,6 +54,8 @@ export interface ImageManifest {
 /** One image for several platforms: an OCI index, or a Docker manifest list. */
 export interface ImageIndex {
   readonly kind: 'index';
+  /** As they were served. */
+  readonly bytes: Buffer;
   readonly digest: Digest;
   readonly manifests: readonly PlatformDescriptor[];
 }
@@ -78,12 +82,12 @@ export function digestOf(bytes: Buffer): Digest {
 export function parseManifest(bytes: Buffer, name: string): Manifest {
   try {
     const manifest = record(parseStrictJson(bytes));
-    const digest = digestOf(bytes);
+    const identified = { bytes, digest: digestOf(bytes) };
     if ('manifests' in manifest) {
-      return parseIndex(manifest, digest);
+      return { ...parseIndex(manifest), ...identified };
     }
     if ('layers' in manifest) {
-      return parseImage(manifest, digest);
+      return { ...parseImage(manifest), ...identified };
     }
     throw new TypeError('it is neither an image nor an index');
   } catch (error) {
@@ -91,7 +95,9 @@ export function parseManifest(bytes: Buffer, name: string): Manifest {
   }
 }
 
-function parseIndex(index: Record<string, unknown>, digest: Digest): ImageIndex {
+type Content<M extends Manifest> = Omit<M, 'bytes' | 'digest'>;
+
+function parseIndex(index: Record<string, unknown>): Content<ImageIndex> {
   assertMediaType(index, INDEX_TYPES, ['config', 'layers', 'fsLayers']);
   const manifests = list(index['manifests'], MAX_MANIFESTS).map(parsePlatformDescriptor);
   const platforms = manifests.flatMap(({ platform }) => platform ?? []);
@@ -99,14 +105,13 @@ function parseIndex(index: Record<string, unknown>, digest: Digest): ImageIndex 
   if (twice !== undefined) {
     throw new TypeError(`it lists two images for ${twice}`);
   }
-  return { kind: 'index', digest, manifests };
+  return { kind: 'index', manifests };
 }
 
-function parseImage(image: Record<string, unknown>, digest: Digest): ImageManifest {
+function parseImage(image: Record<string, unknown>): Content<ImageManifest> {
   assertMediaType(image, IMAGE_TYPES, ['manifests', 'fsLayers']);
   return {
     kind: 'image',
-    digest,
     config: parseDescriptor(image['config']),
     layers: list(image['layers'], MAX_LAYERS).map(parseDescriptor),
   };

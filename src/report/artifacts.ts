@@ -2,7 +2,14 @@ import { escapeHtml } from '../escape.js';
 import type { Inputs } from '../inputs.js';
 import type { InstalledArtifact } from '../install/verified-artifact.js';
 import { platformName } from '../kubernetes/platform.js';
-import { fileLog, fileReport, fileRows, type FileReport, type SharedDurations } from './file.js';
+import {
+  fileLog,
+  filePaths,
+  fileReport,
+  fileRows,
+  type FileReport,
+  type SharedDurations,
+} from './file.js';
 import type { ReportItem } from './section.js';
 
 /** Everything reported about one of `artifacts`, in the output `report`. */
@@ -33,6 +40,7 @@ export function artifactItem(report: ArtifactReport, { rekorUrl }: Inputs): Repo
     report,
     title: platform === null ? name : `${name} (${platform})`,
     log: fileLog(report),
+    paths: filePaths(report),
     rows: [['Artifact', `<b>${escapeHtml(name)}</b>${madeFor}`], ...fileRows(report, rekorUrl)],
   };
 }

@@ -68,9 +68,11 @@ export function fileLog(report: FileReport, cluster?: string): string[] {
     `SHA-256: ${report.sha256} (${megabytes(report.size)})`,
     `Source: ${SOURCES[report.source]}`,
     `Took: ${durationsText(report['durations-ms'])}`,
-    `Path: ${report.path}`,
-    `Evidence: ${report['bundle-path']}`,
   ];
+}
+
+export function filePaths(report: FileReport): string[] {
+  return [`Path: ${report.path}`, `Evidence: ${report['bundle-path']}`];
 }
 
 /** As {@link fileLog}. */

@@ -55,6 +55,7 @@ function imageItem(report: ImageReport, { rekorUrl }: Inputs): ReportItem {
     report,
     title: report.name,
     log: [...proofLog(report), `Took: ${took}`, `Reference: ${report.reference}`],
+    paths: [],
     rows: [
       ['Image', `<b>${escapeHtml(report.name)}</b>`],
       ['By digest', `<code>${escapeHtml(report.reference)}</code>`],

@@ -18,6 +18,8 @@ export interface ReportItem {
   readonly title: string;
   /** The lines of that group. */
   readonly log: readonly string[];
+  /** The last lines of that group: where the files are in the tool cache. */
+  readonly paths: readonly string[];
   /** Of its table in the job summary. */
   readonly rows: readonly SummaryRow[];
 }

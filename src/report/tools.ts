@@ -4,7 +4,14 @@ import type { InstalledArtifact } from '../install/verified-artifact.js';
 import type { Binary } from '../kubernetes/binary.js';
 import { platformName } from '../kubernetes/platform.js';
 import { describeSkew, minorSkew } from '../kubernetes/skew.js';
-import { fileLog, fileReport, fileRows, type FileReport, type SharedDurations } from './file.js';
+import {
+  fileLog,
+  filePaths,
+  fileReport,
+  fileRows,
+  type FileReport,
+  type SharedDurations,
+} from './file.js';
 import type { ReportItem } from './section.js';
 
 /** Everything reported about one tool, in the output `report`. */
@@ -40,6 +47,7 @@ export function toolItem(report: ToolReport, { rekorUrl }: Inputs): ReportItem {
     report,
     title: `${name} (${report.platform})`,
     log: fileLog(report, cluster),
+    paths: filePaths(report),
     rows: [
       ['Tool', `<b>${escapeHtml(name)}</b> for ${escapeHtml(report.platform)}`],
       ...fileRows(report, rekorUrl, cluster),

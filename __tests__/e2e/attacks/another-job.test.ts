@@ -122,7 +122,7 @@ const PLANTED_TRUST: Attack[] = [
     outcome: 'without effect',
     needs,
     attack: inPlaceOfMetadata(put),
-    check: (_run, stage) => {
+    leaves: (stage) => {
       // A file that could not be moved to its name is not left behind.
       expect(readdirSync(dirname(tufCache(stage))).filter((name) => name.startsWith('.'))).toEqual(
         [],
@@ -143,7 +143,7 @@ const LINKED_METADATA: Attack[] = [
       renameSync(kept, elsewhere);
       symlinkSync(elsewhere, kept);
     },
-    check: (_run, stage) => {
+    leaves: (stage) => {
       // Not followed, and replaced by what was fetched.
       expect(lstatSync(tufCache(stage)).isFile()).toBe(true);
     },
@@ -238,9 +238,9 @@ const TOOL_CACHE: Attack[] = [
       mkdirSync(dirname(link), { recursive: true });
       linkFolder(target, link);
     },
-    check: (run, stage) => {
-      expectOutsideOfCache(run, stage);
-      expect(filesBelow(join(stage.toolCache, 'elsewhere'))).toEqual([]);
+    check: expectOutsideOfCache,
+    leaves: ({ toolCache }) => {
+      expect(filesBelow(join(toolCache, 'elsewhere'))).toEqual([]);
     },
   })),
   {
@@ -252,7 +252,7 @@ const TOOL_CACHE: Attack[] = [
       mkdirSync(dirname(entry), { recursive: true });
       symlinkSync(join(toolCache, 'diary'), `${entry}.complete`);
     },
-    check: (_run, { toolCache }) => {
+    leaves: ({ toolCache }) => {
       expect(readFileSync(join(toolCache, 'diary'), 'utf8')).toBe('dear diary');
     },
   },
@@ -267,7 +267,7 @@ const TOOL_CACHE: Attack[] = [
         writeFileSync(binaryIn(place), marking(stage), { mode: 0o755 });
       }
     },
-    check: expectNotExecuted,
+    leaves: expectNotExecuted,
   },
   ...(
     [

@@ -90,9 +90,7 @@ const LOCK_FILES: Attack[] = [
       inputs['lock-file'] = 'secret';
       workspace['secret'] = 'hunter2 ::add-path::/evil\n::add-path::/evil\n';
     },
-    check: (run) => {
-      expect(run.stdout + run.summary).not.toContain('hunter');
-    },
+    secret: 'hunter',
   },
   {
     what: 'lock-file with workflow commands in the name of a file',
@@ -200,9 +198,7 @@ const PATHS: Attack[] = [
         useTrustedRoot(inputs, '');
         inputs[input] = join(toolCache, 'secret');
       },
-      check: (run) => {
-        expect(run.stdout + run.summary).not.toContain('hunter');
-      },
+      secret: 'hunter',
     },
   ]),
   ...['v1.31.9/../../../evil', 'v1.31.9?x', 'v1.31.9#x', 'https://evil.test/', '../v1.31.9'].map(
@@ -214,7 +210,7 @@ const PATHS: Attack[] = [
         world.host.server.fail('stable.txt', fault.body(text), Infinity);
         inputs['version'] = 'stable';
       },
-      check: (_run, { world }) => {
+      leaves: ({ world }) => {
         expect(world.host.server.requests.map(({ path }) => path)).toEqual(['/release/stable.txt']);
       },
     }),

@@ -9,7 +9,7 @@ import {
   existsSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, sep } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from '@jest/globals';
 import type { ErrorCode } from '../../../src/errors.js';
 import {
@@ -31,6 +31,7 @@ import {
 } from '../../support/index.js';
 import { testUnless, type Missing } from '../../support/skip.js';
 import { expectInstalled, expectRefused, fileNameOf } from '../expectations.js';
+import { expectNotPlaced, expectPlaced, runInstall } from '../install-expectations.js';
 
 // Where the rows of docs/threat-model.md take place: each file beside this one has an attacker's rows. Forged signatures,
 // certificates, identities, log entries and releases are in verification.test.ts.
@@ -94,6 +95,10 @@ export interface Attack {
   readonly attack: (stage: Stage) => void | Promise<void>;
   /** What else must be true of the run. */
   readonly check?: (run: ActionResult, stage: Stage) => void | Promise<void>;
+  /** What must be true of the machine and the servers afterwards; of a run with a lock file it is not asked. */
+  readonly leaves?: (stage: Stage) => void;
+  /** What no output may contain. */
+  readonly secret?: string;
 }
 
 /** @param minor of the release: pointers name the newest */
@@ -169,7 +174,52 @@ async function playLocked({ outcome, attack, ...row }: Attack): Promise<void> {
   }
 }
 
-async function play({ outcome, attack, check, ...row }: Attack): Promise<void> {
+/** The same by the command `install`: refused with the folder as it was, or the genuine file is in the folder. */
+async function playInstall({ outcome, attack, leaves, ...row }: Attack): Promise<void> {
+  const world = row.world?.() ?? plain;
+  const stage = stageIn(world, '1.38');
+  const { toolCache, inputs, env, workspace } = stage;
+  try {
+    await attack(stage);
+    const warnings = warningsOf(row, stage);
+    const run = await runInstall(inputs, { toolCache, ...asCommand(env, workspace) });
+    if (outcome === 'without effect') {
+      expectPlaced(run, { files: { [fileNameOf('kubectl')]: stage.kubectl.bytes }, warnings });
+    } else {
+      expectNotPlaced(run, outcome, {
+        warnings,
+        ...(row.keeps === undefined ? {} : { keeps: row.keeps }),
+      });
+    }
+    expectHidden(row, run.stdout + run.stderr);
+    leaves?.(stage);
+    tally('attacks refused or without effect');
+  } finally {
+    for (const end of stage.afterwards) await end();
+    world.reset();
+  }
+}
+
+/** A command has no workspace but the current folder. */
+function asCommand(
+  { GITHUB_WORKSPACE, ...env }: Record<string, string>,
+  workspace: Readonly<Record<string, string>>,
+): { readonly env: Record<string, string>; readonly folder: string } {
+  const cwd = GITHUB_WORKSPACE ?? mkdtempSync(join(folder, 'workspace-'));
+  for (const [path, text] of Object.entries(workspace)) {
+    mkdirSync(dirname(join(cwd, path)), { recursive: true });
+    writeFileSync(join(cwd, path), text);
+  }
+  return { env, folder: cwd };
+}
+
+function expectHidden({ secret }: Pick<Attack, 'secret'>, output: string): void {
+  if (secret !== undefined) {
+    expect(output.replace(`::add-mask::${secret}`, '')).not.toContain(secret);
+  }
+}
+
+async function play({ outcome, attack, check, leaves, ...row }: Attack): Promise<void> {
   const world = row.world?.() ?? plain;
   const stage = stageIn(world);
   const { toolCache, inputs, env, workspace } = stage;
@@ -186,6 +236,8 @@ async function play({ outcome, attack, check, ...row }: Attack): Promise<void> {
       expect(message.split('\n')).toHaveLength(2);
     }
     await check?.(run, stage);
+    expectHidden(row, run.stdout + run.summary);
+    leaves?.(stage);
     run.cleanup();
     tally('attacks refused or without effect');
   } finally {
@@ -194,12 +246,16 @@ async function play({ outcome, attack, check, ...row }: Attack): Promise<void> {
   }
 }
 
-/** A test for each row, and one with a lock file; docs/threat-model.md says who the attacker is. */
+/**
+ * A test for each row, one with a lock file, and one by the command `install`; docs/threat-model.md says who the
+ * attacker is.
+ */
 export function testAttacks(title: string, attacks: readonly Attack[], alsoLocked = true): void {
   describe(title, () => {
     for (const attack of attacks) {
       const { what, outcome, needs = [] } = attack;
       testUnless(...needs)(`${what} -> ${outcome}`, () => play(attack));
+      testUnless(...needs)(`${what}, by install -> ${outcome}`, () => playInstall(attack));
       if (!alsoLocked) continue;
       testUnless(...needs)(`${what}, with a lock file -> ${attack.locked ?? outcome}`, () =>
         playLocked(attack),
@@ -277,7 +333,7 @@ export function writeLarge(path: string): void {
 /** A binary that leaves a mark when it is executed. */
 export const marking = ({ toolCache }: Stage): string => `#!/bin/sh\n: > '${toolCache}/executed'\n`;
 
-export const expectNotExecuted = (_run: ActionResult, { toolCache }: Stage): void => {
+export const expectNotExecuted = ({ toolCache }: Stage): void => {
   expect(existsSync(join(toolCache, 'executed'))).toBe(false);
 };
 
@@ -301,10 +357,10 @@ export function inCache(what: string, change: (stage: Stage) => void, ...needs: 
       await stage.earlierRun();
       change(stage);
     },
-    check: (run, stage) => {
+    check: (run) => {
       expect(run.outputs['cache-hit']).toBe('false');
-      expectNotExecuted(run, stage);
     },
+    leaves: expectNotExecuted,
   };
 }
 

@@ -16,7 +16,14 @@ import {
   type PublishedFile,
   type SignOptions,
 } from '../../support/index.js';
-import { NATIVE, expectInstalled, expectRefused, freshVersions } from '../expectations.js';
+import {
+  NATIVE,
+  expectInstalled,
+  expectRefused,
+  fileNameOf,
+  freshVersions,
+} from '../expectations.js';
+import { expectNotPlaced, expectPlaced, type InstallRun } from '../install-expectations.js';
 
 export const fresh = freshVersions('1.43');
 /** The world that both judge; {@link startWorld} makes it. */
@@ -84,6 +91,19 @@ export function expectAction(run: ActionResult, outcome: Outcome): void {
   else if (outcome === 'installed: Broken publication')
     expectInstalled(run, { warnings: ['Broken publication'] });
   else expectRefused(run, outcome);
+}
+
+/** The command `install` makes the same of it. */
+export function expectInstall(
+  run: InstallRun,
+  outcome: Outcome,
+  files: Readonly<Record<string, Buffer>>,
+): void {
+  const readable = Object.keys(files).filter((name) => name !== fileNameOf('kubectl'));
+  if (outcome === 'installed') expectPlaced(run, { files, readable });
+  else if (outcome === 'installed: Broken publication')
+    expectPlaced(run, { files, readable, warnings: ['Broken publication'] });
+  else expectNotPlaced(run, outcome);
 }
 
 /** Puts a bundle in the place of the pair. */

@@ -17,6 +17,7 @@ beforeEach(() => {
   const silent: Logger = {
     info: () => {},
     debug: () => {},
+    notice: () => {},
     warning: () => {},
     progress: () => {},
   };

@@ -43,6 +43,7 @@ const posix = testUnless(MISSING.permissionBits, MISSING.symbolicLinks);
 const silent: Logger = {
   info: () => {},
   debug: () => {},
+  notice: () => {},
   warning: () => {},
   progress: () => {},
 };

@@ -5,21 +5,27 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { TrustMaterial } from '@sigstore/verify';
 import Ajv from 'ajv';
 import { digestFile } from '../../../src/files/digested-file.js';
+import { LockedImages } from '../../../src/install/image-source.js';
 import { checkRelease, readSbom } from '../../../src/kubernetes/sbom.js';
 import { parseLock } from '../../../src/lock/read.js';
 import { verifySubject } from '../../../src/sigstore/evidence/source.js';
 import { parseTrustedRoot } from '../../../src/sigstore/trust/trusted-root-json.js';
 import {
+  IMAGE_IDENTITY,
   RELEASE_IDENTITY,
   RELEASE_ISSUER,
   World,
+  imageLayers,
   lockOf,
+  lockedImage,
+  putSignedImage,
   tally,
   type PublishedFile,
 } from '../../support/index.js';
 import { errorOf } from '../expect-error.js';
 import { textOf } from '../repository.js';
 import { fieldsOf, mutationsOf, type Json, type Mutation } from './mutations.js';
+import { proveImages } from './prove-images.js';
 
 // Every field of a lock, wrong in every way, through the real reader and the real verification.
 
@@ -37,28 +43,59 @@ let genuine: string;
 let mutations: readonly Mutation[];
 let files: readonly { path: string; file: string }[];
 
+const IMAGE_POLICY = { subjectAlternativeName: IMAGE_IDENTITY, issuer: RELEASE_ISSUER };
+/** Two of the release, for two platforms, and another one. */
+const RELEASE_IMAGES = ['kube-proxy', 'kube-scheduler'];
+const ARCHITECTURES = ['amd64', 'arm64'];
+const IMAGES = [
+  'registry.k8s.io/etcd:3.5.15-0',
+  ...RELEASE_IMAGES.map((name) => `registry.k8s.io/${name}:${VERSION}`),
+];
+
 beforeAll(async () => {
   world = await World.start({
-    baseEntries: 5,
+    baseEntries: 100,
     publish: [
-      { version: VERSION, tools: ['kubectl', 'kubeadm', 'kubelet'], platforms: [PLATFORM] },
+      {
+        version: VERSION,
+        tools: ['kubectl', 'kubeadm'],
+        platforms: [PLATFORM],
+        sbom: {
+          releaseImages: RELEASE_IMAGES.flatMap((name) =>
+            ARCHITECTURES.map((arch) => ({ name, arch, layers: imageLayers(name, VERSION, arch) })),
+          ),
+        },
+      },
     ],
   });
+  putSignedImage(world, 'etcd', '3.5.15-0');
+  for (const name of RELEASE_IMAGES) putSignedImage(world, name, VERSION, ARCHITECTURES);
   trust = parseTrustedRoot(Buffer.from(JSON.stringify(world.trustedRoot())));
   folder = mkdtempSync(join(tmpdir(), 'lock-fields-'));
-  // Two of the files are in Rekor v2, with a timestamp.
-  const isV2 = ({ path }: PublishedFile): boolean => /kubeadm|kubelet/.test(path);
-  document = lockOf(world, VERSION, {
-    tools: ['kubectl', 'kubeadm', 'kubelet'],
+  // One of the files and one of the images are in Rekor v2, with a timestamp.
+  const isV2 = ({ path }: PublishedFile): boolean => path.endsWith('/kubeadm');
+  const lock = lockOf(world, VERSION, {
+    tools: ['kubectl', 'kubeadm'],
     platforms: [PLATFORM],
     bundleOf: (file) => {
       world.release.signAndLog(Buffer.from(file.path)); // Each checkpoint is of another tree.
       return isV2(file) ? file.bundleV2() : file.bundle();
     },
-  }) as unknown as Json;
+  });
+  lock.images = Object.fromEntries(
+    IMAGES.map((name) => {
+      world.release.signAndLog(Buffer.from(name));
+      return [name, lockedImage(world, name, name.endsWith(VERSION))];
+    }),
+  );
+  const { payload = '' } = lock.images[IMAGES[1] ?? ''] ?? {};
+  const certificate = { subjectAlternativeName: { email: IMAGE_IDENTITY } };
+  const signed = world.release.putFile('payload', Buffer.from(payload, 'base64'));
+  Object.assign(lock.images[IMAGES[1] ?? ''] ?? {}, { bundle: signed.bundleV2({ certificate }) });
+  document = lock as unknown as Json;
   genuine = JSON.stringify(document);
   mutations = mutationsOf(schema, document);
-  const published = ['kubectl', 'kubeadm', 'kubelet']
+  const published = ['kubectl', 'kubeadm']
     .map((tool) => world.release.artifact(VERSION, PLATFORM, tool))
     .concat(world.release.sbom(VERSION));
   files = published.map(({ path, bytes }, index) => {
@@ -73,7 +110,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** What a run does with a lock, for all of its files. */
+/** What a run does with a lock, for all of its files and images. */
 async function prove(text: string): Promise<void> {
   const lock = parseLock(Buffer.from(text), 'a lock');
   const policy = { trust: Promise.resolve(trust), identity: IDENTITY };
@@ -82,13 +119,20 @@ async function prove(text: string): Promise<void> {
     const subject = await digestFile(file, 1 << 20);
     const evidence = [lock.evidenceFor({ path, version: VERSION })];
     const { verified } = await verifySubject(policy, path, subject, evidence);
-    proven.push({ path, signedAt: verified.signedAt, subject });
+    proven.push({ path, signedAt: verified.signedAt, subject, verified });
   }
   const sbom = proven.pop();
   if (sbom === undefined) throw new Error('no SBOM');
   const listed = await readSbom(sbom.subject);
   for (const { path, subject, signedAt } of proven) {
     checkRelease(listed, VERSION, path, { sha256: subject.sha256.toString('hex'), signedAt });
+  }
+  const images = new LockedImages(lock, { trust: Promise.resolve(trust), identity: IMAGE_POLICY });
+  const published = { kind: 'signed', verified: sbom.verified, sbom: listed } as const;
+  for (const { image, version } of await proveImages(images, IMAGES, VERSION, published)) {
+    // Not to be taken for one of the release would be a weaker proof.
+    const isOfRelease = image.repository !== 'etcd';
+    expect(version.proven).toEqual(isOfRelease ? ['linux/amd64', 'linux/arm64'] : []);
   }
 }
 

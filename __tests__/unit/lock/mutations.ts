@@ -116,7 +116,8 @@ function mutationsAt(root: Schema, document: Json, pointer: Pointer, field: stri
     ...counterpartsOf(document, pointer).map((other) =>
       mutation(
         'exchanged',
-        false,
+        // A file's entry has other members than an image's.
+        pointer.length === 2 && other[0] !== pointer[0],
         JSON.stringify(exchanged(document, pointer, other)),
         ` with ${other.join('.')}`,
       ),
@@ -165,16 +166,25 @@ function changedCharacters(text: string): string[] {
   });
 }
 
-/** The same field of the other files. */
+/** The members of a lock whose values are entries by name. */
+const SECTIONS = ['files', 'images'];
+
+/** The same field of other entries, of files and of images. Each pair is exchanged once. */
 function counterpartsOf(document: Json, pointer: Pointer): Pointer[] {
-  const [files, name, ...rest] = pointer;
-  if (files !== 'files' || name === undefined) return [];
-  return Object.keys(object(at(document, ['files'])))
-    .filter((other) => other !== name)
-    .map((other) => [files, other, ...rest])
+  const [section, name, ...rest] = pointer;
+  if (!SECTIONS.includes(String(section)) || name === undefined) return [];
+  return SECTIONS.filter((other) => at(document, [other]) !== undefined)
+    .flatMap((other) =>
+      Object.keys(object(at(document, [other]))).map((key) => [other, key, ...rest]),
+    )
     .filter((other) => {
       const value = at(document, other);
-      return value !== undefined && JSON.stringify(value) !== JSON.stringify(at(document, pointer));
+      const isNext = JSON.stringify(other) > JSON.stringify(pointer);
+      return (
+        isNext &&
+        value !== undefined &&
+        JSON.stringify(value) !== JSON.stringify(at(document, pointer))
+      );
     });
 }
 

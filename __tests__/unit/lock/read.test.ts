@@ -4,21 +4,36 @@ import { compareLocks } from '../../../src/lock/compare.js';
 import { serializeLock, withoutWhiteSpace } from '../../../src/lock/format.js';
 import { MAX_LOCK_BYTES, parseLock } from '../../../src/lock/read.js';
 import type { LockContent } from '../../../src/lock/lock.js';
-import { World, lockOf, lockText, type LockJson } from '../../support/index.js';
+import {
+  World,
+  lockOf,
+  lockText,
+  putSignedImage,
+  type LockJson,
+  type LockedImageJson,
+} from '../../support/index.js';
 import { errorOf, rejectionOf } from '../expect-error.js';
 import { textOf } from '../repository.js';
 
 const VERSION = 'v1.31.9';
 const SBOM = 'kubernetes-release.spdx';
 const KUBECTL = 'bin/linux/amd64/kubectl';
+const ETCD = 'registry.k8s.io/etcd:3.5.15-0';
+const PROXY = `registry.k8s.io/kube-proxy:${VERSION}`;
 const isValid = new Ajv().compile(JSON.parse(textOf('schema/lock.schema.json')) as object);
 
 let world: World;
 let lock: LockJson;
+/** The same with an image of the release, and another one. */
+let withImages: LockJson;
 
 beforeAll(async () => {
   world = await World.start({ publish: [{ version: VERSION }, { version: 'v1.31.8' }] });
   lock = lockOf(world, VERSION, { platforms: ['linux/amd64'] });
+  putSignedImage(world, 'etcd', '3.5.15-0');
+  putSignedImage(world, 'kube-proxy', VERSION, ['amd64', 'arm64']);
+  const { images = {} } = lockOf(world, VERSION, { platforms: [], images: [ETCD, PROXY] });
+  withImages = { ...lock, images };
 });
 
 afterAll(() => world.stop());
@@ -31,8 +46,16 @@ const entry = (path: string): LockJson['files'][string] => {
   return found;
 };
 
+const image = (name: string): LockedImageJson => {
+  const found = withImages.images?.[name];
+  if (found === undefined) throw new Error(`no ${name}`);
+  return found;
+};
+
 test('what is read is written again, byte for byte', () => {
-  expect(serializeLock(parse(lockText(lock)))).toBe(lockText(lock));
+  for (const one of [lock, withImages]) {
+    expect(serializeLock(parse(lockText(one)))).toBe(lockText(one));
+  }
 });
 
 test('a bundle of an older version is written as one of version 0.3', () => {
@@ -63,6 +86,125 @@ test('the version, each digest and each bundle are on lines of their own, sorted
     '}',
     '',
   ]);
+});
+
+test('what a lock has of an image is on lines of their own, sorted by reference', () => {
+  const content = parse(lockText(withImages));
+  const reversed = { ...content, images: new Map([...content.images].reverse()) };
+  const lines = serializeLock(reversed).split('\n');
+  const ofImage = [
+    expect.stringMatching(/^ {6}"digest": "sha256:[0-9a-f]{64}",$/),
+    expect.stringMatching(/^ {6}"payload": "/),
+    expect.stringMatching(/^ {6}"bundle": \{"mediaType":/),
+    expect.stringMatching(/^ {6}"blobs": \["[^ ]*"\]$/),
+  ];
+  expect(lines.slice(lines.indexOf('  "images": {') - 1)).toEqual([
+    '  },',
+    '  "images": {',
+    `    "${ETCD}": {`,
+    ...ofImage,
+    '    },',
+    `    "${PROXY}": {`,
+    ...ofImage,
+    '    }',
+    '  }',
+    '}',
+    '',
+  ]);
+});
+
+describe('images that are LOCK_INVALID', () => {
+  const changed = (images: object): string => JSON.stringify({ ...lock, images });
+  const of = (name: string, changes: object): object => ({
+    [name]: { ...image(name), ...changes },
+  });
+  const [manifest, first, second, ...others] = [0, 1, 2, 3, 4].map(
+    (index) => () => image(PROXY).blobs[index],
+  );
+
+  test.each<[string, () => object]>([
+    ['none', () => ({})],
+    ['a name without a tag', () => ({ 'registry.k8s.io/etcd': image(ETCD) })],
+    ['a word of the input', () => ({ 'kube-proxy': image(PROXY) })],
+    ['a word that means several', () => ({ 'control-plane': image(PROXY) })],
+    ['another registry', () => ({ 'docker.io/etcd:3.5.15-0': image(ETCD) })],
+    ['a path', () => ({ 'registry.k8s.io/../etcd:3.5.15-0': image(ETCD) })],
+    ['__proto__', () => JSON.parse('{"__proto__": {}}') as object],
+    ['in another order', () => ({ [PROXY]: image(PROXY), [ETCD]: image(ETCD) })],
+    ['null', () => ({ [ETCD]: null })],
+    ['a digest without algorithm', () => of(ETCD, { digest: image(ETCD).digest.slice(7) })],
+    ['a digest in capitals', () => of(ETCD, { digest: image(ETCD).digest.toUpperCase() })],
+    ['no payload', () => of(ETCD, { payload: undefined })],
+    ['a payload that is a number', () => of(ETCD, { payload: 1 })],
+    ['a payload with spaces', () => of(ETCD, { payload: `${image(ETCD).payload} ` })],
+    ['no blobs', () => of(ETCD, { blobs: undefined })],
+    ['a blob that is a number', () => of(ETCD, { blobs: [1] })],
+    ['a blob in base64url', () => of(ETCD, { blobs: [`${image(ETCD).blobs[0] ?? ''}-_`] })],
+    ['a blob more', () => of(ETCD, { blobs: [...image(ETCD).blobs, 'AAAA'] })],
+    ['a blob twice', () => of(PROXY, { blobs: [...image(PROXY).blobs, manifest?.()] })],
+    [
+      'blobs in another order',
+      () => of(PROXY, { blobs: [manifest, second, first, ...others].map((blob) => blob?.()) }),
+    ],
+    [
+      'the contents of an image that is not of the release',
+      () => ({ 'registry.k8s.io/kube-proxy:v1.31.8': image(PROXY) }),
+    ],
+    ['an unknown member', () => of(ETCD, { unknown: '' })],
+  ])('%s', (_what, images) => {
+    const error = errorOf(() => parse(changed(images())));
+    expect(error.code).toBe('LOCK_INVALID');
+    expect(error.message).not.toContain('it is not JSON');
+  });
+
+  test('null in place of images', () => {
+    const text = lockText(lock).replace(/\n}\n$/, ',\n  "images": null\n}\n');
+    expect(errorOf(() => parse(text)).code).toBe('LOCK_INVALID');
+  });
+
+  test('images in front of files', () => {
+    const { images = {}, files, ...head } = withImages;
+    const text = JSON.stringify({ ...head, images, files });
+    expect(errorOf(() => parse(text)).code).toBe('LOCK_INVALID');
+    expect(parse(JSON.stringify({ ...head, files, images })).images.size).toBe(2);
+  });
+});
+
+describe('images that are LOCK_MISMATCH', () => {
+  const parsed = (images: NonNullable<LockJson['images']>): (() => unknown) => {
+    return () => parse(lockText({ ...lock, images }));
+  };
+
+  test.each<[string, () => Partial<LockedImageJson>, string]>([
+    ['evidence for another image', () => ({ bundle: image(ETCD).bundle }), 'its evidence is for'],
+    ['the payload of another image', () => ({ payload: image(ETCD).payload }), 'its evidence is'],
+    ['the digest of another image', () => ({ digest: image(ETCD).digest }), 'but without the'],
+    ['the blobs of another image', () => ({ blobs: image(ETCD).blobs }), 'but without the'],
+    ['a blob less', () => ({ blobs: image(PROXY).blobs.slice(0, -1) }), 'but without the'],
+  ])('%s', (_what, changes, says) => {
+    const error = errorOf(parsed({ [PROXY]: { ...image(PROXY), ...changes() } }));
+    expect(error.code).toBe('LOCK_MISMATCH');
+    expect(error.message).toContain(`"lock.json" has ${PROXY} with `);
+    expect(error.message).toContain(says);
+  });
+
+  test('another digest than the one in the reference', () => {
+    const other = `registry.k8s.io/etcd@sha256:${'0a'.repeat(32)}`;
+    expect(errorOf(parsed({ [other]: image(ETCD) })).code).toBe('LOCK_MISMATCH');
+    const right = `registry.k8s.io/etcd@${image(ETCD).digest}`;
+    expect(parsed({ [right]: image(ETCD) })).not.toThrow();
+  });
+
+  test('an image that is not locked', () => {
+    const read = parseLock(Buffer.from(lockText(withImages)), '"lock.json"');
+    expect(read.image({ name: ETCD }).digest).toBe(image(ETCD).digest);
+    const error = errorOf(() => read.image({ name: 'constructor' }));
+    expect(error.code).toBe('LOCK_MISMATCH');
+    expect(error.situation).toBe('lock-incomplete');
+    expect(error.message).toBe(
+      `"lock.json" does not have constructor; it has ${VERSION} with ${KUBECTL}, ${ETCD}, ${PROXY}`,
+    );
+  });
 });
 
 describe('LOCK_INVALID', () => {
@@ -158,6 +300,28 @@ describe('bounds', () => {
     else expect(errorOf(() => parse(text)).message).toContain('more than 512 files');
   });
 
+  test.each([
+    [100, true],
+    [101, false],
+  ])('%i images: accepted by reader and schema: %s', (count, isAccepted) => {
+    const names = Array.from(
+      { length: count },
+      (_, index) => `registry.k8s.io/etcd:${String(index).padStart(3, '0')}`,
+    );
+    const images = Object.fromEntries(names.map((name) => [name, image(ETCD)]));
+    const text = lockText({ ...lock, images });
+    expect(isValid(JSON.parse(text))).toBe(isAccepted);
+    if (isAccepted) expect(parse(text).images.size).toBe(count);
+    else expect(errorOf(() => parse(text)).message).toContain('more than 100 images');
+  });
+
+  test('a payload that is too large', () => {
+    const payload = Buffer.alloc((16 << 10) + 1).toString('base64');
+    const images = { [ETCD]: { ...image(ETCD), payload } };
+    const error = errorOf(() => parse(lockText({ ...lock, images })));
+    expect(error.message).toContain('"payload" is larger than');
+  });
+
   test('white space up to the limit is accepted, and one byte more is not', () => {
     const text = lockText(lock);
     const padded = `${text}${' '.repeat(MAX_LOCK_BYTES - Buffer.byteLength(text))}`;
@@ -247,6 +411,27 @@ describe('compare', () => {
       `+version: ${VERSION}`,
       `+${KUBECTL}: ${entry(KUBECTL).sha256}`,
       `+${SBOM}: ${entry(SBOM).sha256}`,
+    ]);
+  });
+
+  test('a new image, one that goes, one that has moved, one that was signed again', () => {
+    const images = (changed: LockJson['images']): LockContent =>
+      parse(lockText({ ...lock, ...(changed && { images: changed }) }));
+    const [none, etcd] = [images(undefined), images({ [ETCD]: image(ETCD) })];
+    const { digest } = image(ETCD);
+    expect(compareLocks(none, etcd)).toEqual([`+${ETCD}: ${digest}`]);
+    expect(compareLocks(etcd, none)).toEqual([`-${ETCD}: ${digest}`]);
+    const again = putSignedImage(world, 'etcd', '3.5.15-0');
+    expect(again).toBe(digest);
+    const resigned = lockOf(world, VERSION, { images: [ETCD] }).images;
+    expect(compareLocks(etcd, images(resigned))).toEqual([
+      ` ${ETCD}: other evidence for the same image`,
+    ]);
+    putSignedImage(world, 'etcd', '3.5.15-0', ['amd64']);
+    const moved = lockOf(world, VERSION, { images: [ETCD] }).images;
+    expect(compareLocks(etcd, images(moved))).toEqual([
+      `-${ETCD}: ${digest}`,
+      `+${ETCD}: ${moved?.[ETCD]?.digest ?? ''}`,
     ]);
   });
 

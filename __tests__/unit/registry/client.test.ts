@@ -269,6 +269,98 @@ describe('a registry that asks for a token', () => {
     expect(server.requests).toHaveLength(3);
   });
 
+  describe('that has expired', () => {
+    const expire = (next: string): void => {
+      registry.demand = { challenge: () => challengeFor(tokenServer.url), token: next };
+    };
+
+    const authorizations = (): (string | undefined)[] =>
+      server.requests.map(({ headers }) => headers.authorization);
+
+    test.each([
+      ['the registry itself', () => server, [undefined, 'one', 'one', 'two', 'two']],
+      [
+        'a registry behind a redirect, which is asked without a token first',
+        () => redirector,
+        [undefined, 'one', undefined, 'one', 'two', undefined, 'two'],
+      ],
+    ])('gets another one for %s', async (_what, at, sent) => {
+      registry.putImage('a', 'v1');
+      tokenAnswer = { token: 'one' };
+      expire('one');
+      const asking = client(at());
+      await asking.manifest('a', 'v1');
+      expire('two');
+      tokenAnswer = { token: 'two' };
+      expect(await asking.manifest('a', 'v1')).toMatchObject({ kind: 'image' });
+      expect(await asking.manifest('a', 'v1')).toMatchObject({ kind: 'image' });
+      expect(tokens).toHaveLength(2);
+      expect(authorizations()).toEqual(sent.map((token) => token && `Bearer ${token}`));
+    });
+
+    test('gets one other, and not a third', async () => {
+      registry.putImage('a', 'v1');
+      tokenAnswer = { token: 'one' };
+      expire('one');
+      const asking = client();
+      await asking.manifest('a', 'v1');
+      expire('three');
+      tokenAnswer = { token: 'two' };
+      expect(await codeOfRejection(asking.manifest('a', 'v1'))).toBe('REGISTRY_UNAVAILABLE');
+      expect(tokens).toHaveLength(2);
+      expect(authorizations()).toEqual([undefined, 'Bearer one', 'Bearer one', 'Bearer two']);
+    });
+
+    test('gets one other, although another request is answered with each new one', async () => {
+      registry.putImage('a', 'v1');
+      demandToken(registry, challengeFor(tokenServer.url));
+      const asking = client();
+      await asking.manifest('a', 'v1');
+      server.faults.push({
+        match: '/manifests/v2',
+        times: 9,
+        act: async ({ response }) => {
+          await asking.manifest('a', 'v1');
+          const headers = { 'www-authenticate': challengeFor(tokenServer.url) };
+          response.writeHead(401, headers).end();
+        },
+      });
+      expect(await codeOfRejection(asking.manifest('a', 'v2'))).toBe('REGISTRY_UNAVAILABLE');
+      expect(server.requestsFor('/manifests/v2')).toHaveLength(2);
+      expect(tokens).toHaveLength(2);
+    });
+
+    test('gets one for several requests that are under way', async () => {
+      const digest = registry.putImage('a', 'v1');
+      tokenAnswer = { token: 'one' };
+      expire('one');
+      const asking = client();
+      await asking.manifest('a', 'v1');
+      expire('two');
+      tokenAnswer = { token: 'two' };
+      await Promise.all([asking.manifest('a', 'v1'), asking.manifest('a', digest)]);
+      await asking.manifest('a', 'v1');
+      expect(authorizations().at(-1)).toBe('Bearer two');
+      // Both may have been refused before either had asked for a token.
+      expect(tokens.length).toBeLessThanOrEqual(3);
+    });
+
+    test('is not replaced because another host refuses the request that it was sent for', async () => {
+      registry.putImage('a', 'v1');
+      demandToken(registry, challengeFor(tokenServer.url));
+      const asking = client();
+      await asking.manifest('a', 'v1');
+      other.demand = { challenge: () => challengeFor(tokenServer.url), token: 'another' };
+      server.faults.push({
+        match: ({ headers }) => headers.authorization !== undefined,
+        act: fault.redirect(`${otherServer.url}/v2/a/manifests/v1`),
+        times: Infinity,
+      });
+      expect(await codeOfRejection(asking.manifest('a', 'v1'))).toBe('REGISTRY_UNAVAILABLE');
+      expect(tokens).toHaveLength(1);
+    });
+  });
+
   test.each([
     {},
     { token: '' },

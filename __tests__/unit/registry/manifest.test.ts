@@ -40,6 +40,7 @@ describe('an image', () => {
   test('with the digest of its bytes', () => {
     expect(parse(image())).toEqual({
       kind: 'image',
+      bytes: bytesOf(image()),
       digest: digestOf(bytesOf(image())),
       config: {
         mediaType: MEDIA_TYPES.oci.config,

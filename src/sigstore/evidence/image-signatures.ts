@@ -1,3 +1,4 @@
+import type { Bundle } from '@sigstore/bundle';
 import { X509Certificate } from '@sigstore/core';
 import { SetupError, explain } from '../../errors.js';
 import { toBundle } from '../bundle.js';
@@ -73,6 +74,27 @@ export async function verifyImageSignature(
   }
   const failure = mostTelling(failures);
   throw failure === undefined ? notSigned(`${name} has no signature`) : ofImage(name, failure);
+}
+
+/**
+ * Steps 3 to 6 of the verification for a signature that was stored with its log entry. Which image
+ * the payload names is not checked.
+ *
+ * @param name of the image, for messages
+ * @throws {SetupError} every code of the verification
+ */
+export async function verifyStoredSignature(
+  policy: Policy,
+  name: string,
+  payload: ImagePayload,
+  bundle: Bundle,
+): Promise<Verified<ImagePayload>> {
+  const trust = await policy.trust;
+  try {
+    return verify(payload, bundle, trust, policy.identity);
+  } catch (error) {
+    throw error instanceof SetupError ? ofImage(name, error) : error;
+  }
 }
 
 async function verifyCandidate(
