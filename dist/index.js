@@ -26962,6 +26962,9 @@ Use it in a workflow with "download-base-url: file:///srv/mirror" and "trusted-r
 };
 async function mirror_command_run(environment, terminal) {
     const inputs = await loadMirrorInputs(environment);
+    if (inputs.lock !== undefined && inputs.lock.images.size > 0) {
+        terminal.info('The images of the lock file are left out: a mirror holds files');
+    }
     warnOfOwnTrustRoot(inputs, terminal);
     return inputs.check ? check(inputs, terminal) : make(inputs, terminal);
 }

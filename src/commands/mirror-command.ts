@@ -53,6 +53,9 @@ Use it in a workflow with "download-base-url: file:///srv/mirror" and "trusted-r
 
 async function run(environment: Environment, terminal: Terminal): Promise<number> {
   const inputs = await loadMirrorInputs(environment);
+  if (inputs.lock !== undefined && inputs.lock.images.size > 0) {
+    terminal.info('The images of the lock file are left out: a mirror holds files');
+  }
   warnOfOwnTrustRoot(inputs, terminal);
   return inputs.check ? check(inputs, terminal) : make(inputs, terminal);
 }

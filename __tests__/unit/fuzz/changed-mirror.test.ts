@@ -71,6 +71,7 @@ jest.setTimeout(1_800_000);
 const logger = {
   info: () => undefined,
   debug: () => undefined,
+  notice: () => undefined,
   warning: () => undefined,
   progress: () => undefined,
   notice: () => undefined,
