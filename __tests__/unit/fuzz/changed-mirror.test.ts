@@ -74,7 +74,6 @@ const logger = {
   notice: () => undefined,
   warning: () => undefined,
   progress: () => undefined,
-  notice: () => undefined,
 };
 
 let world: World;
