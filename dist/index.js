@@ -26956,8 +26956,14 @@ Use it in a workflow with "download-base-url: file:///srv/mirror" and "trusted-r
             group: 'Trust',
         },
     },
-    hiddenInputs: ['architecture', 'images', 'bind-release', 'check-latest'],
-    unknownInputs: ['image-registry', 'image-certificate-identity'],
+    hiddenInputs: [
+        'architecture',
+        'images',
+        'image-registry',
+        'image-certificate-identity',
+        'bind-release',
+        'check-latest',
+    ],
     run: mirror_command_run,
 };
 async function mirror_command_run(environment, terminal) {

@@ -46,8 +46,14 @@ Use it in a workflow with "download-base-url: file:///srv/mirror" and "trusted-r
       group: 'Trust',
     },
   },
-  hiddenInputs: ['architecture', 'images', 'bind-release', 'check-latest'],
-  unknownInputs: ['image-registry', 'image-certificate-identity'],
+  hiddenInputs: [
+    'architecture',
+    'images',
+    'image-registry',
+    'image-certificate-identity',
+    'bind-release',
+    'check-latest',
+  ],
   run,
 };
 
