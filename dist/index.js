@@ -13175,7 +13175,8 @@ function readChecksums(inputs, { tools, artifacts, binaries = [] }) {
         }
         checksums.set(name, hex.toLowerCase());
     }
-    return Object.fromEntries(checksums);
+    // Without a prototype: a file may be called `constructor`.
+    return Object.assign(Object.create(null), Object.fromEntries(checksums));
 }
 
 ;// CONCATENATED MODULE: ./src/kubernetes/image.ts
@@ -18100,6 +18101,17 @@ function escapeLogLine(text) {
         .replaceAll('##[', '## [')
         .replace(/^(\s*)::/, '$1: :');
 }
+/**
+ * JSON with the same values, of which nothing moves the cursor or is read in another order, and
+ * nothing is taken for a workflow command.
+ *
+ * @param json as `JSON.stringify` writes it
+ */
+function escapeJson(json) {
+    return json
+        .replaceAll(/[\x7f-\x9f\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+        .replaceAll('##[', '##\\u005b');
+}
 /** Cut between characters: neither a surrogate pair nor an escape is ever left in half. */
 function printable(text) {
     let shown = '';
@@ -18579,6 +18591,7 @@ function topFile(name, platform) {
 
 
 
+
 /** The argument `file`. Nothing is trimmed: a name may end in a space. */
 function file_to_verify_readFile({ variables }, inputs) {
     const name = variables['INPUT_FILE'] ?? '';
@@ -18637,7 +18650,10 @@ async function readClaim(inputs, environment, { file, evidence, bindRelease }) {
             file: has.file ? readNamed(inputs, file, platform) : undefined,
         };
     }
-    if (evidence.kind !== 'published' && !bindRelease) {
+    if (!bindRelease) {
+        if (evidence.kind === 'published') {
+            throw new SetupError('INVALID_INPUT', 'Name the evidence ("bundle", "signature" with "certificate", or "lock-file") where "bind-release" is false: nothing would check that published evidence is for this release.');
+        }
         if (has.version || has.file) {
             throw new SetupError('INVALID_INPUT', 'Set neither a version nor "artifact", "platform" and "architecture" while "bind-release" is false: nothing would check them.');
         }
@@ -18653,7 +18669,29 @@ async function readClaim(inputs, environment, { file, evidence, bindRelease }) {
     };
 }
 /** @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED */
-function readNamed(inputs, { name }, platform) {
+function readNamed(inputs, file, platform) {
+    const named = readArtifactName(inputs, file, platform);
+    const input = ['platform', 'architecture'].find((name) => inputs.get(name) !== '');
+    if (input !== undefined) {
+        assertFor(named, input, inputs.get(input), platform());
+    }
+    return named;
+}
+/**
+ * Whoever made the file chose its name, so the name never wins over an input.
+ *
+ * @throws {SetupError} INVALID_INPUT
+ */
+function assertFor(named, input, given, asked) {
+    const found = named.kind === 'binary' ? named.platform : named.request.platform;
+    if (found?.arch === asked.arch && (input === 'architecture' || found.os === asked.os)) {
+        return;
+    }
+    const said = found === undefined ? 'none: the file is the same for all' : platformName(found);
+    throw invalidInput(input, given, `what the name of the file or "artifact" says, ${said}`);
+}
+/** @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED */
+function readArtifactName(inputs, { name }, platform) {
     const given = inputs.get('artifact');
     if (given === '') {
         const claim = readFileName(external_node_path_default().basename(name), platform);
@@ -27315,6 +27353,9 @@ async function prove(run) {
     logger.info(`Version: ${version} (requested: ${claim.choice.versionSource})`);
     const release = new Release(version, downloadBaseUrl);
     const artifact = artifactOf(release, claim.file ?? verify_lockedFile(inputs, subject));
+    if (inputs.sbom !== undefined && artifact.boundBy.kind !== 'sbom') {
+        throw new SetupError('INVALID_INPUT', `Leave "sbom" away: no SBOM lists ${artifact.path}, which says itself of which release it is.`);
+    }
     const context = verify_proofContext(run, release, artifact);
     try {
         const evidence = verify_evidenceFor(context, inputs.evidence, artifact);
@@ -27560,7 +27601,7 @@ async function verify_command_run(environment, terminal) {
     }
 }
 function printJson(report) {
-    process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
+    process.stdout.write(`${escapeJson(JSON.stringify(report, undefined, 2))}\n`);
 }
 function refused(file, error) {
     return {

@@ -24,6 +24,21 @@ export function escapeLogLine(text: string): string {
     .replace(/^(\s*)::/, '$1: :');
 }
 
+/**
+ * JSON with the same values, of which nothing moves the cursor or is read in another order, and
+ * nothing is taken for a workflow command.
+ *
+ * @param json as `JSON.stringify` writes it
+ */
+export function escapeJson(json: string): string {
+  return json
+    .replaceAll(
+      /[\x7f-\x9f\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/gu,
+      (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    )
+    .replaceAll('##[', '##\\u005b');
+}
+
 /** Cut between characters: neither a surrogate pair nor an escape is ever left in half. */
 function printable(text: string): string {
   let shown = '';

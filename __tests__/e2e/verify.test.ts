@@ -134,6 +134,10 @@ describe('what it prints', () => {
     const result = await verify(name, ...AT, '--artifact', 'kubectl');
     expectVerified(result, 'File: \\u{1b}[2Jkubectl\n');
     expect(`${result.stdout}${result.stderr}`).not.toContain('\u001b');
+    const odd = put('kube\u009b\u202e\u2028##[x]', kubectl().bytes);
+    const json = await verify(odd, ...AT, '--artifact', 'kubectl', '--json');
+    expect(json.stdout).not.toMatch(/[\u009b\u202e\u2028]|##\[/);
+    expect(jsonOf(json)).toMatchObject({ verified: true, file: odd });
   });
 });
 
@@ -330,11 +334,55 @@ describe('what the file is', () => {
     expect(requestedPaths(world)).toEqual([]);
   });
 
+  test.each([
+    ['kubectl-linux-amd64', '--platform', MAC],
+    ['kubectl-linux-amd64', '--platform', 'no platform'],
+    ['kubectl-linux-amd64', '--architecture', 'arm64'],
+    ['kubectl.exe', '--platform', LINUX],
+    [CLIENT, '--platform', LINUX],
+    [SOURCE, '--platform', LINUX],
+    ['kubectl', '--platform', LINUX, '--artifact', `bin/${MAC}/kubectl`],
+  ])('%s with %s %s: no name wins over an input', async (name, ...args) => {
+    const path = name.startsWith('kubectl') ? `bin/${LINUX}/kubectl` : name;
+    put(name, world.host.get(`release/${VERSION}/${path}`));
+    expectRefused(await verify(name, ...AT, ...args), 'INVALID_INPUT', `"${args[0]?.slice(2)}"`);
+    expect(requestedPaths(world)).toEqual([]);
+  });
+
+  test.each([
+    ['kubectl-linux-amd64', '--platform', LINUX],
+    ['kubectl-linux-amd64', '--architecture', 'amd64'],
+    [CLIENT, '--platform', MAC],
+  ])('%s with %s %s, which is true', async (name, ...args) => {
+    const path = name.startsWith('kubectl') ? `bin/${LINUX}/kubectl` : name;
+    put(name, world.host.get(`release/${VERSION}/${path}`));
+    expectVerified(await verify(name, ...AT, ...args), `Path in the release: ${path}`);
+  });
+
   test('a platform that Kubernetes does not publish for', async () => {
     put('kubelet', kubectl().bytes);
     const args = ['--artifact', 'kubelet', '--platform', MAC];
     expectRefused(await verify('kubelet', ...AT, ...args), 'PLATFORM_NOT_PUBLISHED');
   });
+});
+
+test.each(['constructor', '__proto__'])(
+  'a file named %s has no checksum of its own',
+  async (name) => {
+    put(name, kubectl().bytes);
+    const args = [...AT, '--artifact', 'kubectl'];
+    expectVerified(await verify(name, ...args));
+    const wrong = ['--checksum', '0'.repeat(64)];
+    expectRefused(await verify(name, ...args, ...wrong), 'CHECKSUM_MISMATCH');
+  },
+);
+
+test('--sbom for a file that no SBOM lists is refused', async () => {
+  put(SBOM, world.host.get(`release/${VERSION}/${SBOM}`));
+  put('sbom.json', JSON.stringify(world.release.sbom(VERSION).bundle()));
+  const args = ['--sbom', SBOM, '--sbom-bundle', 'sbom.json'];
+  expectRefused(await verify(SBOM, ...AT, ...args), 'INVALID_INPUT', 'Leave "sbom" away');
+  expectVerified(await verify(SBOM, ...AT));
 });
 
 describe('--signature with --certificate', () => {
@@ -629,11 +677,13 @@ describe('--bind-release false', () => {
     expect(requestedPaths(world)).toEqual([]);
   });
 
-  test('with what is published, no SBOM is asked for', async () => {
-    put('kubectl', kubectl().bytes);
-    expectVerified(await verify('kubectl', ...AT, ...UNBOUND), 'Release: not proven');
-    expect(requestedPaths(world).filter((path) => path.includes(SBOM))).toEqual([]);
-    expectRefused(await verify('kubectl', ...UNBOUND), 'INVALID_INPUT', 'Set "version"');
+  test('with what is published, nothing would check the version', async () => {
+    put('kubectl', kubectl(OLDER).bytes);
+    const says = 'Name the evidence ("bundle", "signature" with "certificate", or "lock-file")';
+    for (const version of [[], AT]) {
+      expectRefused(await verify('kubectl', ...version, ...UNBOUND), 'INVALID_INPUT', says);
+    }
+    expect(requestedPaths(world)).toEqual([]);
   });
 
   test('second factors apply', async () => {

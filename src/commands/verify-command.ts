@@ -1,5 +1,5 @@
 import { SetupError, explain } from '../errors.js';
-import { escapeLogLine } from '../escape.js';
+import { escapeJson, escapeLogLine } from '../escape.js';
 import { UNEXPECTED_HINT, hintFor } from '../hints.js';
 import { type Environment } from '../inputs.js';
 import { loadVerifyInputs } from './inputs.js';
@@ -119,7 +119,7 @@ async function run(environment: Environment, terminal: Terminal): Promise<number
 }
 
 function printJson(report: VerifyReport): void {
-  process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
+  process.stdout.write(`${escapeJson(JSON.stringify(report, undefined, 2))}\n`);
 }
 
 function refused(file: string, error: unknown): VerifyReport {

@@ -97,6 +97,12 @@ async function prove(run: VerifyRun): Promise<Proof> {
   logger.info(`Version: ${version} (requested: ${claim.choice.versionSource})`);
   const release = new Release(version, downloadBaseUrl);
   const artifact = artifactOf(release, claim.file ?? lockedFile(inputs, subject));
+  if (inputs.sbom !== undefined && artifact.boundBy.kind !== 'sbom') {
+    throw new SetupError(
+      'INVALID_INPUT',
+      `Leave "sbom" away: no SBOM lists ${artifact.path}, which says itself of which release it is.`,
+    );
+  }
   const context = proofContext(run, release, artifact);
   try {
     const evidence = evidenceFor(context, inputs.evidence, artifact);

@@ -54,5 +54,9 @@ export function readChecksums(
     }
     checksums.set(name, hex.toLowerCase());
   }
-  return Object.fromEntries(checksums);
+  // Without a prototype: a file may be called `constructor`.
+  return Object.assign(
+    Object.create(null) as Record<string, string>,
+    Object.fromEntries(checksums),
+  );
 }

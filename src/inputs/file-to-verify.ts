@@ -7,7 +7,7 @@ import {
   readFileName,
   type NamedFile,
 } from '../kubernetes/named-file.js';
-import type { Platform } from '../kubernetes/platform.js';
+import { platformName, type Platform } from '../kubernetes/platform.js';
 import type { Lock } from '../lock/lock.js';
 import { MAX_LOCK_BYTES, lockInvalid, parseLock } from '../lock/read.js';
 import { MAX_BUNDLE_BYTES } from '../sigstore/bundle.js';
@@ -121,7 +121,13 @@ export async function readClaim(
       file: has.file ? readNamed(inputs, file, platform) : undefined,
     };
   }
-  if (evidence.kind !== 'published' && !bindRelease) {
+  if (!bindRelease) {
+    if (evidence.kind === 'published') {
+      throw new SetupError(
+        'INVALID_INPUT',
+        'Name the evidence ("bundle", "signature" with "certificate", or "lock-file") where "bind-release" is false: nothing would check that published evidence is for this release.',
+      );
+    }
     if (has.version || has.file) {
       throw new SetupError(
         'INVALID_INPUT',
@@ -147,7 +153,35 @@ export interface ClaimContext {
 }
 
 /** @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED */
-function readNamed(inputs: RawInputs, { name }: FileToVerify, platform: () => Platform): NamedFile {
+function readNamed(inputs: RawInputs, file: FileToVerify, platform: () => Platform): NamedFile {
+  const named = readArtifactName(inputs, file, platform);
+  const input = ['platform', 'architecture'].find((name) => inputs.get(name) !== '');
+  if (input !== undefined) {
+    assertFor(named, input, inputs.get(input), platform());
+  }
+  return named;
+}
+
+/**
+ * Whoever made the file chose its name, so the name never wins over an input.
+ *
+ * @throws {SetupError} INVALID_INPUT
+ */
+function assertFor(named: NamedFile, input: string, given: string, asked: Platform): void {
+  const found = named.kind === 'binary' ? named.platform : named.request.platform;
+  if (found?.arch === asked.arch && (input === 'architecture' || found.os === asked.os)) {
+    return;
+  }
+  const said = found === undefined ? 'none: the file is the same for all' : platformName(found);
+  throw invalidInput(input, given, `what the name of the file or "artifact" says, ${said}`);
+}
+
+/** @throws {SetupError} INVALID_INPUT, PLATFORM_NOT_PUBLISHED */
+function readArtifactName(
+  inputs: RawInputs,
+  { name }: FileToVerify,
+  platform: () => Platform,
+): NamedFile {
   const given = inputs.get('artifact');
   if (given === '') {
     const claim = readFileName(path.basename(name), platform);
