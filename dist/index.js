@@ -17865,7 +17865,7 @@ const INPUT_OPTIONS = [
         name: 'tools',
         value: 'names',
         default: 'kubectl',
-        help: 'Binaries, separated by commas: kubectl, kubeadm, kubelet …; none with --artifacts',
+        help: 'Binaries, separated by commas: kubectl, kubeadm, kubelet …; or none, with --artifacts',
         group: 'Release',
     },
     {
@@ -18136,40 +18136,40 @@ function escapeHtml(text) {
  * What to do about a failure, by code. docs/troubleshooting.md is generated from this table
  * (`npm run docs`).
  *
- * The layers below report what happened. Only this file speaks of the user's workflow: which input
- * to check, what Kubernetes does, where to report a problem.
+ * The layers below report what happened. Only this file speaks to the user: which input to check,
+ * what Kubernetes does, where to report a problem. The user may have a workflow or a terminal.
  */
 const HINTS = {
-    INVALID_INPUT: 'Fix the value in the workflow. The README describes every input.',
+    INVALID_INPUT: 'Fix the value. The README describes every input. For a command, "--help" lists the options.',
     VERSION_NOT_FOUND: 'See https://kubernetes.io/releases/ for the versions that exist. A version that was announced minutes ago may not have reached every server yet.',
-    PLATFORM_NOT_PUBLISHED: 'Set "architecture", or run the job on one of the platforms listed.',
+    PLATFORM_NOT_PUBLISHED: 'Set "architecture", or run on one of the platforms listed.',
     RELEASE_NOT_SIGNED: 'Choose a signed release: v1.26.0 or newer, or one of the last patches of 1.22 to 1.25. If "download-base-url" is set, check that the mirror also has the .sig and .cert files.',
-    DOWNLOAD_FAILED: 'Check that the runner can reach the host: proxy, firewall, "download-base-url", "download-token". If it can, the host may be down for a moment: run the job again.',
+    DOWNLOAD_FAILED: 'Check that this machine can reach the host: proxy, firewall, "download-base-url", "download-token". If it can, the host may be down for a moment: try again.',
     SIGNATURE_MALFORMED: 'The published file is damaged, or a proxy or mirror served something else in its place. Open its URL to see what is served.',
-    SIGNATURE_MISMATCH: 'Do not use the file: it was damaged or replaced, or published with the signature of another file. Run the job again. If the error persists, report it at https://github.com/kubernetes/release/issues.',
+    SIGNATURE_MISMATCH: 'Do not use the file: it was damaged or replaced, or published with the signature of another file. Try again. If the error persists, report it at https://github.com/kubernetes/release/issues.',
     CERTIFICATE_UNTRUSTED: 'Do not use the file: its signing certificate failed verification. If you run your own Sigstore instance, set "trusted-root", or "tuf-mirror-url" and "tuf-root".',
     IDENTITY_MISMATCH: 'Do not use the file: someone else signed it. If you sign your own releases, set "certificate-identity" and "certificate-oidc-issuer" to the identity that signs them.',
     LOG_ENTRY_NOT_FOUND: 'Do not use the file: Kubernetes logs every signature publicly, but this one is not in the log. If you run your own Sigstore instance, check "rekor-url".',
     LOG_ENTRY_INVALID: 'Do not use the file. If you run your own Sigstore instance, check that "rekor-url" belongs to the trust root. Otherwise report this at https://github.com/sigstore/rekor/issues: someone may be tampering with the log or with the connection to it.',
-    LOG_UNAVAILABLE: 'Check https://status.sigstore.dev, and run the job again. A version that is in the tool cache does not need the log.',
-    TRUST_ROOT_UNAVAILABLE: 'Check that the runner can reach the TUF repository, and that "tuf-mirror-url" and "tuf-root" belong together. Without a network, set "trusted-root" to a file, or to "embedded".',
-    RELEASE_MISMATCH: 'Do not use the file: Kubernetes signed it, but it is not what you asked for. A mirror, a CDN or a proxy is serving a different file under this name.',
+    LOG_UNAVAILABLE: 'Check https://status.sigstore.dev, and try again. A version that is in the tool cache does not need the log.',
+    TRUST_ROOT_UNAVAILABLE: 'Check that this machine can reach the TUF repository, and that "tuf-mirror-url" and "tuf-root" belong together. Without a network, set "trusted-root" to a file, or to "embedded".',
+    RELEASE_MISMATCH: 'Do not use the file: Kubernetes signed it, but it is not what you asked for. If it was just downloaded, a mirror, a CDN or a proxy is serving a different file under this name.',
     CHECKSUM_MISMATCH: 'Kubernetes signed this file, but its SHA-256 is not the one in "checksum". If you changed the version, change the checksum too.',
-    RELEASE_TOO_NEW: 'Choose an older version, or run the job again later.',
+    RELEASE_TOO_NEW: 'Choose an older version, or try again later.',
     RELEASE_TOO_OLD: 'Choose a newer version. If you asked for the newest one, compare with https://kubernetes.io/releases/: a mirror, a CDN or a proxy may be serving an outdated pointer (such as stable.txt).',
     VERSION_SKEW: 'Set "version" to the minor version of the cluster, or set neither "version" nor "version-file". If the cluster runs a different version, correct "cluster-version".',
     LOCK_INVALID: 'Write the lock file again with the command "lock", and commit it. Do not edit it by hand, and exclude it from tools that sort keys.',
     LOCK_MISMATCH: 'Do not use the file or the image: the lock file holds another one. If Kubernetes has published the file again, or the lock file was edited, run the command "lock" and review what it changes.',
-    INSTALL_FAILED: 'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.',
+    INSTALL_FAILED: 'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE (for a command: of the folder for temporary files and the cache).',
     IMAGE_NOT_FOUND: 'Check the name and the tag. If "image-registry" is set, check that the mirror has the image.',
     IMAGE_NOT_SIGNED: 'Choose a signed image: Kubernetes has signed the images of its releases since v1.26. If "image-registry" is set, check that the mirror also has the tags "sha256-<hex>.sig"; "cosign copy" copies them.',
     IMAGE_MISMATCH: 'Do not use the image: the registry, a mirror or a proxy served something other than what was asked for. Check "image-registry". Without one, report this at https://github.com/kubernetes/k8s.io/issues.',
-    REGISTRY_UNAVAILABLE: 'Check that the runner can reach the registry and the hosts that it redirects to: proxy, firewall, "image-registry". If it can, the registry may be down for a moment: run the job again. Registries that require credentials are not supported.',
+    REGISTRY_UNAVAILABLE: 'Check that this machine can reach the registry and the hosts that it redirects to: proxy, firewall, "image-registry". If it can, the registry may be down for a moment: try again. Registries that require credentials are not supported.',
 };
 /** What to do about the signature of an image, where {@link HINTS} is about a file. */
 const IMAGE_HINTS = {
     SIGNATURE_MALFORMED: 'Kubernetes does not sign images like this. Look at the signature with "cosign download signature".',
-    SIGNATURE_MISMATCH: 'Do not use the image: its signature was damaged or replaced, or belongs to another image. Run the job again. If the error persists, report it at https://github.com/kubernetes/k8s.io/issues.',
+    SIGNATURE_MISMATCH: 'Do not use the image: its signature was damaged or replaced, or belongs to another image. Try again. If the error persists, report it at https://github.com/kubernetes/k8s.io/issues.',
     CERTIFICATE_UNTRUSTED: 'Do not use the image: Sigstore does not issue certificates like this one. If you run your own Sigstore instance, set "trusted-root", or "tuf-mirror-url" and "tuf-root".',
     IDENTITY_MISMATCH: 'Do not use the image: someone else signed it. If you sign your own images, set "image-certificate-identity" and "certificate-oidc-issuer" to the identity that signs them.',
     LOG_ENTRY_NOT_FOUND: 'Do not use the image: Kubernetes logs every signature publicly, but this one is not in the log. If you run your own Sigstore instance, check "rekor-url".',
@@ -18179,11 +18179,11 @@ const IMAGE_HINTS = {
 const SITUATIONS = {
     'pointer-not-a-version': 'The release host, a mirror or a proxy returned something else. Pin an exact version, or check "download-base-url".',
     'range-without-release': 'Widen the range. Ranges do not match pre-releases: ask for "prerelease" or for an exact version.',
-    'announced-only': 'The release is probably minutes old and has not reached every server, or your mirror has not copied it yet. Run the job again later, or pin an older version until then.',
-    'changed-by-another-run': 'Another job on this machine changed the tool cache at the same time. Run the job again. If the error persists, find out who else writes to RUNNER_TOOL_CACHE.',
+    'announced-only': 'The release is probably minutes old and has not reached every server, or your mirror has not copied it yet. Try again later, or pin an older version until then.',
+    'changed-by-another-run': 'Another process on this machine changed the tool cache at the same time. Try again. If the error persists, find out who else writes to RUNNER_TOOL_CACHE.',
     'contradictory-sbom': 'Do not use the file. Either the release process made a mistake, or someone with its identity signed another SBOM. Report it at https://github.com/kubernetes/release/issues.',
     'file-changed': 'Find out which process writes to the file, and run the command again. To verify a file that is in use, verify a copy.',
-    'operating-system-not-published': 'Run the job on Linux, macOS or Windows.',
+    'operating-system-not-published': 'Use Linux, macOS or Windows.',
     'no-release-proof': 'If you use a mirror, add kubernetes-release.spdx with its .sig and .cert. As a last resort, set "bind-release: false", which accepts any file that Kubernetes ever signed, for any version or platform.',
     'image-of-another-version': 'Do not use the image: Kubernetes signed it, but it is not the version you asked for. A registry, a mirror, a proxy or the lock file has a different image under this tag.',
     'signature-of-another-image': 'Do not use the image: the registry, a mirror or a proxy serves it with the signature of another image. Check "image-registry". Without one, report this at https://github.com/kubernetes/k8s.io/issues.',
@@ -18196,11 +18196,11 @@ const SITUATIONS = {
     'mirror-folder': 'Check the free space, the owner and the permissions of the folder. Nobody else may be able to write to it ("chmod go-w"), and no folder in it may be a link. Or choose another folder.',
     'mirror-pair': 'Delete the .sig and .cert files of the release in that folder, or choose another folder. The bundles have the same signatures and certificates, and the log entries that belong to them.',
     'trusted-root-file': 'Set "trusted-root" to the path of a trusted_root.json.',
-    'embedded-trusted-root': 'This is a bug in the action. Please report it.',
+    'embedded-trusted-root': 'This is a bug. Please report it at https://github.com/org/setup-verified-kubectl/issues.',
     'runner-variable-missing': 'The runner sets these variables for every action. To run the action by hand, see "npm run action" in CONTRIBUTING.md.',
 };
 /** For an error without a code. */
-const UNEXPECTED_HINT = 'This is a bug in the action. Please report it with the log of this run.';
+const UNEXPECTED_HINT = 'This is a bug. Please report it at https://github.com/org/setup-verified-kubectl/issues, with the log of this run.';
 /** What to do next, for the annotation and the job summary. */
 function hintFor({ code, situation }) {
     switch (situation) {
@@ -18323,12 +18323,15 @@ function progress_bars_shortened(name, width) {
 const PROGRESS_INTERVAL = 5_000;
 /** How a command ends. The documentation of each says when. */
 const EXIT_CODES = { done: 0, failed: 1, usage: 2, different: 3 };
-const EXIT_CODES_HELP = `Exit codes:
-  0    Done
-  1    Refused or failed; standard error has the code, the cause and the next step
-  2    Wrong use
-  3    --check found a difference
-  130  Ended by Ctrl-C`;
+/** @param canDiffer whether the command has `--check` */
+const exitCodesHelp = (canDiffer) => [
+    'Exit codes:',
+    '  0    Done',
+    '  1    Refused or failed; standard error has the error code, the cause and the next step',
+    '  2    Wrong use',
+    ...(canDiffer ? ['  3    --check found a difference'] : []),
+    '  130  Ended by Ctrl-C',
+].join('\n');
 /** What a command says on standard error. Results go to standard output. */
 class Terminal {
     #isQuiet;
@@ -18439,7 +18442,8 @@ function commandParser({ Command: Parser, Option }, command) {
     if (command.argument !== undefined) {
         parser.argument(`<${command.argument.name}>`, command.argument.help);
     }
-    addOptions(command.options);
+    const isOutput = ({ group }) => group === 'Output';
+    addOptions(command.options.filter((option) => !isOutput(option)));
     for (const { name, value, default: otherwise, ...input } of INPUT_OPTIONS) {
         if (command.unknownInputs?.includes(name) === true) {
             continue;
@@ -18450,9 +18454,10 @@ function commandParser({ Command: Parser, Option }, command) {
             .helpGroup(`${group} options:`)
             .hideHelp(command.hiddenInputs.includes(name)));
     }
-    addOptions(OUTPUT_OPTIONS);
+    addOptions([...command.options.filter(isOutput), ...OUTPUT_OPTIONS]);
+    const canDiffer = command.options.some(({ flags }) => flags === '--check');
     return parser
-        .addHelpText('after', () => closingText(`\n${command.examples}\n\n${EXIT_CODES_HELP}`, process.stdout.columns))
+        .addHelpText('after', () => closingText(`\n${command.examples}\n\n${exitCodesHelp(canDiffer)}`, process.stdout.columns))
         .action(() => runCommand(command, parser));
 }
 /** Runs the command. A failure is reported, and never thrown. */
@@ -24555,7 +24560,6 @@ function assertReplaceable(file, workspace) {
 
 
 
-
 /**
  * Checks that the lock file can be written, as far as that can be told before anything is
  * downloaded.
@@ -24613,7 +24617,10 @@ function inFolder({ lockFile: { name } }, act) {
     catch (error) {
         throw error instanceof OutsideWorkspaceError || error instanceof IsFolderError
             ? unusablePath(name, error)
-            : installFailed(`cannot write the lock file ${name}`, error);
+            : new SetupError('INSTALL_FAILED', `cannot write the lock file ${name}: ${explain(error)}`, {
+                situation: 'target-folder',
+                cause: error,
+            });
     }
 }
 function unusablePath(name, error) {
@@ -25707,7 +25714,7 @@ async function resolveRelease(request, toolCache, http, logger) {
     if (mayComeFromCache(request)) {
         const newest = await newestSatisfying(await versionsInCache(request, toolCache), version);
         if (newest !== undefined) {
-            logger.info(`The tool cache has a copy of ${newest}; set "check-latest: true" to look for a newer version`);
+            logger.info(`The tool cache has a copy of ${newest}; set "check-latest" to true to look for a newer version`);
             return { release: new Release(newest, downloadBaseUrl), namedBy: 'tool-cache' };
         }
     }
@@ -26070,18 +26077,18 @@ const INSTALL = {
     description: 'Verify files of a release as the action does, and install them into a folder.\nNothing is written to the folder unless everything was proven. Each file is replaced in one step. A file that is up to date is left as it is.\nPrints the path of each file.',
     argument: { name: 'folder', help: 'Where to install; created if it does not exist' },
     examples: `Examples:
-  A laptop, into a folder of its user that is on PATH:
+  The newest stable kubectl, on a laptop:
     setup-verified-kubectl install ~/.local/bin
   The newest patch of 1.31, for a cluster of that version:
     setup-verified-kubectl install --version 1.31 --cluster-version 1.31 ./bin
-  What a reviewed lock file says:
+  The version in a reviewed lock file:
     setup-verified-kubectl install --lock-file kubernetes.lock.json ./bin
-  A Dockerfile, without a second copy in the layer:
-    RUN setup-verified-kubectl install --version 1.31.9 --no-cache /usr/local/bin`,
+  In a Dockerfile, without a cache in the layer:
+    RUN npx --yes setup-verified-kubectl@1 install --version 1.31.9 --no-cache /usr/local/bin`,
     options: [
         {
             flags: '--no-cache',
-            help: 'Use no copy that is on this machine, and keep none but the installed file',
+            help: 'Use no copy on this machine, and keep only the installed files',
             group: 'Install',
         },
     ],
@@ -26117,9 +26124,9 @@ const LOCK = {
     examples: `Examples:
   Lock the newest patch of 1.31 for two platforms:
     setup-verified-kubectl lock --version 1.31 --platforms linux/amd64,darwin/arm64
-  Lock the images of the control plane, and those beside it:
+  Lock kubectl, the images of the control plane, and etcd:
     setup-verified-kubectl lock --version 1.31 --images control-plane,registry.k8s.io/etcd:3.5.15-0
-  See whether there is a newer patch, in a pull request or a schedule:
+  Check whether there is a newer patch:
     setup-verified-kubectl lock --version 1.31 --platforms linux/amd64,darwin/arm64 --check`,
     options: [
         {
@@ -26136,7 +26143,7 @@ const LOCK = {
     inputs: {
         'lock-file': { help: `Where to write [default: ${DEFAULT_LOCK_FILE}]`, group: 'Lock' },
     },
-    hiddenInputs: ['architecture'],
+    hiddenInputs: ['architecture', 'bind-release', 'check-latest'],
     run: lock_command_run,
 };
 async function lock_command_run(environment, terminal) {
@@ -26960,15 +26967,15 @@ async function isPlainFolder(folder) {
 
 const MIRROR = {
     name: 'mirror',
-    summary: 'Make a folder that runs without a network install from',
-    description: 'Download files of a release, verify them, and keep them with their evidence in a folder with the layout of dl.k8s.io.\nRun it again to go on after an interruption, to repair damage, or to get newer versions: what is there and still proves itself is kept.',
-    argument: { name: 'folder', help: 'The folder, which need not exist' },
+    summary: 'Make a folder to install from without a network',
+    description: 'Download files of a release, verify them, and keep them with their evidence in a folder with the layout of dl.k8s.io.\nRun it again to continue after an interruption, to repair damage, or to get a newer version. Files that still pass every check are kept.',
+    argument: { name: 'folder', help: 'Where to keep the files; created if it does not exist' },
     examples: `Examples:
   The newest patch of 1.31, for Linux and macOS:
     setup-verified-kubectl mirror /srv/mirror --version 1.31 --platforms linux/amd64,darwin/arm64
   Everything in a lock file:
     setup-verified-kubectl mirror /srv/mirror --lock-file kubernetes.lock.json
-  On the other side of the air gap, without any network:
+  Check the folder on the other side of the air gap:
     setup-verified-kubectl mirror /srv/mirror --lock-file kubernetes.lock.json --check
 
 Use it in a workflow with "download-base-url: file:///srv/mirror" and "trusted-root: /srv/mirror/trusted_root.json".`,
@@ -26980,7 +26987,7 @@ Use it in a workflow with "download-base-url: file:///srv/mirror" and "trusted-r
         },
         {
             flags: '--check',
-            help: 'Write nothing and ask nobody; print what is missing, damaged or extra, and exit with 3 if anything is',
+            help: 'Write nothing and make no request; print what is missing, damaged or extra, and exit with 3 if anything is',
             group: 'Mirror',
         },
     ],
@@ -27047,7 +27054,7 @@ async function check(inputs, terminal) {
     const { version, files, differences } = await checkMirror(inputs, terminal);
     if (differences.length > 0) {
         process.stdout.write(`${differences.join('\n')}\n`);
-        terminal.info(`${inputs.folder} is not complete. Run the same command without --check.`);
+        terminal.info(`${inputs.folder} differs from what was asked for. To repair it where there is a network, run the same command without --check. Delete extra files yourself.`);
         return EXIT_CODES.different;
     }
     terminal.info(`${inputs.folder} is complete and proven: ${version ?? ''}, ${String(files)} files`);
@@ -27500,14 +27507,14 @@ function verify_changed(error) {
 const VERIFY = {
     name: 'verify',
     summary: 'Verify a file on this machine: who signed it, and which release it is from',
-    description: 'Verify a file on this machine: signature, certificate, identity, transparency log, and the signed SBOM of\nits release. The file is only read. By default the evidence is what the release host and the log have;\nevidence that you name decides alone.',
+    description: 'Verify a file on this machine: signature, certificate, identity, transparency log, and the signed SBOM of its release.\nThe file is only read. By default, the evidence comes from the release host and the log. If you name evidence, only that is used.',
     argument: { name: 'file', help: 'The file: a binary, tarball or SBOM of a Kubernetes release' },
     examples: `Examples:
   Is this kubectl the one of v1.31.9?
     setup-verified-kubectl verify ./kubectl --version 1.31.9
-  Which file of the lock file is this? Nobody but the release host is asked, for the SBOM:
+  Which file of a lock file is this? Only the release host is asked, for the SBOM:
     setup-verified-kubectl verify ./kubectl --lock-file kubernetes.lock.json --trusted-root embedded
-  A tarball, with a bundle beside it:
+  A tarball, with its bundle:
     setup-verified-kubectl verify kubernetes-server-linux-amd64.tar.gz --version 1.31.9 --bundle server.sigstore.json
   The signature alone, as "cosign verify-blob" does:
     setup-verified-kubectl verify ./kubectl --signature kubectl.sig --certificate kubectl.cert --bind-release false
@@ -27567,7 +27574,7 @@ const VERIFY = {
             group: 'Verification',
         },
     },
-    hiddenInputs: [],
+    hiddenInputs: ['architecture'],
     unknownInputs: [
         'cluster-version',
         'tools',
@@ -27645,10 +27652,10 @@ async function main() {
     }
 }
 const EXAMPLES = `Examples:
-  The options of a command:
-    setup-verified-kubectl install --help
-  Install the newest patch of 1.31:
+  Install kubectl 1.31:
     setup-verified-kubectl install ~/.local/bin --version 1.31
+  Show the options of a command:
+    setup-verified-kubectl install --help
 
 Documentation:
   https://github.com/org/setup-verified-kubectl/blob/main/docs/commands.md`;
@@ -27670,7 +27677,7 @@ function program(commander) {
             parser.error('error: the version of Kubernetes belongs behind the command: <command> --version <version>');
         }
     })
-        .addHelpText('after', () => closingText(`\n${EXAMPLES}\n\n${EXIT_CODES_HELP}`, process.stdout.columns));
+        .addHelpText('after', () => closingText(`\n${EXAMPLES}\n\n${exitCodesHelp(true)}`, process.stdout.columns));
     for (const command of COMMANDS) {
         root.addCommand(commandParser(commander, command));
     }

@@ -4,22 +4,23 @@ import type { ErrorCode, SetupError, Situation } from './errors.js';
  * What to do about a failure, by code. docs/troubleshooting.md is generated from this table
  * (`npm run docs`).
  *
- * The layers below report what happened. Only this file speaks of the user's workflow: which input
- * to check, what Kubernetes does, where to report a problem.
+ * The layers below report what happened. Only this file speaks to the user: which input to check,
+ * what Kubernetes does, where to report a problem. The user may have a workflow or a terminal.
  */
 export const HINTS: Readonly<Record<ErrorCode, string>> = {
-  INVALID_INPUT: 'Fix the value in the workflow. The README describes every input.',
+  INVALID_INPUT:
+    'Fix the value. The README describes every input. For a command, "--help" lists the options.',
   VERSION_NOT_FOUND:
     'See https://kubernetes.io/releases/ for the versions that exist. A version that was announced minutes ago may not have reached every server yet.',
-  PLATFORM_NOT_PUBLISHED: 'Set "architecture", or run the job on one of the platforms listed.',
+  PLATFORM_NOT_PUBLISHED: 'Set "architecture", or run on one of the platforms listed.',
   RELEASE_NOT_SIGNED:
     'Choose a signed release: v1.26.0 or newer, or one of the last patches of 1.22 to 1.25. If "download-base-url" is set, check that the mirror also has the .sig and .cert files.',
   DOWNLOAD_FAILED:
-    'Check that the runner can reach the host: proxy, firewall, "download-base-url", "download-token". If it can, the host may be down for a moment: run the job again.',
+    'Check that this machine can reach the host: proxy, firewall, "download-base-url", "download-token". If it can, the host may be down for a moment: try again.',
   SIGNATURE_MALFORMED:
     'The published file is damaged, or a proxy or mirror served something else in its place. Open its URL to see what is served.',
   SIGNATURE_MISMATCH:
-    'Do not use the file: it was damaged or replaced, or published with the signature of another file. Run the job again. If the error persists, report it at https://github.com/kubernetes/release/issues.',
+    'Do not use the file: it was damaged or replaced, or published with the signature of another file. Try again. If the error persists, report it at https://github.com/kubernetes/release/issues.',
   CERTIFICATE_UNTRUSTED:
     'Do not use the file: its signing certificate failed verification. If you run your own Sigstore instance, set "trusted-root", or "tuf-mirror-url" and "tuf-root".',
   IDENTITY_MISMATCH:
@@ -29,14 +30,14 @@ export const HINTS: Readonly<Record<ErrorCode, string>> = {
   LOG_ENTRY_INVALID:
     'Do not use the file. If you run your own Sigstore instance, check that "rekor-url" belongs to the trust root. Otherwise report this at https://github.com/sigstore/rekor/issues: someone may be tampering with the log or with the connection to it.',
   LOG_UNAVAILABLE:
-    'Check https://status.sigstore.dev, and run the job again. A version that is in the tool cache does not need the log.',
+    'Check https://status.sigstore.dev, and try again. A version that is in the tool cache does not need the log.',
   TRUST_ROOT_UNAVAILABLE:
-    'Check that the runner can reach the TUF repository, and that "tuf-mirror-url" and "tuf-root" belong together. Without a network, set "trusted-root" to a file, or to "embedded".',
+    'Check that this machine can reach the TUF repository, and that "tuf-mirror-url" and "tuf-root" belong together. Without a network, set "trusted-root" to a file, or to "embedded".',
   RELEASE_MISMATCH:
-    'Do not use the file: Kubernetes signed it, but it is not what you asked for. A mirror, a CDN or a proxy is serving a different file under this name.',
+    'Do not use the file: Kubernetes signed it, but it is not what you asked for. If it was just downloaded, a mirror, a CDN or a proxy is serving a different file under this name.',
   CHECKSUM_MISMATCH:
     'Kubernetes signed this file, but its SHA-256 is not the one in "checksum". If you changed the version, change the checksum too.',
-  RELEASE_TOO_NEW: 'Choose an older version, or run the job again later.',
+  RELEASE_TOO_NEW: 'Choose an older version, or try again later.',
   RELEASE_TOO_OLD:
     'Choose a newer version. If you asked for the newest one, compare with https://kubernetes.io/releases/: a mirror, a CDN or a proxy may be serving an outdated pointer (such as stable.txt).',
   VERSION_SKEW:
@@ -46,7 +47,7 @@ export const HINTS: Readonly<Record<ErrorCode, string>> = {
   LOCK_MISMATCH:
     'Do not use the file or the image: the lock file holds another one. If Kubernetes has published the file again, or the lock file was edited, run the command "lock" and review what it changes.',
   INSTALL_FAILED:
-    'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE on this runner.',
+    'Check the free space and the permissions of RUNNER_TEMP and RUNNER_TOOL_CACHE (for a command: of the folder for temporary files and the cache).',
   IMAGE_NOT_FOUND:
     'Check the name and the tag. If "image-registry" is set, check that the mirror has the image.',
   IMAGE_NOT_SIGNED:
@@ -54,7 +55,7 @@ export const HINTS: Readonly<Record<ErrorCode, string>> = {
   IMAGE_MISMATCH:
     'Do not use the image: the registry, a mirror or a proxy served something other than what was asked for. Check "image-registry". Without one, report this at https://github.com/kubernetes/k8s.io/issues.',
   REGISTRY_UNAVAILABLE:
-    'Check that the runner can reach the registry and the hosts that it redirects to: proxy, firewall, "image-registry". If it can, the registry may be down for a moment: run the job again. Registries that require credentials are not supported.',
+    'Check that this machine can reach the registry and the hosts that it redirects to: proxy, firewall, "image-registry". If it can, the registry may be down for a moment: try again. Registries that require credentials are not supported.',
 };
 
 /** What to do about the signature of an image, where {@link HINTS} is about a file. */
@@ -62,7 +63,7 @@ const IMAGE_HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
   SIGNATURE_MALFORMED:
     'Kubernetes does not sign images like this. Look at the signature with "cosign download signature".',
   SIGNATURE_MISMATCH:
-    'Do not use the image: its signature was damaged or replaced, or belongs to another image. Run the job again. If the error persists, report it at https://github.com/kubernetes/k8s.io/issues.',
+    'Do not use the image: its signature was damaged or replaced, or belongs to another image. Try again. If the error persists, report it at https://github.com/kubernetes/k8s.io/issues.',
   CERTIFICATE_UNTRUSTED:
     'Do not use the image: Sigstore does not issue certificates like this one. If you run your own Sigstore instance, set "trusted-root", or "tuf-mirror-url" and "tuf-root".',
   IDENTITY_MISMATCH:
@@ -80,14 +81,14 @@ const SITUATIONS: Readonly<Record<Exclude<Situation, 'image'>, string>> = {
   'range-without-release':
     'Widen the range. Ranges do not match pre-releases: ask for "prerelease" or for an exact version.',
   'announced-only':
-    'The release is probably minutes old and has not reached every server, or your mirror has not copied it yet. Run the job again later, or pin an older version until then.',
+    'The release is probably minutes old and has not reached every server, or your mirror has not copied it yet. Try again later, or pin an older version until then.',
   'changed-by-another-run':
-    'Another job on this machine changed the tool cache at the same time. Run the job again. If the error persists, find out who else writes to RUNNER_TOOL_CACHE.',
+    'Another process on this machine changed the tool cache at the same time. Try again. If the error persists, find out who else writes to RUNNER_TOOL_CACHE.',
   'contradictory-sbom':
     'Do not use the file. Either the release process made a mistake, or someone with its identity signed another SBOM. Report it at https://github.com/kubernetes/release/issues.',
   'file-changed':
     'Find out which process writes to the file, and run the command again. To verify a file that is in use, verify a copy.',
-  'operating-system-not-published': 'Run the job on Linux, macOS or Windows.',
+  'operating-system-not-published': 'Use Linux, macOS or Windows.',
   'no-release-proof':
     'If you use a mirror, add kubernetes-release.spdx with its .sig and .cert. As a last resort, set "bind-release: false", which accepts any file that Kubernetes ever signed, for any version or platform.',
   'image-of-another-version':
@@ -111,14 +112,15 @@ const SITUATIONS: Readonly<Record<Exclude<Situation, 'image'>, string>> = {
   'mirror-pair':
     'Delete the .sig and .cert files of the release in that folder, or choose another folder. The bundles have the same signatures and certificates, and the log entries that belong to them.',
   'trusted-root-file': 'Set "trusted-root" to the path of a trusted_root.json.',
-  'embedded-trusted-root': 'This is a bug in the action. Please report it.',
+  'embedded-trusted-root':
+    'This is a bug. Please report it at https://github.com/org/setup-verified-kubectl/issues.',
   'runner-variable-missing':
     'The runner sets these variables for every action. To run the action by hand, see "npm run action" in CONTRIBUTING.md.',
 };
 
 /** For an error without a code. */
 export const UNEXPECTED_HINT =
-  'This is a bug in the action. Please report it with the log of this run.';
+  'This is a bug. Please report it at https://github.com/org/setup-verified-kubectl/issues, with the log of this run.';
 
 /** What to do next, for the annotation and the job summary. */
 export function hintFor({ code, situation }: SetupError): string {

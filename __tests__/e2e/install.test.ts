@@ -533,7 +533,7 @@ describe('wrong use', () => {
     expect(result.exitCode).toBe(0);
     expect(result.stderr).toBe('');
     expect(result.stdout).toContain('Usage: setup-verified-kubectl install [options] <folder>');
-    expect(result.stdout).toMatch(/^ +RUN .*setup-verified-kubectl install .*--no-cache/m);
+    expect(result.stdout).toMatch(/^ +RUN .*setup-verified-kubectl@1 install .*--no-cache/m);
     expect(result.stdout).toContain('~/.local/bin');
     expect(result.stdout).toContain('--no-cache');
     expect(result.stdout).toContain('Exit codes:');
@@ -672,7 +672,7 @@ describe('killed', () => {
 describe('docs/install.md and the examples of the help', () => {
   const text = textOf('docs/install.md').replaceAll(/\\\n\s*/g, ' ');
   const recipes = [
-    ...`${text}\n${INSTALL.examples}`.matchAll(/setup-verified-kubectl (install .*?)\)?$/gm),
+    ...`${text}\n${INSTALL.examples}`.matchAll(/setup-verified-kubectl(?:@1)? (install .*?)\)?$/gm),
   ].map(([, line = '']) => line);
 
   test('has recipes', () => {

@@ -4,7 +4,7 @@ import { commandEnvironment } from '../inputs/command-line.js';
 import { INPUT_OPTIONS, type InputOption } from '../inputs/options.js';
 import { namedFailure } from '../install/install-failed.js';
 import { HELP, closingText } from './help.js';
-import { EXIT_CODES_HELP, Terminal } from './terminal.js';
+import { Terminal, exitCodesHelp } from './terminal.js';
 
 /** An option, and where the help shows it. */
 export interface CommandOption {
@@ -67,7 +67,8 @@ export function commandParser(
   if (command.argument !== undefined) {
     parser.argument(`<${command.argument.name}>`, command.argument.help);
   }
-  addOptions(command.options);
+  const isOutput = ({ group }: CommandOption): boolean => group === 'Output';
+  addOptions(command.options.filter((option) => !isOutput(option)));
   for (const { name, value, default: otherwise, ...input } of INPUT_OPTIONS) {
     if (command.unknownInputs?.includes(name) === true) {
       continue;
@@ -80,10 +81,11 @@ export function commandParser(
         .hideHelp(command.hiddenInputs.includes(name)),
     );
   }
-  addOptions(OUTPUT_OPTIONS);
+  addOptions([...command.options.filter(isOutput), ...OUTPUT_OPTIONS]);
+  const canDiffer = command.options.some(({ flags }) => flags === '--check');
   return parser
     .addHelpText('after', () =>
-      closingText(`\n${command.examples}\n\n${EXIT_CODES_HELP}`, process.stdout.columns),
+      closingText(`\n${command.examples}\n\n${exitCodesHelp(canDiffer)}`, process.stdout.columns),
     )
     .action(() => runCommand(command, parser));
 }

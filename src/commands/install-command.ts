@@ -11,18 +11,18 @@ export const INSTALL: Command = {
     'Verify files of a release as the action does, and install them into a folder.\nNothing is written to the folder unless everything was proven. Each file is replaced in one step. A file that is up to date is left as it is.\nPrints the path of each file.',
   argument: { name: 'folder', help: 'Where to install; created if it does not exist' },
   examples: `Examples:
-  A laptop, into a folder of its user that is on PATH:
+  The newest stable kubectl, on a laptop:
     setup-verified-kubectl install ~/.local/bin
   The newest patch of 1.31, for a cluster of that version:
     setup-verified-kubectl install --version 1.31 --cluster-version 1.31 ./bin
-  What a reviewed lock file says:
+  The version in a reviewed lock file:
     setup-verified-kubectl install --lock-file kubernetes.lock.json ./bin
-  A Dockerfile, without a second copy in the layer:
-    RUN setup-verified-kubectl install --version 1.31.9 --no-cache /usr/local/bin`,
+  In a Dockerfile, without a cache in the layer:
+    RUN npx --yes setup-verified-kubectl@1 install --version 1.31.9 --no-cache /usr/local/bin`,
   options: [
     {
       flags: '--no-cache',
-      help: 'Use no copy that is on this machine, and keep none but the installed file',
+      help: 'Use no copy on this machine, and keep only the installed files',
       group: 'Install',
     },
   ],

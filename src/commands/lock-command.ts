@@ -14,9 +14,9 @@ export const LOCK: Command = {
   examples: `Examples:
   Lock the newest patch of 1.31 for two platforms:
     setup-verified-kubectl lock --version 1.31 --platforms linux/amd64,darwin/arm64
-  Lock the images of the control plane, and those beside it:
+  Lock kubectl, the images of the control plane, and etcd:
     setup-verified-kubectl lock --version 1.31 --images control-plane,registry.k8s.io/etcd:3.5.15-0
-  See whether there is a newer patch, in a pull request or a schedule:
+  Check whether there is a newer patch:
     setup-verified-kubectl lock --version 1.31 --platforms linux/amd64,darwin/arm64 --check`,
   options: [
     {
@@ -33,7 +33,7 @@ export const LOCK: Command = {
   inputs: {
     'lock-file': { help: `Where to write [default: ${DEFAULT_LOCK_FILE}]`, group: 'Lock' },
   },
-  hiddenInputs: ['architecture'],
+  hiddenInputs: ['architecture', 'bind-release', 'check-latest'],
   run,
 };
 

@@ -4,7 +4,6 @@ import { IsFolderError, assertReplaceable, writeWorkspaceFile } from '../files/a
 import type { FileError } from '../files/errors.js';
 import { OutsideWorkspaceError, readWorkspaceFile } from '../files/workspace-file.js';
 import type { LockInputs } from './inputs.js';
-import { installFailed } from '../install/install-failed.js';
 import type { Logger } from '../install/logger.js';
 import type { Lock } from '../lock/lock.js';
 import { MAX_LOCK_BYTES, lockInvalid, parseLock } from '../lock/read.js';
@@ -71,7 +70,10 @@ function inFolder({ lockFile: { name } }: LockInputs, act: () => void): void {
   } catch (error) {
     throw error instanceof OutsideWorkspaceError || error instanceof IsFolderError
       ? unusablePath(name, error)
-      : installFailed(`cannot write the lock file ${name}`, error);
+      : new SetupError('INSTALL_FAILED', `cannot write the lock file ${name}: ${explain(error)}`, {
+          situation: 'target-folder',
+          cause: error,
+        });
   }
 }
 

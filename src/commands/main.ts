@@ -7,7 +7,7 @@ import { INSTALL } from './install-command.js';
 import { LOCK } from './lock-command.js';
 import { MIRROR } from './mirror-command.js';
 import { VERIFY } from './verify-command.js';
-import { EXIT_CODES, EXIT_CODES_HELP } from './terminal.js';
+import { EXIT_CODES, exitCodesHelp } from './terminal.js';
 
 /** In the order of the help. */
 export const COMMANDS: readonly Command[] = [INSTALL, VERIFY, LOCK, MIRROR];
@@ -32,10 +32,10 @@ export async function main(): Promise<void> {
 }
 
 const EXAMPLES = `Examples:
-  The options of a command:
-    setup-verified-kubectl install --help
-  Install the newest patch of 1.31:
+  Install kubectl 1.31:
     setup-verified-kubectl install ~/.local/bin --version 1.31
+  Show the options of a command:
+    setup-verified-kubectl install --help
 
 Documentation:
   https://github.com/org/setup-verified-kubectl/blob/main/docs/commands.md`;
@@ -63,7 +63,7 @@ function program(commander: typeof Commander): Commander.Command {
       }
     })
     .addHelpText('after', () =>
-      closingText(`\n${EXAMPLES}\n\n${EXIT_CODES_HELP}`, process.stdout.columns),
+      closingText(`\n${EXAMPLES}\n\n${exitCodesHelp(true)}`, process.stdout.columns),
     );
   for (const command of COMMANDS) {
     root.addCommand(commandParser(commander, command));

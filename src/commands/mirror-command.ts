@@ -11,16 +11,16 @@ import { EXIT_CODES, type Terminal } from './terminal.js';
 
 export const MIRROR: Command = {
   name: 'mirror',
-  summary: 'Make a folder that runs without a network install from',
+  summary: 'Make a folder to install from without a network',
   description:
-    'Download files of a release, verify them, and keep them with their evidence in a folder with the layout of dl.k8s.io.\nRun it again to go on after an interruption, to repair damage, or to get newer versions: what is there and still proves itself is kept.',
-  argument: { name: 'folder', help: 'The folder, which need not exist' },
+    'Download files of a release, verify them, and keep them with their evidence in a folder with the layout of dl.k8s.io.\nRun it again to continue after an interruption, to repair damage, or to get a newer version. Files that still pass every check are kept.',
+  argument: { name: 'folder', help: 'Where to keep the files; created if it does not exist' },
   examples: `Examples:
   The newest patch of 1.31, for Linux and macOS:
     setup-verified-kubectl mirror /srv/mirror --version 1.31 --platforms linux/amd64,darwin/arm64
   Everything in a lock file:
     setup-verified-kubectl mirror /srv/mirror --lock-file kubernetes.lock.json
-  On the other side of the air gap, without any network:
+  Check the folder on the other side of the air gap:
     setup-verified-kubectl mirror /srv/mirror --lock-file kubernetes.lock.json --check
 
 Use it in a workflow with "download-base-url: file:///srv/mirror" and "trusted-root: /srv/mirror/trusted_root.json".`,
@@ -32,7 +32,7 @@ Use it in a workflow with "download-base-url: file:///srv/mirror" and "trusted-r
     },
     {
       flags: '--check',
-      help: 'Write nothing and ask nobody; print what is missing, damaged or extra, and exit with 3 if anything is',
+      help: 'Write nothing and make no request; print what is missing, damaged or extra, and exit with 3 if anything is',
       group: 'Mirror',
     },
   ],
@@ -110,7 +110,9 @@ async function check(inputs: MirrorInputs, terminal: Terminal): Promise<number> 
   const { version, files, differences } = await checkMirror(inputs, terminal);
   if (differences.length > 0) {
     process.stdout.write(`${differences.join('\n')}\n`);
-    terminal.info(`${inputs.folder} is not complete. Run the same command without --check.`);
+    terminal.info(
+      `${inputs.folder} differs from what was asked for. To repair it where there is a network, run the same command without --check. Delete extra files yourself.`,
+    );
     return EXIT_CODES.different;
   }
   terminal.info(

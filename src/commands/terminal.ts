@@ -12,12 +12,16 @@ const PROGRESS_INTERVAL = 5_000;
 /** How a command ends. The documentation of each says when. */
 export const EXIT_CODES = { done: 0, failed: 1, usage: 2, different: 3 } as const;
 
-export const EXIT_CODES_HELP = `Exit codes:
-  0    Done
-  1    Refused or failed; standard error has the code, the cause and the next step
-  2    Wrong use
-  3    --check found a difference
-  130  Ended by Ctrl-C`;
+/** @param canDiffer whether the command has `--check` */
+export const exitCodesHelp = (canDiffer: boolean): string =>
+  [
+    'Exit codes:',
+    '  0    Done',
+    '  1    Refused or failed; standard error has the error code, the cause and the next step',
+    '  2    Wrong use',
+    ...(canDiffer ? ['  3    --check found a difference'] : []),
+    '  130  Ended by Ctrl-C',
+  ].join('\n');
 
 export interface TerminalOptions {
   readonly quiet: boolean;

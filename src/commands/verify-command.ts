@@ -18,14 +18,14 @@ export const VERIFY: Command = {
   name: 'verify',
   summary: 'Verify a file on this machine: who signed it, and which release it is from',
   description:
-    'Verify a file on this machine: signature, certificate, identity, transparency log, and the signed SBOM of\nits release. The file is only read. By default the evidence is what the release host and the log have;\nevidence that you name decides alone.',
+    'Verify a file on this machine: signature, certificate, identity, transparency log, and the signed SBOM of its release.\nThe file is only read. By default, the evidence comes from the release host and the log. If you name evidence, only that is used.',
   argument: { name: 'file', help: 'The file: a binary, tarball or SBOM of a Kubernetes release' },
   examples: `Examples:
   Is this kubectl the one of v1.31.9?
     setup-verified-kubectl verify ./kubectl --version 1.31.9
-  Which file of the lock file is this? Nobody but the release host is asked, for the SBOM:
+  Which file of a lock file is this? Only the release host is asked, for the SBOM:
     setup-verified-kubectl verify ./kubectl --lock-file kubernetes.lock.json --trusted-root embedded
-  A tarball, with a bundle beside it:
+  A tarball, with its bundle:
     setup-verified-kubectl verify kubernetes-server-linux-amd64.tar.gz --version 1.31.9 --bundle server.sigstore.json
   The signature alone, as "cosign verify-blob" does:
     setup-verified-kubectl verify ./kubectl --signature kubectl.sig --certificate kubectl.cert --bind-release false
@@ -85,7 +85,7 @@ export const VERIFY: Command = {
       group: 'Verification',
     },
   },
-  hiddenInputs: [],
+  hiddenInputs: ['architecture'],
   unknownInputs: [
     'cluster-version',
     'tools',

@@ -44,7 +44,7 @@ export const INPUT_OPTIONS: readonly InputOption[] = [
     name: 'tools',
     value: 'names',
     default: 'kubectl',
-    help: 'Binaries, separated by commas: kubectl, kubeadm, kubelet …; none with --artifacts',
+    help: 'Binaries, separated by commas: kubectl, kubeadm, kubelet …; or none, with --artifacts',
     group: 'Release',
   },
   {

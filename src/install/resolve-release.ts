@@ -46,7 +46,7 @@ export async function resolveRelease(
     const newest = await newestSatisfying(await versionsInCache(request, toolCache), version);
     if (newest !== undefined) {
       logger.info(
-        `The tool cache has a copy of ${newest}; set "check-latest: true" to look for a newer version`,
+        `The tool cache has a copy of ${newest}; set "check-latest" to true to look for a newer version`,
       );
       return { release: new Release(newest, downloadBaseUrl), namedBy: 'tool-cache' };
     }

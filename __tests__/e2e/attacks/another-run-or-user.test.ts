@@ -430,7 +430,7 @@ const NEIGHBOURS: Attack[] = [
     },
     check: (run) => {
       expect(run.annotations[0]?.message).toContain('another run changed');
-      expect(run.annotations[0]?.message).toContain('Run the job again.');
+      expect(run.annotations[0]?.message).toContain('Try again.');
     },
     leaves: expectNotExecuted,
   },
