@@ -12353,78 +12353,6 @@ __nccwpck_require__.d(__webpack_exports__, {
   start: () => (/* binding */ start)
 });
 
-// EXTERNAL MODULE: external "node:os"
-var external_node_os_ = __nccwpck_require__(8161);
-// EXTERNAL MODULE: external "node:path"
-var external_node_path_ = __nccwpck_require__(6760);
-var external_node_path_default = /*#__PURE__*/__nccwpck_require__.n(external_node_path_);
-;// CONCATENATED MODULE: ./src/inputs/command-line.ts
-
-
-/** What the process was started with, after the script: none for a step of a workflow. */
-function commandArguments() {
-    return process.argv.slice(2);
-}
-/** `node lock/index.js` passes this on, for the action in lock/. */
-const LOCK_ACTION = '--lock-action';
-/**
- * The environment of a command, for the readers of the action's inputs: options in place of the
- * runner's variables. Relative paths are below the current directory, which is the workspace.
- *
- * @param inputs values by the name of the input
- */
-function commandEnvironment({ variables, ...machine }, inputs) {
-    const others = Object.entries(variables).filter(([name]) => !name.toUpperCase().startsWith('INPUT_') && name !== 'GITHUB_WORKSPACE');
-    const options = Object.entries(inputs).map(([name, value]) => [
-        `INPUT_${name.toUpperCase()}`,
-        value,
-    ]);
-    return {
-        ...machine,
-        variables: {
-            RUNNER_TEMP: (0,external_node_os_.tmpdir)(),
-            RUNNER_TOOL_CACHE: cacheFolder({ variables, ...machine }),
-            ...Object.fromEntries([...others, ...options]),
-        },
-    };
-}
-/** Where a user's programs keep what they can get again. */
-function cacheFolder({ variables, platform }) {
-    const name = 'setup-verified-kubectl';
-    switch (platform) {
-        case 'win32':
-            return external_node_path_default().join(variables['LOCALAPPDATA'] ?? (0,external_node_os_.homedir)(), name);
-        case 'darwin':
-            return external_node_path_default().join((0,external_node_os_.homedir)(), 'Library', 'Caches', name);
-        default:
-            // XDG Base Directory Specification 0.8: a relative path is ignored.
-            return external_node_path_default().join(external_node_path_default().isAbsolute(variables['XDG_CACHE_HOME'] ?? '')
-                ? (variables['XDG_CACHE_HOME'] ?? '')
-                : external_node_path_default().join((0,external_node_os_.homedir)(), '.cache'), name);
-    }
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/artifact.ts
-/**
- * The URLs of a file of a release.
- *
- * @param base where `release/` is, ending in a slash
- * @param path inside the release
- */
-function urlsOf(base, version, path) {
-    const at = (suffix) => new URL(`release/${version}/${path}${suffix}`, base);
-    return {
-        url: at(''),
-        digestUrl: at('.sha256'),
-        evidence: {
-            name: path,
-            signature: at('.sig'),
-            certificate: at('.cert'),
-            bundle: at('.sigstore.json'),
-        },
-    };
-}
-
 ;// CONCATENATED MODULE: ./src/errors.ts
 /** One code per thing a user can act on. docs/troubleshooting.md explains each. */
 const ERROR_CODES = (/* unused pure expression or super */ null && ([
@@ -12503,6 +12431,78 @@ function messageOf(error) {
         return error.message === '' ? error.name : error.message;
     }
     return typeof error === 'string' ? error : JSON.stringify(error);
+}
+
+// EXTERNAL MODULE: external "node:os"
+var external_node_os_ = __nccwpck_require__(8161);
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
+var external_node_path_default = /*#__PURE__*/__nccwpck_require__.n(external_node_path_);
+;// CONCATENATED MODULE: ./src/inputs/command-line.ts
+
+
+/** What the process was started with, after the script: none for a step of a workflow. */
+function commandArguments() {
+    return process.argv.slice(2);
+}
+/** `node lock/index.js` passes this on, for the action in lock/. */
+const LOCK_ACTION = '--lock-action';
+/**
+ * The environment of a command, for the readers of the action's inputs: options in place of the
+ * runner's variables. Relative paths are below the current directory, which is the workspace.
+ *
+ * @param inputs values by the name of the input
+ */
+function commandEnvironment({ variables, ...machine }, inputs) {
+    const others = Object.entries(variables).filter(([name]) => !name.toUpperCase().startsWith('INPUT_') && name !== 'GITHUB_WORKSPACE');
+    const options = Object.entries(inputs).map(([name, value]) => [
+        `INPUT_${name.toUpperCase()}`,
+        value,
+    ]);
+    return {
+        ...machine,
+        variables: {
+            RUNNER_TEMP: (0,external_node_os_.tmpdir)(),
+            RUNNER_TOOL_CACHE: cacheFolder({ variables, ...machine }),
+            ...Object.fromEntries([...others, ...options]),
+        },
+    };
+}
+/** Where a user's programs keep what they can get again. */
+function cacheFolder({ variables, platform }) {
+    const name = 'setup-verified-kubectl';
+    switch (platform) {
+        case 'win32':
+            return external_node_path_default().join(variables['LOCALAPPDATA'] ?? (0,external_node_os_.homedir)(), name);
+        case 'darwin':
+            return external_node_path_default().join((0,external_node_os_.homedir)(), 'Library', 'Caches', name);
+        default:
+            // XDG Base Directory Specification 0.8: a relative path is ignored.
+            return external_node_path_default().join(external_node_path_default().isAbsolute(variables['XDG_CACHE_HOME'] ?? '')
+                ? (variables['XDG_CACHE_HOME'] ?? '')
+                : external_node_path_default().join((0,external_node_os_.homedir)(), '.cache'), name);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/artifact.ts
+/**
+ * The URLs of a file of a release.
+ *
+ * @param base where `release/` is, ending in a slash
+ * @param path inside the release
+ */
+function urlsOf(base, version, path) {
+    const at = (suffix) => new URL(`release/${version}/${path}${suffix}`, base);
+    return {
+        url: at(''),
+        digestUrl: at('.sha256'),
+        evidence: {
+            name: path,
+            signature: at('.sig'),
+            certificate: at('.cert'),
+            bundle: at('.sigstore.json'),
+        },
+    };
 }
 
 ;// CONCATENATED MODULE: ./src/kubernetes/platform.ts
@@ -27630,6 +27630,7 @@ function refused(file, error) {
 
 
 
+
 /** In the order of the help. */
 const COMMANDS = [INSTALL, VERIFY, LOCK, MIRROR];
 /** Runs the command that the arguments name. A failure is reported, and never thrown. */
@@ -27639,6 +27640,7 @@ async function main() {
         await runLockAction();
         return;
     }
+    process.stdout.on('error', endWithReader);
     const commander = await __nccwpck_require__.e(/* import() */ 179).then(__nccwpck_require__.bind(__nccwpck_require__, 8179)); // A step of a workflow does not load it.
     try {
         await program(commander).parseAsync(args, { from: 'user' });
@@ -27650,6 +27652,13 @@ async function main() {
         // Commander has said what is wrong, or printed the help.
         process.exitCode = error.exitCode === 0 ? EXIT_CODES.done : EXIT_CODES.usage;
     }
+}
+/** `… --help | head` closes the pipe early, which is no failure. Anything else is one. */
+function endWithReader(error) {
+    if (codeOf(error) !== 'EPIPE') {
+        throw error;
+    }
+    process.exit();
 }
 const EXAMPLES = `Examples:
   Install kubectl 1.31:

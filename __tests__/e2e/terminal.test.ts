@@ -1,5 +1,9 @@
 // The command line on a terminal: a real pseudo-terminal, and the real dist/.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { stripVTControlCharacters } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import {
@@ -223,4 +227,12 @@ describe('the version of the program', () => {
     expect(result).toMatchObject({ exitCode: 2, stdout: '' });
     expect(result.stderr).toMatch(/^error: /);
   });
+});
+
+test('a reader that leaves early, such as head, is no failure', async () => {
+  const program = join(import.meta.dirname, '..', '..', 'bin', 'setup-verified-kubectl.js');
+  const child = spawn(process.execPath, [program, 'verify', '--help']);
+  child.stdout.destroy();
+  const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+  expect({ stderr, code: code as unknown }).toEqual({ stderr: '', code: 0 });
 });

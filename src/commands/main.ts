@@ -1,4 +1,5 @@
 import type * as Commander from 'commander';
+import { codeOf } from '../errors.js';
 import { LOCK_ACTION, commandArguments } from '../inputs/command-line.js';
 import { commandParser, type Command } from './command.js';
 import { runLockAction } from './lock-action.js';
@@ -19,6 +20,7 @@ export async function main(): Promise<void> {
     await runLockAction();
     return;
   }
+  process.stdout.on('error', endWithReader);
   const commander = await import('commander'); // A step of a workflow does not load it.
   try {
     await program(commander).parseAsync(args, { from: 'user' });
@@ -29,6 +31,14 @@ export async function main(): Promise<void> {
     // Commander has said what is wrong, or printed the help.
     process.exitCode = error.exitCode === 0 ? EXIT_CODES.done : EXIT_CODES.usage;
   }
+}
+
+/** `… --help | head` closes the pipe early, which is no failure. Anything else is one. */
+function endWithReader(error: Error): void {
+  if (codeOf(error) !== 'EPIPE') {
+    throw error;
+  }
+  process.exit();
 }
 
 const EXAMPLES = `Examples:
