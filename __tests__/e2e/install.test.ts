@@ -345,7 +345,9 @@ describe('a folder that cannot be used: refused before anything is asked for', (
 /** A folder on another file system than the temporary one. */
 const SHARED_MEMORY = '/dev/shm';
 const hasOtherFileSystem =
-  existsSync(SHARED_MEMORY) && statSync(SHARED_MEMORY).dev !== statSync(tmpdir()).dev;
+  process.platform === 'linux' &&
+  existsSync(SHARED_MEMORY) &&
+  statSync(SHARED_MEMORY).dev !== statSync(tmpdir()).dev;
 
 testUnless(hasOtherFileSystem ? undefined : 'needs another file system at /dev/shm')(
   'into another file system than that of cache and temporary folder',

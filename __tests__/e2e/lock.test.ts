@@ -466,7 +466,7 @@ describe('nothing is written unless everything was proven', () => {
 });
 
 describe('where a lock is written', () => {
-  test.each([['../outside.json'], ['/tmp/outside.json']])('not to %s', async (file) => {
+  test.each([['../outside.json'], [join(tmpdir(), 'outside.json')]])('not to %s', async (file) => {
     const result = await lock('--platforms', LINUX, '--lock-file', file);
     expect(result.exitCode).toBe(2);
     expect(result.stderr).toContain('is outside the workspace');

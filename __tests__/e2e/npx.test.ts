@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync }
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import {
   NATIVE_PLATFORM,
   World,
@@ -15,7 +15,7 @@ import {
   type NpxResult,
   type PackedPackage,
 } from '../support/index.js';
-import { testUnless } from '../support/skip.js';
+import { describeUnless, testUnless } from '../support/skip.js';
 import { ROOT, textOf } from '../unit/repository.js';
 
 const VERSION = 'v1.31.9';
@@ -27,6 +27,11 @@ const manifest = JSON.parse(textOf('package.json')) as {
   readonly bin: Readonly<Record<string, string>>;
 };
 
+/** Node without npm is enough to run an action. */
+const hasNpm =
+  spawnSync('npm', ['--version'], { shell: process.platform === 'win32' }).status === 0;
+const NO_NPM = hasNpm ? undefined : 'needs npm on PATH';
+
 let folder: string;
 let packed: PackedPackage;
 let world: World;
@@ -34,7 +39,7 @@ const finished: NpxResult[] = [];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'packed-'));
-  packed = packRepository(folder);
+  if (hasNpm) packed = packRepository(folder);
   world = await World.start();
   world.release.publish({ version: VERSION, platforms: [NATIVE_PLATFORM] });
 });
@@ -54,7 +59,7 @@ async function run(...args: string[]): Promise<NpxResult> {
   return result;
 }
 
-describe('the package', () => {
+describeUnless(NO_NPM)('the package', () => {
   test('has what runs, its licenses and its documents, and nothing else', () => {
     const below = (name: string): string[] =>
       readdirSync(join(ROOT, name)).map((file) => `${name}/${file}`);
@@ -85,7 +90,7 @@ describe('the package', () => {
   });
 });
 
-describe('npx, without a registry', () => {
+describeUnless(NO_NPM)('npx, without a registry', () => {
   test('runs the package', async () => {
     const result = await run(tarball(), 'lock', '--help');
     expect(result).toMatchObject({ exitCode: 0, stderr: '' });
@@ -131,7 +136,7 @@ describe('npx, without a registry', () => {
   });
 });
 
-describe('an older Node', () => {
+describeUnless(NO_NPM)('an older Node', () => {
   const entry = join(ROOT, 'bin', 'setup-verified-kubectl.js');
   const needed = manifest.engines.node.replace('>=', '');
   const older = olderNode();
