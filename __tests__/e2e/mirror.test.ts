@@ -2,6 +2,8 @@ import {
   chmodSync,
   cpSync,
   existsSync,
+  lchownSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -15,7 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
@@ -59,6 +61,8 @@ const SOURCE = 'kubernetes-src.tar.gz';
 const CLIENT = 'kubernetes-client-linux-amd64.tar.gz';
 const ROOT = 'trusted_root.json';
 const KUBECTL = process.platform === 'win32' ? 'kubectl.exe' : 'kubectl';
+/** Windows has no such numbers. */
+const OWN_UID = process.getuid?.() ?? 0;
 /** The binary that a run on this machine installs, in the folder. */
 const NATIVE = `release/${VERSION}/bin/${NATIVE_PLATFORM}/${KUBECTL}`;
 
@@ -542,6 +546,19 @@ describe('started again', () => {
       expect(found.stdout).toContain(`extra ${NATIVE}${suffix}\n`);
     },
   );
+
+  test.each(['.sig', '.cert'])('a folder named %s is in the way, too', async (suffix) => {
+    mkdirSync(at(`${NATIVE}${suffix}`));
+    expect((await offline()).exitCode).toBe(1);
+    const found = await check('--version', VERSION);
+    expect(found).toMatchObject({ exitCode: 3, stdout: `extra ${NATIVE}${suffix}\n` });
+    await startServers(world);
+    expect((await mirror('--version', VERSION)).exitCode).toBe(1);
+    // An empty folder with another name hinders no run.
+    renameSync(at(`${NATIVE}${suffix}`), at(`${NATIVE}.other`));
+    expectInstalled(await offline(), { version: VERSION });
+    expect(await check('--version', VERSION)).toMatchObject({ exitCode: 0, stdout: '' });
+  });
 });
 
 describe('interrupted', () => {
@@ -675,6 +692,29 @@ describe('--check', () => {
       `missing release/${OLDER}/${SBOM}\n`,
     );
   });
+
+  testUnless(MISSING.anyFileName)(
+    'prints a line for each difference, whatever the folder has in it',
+    async () => {
+      const name = 'x\u001b]0;title\u0007\u009b2J\n::error::forged\n##[add-mask]a\u202e';
+      writeFileSync(at(`release/${VERSION}/${name}`), '');
+      const json = world.trustedRoot();
+      for (const log of json.tlogs) {
+        log.baseUrl = 'https://log\u009b31m.example/\u202e';
+        log.publicKey.validFor.start = '2000-01-01T00:00:00Z';
+      }
+      writeFileSync(at(ROOT), JSON.stringify(json));
+      const result = await check('--version', VERSION);
+      expect(result.exitCode).toBe(3);
+      const [damaged, extra, ...rest] = result.stdout.split('\n');
+      expect(damaged).toMatch(/^damaged trusted_root\.json: it trusts .*log\\u\{9b\}31m\.example/);
+      expect(extra).toBe(
+        `extra release/${VERSION}/x\\u{1b}]0;title\\u{7}\\u{9b}2J\\u{a}::error::forged\\u{a}## [add-mask]a\\u{202e}`,
+      );
+      expect(rest).toEqual(['']);
+      expect(result.stdout + result.stderr).not.toMatch(/[^\P{Cc}\n]|\u202e/u);
+    },
+  );
 
   test('asks nobody, also for a file without its bundle', async () => {
     rmSync(at(`${NATIVE}.sigstore.json`));
@@ -935,8 +975,11 @@ describe('what is not a plain file or folder', () => {
     [`release/${VERSION}`, 0o777],
   ])('a folder that others can write to is refused: "%s" with mode %o', async (path, mode) => {
     await mirror('--version', VERSION);
-    rmSync(at(`${NATIVE}.sha256`));
     chmodSync(at(path), mode);
+    const complete = await mirror('--version', VERSION);
+    expect(complete.exitCode).toBe(1);
+    expect(complete.stderr).toContain('can be changed by other users of this machine');
+    rmSync(at(`${NATIVE}.sha256`));
     const result = await mirror('--version', VERSION);
     expect(result.exitCode).toBe(1);
     expect(result.stderr).toContain('can be changed by other users of this machine');
@@ -945,21 +988,128 @@ describe('what is not a plain file or folder', () => {
     expect((await mirror('--version', VERSION)).exitCode).toBe(0);
   });
 
-  testUnless(MISSING.permissionBits)('a check of such a folder warns', async () => {
-    await mirror('--version', VERSION);
-    chmodSync(folder, 0o777);
-    const result = await check('--version', VERSION);
-    expect(result.exitCode).toBe(0);
-    expect(result.stderr).toContain('warning: Folder not private');
+  testUnless(MISSING.permissionBits).each([
+    '',
+    'release',
+    `release/${VERSION}`,
+    ROOT,
+    'release/stable-1.31.txt',
+    NATIVE,
+    `${NATIVE}.sha256`,
+    `release/${VERSION}/${SBOM}.sigstore.json`,
+  ])('a check warns of what others can write to: "%s"', async (path) => {
+    await mirror('--version', '1.31');
+    const before = await check('--version', '1.31');
+    expect(before).toMatchObject({ exitCode: 0, stdout: '' });
+    expect(before.stderr).not.toContain('warning');
+    chmodSync(at(path), 0o777);
+    const result = await check('--version', '1.31');
+    expect(result).toMatchObject({ exitCode: 0, stdout: '' });
+    expect(result.stderr).toContain('warning: Folder not private: ');
+    expect(result.stderr).toContain(
+      `${at(path)} can be changed by other users of this machine. What is proven now`,
+    );
   });
 
-  testUnless(MISSING.root)("another user's folder inside is refused", async () => {
+  testUnless(MISSING.permissionBits)('a check warns once, and says of how many', async () => {
     await mirror('--version', VERSION);
-    giveAway(at(`release/${VERSION}/bin`), 4711);
-    rmSync(at(`${NATIVE}.sha256`));
+    for (const file of files()) chmodSync(at(file), 0o666);
+    const result = await check('--version', VERSION);
+    expect(result.exitCode).toBe(0);
+    expect(result.stderr.match(/warning: /g)).toHaveLength(1);
+    expect(result.stderr).toMatch(/; other files and folders that are not private: 6\. What/);
+  });
+
+  /** [what somebody else can do to a file that is in the folder, how] */
+  const LEFT_OPEN: [string, string | undefined, (file: string) => void][] = [
+    ['write to it', MISSING.permissionBits, (file) => chmodSync(file, 0o666)],
+    ['change it as its owner', MISSING.root, (file) => lchownSync(file, 4711, 4711)],
+    [
+      'change it under a second name',
+      MISSING.permissionBits,
+      (file) => linkSync(file, join(outside, basename(file))),
+    ],
+  ];
+  const PRIVATE_FILES = [
+    ROOT,
+    'release/stable-1.31.txt',
+    `release/${VERSION}/${SBOM}`,
+    NATIVE,
+    `${NATIVE}.sha256`,
+    `${NATIVE}.sigstore.json`,
+  ];
+  for (const [what, missing, open] of LEFT_OPEN) {
+    testUnless(missing)(`nothing is kept if somebody else can ${what}`, async () => {
+      await mirror('--version', '1.31');
+      const before = PRIVATE_FILES.map((path) => statSync(at(path)).ino);
+      world.reset();
+      for (const path of PRIVATE_FILES) open(at(path));
+      expect((await check('--version', '1.31')).stderr).toContain('warning: Folder not private: ');
+      await startServers(world);
+      const result = await mirror('--version', '1.31');
+      expect(result.exitCode).toBe(0);
+      expect(result.stderr).toContain('2 files, 0 of them kept');
+      for (const [index, path] of PRIVATE_FILES.entries()) {
+        const { ino, uid, nlink, mode } = statSync(at(path));
+        expect([path, uid, nlink, mode & 0o777]).toEqual([
+          path,
+          OWN_UID,
+          1,
+          path === NATIVE ? 0o755 : 0o644,
+        ]);
+        expect([path, ino]).not.toEqual([path, before[index]]);
+        expect(result.stderr).toMatch(new RegExp(`Replac(?:ed|ing) ${path}: `));
+      }
+      const after = await check('--version', '1.31');
+      expect(after).toMatchObject({ exitCode: 0, stdout: '' });
+      expect(after.stderr).not.toContain('warning');
+    });
+  }
+
+  testUnless(MISSING.permissionBits)(
+    'a pointer that others can write to holds nothing back',
+    async () => {
+      await mirror('--version', '1.31');
+      world.release.point('stable-1.31', OLDER);
+      chmodSync(at('release/stable-1.31.txt'), 0o666);
+      const result = await mirror('--version', '1.31');
+      expect(result.exitCode).toBe(0);
+      expect(readFileSync(at('release/stable-1.31.txt'), 'utf8')).toBe(`${OLDER}\n`);
+      expect(statSync(at('release/stable-1.31.txt')).mode & 0o777).toBe(0o644);
+    },
+  );
+
+  testUnless(MISSING.root).each(['release', `release/${VERSION}/bin`])(
+    "another user's folder inside is refused: %s",
+    async (path) => {
+      await mirror('--version', VERSION);
+      lchownSync(at(path), 4711, 4711);
+      const result = await mirror('--version', VERSION);
+      expect(result.exitCode).toBe(1);
+      expect(result.stderr).toContain('can be changed by other users of this machine');
+      expect((await check('--version', VERSION)).stderr).toContain(
+        `warning: Folder not private: ${at(path)} can be changed`,
+      );
+    },
+  );
+
+  // Its owner could rename the temporary folder, and put a link where the download is.
+  testUnless(MISSING.root)('root does not write to a folder of another user', async () => {
+    mkdirSync(folder);
+    lchownSync(folder, 4711, 4711);
     const result = await mirror('--version', VERSION);
     expect(result.exitCode).toBe(1);
+    expect(result.stderr).toContain('error[INSTALL_FAILED]: cannot write to the folder');
     expect(result.stderr).toContain('can be changed by other users of this machine');
+    expect(result.stderr).toContain('hint: Check the free space, the owner and the permissions');
+    expect(readdirSync(folder)).toEqual([]);
+    lchownSync(folder, OWN_UID, OWN_UID);
+    expect((await mirror('--version', VERSION)).exitCode).toBe(0);
+    // Reading is another matter: the owner of the folder decides what is in it.
+    giveAway(folder, 4711);
+    const found = await check('--version', VERSION);
+    expect(found).toMatchObject({ exitCode: 0, stdout: '' });
+    expect(found.stderr).not.toContain('warning');
   });
 
   testUnless(MISSING.permissionBits)(

@@ -51,10 +51,6 @@ export interface MirrorVerdict {
  */
 export async function checkMirror(inputs: MirrorInputs, logger: Logger): Promise<MirrorVerdict> {
   const folder = await MirrorFolder.open(inputs.folder);
-  const danger = await folder.whyNotPrivate();
-  if (danger !== undefined) {
-    logger.warning('Folder not private', `${danger}. What is proven now may be changed later.`);
-  }
   let verdict: MirrorVerdict | undefined;
   await withScratchFolder(inputs.runner.temp, async (scratch) => {
     verdict = await withMirrorRun({ inputs, logger, folder, scratch }, checkFolder);
@@ -71,7 +67,9 @@ async function checkFolder(run: MirrorRun): Promise<MirrorVerdict> {
   const theirs = await root.collect(folder.trustedRoot, () => trustedRootIn(run));
   logger.info(`Trust root: ${trust.origin}`);
   const version = await root.collect(pointerFile(run), () => versionIn(run));
+  const named = [folder.trustedRoot, pointerFile(run)].filter((file) => file !== folder.path);
   if (version === undefined) {
+    await warnOfDangers(run, named);
     return { version, files: 0, differences: root.lines };
   }
   logger.info(`Version: ${version} (requested: ${inputs.versionSource})`);
@@ -81,18 +79,40 @@ async function checkFolder(run: MirrorRun): Promise<MirrorVerdict> {
   const local = await localContext(run, version);
   const { sbom, others } = mirroredArtifacts(run, local.release);
   const artifacts = [sbom, ...others];
+  const expected = artifacts.flatMap((artifact) => {
+    const { file, digest, bundle } = folder.pathsOf(artifact);
+    return [file, digest, bundle];
+  });
+  await warnOfDangers(run, [...named, ...expected]);
   const limit = pLimit(CONCURRENT_FILES);
   const found = await Promise.all(
     artifacts.map((artifact) =>
       run.background.start(limit(() => checkFile(run, local, artifact, theirs))),
     ),
   );
-  const extra = await extraFiles(folder, local.release, artifacts);
+  const pairs = artifacts.flatMap((artifact) => folder.pathsOf(artifact).pair);
+  const extra = await extraFiles(folder, local.release, new Set(expected), new Set(pairs));
   return {
     version,
     files: artifacts.length,
     differences: [...root.lines, ...found.flat(), ...extra].sort(),
   };
+}
+
+/** What others can change is proven all the same, as it is now. */
+async function warnOfDangers(
+  { folder, logger }: MirrorRun,
+  files: readonly string[],
+): Promise<void> {
+  const [danger, ...others] = await folder.dangersTo(files);
+  if (danger !== undefined) {
+    const more =
+      others.length === 0
+        ? ''
+        : `; other files and folders that are not private: ${String(others.length)}`;
+    const message = `${danger}${more}. What is proven now may be changed later.`;
+    logger.warning('Folder not private', message);
+  }
 }
 
 /** What is wrong with some files. */
@@ -215,19 +235,17 @@ function assertEqual(bytes: Buffer | undefined, expected: Buffer): Promise<void>
     : Promise.resolve();
 }
 
-/** What is in the folder of the release and was not asked for. */
+/**
+ * What is in the folder of the release and was not asked for.
+ *
+ * @param pairs files that a run asks for before the bundles; a folder in place of one makes it fail
+ */
 async function extraFiles(
   folder: MirrorFolder,
   { version }: Release,
-  artifacts: readonly Artifact[],
+  expected: ReadonlySet<string>,
+  pairs: ReadonlySet<string>,
 ): Promise<string[]> {
-  const expected = new Set<string>();
-  for (const artifact of artifacts) {
-    const { file, digest, bundle } = folder.pathsOf(artifact);
-    for (const one of [file, digest, bundle]) {
-      expected.add(one);
-    }
-  }
   const root = path.join(folder.path, 'release', version);
   const extra: string[] = [];
   const folders = [root];
@@ -237,7 +255,7 @@ async function extraFiles(
       ? await readdir(at, { withFileTypes: true })
       : []) {
       const file = path.join(at, entry.name);
-      if (entry.isDirectory()) {
+      if (entry.isDirectory() && !pairs.has(file)) {
         folders.push(file);
       } else if (!expected.has(file)) {
         extra.push(`extra ${folder.nameOf(file)}`);

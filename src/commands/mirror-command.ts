@@ -1,5 +1,6 @@
 import { realpathSync } from 'node:fs';
 import path from 'node:path';
+import { escapeLogLine } from '../escape.js';
 import { type Environment } from '../inputs.js';
 import { loadMirrorInputs, type MirrorInputs } from './inputs.js';
 import type { VersionRequest } from '../kubernetes/version.js';
@@ -68,7 +69,7 @@ async function run(environment: Environment, terminal: Terminal): Promise<number
 
 async function make(inputs: MirrorInputs, terminal: Terminal): Promise<number> {
   const { version, folder, files } = await mirrorRelease(inputs, terminal);
-  process.stdout.write(files.map(({ sha256, name }) => `${sha256}  ${name}\n`).join(''));
+  printLines(files.map(({ sha256, name }) => `${sha256}  ${name}`));
   const kept = files.filter(({ isKept }) => isKept).length;
   terminal.info(
     `${folder.path} is complete: ${version}, ${String(files.length)} files, ${String(kept)} of them kept`,
@@ -109,7 +110,7 @@ function inFolder(request: VersionRequest): string | undefined {
 async function check(inputs: MirrorInputs, terminal: Terminal): Promise<number> {
   const { version, files, differences } = await checkMirror(inputs, terminal);
   if (differences.length > 0) {
-    process.stdout.write(`${differences.join('\n')}\n`);
+    printLines(differences);
     terminal.info(
       `${inputs.folder} differs from what was asked for. To repair it where there is a network, run the same command without --check. Delete extra files yourself.`,
     );
@@ -119,6 +120,11 @@ async function check(inputs: MirrorInputs, terminal: Terminal): Promise<number> 
     `${inputs.folder} is complete and proven: ${version ?? ''}, ${String(files)} files`,
   );
   return EXIT_CODES.done;
+}
+
+/** Names come from a folder, and what is wrong from the files in it. */
+function printLines(lines: readonly string[]): void {
+  process.stdout.write(lines.map((line) => `${escapeLogLine(line)}\n`).join(''));
 }
 
 /** A folder that vouches for itself only proves that its files belong together. */

@@ -1,30 +1,29 @@
 import { randomUUID } from 'node:crypto';
 import { realpathSync } from 'node:fs';
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { SetupError, codeOf, explain } from '../errors.js';
+import type { FileEntry } from '../files/digested-file.js';
 import { FileError } from '../files/errors.js';
 import { makeFolders } from '../files/make-folders.js';
 import { placeFile } from '../files/place-file.js';
 import { readPlainFile } from '../files/plain-file.js';
-import { assertPrivate, entryAt, trustedOwners } from '../files/private-file.js';
+import {
+  assertPrivate,
+  entryAt,
+  thisUserAndRoot,
+  trustedOwners,
+  type Owners,
+} from '../files/private-file.js';
 import type { Artifact } from '../kubernetes/artifact.js';
+import { removeLeftovers } from './mirror-scratch.js';
 
 /** In the folder, beside `release/`. */
 export const TRUSTED_ROOT = 'trusted_root.json';
 
 const FOLDER_MODE = 0o755;
 const FILE_MODE = 0o644;
-
-/** Temporary folders are in the folder itself, so that files can be renamed into place. */
-const SCRATCH = /^\.mirror-(\d{1,10})-[A-Za-z0-9]{6}$/;
-
-/** The prefix of a temporary folder of this process. */
-export const scratchPrefix = (): string => `.mirror-${String(process.pid)}-`;
-
-/** There is nothing at a path. */
-export class MissingFileError extends FileError {}
 
 /** The files that belong to one file of a release. */
 export interface MirroredPaths {
@@ -51,14 +50,14 @@ export class MirrorFolder {
    * Opens a folder to write to it, and makes it if it does not exist. What earlier runs left
    * behind is removed.
    *
-   * @throws {SetupError} INSTALL_FAILED, also if other users can write to it
+   * @throws {SetupError} INSTALL_FAILED, also if other users, its owner among them, can write to it
    */
   static async make(given: string): Promise<MirrorFolder> {
     try {
       await makeFolders(given, FOLDER_MODE);
       const folder = new MirrorFolder(realpathSync.native(given));
-      await folder.#assertPrivate(folder.path);
-      await folder.#removeLeftovers();
+      await assertPrivate(folder.path, 'folder', thisUserAndRoot());
+      await removeLeftovers(folder.path);
       return folder;
     } catch (error) {
       throw mirrorFailed(`cannot write to the folder ${given}`, error);
@@ -95,20 +94,53 @@ export class MirrorFolder {
     return path.relative(this.path, file).split(path.sep).join('/');
   }
 
-  /** Why others can change the folder; undefined if they cannot, and on Windows. */
-  async whyNotPrivate(): Promise<string | undefined> {
-    try {
-      await this.#assertPrivate(this.path);
-      return undefined;
-    } catch (error) {
-      return explain(error);
+  /**
+   * Why users other than this one, root and the owner of the folder can change it, a file, or a folder that a file is
+   * in: a sentence for each, without what is missing, and without what is not a plain file or folder.
+   */
+  async dangersTo(files: readonly string[]): Promise<string[]> {
+    const owners = await trustedOwners(this.path);
+    const folders = new Set([this.path, ...files.flatMap((file) => this.#foldersTo(file))]);
+    const dangers: (string | undefined)[] = [];
+    for (const folder of folders) {
+      dangers.push(await dangerTo(folder, 'folder', owners));
     }
+    for (const file of files) {
+      dangers.push(await dangerTo(file, 'file', owners));
+    }
+    return dangers.filter((danger) => danger !== undefined);
+  }
+
+  /**
+   * Requires the folders that a file is in, as far as they exist, to be private to this user and root.
+   *
+   * @throws {SetupError} INSTALL_FAILED
+   */
+  async assertPrivateFolders(file: string): Promise<void> {
+    try {
+      for (const folder of this.#foldersTo(file)) {
+        if (await this.has(folder)) {
+          await assertPrivate(folder, 'folder', thisUserAndRoot());
+        }
+      }
+    } catch (error) {
+      throw mirrorFailed(`cannot write ${file}`, error);
+    }
+  }
+
+  /**
+   * Requires a file that nobody but this user and root can change, now or through another name.
+   *
+   * @throws {FileError}
+   */
+  async assertPrivateFile(file: string): Promise<void> {
+    await this.#assertKind(file, 'file');
+    await assertPrivate(file, 'file', thisUserAndRoot());
   }
 
   /**
    * Requires a plain file in plain folders: a link leads elsewhere, a pipe may never end.
    *
-   * @throws {MissingFileError}
    * @throws {FileError}
    */
   async assertPlain(file: string): Promise<void> {
@@ -126,7 +158,6 @@ export class MirrorFolder {
   /**
    * The bytes of a small file.
    *
-   * @throws {MissingFileError}
    * @throws {FileError}
    */
   async read(file: string, maxBytes: number): Promise<Buffer> {
@@ -135,43 +166,46 @@ export class MirrorFolder {
   }
 
   /**
-   * Writes a small file, unless it has these bytes already.
+   * Writes a small file, unless it has these bytes already and nobody else can change it.
    *
    * @param scratch a folder of this run, in this folder
-   * @returns whether it had other bytes
+   * @returns why it was written; undefined if it was kept
    * @throws {SetupError} INSTALL_FAILED
    */
-  async write(file: string, bytes: Buffer, scratch: string): Promise<boolean> {
-    const had = await this.read(file, bytes.length).catch(() => undefined); // It is replaced.
-    if (had?.equals(bytes) === true) {
-      return false;
+  async write(file: string, bytes: Buffer, scratch: string): Promise<string | undefined> {
+    await this.assertPrivateFolders(file);
+    const why = await this.#whyNotKept(file, bytes);
+    if (why === undefined) {
+      return undefined;
     }
     const partial = path.join(scratch, randomUUID());
+    let entry: FileEntry;
     try {
-      await writeFile(partial, bytes, { flag: 'wx', mode: FILE_MODE });
+      entry = await writeNew(partial, bytes);
     } catch (error) {
       throw mirrorFailed(`cannot write ${file}`, error);
     }
-    await this.place(partial, file);
-    return true;
+    await this.place(partial, file, entry);
+    return why;
   }
 
   /**
    * Gives a finished file its name. Whatever else has the name is replaced, but no folder.
    *
    * @param partial in a folder of this run, in this folder
+   * @param entry of the finished file
    * @throws {SetupError} INSTALL_FAILED
    */
-  async place(partial: string, file: string): Promise<void> {
+  async place(partial: string, file: string, entry: FileEntry): Promise<void> {
     try {
       for (const folder of this.#foldersTo(file)) {
         await makeFolder(folder);
-        await this.#assertPrivate(folder);
+        await assertPrivate(folder, 'folder', thisUserAndRoot());
       }
       if ((await entryAt(file))?.isDirectory() === true) {
         throw new FileError('a folder has its name');
       }
-      await placeFile(partial, file);
+      await placeFile(partial, file, entry);
     } catch (error) {
       throw mirrorFailed(`cannot write ${file}`, error);
     }
@@ -188,7 +222,7 @@ export class MirrorFolder {
   async #assertKind(file: string, kind: 'file' | 'folder'): Promise<void> {
     const found = await entryAt(file);
     if (found === undefined) {
-      throw new MissingFileError(`${this.nameOf(file)} is missing`);
+      throw new FileError(`${this.nameOf(file)} is missing`);
     }
     if (!(kind === 'file' ? found.isFile() : found.isDirectory())) {
       const what = found.isSymbolicLink() ? 'a link' : `not a ${kind}`;
@@ -196,18 +230,41 @@ export class MirrorFolder {
     }
   }
 
-  async #assertPrivate(folder: string): Promise<void> {
-    await assertPrivate(folder, 'folder', await trustedOwners(this.path));
-  }
-
-  /** Of processes that were killed. */
-  async #removeLeftovers(): Promise<void> {
-    for (const name of await readdir(this.path)) {
-      const pid = Number(SCRATCH.exec(name)?.[1] ?? 0);
-      if (pid !== 0 && !isRunning(pid)) {
-        await rm(path.join(this.path, name), { recursive: true, force: true, maxRetries: 3 });
-      }
+  async #whyNotKept(file: string, bytes: Buffer): Promise<string | undefined> {
+    try {
+      await this.assertPrivateFile(file);
+    } catch (error) {
+      return explain(error);
     }
+    const had = await this.read(file, bytes.length).catch(() => undefined); // It is replaced.
+    return had?.equals(bytes) === true ? undefined : 'it had other bytes';
+  }
+}
+
+async function dangerTo(
+  at: string,
+  kind: 'file' | 'folder',
+  owners: Owners,
+): Promise<string | undefined> {
+  const found = await entryAt(at);
+  if (!(kind === 'file' ? found?.isFile() : found?.isDirectory())) {
+    return undefined; // It is reported as missing or damaged.
+  }
+  try {
+    await assertPrivate(at, kind, owners);
+    return undefined;
+  } catch (error) {
+    return explain(error);
+  }
+}
+
+async function writeNew(file: string, bytes: Buffer): Promise<FileEntry> {
+  const handle = await open(file, 'wx', FILE_MODE);
+  try {
+    await handle.writeFile(bytes);
+    return await handle.stat();
+  } finally {
+    await handle.close();
   }
 }
 
@@ -218,19 +275,6 @@ async function makeFolder(folder: string): Promise<void> {
     if (codeOf(error) !== 'EEXIST') {
       throw error;
     }
-  }
-}
-
-/** In containers, a process often has the same number each time; this one has no folder yet. */
-function isRunning(pid: number): boolean {
-  if (pid === process.pid) {
-    return false;
-  }
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return codeOf(error) !== 'ESRCH';
   }
 }
 

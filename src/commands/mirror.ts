@@ -18,7 +18,7 @@ import { keepTrustRoot, withScratchFolder } from '../session.js';
 import { serializeBundle } from '../sigstore/bundle.js';
 import type { Verified } from '../sigstore/verify/verify.js';
 import { CONCURRENT_FILES } from './requested-artifacts.js';
-import { MirrorFolder, MissingFileError, scratchPrefix } from './mirror-folder.js';
+import { MirrorFolder } from './mirror-folder.js';
 import {
   assertNoPair,
   localContext,
@@ -28,6 +28,7 @@ import {
   withMirrorRun,
   type MirrorRun,
 } from './mirror-run.js';
+import { scratchPrefix } from './mirror-scratch.js';
 
 /** A file of a release that is in the folder, proven. */
 export interface MirroredFile {
@@ -165,26 +166,28 @@ async function mirrorFile(
   await write(run, paths.bundle, serializeBundle(verified.bundle));
   await write(run, paths.digest, Buffer.from(sha256));
   if (kept === undefined) {
-    await folder.place(partial, paths.file);
+    await folder.place(partial, paths.file, verified.subject.entry);
   }
   logger.info(`${kept === undefined ? 'Verified' : 'Kept'} ${name}: ${sha256}`);
   return { name, sha256, isKept: kept !== undefined };
 }
 
-/** Undefined for a file that is not there, or that does not pass. */
+/** Undefined for a file that is not there, that others can change, or that does not pass. */
 async function keptFile(
   { folder, logger }: MirrorRun,
   local: ProofContext,
   copy: Artifact,
 ): Promise<Verified<DigestedFile> | undefined> {
   const { file } = folder.pathsOf(copy);
+  await folder.assertPrivateFolders(file);
   try {
+    await folder.assertPrivateFile(file); // First: what was proven must not change afterwards.
     return await proveInFolder(folder, local, copy);
   } catch (error) {
     if (local.http.signal.aborted || !isOfFile(error)) {
       throw error;
     }
-    if (!(error instanceof MissingFileError) || (await folder.has(file))) {
+    if (await folder.has(file)) {
       logger.info(`Replacing ${folder.nameOf(file)}: ${explain(error)}`);
     }
     return undefined;
@@ -221,8 +224,9 @@ async function write(
   bytes: Buffer,
 ): Promise<void> {
   const existed = await folder.has(file);
-  if ((await folder.write(file, bytes, scratch)) && existed) {
-    logger.info(`Replaced ${folder.nameOf(file)}: it had other bytes`);
+  const why = await folder.write(file, bytes, scratch);
+  if (why !== undefined && existed) {
+    logger.info(`Replaced ${folder.nameOf(file)}: ${why}`);
   }
 }
 
@@ -237,7 +241,7 @@ async function movePointer(run: MirrorRun, version: string): Promise<void> {
     return;
   }
   const file = fileURLToPath(pointer);
-  const newer = await newerInFolder(run, version);
+  const newer = await newerInFolder(run, file, version);
   if (newer === undefined) {
     await write(run, file, pointerText(version));
   } else {
@@ -256,16 +260,18 @@ export function pointerText(version: string): Buffer {
 /** The version that the pointer in the folder names, if it is newer and the folder has it. */
 async function newerInFolder(
   { inputs, folder, offline }: MirrorRun,
+  pointer: string,
   version: string,
 ): Promise<string | undefined> {
   try {
+    await folder.assertPrivateFile(pointer);
     const named = await resolveVersion(inputs.version, offline, folder.url);
     const sbom = fileURLToPath(new Release(named, folder.url).sbom().url);
     const [newer] = existsSync(sbom) ? await newerThan(version, [named], inputs.version) : [];
     return newer;
   } catch (error) {
-    if (error instanceof SetupError) {
-      return undefined; // There is none yet, or it is damaged: it is written.
+    if (error instanceof SetupError || error instanceof FileError) {
+      return undefined; // There is none yet, it is damaged, or others can change it: it is written.
     }
     throw error;
   }

@@ -2,6 +2,7 @@ import { createHash, createVerify, type KeyObject } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { FileError, TooLargeError } from './errors.js';
+import { READ } from './plain-file.js';
 
 const PIECE = 1 << 20;
 
@@ -59,9 +60,9 @@ export class DigestedFile {
   #readAgain(): ReturnType<typeof createVerify> {
     const digester = new Digester();
     const piece = Buffer.allocUnsafe(PIECE);
-    const file = openSync(this.path, 'r');
+    const file = openSync(this.path, READ);
     try {
-      for (let read = -1; read !== 0;) {
+      for (let read = -1; read !== 0 && digester.size <= this.size;) {
         read = readSync(file, piece, 0, PIECE, null);
         digester.update(piece.subarray(0, read));
       }
@@ -120,7 +121,7 @@ export class Digester {
  *   file system
  */
 export async function digestFile(path: string, maxBytes: number): Promise<DigestedFile> {
-  const file = await open(path, 'r');
+  const file = await open(path, READ);
   try {
     return await digestOpenFile(file, path, maxBytes);
   } finally {

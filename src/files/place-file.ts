@@ -1,23 +1,39 @@
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
+import type { FileEntry } from './digested-file.js';
+import { FileError } from './errors.js';
 import { renameHeld } from './rename.js';
+
+/** Windows flushes only what is open for writing, and has no flag for links. */
+const WRITE = constants.O_RDWR | ((constants as Partial<typeof constants>).O_NOFOLLOW ?? 0);
 
 /**
  * Gives a finished file its name, in one step. Its bytes are on the disk before, so that after a
  * power cut there is the whole file or none. A link at the name is replaced, and not followed.
  *
  * @param partial on the same file system as `target`
- * @throws the error of the file system
+ * @param entry of the finished file; `partial` must still lead to it, and not through a link
+ * @throws {FileError} if it does not; or the error of the file system
  */
-export async function placeFile(partial: string, target: string): Promise<void> {
-  await flush(partial, 'r+'); // Windows flushes only what is open for writing.
+export async function placeFile(partial: string, target: string, entry: FileEntry): Promise<void> {
+  const file = await open(partial, WRITE);
+  try {
+    const { dev, ino } = await file.stat();
+    if (dev !== entry.dev || ino !== entry.ino) {
+      throw new FileError(`${partial} was replaced by another process`);
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
   await renameHeld(partial, target);
   // Windows opens no folder, and some file systems flush none. The name may then be lost, and no more.
-  await flush(path.dirname(target), 'r').catch(() => undefined);
+  await flushFolder(path.dirname(target)).catch(() => undefined);
 }
 
-async function flush(file: string, flags: string): Promise<void> {
-  const handle = await open(file, flags);
+async function flushFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
   try {
     await handle.sync();
   } finally {

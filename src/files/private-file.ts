@@ -24,6 +24,15 @@ export async function trustedOwners(root: string): Promise<Owners> {
   return new Set([uid, 0, ...owners]);
 }
 
+/**
+ * This user and root. For a folder that is written to: its owner, if that is somebody else, could put a link where a
+ * temporary file is.
+ */
+export function thisUserAndRoot(): Owners {
+  const uid = process.getuid?.(); // Windows has none.
+  return uid === undefined ? undefined : new Set([uid, 0]);
+}
+
 /** Other users can change a file or folder. */
 export class NotPrivateError extends FileError {}
 

@@ -1,5 +1,15 @@
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
-import { appendFileSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
@@ -41,6 +51,24 @@ describe('digestFile', () => {
   test('an absent file, a folder', async () => {
     await expect(digestFile(join(folder, 'absent'), 10)).rejects.toThrow('ENOENT');
     await expect(digestFile(folder, 10)).rejects.toThrow('is not a file');
+  });
+
+  // Opened to be read in the usual way, it would block until somebody writes to it.
+  testUnless(MISSING.namedPipes)('a pipe, without waiting for a writer', async () => {
+    rmSync(path);
+    execFileSync('mkfifo', [path]);
+    try {
+      const watch = setTimeout(() => {
+        // Ends a wait, so that the test fails and the process can end.
+        closeSync(openSync(path, constants.O_RDWR | constants.O_NONBLOCK));
+      }, 2_000);
+      const started = performance.now();
+      await expect(digestFile(path, 10)).rejects.toThrow('is not a file');
+      expect(performance.now() - started).toBeLessThan(1_000);
+      clearTimeout(watch);
+    } finally {
+      rmSync(path);
+    }
   });
 
   test('an empty file', async () => {
