@@ -12336,7 +12336,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 // Keeps the young generation of the heap small, so that network buffers are freed early: otherwise
 // tens of megabytes of them pile up. Loading the modules would make it grow, so this comes first.
 (0,node_v8__WEBPACK_IMPORTED_MODULE_0__.setFlagsFromString)('--semi-space-growth-factor=1');
-const { start } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 4046));
+const { start } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 5796));
 await start();
 
 __webpack_async_result__();
@@ -12344,7 +12344,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 4046:
+/***/ 5796:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -13179,7 +13179,414 @@ function readChecksums(inputs, { tools, artifacts, binaries = [] }) {
     return Object.assign(Object.create(null), Object.fromEntries(checksums));
 }
 
+;// CONCATENATED MODULE: ./src/files/errors.ts
+/** A failure of this machine's own files. Trying again does not help. */
+class FileError extends Error {
+    constructor(message, cause) {
+        super(message, cause === undefined ? undefined : { cause });
+        this.name = 'FileError';
+    }
+}
+/** More bytes than allowed. */
+class TooLargeError extends FileError {
+    constructor(maxBytes) {
+        super(`larger than ${String(maxBytes)} bytes`);
+        this.name = 'TooLargeError';
+    }
+}
+/** The file system did not take the bytes: disk full, no permission. */
+class StorageError extends FileError {
+    constructor(message, cause) {
+        super(message, cause);
+        this.name = 'StorageError';
+    }
+}
+
+;// CONCATENATED MODULE: ./src/transfer/errors.ts
+/**
+ * A transfer that failed: the operation, the object and the cause, in that order.
+ *
+ * What it means (no such release, log unavailable …) is for the caller to say.
+ */
+class TransferError extends Error {
+    /** The URL that was asked for, without query or credentials. */
+    url;
+    /** HTTP status of the last answer; 404 for a `file:` that does not exist. */
+    status;
+    /** How many requests were made. */
+    tries;
+    /** Whether the failure is the machine's own (disk full, no permission), not the other side's. */
+    local;
+    constructor(message, details) {
+        super(message, details.cause === undefined ? undefined : { cause: details.cause });
+        this.name = 'TransferError';
+        this.url = details.url;
+        this.status = details.status;
+        this.tries = details.tries ?? 1;
+        this.local = details.local ?? false;
+    }
+    /** Whether the other side answered that there is no such object. */
+    get notFound() {
+        // dl.k8s.io answers 403 with an XML body for objects that do not exist.
+        return this.status === 404 || this.status === 403 || this.status === 410;
+    }
+}
+/** One answer with a status other than 2xx. */
+class StatusError extends Error {
+    status;
+    /** The pause that the server asked for, in milliseconds. */
+    retryAfter;
+    /** For status 401, the authentication that the server asks for (RFC 9110 §11.6.1). */
+    challenge;
+    constructor(status, retryAfter, challenge) {
+        super(`HTTP status ${String(status)}`);
+        this.name = 'StatusError';
+        this.status = status;
+        this.retryAfter = retryAfter;
+        this.challenge = challenge;
+    }
+}
+/** A failure that another try cannot mend: a forbidden redirect, a bound that was exceeded. */
+class NonRetryableError extends Error {
+    constructor(message, cause) {
+        super(message, cause === undefined ? undefined : { cause });
+        this.name = 'NonRetryableError';
+    }
+}
+
+;// CONCATENATED MODULE: ./src/transfer/download-failed.ts
+
+
+/**
+ * What a failed transfer from the release host means for the user; any other error unchanged.
+ *
+ * @param what could not be learned or fetched
+ */
+function downloadFailed(error, what) {
+    if (!(error instanceof TransferError)) {
+        return error;
+    }
+    if (error.local) {
+        return new SetupError('INSTALL_FAILED', `cannot store ${what}: ${explain(error.cause)}`, {
+            cause: error,
+        });
+    }
+    return new SetupError('DOWNLOAD_FAILED', `cannot fetch ${what}: ${error.message}`, {
+        cause: error,
+    });
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/release.ts
+
+
+/** The names of every file that is asked for: they are the same in every release. */
+function requestedNames({ tools, artifacts, platform, }) {
+    return [...tools.map((name) => ({ name, platform })), ...artifacts];
+}
+/** One Kubernetes release at dl.k8s.io, or at a mirror with the same layout. */
+class Release {
+    /** With `v`: `v1.31.9`. */
+    version;
+    /** Where `release/` is, ending in a slash. */
+    base;
+    constructor(version, base) {
+        this.version = version;
+        this.base = base;
+    }
+    binary(tool, platform) {
+        return binaryOf(this.version, this.base, tool, platform);
+    }
+    file(request) {
+        return releaseFileOf(this.version, this.base, request);
+    }
+    /** Every file that is asked for, each once. */
+    requested({ tools, artifacts, platform }) {
+        const files = new Map();
+        for (const request of artifacts) {
+            files.set(request.name, this.file(request));
+        }
+        return [...tools.map((tool) => this.binary(tool, platform)), ...files.values()];
+    }
+    /** The release's SBOM as evidence for its other files: SPDX 2.3, tag-value. */
+    sbom() {
+        const name = 'kubernetes-release.spdx';
+        const file = this.file({ name, platform: undefined, platforms: [] });
+        return { ...file, delivery: 'evidence' };
+    }
+}
+/**
+ * A pointer to a version: a small, unsigned text file.
+ *
+ * @param channel `stable` releases, or `latest`: the newest pre-release
+ * @param minor `1.31` for the newest of that minor
+ */
+function pointerUrl(base, channel, minor) {
+    return new URL(`release/${channel}${minor === undefined ? '' : `-${minor}`}.txt`, base);
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/published.ts
+
+
+/** A digest is 64 hex digits. */
+const MAX_DIGEST_BYTES = 256;
+/**
+ * The first of some versions that the host has.
+ *
+ * @param versions with `v`
+ * @throws {SetupError} DOWNLOAD_FAILED
+ */
+async function firstPublished(versions, http, base) {
+    for (const version of versions) {
+        if (await isPublished(version, http, base)) {
+            return version;
+        }
+    }
+    return undefined;
+}
+/**
+ * Whether the host has a release, by the digest file of the one binary that every release has.
+ *
+ * @throws {SetupError} DOWNLOAD_FAILED
+ */
+async function isPublished(version, http, base) {
+    const { digestUrl } = new Release(version, base).binary('kubectl', {
+        os: 'linux',
+        arch: 'amd64',
+    });
+    try {
+        return (await http.readIfPresent(digestUrl, MAX_DIGEST_BYTES)) !== undefined;
+    }
+    catch (error) {
+        throw downloadFailed(error, `the checksum file of ${version}`);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/kubernetes/version.ts
+
+
+
+
+
+
+const ACCEPTED_VERSIONS = 'an exact version (1.31.9, v1.31.9, 1.36.0-rc.1), a minor (1.31), a semver range (1.31.x, ~1.31.2, ">=1.30 <1.32"), stable, latest, stable-1.31, prerelease or prerelease-1.36';
+const NUMBER = '(?:0|[1-9]\\d{0,3})';
+const EXACT = new RegExp(`^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-(?:alpha|beta|rc)\\.${NUMBER})?$`);
+const MINOR = new RegExp(`^${NUMBER}\\.${NUMBER}$`);
+const RANGE = /^[\dvVxX*. <>=~^|a-z-]{1,100}$/;
+/** More digits than {@link NUMBER} has. */
+const LONG_NUMBER = /\d{5}/;
+/** A pointer holds about ten bytes. */
+const MAX_POINTER_BYTES = 256;
+/** @returns undefined for text that asks for no version */
+async function parseVersionRequest(text) {
+    const request = parseSimpleRequest(text);
+    return request ?? (await parseRange(text));
+}
+function parseSimpleRequest(text) {
+    const plain = text.replace(/^v/i, '');
+    if (EXACT.test(plain)) {
+        return { kind: 'exact', version: `v${plain}` };
+    }
+    if (MINOR.test(plain)) {
+        return { kind: 'stable', minor: plain };
+    }
+    const word = text.toLowerCase();
+    if (word === 'stable' || word === 'latest') {
+        return { kind: 'stable' };
+    }
+    if (word === 'prerelease') {
+        return { kind: 'prerelease' };
+    }
+    const [, channel, minor] = /^(stable|prerelease)-v?(.+)$/.exec(word) ?? [];
+    if (channel !== undefined && minor !== undefined && MINOR.test(minor)) {
+        return channel === 'stable' ? { kind: 'stable', minor } : { kind: 'prerelease', minor };
+    }
+    return undefined;
+}
+async function parseRange(text) {
+    if (!RANGE.test(text) || !/\d/.test(text) || LONG_NUMBER.test(text)) {
+        return undefined;
+    }
+    const { valid, validRange } = await semver();
+    const range = validRange(text);
+    // One whole version that EXACT does not know is no range of releases either.
+    return range === null || valid(text) !== null ? undefined : { kind: 'range', range };
+}
+/** Loaded only when a range was asked for: it costs more than a whole look-up by pointer. */
+async function semver() {
+    return (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.t.bind(__nccwpck_require__, 2088, 23))).default;
+}
+/**
+ * Whether a version is one that the request asks for.
+ *
+ * @param version with `v`
+ */
+async function satisfies(version, request) {
+    switch (request.kind) {
+        case 'exact':
+            return version === request.version;
+        case 'stable':
+            return !isPrerelease(version) && isOfMinor(version, request.minor);
+        case 'prerelease':
+            return isOfMinor(version, request.minor);
+        case 'range':
+            return (await semver()).satisfies(version, request.range);
+    }
+}
+/**
+ * The newest of some versions that a request asks for.
+ *
+ * @param versions with `v`
+ */
+async function newestSatisfying(versions, request) {
+    if (versions.length === 0) {
+        return undefined;
+    }
+    const { rcompare } = await semver();
+    const asked = await Promise.all(versions.map((version) => satisfies(version, request)));
+    return versions.filter((_, index) => asked[index]).sort(rcompare)[0];
+}
+/**
+ * The versions that a pointer should have named instead, newest first.
+ *
+ * The pointers for stable releases and those for pre-releases move apart: `latest-1.31.txt` can be
+ * older than `stable-1.31.txt`. So each is compared with versions of its own kind.
+ *
+ * @param named the version that the pointers gave for the request, with `v`
+ * @param versions with `v`
+ */
+async function newerThan(named, versions, request) {
+    if (versions.length === 0) {
+        return [];
+    }
+    const { gt, rcompare } = await semver();
+    const asked = await Promise.all(versions.map((version) => satisfies(version, request)));
+    return versions
+        .filter((version, index) => asked[index] === true && gt(version, named))
+        .filter((version) => isPrerelease(version) === (request.kind === 'prerelease'))
+        .sort(rcompare);
+}
+/** @param text without `v` */
+function isExactVersion(text) {
+    return EXACT.test(text);
+}
+/** @param version with `v` */
+function isPrerelease(version) {
+    return version.includes('-');
+}
+/** `1.31` of `v1.31.9` */
+function minorOf(version) {
+    return version.slice(1).split('.', 2).join('.');
+}
+function isOfMinor(version, minor) {
+    return minor === undefined || minorOf(version) === minor;
+}
+/**
+ * Finds the exact version that a request means, by the pointers of the release host.
+ *
+ * @param base where `release/` is, ending in a slash
+ * @param info receives a line before a search that takes many requests
+ * @returns with `v`
+ * @throws {SetupError} VERSION_NOT_FOUND when the host has no such version or its pointer holds
+ *   something else, DOWNLOAD_FAILED when it cannot be reached
+ */
+async function resolveVersion(request, http, base, info) {
+    switch (request.kind) {
+        case 'exact':
+            return request.version;
+        case 'stable':
+            return readPointer(http, base, 'stable', request.minor);
+        case 'prerelease':
+            return readPointer(http, base, 'latest', request.minor);
+        case 'range':
+            return newestInRange(request.range, http, base, info);
+    }
+}
+/**
+ * The pointer that answers a request.
+ *
+ * @param base where `release/` is, ending in a slash
+ * @returns undefined for an exact version, which needs none, and for a range, which takes several
+ */
+function pointerOf(request, base) {
+    switch (request.kind) {
+        case 'stable':
+            return pointerUrl(base, 'stable', request.minor);
+        case 'prerelease':
+            return pointerUrl(base, 'latest', request.minor);
+        case 'exact':
+        case 'range':
+            return undefined;
+    }
+}
+/** Pointers are unsigned text: nothing but a version ever leaves this function. */
+async function readPointer(http, base, channel, minor) {
+    const url = pointerUrl(base, channel, minor);
+    const text = await readPointerText(http, url);
+    const version = text.trim();
+    const isVersion = version.startsWith('v') && EXACT.test(version.slice(1));
+    const isAsked = isOfMinor(version, minor) && (channel === 'latest' || !isPrerelease(version));
+    if (!isVersion || !isAsked) {
+        // Of a folder's pointer, which may be a link to a file that is not for the log, nothing is shown.
+        const found = url.protocol === 'file:' ? '' : `: ${JSON.stringify(text.slice(0, 60))}`;
+        throw new SetupError('VERSION_NOT_FOUND', `${url.href} does not name a ${channel === 'stable' ? 'stable ' : ''}version${minor === undefined ? '' : ` of ${minor}`}${found}`, { situation: 'pointer-not-a-version' });
+    }
+    return version;
+}
+async function readPointerText(http, url) {
+    try {
+        return (await http.read(url, MAX_POINTER_BYTES)).toString('utf8');
+    }
+    catch (error) {
+        if (error instanceof TransferError && error.notFound) {
+            throw new SetupError('VERSION_NOT_FOUND', `the release host has no such version: ${url.href} does not exist`, { cause: error });
+        }
+        if (error instanceof TransferError && error.cause instanceof TooLargeError) {
+            throw new SetupError('VERSION_NOT_FOUND', `${url.href} does not name a version: it is larger than ${String(MAX_POINTER_BYTES)} bytes`, { situation: 'pointer-not-a-version', cause: error });
+        }
+        throw downloadFailed(error, 'the pointer to the version');
+    }
+}
+/**
+ * The newest version in a range. The pointers name the newest patch of each minor; they are
+ * asked from the newest minor downwards, and only for minors that the range touches.
+ */
+async function newestInRange(range, http, base, info) {
+    const { intersects, minVersion, satisfies: isIn } = await semver();
+    const newest = await readPointer(http, base, 'stable');
+    const [major = 1, newestMinor = 0] = minorOf(newest).split('.').map(Number);
+    const oldestMinor = minVersion(range)?.minor ?? 0;
+    for (let minor = newestMinor; minor >= oldestMinor; minor--) {
+        const name = `${String(major)}.${String(minor)}`;
+        if (!intersects(range, `${name}.x`)) {
+            continue;
+        }
+        const newestPatch = minor === newestMinor ? newest : await readPointer(http, base, 'stable', name);
+        if (isIn(newestPatch, range)) {
+            return newestPatch;
+        }
+        const older = olderPatches(newestPatch).filter((version) => isIn(version, range));
+        if (older.length > 0) {
+            const count = String(older.length);
+            info?.(`Looking for the newest release of ${name} in the range, in up to ${count} requests`);
+        }
+        const found = await firstPublished(older, http, base);
+        if (found !== undefined) {
+            return found;
+        }
+    }
+    throw new SetupError('VERSION_NOT_FOUND', `no stable release satisfies the range "${range}"; the newest release is ${newest}`, { situation: 'range-without-release' });
+}
+/** No minor has had more patches than about 30; a pointer could name any number. */
+const MAX_PATCHES = 100;
+/** Newest first. Patches are numbered without gaps, except for a rare one that was withdrawn. */
+function olderPatches(newestPatch) {
+    const newest = Number(newestPatch.split('.')[2]);
+    return Array.from({ length: Math.min(newest, MAX_PATCHES) }, (_, index) => `v${minorOf(newestPatch)}.${String(newest - 1 - index)}`);
+}
+
 ;// CONCATENATED MODULE: ./src/kubernetes/image.ts
+
 
 /** Where Kubernetes publishes its images. Their signatures name it, too. */
 const IMAGE_DOMAIN = 'registry.k8s.io';
@@ -13234,6 +13641,9 @@ function ofChosenVersion(name) {
 function isReleaseImage(name) {
     return RELEASE_IMAGES.some((image) => name === image || ARCHITECTURES.some((arch) => name === `${image}-${arch}`));
 }
+function isVersionTag(tag) {
+    return tag?.startsWith('v') === true && isExactVersion(tag.slice(1));
+}
 /** @param version of the release, with `v` */
 function imageOf(request, version) {
     const { repository, digest } = request;
@@ -13245,63 +13655,12 @@ function imageOf(request, version) {
         reference: digest ?? tag ?? version,
         name: `${IMAGE_DOMAIN}/${repository}${tagged}${digested}`,
         releaseImage: tag === version && isReleaseImage(repository) ? repository : undefined,
+        otherRelease: tag !== version && isVersionTag(tag) && isReleaseImage(repository) ? tag : undefined,
     };
 }
 
 ;// CONCATENATED MODULE: external "node:url"
 const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
-;// CONCATENATED MODULE: ./src/transfer/errors.ts
-/**
- * A transfer that failed: the operation, the object and the cause, in that order.
- *
- * What it means (no such release, log unavailable …) is for the caller to say.
- */
-class TransferError extends Error {
-    /** The URL that was asked for, without query or credentials. */
-    url;
-    /** HTTP status of the last answer; 404 for a `file:` that does not exist. */
-    status;
-    /** How many requests were made. */
-    tries;
-    /** Whether the failure is the machine's own (disk full, no permission), not the other side's. */
-    local;
-    constructor(message, details) {
-        super(message, details.cause === undefined ? undefined : { cause: details.cause });
-        this.name = 'TransferError';
-        this.url = details.url;
-        this.status = details.status;
-        this.tries = details.tries ?? 1;
-        this.local = details.local ?? false;
-    }
-    /** Whether the other side answered that there is no such object. */
-    get notFound() {
-        // dl.k8s.io answers 403 with an XML body for objects that do not exist.
-        return this.status === 404 || this.status === 403 || this.status === 410;
-    }
-}
-/** One answer with a status other than 2xx. */
-class StatusError extends Error {
-    status;
-    /** The pause that the server asked for, in milliseconds. */
-    retryAfter;
-    /** For status 401, the authentication that the server asks for (RFC 9110 §11.6.1). */
-    challenge;
-    constructor(status, retryAfter, challenge) {
-        super(`HTTP status ${String(status)}`);
-        this.name = 'StatusError';
-        this.status = status;
-        this.retryAfter = retryAfter;
-        this.challenge = challenge;
-    }
-}
-/** A failure that another try cannot mend: a forbidden redirect, a bound that was exceeded. */
-class NonRetryableError extends Error {
-    constructor(message, cause) {
-        super(message, cause === undefined ? undefined : { cause });
-        this.name = 'NonRetryableError';
-    }
-}
-
 ;// CONCATENATED MODULE: external "node:timers/promises"
 const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 ;// CONCATENATED MODULE: ./node_modules/is-network-error/index.js
@@ -13677,29 +14036,6 @@ function makeRetriable(function_, options) {
 	};
 }
 
-;// CONCATENATED MODULE: ./src/files/errors.ts
-/** A failure of this machine's own files. Trying again does not help. */
-class FileError extends Error {
-    constructor(message, cause) {
-        super(message, cause === undefined ? undefined : { cause });
-        this.name = 'FileError';
-    }
-}
-/** More bytes than allowed. */
-class TooLargeError extends FileError {
-    constructor(maxBytes) {
-        super(`larger than ${String(maxBytes)} bytes`);
-        this.name = 'TooLargeError';
-    }
-}
-/** The file system did not take the bytes: disk full, no permission. */
-class StorageError extends FileError {
-    constructor(message, cause) {
-        super(message, cause);
-        this.name = 'StorageError';
-    }
-}
-
 ;// CONCATENATED MODULE: ./src/transfer/retry.ts
 
 
@@ -14012,337 +14348,6 @@ function assertInside(file, folder) {
     }
 }
 
-;// CONCATENATED MODULE: ./src/transfer/download-failed.ts
-
-
-/**
- * What a failed transfer from the release host means for the user; any other error unchanged.
- *
- * @param what could not be learned or fetched
- */
-function downloadFailed(error, what) {
-    if (!(error instanceof TransferError)) {
-        return error;
-    }
-    if (error.local) {
-        return new SetupError('INSTALL_FAILED', `cannot store ${what}: ${explain(error.cause)}`, {
-            cause: error,
-        });
-    }
-    return new SetupError('DOWNLOAD_FAILED', `cannot fetch ${what}: ${error.message}`, {
-        cause: error,
-    });
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/release.ts
-
-
-/** The names of every file that is asked for: they are the same in every release. */
-function requestedNames({ tools, artifacts, platform, }) {
-    return [...tools.map((name) => ({ name, platform })), ...artifacts];
-}
-/** One Kubernetes release at dl.k8s.io, or at a mirror with the same layout. */
-class Release {
-    /** With `v`: `v1.31.9`. */
-    version;
-    /** Where `release/` is, ending in a slash. */
-    base;
-    constructor(version, base) {
-        this.version = version;
-        this.base = base;
-    }
-    binary(tool, platform) {
-        return binaryOf(this.version, this.base, tool, platform);
-    }
-    file(request) {
-        return releaseFileOf(this.version, this.base, request);
-    }
-    /** Every file that is asked for, each once. */
-    requested({ tools, artifacts, platform }) {
-        const files = new Map();
-        for (const request of artifacts) {
-            files.set(request.name, this.file(request));
-        }
-        return [...tools.map((tool) => this.binary(tool, platform)), ...files.values()];
-    }
-    /** The release's SBOM as evidence for its other files: SPDX 2.3, tag-value. */
-    sbom() {
-        const name = 'kubernetes-release.spdx';
-        const file = this.file({ name, platform: undefined, platforms: [] });
-        return { ...file, delivery: 'evidence' };
-    }
-}
-/**
- * A pointer to a version: a small, unsigned text file.
- *
- * @param channel `stable` releases, or `latest`: the newest pre-release
- * @param minor `1.31` for the newest of that minor
- */
-function pointerUrl(base, channel, minor) {
-    return new URL(`release/${channel}${minor === undefined ? '' : `-${minor}`}.txt`, base);
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/published.ts
-
-
-/** A digest is 64 hex digits. */
-const MAX_DIGEST_BYTES = 256;
-/**
- * The first of some versions that the host has.
- *
- * @param versions with `v`
- * @throws {SetupError} DOWNLOAD_FAILED
- */
-async function firstPublished(versions, http, base) {
-    for (const version of versions) {
-        if (await isPublished(version, http, base)) {
-            return version;
-        }
-    }
-    return undefined;
-}
-/**
- * Whether the host has a release, by the digest file of the one binary that every release has.
- *
- * @throws {SetupError} DOWNLOAD_FAILED
- */
-async function isPublished(version, http, base) {
-    const { digestUrl } = new Release(version, base).binary('kubectl', {
-        os: 'linux',
-        arch: 'amd64',
-    });
-    try {
-        return (await http.readIfPresent(digestUrl, MAX_DIGEST_BYTES)) !== undefined;
-    }
-    catch (error) {
-        throw downloadFailed(error, `the checksum file of ${version}`);
-    }
-}
-
-;// CONCATENATED MODULE: ./src/kubernetes/version.ts
-
-
-
-
-
-
-const ACCEPTED_VERSIONS = 'an exact version (1.31.9, v1.31.9, 1.36.0-rc.1), a minor (1.31), a semver range (1.31.x, ~1.31.2, ">=1.30 <1.32"), stable, latest, stable-1.31, prerelease or prerelease-1.36';
-const NUMBER = '(?:0|[1-9]\\d{0,3})';
-const EXACT = new RegExp(`^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-(?:alpha|beta|rc)\\.${NUMBER})?$`);
-const MINOR = new RegExp(`^${NUMBER}\\.${NUMBER}$`);
-const RANGE = /^[\dvVxX*. <>=~^|a-z-]{1,100}$/;
-/** More digits than {@link NUMBER} has. */
-const LONG_NUMBER = /\d{5}/;
-/** A pointer holds about ten bytes. */
-const MAX_POINTER_BYTES = 256;
-/** @returns undefined for text that asks for no version */
-async function parseVersionRequest(text) {
-    const request = parseSimpleRequest(text);
-    return request ?? (await parseRange(text));
-}
-function parseSimpleRequest(text) {
-    const plain = text.replace(/^v/i, '');
-    if (EXACT.test(plain)) {
-        return { kind: 'exact', version: `v${plain}` };
-    }
-    if (MINOR.test(plain)) {
-        return { kind: 'stable', minor: plain };
-    }
-    const word = text.toLowerCase();
-    if (word === 'stable' || word === 'latest') {
-        return { kind: 'stable' };
-    }
-    if (word === 'prerelease') {
-        return { kind: 'prerelease' };
-    }
-    const [, channel, minor] = /^(stable|prerelease)-v?(.+)$/.exec(word) ?? [];
-    if (channel !== undefined && minor !== undefined && MINOR.test(minor)) {
-        return channel === 'stable' ? { kind: 'stable', minor } : { kind: 'prerelease', minor };
-    }
-    return undefined;
-}
-async function parseRange(text) {
-    if (!RANGE.test(text) || !/\d/.test(text) || LONG_NUMBER.test(text)) {
-        return undefined;
-    }
-    const { valid, validRange } = await semver();
-    const range = validRange(text);
-    // One whole version that EXACT does not know is no range of releases either.
-    return range === null || valid(text) !== null ? undefined : { kind: 'range', range };
-}
-/** Loaded only when a range was asked for: it costs more than a whole look-up by pointer. */
-async function semver() {
-    return (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.t.bind(__nccwpck_require__, 2088, 23))).default;
-}
-/**
- * Whether a version is one that the request asks for.
- *
- * @param version with `v`
- */
-async function satisfies(version, request) {
-    switch (request.kind) {
-        case 'exact':
-            return version === request.version;
-        case 'stable':
-            return !isPrerelease(version) && isOfMinor(version, request.minor);
-        case 'prerelease':
-            return isOfMinor(version, request.minor);
-        case 'range':
-            return (await semver()).satisfies(version, request.range);
-    }
-}
-/**
- * The newest of some versions that a request asks for.
- *
- * @param versions with `v`
- */
-async function newestSatisfying(versions, request) {
-    if (versions.length === 0) {
-        return undefined;
-    }
-    const { rcompare } = await semver();
-    const asked = await Promise.all(versions.map((version) => satisfies(version, request)));
-    return versions.filter((_, index) => asked[index]).sort(rcompare)[0];
-}
-/**
- * The versions that a pointer should have named instead, newest first.
- *
- * The pointers for stable releases and those for pre-releases move apart: `latest-1.31.txt` can be
- * older than `stable-1.31.txt`. So each is compared with versions of its own kind.
- *
- * @param named the version that the pointers gave for the request, with `v`
- * @param versions with `v`
- */
-async function newerThan(named, versions, request) {
-    if (versions.length === 0) {
-        return [];
-    }
-    const { gt, rcompare } = await semver();
-    const asked = await Promise.all(versions.map((version) => satisfies(version, request)));
-    return versions
-        .filter((version, index) => asked[index] === true && gt(version, named))
-        .filter((version) => isPrerelease(version) === (request.kind === 'prerelease'))
-        .sort(rcompare);
-}
-/** @param text without `v` */
-function isExactVersion(text) {
-    return EXACT.test(text);
-}
-/** @param version with `v` */
-function isPrerelease(version) {
-    return version.includes('-');
-}
-/** `1.31` of `v1.31.9` */
-function minorOf(version) {
-    return version.slice(1).split('.', 2).join('.');
-}
-function isOfMinor(version, minor) {
-    return minor === undefined || minorOf(version) === minor;
-}
-/**
- * Finds the exact version that a request means, by the pointers of the release host.
- *
- * @param base where `release/` is, ending in a slash
- * @param info receives a line before a search that takes many requests
- * @returns with `v`
- * @throws {SetupError} VERSION_NOT_FOUND when the host has no such version or its pointer holds
- *   something else, DOWNLOAD_FAILED when it cannot be reached
- */
-async function resolveVersion(request, http, base, info) {
-    switch (request.kind) {
-        case 'exact':
-            return request.version;
-        case 'stable':
-            return readPointer(http, base, 'stable', request.minor);
-        case 'prerelease':
-            return readPointer(http, base, 'latest', request.minor);
-        case 'range':
-            return newestInRange(request.range, http, base, info);
-    }
-}
-/**
- * The pointer that answers a request.
- *
- * @param base where `release/` is, ending in a slash
- * @returns undefined for an exact version, which needs none, and for a range, which takes several
- */
-function pointerOf(request, base) {
-    switch (request.kind) {
-        case 'stable':
-            return pointerUrl(base, 'stable', request.minor);
-        case 'prerelease':
-            return pointerUrl(base, 'latest', request.minor);
-        case 'exact':
-        case 'range':
-            return undefined;
-    }
-}
-/** Pointers are unsigned text: nothing but a version ever leaves this function. */
-async function readPointer(http, base, channel, minor) {
-    const url = pointerUrl(base, channel, minor);
-    const text = await readPointerText(http, url);
-    const version = text.trim();
-    const isVersion = version.startsWith('v') && EXACT.test(version.slice(1));
-    const isAsked = isOfMinor(version, minor) && (channel === 'latest' || !isPrerelease(version));
-    if (!isVersion || !isAsked) {
-        // Of a folder's pointer, which may be a link to a file that is not for the log, nothing is shown.
-        const found = url.protocol === 'file:' ? '' : `: ${JSON.stringify(text.slice(0, 60))}`;
-        throw new SetupError('VERSION_NOT_FOUND', `${url.href} does not name a ${channel === 'stable' ? 'stable ' : ''}version${minor === undefined ? '' : ` of ${minor}`}${found}`, { situation: 'pointer-not-a-version' });
-    }
-    return version;
-}
-async function readPointerText(http, url) {
-    try {
-        return (await http.read(url, MAX_POINTER_BYTES)).toString('utf8');
-    }
-    catch (error) {
-        if (error instanceof TransferError && error.notFound) {
-            throw new SetupError('VERSION_NOT_FOUND', `the release host has no such version: ${url.href} does not exist`, { cause: error });
-        }
-        if (error instanceof TransferError && error.cause instanceof TooLargeError) {
-            throw new SetupError('VERSION_NOT_FOUND', `${url.href} does not name a version: it is larger than ${String(MAX_POINTER_BYTES)} bytes`, { situation: 'pointer-not-a-version', cause: error });
-        }
-        throw downloadFailed(error, 'the pointer to the version');
-    }
-}
-/**
- * The newest version in a range. The pointers name the newest patch of each minor; they are
- * asked from the newest minor downwards, and only for minors that the range touches.
- */
-async function newestInRange(range, http, base, info) {
-    const { intersects, minVersion, satisfies: isIn } = await semver();
-    const newest = await readPointer(http, base, 'stable');
-    const [major = 1, newestMinor = 0] = minorOf(newest).split('.').map(Number);
-    const oldestMinor = minVersion(range)?.minor ?? 0;
-    for (let minor = newestMinor; minor >= oldestMinor; minor--) {
-        const name = `${String(major)}.${String(minor)}`;
-        if (!intersects(range, `${name}.x`)) {
-            continue;
-        }
-        const newestPatch = minor === newestMinor ? newest : await readPointer(http, base, 'stable', name);
-        if (isIn(newestPatch, range)) {
-            return newestPatch;
-        }
-        const older = olderPatches(newestPatch).filter((version) => isIn(version, range));
-        if (older.length > 0) {
-            const count = String(older.length);
-            info?.(`Looking for the newest release of ${name} in the range, in up to ${count} requests`);
-        }
-        const found = await firstPublished(older, http, base);
-        if (found !== undefined) {
-            return found;
-        }
-    }
-    throw new SetupError('VERSION_NOT_FOUND', `no stable release satisfies the range "${range}"; the newest release is ${newest}`, { situation: 'range-without-release' });
-}
-/** No minor has had more patches than about 30; a pointer could name any number. */
-const MAX_PATCHES = 100;
-/** Newest first. Patches are numbered without gaps, except for a rare one that was withdrawn. */
-function olderPatches(newestPatch) {
-    const newest = Number(newestPatch.split('.')[2]);
-    return Array.from({ length: Math.min(newest, MAX_PATCHES) }, (_, index) => `v${minorOf(newestPatch)}.${String(newest - 1 - index)}`);
-}
-
 ;// CONCATENATED MODULE: ./src/sigstore/base64.ts
 /**
  * Decodes base64 (RFC 4648 §4) that is written in the one canonical way.
@@ -14526,7 +14531,7 @@ function parseImage(image) {
     return {
         kind: 'image',
         config: parseDescriptor(image['config']),
-        layers: manifest_list(image['layers'], MAX_LAYERS).map(parseDescriptor),
+        layers: manifest_list(image['layers'], MAX_LAYERS).map(parseLayer),
     };
 }
 /** `mediaType` is optional in OCI's manifests (image-spec, manifest.md), and always in Docker's. */
@@ -14555,7 +14560,7 @@ function manifest_platformName(platform) {
     return parts.every((part) => part === 'unknown') ? undefined : parts.join('/');
 }
 function parseDescriptor(value) {
-    const { mediaType, digest, size, annotations } = record(value);
+    const { mediaType, digest, size, annotations = {} } = record(value);
     const parsed = parseDigest(string(digest));
     if (parsed === undefined) {
         throw new TypeError('a digest is not a SHA-256');
@@ -14563,15 +14568,13 @@ function parseDescriptor(value) {
     if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0 || size > MAX_SIZE) {
         throw new TypeError('a size is not a number of bytes');
     }
-    return {
-        mediaType: string(mediaType),
-        digest: parsed,
-        size,
-        annotations: new Map(Object.entries(annotations === undefined ? {} : record(annotations)).map(([key, text]) => [
-            key,
-            string(text),
-        ])),
-    };
+    Object.values(record(annotations)).forEach(string);
+    return { mediaType: string(mediaType), digest: parsed, size };
+}
+function parseLayer(value) {
+    const { annotations = {} } = record(value);
+    const texts = Object.entries(record(annotations)).map(([key, text]) => [key, string(text)]);
+    return { ...parseDescriptor(value), annotations: new Map(texts) };
 }
 /**
  * Parses the configuration of an image (OCI image-spec, config.md).
@@ -14651,31 +14654,49 @@ async function fetchContents(registry, repository, manifest, name) {
  */
 function parseContents(digest, find, name) {
     const manifest = parseManifest(find(digest), name);
-    const withConfig = (image, platform) => {
+    const withConfig = memoized((image) => {
         const { digest: configDigest, size } = image.config;
         const config = find(configDigest);
         if (config.length !== size || size > MAX_CONFIG_BYTES) {
             throw imageMismatch(`${name} has a configuration of another size than its manifest says`);
         }
-        return { platform, manifest: image, config };
-    };
+        return { manifest: image, config };
+    });
     if (manifest.kind === 'image') {
-        return { manifest, images: [withConfig(manifest, undefined)] };
+        return { manifest, images: [{ platform: undefined, ...withConfig(manifest) }] };
     }
+    // An index can list the same manifest for each platform.
+    const parse = memoized((listed) => parseManifest(find(listed), name));
     const images = forPlatforms(manifest.manifests).map((listed) => {
-        const image = parseManifest(find(listed.digest), name);
-        return withConfig(assertImage(image, `${name} for ${listed.platform}`), listed.platform);
+        const image = assertImage(parse(listed.digest), `${name} for ${listed.platform}`);
+        return { platform: listed.platform, ...withConfig(image) };
     });
     return { manifest, images };
+}
+/** A function that computes each result once. */
+function memoized(compute) {
+    const results = new Map();
+    return (key) => {
+        const known = results.get(key);
+        if (known !== undefined) {
+            return known;
+        }
+        const result = compute(key);
+        results.set(key, result);
+        return result;
+    };
 }
 /**
  * The bytes for {@link parseContents}, each once: the manifest, and for each platform manifest and
  * configuration.
  */
 function blobsOf({ manifest, images }) {
-    const blobs = images.flatMap((image) => [image.manifest.bytes, image.config]);
-    const byContent = new Map([manifest.bytes, ...blobs].map((bytes) => [bytes.toString('base64'), bytes]));
-    return [...byContent.values()];
+    const blobs = new Map([[manifest.digest, manifest.bytes]]);
+    for (const image of images) {
+        blobs.set(image.manifest.digest, image.manifest.bytes);
+        blobs.set(image.manifest.config.digest, image.config);
+    }
+    return [...blobs.values()];
 }
 /** Without attestations. */
 function forPlatforms(manifests) {
@@ -15585,6 +15606,8 @@ function image_payload_mismatch(reason, cause) {
 
 /** The input `images` takes as many. */
 const read_images_MAX_IMAGES = 100;
+/** In bytes. Manifests of Kubernetes' images have a few KiB, configurations less than 64 KiB. */
+const MAX_BLOB_BYTES = 256 << 10;
 /**
  * Reads the member `images` of a lock file.
  *
@@ -15638,6 +15661,9 @@ function readContents(image, digest, value, name) {
         throw new Error('"blobs" is not a list');
     }
     const blobs = value.map((one) => Buffer.from(asText(one, 'blobs'), 'base64'));
+    if (blobs.some(({ length }) => length > MAX_BLOB_BYTES)) {
+        throw new Error(`a blob is larger than ${String(MAX_BLOB_BYTES)} bytes`);
+    }
     const byDigest = new Map(blobs.map((bytes) => [digestOf(bytes), bytes]));
     const find = (wanted) => {
         const found = byDigest.get(wanted);
@@ -18038,16 +18064,17 @@ const HELP = {
  * Text for the end of a help, wrapped. A line without indent is a heading. Lines with four spaces are commands to copy,
  * and are never wrapped.
  *
- * @param columns of the terminal
+ * @param columns of the terminal; undefined or 0 if it is not known
  */
 function closingText(text, columns) {
+    const width = columns === undefined || columns === 0 ? DEFAULT_WIDTH : columns;
     return text
         .split('\n')
         .map((line) => {
         if (/^\S/.test(line)) {
             return title(line);
         }
-        return line.startsWith('    ') ? literal(line) : wrapped(line, columns ?? DEFAULT_WIDTH);
+        return line.startsWith('    ') ? literal(line) : wrapped(line, width);
     })
         .join('\n');
 }
@@ -18216,6 +18243,7 @@ function hintFor({ code, situation }) {
 ;// CONCATENATED MODULE: ./src/commands/progress-bars.ts
 
 
+
 /** Milliseconds between two drawings. */
 const DRAW_INTERVAL = 80;
 const BAR_WIDTH = { min: 10, max: 30 };
@@ -18261,6 +18289,10 @@ class ProgressBars {
         this.#redraw.done();
     }
     #draw() {
+        // A terminal that does not know its size says 0. log-update reads it from the stream, too.
+        if (this.#stream.columns === 0) {
+            this.#stream.columns = DEFAULT_WIDTH;
+        }
         if (this.#downloads.size === 0) {
             this.#redraw.clear();
         }
@@ -19391,7 +19423,9 @@ function agesFor({ releaseImage }, { minimumAge, maximumAge }) {
 function proveVersion({ version }, image, contents, published) {
     const name = image.releaseImage;
     if (name === undefined || published === undefined) {
-        return unproven(`not requested as an image of Kubernetes ${version}`, false);
+        // A tag of another release claims a version that this release's SBOM cannot prove.
+        const isExpected = image.otherRelease !== undefined;
+        return unproven(`not requested as an image of Kubernetes ${version}`, isExpected);
     }
     if (published.kind !== 'signed') {
         return unproven(published.reason, published.kind === 'missing');
@@ -19552,6 +19586,7 @@ function imageOutputs(reports) {
 
 
 
+
 const PIECE = 1 << 20;
 /**
  * A file whose bytes were hashed once while they passed by, on their way to the disk or from it.
@@ -19598,9 +19633,9 @@ class DigestedFile {
     #readAgain() {
         const digester = new Digester();
         const piece = Buffer.allocUnsafe(PIECE);
-        const file = (0,external_node_fs_.openSync)(this.path, 'r');
+        const file = (0,external_node_fs_.openSync)(this.path, READ);
         try {
-            for (let read = -1; read !== 0;) {
+            for (let read = -1; read !== 0 && digester.size <= this.size;) {
                 read = (0,external_node_fs_.readSync)(file, piece, 0, PIECE, null);
                 digester.update(piece.subarray(0, read));
             }
@@ -19648,7 +19683,7 @@ class Digester {
  *   file system
  */
 async function digestFile(path, maxBytes) {
-    const file = await (0,promises_namespaceObject.open)(path, 'r');
+    const file = await (0,promises_namespaceObject.open)(path, READ);
     try {
         return await digestOpenFile(file, path, maxBytes);
     }
@@ -21600,6 +21635,14 @@ async function trustedOwners(root) {
     const owners = [link?.uid, folder?.uid].filter((owner) => owner !== undefined);
     return new Set([uid, 0, ...owners]);
 }
+/**
+ * This user and root. For a folder that is written to: its owner, if that is somebody else, could put a link where a
+ * temporary file is.
+ */
+function thisUserAndRoot() {
+    const uid = process.getuid?.(); // Windows has none.
+    return uid === undefined ? undefined : new Set([uid, 0]);
+}
 /** Other users can change a file or folder. */
 class NotPrivateError extends FileError {
 }
@@ -21609,7 +21652,15 @@ class NotPrivateError extends FileError {
  * @throws {FileError}
  */
 async function assertPrivate(file, kind, owners) {
-    const found = await entryAt(file);
+    assertPrivateEntry(await entryAt(file), file, kind, owners);
+}
+/**
+ * As {@link assertPrivate}, of what was found.
+ *
+ * @param file for messages
+ * @throws {FileError}
+ */
+function assertPrivateEntry(found, file, kind, owners) {
     const isKind = kind === 'file' ? found?.isFile() : found?.isDirectory();
     if (found === undefined || isKind !== true) {
         throw new FileError(`${file} is not a plain ${kind}`);
@@ -24560,6 +24611,8 @@ function assertReplaceable(file, workspace) {
 
 
 
+
+
 /**
  * Checks that the lock file can be written, as far as that can be told before anything is
  * downloaded.
@@ -24599,7 +24652,12 @@ function lock_storage_readText(name, file, workspace) {
     }
 }
 /** @throws {SetupError} INVALID_INPUT for a lock file that no run would read */
-function assertReadable(text) {
+function assertReadable(text, { images }) {
+    for (const [name, { contents }] of images) {
+        if (blobsOf(contents).some(({ length }) => length > MAX_BLOB_BYTES)) {
+            throw new SetupError('INVALID_INPUT', `${name} cannot be locked: its manifest or a configuration is larger than ${String(MAX_BLOB_BYTES)} bytes.`);
+        }
+    }
     if (Buffer.byteLength(text) > MAX_LOCK_BYTES) {
         throw new SetupError('INVALID_INPUT', `The lock file would be larger than ${String(MAX_LOCK_BYTES)} bytes. Lock fewer images, or lock them in a file of their own.`);
     }
@@ -24678,7 +24736,7 @@ async function lockRelease(inputs, logger) {
     const after = await proveLock(inputs, before, logger);
     const changes = compareLocks(before, after);
     const text = serializeLock(after);
-    assertReadable(text);
+    assertReadable(text, after);
     if (changes.length > 0 && !inputs.check) {
         write(inputs, text);
     }
@@ -25163,6 +25221,103 @@ async function assertUnchanged(installed) {
     }
 }
 
+;// CONCATENATED MODULE: ./src/files/own-copy.ts
+
+
+
+
+
+const own_copy_PIECE = 1 << 20;
+/** Windows has neither flag. */
+const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = external_node_fs_.constants;
+/** Opens a file for reading, but no link; a pipe does not wait for a writer (POSIX `open`). */
+const READ_NO_LINK = external_node_fs_.constants.O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+/** A new file that nobody else can write to. */
+const CREATE = external_node_fs_.constants.O_RDWR | external_node_fs_.constants.O_CREAT | external_node_fs_.constants.O_EXCL | O_NOFOLLOW;
+/**
+ * A copy of a file, in a folder where somebody else may rename and remove what is there.
+ *
+ * It is written, hashed and given its mode through one handle: its path may lead somewhere else a moment
+ * later. The handle stays open until {@link close}, so that no other file can get the same inode number.
+ */
+class OwnCopy {
+    path;
+    /** SHA-256 of what was written, 32 bytes. */
+    sha256;
+    #handle;
+    constructor(path, handle, sha256) {
+        this.path = path;
+        this.#handle = handle;
+        this.sha256 = sha256;
+    }
+    /**
+     * @param path must not exist
+     * @param maxBytes a larger source is refused
+     * @throws {TooLargeError}
+     * @throws the error of the file system
+     */
+    static async create(source, path, maxBytes) {
+        const from = await (0,promises_namespaceObject.open)(source, READ_NO_LINK);
+        try {
+            const handle = await (0,promises_namespaceObject.open)(path, CREATE, 0o600);
+            try {
+                return new OwnCopy(path, handle, await copyBytes(from, handle, maxBytes));
+            }
+            catch (error) {
+                await handle.close();
+                throw error;
+            }
+        }
+        finally {
+            await from.close();
+        }
+    }
+    /** Gives it a mode, and puts its bytes on the disk: its name must not be there before them. */
+    async finish(mode) {
+        await this.#handle.chmod(mode);
+        await this.#handle.sync();
+    }
+    /**
+     * Renames the copy. What is at `target` is replaced.
+     *
+     * @throws {FileError} if something else is at the path of the copy, or at `target` afterwards
+     * @throws the error of the file system
+     */
+    async moveTo(target) {
+        await this.#assertAt(this.path);
+        await renameHeld(this.path, target);
+        await this.#assertAt(target);
+    }
+    async close() {
+        await this.#handle.close();
+    }
+    async #assertAt(path) {
+        const found = await (0,promises_namespaceObject.lstat)(path, { bigint: true });
+        const own = await this.#handle.stat({ bigint: true });
+        if (!found.isFile() || found.dev !== own.dev || found.ino !== own.ino) {
+            throw new FileError(`${path} was replaced by another process`);
+        }
+    }
+}
+/** @returns the SHA-256 of the bytes, 32 bytes */
+async function copyBytes(from, to, maxBytes) {
+    const hash = (0,external_node_crypto_namespaceObject.createHash)('sha256');
+    const piece = Buffer.allocUnsafeSlow(own_copy_PIECE);
+    for (let size = 0;;) {
+        const { bytesRead } = await from.read(piece, 0, own_copy_PIECE);
+        if (bytesRead === 0) {
+            return hash.digest();
+        }
+        const bytes = piece.subarray(0, bytesRead);
+        size += bytesRead;
+        if (size > maxBytes) {
+            throw new TooLargeError(maxBytes);
+        }
+        hash.update(bytes);
+        await to.writeFile(bytes); // At its position; all of them, where `write` may write less.
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/install/target-folder.ts
 
 
@@ -25219,6 +25374,7 @@ const target_folder_MAX_TRIES = 5;
  * Puts verified files into a folder, which is made if it does not exist.
  *
  * Each file is copied to a private name in the folder, and the copy must have the verified digest.
+ * Somebody else may be able to rename what is in the folder, so each copy is used through one handle.
  * When all copies are complete, each is renamed to its own name: at every moment, there is the old
  * file or the new one. If the process is killed, the next one removes what it left.
  *
@@ -25246,67 +25402,78 @@ async function placeAll(folder, files) {
     }
 }
 async function placeOnce(folder, files) {
-    const copies = new Map();
-    const removeCopies = () => {
-        for (const copy of copies.values()) {
-            (0,external_node_fs_.rmSync)(copy, { force: true });
+    const partials = [];
+    const removePartials = () => {
+        for (const partial of partials) {
+            (0,external_node_fs_.rmSync)(partial, { force: true });
         }
     };
-    process.once('exit', removeCopies); // Ctrl-C ends the process at once.
+    const copies = new Map();
+    process.once('exit', removePartials); // Ctrl-C ends the process at once.
     try {
         const placed = [];
         for (const file of files) {
             const target = external_node_path_default().join(folder, file.artifact.fileName);
             const wasThere = await isThere(target, folder, file);
             if (!wasThere) {
-                const copy = external_node_path_default().join(folder, partialName());
-                copies.set(target, copy);
+                const partial = external_node_path_default().join(folder, partialName());
+                partials.push(partial);
                 await target_folder_assertReplaceable(target);
-                await copyVerified(file, copy);
+                copies.set(target, await copyVerified(file, partial));
             }
             placed.push({ path: target, wasThere });
         }
         for (const [target, copy] of copies) {
-            await renameHeld(copy, target);
+            await copy.moveTo(target);
         }
         return placed;
     }
     finally {
-        removeCopies();
-        process.off('exit', removeCopies);
+        await Promise.all([...copies.values()].map((copy) => copy.close()));
+        removePartials();
+        process.off('exit', removePartials);
     }
 }
 /** Whether a plain file with the verified bytes is there, with its mode, that only we can change. */
 async function isThere(target, folder, { artifact, verified: { subject } }) {
-    const found = await entryAt(target);
-    const hasMode = process.platform === 'win32' || (found?.mode ?? 0) % 0o10000 === modeOf(artifact);
-    if (found?.isFile() !== true || found.size !== subject.size || !hasMode) {
-        return false;
-    }
     try {
-        await assertPrivate(target, 'file', await trustedOwners(folder));
-        const { sha256 } = await digestFile(target, artifact.maxBytes);
-        return sha256.equals(subject.sha256);
+        const found = await entryAt(target);
+        if (found?.isFile() !== true) {
+            return false; // Not even opened: that can have effects of its own.
+        }
+        const handle = await (0,promises_namespaceObject.open)(target, READ_NO_LINK);
+        try {
+            const opened = await handle.stat(); // What was found may have been swapped before it was opened.
+            const hasMode = process.platform === 'win32' || opened.mode % 0o10000 === modeOf(artifact);
+            if (opened.ino !== found.ino || opened.size !== subject.size || !hasMode) {
+                return false;
+            }
+            assertPrivateEntry(opened, target, 'file', await trustedOwners(folder));
+            const { sha256 } = await digestOpenFile(handle, target, artifact.maxBytes);
+            return sha256.equals(subject.sha256);
+        }
+        finally {
+            await handle.close();
+        }
     }
     catch {
         return false; // What cannot be read, or can be changed by others, is replaced.
     }
 }
 /** Copies a file out of the tool cache, and requires the copy to be what was verified. */
-async function copyVerified({ artifact, cacheEntry, verified: { subject } }, copy) {
+async function copyVerified({ artifact, cacheEntry, verified: { subject } }, partial) {
     const { file } = cacheEntry.files();
-    await (0,promises_namespaceObject.copyFile)(file, copy, external_node_fs_.constants.COPYFILE_EXCL); // Never through a link.
-    const { sha256 } = await digestFile(copy, artifact.maxBytes);
-    if (!sha256.equals(subject.sha256)) {
-        throw changedByAnotherRun(`${file} was changed after it was verified`);
-    }
-    const handle = await (0,promises_namespaceObject.open)(copy, 'r+');
+    const copy = await OwnCopy.create(file, partial, artifact.maxBytes);
     try {
-        await handle.chmod(modeOf(artifact));
-        await handle.sync(); // Its name must not be on the disk before its bytes.
+        if (!copy.sha256.equals(subject.sha256)) {
+            throw changedByAnotherRun(`${file} was changed after it was verified`);
+        }
+        await copy.finish(modeOf(artifact));
+        return copy;
     }
-    finally {
-        await handle.close();
+    catch (error) {
+        await copy.close();
+        throw error;
     }
 }
 const PARTIAL = /^\.setup-verified-kubectl-([0-9]{1,10})-[0-9a-f-]{36}$/;
@@ -26218,26 +26385,72 @@ function covers(known, found) {
 
 
 
+
+
+/** Windows flushes only what is open for writing, and has no flag for links. */
+const WRITE = external_node_fs_.constants.O_RDWR | (external_node_fs_.constants.O_NOFOLLOW ?? 0);
 /**
  * Gives a finished file its name, in one step. Its bytes are on the disk before, so that after a
  * power cut there is the whole file or none. A link at the name is replaced, and not followed.
  *
  * @param partial on the same file system as `target`
- * @throws the error of the file system
+ * @param entry of the finished file; `partial` must still lead to it, and not through a link
+ * @throws {FileError} if it does not; or the error of the file system
  */
-async function placeFile(partial, target) {
-    await flush(partial, 'r+'); // Windows flushes only what is open for writing.
+async function placeFile(partial, target, entry) {
+    const file = await (0,promises_namespaceObject.open)(partial, WRITE);
+    try {
+        const { dev, ino } = await file.stat();
+        if (dev !== entry.dev || ino !== entry.ino) {
+            throw new FileError(`${partial} was replaced by another process`);
+        }
+        await file.sync();
+    }
+    finally {
+        await file.close();
+    }
     await renameHeld(partial, target);
     // Windows opens no folder, and some file systems flush none. The name may then be lost, and no more.
-    await flush(external_node_path_default().dirname(target), 'r').catch(() => undefined);
+    await flushFolder(external_node_path_default().dirname(target)).catch(() => undefined);
 }
-async function flush(file, flags) {
-    const handle = await (0,promises_namespaceObject.open)(file, flags);
+async function flushFolder(folder) {
+    const handle = await (0,promises_namespaceObject.open)(folder, 'r');
     try {
         await handle.sync();
     }
     finally {
         await handle.close();
+    }
+}
+
+;// CONCATENATED MODULE: ./src/commands/mirror-scratch.ts
+
+
+
+/** Temporary folders are in the mirror itself, so that files can be renamed into place. */
+const SCRATCH = /^\.mirror-(\d{1,10})-[A-Za-z0-9]{6}$/;
+/** The prefix of a temporary folder of this process. */
+const scratchPrefix = () => `.mirror-${String(process.pid)}-`;
+/** Removes the temporary folders of processes that were killed. */
+async function removeLeftovers(folder) {
+    for (const name of await (0,promises_namespaceObject.readdir)(folder)) {
+        const pid = Number(SCRATCH.exec(name)?.[1] ?? 0);
+        if (pid !== 0 && !mirror_scratch_isRunning(pid)) {
+            await (0,promises_namespaceObject.rm)(external_node_path_default().join(folder, name), { recursive: true, force: true, maxRetries: 3 });
+        }
+    }
+}
+/** In containers, a process often has the same number each time; this one has no folder yet. */
+function mirror_scratch_isRunning(pid) {
+    if (pid === process.pid) {
+        return false;
+    }
+    try {
+        process.kill(pid, 0);
+        return true;
+    }
+    catch (error) {
+        return codeOf(error) !== 'ESRCH';
     }
 }
 
@@ -26253,17 +26466,11 @@ async function flush(file, flags) {
 
 
 
+
 /** In the folder, beside `release/`. */
 const TRUSTED_ROOT = 'trusted_root.json';
 const FOLDER_MODE = 0o755;
 const FILE_MODE = 0o644;
-/** Temporary folders are in the folder itself, so that files can be renamed into place. */
-const SCRATCH = /^\.mirror-(\d{1,10})-[A-Za-z0-9]{6}$/;
-/** The prefix of a temporary folder of this process. */
-const scratchPrefix = () => `.mirror-${String(process.pid)}-`;
-/** There is nothing at a path. */
-class MissingFileError extends FileError {
-}
 /** A folder with the layout of the release host. */
 class MirrorFolder {
     /** Absolute, with all links resolved. */
@@ -26278,14 +26485,14 @@ class MirrorFolder {
      * Opens a folder to write to it, and makes it if it does not exist. What earlier runs left
      * behind is removed.
      *
-     * @throws {SetupError} INSTALL_FAILED, also if other users can write to it
+     * @throws {SetupError} INSTALL_FAILED, also if other users, its owner among them, can write to it
      */
     static async make(given) {
         try {
             await makeFolders(given, FOLDER_MODE);
             const folder = new MirrorFolder(external_node_fs_.realpathSync.native(given));
-            await folder.#assertPrivate(folder.path);
-            await folder.#removeLeftovers();
+            await assertPrivate(folder.path, 'folder', thisUserAndRoot());
+            await removeLeftovers(folder.path);
             return folder;
         }
         catch (error) {
@@ -26319,20 +26526,51 @@ class MirrorFolder {
     nameOf(file) {
         return external_node_path_default().relative(this.path, file).split((external_node_path_default()).sep).join('/');
     }
-    /** Why others can change the folder; undefined if they cannot, and on Windows. */
-    async whyNotPrivate() {
+    /**
+     * Why users other than this one, root and the owner of the folder can change it, a file, or a folder that a file is
+     * in: a sentence for each, without what is missing, and without what is not a plain file or folder.
+     */
+    async dangersTo(files) {
+        const owners = await trustedOwners(this.path);
+        const folders = new Set([this.path, ...files.flatMap((file) => this.#foldersTo(file))]);
+        const dangers = [];
+        for (const folder of folders) {
+            dangers.push(await dangerTo(folder, 'folder', owners));
+        }
+        for (const file of files) {
+            dangers.push(await dangerTo(file, 'file', owners));
+        }
+        return dangers.filter((danger) => danger !== undefined);
+    }
+    /**
+     * Requires the folders that a file is in, as far as they exist, to be private to this user and root.
+     *
+     * @throws {SetupError} INSTALL_FAILED
+     */
+    async assertPrivateFolders(file) {
         try {
-            await this.#assertPrivate(this.path);
-            return undefined;
+            for (const folder of this.#foldersTo(file)) {
+                if (await this.has(folder)) {
+                    await assertPrivate(folder, 'folder', thisUserAndRoot());
+                }
+            }
         }
         catch (error) {
-            return explain(error);
+            throw mirrorFailed(`cannot write ${file}`, error);
         }
+    }
+    /**
+     * Requires a file that nobody but this user and root can change, now or through another name.
+     *
+     * @throws {FileError}
+     */
+    async assertPrivateFile(file) {
+        await this.#assertKind(file, 'file');
+        await assertPrivate(file, 'file', thisUserAndRoot());
     }
     /**
      * Requires a plain file in plain folders: a link leads elsewhere, a pipe may never end.
      *
-     * @throws {MissingFileError}
      * @throws {FileError}
      */
     async assertPlain(file) {
@@ -26348,7 +26586,6 @@ class MirrorFolder {
     /**
      * The bytes of a small file.
      *
-     * @throws {MissingFileError}
      * @throws {FileError}
      */
     async read(file, maxBytes) {
@@ -26356,43 +26593,46 @@ class MirrorFolder {
         return readPlainFile(file, maxBytes);
     }
     /**
-     * Writes a small file, unless it has these bytes already.
+     * Writes a small file, unless it has these bytes already and nobody else can change it.
      *
      * @param scratch a folder of this run, in this folder
-     * @returns whether it had other bytes
+     * @returns why it was written; undefined if it was kept
      * @throws {SetupError} INSTALL_FAILED
      */
     async write(file, bytes, scratch) {
-        const had = await this.read(file, bytes.length).catch(() => undefined); // It is replaced.
-        if (had?.equals(bytes) === true) {
-            return false;
+        await this.assertPrivateFolders(file);
+        const why = await this.#whyNotKept(file, bytes);
+        if (why === undefined) {
+            return undefined;
         }
         const partial = external_node_path_default().join(scratch, (0,external_node_crypto_namespaceObject.randomUUID)());
+        let entry;
         try {
-            await (0,promises_namespaceObject.writeFile)(partial, bytes, { flag: 'wx', mode: FILE_MODE });
+            entry = await writeNew(partial, bytes);
         }
         catch (error) {
             throw mirrorFailed(`cannot write ${file}`, error);
         }
-        await this.place(partial, file);
-        return true;
+        await this.place(partial, file, entry);
+        return why;
     }
     /**
      * Gives a finished file its name. Whatever else has the name is replaced, but no folder.
      *
      * @param partial in a folder of this run, in this folder
+     * @param entry of the finished file
      * @throws {SetupError} INSTALL_FAILED
      */
-    async place(partial, file) {
+    async place(partial, file, entry) {
         try {
             for (const folder of this.#foldersTo(file)) {
                 await mirror_folder_makeFolder(folder);
-                await this.#assertPrivate(folder);
+                await assertPrivate(folder, 'folder', thisUserAndRoot());
             }
             if ((await entryAt(file))?.isDirectory() === true) {
                 throw new FileError('a folder has its name');
             }
-            await placeFile(partial, file);
+            await placeFile(partial, file, entry);
         }
         catch (error) {
             throw mirrorFailed(`cannot write ${file}`, error);
@@ -26408,24 +26648,45 @@ class MirrorFolder {
     async #assertKind(file, kind) {
         const found = await entryAt(file);
         if (found === undefined) {
-            throw new MissingFileError(`${this.nameOf(file)} is missing`);
+            throw new FileError(`${this.nameOf(file)} is missing`);
         }
         if (!(kind === 'file' ? found.isFile() : found.isDirectory())) {
             const what = found.isSymbolicLink() ? 'a link' : `not a ${kind}`;
             throw new FileError(`${this.nameOf(file)} is ${what}`);
         }
     }
-    async #assertPrivate(folder) {
-        await assertPrivate(folder, 'folder', await trustedOwners(this.path));
-    }
-    /** Of processes that were killed. */
-    async #removeLeftovers() {
-        for (const name of await (0,promises_namespaceObject.readdir)(this.path)) {
-            const pid = Number(SCRATCH.exec(name)?.[1] ?? 0);
-            if (pid !== 0 && !mirror_folder_isRunning(pid)) {
-                await (0,promises_namespaceObject.rm)(external_node_path_default().join(this.path, name), { recursive: true, force: true, maxRetries: 3 });
-            }
+    async #whyNotKept(file, bytes) {
+        try {
+            await this.assertPrivateFile(file);
         }
+        catch (error) {
+            return explain(error);
+        }
+        const had = await this.read(file, bytes.length).catch(() => undefined); // It is replaced.
+        return had?.equals(bytes) === true ? undefined : 'it had other bytes';
+    }
+}
+async function dangerTo(at, kind, owners) {
+    const found = await entryAt(at);
+    if (!(kind === 'file' ? found?.isFile() : found?.isDirectory())) {
+        return undefined; // It is reported as missing or damaged.
+    }
+    try {
+        await assertPrivate(at, kind, owners);
+        return undefined;
+    }
+    catch (error) {
+        return explain(error);
+    }
+}
+async function writeNew(file, bytes) {
+    const handle = await (0,promises_namespaceObject.open)(file, 'wx', FILE_MODE);
+    try {
+        await handle.writeFile(bytes);
+        return await handle.stat();
+    }
+    finally {
+        await handle.close();
     }
 }
 async function mirror_folder_makeFolder(folder) {
@@ -26436,19 +26697,6 @@ async function mirror_folder_makeFolder(folder) {
         if (codeOf(error) !== 'EEXIST') {
             throw error;
         }
-    }
-}
-/** In containers, a process often has the same number each time; this one has no folder yet. */
-function mirror_folder_isRunning(pid) {
-    if (pid === process.pid) {
-        return false;
-    }
-    try {
-        process.kill(pid, 0);
-        return true;
-    }
-    catch (error) {
-        return codeOf(error) !== 'ESRCH';
     }
 }
 /** INSTALL_FAILED, with what to do about the folder. */
@@ -26578,6 +26826,7 @@ async function assertNoPair(folder, pair) {
 
 
 
+
 /**
  * Makes a folder complete: every file that is asked for, its digest and its bundle, the SBOM, the
  * trust root, and the pointer that names the version.
@@ -26669,22 +26918,24 @@ async function mirrorFile(run, local, remote, artifact) {
     await mirror_write(run, paths.bundle, serializeBundle(verified.bundle));
     await mirror_write(run, paths.digest, Buffer.from(sha256));
     if (kept === undefined) {
-        await folder.place(partial, paths.file);
+        await folder.place(partial, paths.file, verified.subject.entry);
     }
     logger.info(`${kept === undefined ? 'Verified' : 'Kept'} ${name}: ${sha256}`);
     return { name, sha256, isKept: kept !== undefined };
 }
-/** Undefined for a file that is not there, or that does not pass. */
+/** Undefined for a file that is not there, that others can change, or that does not pass. */
 async function keptFile({ folder, logger }, local, copy) {
     const { file } = folder.pathsOf(copy);
+    await folder.assertPrivateFolders(file);
     try {
+        await folder.assertPrivateFile(file); // First: what was proven must not change afterwards.
         return await proveInFolder(folder, local, copy);
     }
     catch (error) {
         if (local.http.signal.aborted || !isOfFile(error)) {
             throw error;
         }
-        if (!(error instanceof MissingFileError) || (await folder.has(file))) {
+        if (await folder.has(file)) {
             logger.info(`Replacing ${folder.nameOf(file)}: ${explain(error)}`);
         }
         return undefined;
@@ -26709,8 +26960,9 @@ async function downloadTo(partial, remote, artifact) {
 }
 async function mirror_write({ folder, logger, scratch }, file, bytes) {
     const existed = await folder.has(file);
-    if ((await folder.write(file, bytes, scratch)) && existed) {
-        logger.info(`Replaced ${folder.nameOf(file)}: it had other bytes`);
+    const why = await folder.write(file, bytes, scratch);
+    if (why !== undefined && existed) {
+        logger.info(`Replaced ${folder.nameOf(file)}: ${why}`);
     }
 }
 /**
@@ -26724,7 +26976,7 @@ async function movePointer(run, version) {
         return;
     }
     const file = (0,external_node_url_namespaceObject.fileURLToPath)(pointer);
-    const newer = await newerInFolder(run, version);
+    const newer = await newerInFolder(run, file, version);
     if (newer === undefined) {
         await mirror_write(run, file, pointerText(version));
     }
@@ -26737,16 +26989,17 @@ function pointerText(version) {
     return Buffer.from(`${version}\n`);
 }
 /** The version that the pointer in the folder names, if it is newer and the folder has it. */
-async function newerInFolder({ inputs, folder, offline }, version) {
+async function newerInFolder({ inputs, folder, offline }, pointer, version) {
     try {
+        await folder.assertPrivateFile(pointer);
         const named = await resolveVersion(inputs.version, offline, folder.url);
         const sbom = (0,external_node_url_namespaceObject.fileURLToPath)(new Release(named, folder.url).sbom().url);
         const [newer] = (0,external_node_fs_.existsSync)(sbom) ? await newerThan(version, [named], inputs.version) : [];
         return newer;
     }
     catch (error) {
-        if (error instanceof SetupError) {
-            return undefined; // There is none yet, or it is damaged: it is written.
+        if (error instanceof SetupError || error instanceof FileError) {
+            return undefined; // There is none yet, it is damaged, or others can change it: it is written.
         }
         throw error;
     }
@@ -26785,10 +27038,6 @@ const MAX_TEXT_BYTES = 256;
  */
 async function checkMirror(inputs, logger) {
     const folder = await MirrorFolder.open(inputs.folder);
-    const danger = await folder.whyNotPrivate();
-    if (danger !== undefined) {
-        logger.warning('Folder not private', `${danger}. What is proven now may be changed later.`);
-    }
     let verdict;
     await withScratchFolder(inputs.runner.temp, async (scratch) => {
         verdict = await withMirrorRun({ inputs, logger, folder, scratch }, checkFolder);
@@ -26804,7 +27053,9 @@ async function checkFolder(run) {
     const theirs = await root.collect(folder.trustedRoot, () => mirror_check_trustedRootIn(run));
     logger.info(`Trust root: ${trust.origin}`);
     const version = await root.collect(pointerFile(run), () => versionIn(run));
+    const named = [folder.trustedRoot, pointerFile(run)].filter((file) => file !== folder.path);
     if (version === undefined) {
+        await warnOfDangers(run, named);
         return { version, files: 0, differences: root.lines };
     }
     logger.info(`Version: ${version} (requested: ${inputs.versionSource})`);
@@ -26814,14 +27065,31 @@ async function checkFolder(run) {
     const local = await localContext(run, version);
     const { sbom, others } = mirroredArtifacts(run, local.release);
     const artifacts = [sbom, ...others];
+    const expected = artifacts.flatMap((artifact) => {
+        const { file, digest, bundle } = folder.pathsOf(artifact);
+        return [file, digest, bundle];
+    });
+    await warnOfDangers(run, [...named, ...expected]);
     const limit = pLimit(CONCURRENT_FILES);
     const found = await Promise.all(artifacts.map((artifact) => run.background.start(limit(() => checkFile(run, local, artifact, theirs)))));
-    const extra = await extraFiles(folder, local.release, artifacts);
+    const pairs = artifacts.flatMap((artifact) => folder.pathsOf(artifact).pair);
+    const extra = await extraFiles(folder, local.release, new Set(expected), new Set(pairs));
     return {
         version,
         files: artifacts.length,
         differences: [...root.lines, ...found.flat(), ...extra].sort(),
     };
+}
+/** What others can change is proven all the same, as it is now. */
+async function warnOfDangers({ folder, logger }, files) {
+    const [danger, ...others] = await folder.dangersTo(files);
+    if (danger !== undefined) {
+        const more = others.length === 0
+            ? ''
+            : `; other files and folders that are not private: ${String(others.length)}`;
+        const message = `${danger}${more}. What is proven now may be changed later.`;
+        logger.warning('Folder not private', message);
+    }
 }
 /** What is wrong with some files. */
 class Differences {
@@ -26924,15 +27192,12 @@ function assertEqual(bytes, expected) {
         ? Promise.reject(new FileError('it does not have the bytes that "mirror" writes'))
         : Promise.resolve();
 }
-/** What is in the folder of the release and was not asked for. */
-async function extraFiles(folder, { version }, artifacts) {
-    const expected = new Set();
-    for (const artifact of artifacts) {
-        const { file, digest, bundle } = folder.pathsOf(artifact);
-        for (const one of [file, digest, bundle]) {
-            expected.add(one);
-        }
-    }
+/**
+ * What is in the folder of the release and was not asked for.
+ *
+ * @param pairs files that a run asks for before the bundles; a folder in place of one makes it fail
+ */
+async function extraFiles(folder, { version }, expected, pairs) {
     const root = external_node_path_default().join(folder.path, 'release', version);
     const extra = [];
     const folders = [root];
@@ -26942,7 +27207,7 @@ async function extraFiles(folder, { version }, artifacts) {
             ? await (0,promises_namespaceObject.readdir)(at, { withFileTypes: true })
             : []) {
             const file = external_node_path_default().join(at, entry.name);
-            if (entry.isDirectory()) {
+            if (entry.isDirectory() && !pairs.has(file)) {
                 folders.push(file);
             }
             else if (!expected.has(file)) {
@@ -26957,6 +27222,7 @@ async function isPlainFolder(folder) {
 }
 
 ;// CONCATENATED MODULE: ./src/commands/mirror-command.ts
+
 
 
 
@@ -27021,7 +27287,7 @@ async function mirror_command_run(environment, terminal) {
 }
 async function make(inputs, terminal) {
     const { version, folder, files } = await mirrorRelease(inputs, terminal);
-    process.stdout.write(files.map(({ sha256, name }) => `${sha256}  ${name}\n`).join(''));
+    printLines(files.map(({ sha256, name }) => `${sha256}  ${name}`));
     const kept = files.filter(({ isKept }) => isKept).length;
     terminal.info(`${folder.path} is complete: ${version}, ${String(files.length)} files, ${String(kept)} of them kept`);
     for (const line of usage(inputs, version, folder)) {
@@ -27053,12 +27319,16 @@ function mirror_command_inFolder(request) {
 async function check(inputs, terminal) {
     const { version, files, differences } = await checkMirror(inputs, terminal);
     if (differences.length > 0) {
-        process.stdout.write(`${differences.join('\n')}\n`);
+        printLines(differences);
         terminal.info(`${inputs.folder} differs from what was asked for. To repair it where there is a network, run the same command without --check. Delete extra files yourself.`);
         return EXIT_CODES.different;
     }
     terminal.info(`${inputs.folder} is complete and proven: ${version ?? ''}, ${String(files)} files`);
     return EXIT_CODES.done;
+}
+/** Names come from a folder, and what is wrong from the files in it. */
+function printLines(lines) {
+    process.stdout.write(lines.map((line) => `${escapeLogLine(line)}\n`).join(''));
 }
 /** A folder that vouches for itself only proves that its files belong together. */
 function warnOfOwnTrustRoot({ folder, trustRoot }, terminal) {

@@ -122,6 +122,19 @@ describe('accepted', () => {
     expectVerified(result, { [byDigest]: byDigest, [both]: byDigest });
   });
 
+  test('a tag of another release: its version is not proven, and there is a warning', async () => {
+    const name = `registry.k8s.io/kube-proxy:${OLDER}`;
+    const digest = published.get(`kube-proxy:${OLDER}`) ?? '';
+    const result = await run({ images: name });
+    expectVerified(result, { [name]: `registry.k8s.io/kube-proxy@${digest}` }, [UNPROVEN]);
+    expect(result.stdout).toContain(
+      `${name}: version not proven (not requested as an image of Kubernetes ${VERSION}).`,
+    );
+    const requested = await run({ version: OLDER, images: name });
+    expectVerified(requested, { [name]: `registry.k8s.io/kube-proxy@${digest}` });
+    expect(proofsOf(requested)).toEqual([BY_LAYERS]);
+  });
+
   test('the image for one architecture', async () => {
     const layers = layersOf('kube-proxy', VERSION, 'arm64');
     const image = { layers, platform: 'linux/arm64' };

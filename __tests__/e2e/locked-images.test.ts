@@ -417,25 +417,50 @@ describe('lock --images', () => {
     expect(locked().images?.[nameOf('kube-proxy', UNLISTED)]?.blobs).toHaveLength(5);
   });
 
+  /** An index for some platforms, each with a configuration of so many bytes. */
+  function publishLarge(name: string, platforms: number, configBytes: number): void {
+    const listed = Array.from({ length: platforms }, (_, i) => {
+      const architecture = `riscv${String(i)}`;
+      const rootfs = { type: 'layers', diff_ids: [] };
+      const config = JSON.stringify({ os: 'linux', architecture, rootfs }).padEnd(configBytes);
+      const manifest = {
+        schemaVersion: 2,
+        config: world.registry.putBlob(Buffer.from(config), ''),
+        layers: [],
+      };
+      const platform = { os: 'linux', architecture };
+      return { digest: world.registry.putManifest(name, manifest), platform };
+    });
+    sign(name, world.registry.putIndex(name, VERSION, listed));
+  }
+
   test.each([
     [2, 0],
     [4, 2],
-  ])('%i images with configurations of 1 MB: exit code %i', async (count, exitCode) => {
+  ])('%i images with configurations of 1.25 MB: exit code %i', async (count, exitCode) => {
     const names = CONTROL_PLANE.slice(0, count);
-    for (const name of names) {
-      const rootfs = { type: 'layers', diff_ids: [] };
-      const config = { os: 'linux', architecture: 'riscv64', rootfs, padding: 'x'.repeat(1e6) };
-      const manifest = {
-        schemaVersion: 2,
-        config: world.registry.putBlob(Buffer.from(JSON.stringify(config)), ''),
-        layers: [],
-      };
-      sign(name, world.registry.putManifest(name, manifest, VERSION));
-    }
+    for (const name of names) publishLarge(name, 5, 250_000);
     const result = await lock('--images', names.join());
     expect(result.exitCode).toBe(exitCode);
     if (exitCode !== 0) expect(result.stderr).toContain('larger than 4194304 bytes');
     expect(readdirSync(folder)).toHaveLength(exitCode === 0 ? 1 : 0);
+  });
+
+  test.each([
+    [256 << 10, 0],
+    [(256 << 10) + 1, 2],
+  ])('a configuration of %i bytes: exit code %i', async (bytes, exitCode) => {
+    publishLarge('kube-proxy', 1, bytes);
+    const result = await lock('--images', 'kube-proxy');
+    expect(result.exitCode).toBe(exitCode);
+    if (exitCode === 0) {
+      isValid(locked());
+      expect(isValid.errors).toBeNull();
+      expect(await lock('--images', 'kube-proxy', '--check')).toMatchObject({ exitCode: 0 });
+    } else {
+      expect(result.stderr).toContain(`${nameOf('kube-proxy')} cannot be locked: its manifest or`);
+      expect(readdirSync(folder)).toEqual([]);
+    }
   });
 
   test('by the identity that the options name', async () => {

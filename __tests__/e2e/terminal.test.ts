@@ -106,6 +106,16 @@ describeUnless(NO_PSEUDO_TERMINAL)('progress on a terminal', () => {
     expect(shown.sort()).toEqual(printed.sort());
   });
 
+  test('fits into 80 columns where the terminal says 0, as a serial console does', async () => {
+    const { exitCode, output } = await onTerminal(lockArguments(), { columns: 0 });
+    expect(exitCode).toBe(0);
+    const screens = framesOf(output, 80);
+    expect(screens.some((screen) => screen.includes(BAR))).toBe(true);
+    const lines = screens.flatMap((screen) => screen.split('\n'));
+    const bars = lines.filter((line) => line.includes(BAR));
+    expect(Math.max(...bars.map((line) => line.length))).toBeLessThan(80);
+  });
+
   test.each([30, 45, 60])('fits into %d columns', async (columns) => {
     const { exitCode, output } = await onTerminal(lockArguments(), { columns });
     expect(exitCode).toBe(0);
@@ -185,6 +195,16 @@ describeUnless(NO_PSEUDO_TERMINAL)('help on a terminal', () => {
   ])('not with %s', async (_what, env) => {
     const { output } = await onTerminal(['lock', '--help'], { env });
     expect(output).not.toContain(ESCAPE);
+  });
+
+  // Commander does not wrap the options then.
+  test('the exit codes as for 80 columns where the terminal says 0, as a serial console does', async () => {
+    const [unknown = '', usual = ''] = [
+      await onTerminal(['lock', '--help'], { columns: 0 }),
+      await onTerminal(['lock', '--help'], { columns: 80 }),
+    ].map(({ output }) => output.slice(output.indexOf('Exit codes')));
+    expect(usual).toContain('Exit codes');
+    expect(unknown).toBe(usual);
   });
 
   test.each([60, 100, 140])('wraps at %d columns', async (columns) => {

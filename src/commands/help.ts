@@ -8,7 +8,7 @@ const ALWAYS = { validateStream: false };
 const MIN_DESCRIPTION_WIDTH = 20;
 
 /** Columns of what is printed where there is no terminal. */
-const DEFAULT_WIDTH = 80;
+export const DEFAULT_WIDTH = 80;
 
 export const HELP: HelpConfiguration = {
   minWidthToWrap: MIN_DESCRIPTION_WIDTH,
@@ -27,16 +27,17 @@ export const HELP: HelpConfiguration = {
  * Text for the end of a help, wrapped. A line without indent is a heading. Lines with four spaces are commands to copy,
  * and are never wrapped.
  *
- * @param columns of the terminal
+ * @param columns of the terminal; undefined or 0 if it is not known
  */
 export function closingText(text: string, columns: number | undefined): string {
+  const width = columns === undefined || columns === 0 ? DEFAULT_WIDTH : columns;
   return text
     .split('\n')
     .map((line) => {
       if (/^\S/.test(line)) {
         return title(line);
       }
-      return line.startsWith('    ') ? literal(line) : wrapped(line, columns ?? DEFAULT_WIDTH);
+      return line.startsWith('    ') ? literal(line) : wrapped(line, width);
     })
     .join('\n');
 }

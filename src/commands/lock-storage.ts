@@ -5,7 +5,9 @@ import type { FileError } from '../files/errors.js';
 import { OutsideWorkspaceError, readWorkspaceFile } from '../files/workspace-file.js';
 import type { LockInputs } from './inputs.js';
 import type { Logger } from '../install/logger.js';
-import type { Lock } from '../lock/lock.js';
+import type { Lock, LockContent } from '../lock/lock.js';
+import { MAX_BLOB_BYTES } from '../lock/read-images.js';
+import { blobsOf } from '../registry/contents.js';
 import { MAX_LOCK_BYTES, lockInvalid, parseLock } from '../lock/read.js';
 
 /**
@@ -48,7 +50,15 @@ function readText(name: string, file: string, workspace: string): Buffer {
 }
 
 /** @throws {SetupError} INVALID_INPUT for a lock file that no run would read */
-export function assertReadable(text: string): void {
+export function assertReadable(text: string, { images }: LockContent): void {
+  for (const [name, { contents }] of images) {
+    if (blobsOf(contents).some(({ length }) => length > MAX_BLOB_BYTES)) {
+      throw new SetupError(
+        'INVALID_INPUT',
+        `${name} cannot be locked: its manifest or a configuration is larger than ${String(MAX_BLOB_BYTES)} bytes.`,
+      );
+    }
+  }
   if (Buffer.byteLength(text) > MAX_LOCK_BYTES) {
     throw new SetupError(
       'INVALID_INPUT',

@@ -50,7 +50,7 @@ export async function lockRelease(inputs: LockInputs, logger: Logger): Promise<L
   const after = await proveLock(inputs, before, logger);
   const changes = compareLocks(before, after);
   const text = serializeLock(after);
-  assertReadable(text);
+  assertReadable(text, after);
   if (changes.length > 0 && !inputs.check) {
     write(inputs, text);
   }

@@ -1,6 +1,7 @@
 import type { WriteStream } from 'node:tty';
 import { styleText } from 'node:util';
 import { escapeLogLine } from '../escape.js';
+import { DEFAULT_WIDTH } from './help.js';
 
 /** Milliseconds between two drawings. */
 const DRAW_INTERVAL = 80;
@@ -67,6 +68,10 @@ export class ProgressBars {
   }
 
   #draw(): void {
+    // A terminal that does not know its size says 0. log-update reads it from the stream, too.
+    if (this.#stream.columns === 0) {
+      this.#stream.columns = DEFAULT_WIDTH;
+    }
     if (this.#downloads.size === 0) {
       this.#redraw.clear();
     } else {

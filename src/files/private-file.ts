@@ -46,7 +46,21 @@ export async function assertPrivate(
   kind: 'file' | 'folder',
   owners: Owners,
 ): Promise<void> {
-  const found = await entryAt(file);
+  assertPrivateEntry(await entryAt(file), file, kind, owners);
+}
+
+/**
+ * As {@link assertPrivate}, of what was found.
+ *
+ * @param file for messages
+ * @throws {FileError}
+ */
+export function assertPrivateEntry(
+  found: Stats | undefined,
+  file: string,
+  kind: 'file' | 'folder',
+  owners: Owners,
+): void {
   const isKind = kind === 'file' ? found?.isFile() : found?.isDirectory();
   if (found === undefined || isKind !== true) {
     throw new FileError(`${file} is not a plain ${kind}`);

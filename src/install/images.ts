@@ -28,7 +28,10 @@ export interface VersionProof {
   readonly unproven: readonly string[];
   /** Why the others, or all of them, are not proven. */
   readonly reason: string | undefined;
-  /** Whether a proof was expected: for an image of the release, unless `bind-release` is `false`. */
+  /**
+   * Whether a proof was expected: for an image of the release, unless `bind-release` is `false`; and
+   * for a tag that names another release.
+   */
   readonly isExpected: boolean;
   /** When the log saw the SBOM signed; undefined if it proves nothing here. */
   readonly sbomSignedAt: Date | undefined;
@@ -128,7 +131,9 @@ function proveVersion(
 ): VersionProof {
   const name = image.releaseImage;
   if (name === undefined || published === undefined) {
-    return unproven(`not requested as an image of Kubernetes ${version}`, false);
+    // A tag of another release claims a version that this release's SBOM cannot prove.
+    const isExpected = image.otherRelease !== undefined;
+    return unproven(`not requested as an image of Kubernetes ${version}`, isExpected);
   }
   if (published.kind !== 'signed') {
     return unproven(published.reason, published.kind === 'missing');

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { constants, rmSync } from 'node:fs';
-import { access, copyFile, open, readdir, stat, unlink } from 'node:fs/promises';
+import { access, open, readdir, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { SetupError, codeOf, explain } from '../errors.js';
-import { digestFile, type DigestedFile } from '../files/digested-file.js';
+import { digestOpenFile, type DigestedFile } from '../files/digested-file.js';
 import { makeFolders } from '../files/make-folders.js';
-import { assertPrivate, entryAt, trustedOwners } from '../files/private-file.js';
-import { renameHeld } from '../files/rename.js';
+import { OwnCopy, READ_NO_LINK } from '../files/own-copy.js';
+import { assertPrivateEntry, entryAt, trustedOwners } from '../files/private-file.js';
 import { modeOf } from './cache-entry.js';
 import { changedByAnotherRun } from './install-failed.js';
 import type { InstalledArtifact } from './verified-artifact.js';
@@ -71,6 +71,7 @@ const MAX_TRIES = 5;
  * Puts verified files into a folder, which is made if it does not exist.
  *
  * Each file is copied to a private name in the folder, and the copy must have the verified digest.
+ * Somebody else may be able to rename what is in the folder, so each copy is used through one handle.
  * When all copies are complete, each is renamed to its own name: at every moment, there is the old
  * file or the new one. If the process is killed, the next one removes what it left.
  *
@@ -100,33 +101,35 @@ export async function placeAll(
 }
 
 async function placeOnce(folder: string, files: readonly CachedFile[]): Promise<PlacedFile[]> {
-  const copies = new Map<string, string>();
-  const removeCopies = (): void => {
-    for (const copy of copies.values()) {
-      rmSync(copy, { force: true });
+  const partials: string[] = [];
+  const removePartials = (): void => {
+    for (const partial of partials) {
+      rmSync(partial, { force: true });
     }
   };
-  process.once('exit', removeCopies); // Ctrl-C ends the process at once.
+  const copies = new Map<string, OwnCopy>();
+  process.once('exit', removePartials); // Ctrl-C ends the process at once.
   try {
     const placed: PlacedFile[] = [];
     for (const file of files) {
       const target = path.join(folder, file.artifact.fileName);
       const wasThere = await isThere(target, folder, file);
       if (!wasThere) {
-        const copy = path.join(folder, partialName());
-        copies.set(target, copy);
+        const partial = path.join(folder, partialName());
+        partials.push(partial);
         await assertReplaceable(target);
-        await copyVerified(file, copy);
+        copies.set(target, await copyVerified(file, partial));
       }
       placed.push({ path: target, wasThere });
     }
     for (const [target, copy] of copies) {
-      await renameHeld(copy, target);
+      await copy.moveTo(target);
     }
     return placed;
   } finally {
-    removeCopies();
-    process.off('exit', removeCopies);
+    await Promise.all([...copies.values()].map((copy) => copy.close()));
+    removePartials();
+    process.off('exit', removePartials);
   }
 }
 
@@ -136,15 +139,24 @@ async function isThere(
   folder: string,
   { artifact, verified: { subject } }: CachedFile,
 ): Promise<boolean> {
-  const found = await entryAt(target);
-  const hasMode = process.platform === 'win32' || (found?.mode ?? 0) % 0o10000 === modeOf(artifact);
-  if (found?.isFile() !== true || found.size !== subject.size || !hasMode) {
-    return false;
-  }
   try {
-    await assertPrivate(target, 'file', await trustedOwners(folder));
-    const { sha256 } = await digestFile(target, artifact.maxBytes);
-    return sha256.equals(subject.sha256);
+    const found = await entryAt(target);
+    if (found?.isFile() !== true) {
+      return false; // Not even opened: that can have effects of its own.
+    }
+    const handle = await open(target, READ_NO_LINK);
+    try {
+      const opened = await handle.stat(); // What was found may have been swapped before it was opened.
+      const hasMode = process.platform === 'win32' || opened.mode % 0o10000 === modeOf(artifact);
+      if (opened.ino !== found.ino || opened.size !== subject.size || !hasMode) {
+        return false;
+      }
+      assertPrivateEntry(opened, target, 'file', await trustedOwners(folder));
+      const { sha256 } = await digestOpenFile(handle, target, artifact.maxBytes);
+      return sha256.equals(subject.sha256);
+    } finally {
+      await handle.close();
+    }
   } catch {
     return false; // What cannot be read, or can be changed by others, is replaced.
   }
@@ -153,20 +165,19 @@ async function isThere(
 /** Copies a file out of the tool cache, and requires the copy to be what was verified. */
 async function copyVerified(
   { artifact, cacheEntry, verified: { subject } }: CachedFile,
-  copy: string,
-): Promise<void> {
+  partial: string,
+): Promise<OwnCopy> {
   const { file } = cacheEntry.files();
-  await copyFile(file, copy, constants.COPYFILE_EXCL); // Never through a link.
-  const { sha256 } = await digestFile(copy, artifact.maxBytes);
-  if (!sha256.equals(subject.sha256)) {
-    throw changedByAnotherRun(`${file} was changed after it was verified`);
-  }
-  const handle = await open(copy, 'r+');
+  const copy = await OwnCopy.create(file, partial, artifact.maxBytes);
   try {
-    await handle.chmod(modeOf(artifact));
-    await handle.sync(); // Its name must not be on the disk before its bytes.
-  } finally {
-    await handle.close();
+    if (!copy.sha256.equals(subject.sha256)) {
+      throw changedByAnotherRun(`${file} was changed after it was verified`);
+    }
+    await copy.finish(modeOf(artifact));
+    return copy;
+  } catch (error) {
+    await copy.close();
+    throw error;
   }
 }
 

@@ -1,4 +1,5 @@
 import { ARCHITECTURES } from './platform.js';
+import { isExactVersion } from './version.js';
 
 /** Where Kubernetes publishes its images. Their signatures name it, too. */
 export const IMAGE_DOMAIN = 'registry.k8s.io';
@@ -51,6 +52,11 @@ export interface Image extends ImageRequest {
    * images, other versions, and references with only a digest.
    */
   readonly releaseImage: string | undefined;
+  /**
+   * The Kubernetes release that the tag names, if it is another one: `v1.31.8` of
+   * `registry.k8s.io/kube-apiserver:v1.31.8`.
+   */
+  readonly otherRelease: string | undefined;
 }
 
 /**
@@ -93,6 +99,10 @@ function isReleaseImage(name: string): boolean {
   );
 }
 
+function isVersionTag(tag: string | undefined): boolean {
+  return tag?.startsWith('v') === true && isExactVersion(tag.slice(1));
+}
+
 /** @param version of the release, with `v` */
 export function imageOf(request: ImageRequest, version: string): Image {
   const { repository, digest } = request;
@@ -104,5 +114,7 @@ export function imageOf(request: ImageRequest, version: string): Image {
     reference: digest ?? tag ?? version,
     name: `${IMAGE_DOMAIN}/${repository}${tagged}${digested}`,
     releaseImage: tag === version && isReleaseImage(repository) ? repository : undefined,
+    otherRelease:
+      tag !== version && isVersionTag(tag) && isReleaseImage(repository) ? tag : undefined,
   };
 }

@@ -10,6 +10,9 @@ import { readBundle, readEntry } from './read-entry.js';
 /** The input `images` takes as many. */
 const MAX_IMAGES = 100;
 
+/** In bytes. Manifests of Kubernetes' images have a few KiB, configurations less than 64 KiB. */
+export const MAX_BLOB_BYTES = 256 << 10;
+
 /**
  * Reads the member `images` of a lock file.
  *
@@ -76,6 +79,9 @@ function readContents(image: Image, digest: Digest, value: unknown, name: string
     throw new Error('"blobs" is not a list');
   }
   const blobs = value.map((one: unknown) => Buffer.from(asText(one, 'blobs'), 'base64'));
+  if (blobs.some(({ length }) => length > MAX_BLOB_BYTES)) {
+    throw new Error(`a blob is larger than ${String(MAX_BLOB_BYTES)} bytes`);
+  }
   const byDigest = new Map(blobs.map((bytes) => [digestOf(bytes), bytes]));
   const find = (wanted: Digest): Buffer => {
     const found = byDigest.get(wanted);

@@ -73,22 +73,38 @@ export function parseContents(
   name: string,
 ): ImageContents {
   const manifest = parseManifest(find(digest), name);
-  const withConfig = (image: ImageManifest, platform: string | undefined): PlatformImage => {
+  const withConfig = memoized((image: ImageManifest): Omit<PlatformImage, 'platform'> => {
     const { digest: configDigest, size } = image.config;
     const config = find(configDigest);
     if (config.length !== size || size > MAX_CONFIG_BYTES) {
       throw imageMismatch(`${name} has a configuration of another size than its manifest says`);
     }
-    return { platform, manifest: image, config };
-  };
+    return { manifest: image, config };
+  });
   if (manifest.kind === 'image') {
-    return { manifest, images: [withConfig(manifest, undefined)] };
+    return { manifest, images: [{ platform: undefined, ...withConfig(manifest) }] };
   }
+  // An index can list the same manifest for each platform.
+  const parse = memoized((listed: Digest) => parseManifest(find(listed), name));
   const images = forPlatforms(manifest.manifests).map((listed) => {
-    const image = parseManifest(find(listed.digest), name);
-    return withConfig(assertImage(image, `${name} for ${listed.platform}`), listed.platform);
+    const image = assertImage(parse(listed.digest), `${name} for ${listed.platform}`);
+    return { platform: listed.platform, ...withConfig(image) };
   });
   return { manifest, images };
+}
+
+/** A function that computes each result once. */
+function memoized<K, V>(compute: (key: K) => V): (key: K) => V {
+  const results = new Map<K, V>();
+  return (key) => {
+    const known = results.get(key);
+    if (known !== undefined) {
+      return known;
+    }
+    const result = compute(key);
+    results.set(key, result);
+    return result;
+  };
 }
 
 /**
@@ -96,11 +112,12 @@ export function parseContents(
  * configuration.
  */
 export function blobsOf({ manifest, images }: ImageContents): Buffer[] {
-  const blobs = images.flatMap((image) => [image.manifest.bytes, image.config]);
-  const byContent = new Map(
-    [manifest.bytes, ...blobs].map((bytes) => [bytes.toString('base64'), bytes]),
-  );
-  return [...byContent.values()];
+  const blobs = new Map<Digest, Buffer>([[manifest.digest, manifest.bytes]]);
+  for (const image of images) {
+    blobs.set(image.manifest.digest, image.manifest.bytes);
+    blobs.set(image.manifest.config.digest, image.config);
+  }
+  return [...blobs.values()];
 }
 
 /** Without attestations. */

@@ -32,6 +32,10 @@ export interface Descriptor {
   readonly digest: Digest;
   /** In bytes. */
   readonly size: number;
+}
+
+/** A layer. Signatures are in the annotations of layers. */
+export interface Layer extends Descriptor {
   readonly annotations: ReadonlyMap<string, string>;
 }
 
@@ -48,7 +52,7 @@ export interface ImageManifest {
   readonly bytes: Buffer;
   readonly digest: Digest;
   readonly config: Descriptor;
-  readonly layers: readonly Descriptor[];
+  readonly layers: readonly Layer[];
 }
 
 /** One image for several platforms: an OCI index, or a Docker manifest list. */
@@ -113,7 +117,7 @@ function parseImage(image: Record<string, unknown>): Content<ImageManifest> {
   return {
     kind: 'image',
     config: parseDescriptor(image['config']),
-    layers: list(image['layers'], MAX_LAYERS).map(parseDescriptor),
+    layers: list(image['layers'], MAX_LAYERS).map(parseLayer),
   };
 }
 
@@ -152,7 +156,7 @@ function platformName(platform: Record<string, unknown>): string | undefined {
 }
 
 function parseDescriptor(value: unknown): Descriptor {
-  const { mediaType, digest, size, annotations } = record(value);
+  const { mediaType, digest, size, annotations = {} } = record(value);
   const parsed = parseDigest(string(digest));
   if (parsed === undefined) {
     throw new TypeError('a digest is not a SHA-256');
@@ -160,17 +164,16 @@ function parseDescriptor(value: unknown): Descriptor {
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0 || size > MAX_SIZE) {
     throw new TypeError('a size is not a number of bytes');
   }
-  return {
-    mediaType: string(mediaType),
-    digest: parsed,
-    size,
-    annotations: new Map(
-      Object.entries(annotations === undefined ? {} : record(annotations)).map(([key, text]) => [
-        key,
-        string(text),
-      ]),
-    ),
-  };
+  Object.values(record(annotations)).forEach(string);
+  return { mediaType: string(mediaType), digest: parsed, size };
+}
+
+function parseLayer(value: unknown): Layer {
+  const { annotations = {} } = record(value);
+  const texts = Object.entries(record(annotations)).map(
+    ([key, text]) => [key, string(text)] as const,
+  );
+  return { ...parseDescriptor(value), annotations: new Map(texts) };
 }
 
 /** The parts of an image's configuration that are used here. */

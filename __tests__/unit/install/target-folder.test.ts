@@ -1,13 +1,17 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,7 +22,7 @@ import { CacheEntry } from '../../../src/install/cache-entry.js';
 import { assertCanPlace, placeAll } from '../../../src/install/target-folder.js';
 import { binaryOf } from '../../../src/kubernetes/binary.js';
 import type { Tool } from '../../../src/kubernetes/platform.js';
-import { MISSING, testUnless } from '../../support/skip.js';
+import { MISSING, describeUnless, testUnless } from '../../support/skip.js';
 import { rejectionOf } from '../expect-error.js';
 
 // What no test of the command can time: something changes between the verification and the last step.
@@ -139,6 +143,90 @@ describe('placeAll', () => {
     expect(await removePartials(Infinity, placing)).toBe(5);
     await expectFailed(placing, 'cannot install into');
     expect(contents()).toEqual({ kubectl: 'old' });
+  });
+
+  /** Swaps each partial copy once it has so many bytes, as anyone can who may write to the folder. */
+  async function swapPartials(
+    placing: Promise<unknown>,
+    from: number,
+    swap: (partial: string) => void,
+  ): Promise<number> {
+    const swapped = new Set<string>();
+    const over = placing.then(
+      () => true,
+      () => true,
+    );
+    do {
+      for (const name of readdirSync(target)) {
+        const partial = path.join(target, name);
+        const size = name.startsWith('.')
+          ? lstatSync(partial, { throwIfNoEntry: false })?.size
+          : -1;
+        if (!swapped.has(name) && (size ?? -1) >= from) {
+          renameSync(partial, path.join(root, 'stolen'));
+          swap(partial);
+          swapped.add(name);
+        }
+      }
+    } while (!(await Promise.race([over, sleep(1, false)])));
+    return swapped.size;
+  }
+
+  describeUnless(MISSING.symbolicLinks)('a partial copy that somebody swaps for a link', () => {
+    let victim: string;
+
+    beforeEach(() => {
+      victim = path.join(root, 'victim');
+      writeFileSync(victim, LARGE, { mode: 0o600 });
+      writeFileSync(path.join(target, 'kubectl'), 'old');
+    });
+
+    const toVictim = (partial: string): void => symlinkSync(victim, partial);
+    const expectVictimUntouched = (): void => {
+      expect(statSync(victim).mode & 0o7777).toBe(0o600);
+      expect(readFileSync(victim).equals(LARGE)).toBe(true);
+    };
+
+    // Even a file with the verified bytes keeps its mode.
+    test('while it is copied: nothing is placed', async () => {
+      const placing = placeAll(target, [cached('kubectl', LARGE)]);
+      placing.catch(() => undefined);
+      expect(await swapPartials(placing, 0, toVictim)).toBe(1);
+      await expectFailed(placing, 'was replaced by another process');
+      expect(contents()).toEqual({ kubectl: 'old' });
+      expectVictimUntouched();
+    });
+
+    test('when it is complete: the link is never placed', async () => {
+      const placing = placeAll(target, [cached('kubectl', LARGE)]);
+      placing.catch(() => undefined);
+      if ((await swapPartials(placing, LARGE.length, toVictim)) > 0) {
+        await expectFailed(placing, 'was replaced by another process');
+        expect(contents()).toEqual({ kubectl: 'old' });
+      }
+      expectVictimUntouched();
+    });
+  });
+
+  testUnless(MISSING.namedPipes)(
+    'a partial copy that somebody swaps for a pipe: refused, without waiting for a writer',
+    async () => {
+      const placing = placeAll(target, [cached('kubectl', LARGE)]);
+      placing.catch(() => undefined);
+      const swap = (partial: string): unknown => execFileSync('mkfifo', [partial]);
+      expect(await swapPartials(placing, 0, swap)).toBe(1);
+      await expectFailed(placing, 'was replaced by another process');
+      expect(readdirSync(target)).toEqual([]);
+    },
+  );
+
+  test('a partial copy that somebody swaps for the same bytes: refused', async () => {
+    const placing = placeAll(target, [cached('kubectl', LARGE)]);
+    placing.catch(() => undefined);
+    const swap = (partial: string): void => writeFileSync(partial, LARGE, { mode: 0o755 });
+    expect(await swapPartials(placing, 0, swap)).toBe(1);
+    await expectFailed(placing, 'was replaced by another process');
+    expect(readdirSync(target)).toEqual([]);
   });
 
   test('a folder that appeared in the place of a file: no other file is replaced', async () => {

@@ -75,6 +75,21 @@ describe('a full reference', () => {
   });
 
   test.each([
+    ['registry.k8s.io/kube-apiserver:v1.31.8', 'v1.31.8'],
+    [`registry.k8s.io/kube-apiserver-arm64:v1.32.0-rc.1@${DIGEST}`, 'v1.32.0-rc.1'],
+    [`registry.k8s.io/kube-apiserver:${VERSION}`, undefined],
+    ['registry.k8s.io/kube-apiserver:1.31.8', undefined],
+    ['registry.k8s.io/kube-apiserver:v1.31', undefined],
+    ['registry.k8s.io/kube-apiserver:latest', undefined],
+    [`registry.k8s.io/kube-apiserver@${DIGEST}`, undefined],
+    ['registry.k8s.io/coredns/coredns:v1.11.1', undefined],
+  ])('%s: an image of another release: %s', (requested, otherRelease) => {
+    const [request] = parseImageRequest(requested) ?? [];
+    if (request === undefined) throw new Error('it was not accepted');
+    expect(imageOf(request, VERSION).otherRelease).toBe(otherRelease);
+  });
+
+  test.each([
     '',
     'etcd',
     'etcd:3.5.15-0',

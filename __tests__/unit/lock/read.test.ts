@@ -6,6 +6,7 @@ import { MAX_LOCK_BYTES, parseLock } from '../../../src/lock/read.js';
 import type { LockContent } from '../../../src/lock/lock.js';
 import {
   World,
+  digestOf,
   lockOf,
   lockText,
   putSignedImage,
@@ -167,6 +168,35 @@ describe('images that are LOCK_INVALID', () => {
     const text = JSON.stringify({ ...head, images, files });
     expect(errorOf(() => parse(text)).code).toBe('LOCK_INVALID');
     expect(parse(JSON.stringify({ ...head, files, images })).images.size).toBe(2);
+  });
+});
+
+describe('the size of a blob', () => {
+  /** The lock with an image whose manifest has so many bytes. It names another digest than its payload. */
+  const withManifest = (bytes: number): string => {
+    const [blob = ''] = image(ETCD).blobs;
+    const manifest = JSON.parse(Buffer.from(blob, 'base64').toString()) as object;
+    const padded = Buffer.from(JSON.stringify(manifest).padEnd(bytes));
+    const changed = { digest: digestOf(padded), blobs: [padded.toString('base64')] };
+    return lockText({ ...lock, images: { [ETCD]: { ...image(ETCD), ...changed } } });
+  };
+
+  test.each([
+    [256 << 10, true],
+    [(256 << 10) + 1, false],
+  ])('%i bytes: accepted by reader and schema: %s', (bytes, isAccepted) => {
+    const text = withManifest(bytes);
+    if (isAccepted) {
+      expect(parse(text).images.size).toBe(1);
+    } else {
+      const error = errorOf(() => parse(text));
+      expect([error.code, error.message]).toEqual([
+        'LOCK_INVALID',
+        expect.stringContaining('a blob is larger than 262144 bytes'),
+      ]);
+    }
+    // Base64 has no length between the one of 262,143 bytes and the one of 262,146.
+    expect(isValid(JSON.parse(withManifest(bytes + 2 * Number(!isAccepted))))).toBe(isAccepted);
   });
 });
 

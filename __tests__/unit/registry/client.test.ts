@@ -57,7 +57,6 @@ function descriptor(bytes: Buffer, changes: Partial<Descriptor> = {}): Descripto
     mediaType: 'application/octet-stream',
     digest: digestOf(bytes) as Digest,
     size: bytes.length,
-    annotations: new Map(),
     ...changes,
   };
 }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { RegistryClient } from '../../../src/registry/client.js';
 import {
   blobsOf,
@@ -89,6 +89,39 @@ describe('what is fetched can be stored and parsed again', () => {
     expect(blobsOf(contents)).toHaveLength(3);
     expect(parsed(digest, blobsOf(contents))).toEqual(contents);
   });
+});
+
+test('a manifest that is listed for 100 platforms is found, parsed and written once', () => {
+  const image = registry.putImage('a', undefined);
+  const listed = Array.from({ length: 100 }, (_, i) => ({
+    digest: image,
+    platform: platformOf(`a${String(i)}`),
+  }));
+  const digest = registry.putIndex('a', 'v1', listed);
+  const all = [...registry.manifests.values()].map(({ bytes }) => bytes);
+  const found: Digest[] = [];
+  const contents = parseContents(
+    digest as Digest,
+    (wanted) => {
+      found.push(wanted);
+      return (
+        [...all, ...registry.blobs.values()].find((bytes) => digestOf(bytes) === wanted) ??
+        Buffer.alloc(0)
+      );
+    },
+    'a',
+  );
+  expect(contents.images).toHaveLength(100);
+  expect(new Set(contents.images.map(({ manifest }) => manifest)).size).toBe(1);
+  expect(found).toEqual([...new Set(found)]);
+  // Their digests tell them apart. Text of each of them, 100 times, could be 400 MB.
+  const toString = jest.spyOn(Buffer.prototype, 'toString');
+  try {
+    expect(blobsOf(contents)).toHaveLength(3);
+    expect(toString).not.toHaveBeenCalled();
+  } finally {
+    toString.mockRestore();
+  }
 });
 
 describe('refused, fetched as well as parsed', () => {

@@ -46,7 +46,6 @@ describe('an image', () => {
         mediaType: MEDIA_TYPES.oci.config,
         digest: DIGEST,
         size: 10,
-        annotations: new Map(),
       },
       layers: [
         {
@@ -57,6 +56,17 @@ describe('an image', () => {
         },
       ],
     });
+  });
+
+  test('without the annotations of its configuration: nobody reads them', () => {
+    const config = { ...image().config, annotations: { a: 'b' } };
+    expect(parse({ ...image(), config })).toMatchObject({ config: { ...image().config } });
+    const parsed = parse({ ...image(), config });
+    expect(Object.keys(parsed.kind === 'image' ? parsed.config : {})).toEqual([
+      'mediaType',
+      'digest',
+      'size',
+    ]);
   });
 
   test('of Docker, and one whose media type is left out', () => {
@@ -109,6 +119,17 @@ describe('an index', () => {
     expect(parse(index(AMD64, UNKNOWN, UNKNOWN, undefined, undefined))).toMatchObject({
       manifests: [{ platform: 'linux/amd64' }, {}, {}, {}, {}],
     });
+  });
+
+  test('without the annotations of its configuration: nobody reads them', () => {
+    const config = { ...image().config, annotations: { a: 'b' } };
+    expect(parse({ ...image(), config })).toMatchObject({ config: { ...image().config } });
+    const parsed = parse({ ...image(), config });
+    expect(Object.keys(parsed.kind === 'image' ? parsed.config : {})).toEqual([
+      'mediaType',
+      'digest',
+      'size',
+    ]);
   });
 
   test('of Docker, and one whose media type is left out', () => {
