@@ -25227,6 +25227,7 @@ async function assertUnchanged(installed) {
 
 
 
+
 const own_copy_PIECE = 1 << 20;
 /** Windows has neither flag. */
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = external_node_fs_.constants;
@@ -25284,20 +25285,40 @@ class OwnCopy {
      * @throws the error of the file system
      */
     async moveTo(target) {
-        await this.#assertAt(this.path);
+        if (!(await this.#isAt(this.path))) {
+            throw own_copy_replaced(this.path);
+        }
         await renameHeld(this.path, target);
-        await this.#assertAt(target);
+        // Some file systems number a renamed file anew. Then its bytes must be those of the copy.
+        if (!(await this.#isAt(target)) && !(await this.#hasItsBytes(target))) {
+            throw own_copy_replaced(target);
+        }
     }
     async close() {
         await this.#handle.close();
     }
-    async #assertAt(path) {
+    async #isAt(path) {
         const found = await (0,promises_namespaceObject.lstat)(path, { bigint: true });
         const own = await this.#handle.stat({ bigint: true });
-        if (!found.isFile() || found.dev !== own.dev || found.ino !== own.ino) {
-            throw new FileError(`${path} was replaced by another process`);
+        return found.isFile() && found.dev === own.dev && found.ino === own.ino;
+    }
+    async #hasItsBytes(target) {
+        if (!(await (0,promises_namespaceObject.lstat)(target)).isFile()) {
+            return false;
+        }
+        const { size } = await this.#handle.stat();
+        const found = await (0,promises_namespaceObject.open)(target, READ_NO_LINK);
+        try {
+            const { sha256 } = await digestOpenFile(found, target, size);
+            return sha256.equals(this.sha256);
+        }
+        finally {
+            await found.close();
         }
     }
+}
+function own_copy_replaced(path) {
+    return new FileError(`${path} was replaced by another process`);
 }
 /** @returns the SHA-256 of the bytes, 32 bytes */
 async function copyBytes(from, to, maxBytes) {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { lstat, open, type FileHandle } from 'node:fs/promises';
+import { digestOpenFile } from './digested-file.js';
 import { FileError, TooLargeError } from './errors.js';
 import { renameHeld } from './rename.js';
 
@@ -67,22 +68,43 @@ export class OwnCopy {
    * @throws the error of the file system
    */
   async moveTo(target: string): Promise<void> {
-    await this.#assertAt(this.path);
+    if (!(await this.#isAt(this.path))) {
+      throw replaced(this.path);
+    }
     await renameHeld(this.path, target);
-    await this.#assertAt(target);
+    // Some file systems number a renamed file anew. Then its bytes must be those of the copy.
+    if (!(await this.#isAt(target)) && !(await this.#hasItsBytes(target))) {
+      throw replaced(target);
+    }
   }
 
   async close(): Promise<void> {
     await this.#handle.close();
   }
 
-  async #assertAt(path: string): Promise<void> {
+  async #isAt(path: string): Promise<boolean> {
     const found = await lstat(path, { bigint: true });
     const own = await this.#handle.stat({ bigint: true });
-    if (!found.isFile() || found.dev !== own.dev || found.ino !== own.ino) {
-      throw new FileError(`${path} was replaced by another process`);
+    return found.isFile() && found.dev === own.dev && found.ino === own.ino;
+  }
+
+  async #hasItsBytes(target: string): Promise<boolean> {
+    if (!(await lstat(target)).isFile()) {
+      return false;
+    }
+    const { size } = await this.#handle.stat();
+    const found = await open(target, READ_NO_LINK);
+    try {
+      const { sha256 } = await digestOpenFile(found, target, size);
+      return sha256.equals(this.sha256);
+    } finally {
+      await found.close();
     }
   }
+}
+
+function replaced(path: string): FileError {
+  return new FileError(`${path} was replaced by another process`);
 }
 
 /** @returns the SHA-256 of the bytes, 32 bytes */
