@@ -12336,7 +12336,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 // Keeps the young generation of the heap small, so that network buffers are freed early: otherwise
 // tens of megabytes of them pile up. Loading the modules would make it grow, so this comes first.
 (0,node_v8__WEBPACK_IMPORTED_MODULE_0__.setFlagsFromString)('--semi-space-growth-factor=1');
-const { start } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 5796));
+const { start } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 6734));
 await start();
 
 __webpack_async_result__();
@@ -12344,7 +12344,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 5796:
+/***/ 6734:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -14272,11 +14272,24 @@ function readImageRegistry(inputs) {
     return url;
 }
 
+;// CONCATENATED MODULE: ./src/files/open-flags.ts
+
+// How files are opened (POSIX `open`) that somebody else may exchange for something else at any moment. Windows has
+// neither flag: its links take a privilege, and its pipes are not files in a folder.
+const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = external_node_fs_.constants;
+/** For reading. A pipe does not wait for a writer. */
+const READ = external_node_fs_.constants.O_RDONLY | O_NONBLOCK;
+/** The same, but no link is followed. */
+const READ_NO_LINK = READ | O_NOFOLLOW;
+/** For reading and writing. No link is followed. */
+const WRITE_NO_LINK = external_node_fs_.constants.O_RDWR | O_NOFOLLOW;
+/** The same, for a file that must not exist. */
+const CREATE = WRITE_NO_LINK | external_node_fs_.constants.O_CREAT | external_node_fs_.constants.O_EXCL;
+
 ;// CONCATENATED MODULE: ./src/files/plain-file.ts
 
 
-/** Opening a pipe does not wait for somebody to write to it (POSIX `open`). Windows has no such pipes. */
-const READ = external_node_fs_.constants.O_RDONLY | (external_node_fs_.constants.O_NONBLOCK ?? 0);
+
 /**
  * Reads a file, and no more of it than the size it claims to have: none of a file in /proc, where the
  * size is 0 and a read may never return.
@@ -18715,7 +18728,7 @@ function readNamed(inputs, file, platform) {
     return named;
 }
 /**
- * Whoever made the file chose its name, so the name never wins over an input.
+ * The author of a file chooses its name, so the name never wins over an input.
  *
  * @throws {SetupError} INVALID_INPUT
  */
@@ -22751,6 +22764,24 @@ function describeEndedSupport(minor, now) {
     return `Kubernetes ended support for 1.${String(minor)} ${minor < first ? 'before' : 'on'} ${day}. It no longer publishes security fixes for that version, although your provider may. See https://kubernetes.io/releases/.`;
 }
 
+;// CONCATENATED MODULE: ./src/transfer/background-tasks.ts
+/** Work that is started early and awaited later, or never when something else has failed first. */
+class BackgroundTasks {
+    #tasks = [];
+    /** Takes note of a task. Its rejection surfaces where the returned promise is awaited. */
+    start(task) {
+        this.#tasks.push(task.catch(() => undefined));
+        return task;
+    }
+    /** Resolves when every task has ended, including those started in the meantime. */
+    async ended() {
+        for (let seen = 0; seen < this.#tasks.length;) {
+            seen = this.#tasks.length;
+            await Promise.all(this.#tasks);
+        }
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/transfer/file-url.ts
 
 
@@ -23168,7 +23199,7 @@ class HttpClient {
             return { status: 200, headers: {}, body: await openFile(url, signal) };
         }
         if (this.#options.isOffline === true) {
-            throw new NonRetryableError('no request is made while a folder is checked');
+            throw new NonRetryableError('this client makes no requests');
         }
         const token = options.token === undefined ? this.#options.token : (options.token ?? undefined);
         let target = url;
@@ -23289,6 +23320,7 @@ function http_seconds(milliseconds) {
 
 
 
+
 /** The one HTTP client of a run. */
 function httpClient(inputs, signal, logger, isOffline = false) {
     const { downloadToken, downloadBaseUrl } = inputs;
@@ -23366,11 +23398,23 @@ async function withScratchFolder(temp, work, prefix = 'setup-verified-kubectl-')
         });
     }
     try {
-        await work(scratch);
+        return await work(scratch);
     }
     finally {
         // The runner empties RUNNER_TEMP, so a folder that resists is no reason to fail after success.
         await (0,promises_namespaceObject.rm)(scratch, { force: true, recursive: true, maxRetries: 3 }).catch(() => undefined);
+    }
+}
+/** Ends all transfers when the work ends: nothing may still write to a folder that is about to be removed. */
+async function withTransfers(work) {
+    const abort = new AbortController();
+    const background = new BackgroundTasks();
+    try {
+        return await work({ signal: abort.signal, background });
+    }
+    finally {
+        abort.abort();
+        await background.ended();
     }
 }
 async function makeScratchFolder(temp, prefix) {
@@ -23981,24 +24025,6 @@ function trusted_root_describe(source) {
             return { what: `from ${source.path}`, situation: 'trusted-root-file' };
         case 'embedded':
             return { what: 'from the embedded copy', situation: 'embedded-trusted-root' };
-    }
-}
-
-;// CONCATENATED MODULE: ./src/transfer/background-tasks.ts
-/** Work that is started early and awaited later, or never when something else has failed first. */
-class BackgroundTasks {
-    #tasks = [];
-    /** Takes note of a task. Its rejection surfaces where the returned promise is awaited. */
-    start(task) {
-        this.#tasks.push(task.catch(() => undefined));
-        return task;
-    }
-    /** Resolves when every task has ended, including those started in the meantime. */
-    async ended() {
-        for (let seen = 0; seen < this.#tasks.length;) {
-            seen = this.#tasks.length;
-            await Promise.all(this.#tasks);
-        }
     }
 }
 
@@ -24721,7 +24747,6 @@ function artifactsOf({ inputs, release, logger, }) {
 
 
 
-
 /**
  * Proves every file of the lock as a run would, and then writes the lock file, unless it says the
  * same already. Evidence that it has and that still passes is kept, so that nothing changes without
@@ -24747,34 +24772,21 @@ function describeContents(files, images) {
     const ofImages = images === 0 ? [] : [images === 1 ? '1 image' : `${String(images)} images`];
     return [files === 1 ? '1 file' : `${String(files)} files`, ...ofImages].join(', ');
 }
-async function proveLock(inputs, before, logger) {
-    let content;
-    await withScratchFolder(inputs.runner.temp, async (scratch) => {
-        const abort = new AbortController();
-        const background = new BackgroundTasks();
-        try {
-            const http = httpClient(inputs, abort.signal, logger);
-            const trust = background.start(loadTrustRoot(trustRootSource(inputs, scratch), http));
-            const version = await resolveVersion(inputs.version, http, inputs.downloadBaseUrl);
-            logger.info(`Version: ${version} (requested: ${inputs.versionSource})`);
-            if (inputs.clusterVersion !== undefined) {
-                assertSupportedSkew(version, inputs.files.tools, inputs.clusterVersion);
-            }
-            const release = new Release(version, inputs.downloadBaseUrl);
-            const run = { inputs, release, before, logger, http, background, trust, scratch };
-            content = await proveRelease(run);
-            await keepTrustRoot(await trust, logger);
+function proveLock(inputs, before, logger) {
+    return withScratchFolder(inputs.runner.temp, (scratch) => withTransfers(async ({ signal, background }) => {
+        const http = httpClient(inputs, signal, logger);
+        const trust = background.start(loadTrustRoot(trustRootSource(inputs, scratch), http));
+        const version = await resolveVersion(inputs.version, http, inputs.downloadBaseUrl);
+        logger.info(`Version: ${version} (requested: ${inputs.versionSource})`);
+        if (inputs.clusterVersion !== undefined) {
+            assertSupportedSkew(version, inputs.files.tools, inputs.clusterVersion);
         }
-        finally {
-            // Nothing may still write to the scratch folder when it is removed.
-            abort.abort();
-            await background.ended();
-        }
-    });
-    if (content === undefined) {
-        throw new TypeError('the lock was not made');
-    }
-    return content;
+        const release = new Release(version, inputs.downloadBaseUrl);
+        const run = { inputs, release, before, logger, http, background, trust, scratch };
+        const content = await proveRelease(run);
+        await keepTrustRoot(await trust, logger);
+        return content;
+    }));
 }
 async function proveRelease(run) {
     const { release, background } = run;
@@ -25221,6 +25233,24 @@ async function assertUnchanged(installed) {
     }
 }
 
+;// CONCATENATED MODULE: ./src/files/other-process.ts
+
+/**
+ * Whether another process with this number is running. In a container, every process may have the
+ * number of this one, which has left nothing behind yet.
+ */
+function isOtherProcess(pid) {
+    if (pid === process.pid) {
+        return false;
+    }
+    try {
+        return process.kill(pid, 0); // Sends nothing.
+    }
+    catch (error) {
+        return codeOf(error) !== 'ESRCH';
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/files/own-copy.ts
 
 
@@ -25229,12 +25259,6 @@ async function assertUnchanged(installed) {
 
 
 const own_copy_PIECE = 1 << 20;
-/** Windows has neither flag. */
-const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = external_node_fs_.constants;
-/** Opens a file for reading, but no link; a pipe does not wait for a writer (POSIX `open`). */
-const READ_NO_LINK = external_node_fs_.constants.O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
-/** A new file that nobody else can write to. */
-const CREATE = external_node_fs_.constants.O_RDWR | external_node_fs_.constants.O_CREAT | external_node_fs_.constants.O_EXCL | O_NOFOLLOW;
 /**
  * A copy of a file, in a folder where somebody else may rename and remove what is there.
  *
@@ -25289,7 +25313,7 @@ class OwnCopy {
             throw own_copy_replaced(this.path);
         }
         await renameHeld(this.path, target);
-        // Some file systems number a renamed file anew. Then its bytes must be those of the copy.
+        // Some file systems give a renamed file another inode number. Then its bytes must be those of the copy.
         if (!(await this.#isAt(target)) && !(await this.#hasItsBytes(target))) {
             throw own_copy_replaced(target);
         }
@@ -25340,6 +25364,8 @@ async function copyBytes(from, to, maxBytes) {
 }
 
 ;// CONCATENATED MODULE: ./src/install/target-folder.ts
+
+
 
 
 
@@ -25508,21 +25534,9 @@ async function target_folder_sweep(folder) {
     for (const name of await (0,promises_namespaceObject.readdir)(folder)) {
         const pid = PARTIAL.exec(name)?.[1];
         const partial = external_node_path_default().join(folder, name);
-        if (pid !== undefined && (!isRunning(Number(pid)) || (await isStale(partial)))) {
+        if (pid !== undefined && (!isOtherProcess(Number(pid)) || (await isStale(partial)))) {
             await (0,promises_namespaceObject.unlink)(partial).catch(() => undefined); // A folder, or somebody else's in a sticky folder.
         }
-    }
-}
-/** Whether another process with this number is running. This one has not made any copy yet. */
-function isRunning(pid) {
-    if (pid === process.pid) {
-        return false; // In a container, every process has the same number.
-    }
-    try {
-        return process.kill(pid, 0);
-    }
-    catch (error) {
-        return codeOf(error) !== 'ESRCH';
     }
 }
 async function isStale(file) {
@@ -26034,7 +26048,6 @@ function parts(trustRoot) {
 
 
 
-
 /** Runs the action. A failure is reported, and never thrown. */
 async function run() {
     const report = new Report();
@@ -26058,10 +26071,8 @@ async function run() {
  * first one is installed.
  */
 async function setUp(inputs, logger, scratch, deliver) {
-    const abort = new AbortController();
-    const background = new BackgroundTasks();
-    try {
-        const http = httpClient(inputs, abort.signal, logger);
+    await withTransfers(async ({ signal, background }) => {
+        const http = httpClient(inputs, signal, logger);
         const trust = background.start(loadTrustRoot(trustRootSource(inputs, scratch), http));
         const started = performance.now();
         const cacheAccess = cacheAccessOf(inputs, logger);
@@ -26076,12 +26087,7 @@ async function setUp(inputs, logger, scratch, deliver) {
         const installedAt = performance.now();
         await keepTrustRoot(await trust, logger);
         await deliver({ version, files, images }, { resolve: resolvedAt - started, install: installedAt - obtainedAt });
-    }
-    finally {
-        // Nothing may still write to the scratch folder when it is removed.
-        abort.abort();
-        await background.ended();
-    }
+    });
 }
 /** Verifies what was asked for, of this release; where that is not found, of the one that {@link resolveAgain} names. */
 async function obtainRelease(shared, first) {
@@ -26408,8 +26414,6 @@ function covers(known, found) {
 
 
 
-/** Windows flushes only what is open for writing, and has no flag for links. */
-const WRITE = external_node_fs_.constants.O_RDWR | (external_node_fs_.constants.O_NOFOLLOW ?? 0);
 /**
  * Gives a finished file its name, in one step. Its bytes are on the disk before, so that after a
  * power cut there is the whole file or none. A link at the name is replaced, and not followed.
@@ -26419,7 +26423,7 @@ const WRITE = external_node_fs_.constants.O_RDWR | (external_node_fs_.constants.
  * @throws {FileError} if it does not; or the error of the file system
  */
 async function placeFile(partial, target, entry) {
-    const file = await (0,promises_namespaceObject.open)(partial, WRITE);
+    const file = await (0,promises_namespaceObject.open)(partial, WRITE_NO_LINK); // Windows flushes only what is open for writing.
     try {
         const { dev, ino } = await file.stat();
         if (dev !== entry.dev || ino !== entry.ino) {
@@ -26456,22 +26460,9 @@ const scratchPrefix = () => `.mirror-${String(process.pid)}-`;
 async function removeLeftovers(folder) {
     for (const name of await (0,promises_namespaceObject.readdir)(folder)) {
         const pid = Number(SCRATCH.exec(name)?.[1] ?? 0);
-        if (pid !== 0 && !mirror_scratch_isRunning(pid)) {
+        if (pid !== 0 && !isOtherProcess(pid)) {
             await (0,promises_namespaceObject.rm)(external_node_path_default().join(folder, name), { recursive: true, force: true, maxRetries: 3 });
         }
-    }
-}
-/** In containers, a process often has the same number each time; this one has no folder yet. */
-function mirror_scratch_isRunning(pid) {
-    if (pid === process.pid) {
-        return false;
-    }
-    try {
-        process.kill(pid, 0);
-        return true;
-    }
-    catch (error) {
-        return codeOf(error) !== 'ESRCH';
     }
 }
 
@@ -26744,23 +26735,15 @@ function mirrorFailed(message, cause) {
 
 
 
-
 /** Loads the trust root, and ends all transfers when the work ends. */
-async function withMirrorRun(start, work) {
+function withMirrorRun(start, work) {
     const { inputs, logger, scratch } = start;
-    const abort = new AbortController();
-    const background = new BackgroundTasks();
-    try {
-        const offline = httpClient(inputs, abort.signal, logger, true);
-        const online = inputs.check ? offline : httpClient(inputs, abort.signal, logger);
+    return withTransfers(async ({ signal, background }) => {
+        const offline = httpClient(inputs, signal, logger, true);
+        const online = inputs.check ? offline : httpClient(inputs, signal, logger);
         const trust = await loadTrustRoot(trustRootSource(inputs, scratch), online);
         return await work({ ...start, background, online, offline, trust });
-    }
-    finally {
-        // Nothing may still write to the scratch folder when it is removed.
-        abort.abort();
-        await background.ended();
-    }
+    });
 }
 /** The files of a mirror: those that are asked for, and the SBOM, which binds them. */
 function mirroredArtifacts({ inputs, logger }, release) {
@@ -26860,15 +26843,8 @@ async function assertNoPair(folder, pair) {
  */
 async function mirrorRelease(inputs, logger) {
     const folder = await MirrorFolder.make(inputs.folder);
-    let outcome;
-    const work = async (scratch) => {
-        outcome = await withMirrorRun({ inputs, logger, folder, scratch }, fillFolder);
-    };
-    await withScratchFolder(folder.path, work, scratchPrefix());
-    if (outcome === undefined) {
-        throw new TypeError('the mirror was not made');
-    }
-    return outcome;
+    const work = (scratch) => withMirrorRun({ inputs, logger, folder, scratch }, fillFolder);
+    return withScratchFolder(folder.path, work, scratchPrefix());
 }
 async function fillFolder(run) {
     const { inputs, logger, folder, trust } = run;
@@ -27059,14 +27035,7 @@ const MAX_TEXT_BYTES = 256;
  */
 async function checkMirror(inputs, logger) {
     const folder = await MirrorFolder.open(inputs.folder);
-    let verdict;
-    await withScratchFolder(inputs.runner.temp, async (scratch) => {
-        verdict = await withMirrorRun({ inputs, logger, folder, scratch }, checkFolder);
-    });
-    if (verdict === undefined) {
-        throw new TypeError('the folder was not checked');
-    }
-    return verdict;
+    return withScratchFolder(inputs.runner.temp, (scratch) => withMirrorRun({ inputs, logger, folder, scratch }, checkFolder));
 }
 async function checkFolder(run) {
     const { inputs, logger, folder, trust } = run;
@@ -27358,7 +27327,7 @@ function warnOfOwnTrustRoot({ folder, trustRoot }, terminal) {
     }
     const own = external_node_path_default().join(folder, TRUSTED_ROOT);
     if (real(trustRoot.path) === real(own)) {
-        terminal.warning('Trust root of the folder', 'The trust root is the one in the folder itself, so whoever made the folder decides what passes. Use "embedded", or a file from elsewhere.');
+        terminal.warning('Trust root of the folder', 'The trust root comes from the folder itself, so the author of the folder decides what passes. Use "embedded", or a file from elsewhere.');
     }
 }
 /** Undefined for what does not exist. */
@@ -27434,8 +27403,6 @@ function verifiedFileText(report) {
 
 
 
-/** Should a path become a pipe, opening it does not wait for a writer (POSIX `open`). Windows has no such pipes. */
-const untouched_file_READ = external_node_fs_.constants.O_RDONLY | (external_node_fs_.constants.O_NONBLOCK ?? 0);
 /** Another process changed or replaced the file. */
 class FileChangedError extends FileError {
     constructor(path) {
@@ -27453,7 +27420,7 @@ class FileChangedError extends FileError {
  */
 async function readUntouched(path, maxBytes) {
     assertPlain(path, await (0,promises_namespaceObject.stat)(path, { bigint: true }));
-    const file = await (0,promises_namespaceObject.open)(path, untouched_file_READ);
+    const file = await (0,promises_namespaceObject.open)(path, READ);
     try {
         const before = await file.stat({ bigint: true });
         assertPlain(path, before);
@@ -27601,7 +27568,6 @@ class GivenBundle {
 
 
 
-
 /** The largest file of a release is about 400 MB. A file of /proc may claim to have 128 TiB. */
 const verify_MAX_FILE_BYTES = 2 ** 34;
 /**
@@ -27610,36 +27576,22 @@ const verify_MAX_FILE_BYTES = 2 ** 34;
  *
  * @throws {SetupError} every code of the verification
  */
-async function verifyFile(inputs, logger) {
-    let result;
-    await withScratchFolder(inputs.runner.temp, async (scratch) => {
-        const abort = new AbortController();
-        const background = new BackgroundTasks();
-        try {
-            // What is wrong with the files is said before anybody is asked anything.
-            const file = await readInput('file', inputs.file, verify_MAX_FILE_BYTES);
-            const sbom = inputs.sbom === undefined
-                ? undefined
-                : (await readInput('sbom', inputs.sbom, MAX_SBOM_BYTES)).digested;
-            const http = httpClient(inputs, abort.signal, logger);
-            const trust = background.start(loadTrustRoot(trustRootSource(inputs, scratch), http));
-            const subject = file.digested;
-            const run = { inputs, subject, sbom, logger, http, background, trust, scratch };
-            const proof = await prove(run);
-            await assertUntouched(file);
-            await keepTrustRoot(await trust, logger);
-            result = { ...proof, trustRoot: (await trust).origin };
-        }
-        finally {
-            // Nothing may still write to the scratch folder when it is removed.
-            abort.abort();
-            await background.ended();
-        }
-    });
-    if (result === undefined) {
-        throw new TypeError('the file was not verified');
-    }
-    return result;
+function verifyFile(inputs, logger) {
+    return withScratchFolder(inputs.runner.temp, (scratch) => withTransfers(async ({ signal, background }) => {
+        // What is wrong with the files is said before anybody is asked anything.
+        const file = await readInput('file', inputs.file, verify_MAX_FILE_BYTES);
+        const sbom = inputs.sbom === undefined
+            ? undefined
+            : (await readInput('sbom', inputs.sbom, MAX_SBOM_BYTES)).digested;
+        const http = httpClient(inputs, signal, logger);
+        const trust = background.start(loadTrustRoot(trustRootSource(inputs, scratch), http));
+        const subject = file.digested;
+        const run = { inputs, subject, sbom, logger, http, background, trust, scratch };
+        const proof = await prove(run);
+        await assertUntouched(file);
+        await keepTrustRoot(await trust, logger);
+        return { ...proof, trustRoot: (await trust).origin };
+    }));
 }
 async function prove(run) {
     const { inputs, subject, http, logger } = run;

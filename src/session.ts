@@ -10,6 +10,7 @@ import type { ClusterVersion } from './kubernetes/cluster-version.js';
 import { describeEndedSupport } from './kubernetes/end-of-support.js';
 import { minorOf } from './kubernetes/skew.js';
 import type { TrustRoot, TrustRootSource } from './sigstore/trust/trusted-root.js';
+import { BackgroundTasks } from './transfer/background-tasks.js';
 import { HttpClient } from './transfer/http.js';
 import { describeRetry, describeWait } from './transfer/retry.js';
 
@@ -112,11 +113,11 @@ const EXIT_CODES = { SIGTERM: 143, SIGINT: 130 } as const;
  *
  * @param prefix of its name
  */
-export async function withScratchFolder(
+export async function withScratchFolder<T>(
   temp: string,
-  work: (scratch: string) => Promise<void>,
+  work: (scratch: string) => Promise<T>,
   prefix = 'setup-verified-kubectl-',
-): Promise<void> {
+): Promise<T> {
   const scratch = await makeScratchFolder(temp, prefix);
   for (const [signal, exitCode] of Object.entries(EXIT_CODES)) {
     process.once(signal, () => {
@@ -125,10 +126,29 @@ export async function withScratchFolder(
     });
   }
   try {
-    await work(scratch);
+    return await work(scratch);
   } finally {
     // The runner empties RUNNER_TEMP, so a folder that resists is no reason to fail after success.
     await rm(scratch, { force: true, recursive: true, maxRetries: 3 }).catch(() => undefined);
+  }
+}
+
+/** What transfers in the background need. */
+export interface Transfers {
+  /** Ends every transfer when it is aborted. */
+  readonly signal: AbortSignal;
+  readonly background: BackgroundTasks;
+}
+
+/** Ends all transfers when the work ends: nothing may still write to a folder that is about to be removed. */
+export async function withTransfers<T>(work: (transfers: Transfers) => Promise<T>): Promise<T> {
+  const abort = new AbortController();
+  const background = new BackgroundTasks();
+  try {
+    return await work({ signal: abort.signal, background });
+  } finally {
+    abort.abort();
+    await background.ended();
   }
 }
 

@@ -40,10 +40,11 @@ import {
   noticeIgnoredFile,
   trustRootSource,
   withScratchFolder,
+  withTransfers,
 } from './session.js';
 import { TransparencyLog } from './sigstore/evidence/rekor.js';
 import { loadTrustRoot, type TrustRoot } from './sigstore/trust/trusted-root.js';
-import { BackgroundTasks } from './transfer/background-tasks.js';
+import type { BackgroundTasks } from './transfer/background-tasks.js';
 import type { HttpClient } from './transfer/http.js';
 
 /** Runs the action. A failure is reported, and never thrown. */
@@ -79,10 +80,8 @@ export async function setUp(
   scratch: string,
   deliver: Deliver,
 ): Promise<void> {
-  const abort = new AbortController();
-  const background = new BackgroundTasks();
-  try {
-    const http = httpClient(inputs, abort.signal, logger);
+  await withTransfers(async ({ signal, background }) => {
+    const http = httpClient(inputs, signal, logger);
     const trust = background.start(loadTrustRoot(trustRootSource(inputs, scratch), http));
     const started = performance.now();
 
@@ -104,11 +103,7 @@ export async function setUp(
       { version, files, images },
       { resolve: resolvedAt - started, install: installedAt - obtainedAt },
     );
-  } finally {
-    // Nothing may still write to the scratch folder when it is removed.
-    abort.abort();
-    await background.ended();
-  }
+  });
 }
 
 /** What every attempt of a run shares. */

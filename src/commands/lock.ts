@@ -15,13 +15,19 @@ import { resolveVersion } from '../kubernetes/version.js';
 import { compareLocks } from '../lock/compare.js';
 import { serializeLock } from '../lock/format.js';
 import { Lock, type LockContent, type LockedFile } from '../lock/lock.js';
-import { httpClient, keepTrustRoot, trustRootSource, withScratchFolder } from '../session.js';
+import {
+  httpClient,
+  keepTrustRoot,
+  trustRootSource,
+  withScratchFolder,
+  withTransfers,
+} from '../session.js';
 import { toCurrentVersion } from '../sigstore/bundle.js';
 import { TransparencyLog } from '../sigstore/evidence/rekor.js';
 import { verifySubject } from '../sigstore/evidence/source.js';
 import { loadTrustRoot, type TrustRoot } from '../sigstore/trust/trusted-root.js';
 import type { Verified } from '../sigstore/verify/verify.js';
-import { BackgroundTasks } from '../transfer/background-tasks.js';
+import type { BackgroundTasks } from '../transfer/background-tasks.js';
 import type { HttpClient } from '../transfer/http.js';
 import { lockImages } from './lock-images.js';
 import { assertReadable, assertWritable, readExisting, write } from './lock-storage.js';
@@ -63,17 +69,14 @@ function describeContents(files: number, images: number): string {
   return [files === 1 ? '1 file' : `${String(files)} files`, ...ofImages].join(', ');
 }
 
-async function proveLock(
+function proveLock(
   inputs: LockInputs,
   before: Lock | undefined,
   logger: Logger,
 ): Promise<LockContent> {
-  let content: LockContent | undefined;
-  await withScratchFolder(inputs.runner.temp, async (scratch) => {
-    const abort = new AbortController();
-    const background = new BackgroundTasks();
-    try {
-      const http = httpClient(inputs, abort.signal, logger);
+  return withScratchFolder(inputs.runner.temp, (scratch) =>
+    withTransfers(async ({ signal, background }) => {
+      const http = httpClient(inputs, signal, logger);
       const trust = background.start(loadTrustRoot(trustRootSource(inputs, scratch), http));
       const version = await resolveVersion(inputs.version, http, inputs.downloadBaseUrl);
       logger.info(`Version: ${version} (requested: ${inputs.versionSource})`);
@@ -82,18 +85,11 @@ async function proveLock(
       }
       const release = new Release(version, inputs.downloadBaseUrl);
       const run = { inputs, release, before, logger, http, background, trust, scratch };
-      content = await proveRelease(run);
+      const content = await proveRelease(run);
       await keepTrustRoot(await trust, logger);
-    } finally {
-      // Nothing may still write to the scratch folder when it is removed.
-      abort.abort();
-      await background.ended();
-    }
-  });
-  if (content === undefined) {
-    throw new TypeError('the lock was not made');
-  }
-  return content;
+      return content;
+    }),
+  );
 }
 
 interface LockRun {

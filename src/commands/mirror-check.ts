@@ -51,14 +51,9 @@ export interface MirrorVerdict {
  */
 export async function checkMirror(inputs: MirrorInputs, logger: Logger): Promise<MirrorVerdict> {
   const folder = await MirrorFolder.open(inputs.folder);
-  let verdict: MirrorVerdict | undefined;
-  await withScratchFolder(inputs.runner.temp, async (scratch) => {
-    verdict = await withMirrorRun({ inputs, logger, folder, scratch }, checkFolder);
-  });
-  if (verdict === undefined) {
-    throw new TypeError('the folder was not checked');
-  }
-  return verdict;
+  return withScratchFolder(inputs.runner.temp, (scratch) =>
+    withMirrorRun({ inputs, logger, folder, scratch }, checkFolder),
+  );
 }
 
 async function checkFolder(run: MirrorRun): Promise<MirrorVerdict> {

@@ -136,7 +136,7 @@ function warnOfOwnTrustRoot({ folder, trustRoot }: MirrorInputs, terminal: Termi
   if (real(trustRoot.path) === real(own)) {
     terminal.warning(
       'Trust root of the folder',
-      'The trust root is the one in the folder itself, so whoever made the folder decides what passes. Use "embedded", or a file from elsewhere.',
+      'The trust root comes from the folder itself, so the author of the folder decides what passes. Use "embedded", or a file from elsewhere.',
     );
   }
 }

@@ -10,12 +10,12 @@ import type { Logger } from '../install/logger.js';
 import type { Artifact } from '../kubernetes/artifact.js';
 import { Release } from '../kubernetes/release.js';
 import { FileError } from '../files/errors.js';
-import { httpClient, trustRootSource } from '../session.js';
+import { httpClient, trustRootSource, withTransfers } from '../session.js';
 import { TransparencyLog } from '../sigstore/evidence/rekor.js';
 import { StoredBundle } from '../sigstore/evidence/stored.js';
 import { loadTrustRoot, type TrustRoot } from '../sigstore/trust/trusted-root.js';
 import type { Verified } from '../sigstore/verify/verify.js';
-import { BackgroundTasks } from '../transfer/background-tasks.js';
+import type { BackgroundTasks } from '../transfer/background-tasks.js';
 import type { HttpClient } from '../transfer/http.js';
 import { artifactsOf } from './requested-artifacts.js';
 import type { MirrorFolder } from './mirror-folder.js';
@@ -36,23 +36,17 @@ export interface MirrorRun {
 }
 
 /** Loads the trust root, and ends all transfers when the work ends. */
-export async function withMirrorRun<T>(
+export function withMirrorRun<T>(
   start: Pick<MirrorRun, 'inputs' | 'logger' | 'folder' | 'scratch'>,
   work: (run: MirrorRun) => Promise<T>,
 ): Promise<T> {
   const { inputs, logger, scratch } = start;
-  const abort = new AbortController();
-  const background = new BackgroundTasks();
-  try {
-    const offline = httpClient(inputs, abort.signal, logger, true);
-    const online = inputs.check ? offline : httpClient(inputs, abort.signal, logger);
+  return withTransfers(async ({ signal, background }) => {
+    const offline = httpClient(inputs, signal, logger, true);
+    const online = inputs.check ? offline : httpClient(inputs, signal, logger);
     const trust = await loadTrustRoot(trustRootSource(inputs, scratch), online);
     return await work({ ...start, background, online, offline, trust });
-  } finally {
-    // Nothing may still write to the scratch folder when it is removed.
-    abort.abort();
-    await background.ended();
-  }
+  });
 }
 
 /** The files of a mirror: those that are asked for, and the SBOM, which binds them. */

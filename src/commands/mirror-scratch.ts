@@ -1,6 +1,6 @@
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { codeOf } from '../errors.js';
+import { isOtherProcess } from '../files/other-process.js';
 
 /** Temporary folders are in the mirror itself, so that files can be renamed into place. */
 const SCRATCH = /^\.mirror-(\d{1,10})-[A-Za-z0-9]{6}$/;
@@ -12,21 +12,8 @@ export const scratchPrefix = (): string => `.mirror-${String(process.pid)}-`;
 export async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const pid = Number(SCRATCH.exec(name)?.[1] ?? 0);
-    if (pid !== 0 && !isRunning(pid)) {
+    if (pid !== 0 && !isOtherProcess(pid)) {
       await rm(path.join(folder, name), { recursive: true, force: true, maxRetries: 3 });
     }
-  }
-}
-
-/** In containers, a process often has the same number each time; this one has no folder yet. */
-function isRunning(pid: number): boolean {
-  if (pid === process.pid) {
-    return false;
-  }
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return codeOf(error) !== 'ESRCH';
   }
 }

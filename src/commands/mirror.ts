@@ -60,15 +60,9 @@ export interface MirrorOutcome {
  */
 export async function mirrorRelease(inputs: MirrorInputs, logger: Logger): Promise<MirrorOutcome> {
   const folder = await MirrorFolder.make(inputs.folder);
-  let outcome: MirrorOutcome | undefined;
-  const work = async (scratch: string): Promise<void> => {
-    outcome = await withMirrorRun({ inputs, logger, folder, scratch }, fillFolder);
-  };
-  await withScratchFolder(folder.path, work, scratchPrefix());
-  if (outcome === undefined) {
-    throw new TypeError('the mirror was not made');
-  }
-  return outcome;
+  const work = (scratch: string): Promise<MirrorOutcome> =>
+    withMirrorRun({ inputs, logger, folder, scratch }, fillFolder);
+  return withScratchFolder(folder.path, work, scratchPrefix());
 }
 
 async function fillFolder(run: MirrorRun): Promise<MirrorOutcome> {

@@ -24,13 +24,19 @@ import { MAX_SBOM_BYTES } from '../kubernetes/sbom.js';
 import { resolveVersion } from '../kubernetes/version.js';
 import type { Lock } from '../lock/lock.js';
 import type { Finding } from '../report/verified-file.js';
-import { httpClient, keepTrustRoot, trustRootSource, withScratchFolder } from '../session.js';
+import {
+  httpClient,
+  keepTrustRoot,
+  trustRootSource,
+  withScratchFolder,
+  withTransfers,
+} from '../session.js';
 import { GivenBundle, GivenPair } from '../sigstore/evidence/given.js';
 import { PublishedEvidence, type PublicationContext } from '../sigstore/evidence/published.js';
 import { TransparencyLog } from '../sigstore/evidence/rekor.js';
 import { verifySubject, type EvidenceSource, type Policy } from '../sigstore/evidence/source.js';
 import { loadTrustRoot, type TrustRoot } from '../sigstore/trust/trusted-root.js';
-import { BackgroundTasks } from '../transfer/background-tasks.js';
+import type { BackgroundTasks } from '../transfer/background-tasks.js';
 import type { HttpClient } from '../transfer/http.js';
 
 /** The largest file of a release is about 400 MB. A file of /proc may claim to have 128 TiB. */
@@ -42,36 +48,25 @@ const MAX_FILE_BYTES = 2 ** 34;
  *
  * @throws {SetupError} every code of the verification
  */
-export async function verifyFile(inputs: VerifyInputs, logger: Logger): Promise<Finding> {
-  let result: Finding | undefined;
-  await withScratchFolder(inputs.runner.temp, async (scratch) => {
-    const abort = new AbortController();
-    const background = new BackgroundTasks();
-    try {
+export function verifyFile(inputs: VerifyInputs, logger: Logger): Promise<Finding> {
+  return withScratchFolder(inputs.runner.temp, (scratch) =>
+    withTransfers(async ({ signal, background }) => {
       // What is wrong with the files is said before anybody is asked anything.
       const file = await readInput('file', inputs.file, MAX_FILE_BYTES);
       const sbom =
         inputs.sbom === undefined
           ? undefined
           : (await readInput('sbom', inputs.sbom, MAX_SBOM_BYTES)).digested;
-      const http = httpClient(inputs, abort.signal, logger);
+      const http = httpClient(inputs, signal, logger);
       const trust = background.start(loadTrustRoot(trustRootSource(inputs, scratch), http));
       const subject = file.digested;
       const run = { inputs, subject, sbom, logger, http, background, trust, scratch };
       const proof = await prove(run);
       await assertUntouched(file);
       await keepTrustRoot(await trust, logger);
-      result = { ...proof, trustRoot: (await trust).origin };
-    } finally {
-      // Nothing may still write to the scratch folder when it is removed.
-      abort.abort();
-      await background.ended();
-    }
-  });
-  if (result === undefined) {
-    throw new TypeError('the file was not verified');
-  }
-  return result;
+      return { ...proof, trustRoot: (await trust).origin };
+    }),
+  );
 }
 
 interface VerifyRun {

@@ -2,7 +2,7 @@ import { createHash, createVerify, type KeyObject } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { FileError, TooLargeError } from './errors.js';
-import { READ } from './plain-file.js';
+import { READ } from './open-flags.js';
 
 const PIECE = 1 << 20;
 

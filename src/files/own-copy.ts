@@ -1,20 +1,11 @@
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
 import { lstat, open, type FileHandle } from 'node:fs/promises';
 import { digestOpenFile } from './digested-file.js';
 import { FileError, TooLargeError } from './errors.js';
+import { CREATE, READ_NO_LINK } from './open-flags.js';
 import { renameHeld } from './rename.js';
 
 const PIECE = 1 << 20;
-
-/** Windows has neither flag. */
-const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants>;
-
-/** Opens a file for reading, but no link; a pipe does not wait for a writer (POSIX `open`). */
-export const READ_NO_LINK = constants.O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
-
-/** A new file that nobody else can write to. */
-const CREATE = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | O_NOFOLLOW;
 
 /**
  * A copy of a file, in a folder where somebody else may rename and remove what is there.
@@ -72,7 +63,7 @@ export class OwnCopy {
       throw replaced(this.path);
     }
     await renameHeld(this.path, target);
-    // Some file systems number a renamed file anew. Then its bytes must be those of the copy.
+    // Some file systems give a renamed file another inode number. Then its bytes must be those of the copy.
     if (!(await this.#isAt(target)) && !(await this.#hasItsBytes(target))) {
       throw replaced(target);
     }

@@ -1,12 +1,9 @@
-import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import type { FileEntry } from './digested-file.js';
 import { FileError } from './errors.js';
+import { WRITE_NO_LINK } from './open-flags.js';
 import { renameHeld } from './rename.js';
-
-/** Windows flushes only what is open for writing, and has no flag for links. */
-const WRITE = constants.O_RDWR | ((constants as Partial<typeof constants>).O_NOFOLLOW ?? 0);
 
 /**
  * Gives a finished file its name, in one step. Its bytes are on the disk before, so that after a
@@ -17,7 +14,7 @@ const WRITE = constants.O_RDWR | ((constants as Partial<typeof constants>).O_NOF
  * @throws {FileError} if it does not; or the error of the file system
  */
 export async function placeFile(partial: string, target: string, entry: FileEntry): Promise<void> {
-  const file = await open(partial, WRITE);
+  const file = await open(partial, WRITE_NO_LINK); // Windows flushes only what is open for writing.
   try {
     const { dev, ino } = await file.stat();
     if (dev !== entry.dev || ino !== entry.ino) {

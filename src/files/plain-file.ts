@@ -1,8 +1,6 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { FileError, TooLargeError } from './errors.js';
-
-/** Opening a pipe does not wait for somebody to write to it (POSIX `open`). Windows has no such pipes. */
-export const READ = constants.O_RDONLY | ((constants as Partial<typeof constants>).O_NONBLOCK ?? 0);
+import { READ } from './open-flags.js';
 
 /**
  * Reads a file, and no more of it than the size it claims to have: none of a file in /proc, where the

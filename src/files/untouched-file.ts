@@ -1,10 +1,8 @@
-import { constants, type BigIntStats } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { digestOpenFile, type DigestedFile } from './digested-file.js';
 import { FileError } from './errors.js';
-
-/** Should a path become a pipe, opening it does not wait for a writer (POSIX `open`). Windows has no such pipes. */
-const READ = constants.O_RDONLY | ((constants as Partial<typeof constants>).O_NONBLOCK ?? 0);
+import { READ } from './open-flags.js';
 
 /** Another process changed or replaced the file. */
 export class FileChangedError extends FileError {

@@ -163,7 +163,7 @@ function readNamed(inputs: RawInputs, file: FileToVerify, platform: () => Platfo
 }
 
 /**
- * Whoever made the file chose its name, so the name never wins over an input.
+ * The author of a file chooses its name, so the name never wins over an input.
  *
  * @throws {SetupError} INVALID_INPUT
  */

@@ -5,7 +5,9 @@ import path from 'node:path';
 import { SetupError, codeOf, explain } from '../errors.js';
 import { digestOpenFile, type DigestedFile } from '../files/digested-file.js';
 import { makeFolders } from '../files/make-folders.js';
-import { OwnCopy, READ_NO_LINK } from '../files/own-copy.js';
+import { READ_NO_LINK } from '../files/open-flags.js';
+import { isOtherProcess } from '../files/other-process.js';
+import { OwnCopy } from '../files/own-copy.js';
 import { assertPrivateEntry, entryAt, trustedOwners } from '../files/private-file.js';
 import { modeOf } from './cache-entry.js';
 import { changedByAnotherRun } from './install-failed.js';
@@ -194,21 +196,9 @@ async function sweep(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const pid = PARTIAL.exec(name)?.[1];
     const partial = path.join(folder, name);
-    if (pid !== undefined && (!isRunning(Number(pid)) || (await isStale(partial)))) {
+    if (pid !== undefined && (!isOtherProcess(Number(pid)) || (await isStale(partial)))) {
       await unlink(partial).catch(() => undefined); // A folder, or somebody else's in a sticky folder.
     }
-  }
-}
-
-/** Whether another process with this number is running. This one has not made any copy yet. */
-function isRunning(pid: number): boolean {
-  if (pid === process.pid) {
-    return false; // In a container, every process has the same number.
-  }
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return codeOf(error) !== 'ESRCH';
   }
 }
 

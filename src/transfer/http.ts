@@ -158,7 +158,7 @@ export class HttpClient {
       return { status: 200, headers: {}, body: await openFile(url, signal) };
     }
     if (this.#options.isOffline === true) {
-      throw new NonRetryableError('no request is made while a folder is checked');
+      throw new NonRetryableError('this client makes no requests');
     }
     const token = options.token === undefined ? this.#options.token : (options.token ?? undefined);
     let target = url;

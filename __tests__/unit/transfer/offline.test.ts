@@ -36,7 +36,7 @@ test.each([true, false])('isOffline: %s', async (isOffline) => {
   const answer = client(isOffline).read(new URL(server.url), 10);
   if (isOffline) {
     await expect(answer).rejects.toThrow(TransferError);
-    await expect(answer).rejects.toThrow('no request is made while a folder is checked');
+    await expect(answer).rejects.toThrow('this client makes no requests');
   } else {
     expect((await answer).toString()).toBe('here');
   }
