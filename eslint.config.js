@@ -72,6 +72,7 @@ const LAYERS = [
     imports: ['./', '../errors.js', '../strict-json.js', '../files/', '../transfer/'],
   },
   { files: 'src/sigstore/*/*.ts', imports: BELOW_SIGSTORE },
+  { files: 'src/sigstore/verify/ecdsa.ts', imports: [], packages: ['@noble/curves'] },
   { files: 'src/lock/**/*.ts', imports: BELOW_LOCK },
   {
     files: 'src/registry/**/*.ts',
@@ -136,6 +137,8 @@ const GUARDED_PACKAGES = {
   '@actions/core': 'Only report.ts talks to the runner.',
   '@actions/tool-cache':
     'Only install/preinstalled.ts asks it; our own copies are kept by tool-cache.ts.',
+  '@noble/curves':
+    'Only verify/ecdsa.ts uses it, where node:crypto has nothing that does the same.',
   'node:process': 'Use the global `process`; its environment is read in inputs.ts alone.',
   process: 'Use the global `process`; its environment is read in inputs.ts alone.',
 };

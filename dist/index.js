@@ -12336,7 +12336,7 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 // Keeps the young generation of the heap small, so that network buffers are freed early: otherwise
 // tens of megabytes of them pile up. Loading the modules would make it grow, so this comes first.
 (0,node_v8__WEBPACK_IMPORTED_MODULE_0__.setFlagsFromString)('--semi-space-growth-factor=1');
-const { start } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 6734));
+const { start } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 8614));
 await start();
 
 __webpack_async_result__();
@@ -12344,7 +12344,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 6734:
+/***/ 8614:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -15443,21 +15443,58 @@ function untrusted(reason, cause) {
     return new SetupError('CERTIFICATE_UNTRUSTED', `the signing certificate is not trusted: ${reason}`, { cause });
 }
 
+;// CONCATENATED MODULE: ./src/sigstore/verify/ecdsa.ts
+/**
+ * The first bytes of a SubjectPublicKeyInfo (DER, RFC 5480) up to its point, by the curve's name in
+ * `@noble/curves`.
+ */
+const HEADERS = {
+    p256: Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034200', 'hex'),
+    p384: Buffer.from('3076301006072a8648ce3d020106052b81040022036200', 'hex'),
+    p521: Buffer.from('30819b301006072a8648ce3d020106052b8104002303818600', 'hex'),
+};
+/** The first byte of an uncompressed point (SEC 1 §2.3.3). */
+const UNCOMPRESSED = 4;
+/**
+ * Reads an uncompressed point on P-256, P-384 or P-521. OpenSSL accepts other curves and encodings;
+ * Go's crypto/x509 does not.
+ *
+ * @param spki SubjectPublicKeyInfo, DER
+ * @returns undefined for any other key
+ */
+function ecdsaKey(spki) {
+    for (const curve of ['p256', 'p384', 'p521']) {
+        const header = HEADERS[curve];
+        const point = spki.subarray(header.length);
+        if (spki.subarray(0, header.length).equals(header) && point[0] === UNCOMPRESSED) {
+            return { curve, point };
+        }
+    }
+    return undefined;
+}
+/**
+ * Whether a signature was made with this key over a file with this digest (SEC 1 §4.1.4). A point
+ * that is not on the curve has signed nothing.
+ *
+ * `node:crypto` does not verify ECDSA over a digest (https://github.com/nodejs/node/issues/60263):
+ * it would have to be given the bytes, and hash every file a second time.
+ *
+ * @param signature DER (RFC 3279 §2.2.3), with either of the two values of `s`, as OpenSSL and Go
+ *   accept it
+ */
+async function isSignatureOver(digest, signature, { curve, point }) {
+    // Loaded now, so that it does not delay the first request.
+    const { p256, p384, p521 } = await __nccwpck_require__.e(/* import() */ 260).then(__nccwpck_require__.bind(__nccwpck_require__, 3260));
+    const options = { prehash: false, lowS: false, format: 'der' };
+    return { p256, p384, p521 }[curve].verify(signature, digest, point, options);
+}
+
 ;// CONCATENATED MODULE: ./src/sigstore/verify/signature.ts
 
 
 
 
-/**
- * The first bytes of a SubjectPublicKeyInfo (DER, RFC 5480) with a named curve, P-256, P-384 or
- * P-521, and an uncompressed point. OpenSSL accepts other curves and encodings; Go's crypto/x509
- * does not.
- */
-const EC_KEYS = [
-    '3059301306072a8648ce3d020106082a8648ce3d03010703420004',
-    '3076301006072a8648ce3d020106052b8104002203620004',
-    '30819b301006072a8648ce3d020106052b810400230381860004',
-];
+
 /**
  * Reads the signature in a bundle.
  *
@@ -15494,19 +15531,21 @@ function checkDigest(subject, digest) {
  *
  * @param signature DER
  * @param leaf the certificate of its key, as `parseLeaf` returns it
+ * @returns the key
  */
-function checkSignature(subject, signature, leaf) {
-    const { publicKey } = leaf;
-    const key = (0,external_node_crypto_namespaceObject.createPublicKey)({ key: publicKey, format: 'der', type: 'spki' });
+async function checkSignature(subject, signature, leaf) {
+    const key = (0,external_node_crypto_namespaceObject.createPublicKey)({ key: leaf.publicKey, format: 'der', type: 'spki' });
     if (key.asymmetricKeyType !== 'ec') {
         throw untrusted(`its key is of type ${key.asymmetricKeyType ?? 'unknown'}, not ECDSA`);
     }
-    if (!EC_KEYS.some((beginning) => publicKey.toString('hex').startsWith(beginning))) {
+    const ecdsa = ecdsaKey(leaf.publicKey);
+    if (ecdsa === undefined) {
         throw untrusted('its key is not an uncompressed point on P-256, P-384 or P-521');
     }
-    if (!subject.isSignedBy(key, signature)) {
+    if (!(await isSignatureOver(subject.sha256, signature, ecdsa))) {
         throw signature_mismatch('the signature does not verify over the file');
     }
+    return key;
 }
 function signature_mismatch(reason) {
     return new SetupError('SIGNATURE_MISMATCH', reason);
@@ -15562,9 +15601,6 @@ class ImagePayload {
     constructor(bytes) {
         this.bytes = bytes;
         this.sha256 = (0,external_node_crypto_namespaceObject.createHash)('sha256').update(bytes).digest();
-    }
-    isSignedBy(key, signature) {
-        return (0,external_node_crypto_namespaceObject.verify)('sha256', this.bytes, key, signature);
     }
 }
 /**
@@ -19599,91 +19635,22 @@ function imageOutputs(reports) {
 
 
 
-
 const PIECE = 1 << 20;
-/**
- * A file whose bytes were hashed once while they passed by, on their way to the disk or from it.
- *
- * Made by {@link Digester}; the signature check has been fed in the same pass.
- */
-class DigestedFile {
-    path;
-    /** In bytes. */
-    size;
-    /** SHA-256, 32 bytes. */
-    sha256;
-    /** The file itself, whatever its path may lead to later. */
-    entry;
-    #fed;
-    #checked = new Map();
-    constructor(path, size, sha256, fed, entry) {
-        this.path = path;
-        this.size = size;
-        this.sha256 = sha256;
-        this.entry = entry;
-        this.#fed = fed;
-    }
-    /**
-     * Whether `signature` is an ECDSA signature with SHA-256 over the file's bytes by `key`.
-     *
-     * The first question is answered from what was fed while streaming; a question about another
-     * key or signature reads the file again and refuses if it is no longer the same.
-     *
-     * @param signature DER (RFC 3279 §2.2.3)
-     */
-    isSignedBy(key, signature) {
-        const question = `${key.export({ type: 'spki', format: 'der' }).toString('hex')} ${signature.toString('hex')}`;
-        const known = this.#checked.get(question);
-        if (known !== undefined) {
-            return known;
-        }
-        const check = this.#fed ?? this.#readAgain();
-        this.#fed = undefined;
-        const isSigned = check.verify(key, signature);
-        this.#checked.set(question, isSigned);
-        return isSigned;
-    }
-    #readAgain() {
-        const digester = new Digester();
-        const piece = Buffer.allocUnsafe(PIECE);
-        const file = (0,external_node_fs_.openSync)(this.path, READ);
-        try {
-            for (let read = -1; read !== 0 && digester.size <= this.size;) {
-                read = (0,external_node_fs_.readSync)(file, piece, 0, PIECE, null);
-                digester.update(piece.subarray(0, read));
-            }
-        }
-        finally {
-            (0,external_node_fs_.closeSync)(file);
-        }
-        const { sha256, check } = digester.end();
-        if (!sha256.equals(this.sha256)) {
-            throw new FileError(`${this.path} was changed by another process`);
-        }
-        return check;
-    }
-}
-/** Takes the bytes of a file as they come: one SHA-256 and one ECDSA-with-SHA-256 check. */
+/** Takes the bytes of a file as they come. */
 class Digester {
     #hash = (0,external_node_crypto_namespaceObject.createHash)('sha256');
-    #check = (0,external_node_crypto_namespaceObject.createVerify)('sha256');
     #size = 0;
     update(piece) {
         this.#size += piece.length;
         this.#hash.update(piece);
-        this.#check.update(piece);
     }
     /** In bytes. */
     get size() {
         return this.#size;
     }
-    end() {
-        return { sha256: this.#hash.digest(), check: this.#check };
-    }
     /** @param path where the bytes are */
-    toFile(path, entry) {
-        const { sha256, check } = this.end();
-        return new DigestedFile(path, this.#size, sha256, check, entry);
+    toFile(path, { dev, ino }) {
+        return { path, size: this.#size, sha256: this.#hash.digest(), entry: { dev, ino } };
     }
 }
 /**
@@ -19888,7 +19855,7 @@ class PublishedEvidence {
             case 'malformed':
                 return this.#withFreshPair(subject, logged, pair.failure);
             case 'complete': {
-                const failure = signatureFailure(subject, pair.detached);
+                const failure = await signatureFailure(subject, pair.detached);
                 return failure === undefined
                     ? this.#withPair(subject, logged, pair.detached)
                     : this.#withFreshPair(subject, logged, failure);
@@ -19904,7 +19871,8 @@ class PublishedEvidence {
     /** A signing job that runs again replaces both files, and a reader may meet it halfway. */
     async #withFreshPair(subject, logged, failure) {
         const pair = await fetchPair(this.#context.http, this.#urls);
-        if (pair.kind === 'complete' && signatureFailure(subject, pair.detached) === undefined) {
+        if (pair.kind === 'complete' &&
+            (await signatureFailure(subject, pair.detached)) === undefined) {
             const entry = await logged.entryOf(pair.detached);
             if (entry !== undefined) {
                 const bundle = toBundle(subject.sha256, pair.detached, entry);
@@ -19929,9 +19897,9 @@ class PublishedEvidence {
     }
 }
 /** Undefined when the signature verifies over the subject. */
-function signatureFailure(subject, detached) {
+async function signatureFailure(subject, detached) {
     try {
-        checkSignature(subject, detached.signature, parseLeaf(detached.certificate));
+        await checkSignature(subject, detached.signature, parseLeaf(detached.certificate));
         return undefined;
     }
     catch (error) {
@@ -20177,11 +20145,12 @@ const MAX_TIMESTAMPS = 32;
  * timestamp, signed entry timestamp or RFC 3161 timestamp, inclusion proof, and checkpoint.
  * `@sigstore/verify` does it.
  *
+ * @param signer the key with which the bundle's signature over the subject was verified
  * @returns the earliest verified time of the signature
  * @throws {SetupError} SIGNATURE_MALFORMED, CERTIFICATE_UNTRUSTED, LOG_ENTRY_INVALID
  */
-function checkAgainstTrustRoot(subject, bundle, trust) {
-    const entity = signedEntity(subject, bundle);
+function checkAgainstTrustRoot(subject, bundle, signer, trust) {
+    const entity = signedEntity(subject, bundle, signer);
     // Critical extensions may constrain an authority. Nothing here processes them, so it is not used.
     const certificateAuthorities = trust.certificateAuthorities.filter(({ certChain }) => certChain.every((certificate) => certificateDefect(certificate) === undefined));
     const authorities = certificateAuthorities.flatMap(({ certChain }) => certChain);
@@ -20218,8 +20187,8 @@ function checkTimestampResponses(responses, trust) {
         }
     }
 }
-/** The library's view of the bundle, with the signature check that was fed while the file was read. */
-function signedEntity(subject, bundle) {
+/** The library's view of the bundle. Its signature was verified before, over the subject's digest. */
+function signedEntity(subject, bundle, signer) {
     let entity;
     try {
         entity = (0,verify_dist/* toSignedEntity */.DC)(bundle, Buffer.alloc(0));
@@ -20235,7 +20204,7 @@ function signedEntity(subject, bundle) {
             compareSignature: (other) => signature.equals(other),
             compareDigest: (other) => subject.sha256.equals(other),
             compareSignedDigest: (other) => subject.sha256.equals(other),
-            verifySignature: (key) => subject.isSignedBy(key, signature),
+            verifySignature: (key) => key.equals(signer),
         },
     };
 }
@@ -20350,11 +20319,11 @@ class Verified {
  * @throws {SetupError} SIGNATURE_MALFORMED, SIGNATURE_MISMATCH, CERTIFICATE_UNTRUSTED,
  *   IDENTITY_MISMATCH, LOG_ENTRY_INVALID
  */
-function verify(subject, bundle, trust, expected) {
+async function verify(subject, bundle, trust, expected) {
     const { signature, digest, certificate } = signedContent(bundle);
     const leaf = parseLeaf(certificate);
     checkDigest(subject, digest);
-    checkSignature(subject, signature, leaf);
+    const signer = await checkSignature(subject, signature, leaf);
     inspectCertificate(() => {
         checkCodeSigningLeaf(leaf);
         checkIdentity(leaf, expected);
@@ -20367,7 +20336,7 @@ function verify(subject, bundle, trust, expected) {
     inspectCertificate(() => {
         checkIntegratedTime(entry, leaf);
     });
-    const signedAt = checkAgainstTrustRoot(subject, bundle, trust);
+    const signedAt = checkAgainstTrustRoot(subject, bundle, signer, trust);
     checkLogValidity(entry, signedAt, trust);
     return new Verified(seal, subject, bundle, expected, entry, signedAt);
 }
@@ -20389,7 +20358,7 @@ async function verifySubject(policy, name, subject, sources) {
         for (const source of sources) {
             const evidence = await source.find(subject);
             if (evidence !== undefined) {
-                return verifyFirst(policy, await policy.trust, subject, evidence);
+                return await verifyFirst(policy, await policy.trust, subject, evidence);
             }
         }
     }
@@ -20399,11 +20368,11 @@ async function verifySubject(policy, name, subject, sources) {
     throw new SetupError('RELEASE_NOT_SIGNED', `there is no signature for ${name}`);
 }
 /** The first candidate that passes every check. */
-function verifyFirst({ identity }, trust, subject, { candidates, failure }) {
+async function verifyFirst({ identity }, trust, subject, { candidates, failure }) {
     let firstFailure = failure;
     for (const { bundle, recovered } of candidates) {
         try {
-            const verified = verify(subject, bundle, trust, identity);
+            const verified = await verify(subject, bundle, trust, identity);
             return { verified, ...(recovered === undefined ? {} : { recovered }) };
         }
         catch (error) {
@@ -24092,7 +24061,7 @@ async function verifyImageSignature(policy, log, name, image, layers) {
 async function verifyStoredSignature(policy, name, payload, bundle) {
     const trust = await policy.trust;
     try {
-        return verify(payload, bundle, trust, policy.identity);
+        return await verify(payload, bundle, trust, policy.identity);
     }
     catch (error) {
         throw error instanceof SetupError ? ofImage(name, error) : error;
@@ -24100,13 +24069,13 @@ async function verifyStoredSignature(policy, name, payload, bundle) {
 }
 async function verifyCandidate(policy, log, image, detached, candidate) {
     const payload = new ImagePayload(await candidate.payload());
-    checkSignature(payload, detached.signature, parseLeaf(detached.certificate));
+    await checkSignature(payload, detached.signature, parseLeaf(detached.certificate));
     const entry = await new LoggedSignatures(log, payload).entryOf(detached);
     if (entry === undefined) {
         throw new SetupError('LOG_ENTRY_NOT_FOUND', `the transparency log has no entry for the signature (payload SHA-256 ${payload.sha256.toString('hex')})`);
     }
     const bundle = toBundle(payload.sha256, detached, entry);
-    const verified = verify(payload, bundle, await policy.trust, policy.identity);
+    const verified = await verify(payload, bundle, await policy.trust, policy.identity);
     checkImagePayload(verified, image);
     return verified;
 }
@@ -27525,7 +27494,7 @@ class GivenPair {
     async find(subject) {
         const detached = parseDetached(this.#signature, this.#certificate);
         // The log has no entry for a wrong signature: what is wrong is said first.
-        checkSignature(subject, detached.signature, parseLeaf(detached.certificate));
+        await checkSignature(subject, detached.signature, parseLeaf(detached.certificate));
         const entry = await new LoggedSignatures(this.#log, subject).entryOf(detached);
         if (entry === undefined) {
             throw notLogged(this.#name, subject);

@@ -5,6 +5,7 @@
 export const BUNDLED_PACKAGES = [
   '@actions/core',
   '@actions/tool-cache',
+  '@noble/curves',
   '@sigstore/bundle',
   '@sigstore/core',
   '@sigstore/protobuf-specs',

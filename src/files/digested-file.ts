@@ -1,17 +1,12 @@
-import { createHash, createVerify, type KeyObject } from 'node:crypto';
-import { closeSync, openSync, readSync } from 'node:fs';
+import { createHash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import { FileError, TooLargeError } from './errors.js';
 import { READ } from './open-flags.js';
 
 const PIECE = 1 << 20;
 
-/**
- * A file whose bytes were hashed once while they passed by, on their way to the disk or from it.
- *
- * Made by {@link Digester}; the signature check has been fed in the same pass.
- */
-export class DigestedFile {
+/** A file whose bytes were hashed once, on their way to the disk or from it. Made by {@link Digester}. */
+export interface DigestedFile {
   readonly path: string;
   /** In bytes. */
   readonly size: number;
@@ -19,62 +14,6 @@ export class DigestedFile {
   readonly sha256: Buffer;
   /** The file itself, whatever its path may lead to later. */
   readonly entry: FileEntry;
-  #fed: ReturnType<typeof createVerify> | undefined;
-  readonly #checked = new Map<string, boolean>();
-
-  constructor(
-    path: string,
-    size: number,
-    sha256: Buffer,
-    fed: ReturnType<typeof createVerify>,
-    entry: FileEntry,
-  ) {
-    this.path = path;
-    this.size = size;
-    this.sha256 = sha256;
-    this.entry = entry;
-    this.#fed = fed;
-  }
-
-  /**
-   * Whether `signature` is an ECDSA signature with SHA-256 over the file's bytes by `key`.
-   *
-   * The first question is answered from what was fed while streaming; a question about another
-   * key or signature reads the file again and refuses if it is no longer the same.
-   *
-   * @param signature DER (RFC 3279 §2.2.3)
-   */
-  isSignedBy(key: KeyObject, signature: Buffer): boolean {
-    const question = `${key.export({ type: 'spki', format: 'der' }).toString('hex')} ${signature.toString('hex')}`;
-    const known = this.#checked.get(question);
-    if (known !== undefined) {
-      return known;
-    }
-    const check = this.#fed ?? this.#readAgain();
-    this.#fed = undefined;
-    const isSigned = check.verify(key, signature);
-    this.#checked.set(question, isSigned);
-    return isSigned;
-  }
-
-  #readAgain(): ReturnType<typeof createVerify> {
-    const digester = new Digester();
-    const piece = Buffer.allocUnsafe(PIECE);
-    const file = openSync(this.path, READ);
-    try {
-      for (let read = -1; read !== 0 && digester.size <= this.size;) {
-        read = readSync(file, piece, 0, PIECE, null);
-        digester.update(piece.subarray(0, read));
-      }
-    } finally {
-      closeSync(file);
-    }
-    const { sha256, check } = digester.end();
-    if (!sha256.equals(this.sha256)) {
-      throw new FileError(`${this.path} was changed by another process`);
-    }
-    return check;
-  }
 }
 
 /** What tells a file of this machine from all others (POSIX `stat`). */
@@ -83,16 +22,14 @@ export interface FileEntry {
   readonly ino: number;
 }
 
-/** Takes the bytes of a file as they come: one SHA-256 and one ECDSA-with-SHA-256 check. */
+/** Takes the bytes of a file as they come. */
 export class Digester {
   readonly #hash = createHash('sha256');
-  readonly #check = createVerify('sha256');
   #size = 0;
 
   update(piece: Buffer): void {
     this.#size += piece.length;
     this.#hash.update(piece);
-    this.#check.update(piece);
   }
 
   /** In bytes. */
@@ -100,14 +37,9 @@ export class Digester {
     return this.#size;
   }
 
-  end(): { readonly sha256: Buffer; readonly check: ReturnType<typeof createVerify> } {
-    return { sha256: this.#hash.digest(), check: this.#check };
-  }
-
   /** @param path where the bytes are */
-  toFile(path: string, entry: FileEntry): DigestedFile {
-    const { sha256, check } = this.end();
-    return new DigestedFile(path, this.#size, sha256, check, entry);
+  toFile(path: string, { dev, ino }: FileEntry): DigestedFile {
+    return { path, size: this.#size, sha256: this.#hash.digest(), entry: { dev, ino } };
   }
 }
 

@@ -1,4 +1,4 @@
-import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import {
   appendFileSync,
   closeSync,
@@ -17,9 +17,6 @@ import { MISSING, testUnless } from '../../support/skip.js';
 import { digestFile } from '../../../src/files/digested-file.js';
 
 const BYTES = randomBytes(3_000_001);
-const key = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-const otherKey = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-const signature = sign('sha256', BYTES, key.privateKey);
 
 let folder: string;
 let path: string;
@@ -91,31 +88,5 @@ describe('digestFile', () => {
     } finally {
       clearInterval(writing);
     }
-  });
-});
-
-describe('isSignedBy', () => {
-  test('accepts the signature, and nothing else', async () => {
-    const file = await digestFile(path, BYTES.length);
-    expect(file.isSignedBy(key.publicKey, signature)).toBe(true);
-    expect(file.isSignedBy(otherKey.publicKey, signature)).toBe(false);
-    expect(file.isSignedBy(key.publicKey, sign('sha256', Buffer.of(1), key.privateKey))).toBe(
-      false,
-    );
-    expect(file.isSignedBy(key.publicKey, Buffer.alloc(0))).toBe(false);
-    expect(file.isSignedBy(key.publicKey, signature)).toBe(true);
-  });
-
-  test('the first answer may be no', async () => {
-    const file = await digestFile(path, BYTES.length);
-    expect(file.isSignedBy(otherKey.publicKey, signature)).toBe(false);
-    expect(file.isSignedBy(key.publicKey, signature)).toBe(true);
-  });
-
-  test('a file that changed since is not answered for', async () => {
-    const file = await digestFile(path, BYTES.length);
-    file.isSignedBy(otherKey.publicKey, signature);
-    writeFileSync(path, 'changed');
-    expect(() => file.isSignedBy(key.publicKey, signature)).toThrow('was changed');
   });
 });

@@ -374,10 +374,9 @@ describe('LOCK_MISMATCH', () => {
   test('other bytes than the locked ones', async () => {
     const read = parseLock(Buffer.from(lockText(lock)), '"lock.json"');
     const evidence = read.evidenceFor({ path: KUBECTL, version: VERSION });
-    const isSignedBy = (): boolean => true;
     const sha256 = Buffer.from(entry(KUBECTL).sha256, 'hex');
-    expect((await evidence.find({ sha256, isSignedBy }))?.candidates).toHaveLength(1);
-    const other = { sha256: Buffer.from(entry(SBOM).sha256, 'hex'), isSignedBy };
+    expect((await evidence.find({ sha256 }))?.candidates).toHaveLength(1);
+    const other = { sha256: Buffer.from(entry(SBOM).sha256, 'hex') };
     const error = await rejectionOf(evidence.find(other));
     expect(error.code).toBe('LOCK_MISMATCH');
     expect(error.situation).toBeUndefined();

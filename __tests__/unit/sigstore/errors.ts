@@ -3,7 +3,8 @@ import { SetupError, type ErrorCode } from '../../../src/errors.js';
 /** The code of the SetupError that a function throws; `undefined` when it throws nothing. */
 export function codeOf(work: () => unknown): ErrorCode | undefined {
   try {
-    work();
+    // A promise would reject later, and seem to be no failure.
+    if (work() instanceof Promise) throw new TypeError('a promise is for codeOfRejection()');
     return undefined;
   } catch (error) {
     return codeOfError(error);

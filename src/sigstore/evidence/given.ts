@@ -38,7 +38,7 @@ export class GivenPair implements EvidenceSource {
   async find(subject: Subject): Promise<Evidence> {
     const detached = parseDetached(this.#signature, this.#certificate);
     // The log has no entry for a wrong signature: what is wrong is said first.
-    checkSignature(subject, detached.signature, parseLeaf(detached.certificate));
+    await checkSignature(subject, detached.signature, parseLeaf(detached.certificate));
     const entry = await new LoggedSignatures(this.#log, subject).entryOf(detached);
     if (entry === undefined) {
       throw notLogged(this.#name, subject);

@@ -91,7 +91,7 @@ export async function verifyStoredSignature(
 ): Promise<Verified<ImagePayload>> {
   const trust = await policy.trust;
   try {
-    return verify(payload, bundle, trust, policy.identity);
+    return await verify(payload, bundle, trust, policy.identity);
   } catch (error) {
     throw error instanceof SetupError ? ofImage(name, error) : error;
   }
@@ -105,7 +105,7 @@ async function verifyCandidate(
   candidate: SignatureLayer,
 ): Promise<Verified<ImagePayload>> {
   const payload = new ImagePayload(await candidate.payload());
-  checkSignature(payload, detached.signature, parseLeaf(detached.certificate));
+  await checkSignature(payload, detached.signature, parseLeaf(detached.certificate));
   const entry = await new LoggedSignatures(log, payload).entryOf(detached);
   if (entry === undefined) {
     throw new SetupError(
@@ -114,7 +114,7 @@ async function verifyCandidate(
     );
   }
   const bundle = toBundle(payload.sha256, detached, entry);
-  const verified = verify(payload, bundle, await policy.trust, policy.identity);
+  const verified = await verify(payload, bundle, await policy.trust, policy.identity);
   checkImagePayload(verified, image);
   return verified;
 }

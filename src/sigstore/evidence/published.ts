@@ -55,7 +55,7 @@ export class PublishedEvidence implements EvidenceSource {
       case 'malformed':
         return this.#withFreshPair(subject, logged, pair.failure);
       case 'complete': {
-        const failure = signatureFailure(subject, pair.detached);
+        const failure = await signatureFailure(subject, pair.detached);
         return failure === undefined
           ? this.#withPair(subject, logged, pair.detached)
           : this.#withFreshPair(subject, logged, failure);
@@ -81,7 +81,10 @@ export class PublishedEvidence implements EvidenceSource {
     failure: SetupError,
   ): Promise<Evidence> {
     const pair = await fetchPair(this.#context.http, this.#urls);
-    if (pair.kind === 'complete' && signatureFailure(subject, pair.detached) === undefined) {
+    if (
+      pair.kind === 'complete' &&
+      (await signatureFailure(subject, pair.detached)) === undefined
+    ) {
       const entry = await logged.entryOf(pair.detached);
       if (entry !== undefined) {
         const bundle = toBundle(subject.sha256, pair.detached, entry);
@@ -109,9 +112,12 @@ export class PublishedEvidence implements EvidenceSource {
 }
 
 /** Undefined when the signature verifies over the subject. */
-function signatureFailure(subject: Subject, detached: DetachedSignature): SetupError | undefined {
+async function signatureFailure(
+  subject: Subject,
+  detached: DetachedSignature,
+): Promise<SetupError | undefined> {
   try {
-    checkSignature(subject, detached.signature, parseLeaf(detached.certificate));
+    await checkSignature(subject, detached.signature, parseLeaf(detached.certificate));
     return undefined;
   } catch (error) {
     if (error instanceof SetupError && error.code === 'SIGNATURE_MISMATCH') {

@@ -61,7 +61,7 @@ export async function verifySubject<S extends Subject>(
     for (const source of sources) {
       const evidence = await source.find(subject);
       if (evidence !== undefined) {
-        return verifyFirst(policy, await policy.trust, subject, evidence);
+        return await verifyFirst(policy, await policy.trust, subject, evidence);
       }
     }
   } catch (error) {
@@ -71,16 +71,16 @@ export async function verifySubject<S extends Subject>(
 }
 
 /** The first candidate that passes every check. */
-function verifyFirst<S extends Subject>(
+async function verifyFirst<S extends Subject>(
   { identity }: Policy,
   trust: TrustMaterial,
   subject: S,
   { candidates, failure }: Evidence,
-): VerifiedEvidence<S> {
+): Promise<VerifiedEvidence<S>> {
   let firstFailure: unknown = failure;
   for (const { bundle, recovered } of candidates) {
     try {
-      const verified = verify(subject, bundle, trust, identity);
+      const verified = await verify(subject, bundle, trust, identity);
       return { verified, ...(recovered === undefined ? {} : { recovered }) };
     } catch (error) {
       if (!(error instanceof SetupError)) {

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { Bundle } from '@sigstore/bundle';
 import {
   VerificationError,
@@ -20,15 +21,17 @@ const MAX_TIMESTAMPS = 32;
  * timestamp, signed entry timestamp or RFC 3161 timestamp, inclusion proof, and checkpoint.
  * `@sigstore/verify` does it.
  *
+ * @param signer the key with which the bundle's signature over the subject was verified
  * @returns the earliest verified time of the signature
  * @throws {SetupError} SIGNATURE_MALFORMED, CERTIFICATE_UNTRUSTED, LOG_ENTRY_INVALID
  */
 export function checkAgainstTrustRoot(
   subject: Subject,
   bundle: Bundle,
+  signer: KeyObject,
   trust: TrustMaterial,
 ): Date {
-  const entity = signedEntity(subject, bundle);
+  const entity = signedEntity(subject, bundle, signer);
   // Critical extensions may constrain an authority. Nothing here processes them, so it is not used.
   const certificateAuthorities = trust.certificateAuthorities.filter(({ certChain }) =>
     certChain.every((certificate) => certificateDefect(certificate) === undefined),
@@ -74,8 +77,8 @@ function checkTimestampResponses(responses: readonly Buffer[], trust: TrustMater
   }
 }
 
-/** The library's view of the bundle, with the signature check that was fed while the file was read. */
-function signedEntity(subject: Subject, bundle: Bundle): SignedEntity {
+/** The library's view of the bundle. Its signature was verified before, over the subject's digest. */
+function signedEntity(subject: Subject, bundle: Bundle, signer: KeyObject): SignedEntity {
   let entity: SignedEntity;
   try {
     entity = toSignedEntity(bundle, Buffer.alloc(0));
@@ -94,7 +97,7 @@ function signedEntity(subject: Subject, bundle: Bundle): SignedEntity {
       compareSignature: (other) => signature.equals(other),
       compareDigest: (other) => subject.sha256.equals(other),
       compareSignedDigest: (other) => subject.sha256.equals(other),
-      verifySignature: (key) => subject.isSignedBy(key, signature),
+      verifySignature: (key) => key.equals(signer),
     },
   };
 }

@@ -1,21 +1,11 @@
-import { createPublicKey } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import type { Bundle } from '@sigstore/bundle';
 import type { X509Certificate } from '@sigstore/core';
 import { HashAlgorithm } from '@sigstore/protobuf-specs';
 import { SetupError } from '../../errors.js';
 import { untrusted } from './certificate.js';
+import { ecdsaKey, isSignatureOver } from './ecdsa.js';
 import type { Subject } from './subject.js';
-
-/**
- * The first bytes of a SubjectPublicKeyInfo (DER, RFC 5480) with a named curve, P-256, P-384 or
- * P-521, and an uncompressed point. OpenSSL accepts other curves and encodings; Go's crypto/x509
- * does not.
- */
-const EC_KEYS = [
-  '3059301306072a8648ce3d020106082a8648ce3d03010703420004',
-  '3076301006072a8648ce3d020106052b8104002203620004',
-  '30819b301006072a8648ce3d020106052b810400230381860004',
-];
 
 /** A signature, what it signs, and the certificate of its key. */
 export interface SignedContent {
@@ -72,19 +62,25 @@ export function checkDigest(subject: Subject, digest: Buffer): void {
  *
  * @param signature DER
  * @param leaf the certificate of its key, as `parseLeaf` returns it
+ * @returns the key
  */
-export function checkSignature(subject: Subject, signature: Buffer, leaf: X509Certificate): void {
-  const { publicKey } = leaf;
-  const key = createPublicKey({ key: publicKey, format: 'der', type: 'spki' });
+export async function checkSignature(
+  subject: Subject,
+  signature: Buffer,
+  leaf: X509Certificate,
+): Promise<KeyObject> {
+  const key = createPublicKey({ key: leaf.publicKey, format: 'der', type: 'spki' });
   if (key.asymmetricKeyType !== 'ec') {
     throw untrusted(`its key is of type ${key.asymmetricKeyType ?? 'unknown'}, not ECDSA`);
   }
-  if (!EC_KEYS.some((beginning) => publicKey.toString('hex').startsWith(beginning))) {
+  const ecdsa = ecdsaKey(leaf.publicKey);
+  if (ecdsa === undefined) {
     throw untrusted('its key is not an uncompressed point on P-256, P-384 or P-521');
   }
-  if (!subject.isSignedBy(key, signature)) {
+  if (!(await isSignatureOver(subject.sha256, signature, ecdsa))) {
     throw mismatch('the signature does not verify over the file');
   }
+  return key;
 }
 
 function mismatch(reason: string): SetupError {

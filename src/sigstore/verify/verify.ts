@@ -60,16 +60,16 @@ export type { Verified };
  * @throws {SetupError} SIGNATURE_MALFORMED, SIGNATURE_MISMATCH, CERTIFICATE_UNTRUSTED,
  *   IDENTITY_MISMATCH, LOG_ENTRY_INVALID
  */
-export function verify<S extends Subject>(
+export async function verify<S extends Subject>(
   subject: S,
   bundle: Bundle,
   trust: TrustMaterial,
   expected: ExpectedIdentity,
-): Verified<S> {
+): Promise<Verified<S>> {
   const { signature, digest, certificate } = signedContent(bundle);
   const leaf = parseLeaf(certificate);
   checkDigest(subject, digest);
-  checkSignature(subject, signature, leaf);
+  const signer = await checkSignature(subject, signature, leaf);
   inspectCertificate(() => {
     checkCodeSigningLeaf(leaf);
     checkIdentity(leaf, expected);
@@ -82,7 +82,7 @@ export function verify<S extends Subject>(
   inspectCertificate(() => {
     checkIntegratedTime(entry, leaf);
   });
-  const signedAt = checkAgainstTrustRoot(subject, bundle, trust);
+  const signedAt = checkAgainstTrustRoot(subject, bundle, signer, trust);
   checkLogValidity(entry, signedAt, trust);
   return new Verified(seal, subject, bundle, expected, entry, signedAt);
 }

@@ -10,7 +10,7 @@ import { Digester, type DigestedFile } from '../../../../src/files/digested-file
 import { integer, nullValue, oid, sequence, setOf, utf8String } from '../../../support/der.js';
 import { TimestampAuthority, type UnsignedParts } from '../../../support/index.js';
 import { OID } from '../../../support/x509.js';
-import { codeOf } from '../errors.js';
+import { codeOfRejection } from '../errors.js';
 
 const authority = TimestampAuthority.create();
 const other = TimestampAuthority.create();
@@ -171,9 +171,9 @@ describe('real bundles of which one byte was changed that nobody signed', () => 
     ['none', 'offset-0', undefined],
     ['the status', 'offset-8', 'LOG_ENTRY_INVALID'],
     ['the embedded certificate', 'offset-270', 'LOG_ENTRY_INVALID'],
-  ])('%s', (_, name, code) => {
+  ])('%s', async (_, name, code) => {
     const bundle = parseBundle(read(`${name}.sigstore.json`));
-    expect(codeOf(() => verify(artifact(), bundle, trust, expected))).toBe(code);
+    expect(await codeOfRejection(verify(artifact(), bundle, trust, expected))).toBe(code);
     const { rfc3161Timestamps = [] } = bundle.verificationMaterial.timestampVerificationData ?? {};
     const [timestamp] = rfc3161Timestamps;
     if (timestamp === undefined) throw new Error('no timestamp');

@@ -1,0 +1,57 @@
+/**
+ * The first bytes of a SubjectPublicKeyInfo (DER, RFC 5480) up to its point, by the curve's name in
+ * `@noble/curves`.
+ */
+const HEADERS = {
+  p256: Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034200', 'hex'),
+  p384: Buffer.from('3076301006072a8648ce3d020106052b81040022036200', 'hex'),
+  p521: Buffer.from('30819b301006072a8648ce3d020106052b8104002303818600', 'hex'),
+};
+/** The first byte of an uncompressed point (SEC 1 §2.3.3). */
+const UNCOMPRESSED = 4;
+
+/** A public key for ECDSA. */
+export interface EcdsaKey {
+  readonly curve: keyof typeof HEADERS;
+  /** Uncompressed (SEC 1 §2.3.3). */
+  readonly point: Buffer;
+}
+
+/**
+ * Reads an uncompressed point on P-256, P-384 or P-521. OpenSSL accepts other curves and encodings;
+ * Go's crypto/x509 does not.
+ *
+ * @param spki SubjectPublicKeyInfo, DER
+ * @returns undefined for any other key
+ */
+export function ecdsaKey(spki: Buffer): EcdsaKey | undefined {
+  for (const curve of ['p256', 'p384', 'p521'] as const) {
+    const header = HEADERS[curve];
+    const point = spki.subarray(header.length);
+    if (spki.subarray(0, header.length).equals(header) && point[0] === UNCOMPRESSED) {
+      return { curve, point };
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Whether a signature was made with this key over a file with this digest (SEC 1 §4.1.4). A point
+ * that is not on the curve has signed nothing.
+ *
+ * `node:crypto` does not verify ECDSA over a digest (https://github.com/nodejs/node/issues/60263):
+ * it would have to be given the bytes, and hash every file a second time.
+ *
+ * @param signature DER (RFC 3279 §2.2.3), with either of the two values of `s`, as OpenSSL and Go
+ *   accept it
+ */
+export async function isSignatureOver(
+  digest: Buffer,
+  signature: Buffer,
+  { curve, point }: EcdsaKey,
+): Promise<boolean> {
+  // Loaded now, so that it does not delay the first request.
+  const { p256, p384, p521 } = await import('@noble/curves/nist.js');
+  const options = { prehash: false, lowS: false, format: 'der' } as const;
+  return { p256, p384, p521 }[curve].verify(signature, digest, point, options);
+}
