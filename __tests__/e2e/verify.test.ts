@@ -190,6 +190,15 @@ describe('what the release host and the log have', () => {
     expectVerified(await verify('kubectl', '--version', OLDER));
   });
 
+  test('a genuine file of another version is no broken publication', async () => {
+    const file = kubectl(OLDER);
+    world.log.index.set(file.sha256, [file.entry.uuid]);
+    put('kubectl', file.bytes);
+    const result = await verify('kubectl', ...AT);
+    expectRefused(result, 'RELEASE_MISMATCH');
+    expect(result.stderr).not.toContain('warning');
+  });
+
   test('a broken publication is made good by the log, as in a run', async () => {
     const file = kubectl();
     world.log.index.set(file.sha256, [file.entry.uuid]);

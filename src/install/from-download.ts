@@ -133,11 +133,12 @@ export async function proveBy(
   const subject = await arriving;
   const readAt = performance.now();
   const found = await verifyDownloaded(context, artifact, subject, evidence);
-  if (found.recovered !== undefined) {
-    context.logger.warning('Broken publication', `${artifact.path}: ${found.recovered}`);
-  }
   const binding = await context.binder.bind(artifact, found.verified, await prepare());
   checkSecondFactors(artifact, found.verified, binding, context.secondFactors, Date.now());
+  if (found.recovered !== undefined) {
+    // Said last: of a file of another release, which the binder refuses, it would be wrong.
+    context.logger.warning('Broken publication', `${artifact.path}: ${found.recovered}`);
+  }
   return { ...found, binding, readAt };
 }
 
