@@ -7,6 +7,7 @@ import type { Artifact } from '../kubernetes/artifact.js';
 import { MAX_SBOM_BYTES, readSbom } from '../kubernetes/sbom.js';
 import type { Lock } from '../lock/lock.js';
 import { verifySubject } from '../sigstore/evidence/source.js';
+import { StoredBundle } from '../sigstore/evidence/stored.js';
 import type { Verified } from '../sigstore/verify/verify.js';
 import { download } from '../transfer/download.js';
 import { downloadFailed } from '../transfer/download-failed.js';
@@ -65,14 +66,19 @@ export class LockedBinder implements ReleaseBinder {
     return (this.#fetched ??= this.#context.background.start(this.#fetch()));
   }
 
-  /** The SBOM beside a cached copy, if it is the locked one. */
+  /** The SBOM beside a cached copy, if it is the locked one and passes as it always has to. */
   async #kept(files: CopyFiles): Promise<DigestedFile | undefined> {
     if (!existsSync(files.sbom)) {
       return undefined;
     }
+    const { policy, release } = this.#context;
     const file = await digestFile(files.sbom, MAX_SBOM_BYTES);
-    const locked = this.#lock.digestOf(this.#context.release.sbom());
-    return file.sha256.toString('hex') === locked ? file : undefined;
+    if (file.sha256.toString('hex') !== this.#lock.digestOf(release.sbom())) {
+      return undefined;
+    }
+    const evidence = [new StoredBundle(files.sbomBundle)];
+    await verifySubject(policy, release.sbom().path, file, evidence);
+    return file;
   }
 
   async #fetch(): Promise<LockedSbom> {
