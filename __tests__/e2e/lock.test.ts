@@ -39,6 +39,7 @@ import {
   STRANGER,
   expectArtifacts,
   expectInstalled,
+  expectRefused,
   requestedPaths,
   runIn,
   serveAs,
@@ -630,16 +631,35 @@ describe('the action in lock/', () => {
   });
 });
 
-test('a step of a workflow loads nothing that only commands need', async () => {
-  const copy = join(folder, 'action');
-  mkdirSync(copy);
-  const repository = fileURLToPath(new URL('../..', import.meta.url));
-  for (const name of ['action.yml', 'dist']) {
-    cpSync(join(repository, name), join(copy, name), { recursive: true });
+describe('a step of a workflow', () => {
+  const SIGNATURES = '@noble/curves';
+
+  /** A copy of the action with index.js, and these of the other scripts. */
+  function actionWith(isKept: (code: string) => boolean): string {
+    const copy = join(folder, 'action');
+    mkdirSync(copy);
+    const repository = fileURLToPath(new URL('../..', import.meta.url));
+    for (const name of ['action.yml', 'dist']) {
+      cpSync(join(repository, name), join(copy, name), { recursive: true });
+    }
+    const scripts = readdirSync(join(copy, 'dist')).filter((name) => name.endsWith('.js'));
+    for (const script of scripts.filter((name) => name !== 'index.js')) {
+      const path = join(copy, 'dist', script);
+      if (!isKept(readFileSync(path, 'utf8'))) rmSync(path);
+    }
+    return copy;
   }
-  const scripts = readdirSync(join(copy, 'dist')).filter((name) => name.endsWith('.js'));
-  expect(scripts.length).toBeGreaterThan(1);
-  for (const name of scripts.filter((one) => one !== 'index.js')) rmSync(join(copy, 'dist', name));
-  const run = await runIn(world, { version: VERSION }, { actionRoot: copy });
-  expectInstalled(run, { version: VERSION });
+
+  test('loads nothing that only commands need', async () => {
+    const actionRoot = actionWith((code) => code.includes(SIGNATURES));
+    expect(
+      readdirSync(join(actionRoot, 'dist')).filter((name) => name.endsWith('.js')),
+    ).toHaveLength(2);
+    expectInstalled(await runIn(world, { version: VERSION }, { actionRoot }), { version: VERSION });
+  });
+
+  test('installs nothing without the library that verifies signatures', async () => {
+    const actionRoot = actionWith((code) => !code.includes(SIGNATURES));
+    expectRefused(await runIn(world, { version: VERSION }, { actionRoot }), 'UNEXPECTED');
+  });
 });
