@@ -5,15 +5,29 @@ import { READ } from './open-flags.js';
 
 const PIECE = 1 << 20;
 
-/** A file whose bytes were hashed once, on their way to the disk or from it. Made by {@link Digester}. */
-export interface DigestedFile {
+/**
+ * A file whose bytes were hashed once, on their way to the disk or from it. Made by {@link Digester}:
+ * no other object with a path and a digest can be given in its place.
+ */
+export class DigestedFile {
   readonly path: string;
   /** In bytes. */
   readonly size: number;
   /** SHA-256, 32 bytes. */
   readonly sha256: Buffer;
+  readonly #entry: FileEntry;
+
+  constructor(path: string, size: number, sha256: Buffer, entry: FileEntry) {
+    this.path = path;
+    this.size = size;
+    this.sha256 = sha256;
+    this.#entry = entry;
+  }
+
   /** The file itself, whatever its path may lead to later. */
-  readonly entry: FileEntry;
+  get entry(): FileEntry {
+    return this.#entry;
+  }
 }
 
 /** What tells a file of this machine from all others (POSIX `stat`). */
@@ -38,8 +52,8 @@ export class Digester {
   }
 
   /** @param path where the bytes are */
-  toFile(path: string, { dev, ino }: FileEntry): DigestedFile {
-    return { path, size: this.#size, sha256: this.#hash.digest(), entry: { dev, ino } };
+  toFile(path: string, entry: FileEntry): DigestedFile {
+    return new DigestedFile(path, this.#size, this.#hash.digest(), entry);
   }
 }
 

@@ -7,6 +7,7 @@ const HEADERS = {
   p384: Buffer.from('3076301006072a8648ce3d020106052b81040022036200', 'hex'),
   p521: Buffer.from('30819b301006072a8648ce3d020106052b8104002303818600', 'hex'),
 };
+const SHA256_BYTES = 32;
 /** The first byte of an uncompressed point (SEC 1 §2.3.3). */
 const UNCOMPRESSED = 4;
 
@@ -36,12 +37,13 @@ export function ecdsaKey(spki: Buffer): EcdsaKey | undefined {
 }
 
 /**
- * Whether a signature was made with this key over a file with this digest (SEC 1 §4.1.4). A point
+ * Whether a signature was made with this key over bytes with this SHA-256 (SEC 1 §4.1.4). A point
  * that is not on the curve has signed nothing.
  *
  * `node:crypto` does not verify ECDSA over a digest (https://github.com/nodejs/node/issues/60263):
  * it would have to be given the bytes, and hash every file a second time.
  *
+ * @param digest 32 bytes
  * @param signature DER (RFC 3279 §2.2.3), with either of the two values of `s`, as OpenSSL and Go
  *   accept it
  */
@@ -50,6 +52,9 @@ export async function isSignatureOver(
   signature: Buffer,
   { curve, point }: EcdsaKey,
 ): Promise<boolean> {
+  if (digest.length !== SHA256_BYTES) {
+    return false; // The library would take the first bytes of a longer one.
+  }
   // Loaded now, so that it does not delay the first request.
   const { p256, p384, p521 } = await import('@noble/curves/nist.js');
   const options = { prehash: false, lowS: false, format: 'der' } as const;

@@ -75,6 +75,18 @@ describe.each(CURVES)('$name', ({ name, curve, header }) => {
     expect(await verdict(publicKey(2n), signature)).toBe(false);
   });
 
+  test('a digest of another length', async () => {
+    for (const other of [
+      Buffer.of(),
+      DIGEST.subarray(0, -1),
+      Buffer.concat([DIGEST, Buffer.of(0)]),
+      Buffer.concat([DIGEST, DIGEST]),
+      Buffer.concat([Buffer.alloc(32), DIGEST]),
+    ]) {
+      expect(await isSigned(other, spki, signature)).toBe(false);
+    }
+  });
+
   test('a point that is not on the curve, and one with a byte too many', async () => {
     const offCurve = Buffer.from(spki);
     offCurve[offCurve.length - 1] = (offCurve.at(-1) ?? 0) ^ 1;

@@ -75,22 +75,26 @@ describe('checkSignature', () => {
     expect(await check(file, certificate.sign(artifact), certificate)).toBe(code);
   });
 
-  test('refuses a compressed point', async () => {
+  // X9.62: 02 and 03 begin a compressed point, 06 and 07 a hybrid one. OpenSSL reads both.
+  test.each([
+    ['compressed', 2, 33],
+    ['hybrid', 6, 65],
+  ])('refuses a %s point', async (_, first, length) => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const [algorithm = Buffer.alloc(0)] = elementsOf(spki(privateKey));
     const point = spki(privateKey).subarray(-65);
-    const compressed = Buffer.concat([
-      Buffer.of(2 + (point.readUInt8(64) & 1)),
-      point.subarray(1, 33),
+    const encoded = Buffer.concat([
+      Buffer.of(first + (point.readUInt8(64) & 1)),
+      point.subarray(1, length),
     ]);
     const key = createPublicKey({
-      key: sequence(algorithm, bitString(compressed)),
+      key: sequence(algorithm, bitString(encoded)),
       format: 'der',
       type: 'spki',
     });
     const sign = (bytes: Buffer): Buffer => signBytes('sha256', bytes, privateKey);
     const certificate = { ...world.authority.certify(key), privateKey, sign };
-    expect(X509Certificate.parse(certificate.pem).publicKey).toHaveLength(59);
+    expect(X509Certificate.parse(certificate.pem).publicKey).toHaveLength(26 + length);
     const file = signer.file(artifact);
     expect(await check(file, certificate.sign(artifact), certificate)).toBe(
       'CERTIFICATE_UNTRUSTED',

@@ -1,9 +1,11 @@
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Bundle } from '@sigstore/bundle';
 import type { TrustMaterial } from '@sigstore/verify';
 import type { Subject } from '../../../../src/sigstore/verify/subject.js';
 import type { ErrorCode } from '../../../../src/errors.js';
 import { parseTrustedRoot } from '../../../../src/sigstore/trust/trusted-root-json.js';
+import { checkAgainstTrustRoot } from '../../../../src/sigstore/verify/against-trust-root.js';
 import { verify, type Verified } from '../../../../src/sigstore/verify/verify.js';
 import {
   CertificateAuthority,
@@ -19,7 +21,7 @@ import {
 } from '../../../support/index.js';
 import { integer, sequence } from '../../../support/der.js';
 import { extension } from '../../../support/x509.js';
-import { codeOfRejection } from '../errors.js';
+import { codeOf, codeOfRejection } from '../errors.js';
 import {
   answeredEntry,
   bundleOf,
@@ -573,6 +575,17 @@ describe('verify', () => {
     expect(() => new make(Symbol('verified'), ...args)).toThrow(TypeError);
   });
 });
+describe('checkAgainstTrustRoot', () => {
+  test('refuses a certificate with another key than the one that signed', () => {
+    const { file, bundle, signed } = signer.sign(artifact);
+    const other = signer.sign(artifact).signed;
+    const codeWith = (privateKey: KeyObject): unknown =>
+      codeOf(() => checkAgainstTrustRoot(file, bundle, createPublicKey(privateKey), trust));
+    expect(codeWith(signed.certificate.privateKey)).toBeUndefined();
+    expect(codeWith(other.certificate.privateKey)).toBe('CERTIFICATE_UNTRUSTED');
+  });
+});
+
 describe('an entry of another kind', () => {
   test('is refused, and its kind is named', async () => {
     const { file, bundle } = signer.sign(artifact);
