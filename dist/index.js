@@ -15453,6 +15453,7 @@ const HEADERS = {
     p384: Buffer.from('3076301006072a8648ce3d020106052b81040022036200', 'hex'),
     p521: Buffer.from('30819b301006072a8648ce3d020106052b8104002303818600', 'hex'),
 };
+const SHA256_BYTES = 32;
 /** The first byte of an uncompressed point (SEC 1 §2.3.3). */
 const UNCOMPRESSED = 4;
 /**
@@ -15473,16 +15474,20 @@ function ecdsaKey(spki) {
     return undefined;
 }
 /**
- * Whether a signature was made with this key over a file with this digest (SEC 1 §4.1.4). A point
+ * Whether a signature was made with this key over bytes with this SHA-256 (SEC 1 §4.1.4). A point
  * that is not on the curve has signed nothing.
  *
  * `node:crypto` does not verify ECDSA over a digest (https://github.com/nodejs/node/issues/60263):
  * it would have to be given the bytes, and hash every file a second time.
  *
+ * @param digest 32 bytes
  * @param signature DER (RFC 3279 §2.2.3), with either of the two values of `s`, as OpenSSL and Go
  *   accept it
  */
 async function isSignatureOver(digest, signature, { curve, point }) {
+    if (digest.length !== SHA256_BYTES) {
+        return false; // The library would take the first bytes of a longer one.
+    }
     // Loaded now, so that it does not delay the first request.
     const { p256, p384, p521 } = await __nccwpck_require__.e(/* import() */ 260).then(__nccwpck_require__.bind(__nccwpck_require__, 3260));
     const options = { prehash: false, lowS: false, format: 'der' };
@@ -19636,6 +19641,28 @@ function imageOutputs(reports) {
 
 
 const PIECE = 1 << 20;
+/**
+ * A file whose bytes were hashed once, on their way to the disk or from it. Made by {@link Digester}:
+ * no other object with a path and a digest can be given in its place.
+ */
+class DigestedFile {
+    path;
+    /** In bytes. */
+    size;
+    /** SHA-256, 32 bytes. */
+    sha256;
+    #entry;
+    constructor(path, size, sha256, entry) {
+        this.path = path;
+        this.size = size;
+        this.sha256 = sha256;
+        this.#entry = entry;
+    }
+    /** The file itself, whatever its path may lead to later. */
+    get entry() {
+        return this.#entry;
+    }
+}
 /** Takes the bytes of a file as they come. */
 class Digester {
     #hash = (0,external_node_crypto_namespaceObject.createHash)('sha256');
@@ -19649,8 +19676,8 @@ class Digester {
         return this.#size;
     }
     /** @param path where the bytes are */
-    toFile(path, { dev, ino }) {
-        return { path, size: this.#size, sha256: this.#hash.digest(), entry: { dev, ino } };
+    toFile(path, entry) {
+        return new DigestedFile(path, this.#size, this.#hash.digest(), entry);
     }
 }
 /**
@@ -22182,11 +22209,12 @@ async function proveBy(context, artifact, evidence, pending, prepare) {
     const subject = await arriving;
     const readAt = performance.now();
     const found = await verifyDownloaded(context, artifact, subject, evidence);
-    if (found.recovered !== undefined) {
-        context.logger.warning('Broken publication', `${artifact.path}: ${found.recovered}`);
-    }
     const binding = await context.binder.bind(artifact, found.verified, await prepare());
     checkSecondFactors(artifact, found.verified, binding, context.secondFactors, Date.now());
+    if (found.recovered !== undefined) {
+        // Said last: of a file of another release, which the binder refuses, it would be wrong.
+        context.logger.warning('Broken publication', `${artifact.path}: ${found.recovered}`);
+    }
     return { ...found, binding, readAt };
 }
 /** The lock's evidence if there is a lock; else what is published, which is fetched from now on. */
@@ -25533,6 +25561,7 @@ function cannotPlace(folder, error) {
 
 
 
+
 /**
  * Binds files by the SBOM that a lock holds, with the evidence from the lock. Its bytes come from
  * the cached copy or from the release host. No other SBOM is accepted, and no binary is asked.
@@ -25565,14 +25594,19 @@ class LockedBinder {
     publishedSbom() {
         return (this.#fetched ??= this.#context.background.start(this.#fetch()));
     }
-    /** The SBOM beside a cached copy, if it is the locked one. */
+    /** The SBOM beside a cached copy, if it is the locked one and passes as it always has to. */
     async #kept(files) {
         if (!(0,external_node_fs_.existsSync)(files.sbom)) {
             return undefined;
         }
+        const { policy, release } = this.#context;
         const file = await digestFile(files.sbom, MAX_SBOM_BYTES);
-        const locked = this.#lock.digestOf(this.#context.release.sbom());
-        return file.sha256.toString('hex') === locked ? file : undefined;
+        if (file.sha256.toString('hex') !== this.#lock.digestOf(release.sbom())) {
+            return undefined;
+        }
+        const evidence = [new StoredBundle(files.sbomBundle)];
+        await verifySubject(policy, release.sbom().path, file, evidence);
+        return file;
     }
     async #fetch() {
         const { http, release, scratch } = this.#context;
