@@ -1,4 +1,5 @@
-// Builds dist/ with ncc: index.js, and what only commands load. Adds licenses.txt, and what it was built from.
+// Builds dist/ with ncc: index.js, and libraries that it loads when it needs them. Adds licenses.txt, and what it was
+// built from.
 // Arguments are passed on to ncc: npm run bundle -- --out <folder>
 import { execFileSync } from 'node:child_process';
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
