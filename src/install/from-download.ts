@@ -136,7 +136,7 @@ export async function proveBy(
   const binding = await context.binder.bind(artifact, found.verified, await prepare());
   checkSecondFactors(artifact, found.verified, binding, context.secondFactors, Date.now());
   if (found.recovered !== undefined) {
-    // Said last: of a file of another release, which the binder refuses, it would be wrong.
+    // Said last: about a file of another release, which the binder refuses, it would be wrong.
     context.logger.warning('Broken publication', `${artifact.path}: ${found.recovered}`);
   }
   return { ...found, binding, readAt };
