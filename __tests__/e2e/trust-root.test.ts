@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   Cosign,
   DAY,
+  NATIVE_PLATFORM,
   World,
   clockAhead,
   findCosign,
@@ -30,7 +31,10 @@ let world: World;
 let toolCache: string | undefined;
 
 beforeEach(async () => {
-  world = await World.start({ baseEntries: 3, publish: [{ version: VERSION }] });
+  world = await World.start({
+    baseEntries: 3,
+    publish: [{ version: VERSION, platforms: [NATIVE_PLATFORM] }],
+  });
   toolCache = undefined;
 });
 

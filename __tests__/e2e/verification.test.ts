@@ -662,10 +662,11 @@ describe('of the release is changed', () => {
       change: () =>
         world.release.publish({
           version: VERSION,
-          platforms: ['linux/amd64'],
+          platforms: [NATIVE_PLATFORM],
           pointers: false,
         }),
-      inputs: { architecture: 's390x' },
+      // Every system has both of them.
+      inputs: { architecture: NATIVE_PLATFORM.endsWith('/arm64') ? 'amd64' : 'arm64' },
     },
     ofRelease('a release without signatures', 'RELEASE_NOT_SIGNED', '1.18.0', () =>
       world.release.publish({

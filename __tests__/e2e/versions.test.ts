@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { World, fault, type ActionResult } from '../support/index.js';
+import { MISSING, describeUnless } from '../support/skip.js';
 import {
   IMPATIENT,
   NATIVE,
@@ -156,7 +157,7 @@ describe('version-file', () => {
     expect(requestedPaths(world)).toEqual([]);
   });
 
-  describe('that is a link', () => {
+  describeUnless(MISSING.symbolicLinks)('that is a link', () => {
     let root: string;
 
     beforeEach(() => {

@@ -452,12 +452,12 @@ describe('compare', () => {
     expect(compareLocks(etcd, none)).toEqual([`-${ETCD}: ${digest}`]);
     const again = putSignedImage(world, 'etcd', '3.5.15-0');
     expect(again).toBe(digest);
-    const resigned = lockOf(world, VERSION, { images: [ETCD] }).images;
+    const resigned = lockOf(world, VERSION, { platforms: [], images: [ETCD] }).images;
     expect(compareLocks(etcd, images(resigned))).toEqual([
       ` ${ETCD}: other evidence for the same image`,
     ]);
     putSignedImage(world, 'etcd', '3.5.15-0', ['amd64']);
-    const moved = lockOf(world, VERSION, { images: [ETCD] }).images;
+    const moved = lockOf(world, VERSION, { platforms: [], images: [ETCD] }).images;
     expect(compareLocks(etcd, images(moved))).toEqual([
       `-${ETCD}: ${digest}`,
       `+${ETCD}: ${moved?.[ETCD]?.digest ?? ''}`,
