@@ -1,19 +1,19 @@
 /**
- * The first bytes of a SubjectPublicKeyInfo (DER, RFC 5480) up to its point, by the curve's name in
- * `@noble/curves`.
+ * Curves by their names in `@noble/curves`, each with the first bytes of a SubjectPublicKeyInfo (DER,
+ * RFC 5480) up to its point.
  */
-const HEADERS = {
-  p256: Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034200', 'hex'),
-  p384: Buffer.from('3076301006072a8648ce3d020106052b81040022036200', 'hex'),
-  p521: Buffer.from('30819b301006072a8648ce3d020106052b8104002303818600', 'hex'),
-};
+const CURVES = [
+  { curve: 'p256', header: '3059301306072a8648ce3d020106082a8648ce3d030107034200' },
+  { curve: 'p384', header: '3076301006072a8648ce3d020106052b81040022036200' },
+  { curve: 'p521', header: '30819b301006072a8648ce3d020106052b8104002303818600' },
+] as const;
 const SHA256_BYTES = 32;
 /** The first byte of an uncompressed point (SEC 1 §2.3.3). */
 const UNCOMPRESSED = 4;
 
 /** A public key for ECDSA. */
 export interface EcdsaKey {
-  readonly curve: keyof typeof HEADERS;
+  readonly curve: (typeof CURVES)[number]['curve'];
   /** Uncompressed (SEC 1 §2.3.3). */
   readonly point: Buffer;
 }
@@ -26,10 +26,9 @@ export interface EcdsaKey {
  * @returns undefined for any other key
  */
 export function ecdsaKey(spki: Buffer): EcdsaKey | undefined {
-  for (const curve of ['p256', 'p384', 'p521'] as const) {
-    const header = HEADERS[curve];
-    const point = spki.subarray(header.length);
-    if (spki.subarray(0, header.length).equals(header) && point[0] === UNCOMPRESSED) {
+  for (const { curve, header } of CURVES) {
+    const point = spki.subarray(header.length / 2);
+    if (spki.toString('hex').startsWith(header) && point[0] === UNCOMPRESSED) {
       return { curve, point };
     }
   }
